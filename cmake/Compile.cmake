@@ -1,0 +1,26 @@
+# Options for every target of this project, in one place.
+add_library(capsule_options INTERFACE)
+target_include_directories(capsule_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(capsule_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
+  -fstack-protector-strong)
+target_compile_definitions(capsule_options INTERFACE
+  BOOST_ASIO_NO_DEPRECATED
+  BOOST_ASIO_SEPARATE_COMPILATION)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports these in Boost and libstdc++ headers at -O2, without a cause in our code.
+  target_compile_options(capsule_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=restrict
+    -Wno-error=dangling-pointer -Wno-error=array-bounds -Wno-error=stringop-overflow -Wno-error=free-nonheap-object
+    -Wno-error=stringop-overread -Wno-error=mismatched-new-delete)
+endif()
+if(CAPSULE_SANITIZE)
+  target_compile_options(capsule_options INTERFACE -fsanitize=${CAPSULE_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(capsule_options INTERFACE -fsanitize=${CAPSULE_SANITIZE})
+  if(CAPSULE_SANITIZE MATCHES "undefined")
+    target_compile_options(capsule_options INTERFACE -fno-sanitize-recover=undefined)
+  endif()
+  if(CAPSULE_SANITIZE MATCHES "thread")
+    # Asio's atomic_thread_fence is not understood by TSan; its runs are clean all the same.
+    target_compile_options(capsule_options INTERFACE -Wno-error=tsan)
+  endif()
+endif()

@@ -1,0 +1,45 @@
+// A key: cannot be printed, formatted or compared by accident, and its memory is zeroed when it goes.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace capsule {
+
+class Secret {
+  public:
+    Secret() = default;
+    explicit Secret(std::string_view text);
+    Secret(const Secret& other);
+    Secret(Secret&& other) noexcept;
+    Secret& operator=(Secret other) noexcept;
+    ~Secret();
+
+    /// The key itself. Each call is a place to look at in a review.
+    std::string_view reveal() const noexcept { return {data_.get(), size_}; }
+    bool empty() const noexcept { return size_ == 0; }
+
+    /// Takes the same time whatever differs.
+    bool same_as(const Secret& other) const noexcept;
+
+    bool operator==(const Secret&) const = delete;
+
+  private:
+    std::unique_ptr<char[]> data_;
+    std::size_t size_ = 0;
+};
+
+template <class Stream>
+Stream& operator<<(Stream&, const Secret&) = delete;
+
+/// What may be shown of a key: "…" and its last four characters, or "…" alone when it has fewer than sixteen.
+std::string mask(const Secret& secret);
+std::string mask(std::string_view secret);
+
+/// `text` with every occurrence of a secret replaced by its mask. For texts of other programs (op's own message).
+std::string redact(std::string_view text, const std::vector<Secret>& secrets);
+
+}  // namespace capsule

@@ -1,0 +1,33 @@
+// The agents that a session can be started with.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+namespace capsule {
+
+enum class Agent { claude, codex, opencode };
+
+struct AgentFacts {
+    Agent agent;
+    std::string_view id;      ///< on the wire, and the name of the binary
+    std::string_view label;   ///< on a tab: "Claude (Z.AI)"
+};
+
+inline constexpr std::array<AgentFacts, 3> all_agents{{
+    {Agent::claude, "claude", "Claude"},
+    {Agent::codex, "codex", "Codex"},
+    {Agent::opencode, "opencode", "OpenCode"},
+}};
+
+constexpr const AgentFacts& facts_of(Agent agent) { return all_agents[static_cast<std::size_t>(agent)]; }
+constexpr std::string_view id_of(Agent agent) { return facts_of(agent).id; }
+
+constexpr std::optional<Agent> agent_named(std::string_view id) {
+    for (const AgentFacts& facts : all_agents)
+        if (facts.id == id) return facts.agent;
+    return std::nullopt;
+}
+
+}  // namespace capsule

@@ -1,0 +1,110 @@
+// capsule.toml and the role manifests as plain structs; a default-constructed Config is what no file at all means.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/located.hpp"
+#include "daemon/base/secret.hpp"
+#include "daemon/catalog/catalog.hpp"
+#include "protocol/framing.hpp"
+
+namespace capsule {
+
+struct DaemonConfig {
+    std::optional<std::string> socket;
+    std::optional<std::string> socket_group;
+    std::optional<std::string> log_level;  ///< trace, debug, info, warn, error
+};
+
+/// Who may call what, by SO_PEERCRED: user names, "@group", or "*" for whoever can open the socket.
+struct AccessConfig {
+    std::vector<std::string> status{"*"};
+    std::vector<std::string> spawn{"root"};
+    std::vector<std::string> admin{"root"};
+};
+
+/// Bounds for hostile or broken clients.
+struct LimitsConfig {
+    std::uint64_t connections = 1024;
+    std::uint64_t request_bytes = max_line;
+    std::uint64_t output_bytes = 1024 * 1024;  ///< answers waiting for a reader that does not read
+    std::chrono::milliseconds request_timeout{10'000};  ///< from a request's first byte to its last
+    std::chrono::milliseconds write_timeout{10'000};
+};
+
+enum class ProjectSettings { allow, ignore };
+
+struct SessionConfig {
+    std::optional<std::string> user;  ///< none: the daemon's own
+    std::vector<std::string> passthrough;
+    ProjectSettings project_settings = ProjectSettings::allow;
+    std::optional<std::string> codex_home;
+    std::optional<std::string> xdg_config_home;
+    std::optional<std::string> claude_config_dir;
+};
+
+/// An override of one provider's model, for one agent. The tiers are Claude's only.
+struct ModelOverride {
+    std::optional<Located<std::string>> model;
+    std::optional<Located<std::string>> opus_model;
+    std::optional<Located<std::string>> sonnet_model;
+    std::optional<Located<std::string>> haiku_model;
+};
+
+/// [<agent>] and [<agent>.providers.<id>]: in capsule.toml and, with the same shape, in a role's manifest.
+struct AgentModels {
+    std::optional<Located<std::string>> model;  ///< native cells
+    std::map<std::string, ModelOverride> providers;
+};
+
+/// Which of its own accounts native Claude Code uses.
+enum class ClaudeNative { automatic, oauth_token, api_key, home };
+
+struct AgentConfig {
+    Located<std::vector<std::string>> args;  ///< after the route's own
+    std::optional<Located<std::string>> provider;
+    ClaudeNative native = ClaudeNative::automatic;  ///< claude only
+    AgentModels models;
+};
+
+enum class OpencodeKeys { in_file, env };
+
+/// A value of an [env] table. A key's value is "" (ignore), a literal, "op://…" or "$NAME".
+struct EnvValue {
+    Secret value;
+    std::string origin;
+};
+using EnvTable = std::map<std::string, EnvValue>;
+
+struct WorkspaceConfig {
+    EnvTable env;
+    std::map<std::string, EnvTable> roles;
+};
+
+struct RoleManifest {
+    std::map<Agent, AgentModels> agents;
+};
+
+struct Config {
+    std::optional<std::string> path;  ///< none: no file was there
+    DaemonConfig daemon;
+    AccessConfig access;
+    LimitsConfig limits;
+    SessionConfig session;
+    std::map<Agent, AgentConfig> agents;  ///< every agent is in it
+    OpencodeKeys opencode_keys = OpencodeKeys::in_file;
+    EnvTable env;
+    std::map<std::string, WorkspaceConfig> workspaces;
+    std::map<std::string, RoleManifest> roles;
+    Catalog catalog;
+    std::vector<std::string> readable_by_others;  ///< files with keys whose mode lets others read them
+
+    const AgentConfig& agent(Agent which) const { return agents.at(which); }
+};
+
+}  // namespace capsule

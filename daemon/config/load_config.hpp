@@ -1,0 +1,30 @@
+// Reads capsule.toml and roles/*.toml. Whatever is unknown, misspelt or of the wrong type is refused.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/config/config.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+/// A role manifest's text by its role.
+using RoleTexts = std::map<std::string, std::string>;
+
+/// Pure: `text` is capsule.toml's content, `name` what errors call it ("/etc/capsule/capsule.toml"); origins use the
+/// file's last component. Fails with config.conflict and "file:line:column: what is wrong", the line itself, and in
+/// the hint the nearest valid name.
+Result<Config> parse_config(std::string_view text, std::string_view name, const RoleTexts& roles);
+
+/// Reads `path` and the roles beside it. No file is a default Config when `must_exist` is false, else config.conflict.
+/// A file that cannot be read, is no regular file, or is larger than 1 MiB: io.error.
+Result<Config> load_config(const std::optional<std::string>& path, bool must_exist);
+
+/// The built-in catalog, validated like an operator's. Throws Failure when providers.toml itself is wrong.
+const Catalog& builtin_catalog();
+
+}  // namespace capsule

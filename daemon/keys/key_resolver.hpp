@@ -1,0 +1,61 @@
+// Where a key comes from: the first source that has it wins. No waiting here; an op:// reference is handed back.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/secret.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/routing/choices.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+struct KeyScope {
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+};
+
+/// What one source says of a variable.
+struct KeyFinding {
+    KeyState state = KeyState::absent;
+    Secret value;                         ///< when present
+    std::string reference;                ///< when unresolved: "op://…"
+    std::optional<Error> error;           ///< when error
+    std::string source;                   ///< "auth.toml", "capsule.toml:12", "environment", "ZAI_API_KEY_FILE", …
+    std::string scope;                    ///< role, workspace, global, container
+    std::vector<std::string> also_in;     ///< sources below that have it too and lost
+};
+
+/// What `auth.set` has stored, by scope; an empty value means "ignore".
+class StoredKeys;
+
+class KeyResolver {
+  public:
+    struct Sources {
+        const Config* config = nullptr;
+        const std::map<std::string, Secret>* environment = nullptr;
+        const StoredKeys* stored = nullptr;                   ///< none: nothing stored
+        std::optional<std::string> credentials_directory;    ///< $CREDENTIALS_DIRECTORY
+        std::string secrets_directory = "/run/secrets";
+        /// An op:// that was read already; none: not yet.
+        std::function<std::optional<Result<Secret>>(const std::string& reference)> remembered;
+    };
+
+    explicit KeyResolver(Sources sources) : sources_(std::move(sources)) {}
+
+    /// The first source that says anything of `variable`.
+    KeyFinding find(const std::string& variable, const KeyScope& scope) const;
+
+    /// Whether any workspace or role has it.
+    bool in_any_scope(const std::string& variable) const;
+
+  private:
+    Sources sources_;
+};
+
+}  // namespace capsule

@@ -1,0 +1,46 @@
+// An agent, a provider and the overrides become a Route. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/config/config.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+struct RouteQuery {
+    Agent agent = Agent::claude;
+    std::string provider;
+    std::optional<std::string> model;  ///< the request's
+    std::optional<std::string> role;
+};
+
+/// How one session is wired. `provider` lives in the Config that it was routed with.
+struct Route {
+    Agent agent = Agent::claude;
+    const Provider* provider = nullptr;
+    bool native = false;
+    std::optional<Located<std::string>> model;  ///< none: the agent's own choice. For Claude the opus tier's.
+    Located<std::string> sonnet_model;          ///< Claude, not native
+    Located<std::string> haiku_model;           ///< Claude, not native
+};
+
+/// Fails with agent.unknown (by find_agent), provider.unknown, cell.unsupported, cell.blocked, and invalid_params for
+/// a model that is another provider's ("zai/glm" on kimi, OpenCode) or has white space or control characters.
+Result<Route> route_session(const Config& config, const RouteQuery& query);
+
+/// The agent of that name, or agent.unknown with the nearest one.
+Result<Agent> find_agent(std::string_view id);
+
+/// The provider of that name, or provider.unknown with the nearest one.
+Result<const Provider*> find_provider(const Catalog& catalog, std::string_view id);
+
+/// Whether a model may be named so: not empty, no white space, no control characters.
+bool is_model_name(std::string_view model);
+
+/// "claude × zai" as people read it: "Claude Code on Z.AI".
+std::string cell_name(Agent agent, const Provider& provider);
+
+}  // namespace capsule

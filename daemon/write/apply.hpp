@@ -1,0 +1,37 @@
+// Puts a plan's files into the home. With atomic_file the only code that touches one; runs under the user's identity.
+#pragma once
+
+#include <vector>
+
+#include "daemon/render/plan.hpp"
+#include "daemon/render/session.hpp"
+#include "daemon/write/atomic_file.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+enum class ApplyMode {
+    write,
+    preview,  ///< says what write would do
+};
+
+/// A conflict in opencode.json only warns for a session (its pins outrank the file) and fails config.write.
+enum class ApplyFor { session, config_write };
+
+struct Applied {
+    struct File {
+        std::string path;
+        FileChange change = FileChange::unchanged;
+        mode_t mode = 0;
+        std::optional<std::string> content;  ///< what is ours, masked, for explain
+    };
+    std::vector<File> files;
+    std::vector<Warning> warnings;
+};
+
+Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, ApplyFor purpose);
+
+/// What renderers must know of the home before they render.
+HomeFacts read_home_facts(const SessionHome& home);
+
+}  // namespace capsule

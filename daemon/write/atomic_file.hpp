@@ -1,0 +1,48 @@
+// A file old or new, whole, whatever happens; and nobody else's bytes lost.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+enum class FileChange { created, updated, unchanged, removed };
+std::string_view name_of(FileChange change);
+
+/// What a file should become.
+struct Wanted {
+    std::optional<std::string> text;  ///< none: no file
+    bool private_mode = false;        ///< force 0600 (it holds a key); else the mode stays, 0644 when created
+};
+
+/// From the file's present text (none: no file) to what is wanted. Called again when somebody else wrote meanwhile.
+using Transform = std::function<Result<Wanted>(const std::optional<std::string>&)>;
+
+struct Updated {
+    FileChange change = FileChange::unchanged;
+    mode_t mode = 0;    ///< of the file as it is now; 0 when there is none
+    bool link = false;  ///< the path is a symbolic link, which stays one: its target was read and written
+};
+
+/// At most so many bytes of a file are read; a larger one is io.error.
+inline constexpr std::size_t max_file_bytes = 16 * 1024 * 1024;
+
+/// Reads `path`, calls `transform`, and puts its text there if that differs: temporary file beside the target, fsync,
+/// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that changed between the
+/// reading and the exchange is merged again. Fails as `transform` does, and with io.error (with the cure: a bind
+/// mount, a full disk, no permission, no regular file). Acts with the calling thread's identity.
+Result<Updated> update_file(const std::string& path, const Transform& transform);
+
+/// As update_file, but nothing is written: what would be done.
+Result<Updated> preview_file(const std::string& path, const Transform& transform);
+
+/// The text of a regular file, none if there is none. A FIFO, a device, a directory, or more than `limit` bytes:
+/// io.error.
+Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit = max_file_bytes);
+
+}  // namespace capsule

@@ -1,0 +1,40 @@
+// One JSON text per line: finds the lines in what has been read.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace capsule {
+
+inline constexpr std::size_t max_line = 256 * 1024;  ///< bytes of one request without its line end
+
+/// Collects bytes and hands out whole lines. A '\r' before the '\n' is dropped; empty lines are skipped.
+class LineReader {
+  public:
+    explicit LineReader(std::size_t limit = max_line) : limit_(limit) {}
+
+    /// Adds what a read has brought.
+    void append(std::string_view bytes);
+
+    /// The next whole line, or none. The view lives until the next append() or next().
+    std::optional<std::string_view> next();
+
+    /// At the end of the stream: what stands there without a line end is a line too, unless it is blank.
+    std::optional<std::string_view> rest();
+
+    /// Whether the line at the front is longer than the limit, be it whole or not: nothing more can be read then.
+    bool too_long() const noexcept;
+
+    /// Whether a line has begun that is not whole yet (its time limit runs).
+    bool partial() const noexcept;
+
+  private:
+    std::size_t limit_;
+    std::string buffer_;
+    std::size_t begin_ = 0;    ///< of the first line not handed out
+    std::size_t scanned_ = 0;  ///< no '\n' between begin_ and here
+};
+
+}  // namespace capsule

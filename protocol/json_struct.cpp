@@ -1,0 +1,74 @@
+#include "protocol/json_struct.hpp"
+
+#include <cmath>
+
+#include "protocol/nearest.hpp"
+
+namespace capsule::detail {
+namespace {
+
+std::string_view kind_of(const boost::json::value& value) {
+    switch (value.kind()) {
+        case boost::json::kind::null: return "null";
+        case boost::json::kind::bool_: return "a boolean";
+        case boost::json::kind::string: return "a string";
+        case boost::json::kind::array: return "an array";
+        case boost::json::kind::object: return "an object";
+        default: return "a number";
+    }
+}
+
+constexpr std::string_view ask_discover = "call rpc.discover for each method's params";
+
+}  // namespace
+
+Error wrong_type(std::string_view path, std::string_view expected, const boost::json::value& got) {
+    return {ErrorCode::invalid_params,
+            std::string(path) + ": expected " + std::string(expected) + ", got " + std::string(kind_of(got)),
+            std::string(ask_discover)};
+}
+
+Error missing_member(std::string_view path, std::string_view member) {
+    return {ErrorCode::invalid_params, std::string(path) + ": \"" + std::string(member) + "\" is missing",
+            std::string(ask_discover)};
+}
+
+Error unknown_member(std::string_view path, std::string_view member, const std::vector<std::string_view>& known) {
+    const auto near = nearest(member, known);
+    return {ErrorCode::invalid_params, std::string(path) + ": unknown member \"" + std::string(member) + "\"",
+            near ? "did you mean \"" + std::string(*near) + "\"?" : std::string(ask_discover)};
+}
+
+std::string child(std::string_view path, std::string_view member) {
+    return std::string(path) + "." + std::string(member);
+}
+
+Result<void> read(bool& out, const boost::json::value& in, std::string_view path) {
+    if (!in.is_bool()) return wrong_type(path, "a boolean", in);
+    out = in.get_bool();
+    return {};
+}
+
+Result<void> read(double& out, const boost::json::value& in, std::string_view path) {
+    if (!in.is_number()) return wrong_type(path, "a number", in);
+    out = in.to_number<double>();
+    return {};
+}
+
+Result<void> read(std::string& out, const boost::json::value& in, std::string_view path) {
+    if (!in.is_string()) return wrong_type(path, "a string", in);
+    out.assign(in.get_string().data(), in.get_string().size());
+    return {};
+}
+
+Result<void> read_integer(std::int64_t& out, const boost::json::value& in, std::string_view path, std::int64_t low,
+                          std::int64_t high) {
+    if (in.is_int64())
+        out = in.get_int64();
+    else
+        return wrong_type(path, "an integer", in);
+    if (out < low || out > high) return wrong_type(path, "an integer of its range", in);
+    return {};
+}
+
+}  // namespace capsule::detail

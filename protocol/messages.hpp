@@ -1,0 +1,280 @@
+// One struct per method's params and result, named as on the wire (docs/protocol.md).
+//
+// A member whose name is a C++ keyword ends in '_' here and without it on the wire. std::optional in a result is
+// null on the wire; in params it may be left out.
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace capsule {
+
+/// The version of this protocol. Results may gain members within one version; a client ignores those it does not know.
+inline constexpr int protocol_version = 1;
+
+struct NoParams {};
+BOOST_DESCRIBE_STRUCT(NoParams, (), ())
+
+struct Warning {
+    std::string code;     ///< stable, such as "key.shape"
+    std::string message;  ///< what is the matter and what to do about it
+
+    bool operator==(const Warning&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Warning, (), (code, message))
+
+// ---- status ----
+
+struct ConfigStatus {
+    std::optional<std::string> path;       ///< null: no file, defaults
+    std::optional<std::string> loaded_at;  ///< RFC 3339, UTC
+    bool ok = true;
+    std::optional<std::string> error;  ///< why the last load failed; the older configuration is in force
+};
+BOOST_DESCRIBE_STRUCT(ConfigStatus, (), (path, loaded_at, ok, error))
+
+struct AgentStatus {
+    std::string id;
+    std::string label;
+    std::optional<std::string> binary;   ///< absolute path; null: not installed
+    std::optional<std::string> version;  ///< null until known
+};
+BOOST_DESCRIBE_STRUCT(AgentStatus, (), (id, label, binary, version))
+
+struct KeyStatus {
+    std::string state;                  ///< present, absent, ignored, error, unresolved
+    std::optional<std::string> source;  ///< where it came from, such as "environment"
+    std::optional<std::string> masked;  ///< never more than its last four characters
+};
+BOOST_DESCRIBE_STRUCT(KeyStatus, (), (state, source, masked))
+
+struct ProviderStatus {
+    std::string id;
+    std::string label;
+    KeyStatus key;
+    std::map<std::string, std::string> cells;  ///< agent → native, ready, no_key, blocked, unsupported
+};
+BOOST_DESCRIBE_STRUCT(ProviderStatus, (), (id, label, key, cells))
+
+struct RequestCounts {
+    std::uint64_t total = 0;
+    std::uint64_t errors = 0;
+};
+BOOST_DESCRIBE_STRUCT(RequestCounts, (), (total, errors))
+
+struct ConnectionCounts {
+    std::uint64_t open = 0;
+    std::uint64_t limit = 0;
+};
+BOOST_DESCRIBE_STRUCT(ConnectionCounts, (), (open, limit))
+
+struct StatusResult {
+    std::string version;
+    int protocol = protocol_version;
+    std::int64_t pid = 0;
+    double uptime_s = 0;
+    std::string socket;
+    ConfigStatus config;
+    std::vector<AgentStatus> agents;
+    std::vector<ProviderStatus> providers;
+    RequestCounts requests;
+    ConnectionCounts connections;
+    std::vector<Warning> warnings;
+};
+BOOST_DESCRIBE_STRUCT(StatusResult, (),
+                      (version, protocol, pid, uptime_s, socket, config, agents, providers, requests, connections,
+                       warnings))
+
+// ---- providers.list ----
+
+struct ProvidersListParams {
+    std::string agent;
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+};
+BOOST_DESCRIBE_STRUCT(ProvidersListParams, (), (agent, workspace, role))
+
+struct Choice {
+    std::string id;
+    std::string label;
+    std::string tab_label;
+    bool native = false;
+    std::optional<std::string> model;
+};
+BOOST_DESCRIBE_STRUCT(Choice, (), (id, label, tab_label, native, model))
+
+struct Unavailable {
+    std::string id;
+    std::string label;
+    std::string code;  ///< an error code's name, such as "key.absent"
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(Unavailable, (), (id, label, code, reason))
+
+struct ProvidersListResult {
+    std::string agent;
+    std::vector<Choice> choices;
+    std::optional<std::string> default_;
+    std::vector<Unavailable> unavailable;
+};
+BOOST_DESCRIBE_STRUCT(ProvidersListResult, (), (agent, choices, default_, unavailable))
+
+// ---- auth ----
+
+struct AuthListParams {
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+};
+BOOST_DESCRIBE_STRUCT(AuthListParams, (), (workspace, role))
+
+struct AuthRow {
+    std::string provider;
+    std::string label;
+    std::string variable;
+    std::string mode;  ///< api_key, ignore
+    std::string state;
+    std::optional<std::string> source;
+    std::optional<std::string> scope;  ///< global, workspace, role, container
+    std::optional<std::string> masked;
+    std::optional<std::string> subscribe_url;
+    std::optional<std::string> key_url;
+    std::optional<std::string> notes;
+    std::vector<Warning> warnings;
+};
+BOOST_DESCRIBE_STRUCT(AuthRow, (),
+                      (provider, label, variable, mode, state, source, scope, masked, subscribe_url, key_url, notes,
+                       warnings))
+
+struct AuthListResult {
+    std::vector<AuthRow> rows;
+};
+BOOST_DESCRIBE_STRUCT(AuthListResult, (), (rows))
+
+struct AuthScope {
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+};
+BOOST_DESCRIBE_STRUCT(AuthScope, (), (workspace, role))
+
+struct AuthSetParams {
+    std::string provider;
+    std::string value;
+    std::optional<AuthScope> scope;
+};
+BOOST_DESCRIBE_STRUCT(AuthSetParams, (), (provider, value, scope))
+
+struct AuthUnsetParams {
+    std::string provider;
+    std::optional<AuthScope> scope;
+};
+BOOST_DESCRIBE_STRUCT(AuthUnsetParams, (), (provider, scope))
+
+// ---- spawn, explain, config.write ----
+
+struct SpawnParams {
+    std::string agent;
+    std::optional<std::string> provider;
+    std::optional<std::string> model;
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+    std::map<std::string, std::string> env;
+    std::optional<std::string> cwd;  ///< absolute; only looked at
+};
+BOOST_DESCRIBE_STRUCT(SpawnParams, (), (agent, provider, model, workspace, role, env, cwd))
+
+struct SessionUser {
+    std::string name;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::vector<std::uint32_t> groups;
+
+    bool operator==(const SessionUser&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(SessionUser, (), (name, uid, gid, groups))
+
+struct FileAction {
+    std::string path;
+    std::string action;  ///< created, updated, unchanged, removed
+};
+BOOST_DESCRIBE_STRUCT(FileAction, (), (path, action))
+
+struct SpawnResult {
+    std::string agent;
+    std::string provider;
+    std::string label;
+    std::string tab_label;
+    std::optional<std::string> model;
+    std::vector<std::string> argv;
+    std::map<std::string, std::string> env;
+    std::vector<std::string> unset;
+    std::vector<std::string> dropped;
+    SessionUser user;
+    std::vector<FileAction> files;
+    std::vector<Warning> warnings;
+};
+BOOST_DESCRIBE_STRUCT(SpawnResult, (),
+                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, files, warnings))
+
+struct ExplainedArgument {
+    std::string value;
+    std::string from;
+};
+BOOST_DESCRIBE_STRUCT(ExplainedArgument, (), (value, from))
+
+struct ExplainedVariable {
+    std::string name;
+    std::string value;  ///< secrets masked
+    std::string from;   ///< such as "catalog", "capsule.toml:12", "request", "environment"
+};
+BOOST_DESCRIBE_STRUCT(ExplainedVariable, (), (name, value, from))
+
+struct ExplainedFile {
+    std::string path;
+    std::string action;                  ///< what spawn would do
+    std::optional<std::string> content;  ///< only what is ours, secrets masked; null when it would be removed
+    std::string from;
+};
+BOOST_DESCRIBE_STRUCT(ExplainedFile, (), (path, action, content, from))
+
+struct ExplainResult {
+    std::string agent;
+    std::string provider;
+    std::string label;
+    std::string tab_label;
+    std::optional<std::string> model;
+    std::vector<std::string> argv;
+    std::vector<ExplainedArgument> arguments;  ///< argv again, each with where it comes from
+    std::vector<ExplainedVariable> env;
+    std::vector<std::string> unset;
+    std::vector<std::string> dropped;
+    SessionUser user;
+    std::vector<ExplainedFile> files;
+    std::vector<Warning> warnings;
+};
+BOOST_DESCRIBE_STRUCT(ExplainResult, (),
+                      (agent, provider, label, tab_label, model, argv, arguments, env, unset, dropped, user, files,
+                       warnings))
+
+struct ConfigWriteParams {
+    std::string agent;
+};
+BOOST_DESCRIBE_STRUCT(ConfigWriteParams, (), (agent))
+
+struct WrittenFile {
+    std::string path;
+    std::string action;
+    std::optional<std::string> mode;  ///< octal, such as "0600"; null when removed
+};
+BOOST_DESCRIBE_STRUCT(WrittenFile, (), (path, action, mode))
+
+struct ConfigWriteResult {
+    std::vector<WrittenFile> files;
+    std::vector<Warning> warnings;
+};
+BOOST_DESCRIBE_STRUCT(ConfigWriteResult, (), (files, warnings))
+
+}  // namespace capsule

@@ -1,0 +1,43 @@
+#include "protocol/nearest.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace capsule {
+namespace {
+
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+    std::vector<std::size_t> row(to.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= from.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= to.size(); ++j) {
+            const std::size_t replaced = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+        }
+    }
+    return row.back();
+}
+
+}  // namespace
+
+std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+    // A name is at most a few dozen characters; a hostile one would only cost time.
+    constexpr std::size_t longest_name = 128;
+    if (word.size() > longest_name) return std::nullopt;
+    const std::size_t allowed = std::max<std::size_t>(1, (word.size() + 1) / 3);
+    std::optional<std::string_view> best;
+    std::size_t best_distance = allowed + 1;
+    for (std::string_view candidate : candidates) {
+        const std::size_t distance = edit_distance(word, candidate);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = candidate;
+        }
+    }
+    return best;
+}
+
+}  // namespace capsule

@@ -1,0 +1,15 @@
+// "Did you mean …?" for everything that has names: members, keys, methods, commands, providers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace capsule {
+
+/// The candidate with the smallest edit distance to `word`, if that is at most a third of the word's length (and at
+/// least one is allowed): close enough that a person meant it.
+std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates);
+
+}  // namespace capsule
