@@ -10,10 +10,14 @@ namespace capsule {
 
 inline constexpr std::size_t max_line = 256 * 1024;  ///< bytes of one request without its line end
 
-/// Collects bytes and hands out whole lines. A '\r' before the '\n' is dropped; empty lines are skipped.
+/// Collects bytes and hands out whole lines. A '\r' before the '\n' is dropped; blank lines are skipped. Its memory is
+/// zeroed when it goes or grows, since requests may hold keys.
 class LineReader {
   public:
     explicit LineReader(std::size_t limit = max_line) : limit_(limit) {}
+    LineReader(const LineReader&) = delete;
+    LineReader& operator=(const LineReader&) = delete;
+    ~LineReader();
 
     /// Adds what a read has brought.
     void append(std::string_view bytes);
@@ -31,6 +35,8 @@ class LineReader {
     bool partial() const noexcept;
 
   private:
+    void wipe(std::size_t count);
+
     std::size_t limit_;
     std::string buffer_;
     std::size_t begin_ = 0;    ///< of the first line not handed out

@@ -1,6 +1,7 @@
 // JSON-RPC 2.0 on one line of text, without any I/O.
 #pragma once
 
+#include <boost/json/storage_ptr.hpp>
 #include <boost/json/value.hpp>
 #include <optional>
 #include <string>
@@ -40,14 +41,18 @@ struct ParsedLine {
 };
 
 /// Reads one line. Fails with parse_error (not JSON, not UTF-8, nested too deeply) or invalid_request (an empty batch,
-/// one over max_batch): such a line gets one answer, with id null.
-Result<ParsedLine> parse_line(std::string_view line);
+/// one over max_batch): such a line gets one answer, with id null. The params live in `storage` (they may hold keys, so
+/// a caller can give memory that is zeroed when freed).
+Result<ParsedLine> parse_line(std::string_view line, boost::json::storage_ptr storage = {});
 
 /// {"jsonrpc":"2.0","id":…,"result":…} without a line end. `result` is JSON text.
 std::string success_answer(const RequestId& id, std::string_view result);
 
-/// {"jsonrpc":"2.0","id":…,"error":{…}}. Ours carry data {code, hint}; the standard ones data {code, hint} when there
-/// is a hint.
+/// {"code":…,"message":…,"data":{…}}. Ours carry data {code, hint}; the standard ones data {code, hint} when there is a
+/// hint.
+std::string error_json(const Error& error);
+
+/// {"jsonrpc":"2.0","id":…,"error":{…}} with error_json's error.
 std::string error_answer(const RequestId& id, const Error& error);
 
 /// One request's text, for clients. `params` is JSON text.
