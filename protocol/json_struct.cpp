@@ -65,6 +65,8 @@ Result<void> read_integer(std::int64_t& out, const boost::json::value& in, std::
                           std::int64_t high) {
     if (in.is_int64())
         out = in.get_int64();
+    else if (in.is_uint64() && in.get_uint64() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        out = static_cast<std::int64_t>(in.get_uint64());  // a value of our own making: the parser gives int64 here
     else
         return wrong_type(path, "an integer", in);
     if (out < low || out > high) return wrong_type(path, "an integer of its range", in);

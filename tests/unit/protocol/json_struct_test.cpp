@@ -1,0 +1,82 @@
+#include "protocol/json_struct.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "protocol/messages.hpp"
+
+namespace capsule {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+template <class T>
+Error refusal(std::string_view json) {
+    T out;
+    const auto done = from_json(out, boost::json::parse({json.data(), json.size()}), "params", Unknown::refuse);
+    EXPECT_FALSE(done) << json;
+    return done ? Error{} : done.error();
+}
+
+TEST(FromJson, reads_params_with_optional_members_left_out) {
+    SpawnParams params;
+    ASSERT_TRUE(from_json(params, boost::json::parse(R"({"agent":"claude","env":{"TERM":"xterm"},"role":"r"})"),
+                          "params", Unknown::refuse));
+    EXPECT_EQ(params.agent, "claude");
+    EXPECT_EQ(params.env, (std::map<std::string, std::string>{{"TERM", "xterm"}}));
+    EXPECT_EQ(params.role, "r");
+    EXPECT_EQ(params.provider, std::nullopt);
+}
+
+TEST(FromJson, names_each_fault_with_its_path) {
+    EXPECT_THAT(refusal<SpawnParams>("{}").message, AllOf(HasSubstr("params"), HasSubstr("\"agent\" is missing")));
+    EXPECT_THAT(refusal<SpawnParams>(R"({"agent":1})").message,
+                HasSubstr("params.agent: expected a string, got a number"));
+    EXPECT_THAT(refusal<SpawnParams>(R"({"agent":"a","env":{"X":true}})").message, HasSubstr("params.env.X"));
+    EXPECT_THAT(refusal<AuthSetParams>(R"({"provider":"zai","value":"v","scope":{"workspace":null}})").message,
+                HasSubstr("params.scope.workspace: expected a string, got null"));
+    EXPECT_THAT(refusal<NoParams>("[1]").message, HasSubstr("expected an object, got an array"));
+}
+
+TEST(FromJson, names_an_unknown_member_and_the_nearest_known_one) {
+    const Error error = refusal<SpawnParams>(R"({"agnet":"claude"})");
+    EXPECT_EQ(error.code, ErrorCode::invalid_params);
+    EXPECT_THAT(error.message, HasSubstr("\"agnet\""));
+    EXPECT_THAT(error.hint, HasSubstr("\"agent\""));
+    EXPECT_THAT(refusal<NoParams>(R"({"x":1})").message, HasSubstr("\"x\""));
+}
+
+TEST(FromJson, ignores_what_a_newer_daemon_adds) {
+    ConfigStatus status;
+    ASSERT_TRUE(from_json(status, boost::json::parse(R"({"path":null,"loaded_at":"t","ok":true,"error":null,"new":1})"),
+                          "result", Unknown::ignore));
+    EXPECT_EQ(status.path, std::nullopt);
+    EXPECT_EQ(status.loaded_at, "t");
+}
+
+TEST(ToJson, writes_every_member_under_its_name_on_the_wire) {
+    ProvidersListResult result;
+    result.agent = "claude";
+    EXPECT_EQ(boost::json::serialize(to_json(result)),
+              R"({"agent":"claude","choices":[],"default":null,"unavailable":[]})");
+}
+
+TEST(ToJson, comes_back_the_same) {
+    StatusResult status;
+    status.version = "1.2.3";
+    status.pid = 4711;
+    status.uptime_s = 2.5;
+    status.providers = {{"zai", "Z.AI", {"present", "environment", "…0001"}, {{"claude", "ready"}}}};
+    status.requests = {18446744073709551ULL, 3};
+    const auto json = to_json(status);
+    StatusResult back;
+    ASSERT_TRUE(from_json(back, json, "result", Unknown::ignore));
+    EXPECT_EQ(to_json(back), json);
+}
+
+}  // namespace
+}  // namespace capsule

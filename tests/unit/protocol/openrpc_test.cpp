@@ -1,0 +1,89 @@
+#include "protocol/openrpc.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+
+#include "protocol/methods.hpp"
+
+namespace capsule {
+namespace {
+
+namespace json = boost::json;
+
+json::value method_named(std::string_view name) {
+    return openrpc_document("0", {name}).at("methods").at(0);
+}
+
+TEST(OpenRpc, lists_just_the_methods_named_in_their_order) {
+    const auto document = openrpc_document("1.2.3", {"status", "reload", "no.such"});
+    EXPECT_EQ(document.at("info").at("version"), "1.2.3");
+    EXPECT_TRUE(document.at("openrpc").as_string().starts_with("1."));
+    const auto& listed = document.at("methods").as_array();
+    ASSERT_EQ(listed.size(), 2U);
+    EXPECT_EQ(listed[0].at("name"), "status");
+    EXPECT_EQ(listed[1].at("name"), "reload");
+}
+
+TEST(OpenRpc, can_describe_every_method) {
+    for (const MethodInfo& method : methods) {
+        const auto described = method_named(method.name);
+        EXPECT_EQ(described.at("x-tier").as_string(), json::string_view(name_of(method.tier)));
+        EXPECT_FALSE(described.at("summary").as_string().empty());
+        EXPECT_TRUE(described.at("result").at("schema").is_object());
+    }
+}
+
+TEST(OpenRpc, says_which_params_are_required) {
+    const auto params = method_named("spawn").at("params").as_array();
+    ASSERT_EQ(params.size(), 7U);
+    EXPECT_EQ(params[0], json::parse(R"({"name":"agent","required":true,"schema":{"type":"string"}})"));
+    EXPECT_EQ(params[1], json::parse(R"({"name":"provider","required":false,"schema":{"type":"string"}})"));
+    EXPECT_EQ(params[5].at("schema"), json::parse(R"({"type":"object","additionalProperties":{"type":"string"}})"));
+    EXPECT_EQ(params[5].at("required"), false) << "an environment may be left out";
+}
+
+TEST(OpenRpc, closes_params_to_what_it_names) {
+    EXPECT_EQ(method_named("auth.unset").at("x-params"), json::parse(R"({
+        "type": "object", "required": ["provider"], "additionalProperties": false,
+        "properties": {
+            "provider": {"type": "string"},
+            "scope": {"type": "object", "additionalProperties": false,
+                      "properties": {"workspace": {"type": "string"}, "role": {"type": "string"}}}}})"));
+    EXPECT_EQ(method_named("status").at("x-params"),
+              json::parse(R"({"type":"object","properties":{},"additionalProperties":false})"));
+}
+
+TEST(OpenRpc, leaves_results_open_and_names_null) {
+    EXPECT_EQ(method_named("reload").at("result").at("schema"), json::parse(R"({
+        "type": "object", "required": ["path", "loaded_at", "ok", "error"],
+        "properties": {
+            "path": {"oneOf": [{"type": "string"}, {"type": "null"}]},
+            "loaded_at": {"oneOf": [{"type": "string"}, {"type": "null"}]},
+            "ok": {"type": "boolean"},
+            "error": {"oneOf": [{"type": "string"}, {"type": "null"}]}}})"));
+    const auto list = method_named("providers.list").at("result").at("schema").at("properties");
+    EXPECT_TRUE(list.as_object().contains("default")) << "as on the wire, without the trailing '_'";
+}
+
+TEST(OpenRpc, names_the_errors_of_a_method) {
+    const auto errors = method_named("spawn").at("errors").as_array();
+    const auto has = [&](int code, std::string_view message) {
+        return std::find(errors.begin(), errors.end(),
+                         json::value{{"code", code}, {"message", json::string_view(message)}}) != errors.end();
+    };
+    EXPECT_TRUE(has(-32602, "invalid_params"));
+    EXPECT_TRUE(has(-32004, "cell.blocked"));
+    EXPECT_TRUE(has(-32004, "cell.unsupported"));
+    EXPECT_TRUE(has(-32005, "key.absent"));
+}
+
+TEST(Methods, have_their_tier) {
+    EXPECT_EQ(find_method("status")->tier, Tier::status);
+    EXPECT_EQ(find_method("explain")->tier, Tier::spawn);
+    EXPECT_EQ(find_method("auth.set")->tier, Tier::admin);
+    EXPECT_EQ(find_method("spawn "), nullptr);
+}
+
+}  // namespace
+}  // namespace capsule
