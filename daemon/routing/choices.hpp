@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/config/config.hpp"
+#include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {

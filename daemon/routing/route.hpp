@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/catalog/names.hpp"  // is_model_name
 #include "daemon/config/config.hpp"
 #include "protocol/errors.hpp"
 
@@ -27,8 +28,12 @@ struct Route {
     Located<std::string> haiku_model;           ///< Claude, not native
 };
 
-/// Fails with agent.unknown (by find_agent), provider.unknown, cell.unsupported, cell.blocked, and invalid_params for
-/// a model that is another provider's ("zai/glm" on kimi, OpenCode) or has white space or control characters.
+/// Fails with provider.unknown, cell.unsupported, cell.blocked, and invalid_params for a request's model that is
+/// another provider's ("zai/glm" on kimi, OpenCode), one of Claude Code's own aliases on another's backend ("sonnet" on
+/// zai), or no model name at all.
+///
+/// A model comes from the first level that names one: request, role's manifest, capsule.toml, catalog. For Claude each
+/// tier is looked up so; within one level the tier's own override goes before `model`, which stands for every tier.
 Result<Route> route_session(const Config& config, const RouteQuery& query);
 
 /// The agent of that name, or agent.unknown with the nearest one.
@@ -37,10 +42,10 @@ Result<Agent> find_agent(std::string_view id);
 /// The provider of that name, or provider.unknown with the nearest one.
 Result<const Provider*> find_provider(const Catalog& catalog, std::string_view id);
 
-/// Whether a model may be named so: not empty, no white space, no control characters.
-bool is_model_name(std::string_view model);
+/// cell.unsupported or cell.blocked (with its reason) for a cell that no session can be started on; none for the rest.
+std::optional<Error> cell_problem(Agent agent, const Provider& provider);
 
-/// "claude × zai" as people read it: "Claude Code on Z.AI".
+/// claude × zai as people read it: "Claude on Z.AI".
 std::string cell_name(Agent agent, const Provider& provider);
 
 }  // namespace capsule

@@ -1,0 +1,210 @@
+#include "daemon/catalog/names.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+
+namespace capsule {
+namespace {
+
+constexpr std::string_view lower = "abcdefghijklmnopqrstuvwxyz";
+constexpr std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view digits = "0123456789";
+
+bool is_one_of(char c, std::string_view a, std::string_view b = {}, std::string_view c3 = {}, std::string_view d = {}) {
+    return a.find(c) != a.npos || b.find(c) != b.npos || c3.find(c) != c3.npos || d.find(c) != d.npos;
+}
+
+bool alphanumeric(char c) {
+    return is_one_of(c, lower, upper, digits);
+}
+
+/// One letter or digit, then letters, digits and `more`.
+bool is_name(std::string_view name, std::string_view more, std::size_t longest) {
+    return !name.empty() && name.size() <= longest && alphanumeric(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || is_one_of(c, more); });
+}
+
+constexpr char32_t no_character = 0xFFFFFFFF;
+
+/// Takes one character off the front of `text`; no_character where that is no UTF-8.
+char32_t take_character(std::string_view& text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    std::size_t length = 1;
+    char32_t value = first;
+    if (first >= 0xF0 && first < 0xF8) {
+        length = 4;
+        value = first & 0x07U;
+    } else if (first >= 0xE0 && first < 0xF0) {
+        length = 3;
+        value = first & 0x0FU;
+    } else if (first >= 0xC0 && first < 0xE0) {
+        length = 2;
+        value = first & 0x1FU;
+    } else if (first >= 0x80) {
+        value = no_character;
+    }
+    if (length > text.size()) {
+        text = {};
+        return no_character;
+    }
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xC0U) != 0x80U) value = no_character;
+        if (value != no_character) value = (value << 6U) | (byte(i) & 0x3FU);
+    }
+    text.remove_prefix(length);
+    return value;
+}
+
+template <class Predicate>
+bool any_character(std::string_view text, Predicate predicate) {
+    while (!text.empty())
+        if (predicate(take_character(text))) return true;
+    return false;
+}
+
+bool is_loopback(std::string_view host) {
+    std::string name(host);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (name == "localhost" || name == "[::1]") return true;
+    in_addr address{};
+    constexpr std::uint32_t loopback_net = 127;
+    return inet_pton(AF_INET, name.c_str(), &address) == 1 && ntohl(address.s_addr) >> 24U == loopback_net;
+}
+
+bool is_host(std::string_view host) {
+    if (host.starts_with('[')) {
+        if (!host.ends_with(']')) return false;
+        std::array<unsigned char, sizeof(in6_addr)> address{};
+        return inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), address.data()) == 1;
+    }
+    constexpr std::size_t longest_host = 253;
+    return host.find("..") == host.npos && !host.ends_with('.') && !host.ends_with('-') &&
+           is_name(host, ".-", longest_host);
+}
+
+bool is_port(std::string_view port) {
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+    return error == std::errc{} && end == port.data() + port.size() && number >= 1 && number <= 65535 &&
+           port.front() != '0';
+}
+
+bool is_path(std::string_view path) {
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] == '%') {
+            constexpr std::string_view hex = "0123456789abcdefABCDEF";
+            if (i + 2 >= path.size() || !is_one_of(path[i + 1], hex) || !is_one_of(path[i + 2], hex)) return false;
+        } else if (!alphanumeric(path[i]) && !is_one_of(path[i], "/-._~:@+,;=")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+bool is_provider_id(std::string_view id) {
+    constexpr std::size_t longest_id = 32;
+    return !id.empty() && id.size() <= longest_id && is_one_of(id.front(), lower) &&
+           std::all_of(id.begin(), id.end(), [](char c) { return is_one_of(c, lower, digits, "-"); });
+}
+
+bool is_scope_name(std::string_view name) {
+    return is_name(name, "._-", 64);
+}
+
+bool is_profile_name(std::string_view name) {
+    return is_name(name, "_-", 64);
+}
+
+bool is_npm_package(std::string_view name) {
+    constexpr std::size_t longest_package = 214;  // npm's own limit
+    if (name.size() > longest_package) return false;
+    const auto part = [](std::string_view text) {
+        return !text.empty() && is_one_of(text.front(), lower, digits) &&
+               std::all_of(text.begin(), text.end(), [](char c) { return is_one_of(c, lower, digits, "._-"); });
+    };
+    if (!name.starts_with('@')) return part(name);
+    const std::size_t slash = name.find('/');
+    return slash != name.npos && part(name.substr(1, slash - 1)) && part(name.substr(slash + 1));
+}
+
+bool is_model_name(std::string_view model) {
+    return !model.empty() && !model.starts_with('-') && !has_control_character(model) && !has_white_space(model) &&
+           model.find_first_of("\"'`\\{}") == model.npos;
+}
+
+bool is_label(std::string_view text) {
+    return !text.empty() && !has_control_character(text) && text.find_first_of("{}") == text.npos;
+}
+
+bool has_control_character(std::string_view text) {
+    return any_character(text, [](char32_t c) {
+        const bool direction_or_line =
+            (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x2069) || c == 0xFEFF;
+        return c < 0x20 || (c >= 0x7F && c < 0xA0) || direction_or_line || c == no_character;
+    });
+}
+
+bool has_white_space(std::string_view text) {
+    return any_character(text, [](char32_t c) {
+        return c == ' ' || (c >= 0x09 && c <= 0x0D) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+               (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    });
+}
+
+std::optional<std::string> base_url_problem(std::string_view url) {
+    if (has_control_character(url) || has_white_space(url)) return "has white space or control characters";
+    constexpr std::string_view https = "https://";
+    constexpr std::string_view http = "http://";
+    const bool secure = url.starts_with(https);
+    if (!secure && !url.starts_with(http)) return "must begin with https://";
+    std::string_view rest = url.substr(secure ? https.size() : http.size());
+    if (rest.find_first_of("?#") != rest.npos) return "must not have a query or a fragment";
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    std::string_view authority = rest.substr(0, slash);
+    if (authority.find('@') != authority.npos) return "must not have a user name or password";
+    const std::size_t colon = authority.rfind(':');
+    if (colon != authority.npos && authority.find(']', colon) == authority.npos) {
+        if (colon + 1 == authority.size() || !is_port(authority.substr(colon + 1))) return "has no valid port";
+        authority.remove_suffix(authority.size() - colon);
+    }
+    if (!is_host(authority)) return "has no valid host name";
+    if (!secure && !is_loopback(authority))
+        return "must begin with https:// (http:// is for this machine alone: 127.0.0.1, [::1], localhost)";
+    if (!is_path(rest.substr(slash))) return "has characters in its path that must be written as %XX";
+    if (rest.ends_with('/')) return "must not end with '/': the agents append their own path";
+    return std::nullopt;
+}
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t longest_shown = 80;
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string out = "\"";
+    for (const char c : text.substr(0, longest_shown)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7F) {
+            out += "\\x";
+            out += hex[byte >> 4U];
+            out += hex[byte & 0x0FU];
+        } else {
+            out += c;
+        }
+    }
+    // Not in the middle of a character: what stands there would be no UTF-8.
+    if (text.size() > longest_shown) {
+        while ((static_cast<unsigned char>(out.back()) & 0xC0U) == 0x80U)
+            out.pop_back();
+        if (static_cast<unsigned char>(out.back()) >= 0xC0U) out.pop_back();
+        out += "…";
+    }
+    return out + '"';
+}
+
+}  // namespace capsule
