@@ -1,0 +1,95 @@
+#include "client/recorder/reply.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+namespace capsule {
+
+namespace json = boost::json;
+
+namespace {
+
+struct Directive {
+    std::string_view verb;
+    std::string_view rest;
+};
+
+/// The last "[[verb rest]]" of the text.
+std::optional<Directive> last_directive(std::string_view text) {
+    const auto open = text.rfind("[[");
+    if (open == std::string_view::npos) return std::nullopt;
+    const auto close = text.find("]]", open);
+    if (close == std::string_view::npos) return std::nullopt;
+    const auto inside = text.substr(open + 2, close - open - 2);
+    const auto space = inside.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    return Directive{inside.substr(0, space), inside.substr(space + 1)};
+}
+
+/// The agents' shell tools: Claude Code's, OpenCode's, and those of Codex, newest first.
+std::optional<Turn> shell_call(const Conversation& conversation, std::string_view command) {
+    for (const std::string_view tool : {"Bash", "bash", "shell_command"}) {
+        if (!conversation.offers(tool)) continue;
+        const json::object arguments{{"command", command}, {"description", "Runs the check's command"}};
+        return Turn{"", std::string(tool), json::serialize(arguments)};
+    }
+    if (conversation.offers("exec_command")) {
+        return Turn{"", "exec_command", json::serialize(json::object{{"cmd", command}})};
+    }
+    if (conversation.offers("shell")) {
+        return Turn{"", "shell", json::serialize(json::object{{"command", {"bash", "-lc", command}}})};
+    }
+    if (conversation.offers("exec")) {  // native Codex's code mode: tools are called from JavaScript
+        const std::string arguments = json::serialize(json::object{{"cmd", command}});
+        return Turn{"", "exec", "const r = await tools.exec_command(" + arguments + "); text(r.output);"};
+    }
+    return std::nullopt;
+}
+
+std::optional<Turn> named_call(const Conversation& conversation, std::string_view rest) {
+    const auto space = rest.find(' ');
+    const auto tool = rest.substr(0, space);
+    if (space == std::string_view::npos || !conversation.offers(tool)) return std::nullopt;
+    return Turn{"", std::string(tool), std::string(rest.substr(space + 1))};
+}
+
+Reply error_reply(int status, std::string_view message) {
+    const json::object error{{"type", "invalid_request_error"}, {"message", message}};
+    return {status, "application/json", json::serialize(json::object{{"type", "error"}, {"error", error}})};
+}
+
+}  // namespace
+
+Turn next_turn(const Conversation& conversation) {
+    if (!conversation.tool_outputs.empty()) return {"tool output: " + conversation.tool_outputs.back(), "", ""};
+    const auto directive = last_directive(conversation.user_text);
+    std::optional<Turn> turn;
+    if (directive && directive->verb == "say") turn = Turn{std::string(directive->rest), "", ""};
+    if (directive && directive->verb == "run") turn = shell_call(conversation, directive->rest);
+    if (directive && directive->verb == "call") turn = named_call(conversation, directive->rest);
+    return turn.value_or(Turn{std::string(default_answer), "", ""});
+}
+
+Reply reply_to(const RecordedRequest& request) {
+    if (const auto conversation = parse_conversation(request)) {
+        const Turn turn = next_turn(*conversation);
+        switch (conversation->protocol) {
+            case WireProtocol::anthropic_messages:
+                return anthropic_reply(*conversation, turn);
+            case WireProtocol::chat_completions:
+                return chat_reply(*conversation, turn);
+            case WireProtocol::openai_responses:
+                return responses_reply(*conversation, turn);
+        }
+    }
+    if (request.method == "POST" && request.path().ends_with("/count_tokens")) {
+        return {200, "application/json", R"({"input_tokens":10})"};
+    }
+    if (!request.header("Upgrade").empty()) {
+        return error_reply(426, "the stand-in speaks no WebSocket");  // Codex then goes on over HTTP at once
+    }
+    return error_reply(404, "the stand-in has no such endpoint");
+}
+
+}  // namespace capsule

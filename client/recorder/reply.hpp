@@ -1,0 +1,42 @@
+// What the recorder answers: a stand-in for every provider, good for one turn and for one tool call.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/recorder/conversation.hpp"
+#include "client/recorder/recorded_request.hpp"
+
+namespace capsule {
+
+struct Reply {
+    int status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+};
+
+/// What the stand-in model does next. The prompt itself says it, so that the stand-in needs no state:
+///   [[say TEXT]]            answer TEXT (default_answer without any directive)
+///   [[run COMMAND]]         call the agent's shell tool; then answer with what the tool gave back
+///   [[call NAME ARGUMENTS]] call the tool NAME with these JSON arguments; then likewise
+/// The last directive of the user's text counts. A request that does not offer the tool (a title, say) gets an answer.
+struct Turn {
+    std::string text;       ///< the answer, when no tool is called
+    std::string tool;       ///< empty: no tool call
+    std::string arguments;  ///< JSON
+};
+
+inline constexpr std::string_view default_answer = "capsule-stand-in-answer";
+
+Turn next_turn(const Conversation& conversation);
+
+/// The answer to any request: the model's turn, a token count, a models list, or 404.
+Reply reply_to(const RecordedRequest& request);
+
+/// One turn in each protocol, streamed (server-sent events) or whole.
+Reply anthropic_reply(const Conversation& conversation, const Turn& turn);
+Reply chat_reply(const Conversation& conversation, const Turn& turn);
+Reply responses_reply(const Conversation& conversation, const Turn& turn);
+
+}  // namespace capsule

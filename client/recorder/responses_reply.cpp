@@ -1,0 +1,75 @@
+// https://platform.openai.com/docs/api-reference/responses and its streaming form.
+#include <algorithm>
+
+#include "client/recorder/reply.hpp"
+#include "client/recorder/server_sent_events.hpp"
+
+namespace capsule {
+
+namespace json = boost::json;
+
+namespace {
+
+bool custom(const Conversation& conversation, std::string_view tool) {
+    return std::any_of(conversation.tools.begin(), conversation.tools.end(),
+                       [&](const OfferedTool& offered) { return offered.name == tool && offered.type == "custom"; });
+}
+
+json::object output_item(const Conversation& conversation, const Turn& turn) {
+    if (custom(conversation, turn.tool)) {
+        return {{"type", "custom_tool_call"}, {"id", "ctc_standin"},     {"call_id", "call_standin"},
+                {"name", turn.tool},          {"input", turn.arguments}, {"status", "completed"}};
+    }
+    if (!turn.tool.empty()) {
+        return {{"type", "function_call"}, {"id", "fc_standin"},          {"call_id", "call_standin"},
+                {"name", turn.tool},       {"arguments", turn.arguments}, {"status", "completed"}};
+    }
+    return {{"type", "message"},
+            {"id", "msg_standin"},
+            {"role", "assistant"},
+            {"status", "completed"},
+            {"content",
+             json::array{json::object{{"type", "output_text"}, {"text", turn.text}, {"annotations", json::array{}}}}}};
+}
+
+json::object response(const Conversation& conversation, const char* status, json::array output) {
+    return {{"id", "resp_standin"},
+            {"object", "response"},
+            {"created_at", 1},
+            {"status", status},
+            {"model", conversation.model},
+            {"output", std::move(output)},
+            {"usage",
+             {{"input_tokens", 10},
+              {"input_tokens_details", {{"cached_tokens", 0}}},
+              {"output_tokens", 5},
+              {"output_tokens_details", {{"reasoning_tokens", 0}}},
+              {"total_tokens", 15}}}};
+}
+
+}  // namespace
+
+Reply responses_reply(const Conversation& conversation, const Turn& turn) {
+    const json::object item = output_item(conversation, turn);
+    if (!conversation.streaming) {
+        return {200, "application/json", json::serialize(response(conversation, "completed", {item}))};
+    }
+    std::string body =
+        named_event({{"type", "response.created"}, {"response", response(conversation, "in_progress", {})}}) +
+        named_event({{"type", "response.output_item.added"}, {"output_index", 0}, {"item", item}});
+    if (turn.tool.empty()) {
+        const auto [first, second] = halves(turn.text);
+        for (const auto& piece : {first, second}) {
+            body += named_event({{"type", "response.output_text.delta"},
+                                 {"item_id", "msg_standin"},
+                                 {"output_index", 0},
+                                 {"content_index", 0},
+                                 {"delta", piece}});
+        }
+    }
+    body += named_event({{"type", "response.output_item.done"}, {"output_index", 0}, {"item", item}}) +
+            named_event({{"type", "response.completed"}, {"response", response(conversation, "completed", {item})}});
+    return {200, "text/event-stream", std::move(body)};
+}
+
+}  // namespace capsule
