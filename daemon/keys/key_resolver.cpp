@@ -1,1 +1,80 @@
-// key_resolver.cpp
+#include "daemon/keys/key_resolver.hpp"
+
+#include "daemon/keys/config_source.hpp"
+#include "daemon/keys/credential_source.hpp"
+#include "daemon/keys/docker_secret_source.hpp"
+#include "daemon/keys/environment_source.hpp"
+#include "daemon/keys/file_source.hpp"
+#include "daemon/keys/stored_keys.hpp"
+
+namespace capsule {
+
+namespace {
+
+/// Takes what the sources say, best first.
+class Findings {
+  public:
+    void add(std::optional<KeyFinding> finding) {
+        if (!finding || finding->state == KeyState::absent) return;
+        if (!first_) {
+            first_ = std::move(finding);
+        } else if (finding->state != KeyState::ignored) {
+            first_->also_in.push_back(finding->source);
+        }
+    }
+
+    KeyFinding result() && { return first_ ? std::move(*first_) : KeyFinding{}; }
+
+  private:
+    std::optional<KeyFinding> first_;
+};
+
+const EnvTable* configured_table(const Config& config, const KeyScope& scope) {
+    if (!scope.workspace) return &config.env;
+    const auto workspace = config.workspaces.find(*scope.workspace);
+    if (workspace == config.workspaces.end()) return nullptr;
+    if (!scope.role) return &workspace->second.env;
+    const auto role = workspace->second.roles.find(*scope.role);
+    return role == workspace->second.roles.end() ? nullptr : &role->second;
+}
+
+}  // namespace
+
+KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope) const {
+    Findings findings;
+    const ValueContext context{sources_.environment, &sources_.remembered};
+    const auto look_in = [&](const KeyScope& exact, const std::string& name) {
+        if (sources_.stored)
+            if (const EnvTable* table = sources_.stored->table(exact))
+                findings.add(config_source(*table, variable, name, context));
+        if (sources_.config)
+            if (const EnvTable* table = configured_table(*sources_.config, exact))
+                findings.add(config_source(*table, variable, name, context));
+    };
+    if (scope.workspace && scope.role) look_in(scope, "role");
+    if (scope.workspace) look_in({scope.workspace, std::nullopt}, "workspace");
+    look_in({}, "global");
+    if (sources_.environment) {
+        findings.add(environment_source(*sources_.environment, variable));
+        findings.add(file_source(*sources_.environment, variable));
+    }
+    findings.add(credential_source(sources_.credentials_directory, variable));
+    findings.add(docker_secret_source(sources_.secrets_directory, variable));
+    return std::move(findings).result();
+}
+
+bool KeyResolver::in_any_scope(const std::string& variable) const {
+    if (usable(find(variable, {}).state)) return true;
+    const auto in_one_of = [&](const std::map<std::string, WorkspaceConfig>& workspaces) {
+        for (const auto& [name, workspace] : workspaces) {
+            if (workspace.env.contains(variable) && usable(find(variable, {name, std::nullopt}).state)) return true;
+            for (const auto& [role, table] : workspace.roles)
+                if (table.contains(variable) && usable(find(variable, {name, role}).state)) return true;
+        }
+        return false;
+    };
+    return (sources_.config && in_one_of(sources_.config->workspaces)) ||
+           (sources_.stored && in_one_of(sources_.stored->workspaces()));
+}
+
+}  // namespace capsule

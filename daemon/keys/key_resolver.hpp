@@ -23,12 +23,14 @@ struct KeyScope {
 /// What one source says of a variable.
 struct KeyFinding {
     KeyState state = KeyState::absent;
-    Secret value;                         ///< when present
-    std::string reference;                ///< when unresolved: "op://…"
-    std::optional<Error> error;           ///< when error
-    std::string source;                   ///< "auth.toml", "capsule.toml:12", "environment", "ZAI_API_KEY_FILE", …
-    std::string scope;                    ///< role, workspace, global, container
-    std::vector<std::string> also_in;     ///< sources below that have it too and lost
+    Secret value{};                ///< when present
+    std::string reference{};       ///< when unresolved: "op://…"
+    std::optional<Error> error{};  ///< when error
+    /// "auth.toml", "capsule.toml:12", "environment", "ZAI_API_KEY_FILE", "systemd credential",
+    /// "/run/secrets/ZAI_API_KEY"
+    std::string source{};
+    std::string scope{};                 ///< role, workspace, global, container
+    std::vector<std::string> also_in{};  ///< sources below that have it too and lost
 };
 
 /// What `auth.set` has stored, by scope; an empty value means "ignore".
@@ -39,8 +41,8 @@ class KeyResolver {
     struct Sources {
         const Config* config = nullptr;
         const std::map<std::string, Secret>* environment = nullptr;
-        const StoredKeys* stored = nullptr;                   ///< none: nothing stored
-        std::optional<std::string> credentials_directory;    ///< $CREDENTIALS_DIRECTORY
+        const StoredKeys* stored = nullptr;                ///< none: nothing stored
+        std::optional<std::string> credentials_directory;  ///< $CREDENTIALS_DIRECTORY
         std::string secrets_directory = "/run/secrets";
         /// An op:// that was read already; none: not yet.
         std::function<std::optional<Result<Secret>>(const std::string& reference)> remembered;

@@ -10,8 +10,8 @@
 namespace capsule {
 
 struct CodexModel {
-    std::string id;            ///< as the provider knows it: "MiniMax-M3"
-    std::string provider;      ///< its label, for the identity sentence
+    std::string id;                   ///< as the provider knows it: "MiniMax-M3"
+    std::string provider;             ///< its label, for the identity sentence
     std::int64_t context_window = 0;  ///< tokens
 };
 

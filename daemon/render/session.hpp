@@ -52,18 +52,24 @@ struct SessionInputs {
     const SessionHome& home;
     const HomeFacts& facts;
     const CodexModels& codex_models;
-    const std::map<std::string, Secret>& daemon_env;     ///< the daemon's own environment, as it was at start
+    const std::map<std::string, Secret>& daemon_env;  ///< the daemon's own environment, as it was at start
     const std::map<std::string, std::string>& request_env;
-    std::optional<Secret> key;                            ///< of the route, when it has one
-    std::string key_from;                                 ///< its source, such as "environment"
-    std::string key_variable;                             ///< that it was found under
-    const std::map<std::string, FileKey>& file_keys;      ///< by provider id
-    std::optional<std::string> binary;                    ///< of the agent; none: not installed
+    std::optional<Secret> key;                        ///< of the route, when it has one
+    std::string key_from;                             ///< its source, such as "environment"
+    std::string key_variable;                         ///< that it was found under
+    const std::map<std::string, FileKey>& file_keys;  ///< by provider id
+    std::optional<std::string> binary;                ///< of the agent; none: not installed
+    std::optional<std::string> workspace{};           ///< whose [workspaces.<name>.env] the session has too
+    std::optional<std::string> role{};
 };
 
 /// Everything but the route's own part: allowlisted variables, [env], HOME and the like, CAPSULE_AGENT and
 /// CAPSULE_PROVIDER, `dropped`. See session_env.cpp for the order.
 void render_session_env(Plan& plan, const Route& route, const SessionInputs& inputs);
+
+/// The PATH that the session will have: where its agent's binary is to be looked for. Absolute entries only, never
+/// empty.
+std::string session_path(const SessionInputs& inputs);
 
 /// `unset`: every key and routing variable that is not in plan.env. Call last.
 void render_unset(Plan& plan, const Config& config);

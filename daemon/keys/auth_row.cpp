@@ -1,0 +1,59 @@
+#include "daemon/keys/auth_row.hpp"
+
+namespace capsule {
+
+namespace {
+
+std::optional<std::string> unless_empty(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string out;
+    for (const std::string& part : parts) {
+        if (!out.empty()) out += ", ";
+        out += part;
+    }
+    return out;
+}
+
+Warning shadowed(const Provider& provider, const KeyFinding& finding) {
+    const std::string verb = finding.state == KeyState::ignored ? " says to ignore it" : " comes first";
+    return {"key.shadowed", provider.key_env + " is also in " + joined(finding.also_in) +
+                                ", which is not used: " + finding.source + verb + ". Remove what should not count."};
+}
+
+}  // namespace
+
+std::optional<Warning> key_shape_warning(const Provider& provider, const Secret& key) {
+    if (provider.key_prefix.empty() || key.reveal().starts_with(provider.key_prefix)) return std::nullopt;
+    std::string message = "This does not look like a " + provider.label + " key, which begins with " +
+                          provider.key_prefix + "; it is used all the same.";
+    if (!provider.key_url.empty()) message += " Keys are at " + provider.key_url + ".";
+    return Warning{"key.shape", std::move(message)};
+}
+
+AuthRow auth_row(const Provider& provider, const KeyFinding& finding) {
+    AuthRow row{.provider = provider.id,
+                .label = provider.label,
+                .variable = provider.key_env,
+                .mode = finding.state == KeyState::ignored ? "ignore" : "api_key",
+                .state = std::string(name_of(finding.state)),
+                .source = unless_empty(finding.source),
+                .scope = unless_empty(finding.scope),
+                .masked = std::nullopt,
+                .subscribe_url = unless_empty(provider.subscribe_url),
+                .key_url = unless_empty(provider.key_url),
+                .notes = unless_empty(provider.notes),
+                .warnings = {}};
+    if (finding.state == KeyState::present) {
+        row.masked = mask(finding.value);
+        if (std::optional<Warning> warning = key_shape_warning(provider, finding.value))
+            row.warnings.push_back(std::move(*warning));
+    }
+    if (finding.error) row.warnings.push_back({"key.error", finding.error->message + ". " + finding.error->hint});
+    if (!finding.also_in.empty()) row.warnings.push_back(shadowed(provider, finding));
+    return row;
+}
+
+}  // namespace capsule

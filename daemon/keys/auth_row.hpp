@@ -1,0 +1,17 @@
+// A provider's row of auth.list.
+#pragma once
+
+#include "daemon/catalog/catalog.hpp"
+#include "daemon/keys/key_resolver.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// Warns of a key of another shape (key.shape), of sources that lost (key.shadowed), and of a source that cannot be
+/// used (key.error). Never the key itself, only its mask.
+AuthRow auth_row(const Provider& provider, const KeyFinding& finding);
+
+/// The warning for a key that does not begin as this provider's do; none when it does, or any shape will do.
+std::optional<Warning> key_shape_warning(const Provider& provider, const Secret& key);
+
+}  // namespace capsule

@@ -1,0 +1,29 @@
+#include "daemon/keys/file_source.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "daemon/keys/secret_file.hpp"
+
+namespace capsule {
+
+std::optional<KeyFinding> file_source(const std::map<std::string, Secret>& environment, const std::string& variable) {
+    const std::string pointer = variable + "_FILE";
+    const auto set = environment.find(pointer);
+    if (set == environment.end() || set->second.empty()) return std::nullopt;
+    const std::string path(set->second.reveal());
+    const auto refuse = [&](Error error) { return unusable(std::move(error), pointer, "container"); };
+    if (!path.starts_with('/'))
+        return refuse({ErrorCode::key_error, pointer + " is not an absolute path: " + path,
+                       "Set " + pointer + " to the whole path of the file with the key."});
+    Result<std::optional<Secret>> read = read_secret_file(path);
+    if (!read) return refuse(read.error());
+    if (*read) return found_key(std::move(**read), variable, pointer, "container");
+    if (::access(path.c_str(), F_OK) != 0)
+        return refuse({ErrorCode::key_error, pointer + " names " + path + ", which is not there",
+                       "Mount the key at " + path + ", or unset " + pointer + "."});
+    return std::nullopt;
+}
+
+}  // namespace capsule

@@ -1,0 +1,20 @@
+// A file that holds one key.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/base/secret.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+/// No key is nearly as long.
+inline constexpr std::size_t max_secret_file_bytes = 64 * 1024;
+
+/// The file's key, without one trailing newline; none when there is no file or it is empty. Read anew each time, so
+/// that a rotated secret counts at once; never waits. key.error, naming path and cure: no regular file, too large,
+/// not readable, or what it holds is no key.
+Result<std::optional<Secret>> read_secret_file(const std::string& path);
+
+}  // namespace capsule
