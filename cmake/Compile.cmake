@@ -12,6 +12,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(capsule_options INTERFACE -Wno-error=maybe-uninitialized -Wno-error=restrict
     -Wno-error=dangling-pointer -Wno-error=array-bounds -Wno-error=stringop-overflow -Wno-error=free-nonheap-object
     -Wno-error=stringop-overread -Wno-error=mismatched-new-delete)
+  # In a unity build every file is an included one, where g++ takes a coroutine's local types for a header's.
+  target_compile_options(capsule_options INTERFACE -Wno-subobject-linkage)
 endif()
 if(CAPSULE_SANITIZE)
   target_compile_options(capsule_options INTERFACE -fsanitize=${CAPSULE_SANITIZE} -fno-omit-frame-pointer)

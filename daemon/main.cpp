@@ -1,1 +1,28 @@
-int main() {}
+#include <exception>
+#include <iostream>
+
+#include "daemon/app.hpp"
+#include "daemon/command_line.hpp"
+#include "daemon/system/process_hardening.hpp"
+#include "protocol/errors.hpp"
+
+int main(int argc, char** argv) {
+    constexpr int failed = 1;
+    try {
+        // Before anything else can copy a key out of the environment, or crash with one in memory.
+        capsule::harden_process();
+        auto environment = capsule::take_environment();
+        const capsule::CommandLine line = capsule::read_command_line(argc, argv);
+        if (line.check_config)
+            capsule::check_configuration(line, environment);
+        else
+            capsule::serve(line, std::move(environment));
+        return 0;
+    } catch (const capsule::Failure& failure) {
+        std::cerr << "capsuled: " << failure.error().message << '\n';
+        if (!failure.error().hint.empty()) std::cerr << "  hint: " << failure.error().hint << '\n';
+    } catch (const std::exception& failure) {
+        std::cerr << "capsuled: internal error: " << failure.what() << '\n';
+    }
+    return failed;
+}

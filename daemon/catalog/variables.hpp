@@ -6,6 +6,12 @@
 
 namespace capsule {
 
+/// PATH of a session when neither the daemon nor the request has one: Debian's own.
+inline constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The credential of Claude Code's own account; no provider's key, but resolved like one.
+inline constexpr std::string_view claude_oauth_token_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+
 /// A name that a shell and every agent take: [A-Za-z_][A-Za-z0-9_]*.
 bool is_variable_name(std::string_view name);
 

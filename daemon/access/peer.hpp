@@ -1,0 +1,23 @@
+// Who is at the other end of a connection. The identity is the connection's: taken once, by the kernel, at connect.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+struct Peer {
+    pid_t pid = 0;  ///< for the log only: a pid may be another process by now
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+};
+
+/// SO_PEERCRED and SO_PEERGROUPS of a connected Unix socket. Fails with io.error when the kernel does not tell.
+Result<Peer> peer_of(int socket);
+
+}  // namespace capsule

@@ -1,0 +1,34 @@
+// Who may call what. Decided in the dispatcher, once per request; denied unless allowed.
+#pragma once
+
+#include <array>
+#include <set>
+
+#include "daemon/access/peer.hpp"
+#include "daemon/config/config.hpp"
+#include "protocol/errors.hpp"
+#include "protocol/methods.hpp"
+
+namespace capsule {
+
+class Policy {
+  public:
+    /// Looks the names of [access] up. Fails with config.conflict when a user or a group does not exist.
+    static Result<Policy> make(const AccessConfig& access, uid_t daemon_uid);
+
+    /// The daemon's own user and root always may: both could read the keys anyway.
+    bool allows(Tier tier, const Peer& peer) const;
+
+  private:
+    struct Members {
+        bool everybody = false;
+        std::set<uid_t> users;
+        std::set<gid_t> groups;
+    };
+    static Result<Members> members_of(const char* tier, const std::vector<std::string>& names);
+
+    uid_t daemon_uid_ = 0;
+    std::array<Members, 3> tiers_;
+};
+
+}  // namespace capsule

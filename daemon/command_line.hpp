@@ -1,0 +1,19 @@
+// capsuled's command line.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace capsule {
+
+struct CommandLine {
+    std::optional<std::string> config;
+    std::optional<std::string> socket;
+    std::optional<std::string> log_level;
+    bool check_config = false;
+};
+
+/// Reads the command line. Ends the process after --help and --version (0), and on a usage error (2).
+CommandLine read_command_line(int argc, char** argv);
+
+}  // namespace capsule

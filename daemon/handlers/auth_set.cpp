@@ -1,0 +1,43 @@
+// auth.set: stores a provider's key at a scope; the very next request sees it.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "daemon/handlers/auth_store.hpp"
+#include "daemon/handlers/handlers.hpp"
+#include "daemon/routing/route.hpp"
+
+namespace capsule {
+namespace {
+
+Result<void> check_value(const std::string& value) {
+    const auto is_bad = [](char c) {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte <= ' ' || byte == 0x7f;
+    };
+    if (value.empty())
+        return Error{ErrorCode::invalid_params, "params.value: the key is empty",
+                     "pass the key; auth.unset removes one"};
+    if (std::any_of(value.begin(), value.end(), is_bad))
+        return Error{ErrorCode::invalid_params, "params.value: the key has white space or control characters",
+                     "copy the key alone, without line ends or quotes"};
+    return {};
+}
+
+}  // namespace
+
+Handled<AuthRow> handle_auth_set(Services& services, AuthSetParams params) {
+    const auto generation = services.generation;
+    const auto provider = find_provider(generation->config.catalog, params.provider);
+    if (!provider) co_return provider.error();
+    if (auto checked = check_value(params.value); !checked) co_return checked.error();
+    const auto scope = auth_scope(params.scope);
+    if (!scope) co_return scope.error();
+    const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
+    if (!stored) co_return stored.error();
+    spdlog::info("auth.set provider={} workspace={} role={}", (*provider)->id, scope->workspace.value_or("-"),
+                 scope->role.value_or("-"));
+    co_return row_at(services, *generation, **provider, *scope);
+}
+
+}  // namespace capsule

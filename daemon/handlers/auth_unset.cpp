@@ -1,0 +1,29 @@
+// auth.unset: forgets what auth.set stored at that scope; other sources stay.
+#include <spdlog/spdlog.h>
+
+#include "daemon/handlers/auth_store.hpp"
+#include "daemon/handlers/handlers.hpp"
+#include "daemon/routing/route.hpp"
+
+namespace capsule {
+
+Handled<AuthRow> handle_auth_unset(Services& services, AuthUnsetParams params) {
+    const auto generation = services.generation;
+    const auto provider = find_provider(generation->config.catalog, params.provider);
+    if (!provider) co_return provider.error();
+    const auto scope = auth_scope(params.scope);
+    if (!scope) co_return scope.error();
+    const auto outcome = services.stored.unset((*provider)->key_env, *scope);
+    if (!outcome) co_return outcome.error();
+    AuthRow row = row_at(services, *generation, **provider, *scope);
+    if (*outcome == StoredKeys::Unset::was_not_set) {
+        // Removing what is not there is done already, but a typing error in the scope would look the same.
+        Warning nothing{"auth.not_stored", "nothing was stored for " + (*provider)->label + " at this scope"};
+        row.warnings.push_back(std::move(nothing));
+    }
+    spdlog::info("auth.unset provider={} workspace={} role={}", (*provider)->id, scope->workspace.value_or("-"),
+                 scope->role.value_or("-"));
+    co_return row;
+}
+
+}  // namespace capsule

@@ -1,0 +1,32 @@
+// explain: spawn's plan with nothing written, every secret masked, and where each part comes from.
+#include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/session_pipeline.hpp"
+
+namespace capsule {
+
+Handled<ExplainResult> handle_explain(Services& services, SpawnParams params) {
+    auto session = co_await prepare_session(services, std::move(params), ApplyMode::preview);
+    if (!session) co_return session.error();
+
+    ExplainResult result;
+    result.agent = id_of(session->route.agent);
+    result.provider = session->route.provider->id;
+    result.label = session->route.provider->label;
+    result.tab_label = session->tab_label;
+    if (session->route.model) result.model = session->route.model->value;
+    for (const Argument& argument : session->plan.argv) {
+        result.argv.push_back(argument.value);
+        result.arguments.push_back({argument.value, argument.from});
+    }
+    for (const auto& [name, variable] : session->plan.env)
+        result.env.push_back({name, variable.shown(), variable.from});
+    result.unset = std::move(session->plan.unset);
+    result.dropped = std::move(session->plan.dropped);
+    result.user = session->generation->home.user;
+    for (Applied::File& file : session->applied.files)
+        result.files.push_back({file.path, std::string(name_of(file.change)), std::move(file.content), "capsuled"});
+    result.warnings = std::move(session->plan.warnings);
+    co_return result;
+}
+
+}  // namespace capsule

@@ -1,0 +1,39 @@
+// One loaded configuration and all that follows from it. Never changed; a reload makes a new one, and requests under
+// way keep the one that they began with.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/access/policy.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/keys/stored_keys.hpp"
+#include "daemon/render/session.hpp"
+#include "daemon/system/home_worker.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+struct Generation {
+    Config config;
+    SessionHome home;
+    Policy policy;
+    std::string loaded_at;  ///< RFC 3339, UTC
+    std::shared_ptr<HomeWorker> worker;
+};
+
+struct ConfigSource {
+    std::optional<std::string> path;
+    bool must_exist = false;  ///< it was named by --config or CAPSULE_CONFIG
+};
+
+/// Reads, validates and settles everything. Fails with what load_config, session_home and Policy::make fail with.
+Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
+                                                          const std::map<std::string, Secret>& environment);
+
+/// Now, as "2026-11-23T04:50:00Z".
+std::string timestamp();
+
+}  // namespace capsule

@@ -1,0 +1,29 @@
+// One function per method; the dispatcher reads the params and writes the result.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/value.hpp>
+
+#include "daemon/handlers/services.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+template <class T>
+using Handled = boost::asio::awaitable<Result<T>>;
+
+Handled<StatusResult> handle_status(Services& services, NoParams params);
+Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params);
+Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params);
+Handled<AuthRow> handle_auth_set(Services& services, AuthSetParams params);
+Handled<AuthRow> handle_auth_unset(Services& services, AuthUnsetParams params);
+Handled<SpawnResult> handle_spawn(Services& services, SpawnParams params);
+Handled<ExplainResult> handle_explain(Services& services, SpawnParams params);
+Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
+Handled<ConfigStatus> handle_reload(Services& services, NoParams params);
+Handled<boost::json::value> handle_discover(Services& services, NoParams params);
+
+/// status.config, also reload's answer.
+ConfigStatus config_status(const Services& services);
+
+}  // namespace capsule

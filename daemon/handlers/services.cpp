@@ -1,0 +1,90 @@
+#include "daemon/handlers/services.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "daemon/catalog/variables.hpp"
+#include "protocol/socket_path.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+
+Services::Services(asio::any_io_executor executor, std::map<std::string, Secret> taken)
+    : environment(std::move(taken)),
+      inventory(executor, subprocesses),
+      op(executor, subprocesses, environment) {}
+
+Result<void> Services::load_stored_keys() {
+    if (!stored_path) return {};
+    auto loaded = StoredKeys::load(*stored_path);
+    if (!loaded) return loaded.error();
+    stored = std::move(*loaded);
+    return {};
+}
+
+std::string Services::session_path(const Generation& of) const {
+    // The renderer decides what PATH a session gets; status asks it without a route.
+    const auto found = of.config.env.find("PATH");
+    if (found != of.config.env.end()) return std::string(found->second.value.reveal());
+    const auto own = environment.find("PATH");
+    return own == environment.end() ? std::string(default_path) : std::string(own->second.reveal());
+}
+
+Result<void> reload_configuration(Services& services) {
+    auto generation = load_generation(services.config_source, services.environment);
+    const Result<void> stored = generation ? services.load_stored_keys() : Result<void>(generation.error());
+    if (!stored) {
+        services.reload_error = stored.error().message;
+        spdlog::error("reload failed, the configuration in force stays: {}", stored.error().message);
+        return stored.error();
+    }
+    services.generation = std::move(*generation);
+    services.reload_error.reset();
+    services.op.forget();
+    spdlog::info("configuration loaded from {}", services.generation->config.path.value_or("defaults (no file)"));
+    return {};
+}
+
+KeyResolver resolver(const Services& services, const Generation& generation) {
+    KeyResolver::Sources sources;
+    sources.config = &generation.config;
+    sources.environment = &services.environment;
+    sources.stored = &services.stored;
+    if (const auto found = services.environment.find("CREDENTIALS_DIRECTORY"); found != services.environment.end())
+        sources.credentials_directory = std::string(found->second.reveal());
+    sources.remembered = [&services](const std::string& reference) { return services.op.remembered(reference); };
+    return KeyResolver(std::move(sources));
+}
+
+KeyStates key_states(const Services& services, const Generation& generation, KeyScope scope) {
+    return [&services, &generation, scope = std::move(scope)](const Provider& provider) {
+        return resolver(services, generation).find(provider.key_env, scope).state;
+    };
+}
+
+asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_ptr<const Generation> generation,
+                                                const Provider& provider, std::string variable, KeyScope scope) {
+    KeyFinding finding = resolver(services, *generation).find(variable, scope);
+    if (finding.state == KeyState::unresolved) {
+        auto value = co_await services.op.read(finding.reference);
+        if (value) {
+            finding.value = std::move(*value);
+            finding.state = KeyState::present;
+        } else {
+            finding.error = value.error();
+            finding.state = KeyState::error;
+        }
+    }
+    if (finding.state == KeyState::error) {
+        Error error = finding.error.value_or(Error{ErrorCode::key_error, "no further details", ""});
+        if (error.code != ErrorCode::server_stopping) {
+            error.code = ErrorCode::key_error;
+            error.message = provider.label + "'s key (" + variable + "): " + error.message;
+        }
+        co_return error;
+    }
+    if (finding.state != KeyState::present) co_return key_absent(provider, finding.state);
+    co_return finding;
+}
+
+}  // namespace capsule

@@ -1,0 +1,63 @@
+// What the handlers work with. One for the whole daemon; lives on the I/O thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/handlers/generation.hpp"
+#include "daemon/keys/key_resolver.hpp"
+#include "daemon/keys/stored_keys.hpp"
+#include "daemon/system/agent_inventory.hpp"
+#include "daemon/system/op_reader.hpp"
+#include "daemon/system/subprocess.hpp"
+
+namespace capsule {
+
+struct Services {
+    Services(boost::asio::any_io_executor executor, std::map<std::string, Secret> environment);
+
+    const std::map<std::string, Secret> environment;  ///< the daemon's own, as it was at start
+    ConfigSource config_source;
+    std::shared_ptr<const Generation> generation;
+    std::optional<std::string> reload_error;  ///< why the last reload failed; null when it worked
+    std::optional<std::string> stored_path;   ///< of auth.toml; none: nowhere to store
+    StoredKeys stored;                        ///< what auth.set stored
+
+    SubprocessRunner subprocesses;
+    AgentInventory inventory;
+    OpReader op;
+
+    std::string socket;
+    std::uint64_t requests = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t open_connections = 0;
+    std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+
+    /// Reads auth.toml anew. A broken one is refused like a broken capsule.toml; what was known before then stays.
+    Result<void> load_stored_keys();
+
+    /// PATH as a session of `generation` has it when the request names none.
+    std::string session_path(const Generation& of) const;
+};
+
+/// Reads the configuration anew and puts it in force, or keeps the old one and remembers why. The RPC and SIGHUP.
+Result<void> reload_configuration(Services& services);
+
+/// The first source that has a provider's key, without waiting. `generation` must outlive the resolver.
+KeyResolver resolver(const Services& services, const Generation& generation);
+
+/// A provider's key state for status-tier methods.
+KeyStates key_states(const Services& services, const Generation& generation, KeyScope scope);
+
+/// The key itself, with `op read` if it takes that. Fails with key.absent, key.error.
+boost::asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_ptr<const Generation> generation,
+                                                       const Provider& provider, std::string variable,
+                                                       KeyScope scope);
+
+}  // namespace capsule

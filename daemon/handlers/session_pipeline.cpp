@@ -1,0 +1,197 @@
+#include "daemon/handlers/session_pipeline.hpp"
+
+#include <algorithm>
+
+#include "daemon/catalog/variables.hpp"
+#include "daemon/keys/auth_row.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+Error bad_params(std::string message, std::string hint) {
+    return {ErrorCode::invalid_params, std::move(message), std::move(hint)};
+}
+
+bool is_scope_name(std::string_view name) {
+    constexpr std::size_t longest = 64;
+    const auto letter_or_digit = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 && c > 0; };
+    return !name.empty() && name.size() <= longest && letter_or_digit(name.front()) &&
+           std::all_of(name.begin(), name.end(),
+                       [&](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+Result<void> check_params(const SpawnParams& params) {
+    if (auto scope = check_scope(params.workspace, params.role); !scope) return scope;
+    for (const auto& [name, value] : params.env) {
+        if (!is_variable_name(name))
+            return bad_params("params.env: \"" + name + "\" is no name of a variable",
+                              "letters, digits and '_', not beginning with a digit");
+        if (value.find('\0') != std::string::npos)
+            return bad_params("params.env." + name + ": the value has a NUL", "no variable can hold one");
+    }
+    if (params.cwd && (!params.cwd->starts_with('/') || params.cwd->find('\0') != std::string::npos))
+        return bad_params("params.cwd: not an absolute path", "give the session's directory from the root on");
+    return {};
+}
+
+/// The key that a session carries and the variable that it was found under; no key for a session on what the home
+/// holds.
+struct SessionKey {
+    std::optional<Secret> key;
+    std::string from;
+    std::string variable;
+};
+
+SessionKey session_key(KeyFinding finding, std::string variable) {
+    return {std::move(finding.value), std::move(finding.source), std::move(variable)};
+}
+
+/// Native sessions: what the capsule has of the agent's own credentials, in the agent's order; an absent one is fine
+/// (the home has the login), a broken one is not.
+asio::awaitable<Result<SessionKey>> native_key(Services& services, std::shared_ptr<const Generation> generation,
+                                               const Route& route, KeyScope scope) {
+    std::vector<std::string> candidates{route.provider->key_env};
+    bool required = false;
+    if (route.agent == Agent::claude) {
+        const std::string token{claude_oauth_token_variable};
+        switch (generation->config.agent(Agent::claude).native) {
+            case ClaudeNative::automatic: candidates.insert(candidates.begin(), token); break;
+            case ClaudeNative::oauth_token: candidates = {token}; required = true; break;
+            case ClaudeNative::api_key: required = true; break;
+            case ClaudeNative::home: candidates.clear(); break;
+        }
+    }
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        auto finding = co_await resolve_key(services, generation, *route.provider, candidates[i], scope);
+        if (finding) co_return session_key(std::move(*finding), candidates[i]);
+        if (finding.error().code != ErrorCode::key_absent) co_return finding.error();
+        if (required)
+            co_return Error{ErrorCode::key_absent, "[agents.claude] native asks for " + candidates[i] + ", which is not set",
+                            "set " + candidates[i] + " for the daemon, or native = \"auto\""};
+    }
+    co_return SessionKey{};
+}
+
+asio::awaitable<Result<SessionKey>> key_of(Services& services, std::shared_ptr<const Generation> generation,
+                                           const Route& route, KeyScope scope) {
+    if (route.native) co_return co_await native_key(services, generation, route, scope);
+    auto finding = co_await resolve_key(services, generation, *route.provider, route.provider->key_env, scope);
+    if (!finding) co_return finding.error();
+    co_return session_key(std::move(*finding), route.provider->key_env);
+}
+
+/// PATH as the session will have it, so that the binary that is looked up is the one that will be started.
+std::string path_of_session(const Services& services, const Generation& generation, const SpawnParams& params) {
+    const auto asked = params.env.find("PATH");
+    return asked != params.env.end() ? asked->second : services.session_path(generation);
+}
+
+}  // namespace
+
+Result<void> check_scope(const std::optional<std::string>& workspace, const std::optional<std::string>& role) {
+    const auto check = [](const char* what, const std::optional<std::string>& name) -> Result<void> {
+        if (!name || is_scope_name(*name)) return {};
+        return bad_params(std::string("params.") + what + ": no valid name",
+                          "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64");
+    };
+    if (auto done = check("workspace", workspace); !done) return done;
+    return check("role", role);
+}
+
+std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation) {
+    const KeyResolver keys = resolver(services, generation);
+    std::map<std::string, FileKey> out;
+    for (const Provider& provider : generation.config.catalog.providers) {
+        FileKey key;
+        KeyFinding finding = keys.find(provider.key_env, {});
+        // An op:// that was not read yet is somewhere, though its value cannot go into a file yet.
+        key.any_scope = usable(finding.state) || keys.in_any_scope(provider.key_env);
+        if (finding.state == KeyState::present) key.global = std::move(finding.value);
+        out.emplace(provider.id, std::move(key));
+    }
+    return out;
+}
+
+asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode) {
+    const auto generation = services.generation;
+    const Config& config = generation->config;
+    if (auto checked = check_params(params); !checked) co_return checked.error();
+    const auto agent = find_agent(params.agent);
+    if (!agent) co_return agent.error();
+    const KeyScope scope{params.workspace, params.role};
+    const KeyStates states = key_states(services, *generation, scope);
+
+    if (!params.provider) {
+        auto chosen = default_provider(config, *agent, states);
+        if (!chosen) co_return chosen.error();
+        params.provider = *chosen;
+    }
+    auto route = route_session(config, {*agent, *params.provider, params.model, params.role});
+    if (!route) co_return route.error();
+
+    auto key = co_await key_of(services, generation, *route, scope);
+    if (!key) co_return key.error();
+
+    const std::string path = path_of_session(services, *generation, params);
+    const auto binary = co_await generation->worker->run(
+        [&] { return find_binary(path, id_of(route->agent)); });
+    CodexModels models{std::nullopt, "codex is not installed"};
+    if (binary && route->agent == Agent::codex)
+        // Only a session that names a catalog waits for Codex to print its own.
+        models = route->native ? services.inventory.known_codex_models(*binary)
+                               : co_await services.inventory.codex_models(*binary, generation->home, path);
+
+    const auto keys_for_files = file_keys(services, *generation);
+    auto done = co_await generation->worker->run([&]() -> Result<PreparedSession> {
+        const HomeFacts facts = read_home_facts(generation->home);
+        SessionInputs inputs{config,    generation->home, facts,      models,         services.environment,
+                             params.env, key->key,         key->from, key->variable, keys_for_files,
+                             binary ? std::optional(binary->path) : std::nullopt};
+        auto plan = render_session(*route, inputs);
+        if (!plan) return plan.error();
+        auto applied = apply(plan->files, mode, ApplyFor::session);
+        if (!applied) return applied.error();
+        return PreparedSession{generation, *route, "", std::move(*plan), std::move(*applied)};
+    });
+    if (!done) co_return done.error();
+    done->tab_label = tab_label(config, *agent, *route->provider, states);
+    std::move(done->applied.warnings.begin(), done->applied.warnings.end(), std::back_inserter(done->plan.warnings));
+    if (key->key && key->variable == route->provider->key_env)
+        if (auto warning = key_shape_warning(*route->provider, *key->key))
+            done->plan.warnings.push_back(std::move(*warning));
+    co_return std::move(*done);
+}
+
+asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent) {
+    const auto generation = services.generation;
+    const std::string path = services.session_path(*generation);
+    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(agent)); });
+    auto keys = file_keys(services, *generation);
+    // Here there is time to ask op: the files are what this call is for.
+    for (const Provider& provider : generation->config.catalog.providers) {
+        if (keys[provider.id].global || provider.cell(agent) != CellKind::routed) continue;
+        if (resolver(services, *generation).find(provider.key_env, {}).state != KeyState::unresolved) continue;
+        auto found = co_await resolve_key(services, generation, provider, provider.key_env, {});
+        if (!found) co_return found.error();
+        keys[provider.id].global = std::move(found->value);
+    }
+    CodexModels models{std::nullopt, "codex is not installed"};
+    if (binary && agent == Agent::codex)
+        models = co_await services.inventory.codex_models(*binary, generation->home, path);
+    const std::map<std::string, std::string> no_env;
+    co_return co_await generation->worker->run([&]() -> Result<Applied> {
+        const HomeFacts facts = read_home_facts(generation->home);
+        const SessionInputs inputs{generation->config, generation->home, facts,        models, services.environment,
+                                   no_env,             std::nullopt,     std::string(), std::string(), keys,
+                                   binary ? std::optional(binary->path) : std::nullopt};
+        std::vector<Warning> warnings;
+        const auto files = agent_files(agent, inputs, warnings);
+        auto applied = apply(files, ApplyMode::write, ApplyFor::config_write);
+        if (!applied) return applied.error();
+        applied->warnings.insert(applied->warnings.begin(), warnings.begin(), warnings.end());
+        return std::move(*applied);
+    });
+}
+
+}  // namespace capsule

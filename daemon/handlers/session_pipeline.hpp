@@ -1,0 +1,36 @@
+// What spawn and explain share: route → resolve key → render. Only spawn then writes.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/handlers/services.hpp"
+#include "daemon/routing/route.hpp"
+#include "daemon/write/apply.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+struct PreparedSession {
+    std::shared_ptr<const Generation> generation;  ///< `route` points into it
+    Route route;
+    std::string tab_label;
+    Plan plan;
+    Applied applied;
+};
+
+/// Everything of a session; with ApplyMode::preview nothing is written. Fails as spec section 3 says of spawn.
+boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode);
+
+/// Names of workspaces and roles: [A-Za-z0-9][A-Za-z0-9._-]{0,63}; `what` is the member's name in the error.
+Result<void> check_scope(const std::optional<std::string>& workspace, const std::optional<std::string>& role);
+
+/// What the agents' files carry of each provider's key: the global one, if it is known without waiting.
+std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation);
+
+/// config.write: the agent's files without a session.
+boost::asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent);
+
+}  // namespace capsule

@@ -1,0 +1,84 @@
+#include "daemon/server/dispatcher.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "daemon/system/user.hpp"
+#include "protocol/methods.hpp"
+#include "protocol/nearest.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+Error unknown_method(std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const MethodInfo& method : methods) names.push_back(method.name);
+    const auto near = nearest(name, names);
+    // A method's name is text from outside: only a short one is repeated.
+    constexpr std::size_t longest = 64;
+    return {ErrorCode::method_not_found, "no method \"" + std::string(name.substr(0, longest)) + "\"",
+            near ? "did you mean \"" + std::string(*near) + "\"?" : "rpc.discover lists the methods"};
+}
+
+Error denied(const MethodInfo& method, const Peer& peer) {
+    spdlog::warn("denied method={} uid={} gid={} pid={}", method.name, peer.uid, peer.gid, peer.pid);
+    return {ErrorCode::access_denied,
+            "user " + user_name(peer.uid) + " may not call " + std::string(method.name),
+            "an administrator can allow it in [access] " + std::string(name_of(method.tier)) + " of capsule.toml"};
+}
+
+asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, Request& request) {
+    const MethodInfo* method = find_method(request.method);
+    if (method == nullptr) co_return unknown_method(request.method);
+    if (!services.generation->policy.allows(method->tier, peer)) co_return denied(*method, peer);
+    if (request.params.is_array())
+        co_return Error{ErrorCode::invalid_params, "params: pass them by name, as an object",
+                        "rpc.discover lists each method's params"};
+    try {
+        co_return co_await find_handler(method->name)(services, std::move(request.params));
+    } catch (const Failure& failure) {
+        co_return failure.error();
+    } catch (const std::exception& failure) {
+        // The text may quote what it failed on, so it stays out of both the answer and the log.
+        spdlog::error("{} failed: {}", method->name, typeid(failure).name());
+        co_return Error{ErrorCode::internal_error, "an internal error in " + std::string(method->name),
+                        "this is a fault of capsuled; see its log"};
+    }
+}
+
+asio::awaitable<std::string> answer_request(Services& services, const Peer& peer, Request& request) {
+    ++services.requests;
+    const auto outcome = co_await call(services, peer, request);
+    if (!outcome) ++services.errors;
+    if (!request.id) co_return std::string();
+    co_return outcome ? success_answer(*request.id, *outcome) : error_answer(*request.id, outcome.error());
+}
+
+}  // namespace
+
+asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line) {
+    auto parsed = parse_line(line);
+    if (!parsed) {
+        ++services.requests;
+        ++services.errors;
+        co_return error_answer({}, parsed.error());
+    }
+    std::string answers;
+    for (auto& item : parsed->items) {
+        std::string answer;
+        if (auto* request = std::get_if<Request>(&item)) {
+            answer = co_await answer_request(services, peer, *request);
+        } else {
+            const auto& wrong = std::get<NotARequest>(item);
+            ++services.requests;
+            ++services.errors;
+            answer = error_answer(wrong.id, wrong.error);
+        }
+        if (answer.empty()) continue;
+        if (!answers.empty()) answers += ',';
+        answers += answer;
+    }
+    co_return parsed->batch && !answers.empty() ? "[" + answers + "]" : answers;
+}
+
+}  // namespace capsule

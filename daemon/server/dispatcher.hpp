@@ -1,0 +1,22 @@
+// One request in, one answer out: finds the method, decides whether the peer may call it, calls its handler.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <string>
+#include <string_view>
+
+#include "daemon/access/peer.hpp"
+#include "daemon/handlers/services.hpp"
+#include "protocol/json_rpc.hpp"
+
+namespace capsule {
+
+using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, boost::json::value params);
+
+/// The handler of a method, which gives the result as JSON text; null: no such method.
+Handler find_handler(std::string_view method);
+
+/// Answers one line: the text of the answer without a line end; empty when there is nothing to answer (notifications).
+boost::asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line);
+
+}  // namespace capsule

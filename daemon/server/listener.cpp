@@ -1,0 +1,174 @@
+#include "daemon/server/listener.hpp"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "daemon/system/user.hpp"
+
+namespace capsule {
+namespace {
+
+Error io(const std::string& what, const std::string& hint, int error = errno) {
+    return {ErrorCode::io_error, what + ": " + std::generic_category().message(error), hint};
+}
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    return address;
+}
+
+/// Whether somebody accepts connections there.
+bool is_live(const std::string& path) {
+    const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const sockaddr_un address = address_of(path);
+    const int connected = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    // EAGAIN: its queue is full, which only a listening socket has.
+    const bool live = connected == 0 || errno == EAGAIN || errno == EINPROGRESS;
+    ::close(probe);
+    return live;
+}
+
+Result<void> prepare_directory(const std::string& directory) {
+    std::error_code error;
+    const auto parent = std::filesystem::path(directory).parent_path();
+    if (!parent.empty()) std::filesystem::create_directories(parent, error);
+    const bool made = ::mkdir(directory.c_str(), 0750) == 0;
+    if (!made && errno != EEXIST)
+        return io("cannot make the socket's directory " + directory, "make it, or choose another --socket");
+    if (made) ::chmod(directory.c_str(), 0750);
+    struct stat status {};
+    if (::lstat(directory.c_str(), &status) != 0)
+        return io("cannot look at the socket's directory " + directory, "choose another --socket");
+    const std::string refused = "refusing to listen in " + directory + ": ";
+    const std::string cure = "use a directory of the daemon's own, such as /run/capsule, or choose another --socket";
+    if (S_ISLNK(status.st_mode)) return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
+    if (!S_ISDIR(status.st_mode)) return Error{ErrorCode::io_error, refused + "it is no directory", cure};
+    if (status.st_uid != ::geteuid() && status.st_uid != 0)
+        return Error{ErrorCode::io_error, refused + "it belongs to user " + user_name(status.st_uid), cure};
+    // Whoever may write there could put another socket in our place; the sticky bit (/tmp) prevents that.
+    const bool others_write = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+    if (others_write) return Error{ErrorCode::io_error, refused + "everybody may write there", cure};
+    return {};
+}
+
+/// A bound and listening socket under a name of its own, so that `path` never leads to one that does not listen yet.
+Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& group) {
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return io("cannot make a socket", "see the errno above");
+    const sockaddr_un address = address_of(name);
+    ::unlink(name.c_str());
+    const mode_t old_mask = ::umask(0117);
+    const int bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    const int bind_error = errno;
+    ::umask(old_mask);
+    if (bound != 0) {
+        ::close(descriptor);
+        return io("cannot bind " + name, "check the directory's permissions, or choose another --socket", bind_error);
+    }
+    const bool group_set = !group || ::chown(name.c_str(), static_cast<uid_t>(-1), *group) == 0;
+    if (!group_set || ::chmod(name.c_str(), 0660) != 0 || ::listen(descriptor, SOMAXCONN) != 0) {
+        auto error = io("cannot set up the socket " + name, "the daemon must be root or in [daemon] socket_group");
+        ::close(descriptor);
+        ::unlink(name.c_str());
+        return error;
+    }
+    return descriptor;
+}
+
+/// Puts the socket `own` at `path`, where nothing, a stale socket, or a live one may be.
+Result<void> claim(const std::string& own, const std::string& path) {
+    const Error taken{ErrorCode::io_error, "another daemon answers on " + path,
+                      "stop it first, or choose another --socket"};
+    for (int tries = 0; tries < 100; ++tries) {
+        if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return {};
+        if (errno != EEXIST) return io("cannot put the socket at " + path, "choose another --socket");
+        struct stat status {};
+        if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
+            return Error{ErrorCode::io_error, path + " exists and is no socket",
+                         "move it away, or choose another --socket"};
+        if (is_live(path)) return taken;
+        // Between this look and the exchange another daemon may have come up there: what comes out tells.
+        if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) continue;
+        if (is_live(own)) {
+            ::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE);
+            return taken;
+        }
+        ::unlink(own.c_str());
+        return {};
+    }
+    return taken;
+}
+
+}  // namespace
+
+Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std::optional<std::string>& group) {
+    std::optional<gid_t> gid;
+    if (group) {
+        gid = find_group(*group);
+        if (!gid)
+            return Error{ErrorCode::config_conflict, "[daemon] socket_group: there is no group \"" + *group + "\"",
+                         "create the group first, or remove socket_group"};
+    }
+    const std::string directory = std::filesystem::path(path).parent_path().string();
+    if (!path.starts_with('/'))
+        return Error{ErrorCode::io_error, "the socket's path must be absolute: " + path, "give it from the root on"};
+    if (auto prepared = prepare_directory(directory); !prepared) return prepared.error();
+    const std::string own = path + "." + std::to_string(::getpid() % 100'000);
+    if (own.size() >= sizeof(sockaddr_un::sun_path))
+        return Error{ErrorCode::io_error, "the socket's path is too long: " + path, "choose a shorter --socket"};
+    auto descriptor = bind_beside(own, gid);
+    if (!descriptor) return descriptor.error();
+    ListeningSocket socket;
+    socket.descriptor_ = *descriptor;
+    if (auto claimed = claim(own, path); !claimed) {
+        ::unlink(own.c_str());
+        return claimed.error();
+    }
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0) {
+        socket.path_ = path;
+        socket.inode_ = status.st_ino;
+        socket.device_ = status.st_dev;
+    }
+    return socket;
+}
+
+ListeningSocket ListeningSocket::adopt(int descriptor) {
+    ListeningSocket socket;
+    socket.descriptor_ = descriptor;
+    return socket;
+}
+
+ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::exchange(other.path_, {})),
+      inode_(other.inode_),
+      device_(other.device_) {}
+
+ListeningSocket::~ListeningSocket() {
+    remove_file();
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+int ListeningSocket::release() noexcept { return std::exchange(descriptor_, -1); }
+
+void ListeningSocket::remove_file() noexcept {
+    struct stat status {};
+    if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_ && status.st_dev == device_)
+        ::unlink(path_.c_str());
+    path_.clear();
+}
+
+}  // namespace capsule

@@ -1,0 +1,41 @@
+// The listening socket's file: its directory, its mode, and whether somebody else is behind it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+class ListeningSocket {
+  public:
+    /// Listens on `path` with mode 0660 and, if given, that group. The directory is made with 0750 if it is missing;
+    /// one that is a link, or that others own or may write to, is refused. A socket that somebody answers on is never
+    /// taken over (io.error naming the path), one that nobody listens on is.
+    static Result<ListeningSocket> open(const std::string& path, const std::optional<std::string>& group);
+
+    /// A socket that is listening already (systemd's); its file is not ours to remove.
+    static ListeningSocket adopt(int descriptor);
+
+    ListeningSocket(ListeningSocket&& other) noexcept;
+    ListeningSocket& operator=(ListeningSocket&&) = delete;
+    /// Closes, and removes the file if it is still the one that was made here.
+    ~ListeningSocket();
+
+    int descriptor() const noexcept { return descriptor_; }
+    /// Hands the descriptor over; the file is still removed at the end.
+    int release() noexcept;
+    void remove_file() noexcept;
+
+  private:
+    ListeningSocket() = default;
+    int descriptor_ = -1;
+    std::string path_;  ///< empty: not ours to remove
+    ino_t inode_ = 0;
+    dev_t device_ = 0;
+};
+
+}  // namespace capsule

@@ -1,0 +1,127 @@
+#include "daemon/server/server.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/access/peer.hpp"
+#include "protocol/json_rpc.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+/// Waits before the next accept when there are no descriptors or no memory.
+constexpr std::chrono::milliseconds accept_pause{100};
+
+bool is_passing(const boost::system::error_code& error) {
+    return error == asio::error::no_descriptors || error == asio::error::no_memory ||
+           error == boost::system::errc::too_many_files_open_in_system ||
+           error == asio::error::no_buffer_space;
+}
+
+/// One answer to a connection that is one too many, without waiting for it.
+void turn_away(Session::Socket& socket, std::uint64_t limit) {
+    const std::string answer =
+        error_answer({}, {ErrorCode::server_overloaded, "there are " + std::to_string(limit) + " connections already",
+                          "close some, or raise [limits] connections"}) +
+        "\n";
+    boost::system::error_code ignored;
+    socket.non_blocking(true, ignored);
+    socket.write_some(asio::buffer(answer), ignored);
+    socket.shutdown(Session::Socket::shutdown_send, ignored);
+}
+
+}  // namespace
+
+Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services& services)
+    : executor_(executor),
+      listening_(std::move(socket)),
+      acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
+      services_(services),
+      ended_(executor, asio::steady_timer::time_point::max()) {}
+
+asio::awaitable<void> Server::accept_connections() {
+    asio::steady_timer pause(executor_);
+    while (!stopping_) {
+        boost::system::error_code error;
+        Session::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+        if (!error) {
+            start(std::move(socket));
+        } else if (is_passing(error)) {
+            spdlog::error("cannot accept connections: {}; trying again", error.message());
+            pause.expires_after(accept_pause);
+            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        } else if (error == asio::error::operation_aborted) {
+            co_return;
+        } else {
+            // The client went before it was accepted, for example.
+            spdlog::debug("accept: {}", error.message());
+        }
+    }
+}
+
+void Server::start(Session::Socket socket) {
+    const std::uint64_t limit = services_.generation->config.limits.connections;
+    if (services_.open_connections >= limit) {
+        spdlog::warn("turned a connection away: {} are open", limit);
+        return turn_away(socket, limit);
+    }
+    asio::co_spawn(executor_, serve(std::move(socket)), asio::detached);
+}
+
+asio::awaitable<void> Server::serve(Session::Socket socket) {
+    auto peer = peer_of(socket.native_handle());
+    if (!peer) {
+        spdlog::error("{}", peer.error().message);
+        co_return;
+    }
+    Session session(std::move(socket), std::move(*peer), services_);
+    sessions_.insert(&session);
+    ++services_.open_connections;
+    try {
+        if (stopping_) session.stop();
+        co_await session.run();
+    } catch (const std::exception& failure) {
+        // One connection's fault (out of memory, say) is no other's.
+        spdlog::error("a connection ended with {}", typeid(failure).name());
+    }
+    --services_.open_connections;
+    sessions_.erase(&session);
+    ended_.cancel();
+}
+
+asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadline) {
+    stopping_ = true;
+    boost::system::error_code error;
+    // Nobody finds us any more; those in the kernel's queue already did.
+    listening_.remove_file();
+    acceptor_.cancel(error);
+    acceptor_.non_blocking(true, error);
+    for (;;) {
+        Session::Socket socket(executor_);
+        acceptor_.accept(socket, error);
+        if (error) break;
+        start(std::move(socket));
+    }
+    acceptor_.close(error);
+    for (Session* session : sessions_) session->stop();
+    asio::steady_timer limit(executor_, deadline);
+    bool late = false;
+    limit.async_wait([&](boost::system::error_code ended) {
+        if (ended) return;
+        late = true;
+        ended_.cancel();
+    });
+    // Sessions that were only just accepted have not begun yet: wait for their coroutines too.
+    co_await asio::post(executor_, asio::use_awaitable);
+    while (!sessions_.empty() && !late)
+        co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    limit.cancel();
+}
+
+}  // namespace capsule

@@ -1,0 +1,41 @@
+// Accepts connections and lets a Session serve each, until it is told to stop.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <set>
+
+#include "daemon/handlers/services.hpp"
+#include "daemon/server/listener.hpp"
+#include "daemon/server/session.hpp"
+
+namespace capsule {
+
+class Server {
+  public:
+    Server(boost::asio::any_io_executor executor, ListeningSocket socket, Services& services);
+
+    /// Accepts until stop(). Survives every error of accept: without descriptors it waits and tries again.
+    boost::asio::awaitable<void> accept_connections();
+
+    /// Takes no new connections, serves those that the kernel has already queued, lets every session answer what it
+    /// has received, and removes the socket's file. Done when the last one ends, or at `deadline`.
+    boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point deadline);
+
+  private:
+    boost::asio::awaitable<void> serve(Session::Socket socket);
+    void start(Session::Socket socket);
+
+    boost::asio::any_io_executor executor_;
+    ListeningSocket listening_;
+    boost::asio::local::stream_protocol::acceptor acceptor_;
+    Services& services_;
+    std::set<Session*> sessions_;
+    boost::asio::steady_timer ended_;  ///< cancelled whenever a session ends
+    bool stopping_ = false;
+};
+
+}  // namespace capsule

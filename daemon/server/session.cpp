@@ -1,0 +1,173 @@
+#include "daemon/server/session.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include "daemon/server/dispatcher.hpp"
+#include "protocol/json_rpc.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::size_t read_bytes = 64 * 1024;
+/// Answers are sent when so many bytes wait, or when no whole request is left.
+constexpr std::size_t flush_bytes = 64 * 1024;
+/// How long a connection that was refused may go on sending before it is closed under it.
+constexpr std::chrono::seconds farewell{1};
+
+}  // namespace
+
+Session::Session(Socket socket, Peer peer, Services& services)
+    : socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      services_(services),
+      limits_(services.generation->config.limits),
+      lines_(limits_.request_bytes),
+      timer_(socket_.get_executor()) {}
+
+void Session::stop() {
+    stopping_ = true;
+    // Wakes a session that waits for input; one that is answering goes on and sees the flag.
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+}
+
+void Session::cut_after(std::chrono::milliseconds limit) {
+    timed_out_ = false;
+    timer_.expires_after(limit);
+    timer_.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        timed_out_ = true;
+        boost::system::error_code ignored;
+        socket_.cancel(ignored);
+    });
+}
+
+asio::awaitable<void> Session::run() {
+    for (;;) {
+        if (!co_await answer_lines()) co_return;
+        if (lines_.too_long()) {
+            co_await refuse({ErrorCode::request_too_large,
+                             "a request may have at most " + std::to_string(limits_.request_bytes) + " bytes",
+                             "send less, or raise [limits] request_bytes"});
+            co_return;
+        }
+        switch (co_await read_some()) {
+            case Input::more: break;
+            case Input::timed_out:
+                co_await refuse({ErrorCode::invalid_request,
+                                 "the request was not complete within " +
+                                     std::to_string(limits_.request_timeout.count() / 1000) + " s",
+                                 "end each request with a line feed"});
+                co_return;
+            case Input::stopping: {
+                while (read_what_is_there() == Input::more) {
+                    if (!co_await answer_lines() || lines_.too_long()) co_return;
+                }
+                [[fallthrough]];
+            }
+            case Input::end: {
+                if (!co_await answer_lines()) co_return;
+                if (auto rest = lines_.rest()) co_await answer_one(std::string(*rest));
+                co_await flush();
+                co_return;
+            }
+        }
+    }
+}
+
+/// False when the connection is of no more use.
+asio::awaitable<bool> Session::answer_lines() {
+    while (const auto line = lines_.next()) {
+        co_await answer_one(std::string(*line));
+        if (output_.size() >= flush_bytes && !co_await flush()) co_return false;
+        // One client's deep pipeline must not hold up the others.
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    }
+    co_return co_await flush();
+}
+
+asio::awaitable<void> Session::answer_one(std::string line) {
+    const std::string answer = co_await answer_line(services_, peer_, std::move(line));
+    if (answer.empty()) co_return;
+    output_ += answer;
+    output_ += '\n';
+}
+
+asio::awaitable<Session::Input> Session::read_some() {
+    if (stopping_) co_return Input::stopping;
+    if (lines_.partial()) cut_after(limits_.request_timeout);
+    std::array<char, read_bytes> chunk;
+    boost::system::error_code error;
+    const std::size_t count =
+        co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+    lines_.append({chunk.data(), count});
+    explicit_bzero(chunk.data(), count);
+    if (timed_out_) co_return Input::timed_out;
+    if (stopping_) co_return Input::stopping;
+    if (error) co_return Input::end;
+    if (!lines_.partial()) timer_.cancel();
+    co_return Input::more;
+}
+
+Session::Input Session::read_what_is_there() {
+    std::array<char, read_bytes> chunk;
+    boost::system::error_code error;
+    socket_.non_blocking(true, error);
+    const std::size_t count = socket_.read_some(asio::buffer(chunk), error);
+    if (error) return Input::end;
+    lines_.append({chunk.data(), count});
+    explicit_bzero(chunk.data(), count);
+    return Input::more;
+}
+
+asio::awaitable<bool> Session::flush() {
+    if (output_.empty()) co_return true;
+    boost::system::error_code error;
+    // Most answers fit into the socket's buffer at once; a reader that does not read has so long.
+    socket_.non_blocking(true, error);
+    std::size_t sent = socket_.write_some(asio::buffer(output_), error);
+    if (error && error != asio::error::would_block) co_return false;
+    while (sent < output_.size()) {
+        cut_after(limits_.write_timeout);
+        sent += co_await socket_.async_write_some(asio::buffer(output_.data() + sent, output_.size() - sent),
+                                                  asio::redirect_error(asio::use_awaitable, error));
+        if (timed_out_) {
+            spdlog::warn("cut off a client that does not read its answers: uid={} pid={}", peer_.uid, peer_.pid);
+            co_return false;
+        }
+        // stop() cancels what waits; an answer that is under way is sent all the same.
+        if (error && !(error == asio::error::operation_aborted && stopping_)) co_return false;
+    }
+    timer_.cancel();
+    explicit_bzero(output_.data(), output_.size());
+    output_.clear();
+    co_return true;
+}
+
+asio::awaitable<void> Session::refuse(Error error) {
+    ++services_.requests;
+    ++services_.errors;
+    output_ += error_answer({}, error) + "\n";
+    if (co_await flush()) co_await end_politely();
+}
+
+/// Closing over unread input would take the answer from the client: reads it away for a moment first.
+asio::awaitable<void> Session::end_politely() {
+    boost::system::error_code error;
+    socket_.shutdown(Socket::shutdown_send, error);
+    cut_after(farewell);
+    std::array<char, read_bytes> chunk;
+    while (!error)
+        co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+    timer_.cancel();
+}
+
+}  // namespace capsule

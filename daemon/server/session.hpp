@@ -1,0 +1,50 @@
+// One connection: reads lines, answers them in order, until the client goes or the daemon stops.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <string>
+
+#include "daemon/access/peer.hpp"
+#include "daemon/handlers/services.hpp"
+#include "protocol/framing.hpp"
+
+namespace capsule {
+
+class Session {
+  public:
+    using Socket = boost::asio::local::stream_protocol::socket;
+
+    Session(Socket socket, Peer peer, Services& services);
+
+    /// Serves the connection to its end. Never throws.
+    boost::asio::awaitable<void> run();
+
+    /// Answers what has been received or lies in the socket's buffer, then ends run().
+    void stop();
+
+  private:
+    enum class Input { more, end, stopping, timed_out };
+
+    boost::asio::awaitable<Input> read_some();
+    Input read_what_is_there();
+    boost::asio::awaitable<bool> answer_lines();
+    boost::asio::awaitable<void> answer_one(std::string line);
+    boost::asio::awaitable<bool> flush();
+    boost::asio::awaitable<void> refuse(Error error);
+    boost::asio::awaitable<void> end_politely();
+    void cut_after(std::chrono::milliseconds limit);
+
+    Socket socket_;
+    Peer peer_;
+    Services& services_;
+    LimitsConfig limits_;  ///< as configured when the connection came
+    LineReader lines_;
+    std::string output_;
+    boost::asio::steady_timer timer_;
+    bool timed_out_ = false;
+    bool stopping_ = false;
+};
+
+}  // namespace capsule

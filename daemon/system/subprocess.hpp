@@ -1,0 +1,47 @@
+// Runs a program and waits for it without holding up anybody else.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+struct SubprocessRequest {
+    std::vector<std::string> argv;  ///< argv[0] is an absolute path
+    std::map<std::string, std::string> env;
+    std::string directory = "/";
+    std::optional<SessionUser> user;  ///< whom the program runs as; none: the daemon's own user
+    std::chrono::milliseconds limit{10'000};
+    std::size_t output_limit = 8 * 1024 * 1024;  ///< bytes of stdout and of stderr; more is cut
+};
+
+struct SubprocessResult {
+    int exit_code = 0;  ///< 128 + n when a signal n ended it
+    std::string out;
+    std::string err;
+};
+
+/// Knows the programs that run, so that a stopping daemon can end them.
+class SubprocessRunner {
+  public:
+    /// Fails with io.error: it cannot be started (errno's text), or it ran into its limit (its whole process group is
+    /// killed then). A program that ends with a status other than 0 is a result, not a failure.
+    boost::asio::awaitable<Result<SubprocessResult>> run(SubprocessRequest request);
+
+    /// Kills what runs; their run() returns at once with server.stopping, and so does every later one.
+    void stop();
+
+  private:
+    std::set<int> running_;  ///< process groups
+    bool stopping_ = false;
+};
+
+}  // namespace capsule

@@ -1,0 +1,25 @@
+// What systemd is told and gives; everything is a no-op without it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+/// sd_notify: READY=1 (with a STATUS line), RELOADING=1, STOPPING=1, WATCHDOG=1.
+void notify_ready(const std::string& status);
+void notify_reloading();
+void notify_stopping();
+void notify_watchdog();
+
+/// How often WATCHDOG=1 is due (half of WatchdogSec=); none: no watchdog.
+std::optional<std::chrono::microseconds> watchdog_interval();
+
+/// The listening socket that systemd opened (capsuled.socket); none: open one. Fails with io.error when there are
+/// several or it is no Unix stream socket.
+Result<std::optional<int>> activated_socket();
+
+}  // namespace capsule
