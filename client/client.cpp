@@ -1,0 +1,165 @@
+#include "client/client.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+#include "client/connection.hpp"
+#include "protocol/json_rpc.hpp"
+#include "protocol/json_struct.hpp"
+
+namespace capsule {
+namespace {
+
+namespace json = boost::json;
+
+/// The daemon refuses null for a member that is to be left out.
+void remove_nulls(json::value& value) {
+    if (!value.is_object()) return;
+    json::object kept;
+    for (auto& [name, member] : value.get_object()) {
+        if (member.is_null()) continue;
+        remove_nulls(member);
+        kept.emplace(name, std::move(member));
+    }
+    value = std::move(kept);
+}
+
+template <class T>
+json::value without_nulls(const T& params) {
+    json::value value = to_json(params);
+    remove_nulls(value);
+    return value;
+}
+
+ClientError broken(std::string message) {
+    return {ClientError::Kind::broken,
+            {ErrorCode::internal_error, std::move(message),
+             "are daemon and client of the same version? see capsulectl "
+             "status and capsulectl --version"}};
+}
+
+template <class T>
+ClientResult<T> typed(const ClientResult<json::value>& result) {
+    if (!result) return result.error();
+    return result_as<T>(*result);
+}
+
+}  // namespace
+
+json::value params_json(const ProvidersListParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const AuthListParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const SpawnParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const ConfigWriteParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const AuthSetParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const AuthUnsetParams& params) {
+    return without_nulls(params);
+}
+
+template <class T>
+ClientResult<T> result_as(const json::value& result) {
+    T out;
+    if (auto done = from_json(out, result, "result", Unknown::ignore); !done)
+        return broken("the daemon's answer is not understood: " + done.error().message);
+    return out;
+}
+
+template ClientResult<StatusResult> result_as(const json::value&);
+template ClientResult<ProvidersListResult> result_as(const json::value&);
+template ClientResult<AuthListResult> result_as(const json::value&);
+template ClientResult<AuthRow> result_as(const json::value&);
+template ClientResult<SpawnResult> result_as(const json::value&);
+template ClientResult<ExplainResult> result_as(const json::value&);
+template ClientResult<ConfigWriteResult> result_as(const json::value&);
+template ClientResult<ConfigStatus> result_as(const json::value&);
+
+Client::Client(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+ClientResult<Client> Client::connect(const std::string& path, std::chrono::milliseconds timeout) {
+    auto connection = std::make_unique<Connection>(timeout);
+    if (auto done = connection->connect(path); !done) return done.error();
+    return Client(std::move(connection));
+}
+
+ClientResult<std::vector<ClientResult<json::value>>> Client::call_all(const std::vector<Call>& calls) {
+    std::string text;
+    const std::uint64_t first_id = last_id_ + 1;
+    for (const Call& call : calls)
+        text += request_text(std::to_string(++last_id_), call.method, json::serialize(call.params)) + '\n';
+    if (auto sent = connection_->send(std::move(text)); !sent) return sent.error();
+    std::vector<ClientResult<json::value>> outcomes;
+    for (std::uint64_t id = first_id; id <= last_id_; ++id) {
+        auto line = connection_->read_line();
+        if (!line) return line.error();
+        auto answer = parse_answer(*line);
+        if (!answer) return broken(answer.error().message);
+        // id null: the daemon refused the line as such (too long, say), which ends the connection.
+        if (answer->id != std::to_string(id) && answer->id != "null") return broken("the answer is to another request");
+        if (answer->outcome)
+            outcomes.emplace_back(std::move(*answer->outcome));
+        else
+            outcomes.emplace_back(ClientError{ClientError::Kind::answered, answer->outcome.error()});
+    }
+    return outcomes;
+}
+
+ClientResult<json::value> Client::call(std::string_view method, const json::value& params) {
+    auto outcomes = call_all({{std::string(method), params}});
+    if (!outcomes) return outcomes.error();
+    return std::move(outcomes->front());
+}
+
+ClientResult<StatusResult> Client::status() {
+    return typed<StatusResult>(call("status", json::object()));
+}
+
+ClientResult<ProvidersListResult> Client::providers_list(const ProvidersListParams& params) {
+    return typed<ProvidersListResult>(call("providers.list", params_json(params)));
+}
+
+ClientResult<AuthListResult> Client::auth_list(const AuthListParams& params) {
+    return typed<AuthListResult>(call("auth.list", params_json(params)));
+}
+
+ClientResult<SpawnResult> Client::spawn(const SpawnParams& params) {
+    return typed<SpawnResult>(call("spawn", params_json(params)));
+}
+
+ClientResult<ExplainResult> Client::explain(const SpawnParams& params) {
+    return typed<ExplainResult>(call("explain", params_json(params)));
+}
+
+ClientResult<ConfigWriteResult> Client::config_write(const std::string& agent) {
+    return typed<ConfigWriteResult>(call("config.write", params_json(ConfigWriteParams{agent})));
+}
+
+ClientResult<AuthRow> Client::auth_set(const AuthSetParams& params) {
+    return typed<AuthRow>(call("auth.set", params_json(params)));
+}
+
+ClientResult<AuthRow> Client::auth_unset(const AuthUnsetParams& params) {
+    return typed<AuthRow>(call("auth.unset", params_json(params)));
+}
+
+ClientResult<ConfigStatus> Client::reload() {
+    return typed<ConfigStatus>(call("reload", json::object()));
+}
+
+ClientResult<json::value> Client::discover() {
+    return call("rpc.discover", json::object());
+}
+
+}  // namespace capsule

@@ -1,0 +1,79 @@
+// capsuled for launcher authors: connect once, call, get typed results.
+//
+//     auto client = capsule::Client::connect("/run/capsule/capsule.sock");
+//     if (!client) …                                    // client.error().error.message, .hint
+//     auto session = client->spawn({.agent = "claude", .provider = "zai"});
+//     if (session) …                                    // start session->argv with exactly session->env
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/client_error.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// One connection to the daemon. Calls block, one at a time; an object may be moved but not shared between threads.
+/// After `timed_out` or `broken` every further call fails with `broken`: connect again.
+class Client {
+  public:
+    /// For connecting, and for each call: a key may be read from a password manager meanwhile, which takes up to 10 s.
+    static constexpr std::chrono::milliseconds default_timeout{30'000};
+
+    /// Connects to the Unix socket at `path` (see socket_path()). Fails with `unreachable`, `denied` or `timed_out`.
+    static ClientResult<Client> connect(const std::string& path, std::chrono::milliseconds timeout = default_timeout);
+
+    Client(Client&&) noexcept;
+    Client& operator=(Client&&) noexcept;
+    ~Client();
+
+    ClientResult<StatusResult> status();
+    ClientResult<ProvidersListResult> providers_list(const ProvidersListParams& params);
+    ClientResult<AuthListResult> auth_list(const AuthListParams& params = {});
+    ClientResult<SpawnResult> spawn(const SpawnParams& params);
+    ClientResult<ExplainResult> explain(const SpawnParams& params);
+    ClientResult<ConfigWriteResult> config_write(const std::string& agent);
+    ClientResult<AuthRow> auth_set(const AuthSetParams& params);
+    ClientResult<AuthRow> auth_unset(const AuthUnsetParams& params);
+    ClientResult<ConfigStatus> reload();
+    /// The OpenRPC document.
+    ClientResult<boost::json::value> discover();
+
+    /// Any method; `params` is an object.
+    ClientResult<boost::json::value> call(std::string_view method, const boost::json::value& params);
+
+    struct Call {
+        std::string method;
+        boost::json::value params = boost::json::object_kind;
+    };
+    /// Several calls sent at once, answered in their order; each has its own outcome. Fails as a whole only with
+    /// `timed_out` or `broken`. For a handful of small requests: all of them are sent before an answer is read.
+    ClientResult<std::vector<ClientResult<boost::json::value>>> call_all(const std::vector<Call>& calls);
+
+  private:
+    class Connection;
+    explicit Client(std::unique_ptr<Connection> connection);
+
+    std::unique_ptr<Connection> connection_;
+    std::uint64_t last_id_ = 0;
+};
+
+/// Params as JSON, without the optional members that are not set.
+boost::json::value params_json(const ProvidersListParams& params);
+boost::json::value params_json(const AuthListParams& params);
+boost::json::value params_json(const SpawnParams& params);
+boost::json::value params_json(const ConfigWriteParams& params);
+boost::json::value params_json(const AuthSetParams& params);
+boost::json::value params_json(const AuthUnsetParams& params);
+
+/// A result as its struct; members that a newer daemon added are ignored. Fails with `broken`. For every result struct
+/// of messages.hpp.
+template <class T>
+ClientResult<T> result_as(const boost::json::value& result);
+
+}  // namespace capsule

@@ -1,0 +1,91 @@
+#include "client/commands/command.hpp"
+
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <boost/json/object.hpp>
+#include <cstdio>
+#include <utility>
+
+#include "client/json_text.hpp"
+#include "protocol/json_rpc.hpp"
+#include "protocol/socket_path.hpp"
+
+namespace capsule {
+namespace {
+
+namespace json = boost::json;
+
+/// Not one of the daemon's numbers: JSON-RPC leaves it to the implementation.
+constexpr int client_side = -32000;
+
+void report(const Globals& globals, int number, std::string_view name, const Error& error) {
+    if (globals.json) {
+        const json::string_view code(name.data(), name.size());
+        print_json(
+            {{"error",
+              {{"code", number}, {"message", error.message}, {"data", {{"code", code}, {"hint", error.hint}}}}}});
+        return;
+    }
+    const Style style = error_style();
+    std::string text = paint("capsulectl:", Tone::bad, style) + " " + printable(error.message, true) + "\n";
+    if (!error.hint.empty())
+        text += "  " + paint("hint:", Tone::strong, style) + " " + printable(error.hint, true) + "\n";
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+}  // namespace
+
+void run_with(CLI::App& command, Invocation& invocation, std::function<ExitCode(const Globals&)> action) {
+    command.callback([&invocation, action = std::move(action)] {
+        invocation.action = [&invocation, action] { return action(invocation.globals); };
+    });
+}
+
+ClientResult<Client> connect(const Globals& globals) {
+    const auto path = socket_path(globals.socket, ::geteuid(), process_environment);
+    if (!path) return ClientError{ClientError::Kind::unreachable, path.error()};
+    return Client::connect(*path);
+}
+
+ClientResult<json::value> call(const Globals& globals, std::string_view method, const json::value& params) {
+    auto client = connect(globals);
+    if (!client) return client.error();
+    return client->call(method, params);
+}
+
+void print(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+        throw Failure({ErrorCode::io_error, "cannot write to standard output", "is the disk full?"});
+}
+
+void print_json(const json::value& value) {
+    print(json_text(value, output_style().terminal) + "\n");
+}
+
+void print_warnings(const std::vector<Warning>& warnings) {
+    const std::string text = warnings_text(warnings, error_style());
+    std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+Style output_style() {
+    return style_of(STDOUT_FILENO, process_environment);
+}
+Style error_style() {
+    return style_of(STDERR_FILENO, process_environment);
+}
+
+ExitCode fail(const Globals& globals, const ClientError& error) {
+    const bool answered = error.kind == ClientError::Kind::answered;
+    report(globals, answered ? rpc_number(error.error.code) : client_side, name_of(error), error.error);
+    return exit_code_for(error);
+}
+
+ExitCode fail(const Globals& globals, ExitCode code, std::string_view name, const Error& error) {
+    report(globals, client_side, name, error);
+    return code;
+}
+
+}  // namespace capsule

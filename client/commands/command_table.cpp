@@ -1,0 +1,32 @@
+#include "client/commands/command_table.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+namespace capsule {
+
+void add_commands(CLI::App& app, Invocation& invocation) {
+    app.description("Talks to capsuled: which agent runs on which provider, with which key, and why");
+    app.footer(
+        "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 access denied, 5 key absent or unusable,\n"
+        "6 cell blocked or unsupported, 7 config conflict, 130 cancelled");
+    app.set_version_flag("--version", "capsulectl " CAPSULE_VERSION);
+    app.set_help_flag("-h,--help", "Explain, and exit");
+    app.add_option("--socket", invocation.globals.socket, "The daemon's socket (else CAPSULE_SOCKET, else the default)")
+        ->type_name("PATH");
+    app.add_flag("--json", invocation.globals.json, "Print results and errors as JSON");
+    app.require_subcommand(1);
+    app.fallthrough();  // inherited: --json and --socket are understood after a command as well
+    add_status(app, invocation);
+    add_exec(app, invocation);
+    add_spawn(app, invocation);
+    add_explain(app, invocation);
+    add_providers(app, invocation);
+    add_auth(app, invocation);
+    add_config(app, invocation);
+    add_reload(app, invocation);
+    add_completion(app, invocation);
+}
+
+}  // namespace capsule

@@ -1,0 +1,35 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <boost/json/object.hpp>
+
+#include "client/commands/command_table.hpp"
+
+namespace capsule {
+namespace {
+
+std::string page(const ConfigWriteResult& result) {
+    Table table;
+    for (const WrittenFile& file : result.files)
+        table.add({{file.action, file.action == "unchanged" ? Tone::dim : Tone::good},
+                   {file.mode.value_or("-"), Tone::dim},
+                   {file.path}});
+    print_warnings(result.warnings);
+    if (table.empty()) return "nothing to write\n";
+    return table.text(output_style());
+}
+
+}  // namespace
+
+void add_config(CLI::App& app, Invocation& invocation) {
+    CLI::App* config = app.add_subcommand("config", "An agent's configuration files");
+    config->require_subcommand(1);
+    CLI::App* write = config->add_subcommand("write", "Write them now, so that an agent started by hand works too");
+    auto params = std::make_shared<ConfigWriteParams>();
+    write->add_option("AGENT", params->agent, "claude, codex or opencode")->required()->type_name("");
+    run_with(*write, invocation, [params](const Globals& globals) {
+        return call_and_print<ConfigWriteResult>(globals, "config.write", params_json(*params), page);
+    });
+}
+
+}  // namespace capsule

@@ -1,0 +1,33 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "client/commands/command_table.hpp"
+
+namespace capsule {
+namespace {
+
+ExitCode run(const Globals& globals) {
+    const auto result = call(globals, "reload", boost::json::object_kind);
+    if (!result) return fail(globals, result.error());
+    const auto config = result_as<ConfigStatus>(*result);
+    if (!config) return fail(globals, config.error());
+    if (globals.json) {
+        print_json(*result);
+        return config->ok ? ExitCode::done : ExitCode::failed;
+    }
+    if (!config->ok)
+        return fail(globals, ExitCode::failed, "client.failed",
+                    {ErrorCode::io_error, config->error.value_or("the configuration could not be loaded"),
+                     "the older configuration stays in force: correct the file and reload again"});
+    print(config->path ? "loaded " + printable(*config->path) + "\n" : "no configuration file: built-in defaults\n");
+    return ExitCode::done;
+}
+
+}  // namespace
+
+void add_reload(CLI::App& app, Invocation& invocation) {
+    run_with(*app.add_subcommand("reload", "Let the daemon read its configuration anew"), invocation, run);
+}
+
+}  // namespace capsule

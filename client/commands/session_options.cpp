@@ -1,0 +1,65 @@
+#include "client/commands/session_options.hpp"
+
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <filesystem>
+
+#include "client/environment.hpp"
+
+namespace capsule {
+namespace {
+
+std::string check_assignment(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    return equals == std::string::npos || equals == 0 ? "expected NAME=VALUE" : "";
+}
+
+std::optional<std::string> absolute_directory(const std::optional<std::string>& given) {
+    std::error_code error;
+    auto path = given ? std::filesystem::absolute(*given, error) : std::filesystem::current_path(error);
+    if (error) return std::nullopt;  // it is only looked at, so a vanished directory is no reason to fail
+    return path.lexically_normal().string();
+}
+
+}  // namespace
+
+void add_session_options(CLI::App& command, SessionOptions& options, bool agent_required) {
+    SpawnParams& params = options.params;
+    command.add_option("AGENT", params.agent, "claude, codex or opencode")->required(agent_required)->type_name("");
+    command.add_option("--provider", params.provider, "anthropic, openai, zai, minimax, kimi, or one of capsule.toml")
+        ->type_name("ID");
+    command.add_option("--model", params.model, "Instead of the role's, the configuration's or the catalog's")
+        ->type_name("MODEL");
+    command.add_option("--workspace", params.workspace, "With that workspace's keys")->type_name("NAME");
+    command.add_option("--role", params.role, "With that role's keys and models")->type_name("NAME");
+    command.add_option("--env", options.env, "A variable for the session, if the daemon's allowlist has its name")
+        ->type_name("NAME=VALUE")
+        ->check(CLI::Validator(check_assignment, ""))
+        ->expected(1)
+        ->take_all();
+    command
+        .add_option("--cwd", params.cwd, "The project, for warnings about its settings (else the current directory)")
+        ->type_name("PATH");
+}
+
+SpawnParams session_params(const SessionOptions& options) {
+    SpawnParams params = options.params;
+    OfferedEnvironment offered = offered_environment(::environ, environment_limit);
+    params.env = std::move(offered.variables);
+    for (const std::string& assignment : options.env) {
+        const std::size_t equals = assignment.find('=');
+        params.env.insert_or_assign(assignment.substr(0, equals), assignment.substr(equals + 1));
+    }
+    params.cwd = absolute_directory(options.params.cwd);
+    std::vector<Warning> warnings;
+    for (const std::string& name : offered.left_out)
+        warnings.push_back({"client.left_out",
+                            "the variable " + name + " was not offered to the daemon: it is too large or not UTF-8"});
+    print_warnings(warnings);
+    return params;
+}
+
+}  // namespace capsule

@@ -1,0 +1,60 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "client/commands/command_table.hpp"
+#include "client/commands/status_page.hpp"
+
+namespace capsule {
+namespace {
+
+ExitCode run_quietly(const Globals& globals) {
+    auto client = connect(globals);
+    if (!client) return exit_code_for(client.error());
+    const auto status = client->status();
+    if (!status) return exit_code_for(status.error());
+    return status->config.ok ? ExitCode::done : ExitCode::failed;
+}
+
+/// A page without the defaults is better than none, so what fails here is left out.
+Defaults ask_defaults(Client& client, const StatusResult& status) {
+    std::vector<Client::Call> calls;
+    for (const AgentStatus& agent : status.agents)
+        calls.push_back({"providers.list", params_json(ProvidersListParams{agent.id, {}, {}})});
+    Defaults defaults;
+    const auto outcomes = client.call_all(calls);
+    for (std::size_t i = 0; outcomes && i < outcomes->size(); ++i) {
+        if (!(*outcomes)[i]) continue;
+        if (auto list = result_as<ProvidersListResult>(*(*outcomes)[i]))
+            defaults.emplace(status.agents[i].id, *std::move(list));
+    }
+    return defaults;
+}
+
+ExitCode run(const Globals& globals, bool quiet) {
+    if (quiet) return run_quietly(globals);
+    auto client = connect(globals);
+    if (!client) return fail(globals, client.error());
+    const auto result = client->call("status", boost::json::object_kind);
+    if (!result) return fail(globals, result.error());
+    if (globals.json) {
+        print_json(*result);
+        return ExitCode::done;
+    }
+    const auto status = result_as<StatusResult>(*result);
+    if (!status) return fail(globals, status.error());
+    print(status_page(*status, ask_defaults(*client, *status), output_style()));
+    return ExitCode::done;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Invocation& invocation) {
+    CLI::App* command = app.add_subcommand("status", "The daemon, each provider's key, each cell, and what is wrong");
+    auto quiet = std::make_shared<bool>(false);
+    command->add_flag("-q,--quiet", *quiet,
+                      "Print nothing; exit 0 if the daemon answers and its configuration is good");
+    run_with(*command, invocation, [quiet](const Globals& globals) { return run(globals, *quiet); });
+}
+
+}  // namespace capsule

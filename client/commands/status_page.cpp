@@ -1,0 +1,101 @@
+#include "client/commands/status_page.hpp"
+
+#include <algorithm>
+
+namespace capsule {
+namespace {
+
+Cell cell_of(const ProviderStatus& provider, const std::string& agent) {
+    const auto found = provider.cells.find(agent);
+    const std::string state = found == provider.cells.end() ? "unsupported" : found->second;
+    if (state == "native" || state == "ready") return {state, Tone::good};
+    if (state == "no_key") return {"no key", Tone::plain};
+    if (state == "unsupported") return {"n/a", Tone::dim};
+    return {state, Tone::dim};
+}
+
+Cell key_of(const KeyStatus& key) {
+    if (key.state == "present") return {key.masked.value_or("present"), Tone::good};
+    if (key.state == "error") return {"error", Tone::bad};
+    if (key.state == "unresolved") return {"not read yet", Tone::plain};
+    return {key.state, Tone::dim};
+}
+
+std::string label_of(const StatusResult& status, const std::string& provider) {
+    for (const ProviderStatus& each : status.providers)
+        if (each.id == provider) return each.label;
+    return provider;
+}
+
+/// What `exec AGENT` would start, which is what explains "why did my session go there?".
+Cell default_of(const StatusResult& status, const Defaults& defaults, const std::string& agent) {
+    const auto found = defaults.find(agent);
+    if (found == defaults.end()) return {"?", Tone::dim};
+    const ProvidersListResult& list = found->second;
+    if (list.default_) return {label_of(status, *list.default_), Tone::strong};
+    if (list.choices.size() > 1) return {"none: name one", Tone::warning};
+    if (list.choices.size() == 1) return {"none: its key is missing", Tone::warning};
+    return {"none: no key", Tone::bad};
+}
+
+std::string head(const StatusResult& status, const Style& style) {
+    Table table;
+    const ConfigStatus& config = status.config;
+    std::string file = config.path.value_or("no file: built-in defaults");
+    if (config.loaded_at && config.path) file += ", loaded " + *config.loaded_at;
+    table.add({{"socket", Tone::dim}, {status.socket}});
+    table.add({{"config", Tone::dim}, {file}});
+    if (!config.ok)
+        table.add({{"", Tone::dim},
+                   {"the last load failed, the older configuration is in force: " + config.error.value_or("unknown"),
+                    Tone::bad}});
+    table.add({{"served", Tone::dim},
+               {std::to_string(status.requests.total) + " requests, " + std::to_string(status.requests.errors) +
+                " with errors; " + std::to_string(status.connections.open) + " of " +
+                std::to_string(status.connections.limit) + " connections open"}});
+    const Tone tone = config.ok ? Tone::good : Tone::bad;
+    return paint("●", tone, style) + " " + paint("capsuled " + printable(status.version), Tone::strong, style) +
+           "  pid " + std::to_string(status.pid) + ", up " + duration_text(status.uptime_s) + "\n" +
+           table.text(style, 2);
+}
+
+std::string providers(const StatusResult& status, const Style& style) {
+    std::vector<std::string> heading{"PROVIDER", "KEY", "FROM"};
+    for (const AgentStatus& agent : status.agents)
+        heading.push_back(agent.label);
+    Table table(heading);
+    for (const ProviderStatus& provider : status.providers) {
+        std::vector<Cell> row{{provider.label}, key_of(provider.key), {provider.key.source.value_or("-"), Tone::dim}};
+        for (const AgentStatus& agent : status.agents)
+            row.push_back(cell_of(provider, agent.id));
+        table.add(std::move(row));
+    }
+    return table.text(style);
+}
+
+std::string agents(const StatusResult& status, const Defaults& defaults, const Style& style) {
+    Table table({"AGENT", "STARTS ON", "VERSION", "BINARY"});
+    for (const AgentStatus& agent : status.agents) {
+        const Cell binary = agent.binary ? Cell{*agent.binary} : Cell{"not installed", Tone::warning};
+        table.add(
+            {{agent.label},
+             default_of(status, defaults, agent.id),
+             {agent.version.value_or(agent.binary ? "not known yet" : "-"), agent.version ? Tone::plain : Tone::dim},
+             binary});
+    }
+    return table.text(style);
+}
+
+}  // namespace
+
+std::string status_page(const StatusResult& status, const Defaults& defaults, const Style& style) {
+    std::string page = head(status, style) + "\n" + providers(status, style) + "\n" + agents(status, defaults, style);
+    const bool any_key = std::any_of(status.providers.begin(), status.providers.end(), [](const ProviderStatus& each) {
+        return each.key.state == "present" || each.key.state == "unresolved";
+    });
+    if (!status.warnings.empty()) page += "\n" + warnings_text(status.warnings, style);
+    if (!any_key) page += "\nNo provider has a key yet: \"capsulectl auth\" says how to get one and where to put it.\n";
+    return page;
+}
+
+}  // namespace capsule

@@ -1,0 +1,144 @@
+#include "client/connection.hpp"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "protocol/framing.hpp"
+
+namespace capsule {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Kind = ClientError::Kind;
+
+constexpr std::size_t max_answer = 64 * 1024 * 1024;  ///< bytes; an explain with large files is far below
+constexpr std::string_view how_to_start =
+    "is the daemon running? start it with \"systemctl start capsuled\" or \"capsuled\"; another socket is named with "
+    "--socket or CAPSULE_SOCKET";
+
+ClientError error_of(Kind kind, std::string message, std::string_view hint) {
+    return {kind, {ErrorCode::internal_error, std::move(message), std::string(hint)}};
+}
+
+ClientError connect_error(const std::string& path, int why) {
+    switch (why) {
+        case EACCES:
+        case EPERM:
+            return error_of(Kind::denied, "no permission to open the daemon's socket " + path,
+                            "run this as root, or ask the administrator for membership in the socket's group "
+                            "([daemon] socket_group)");
+        case ENOENT:
+            return error_of(Kind::unreachable, "the daemon is not there: no socket at " + path, how_to_start);
+        case ECONNREFUSED:
+            return error_of(Kind::unreachable, "nothing answers at " + path + ": its daemon is gone", how_to_start);
+        default:
+            return error_of(Kind::unreachable,
+                            "cannot connect to " + path + ": " + std::generic_category().message(why), how_to_start);
+    }
+}
+
+ClientError ended() {
+    return error_of(Kind::broken, "the daemon closed the connection before it answered",
+                    "it may have been stopped: see its log (journalctl -u capsuled) and try again");
+}
+
+}  // namespace
+
+struct Client::Connection::Socket {
+    explicit Socket(std::chrono::milliseconds limit) : timeout(limit) {}
+    ~Socket() { ::explicit_bzero(chunk.data(), chunk.size()); }
+
+    /// Runs what has been started. Gives whether it was done in time; if not, the socket is closed.
+    bool finish() {
+        io.restart();
+        io.run_for(timeout);
+        if (io.stopped()) return true;
+        error_code ignored;
+        stream.close(ignored);
+        io.run();  // the handlers that hold references to our locals
+        return false;
+    }
+
+    ClientError late() const {
+        return error_of(Kind::timed_out, "the daemon did not answer within " + std::to_string(timeout.count()) + " ms",
+                        "it may be waiting for a password manager: see its log (journalctl -u capsuled) and try again");
+    }
+
+    std::chrono::milliseconds timeout;
+    asio::io_context io{1};
+    asio::local::stream_protocol::socket stream{io};
+    LineReader lines{max_answer};
+    std::array<char, 64 * 1024> chunk;
+};
+
+Client::Connection::Connection(std::chrono::milliseconds timeout) : socket_(std::make_unique<Socket>(timeout)) {}
+Client::Connection::~Connection() = default;
+
+// Not Asio's async_connect: a daemon whose backlog is full makes a non-blocking connect fail with EAGAIN, which Asio
+// takes for "in progress" and then for success. A blocking one waits, for as long as SO_SNDTIMEO says. Nor Asio's
+// open(), which leaves the socket open in a launcher's children.
+ClientResult<void> Client::Connection::connect(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof(address.sun_path)) return connect_error(path, ENAMETOOLONG);
+    path.copy(address.sun_path, path.size());
+
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return connect_error(path, errno);
+    error_code error;
+    socket_->stream.assign(asio::local::stream_protocol(), descriptor, error);
+    if (error) return connect_error(path, error.value());
+
+    const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(socket_->timeout).count();
+    const timeval waits{.tv_sec = limit / 1'000'000, .tv_usec = limit % 1'000'000};
+    ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &waits, sizeof waits);
+    int result = 0;
+    do
+        result = ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    while (result < 0 && errno == EINTR);
+    if (result < 0) return errno == EAGAIN ? socket_->late() : connect_error(path, errno);
+    return {};
+}
+
+ClientResult<void> Client::Connection::send(std::string text) {
+    error_code error;
+    asio::async_write(socket_->stream, asio::buffer(text),
+                      [&error](const error_code& result, std::size_t) { error = result; });
+    const bool in_time = socket_->finish();
+    ::explicit_bzero(text.data(), text.size());  // auth.set's key is in it
+    if (!in_time) return socket_->late();
+    // A daemon that refuses a client (too many connections) says why and hangs up: that is worth reading.
+    if (error && error != asio::error::broken_pipe && error != asio::error::connection_reset) return ended();
+    return {};
+}
+
+ClientResult<std::string_view> Client::Connection::read_line() {
+    for (;;) {
+        if (const auto line = socket_->lines.next()) return *line;
+        if (socket_->lines.too_long())
+            return error_of(Kind::broken, "the daemon's answer is too long", "report this as a bug of capsuled");
+        error_code error;
+        std::size_t count = 0;
+        socket_->stream.async_read_some(asio::buffer(socket_->chunk), [&](const error_code& result, std::size_t bytes) {
+            error = result;
+            count = bytes;
+        });
+        if (!socket_->finish()) return socket_->late();
+        if (error) return ended();
+        socket_->lines.append({socket_->chunk.data(), count});
+    }
+}
+
+}  // namespace capsule

@@ -1,0 +1,31 @@
+// A Unix stream socket with time limits. Internal to capsule_client; only connection.cpp includes Asio.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "client/client.hpp"
+
+namespace capsule {
+
+class Client::Connection {
+  public:
+    /// `timeout` is for connecting, for sending, and for each answer.
+    explicit Connection(std::chrono::milliseconds timeout);
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    ~Connection();
+
+    ClientResult<void> connect(const std::string& path);
+    ClientResult<void> send(std::string text);
+    /// The next line without its end. The view lives until the next call.
+    ClientResult<std::string_view> read_line();
+
+  private:
+    struct Socket;
+    std::unique_ptr<Socket> socket_;
+};
+
+}  // namespace capsule

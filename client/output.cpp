@@ -1,0 +1,172 @@
+#include "client/output.hpp"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace capsule {
+namespace {
+
+constexpr std::size_t column_gap = 2;
+constexpr std::size_t narrowest_last_column = 20;  ///< rather than that, lines are left too long
+
+std::string_view sgr(Tone tone) {
+    switch (tone) {
+        case Tone::strong:
+            return "1";
+        case Tone::dim:
+            return "2";
+        case Tone::good:
+            return "32";
+        case Tone::bad:
+            return "31";
+        case Tone::warning:
+            return "33";
+        case Tone::plain:
+            break;
+    }
+    return "";
+}
+
+std::vector<std::size_t> column_widths(const std::vector<std::vector<Cell>>& rows) {
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], display_width(row[i].text));
+    }
+    return widths;
+}
+
+std::string without_trailing_spaces(std::string line) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line;
+}
+
+/// One row, its last cell wrapped into the columns that are left.
+std::string row_text(const std::vector<Cell>& row, const std::vector<std::size_t>& widths, std::size_t indent,
+                     const Style& style) {
+    std::string line(indent, ' ');
+    std::size_t column = indent;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        const bool last = i + 1 == widths.size();
+        const std::string& text = row[i].text;
+        if (last && style.width > column + narrowest_last_column) {
+            line += paint(wrapped(text, style.width - column, column), row[i].tone, style);
+            break;
+        }
+        line += paint(text, row[i].tone, style);
+        if (!last) line.append(widths[i] - display_width(text) + column_gap, ' ');
+        column += widths[i] + column_gap;
+    }
+    return without_trailing_spaces(std::move(line)) + "\n";
+}
+
+}  // namespace
+
+Style style_of(int descriptor, const EnvironmentLookup& env) {
+    Style style;
+    if (::isatty(descriptor) == 0) return style;
+    style.terminal = true;
+    style.colour = !env("NO_COLOR") && env("TERM").value_or("dumb") != "dumb";
+    winsize size{};
+    if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0) style.width = size.ws_col;
+    return style;
+}
+
+std::string paint(std::string_view text, Tone tone, const Style& style) {
+    if (!style.colour || tone == Tone::plain || text.empty()) return std::string(text);
+    return "\x1b[" + std::string(sgr(tone)) + "m" + std::string(text) + "\x1b[0m";
+}
+
+std::string printable(std::string_view text, bool keep_lines) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const bool c1 = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+        if (keep_lines && (byte == '\n' || byte == '\t')) {
+            out += text[i];
+        } else if (byte < 0x20 || byte == 0x7F) {
+            out += '?';
+        } else if (c1) {  // U+0080 to U+009F, which some terminals obey as well
+            out += '?';
+            ++i;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+std::size_t display_width(std::string_view text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
+    if (width == 0) return std::string(text);
+    std::string out;
+    std::size_t column = 0;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        const std::string_view word = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const std::size_t wide = display_width(word);
+        if (column > 0 && column + 1 + wide > width) {
+            out.append("\n").append(indent, ' ');
+            column = 0;
+        } else if (!out.empty()) {
+            out += ' ';
+            ++column;
+        }
+        out += word;
+        column += wide;
+    }
+    return out;
+}
+
+Table::Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
+
+std::string Table::text(const Style& style, std::size_t indent) const {
+    std::vector<std::vector<Cell>> rows;
+    if (!heading_.empty()) {
+        auto& first = rows.emplace_back();
+        for (const std::string& title : heading_)
+            first.push_back({title, Tone::dim});
+    }
+    rows.insert(rows.end(), rows_.begin(), rows_.end());
+    for (auto& row : rows)
+        for (Cell& cell : row)
+            cell.text = printable(cell.text);
+    const auto widths = column_widths(rows);
+    std::string out;
+    for (const auto& row : rows)
+        out += row_text(row, widths, indent, style);
+    return out;
+}
+
+std::string warnings_text(const std::vector<Warning>& warnings, const Style& style) {
+    std::string out;
+    for (const Warning& warning : warnings) {
+        const std::size_t width = style.width > 4 ? style.width - 2 : 0;
+        out += paint("!", Tone::warning, style) + " " + wrapped(printable(warning.message), width, 2) + "\n";
+    }
+    return out;
+}
+
+std::string duration_text(double seconds) {
+    const auto whole = static_cast<std::int64_t>(std::max(seconds, 0.0));
+    const auto text = [](std::int64_t count, std::string_view unit) {
+        return std::to_string(count) + " " + std::string(unit);
+    };
+    if (whole < 60) return text(whole, "s");
+    if (whole < 3600) return text(whole / 60, "min");
+    if (whole < 86400) return text(whole / 3600, "h") + " " + text(whole / 60 % 60, "min");
+    return text(whole / 86400, whole < 2 * 86400 ? "day" : "days") + " " + text(whole / 3600 % 24, "h");
+}
+
+}  // namespace capsule

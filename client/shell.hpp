@@ -1,0 +1,20 @@
+// A session's plan as text for other programs: a POSIX shell, `env -i`.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// One word for a POSIX shell, in single quotes unless it is plainly harmless.
+std::string shell_quoted(std::string_view word);
+
+/// `unset` and `export` lines and an `exec` line: eval "$(capsulectl spawn claude --format shell)" becomes the agent.
+std::string shell_script(const SpawnResult& session);
+
+/// NAME=VALUE of each variable, then each word of argv, each ended by a NUL: the arguments of `env -i`.
+std::string env0(const SpawnResult& session);
+
+}  // namespace capsule
