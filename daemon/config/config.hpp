@@ -32,7 +32,7 @@ struct AccessConfig {
 struct LimitsConfig {
     std::uint64_t connections = 1024;
     std::uint64_t request_bytes = max_line;
-    std::uint64_t output_bytes = 1024 * 1024;  ///< answers waiting for a reader that does not read
+    std::uint64_t output_bytes = 1024 * 1024;           ///< answers waiting for a reader that does not read
     std::chrono::milliseconds request_timeout{10'000};  ///< from a request's first byte to its last
     std::chrono::milliseconds write_timeout{10'000};
 };

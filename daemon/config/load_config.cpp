@@ -1,1 +1,186 @@
-// load_config.cpp
+#include "daemon/config/load_config.hpp"
+
+#include "daemon/catalog/names.hpp"
+#include "daemon/catalog/variables.hpp"
+#include "daemon/config/checks.hpp"
+#include "daemon/config/load_agents.hpp"
+#include "daemon/config/load_catalog.hpp"
+#include "daemon/config/load_env.hpp"
+#include "daemon/config/toml_reader.hpp"
+
+namespace capsule {
+namespace {
+
+/// Whoever writes a limit below these has cut off the protocol's own smallest messages.
+constexpr std::int64_t smallest_message = 1024;
+constexpr std::int64_t largest_message = 64 * 1024 * 1024;
+constexpr std::int64_t largest_output = std::int64_t{1024} * 1024 * 1024;
+constexpr std::int64_t most_connections = 1'000'000;
+constexpr std::int64_t longest_wait_ms = 3'600'000;
+
+/// A path that is to be used as it stands: the daemon's working directory means nothing.
+std::optional<std::string> read_path(TableReader& in, std::string_view key) {
+    const auto path = in.text(key);
+    if (!path) return std::nullopt;
+    if (!path->value.starts_with('/')) in.refuse(key, "must be an absolute path", "Begin it with '/'.");
+    if (has_control_character(path->value)) in.refuse(key, "a path has no control characters");
+    return path->value;
+}
+
+/// A user's or group's name.
+std::optional<std::string> read_account(TableReader& in, std::string_view key) {
+    const auto name = in.text(key);
+    if (!name) return std::nullopt;
+    if (!is_account_name(name->value)) in.refuse(key, "must be a name without white space, ':', ',' and '/'");
+    return name->value;
+}
+
+void read_daemon(TableReader& in, DaemonConfig& out) {
+    out.socket = read_path(in, "socket");
+    out.socket_group = read_account(in, "socket_group");
+    out.log_level = in.word<std::string>(
+        "log_level", {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}});
+    in.finish();
+}
+
+void read_peers(TableReader& in, std::string_view key, std::vector<std::string>& out) {
+    const auto peers = in.texts(key);
+    if (!peers) return;
+    for (std::size_t i = 0; i < peers->value.size(); ++i) {
+        std::string_view name = peers->value[i];
+        if (name == "*") continue;
+        if (name.starts_with('@')) name.remove_prefix(1);
+        if (!is_account_name(name))
+            in.refuse_element(key, i, quoted(peers->value[i]) + " is neither a user, a \"@group\", nor \"*\"");
+    }
+    out = peers->value;
+}
+
+void read_access(TableReader& in, AccessConfig& out) {
+    read_peers(in, "status", out.status);
+    read_peers(in, "spawn", out.spawn);
+    read_peers(in, "admin", out.admin);
+    in.finish();
+}
+
+void read_limits(TableReader& in, LimitsConfig& out) {
+    const auto count = [&](std::string_view key, std::int64_t low, std::int64_t high, std::uint64_t& value) {
+        if (const auto given = in.integer(key, low, high)) value = static_cast<std::uint64_t>(*given);
+    };
+    const auto wait = [&](std::string_view key, std::chrono::milliseconds& value) {
+        if (const auto given = in.integer(key, 1, longest_wait_ms)) value = std::chrono::milliseconds(*given);
+    };
+    count("connections", 1, most_connections, out.connections);
+    count("request_bytes", smallest_message, largest_message, out.request_bytes);
+    count("output_bytes", smallest_message, largest_output, out.output_bytes);
+    wait("request_timeout_ms", out.request_timeout);
+    wait("write_timeout_ms", out.write_timeout);
+    in.finish();
+}
+
+void read_session(TableReader& in, SessionConfig& out) {
+    out.user = read_account(in, "user");
+    if (const auto patterns = in.texts("passthrough")) {
+        for (std::size_t i = 0; i < patterns->value.size(); ++i) {
+            std::string_view name = patterns->value[i];
+            if (name.ends_with('*')) name.remove_suffix(1);
+            if (!is_variable_name(name) && patterns->value[i] != "*")
+                in.refuse_element("passthrough", i,
+                                  quoted(patterns->value[i]) + " is no variable name, nor the beginning of one and '*'",
+                                  variable_name_hint);
+        }
+        out.passthrough = patterns->value;
+    }
+    out.project_settings = in.word<ProjectSettings>("project_settings", {{"allow", ProjectSettings::allow},
+                                                                         {"ignore", ProjectSettings::ignore}})
+                               .value_or(out.project_settings);
+    out.codex_home = read_path(in, "codex_home");
+    out.xdg_config_home = read_path(in, "xdg_config_home");
+    out.claude_config_dir = read_path(in, "claude_config_dir");
+    in.finish();
+}
+
+void read_agent_sections(TableReader& in, Config& config) {
+    for (const AgentFacts& facts : all_agents) {
+        auto section = in.table(facts.id);
+        if (!section) continue;
+        if (facts.agent == Agent::opencode)
+            config.opencode_keys =
+                section->word<OpencodeKeys>("api_key", {{"inline", OpencodeKeys::in_file}, {"env", OpencodeKeys::env}})
+                    .value_or(config.opencode_keys);
+        read_models(*section, config.catalog, facts.agent, config.agents[facts.agent].models);
+    }
+}
+
+void read_capsule_toml(TableReader& in, Config& config) {
+    if (auto section = in.table("daemon")) read_daemon(*section, config.daemon);
+    if (auto section = in.table("access")) read_access(*section, config.access);
+    if (auto section = in.table("limits")) read_limits(*section, config.limits);
+    if (auto section = in.table("session")) read_session(*section, config.session);
+    // Everything below speaks of providers.
+    if (auto section = in.table("providers")) read_providers(*section, config.catalog);
+    if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);
+    if (auto section = in.table("workspaces")) read_workspaces(*section, config);
+    if (auto section = in.table("agents")) read_agents(*section, config);
+    read_agent_sections(in, config);
+    in.finish();
+}
+
+void read_role(TableReader& in, const Catalog& catalog, RoleManifest& out) {
+    for (const AgentFacts& facts : all_agents)
+        if (auto section = in.table(facts.id)) read_models(*section, catalog, facts.agent, out.agents[facts.agent]);
+    in.finish();
+}
+
+std::string directory_of(std::string_view path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == path.npos ? "" : std::string(path.substr(0, slash + 1));
+}
+
+Config read_all(std::string_view text, std::string_view name, const RoleTexts& roles) {
+    Config config;
+    config.catalog = builtin_catalog();
+    for (const AgentFacts& facts : all_agents)
+        config.agents[facts.agent];
+    const std::string directory = directory_of(name);
+    const TomlDocument document(text, {std::string(name), std::string(name.substr(directory.size()))});
+    TableReader root(document);
+    read_capsule_toml(root, config);
+    for (const auto& [role, manifest] : roles) {
+        const std::string file = "roles/" + role + ".toml";
+        if (!is_scope_name(role))
+            throw Failure({ErrorCode::config_conflict,
+                           directory + file + ": " + quoted(role) + " cannot be a role's name",
+                           std::string("Rename the file. ") + scope_name_hint});
+        const TomlDocument role_document(manifest, {directory + file, file});
+        TableReader role_root(role_document);
+        read_role(role_root, config.catalog, config.roles[role]);
+    }
+    return config;
+}
+
+Catalog read_builtin() {
+    Catalog catalog;
+    const TomlDocument document(builtin_providers_toml(), {"providers.toml", "catalog", true});
+    TableReader root(document);
+    if (auto providers = root.table("providers")) read_providers(*providers, catalog);
+    root.finish();
+    return catalog;
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, std::string_view name, const RoleTexts& roles) {
+    try {
+        return read_all(text, name, roles);
+    } catch (const Failure& failure) {
+        return failure.error();
+    }
+}
+
+const Catalog& builtin_catalog() {
+    static const Catalog catalog = read_builtin();
+    return catalog;
+}
+
+}  // namespace capsule

@@ -1,1 +1,274 @@
-// toml_reader.cpp
+#include "daemon/config/toml_reader.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/catalog/names.hpp"
+#include "daemon/config/excerpt.hpp"
+#include "protocol/nearest.hpp"
+
+namespace capsule {
+namespace {
+
+std::string_view type_name(const toml::node& node) {
+    switch (node.type()) {
+        case toml::node_type::table:
+            return "a table";
+        case toml::node_type::array:
+            return "a list";
+        case toml::node_type::string:
+            return "a string";
+        case toml::node_type::integer:
+            return "an integer";
+        case toml::node_type::floating_point:
+            return "a number with a fraction";
+        case toml::node_type::boolean:
+            return "true or false";
+        case toml::node_type::date:
+        case toml::node_type::time:
+        case toml::node_type::date_time:
+            return "a date or time";
+        case toml::node_type::none:
+            break;
+    }
+    return "nothing";
+}
+
+void wipe(toml::node& node) {
+    if (toml::table* table = node.as_table()) {
+        for (auto&& [key, value] : *table)
+            wipe(value);
+    } else if (toml::array* array = node.as_array()) {
+        for (toml::node& element : *array)
+            wipe(element);
+    } else if (toml::value<std::string>* text = node.as_string()) {
+        explicit_bzero(text->get().data(), text->get().size());
+    }
+}
+
+/// toml++ quotes what it stumbled over, which may be a key without quotes.
+std::string without_quotations(std::string_view description) {
+    const std::size_t first = description.find('\'');
+    if (first == description.npos) return std::string(description);
+    const std::size_t last = description.rfind('\'');
+    return std::string(description.substr(0, first)) + "'…'" + std::string(description.substr(last + 1));
+}
+
+bool speaks_of_a_key(std::string_view name) {
+    std::string lower(name);
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    constexpr auto words = std::to_array<std::string_view>({"key", "token", "secret", "password", "auth"});
+    return std::any_of(words.begin(), words.end(), [&](std::string_view w) { return lower.find(w) != lower.npos; });
+}
+
+std::string list_of(const std::vector<std::string_view>& words) {
+    std::string out;
+    for (const std::string_view word : words)
+        out += (out.empty() ? "" : ", ") + quoted(word);
+    return out;
+}
+
+}  // namespace
+
+TomlDocument::TomlDocument(std::string_view text, DocumentName name) : text_(text), name_(std::move(name)) {
+    toml::parse_result result = toml::parse(text);
+    if (result.failed()) {
+        const toml::parse_error& error = result.error();
+        const toml::source_position at = error.source().begin;
+        bool harmless = false;
+        const std::string line = excerpt_of_broken(text_, at.line, harmless);
+        const std::string why = harmless ? std::string(error.description()) : without_quotations(error.description());
+        throw Failure({ErrorCode::config_conflict, place(at) + "this is not valid TOML: " + why + "\n" + line,
+                       "Correct the line; https://toml.io shows how each kind of value is written."});
+    }
+    root_ = std::move(result).table();
+}
+
+TomlDocument::~TomlDocument() {
+    wipe(root_);
+}
+
+std::string TomlDocument::place(const toml::source_position& at) const {
+    return name_.path + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": ";
+}
+
+std::string TomlDocument::origin(const toml::source_region& at) const {
+    return name_.built_in ? name_.origin : name_.origin + ":" + std::to_string(at.begin.line);
+}
+
+void TomlDocument::refuse(const toml::source_region& at, Show show, std::string_view name, std::string_view what,
+                          std::string hint) const {
+    const std::string line =
+        show == Show::line ? excerpt_of_value(text_, at.begin.line) : excerpt_of_name(text_, at.begin.line, name);
+    throw Failure({ErrorCode::config_conflict, place(at.begin) + std::string(what) + "\n" + line, std::move(hint)});
+}
+
+TableReader::TableReader(const TomlDocument& document) : document_(&document), table_(&document.root()) {
+    at_.begin = at_.end = {1, 1};
+}
+
+TableReader::TableReader(const TableReader& parent, const toml::key& key, const toml::table& table)
+    : document_(parent.document_),
+      table_(&table),
+      at_(key.source()),
+      path_(parent.path_to(key.str())),
+      show_(parent.show_) {}
+
+const toml::node* TableReader::take(std::string_view key) {
+    taken_.emplace_back(key);
+    return table_->get(key);
+}
+
+std::optional<Located<std::string>> TableReader::text(std::string_view key) {
+    const toml::node* node = take(key);
+    if (!node) return std::nullopt;
+    if (!node->is_string()) refuse_type(key, *node, "a string");
+    return Located<std::string>{node->as_string()->get(), document_->origin(node->source())};
+}
+
+std::optional<std::int64_t> TableReader::integer(std::string_view key, std::int64_t low, std::int64_t high) {
+    const toml::node* node = take(key);
+    if (!node) return std::nullopt;
+    if (!node->is_integer()) refuse_type(key, *node, "an integer");
+    const std::int64_t value = node->as_integer()->get();
+    if (value < low || value > high)
+        refuse(key, std::to_string(value) + " is out of range",
+               "It must be from " + std::to_string(low) + " to " + std::to_string(high) + ".");
+    return value;
+}
+
+std::optional<bool> TableReader::boolean(std::string_view key) {
+    const toml::node* node = take(key);
+    if (!node) return std::nullopt;
+    if (!node->is_boolean()) refuse_type(key, *node, "true or false");
+    return node->as_boolean()->get();
+}
+
+std::optional<Located<std::vector<std::string>>> TableReader::texts(std::string_view key) {
+    const toml::node* node = take(key);
+    if (!node) return std::nullopt;
+    if (!node->is_array()) refuse_type(key, *node, "a list of strings");
+    Located<std::vector<std::string>> out{{}, document_->origin(node->source())};
+    for (const toml::node& element : *node->as_array()) {
+        if (!element.is_string()) refuse_type(key, element, "a string in the list");
+        out.value.push_back(element.as_string()->get());
+    }
+    return out;
+}
+
+std::optional<TableReader> TableReader::table(std::string_view key) {
+    const toml::node* node = take(key);
+    if (!node) return std::nullopt;
+    if (!node->is_table()) refuse_type(key, *node, "a table");
+    return TableReader(*this, table_->find(key)->first, *node->as_table());
+}
+
+std::vector<TableReader::Entry> TableReader::entries() {
+    std::vector<Entry> out;
+    for (auto&& [key, value] : *table_)
+        if (std::find(taken_.begin(), taken_.end(), key.str()) == taken_.end())
+            out.push_back({std::string(key.str()), &key, &value});
+    // toml++ sorts by name; people number what they wrote by line.
+    const auto place = [](const Entry& entry) {
+        const toml::source_position& at = entry.key->source().begin;
+        return std::pair(at.line, at.column);
+    };
+    std::stable_sort(out.begin(), out.end(), [&](const Entry& a, const Entry& b) { return place(a) < place(b); });
+    for (const Entry& entry : out)
+        taken_.push_back(entry.name);
+    return out;
+}
+
+std::vector<std::pair<TableReader::Entry, TableReader>> TableReader::tables() {
+    std::vector<std::pair<Entry, TableReader>> out;
+    for (Entry& entry : entries()) {
+        const toml::table* table = entry.value->as_table();
+        // The line may be a misplaced key.
+        if (!table)
+            refuse_at(entry.key->source(), Show::name_only, entry.name,
+                      "expected a table, got " + std::string(type_name(*entry.value)), {});
+        TableReader reader(*this, *entry.key, *table);
+        out.emplace_back(std::move(entry), std::move(reader));
+    }
+    return out;
+}
+
+std::string_view TableReader::text_of(const Entry& entry) const {
+    if (!entry.value->is_string()) refuse_type(entry.name, *entry.value, "a string");
+    return entry.value->as_string()->get();
+}
+
+std::optional<std::size_t> TableReader::word_index(std::string_view key, const std::vector<std::string_view>& words) {
+    const auto given = text(key);
+    if (!given) return std::nullopt;
+    const auto found = std::find(words.begin(), words.end(), given->value);
+    if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+    std::string hint = "It must be one of " + list_of(words) + ".";
+    if (const auto near = nearest(given->value, words)) hint = "Did you mean " + quoted(*near) + "? " + hint;
+    // What is far from every word may be a key that was pasted in the wrong place.
+    constexpr std::size_t longest_word = 16;
+    if (given->value.size() > longest_word) refuse_hidden(key, "this value is not known", std::move(hint));
+    refuse(key, "unknown value " + quoted(given->value), std::move(hint));
+}
+
+void TableReader::finish() const {
+    TableReader rest = *this;
+    const std::vector<Entry> unknown = rest.entries();
+    if (unknown.empty()) return;
+    const std::vector<std::string_view> known(taken_.begin(), taken_.end());
+    const Entry& first = unknown.front();
+    const auto near = nearest(first.name, known);
+    std::string hint = known.empty() ? "Nothing may stand here." : "Known here: " + list_of(known) + ".";
+    if (near) hint = "Did you mean " + quoted(*near) + "?";
+    // A misspelt setting is shown as it stands; what is wholly unknown may be a key in the wrong place.
+    const bool no_key = first.value->is_number() || first.value->is_boolean() ||
+                        (near && !first.value->is_table() && !speaks_of_a_key(*near) && !speaks_of_a_key(first.name));
+    refuse_at(first.key->source(), no_key ? show_ : Show::name_only, first.name,
+              first.value->is_table() ? "unknown section" : "unknown setting", std::move(hint));
+}
+
+std::string TableReader::path_to(std::string_view key) const {
+    const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+    });
+    return (path_.empty() ? "" : path_ + ".") + (bare ? std::string(key) : quoted(key));
+}
+
+void TableReader::refuse_at(const toml::source_region& at, Show show, std::string_view key, std::string_view what,
+                            std::string hint) const {
+    document_->refuse(at, show, key, path_to(key) + ": " + std::string(what), std::move(hint));
+}
+
+void TableReader::refuse_type(std::string_view key, const toml::node& value, std::string_view expected) const {
+    refuse_at(value.source(), show_, key,
+              "expected " + std::string(expected) + ", got " + std::string(type_name(value)), {});
+}
+
+void TableReader::refuse(std::string_view key, std::string_view what, std::string hint) const {
+    const toml::node* node = table_->get(key);
+    if (!node) refuse_table(std::string(key) + ": " + std::string(what), std::move(hint));
+    refuse_at(node->source(), show_, key, what, std::move(hint));
+}
+
+void TableReader::refuse_element(std::string_view key, std::size_t index, std::string_view what,
+                                 std::string hint) const {
+    const toml::array* list = table_->get_as<toml::array>(key);
+    refuse_at(list->get(index)->source(), show_, key, what, std::move(hint));
+}
+
+void TableReader::refuse_hidden(std::string_view key, std::string_view what, std::string hint) const {
+    refuse_at(table_->get(key)->source(), Show::name_only, key, what, std::move(hint));
+}
+
+void TableReader::refuse(const Entry& entry, std::string_view what, std::string hint) const {
+    refuse_at(entry.key->source(), show_, entry.name, what, std::move(hint));
+}
+
+void TableReader::refuse_table(std::string_view what, std::string hint) const {
+    document_->refuse(at_, show_, path_, path_ + ": " + std::string(what), std::move(hint));
+}
+
+}  // namespace capsule

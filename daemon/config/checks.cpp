@@ -1,0 +1,54 @@
+#include "daemon/config/checks.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/catalog/names.hpp"
+#include "daemon/catalog/variables.hpp"
+#include "protocol/nearest.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr auto of_the_user = std::to_array<std::string_view>({"HOME", "USER", "LOGNAME", "SHELL"});
+
+}  // namespace
+
+void check_model_name(const TableReader& in, std::string_view key, const std::string& model) {
+    if (!is_model_name(model)) in.refuse(key, quoted(model) + " cannot be a model's name", model_hint);
+}
+
+std::optional<std::string> why_not_in_env(std::string_view name) {
+    const std::string variable(name);
+    if (is_config_location(name)) return variable + " says where an agent's files are: [session] has a setting for it";
+    if (is_reserved(name)) return variable + " is reserved: it is set by the route alone, or never";
+    if (std::find(of_the_user.begin(), of_the_user.end(), name) != of_the_user.end())
+        return variable + " is always the session user's own";
+    return std::nullopt;
+}
+
+bool is_account_name(std::string_view name) {
+    return !name.empty() && !has_white_space(name) && !has_control_character(name) &&
+           name.find_first_of(":,/@*") == name.npos && !name.starts_with('-');
+}
+
+const Provider& check_cell(const TableReader& in, std::string_view key, const Catalog& catalog, Agent agent,
+                           const std::string& id) {
+    const Provider* provider = catalog.find(id);
+    if (!provider) {
+        std::string hint = "Known:";
+        for (const std::string_view known : catalog.ids())
+            hint += " " + std::string(known);
+        hint += ".";
+        if (const auto near = nearest(id, catalog.ids())) hint = "Did you mean " + quoted(*near) + "?";
+        in.refuse(key, "there is no provider " + quoted(id), std::move(hint));
+    }
+    const std::string cell = std::string(facts_of(agent).label) + " on " + provider->label;
+    if (provider->cell(agent) == CellKind::unsupported) in.refuse(key, cell + " is not supported", "Remove it.");
+    if (provider->cell(agent) == CellKind::blocked)
+        in.refuse(key, cell + " is blocked: " + provider->blocked_reason(agent),
+                  "Remove it, or turn the cell on with [providers." + id + "." + std::string(id_of(agent)) + "].");
+    return *provider;
+}
+
+}  // namespace capsule

@@ -1,0 +1,34 @@
+// Checks that more than one section makes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/config/config.hpp"
+#include "daemon/config/toml_reader.hpp"
+
+namespace capsule {
+
+inline constexpr const char* variable_name_hint = "Use letters, digits and '_', with no digit in front.";
+inline constexpr const char* model_hint =
+    "A model's name has no white space, control characters, quotes or braces, and no '-' in front.";
+
+inline constexpr const char* scope_name_hint =
+    "Use letters, digits, '.', '_' and '-', at most 64, with a letter or digit first.";
+
+/// Refuses what is no model's name at all.
+void check_model_name(const TableReader& in, std::string_view key, const std::string& model);
+
+/// Why no table of variables may set `name`: a route, [session] or the session's user does, or nothing may. None if
+/// it may. Key variables are the caller's to look at.
+std::optional<std::string> why_not_in_env(std::string_view name);
+
+/// A user's or group's name, as the system's files can hold it.
+bool is_account_name(std::string_view name);
+
+/// The cell's provider; refuses one that is unknown or that the agent cannot run on.
+const Provider& check_cell(const TableReader& in, std::string_view key, const Catalog& catalog, Agent agent,
+                           const std::string& id);
+
+}  // namespace capsule

@@ -1,0 +1,149 @@
+// load_config: from paths to texts; parse_config does the rest.
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "daemon/catalog/names.hpp"
+#include "daemon/config/load_config.hpp"
+#include "daemon/config/load_env.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr std::size_t largest_file = 1024 * 1024;
+constexpr mode_t others_may_read = S_IRGRP | S_IROTH;
+
+class Descriptor {
+  public:
+    explicit Descriptor(int number) : number_(number) {}
+    ~Descriptor() {
+        if (number_ >= 0) ::close(number_);
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return number_; }
+
+  private:
+    int number_;
+};
+
+struct CloseDirectory {
+    void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+/// Wipes what it held: the file may have keys in it.
+class FileText {
+  public:
+    FileText() = default;
+    FileText(FileText&&) = default;
+    FileText& operator=(FileText&&) = default;
+    ~FileText() { explicit_bzero(bytes.data(), bytes.size()); }
+
+    std::string bytes;
+    mode_t mode = 0;
+};
+
+bool is_missing(int error) {
+    return error == ENOENT || error == ENOTDIR;
+}
+
+Error unreadable(const std::string& path, int error) {
+    return {ErrorCode::io_error, path + ": cannot be read: " + ::strerror(error),
+            "Make it readable for the daemon's user."};
+}
+
+/// None: there is no such file. A FIFO or a device is refused before anything is read of it.
+Result<std::optional<FileText>> read_file(const std::string& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    if (file.get() < 0) {
+        if (is_missing(errno)) return std::optional<FileText>();
+        return unreadable(path, errno);
+    }
+    struct stat facts {};
+    if (::fstat(file.get(), &facts) != 0) return unreadable(path, errno);
+    if (!S_ISREG(facts.st_mode))
+        return Error{ErrorCode::io_error, path + ": this is no regular file", "Put a file there, or remove it."};
+    std::optional<FileText> text(std::in_place);
+    text->mode = facts.st_mode;
+    // Sized beforehand: a string that grows would leave copies of keys behind. One byte more shows what is too large.
+    text->bytes.resize(largest_file + 1);
+    std::size_t size = 0;
+    while (size < text->bytes.size()) {
+        const ssize_t got = ::read(file.get(), text->bytes.data() + size, text->bytes.size() - size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return unreadable(path, errno);
+        if (got == 0) break;
+        size += static_cast<std::size_t>(got);
+    }
+    if (size > largest_file)
+        return Error{ErrorCode::io_error, path + ": this is larger than 1 MiB", "Is it the right file?"};
+    text->bytes.resize(size);
+    return text;
+}
+
+/// The names of DIRECTORY/*.toml without the ending; what begins with '.' (editors' own files) is passed over.
+Result<std::vector<std::string>> role_names(const std::string& directory) {
+    std::vector<std::string> names;
+    const std::unique_ptr<DIR, CloseDirectory> listing(::opendir(directory.c_str()));
+    if (!listing) {
+        if (errno == ENOENT) return names;
+        return unreadable(directory, errno);
+    }
+    constexpr std::string_view ending = ".toml";
+    for (errno = 0; const dirent* entry = ::readdir(listing.get()); errno = 0) {
+        std::string_view name = entry->d_name;
+        if (name.starts_with('.') || !name.ends_with(ending)) continue;
+        name.remove_suffix(ending.size());
+        if (!is_scope_name(name))
+            return Error{
+                ErrorCode::config_conflict,
+                directory + "/" + entry->d_name + ": " + quoted(name) + " cannot be a role's name",
+                "Rename the file: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first."};
+        names.emplace_back(name);
+    }
+    if (errno != 0) return unreadable(directory, errno);
+    return names;
+}
+
+/// "roles" beside capsule.toml.
+std::string roles_directory(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + "roles";
+}
+
+Result<RoleTexts> read_roles(const std::string& directory) {
+    const auto names = role_names(directory);
+    if (!names) return names.error();
+    RoleTexts texts;
+    for (const std::string& name : *names) {
+        auto file = read_file(directory + "/" + name + ".toml");
+        if (!file) return file.error();
+        if (*file) texts[name] = (*file)->bytes;
+    }
+    return texts;
+}
+
+}  // namespace
+
+Result<Config> load_config(const std::optional<std::string>& path, bool must_exist) {
+    if (!path) return parse_config("", "capsule.toml", {});
+    auto file = read_file(*path);
+    if (!file) return file.error();
+    if (!*file && must_exist)
+        return Error{ErrorCode::config_conflict, *path + ": there is no such file",
+                     "Create it (an empty file will do), or leave --config and CAPSULE_CONFIG out."};
+    const auto roles = read_roles(roles_directory(*path));
+    if (!roles) return roles.error();
+    auto config = parse_config(*file ? std::string_view((*file)->bytes) : std::string_view(), *path, *roles);
+    if (!config || !*file) return config;
+    config->path = *path;
+    if (((*file)->mode & others_may_read) != 0 && holds_keys(*config)) config->readable_by_others.push_back(*path);
+    return config;
+}
+
+}  // namespace capsule

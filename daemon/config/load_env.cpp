@@ -1,0 +1,98 @@
+#include "daemon/config/load_env.hpp"
+
+#include <algorithm>
+
+#include "daemon/base/reference.hpp"
+#include "daemon/catalog/names.hpp"
+#include "daemon/catalog/variables.hpp"
+#include "daemon/config/checks.hpp"
+#include "daemon/config/load_config.hpp"
+
+namespace capsule {
+namespace {
+
+/// The credential of Claude Code's own account: no provider's key variable, and yet a key.
+constexpr std::string_view oauth_token = "CLAUDE_CODE_OAUTH_TOKEN";
+
+bool is_key(const Catalog& catalog, std::string_view name) {
+    return name == oauth_token || catalog.by_key_variable(name) != nullptr;
+}
+
+void check_key(const TableReader& in, const TableReader::Entry& entry, std::string_view value) {
+    if (is_op_reference(value)) {
+        if (!is_well_formed_op_reference(value))
+            in.refuse(entry, "this is no complete op:// reference",
+                      "Write op://vault/item/field or op://vault/item/section/field.");
+        return;
+    }
+    if (value.starts_with('$') && !environment_reference(value))
+        in.refuse(entry, "what begins with '$' must be $NAME or ${NAME}, a variable of the daemon's environment",
+                  variable_name_hint);
+    if (has_white_space(value) || has_control_character(value))
+        in.refuse(entry, "a key has no white space and no control characters",
+                  "Copy it again, without a line end; an empty value means \"ignore\".");
+}
+
+void check_name(const TableReader& in, const TableReader::Entry& entry, const Catalog& catalog) {
+    if (!is_variable_name(entry.name)) in.refuse(entry, "this is no variable name", variable_name_hint);
+    if (is_key(catalog, entry.name)) return;
+    if (const auto problem = why_not_in_env(entry.name)) in.refuse(entry, *problem, "Remove it.");
+    // A built-in key variable that an operator has replaced would go to every session as a mere variable.
+    if (const Provider* former = builtin_catalog().by_key_variable(entry.name)) {
+        const Provider* now = catalog.find(former->id);
+        in.refuse(entry, "this is no key variable any more",
+                  "[providers." + former->id + "] says " + (now ? now->key_env : "another") + ": use that name.");
+    }
+}
+
+void read_roles(TableReader& in, const Catalog& catalog, WorkspaceConfig& workspace) {
+    for (auto& [entry, role] : in.tables()) {
+        if (!is_scope_name(entry.name)) in.refuse(entry, "cannot be a role's name", scope_name_hint);
+        EnvTable& env = workspace.roles[entry.name];
+        if (auto table = role.table("env")) read_env(*table, catalog, env);
+        role.finish();
+    }
+}
+
+bool has_key(const EnvTable& env, const Catalog& catalog) {
+    return std::any_of(env.begin(), env.end(), [&](const auto& item) {
+        const std::string_view value = item.second.value.reveal();
+        return is_key(catalog, item.first) && !value.empty() && !is_op_reference(value) &&
+               !environment_reference(value);
+    });
+}
+
+}  // namespace
+
+void read_env(TableReader& in, const Catalog& catalog, EnvTable& out) {
+    in.hide_values();
+    for (const TableReader::Entry& entry : in.entries()) {
+        check_name(in, entry, catalog);
+        const std::string_view value = in.text_of(entry);  // the document's own: no copy to wipe
+        if (value.find('\0') != value.npos) in.refuse(entry, "the value has a NUL character");
+        if (is_key(catalog, entry.name)) check_key(in, entry, value);
+        out[entry.name] = {Secret(value), in.origin_of(entry)};
+    }
+}
+
+void read_workspaces(TableReader& in, Config& config) {
+    for (auto& [entry, table] : in.tables()) {
+        if (!is_scope_name(entry.name)) in.refuse(entry, "cannot be a workspace's name", scope_name_hint);
+        WorkspaceConfig& workspace = config.workspaces[entry.name];
+        if (auto env = table.table("env")) read_env(*env, config.catalog, workspace.env);
+        if (auto roles = table.table("roles")) read_roles(*roles, config.catalog, workspace);
+        table.finish();
+    }
+}
+
+bool holds_keys(const Config& config) {
+    const auto found = [&](const EnvTable& env) { return has_key(env, config.catalog); };
+    if (found(config.env)) return true;
+    return std::any_of(config.workspaces.begin(), config.workspaces.end(), [&](const auto& item) {
+        const auto& roles = item.second.roles;
+        return found(item.second.env) ||
+               std::any_of(roles.begin(), roles.end(), [&](const auto& role) { return found(role.second); });
+    });
+}
+
+}  // namespace capsule
