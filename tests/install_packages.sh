@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# install_packages.sh [PACKAGE…]: installs what is missing of these (default: all of packages.txt) from Debian's
+# archive. Does not touch apt when nothing is. A package that another installed one provides counts as installed
+# (Node.js from elsewhere brings its own npm).
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+
+wanted=("$@")
+if [ ${#wanted[@]} -eq 0 ]; then
+    mapfile -t wanted < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$here/packages.txt")
+fi
+
+# Names of all installed packages and of what they provide.
+installed=$(dpkg-query --show --showformat='${db:Status-Status}|${Package}, ${Provides}\n' |
+    sed -n 's/^installed|//p' | tr ',' '\n' | sed -e 's/(.*//' -e 's/[[:space:]]//g')
+missing=()
+for package in "${wanted[@]}"; do
+    grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "Missing packages: ${missing[*]}" >&2
+        echo "Run this as root, or as root first: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes "$@" </dev/null
+}
+echo "Installing: ${missing[*]}"
+# The lists may be absent (a fresh image) or too old for the archive.
+if ! apt install --no-install-recommends "${missing[@]}"; then
+    apt update
+    apt install --no-install-recommends "${missing[@]}"
+fi

@@ -1,0 +1,207 @@
+// capsulectl: every command, --json, and every exit code. Spec section 7.
+#include <unistd.h>
+
+#include "tests/support/capsule_test.hpp"
+
+namespace capsule::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+namespace fs = std::filesystem;
+
+class Cli : public CapsuleTest {
+  protected:
+    /// The JSON that a command prints; it must succeed.
+    json::value printed(std::vector<std::string> arguments) const {
+        const Outcome outcome = ctl(arguments);
+        EXPECT_EQ(outcome.exit_code, 0) << arguments.front() << ": " << outcome.err;
+        return parse(outcome.out);
+    }
+
+    void expect_failure(const std::vector<std::string>& arguments, int exit_code, std::string_view said) const {
+        const Outcome outcome = ctl(arguments);
+        EXPECT_EQ(outcome.exit_code, exit_code) << arguments.front() << ": " << outcome.err;
+        EXPECT_THAT(outcome.err, HasSubstr(said)) << arguments.front();
+        EXPECT_THAT(outcome.out, IsEmpty()) << "an error is no output";
+    }
+
+    static std::map<std::string, std::string> split_at_nul(const std::string& text) {
+        std::map<std::string, std::string> out;
+        for (std::size_t begin = 0; begin < text.size();) {
+            const std::size_t end = text.find('\0', begin);
+            const std::string entry = text.substr(begin, end - begin);
+            out.emplace(entry.substr(0, entry.find('=')), entry.substr(entry.find('=') + 1));
+            begin = end == std::string::npos ? text.size() : end + 1;
+        }
+        return out;
+    }
+};
+
+TEST_F(Cli, StatusIsAPageThatAPersonUnderstands) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}});
+    const Outcome page = ctl({"status"});
+    EXPECT_EQ(page.exit_code, 0) << page.err;
+    EXPECT_THAT(page.out, AllOf(HasSubstr("0.1.0"), HasSubstr(std::to_string(daemon().pid())), HasSubstr("Z.AI"),
+                                HasSubstr("MiniMax"), HasSubstr("Kimi"), HasSubstr("environment")));
+    EXPECT_THAT(page.out, AllOf(HasSubstr("0004"), HasSubstr("blocked"), HasSubstr("native"), HasSubstr("ready")));
+    EXPECT_THAT(page.out, Not(HasSubstr(keys::mark)));
+    EXPECT_THAT(page.out, Not(HasSubstr("\x1b["))) << "no colours into a pipe";
+}
+
+TEST_F(Cli, StatusQuietIsForHealthChecks) {
+    start();
+    const Outcome good = ctl({"status", "--quiet"});
+    EXPECT_EQ(good.exit_code, 0);
+    EXPECT_THAT(good.out + good.err, IsEmpty());
+    write_file(config_file(), "nonsense = 1\n");
+    refused("reload");
+    const Outcome bad = ctl({"status", "--quiet"});
+    EXPECT_EQ(bad.exit_code, 1);
+    EXPECT_THAT(bad.out, IsEmpty());
+    EXPECT_THAT(ctl({"status"}).out, HasSubstr("nonsense")) << "the page says what is wrong";
+}
+
+TEST_F(Cli, JsonIsTheMethodsResult) {
+    start();
+    EXPECT_EQ(at(printed({"--json", "status"}), "/pid").to_number<int>(), daemon().pid());
+    EXPECT_EQ(printed({"--json", "providers", "claude"}), call("providers.list", R"({"agent":"claude"})"));
+    EXPECT_EQ(printed({"--json", "auth"}), call("auth.list"));
+    EXPECT_EQ(printed({"--json", "auth", "list"}), call("auth.list"));
+    call("config.write", R"({"agent":"opencode"})");
+    EXPECT_EQ(printed({"--json", "config", "write", "opencode"}), call("config.write", R"({"agent":"opencode"})"));
+    EXPECT_TRUE(at(printed({"--json", "reload"}), "/ok").as_bool());
+    const json::value explained = printed({"--json", "explain", "claude", "--provider", "zai"});
+    EXPECT_EQ(text_at(explained, "/provider"), "zai");
+    EXPECT_THAT(json::serialize(explained), Not(HasSubstr(keys::mark)));
+    const json::value spawned = printed({"--json", "spawn", "claude", "--provider", "zai"});
+    EXPECT_EQ(text_at(spawned, "/env/ANTHROPIC_AUTH_TOKEN"), keys::zai) << "a launcher reads this";
+}
+
+TEST_F(Cli, ErrorsAreJsonToo) {
+    start({.env = {}});
+    const Outcome outcome = ctl({"--json", "spawn", "claude", "--provider", "zai"});
+    EXPECT_EQ(outcome.exit_code, 5);
+    EXPECT_THAT(outcome.out + outcome.err, HasSubstr("key.absent"));
+}
+
+TEST_F(Cli, ProvidersAndAuthForPeople) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}});
+    EXPECT_THAT(ctl({"providers", "claude"}).out,
+                AllOf(HasSubstr("zai"), HasSubstr("Z.AI"), HasSubstr("MINIMAX_API_KEY")));
+    EXPECT_THAT(ctl({"providers", "claude", "--format", "label"}).out, HasSubstr("Claude (Z.AI)\n"));
+    EXPECT_THAT(ctl({"providers", "codex"}).out, HasSubstr("Responses API")) << "why it is not offered";
+    const Outcome auth = ctl({"auth"});
+    EXPECT_THAT(auth.out, AllOf(HasSubstr("ZAI_API_KEY"), HasSubstr("https://www.kimi.com/code/console")));
+    EXPECT_THAT(auth.out, Not(HasSubstr(keys::mark)));
+}
+
+TEST_F(Cli, SpawnInThreeFormats) {
+    start({.env = with(all_keys(), {{"JACKIN_ODD", "it's \"odd\" $HOME `x` \\ \n two lines"}})});
+    const Environment env = string_map(at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/env"));
+    EXPECT_EQ(string_map(at(printed({"spawn", "claude", "--provider", "zai"}), "/env")), env);
+    EXPECT_EQ(split_at_nul(ctl({"spawn", "claude", "--provider", "zai", "--format", "env0"}).out), env);
+
+    const std::string shell = ctl({"spawn", "claude", "--provider", "zai", "--format", "shell"}).out;
+    const Outcome read_by_a_shell =
+        run_command({.argv = {"/bin/sh", "-c",
+                              shell + "\nprintf '<%s>' \"$JACKIN_ODD\" \"$ANTHROPIC_AUTH_TOKEN\" \"$ZAI_API_KEY\""},
+                     .env = {{"PATH", path_variable()}, {"ZAI_API_KEY", "to be unset"}}});
+    EXPECT_EQ(read_by_a_shell.out, "<" + env.at("JACKIN_ODD") + "><" + std::string(keys::zai) + "><>") << shell;
+}
+
+TEST_F(Cli, KeysAreMaskedOnATerminalUnlessRevealed) {
+    start();
+    for (const char* format : {"json", "shell"}) {
+        const Outcome masked =
+            run_on_terminal(ctl_program({"spawn", "claude", "--provider", "zai", "--format", format}));
+        EXPECT_EQ(masked.exit_code, 0);
+        EXPECT_THAT(masked.out, AllOf(HasSubstr("api.z.ai"), Not(HasSubstr(keys::mark)))) << format;
+    }
+    EXPECT_THAT(run_on_terminal(ctl_program({"spawn", "claude", "--provider", "zai", "--reveal"})).out,
+                HasSubstr(keys::zai));
+}
+
+TEST_F(Cli, ExplainForPeople) {
+    start();
+    const Outcome outcome = ctl({"explain", "codex", "--provider", "minimax"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("MINIMAX_API_KEY"), HasSubstr("--profile"), HasSubstr("config.toml"),
+                                   HasSubstr("https://api.minimax.io/v1"), Not(HasSubstr(keys::mark))));
+    EXPECT_TRUE(fs::is_empty(home()));
+}
+
+TEST_F(Cli, ConfigWriteAndReloadForPeople) {
+    start();
+    EXPECT_THAT(ctl({"config", "write", "codex"}).out, AllOf(HasSubstr("config.toml"), HasSubstr("created")));
+    EXPECT_EQ(ctl({"reload"}).exit_code, 0);
+}
+
+TEST_F(Cli, ExitCodes) {
+    start({.env = {{"MINIMAX_API_KEY", std::string(keys::minimax)}}});
+    expect_failure({"no-such-command"}, 2, "no-such-command");
+    expect_failure({"status", "--no-such"}, 2, "no-such");
+    expect_failure({"spawn"}, 2, "");
+    expect_failure({"spawn", "cluade"}, 2, "claude");
+    expect_failure({"spawn", "claude", "--provider", "zia"}, 2, "zai");
+    expect_failure({"spawn", "claude", "--format", "xml"}, 2, "xml");
+    expect_failure({"spawn", "claude", "--provider", "zai"}, 5, "ZAI_API_KEY");
+    expect_failure({"spawn", "codex", "--provider", "zai"}, 6, "Responses API");
+    expect_failure({"spawn", "claude", "--provider", "openai"}, 6, "OpenAI");
+    write_file(home() / ".codex/config.toml", "profile = \"minimax\"\n");
+    expect_failure({"spawn", "codex", "--provider", "minimax"}, 7, "config.toml");
+    expect_failure({"exec", "codex", "--provider", "minimax"}, 7, "config.toml");
+    write_file(home() / ".config/opencode", "a file where a directory should be");
+    expect_failure({"config", "write", "opencode"}, 1, ".config/opencode");
+    write_file(config_file(), "nonsense = 1\n");
+    expect_failure({"reload"}, 7, "capsule.toml:1:1");
+    expect_failure({"--socket", (dir_ / "nobody.sock").string(), "status"}, 3, "nobody.sock");
+    expect_alive();
+}
+
+TEST_F(Cli, WithoutADaemonItSaysWhatToDo) {
+    fs::create_directories(home());
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"status"},
+                                                    {"providers", "claude"},
+                                                    {"spawn", "claude"},
+                                                    {"exec", "claude"},
+                                                    {"reload"}})
+        expect_failure(command, 3, "capsule");
+    EXPECT_EQ(ctl({"status", "--quiet"}).exit_code, 3);
+}
+
+TEST_F(Cli, AnotherUserIsDenied) {
+    if (!am_root()) GTEST_SKIP() << "needs root to be another user";
+    start();
+    Program program = ctl_program({"spawn", "claude", "--provider", "zai"});
+    program.argv[0] = reachable_copy(CAPSULECTL_BINARY, dir_ / "programs");
+    program.identity = nobody;
+    EXPECT_EQ(run_command(program).exit_code, 4) << "by the socket's mode";
+    fs::permissions(socket().parent_path(), fs::perms{0755});
+    fs::permissions(socket(), fs::perms{0666});
+    const Outcome outcome = run_command(program);
+    EXPECT_EQ(outcome.exit_code, 4) << "by the daemon";
+    EXPECT_THAT(outcome.out + outcome.err, Not(HasSubstr(keys::mark)));
+}
+
+TEST_F(Cli, TheSocketsPlaceComesFromTheEnvironmentToo) {
+    start();
+    const Outcome outcome = run_command(
+        {.argv = {CAPSULECTL_BINARY, "status", "--quiet"}, .env = {{"CAPSULE_SOCKET", socket()}, {"HOME", home()}}});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(Cli, HelpAndVersionNeedNoDaemon) {
+    EXPECT_THAT(ctl({"--version"}).out, HasSubstr("0.1.0"));
+    const Outcome help = ctl({"--help"});
+    EXPECT_EQ(help.exit_code, 0);
+    for (const char* command : {"status", "providers", "auth", "spawn", "explain", "exec", "config", "reload"})
+        EXPECT_THAT(help.out, HasSubstr(command));
+}
+
+}  // namespace
+}  // namespace capsule::test

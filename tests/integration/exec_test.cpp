@@ -1,0 +1,172 @@
+// capsulectl exec becomes the session's user and then the agent, with exactly the environment. Spec sections 4 and 7.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/capsule_test.hpp"
+
+namespace capsule::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+namespace fs = std::filesystem;
+
+class Exec : public CapsuleTest {
+  protected:
+    /// A launcher with secrets of its own, none of which is the session's business.
+    Program exec(std::vector<std::string> arguments) const {
+        Program program = ctl_program({"exec"});
+        program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
+        program.env = with(with(program.env, all_keys()), {{"ANTHROPIC_BASE_URL", "https://elsewhere.example"},
+                                                           {"AWS_SECRET_ACCESS_KEY", "FAKE-aws"}});
+        return program;
+    }
+};
+
+TEST_F(Exec, BecomesTheAgentWithExactlyTheAnswersEnvironment) {
+    start();
+    const Outcome outcome = run_command(exec({"claude", "--provider", "zai", "--", "-p", "hi", "--provider", "x"}));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const SeenStart seen = FakeAgents::parse(outcome.out);
+    EXPECT_THAT(seen.argv, ElementsAre("-p", "hi", "--provider", "x"));
+    const Environment answered = string_map(at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/env"));
+    EXPECT_EQ(seen.env, answered) << "and so nothing of the launcher's, but for the terminal's own, which is the same";
+    EXPECT_EQ(seen.env.at("ANTHROPIC_AUTH_TOKEN"), keys::zai);
+}
+
+TEST_F(Exec, HoldsTheSelectedKeyOnceAndNoOtherSecret) {
+    start();
+    struct Cell {
+        const char *agent, *provider;
+        std::string_view key;
+        std::size_t times;
+    };
+    for (const Cell& cell : {Cell{"claude", "zai", keys::zai, 1}, Cell{"claude", "anthropic", keys::oauth, 1},
+                             Cell{"codex", "minimax", keys::minimax, 1}, Cell{"codex", "openai", keys::openai, 2},
+                             Cell{"opencode", "kimi", keys::kimi, 1}}) {
+        const Outcome outcome = run_command(exec({cell.agent, "--provider", cell.provider}));
+        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+        std::size_t of_the_cell = 0;
+        for (const auto& [name, value] : FakeAgents::parse(outcome.out).env) {
+            of_the_cell += value == cell.key;
+            EXPECT_TRUE(value == cell.key || value.find(keys::mark) == std::string::npos) << cell.agent << " " << name;
+        }
+        EXPECT_EQ(of_the_cell, cell.times) << cell.agent << " on " << cell.provider;
+    }
+}
+
+TEST_F(Exec, TheRoutesArgumentsComeBeforeTheUsers) {
+    start();
+    const SeenStart seen = FakeAgents::parse(run_command(exec({"opencode", "--provider", "zai", "run", "hello"})).out);
+    EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.1", "run", "hello"));
+}
+
+TEST_F(Exec, PassesTheAgentsExitStatusOn) {
+    start();
+    EXPECT_EQ(run_command(exec({"claude", "--provider", "zai", "--", "exit-42"})).exit_code, 42);
+}
+
+TEST_F(Exec, PassesTheLaunchersTerminalVariablesOn) {
+    start();
+    Program program = exec({"claude", "--provider", "zai"});
+    program.env["COLORTERM"] = "truecolor";
+    const SeenStart seen = FakeAgents::parse(run_command(program).out);
+    EXPECT_EQ(seen.env.at("COLORTERM"), "truecolor");
+}
+
+TEST_F(Exec, AMissingAgentIsAFailureWithAReason) {
+    start();
+    agents_.remove("claude");
+    const Outcome outcome = run_command(exec({"claude", "--provider", "zai"}));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("claude"));
+}
+
+TEST_F(Exec, NeverFallsBackToAnotherAccount) {
+    start({.env = {{"ANTHROPIC_API_KEY", std::string(keys::anthropic)}}});
+    const Outcome outcome = run_command(exec({"claude", "--provider", "zai", "--", "-p", "hi"}));
+    EXPECT_EQ(outcome.exit_code, 5);
+    EXPECT_THAT(outcome.out, IsEmpty());
+    EXPECT_THAT(outcome.err, HasSubstr("ZAI_API_KEY"));
+}
+
+/// A user of the test's own, in a password file that only this daemon sees.
+class ExecAsAnother : public Exec {
+  protected:
+    static constexpr uid_t agent_id = 4711;
+
+    void SetUp() override {
+        if (!am_root()) GTEST_SKIP() << "needs root to serve another user";
+        agent_home_ = dir_ / "agents-home";
+        fs::create_directories(agent_home_);
+        ASSERT_EQ(chown(agent_home_.c_str(), agent_id, agent_id), 0);
+        write_file(dir_ / "passwd",
+                   read_file("/etc/passwd") + "agent:x:4711:4711::" + agent_home_.string() + ":/bin/sh\n");
+        fs::permissions(dir_ / "passwd", fs::perms{0644});
+        start({.env = with(all_keys(), {{"XDG_RUNTIME_DIR", "/run/of-root"}, {"SSH_AUTH_SOCK", "/run/of-root/ssh"}}),
+               .config = "[session]\nuser = \"agent\"\n",
+               .passwd = dir_ / "passwd"});
+    }
+
+    fs::path agent_home_;
+};
+
+TEST_F(ExecAsAnother, TheSessionIsThatUsers) {
+    const json::value plan = call("spawn", R"({"agent":"codex","provider":"minimax"})");
+    EXPECT_EQ(text_at(plan, "/user/name"), "agent");
+    EXPECT_EQ(at(plan, "/user/uid").to_number<uid_t>(), agent_id);
+    EXPECT_EQ(at(plan, "/user/gid").to_number<gid_t>(), agent_id);
+    EXPECT_EQ(text_at(plan, "/env/HOME"), agent_home_.string());
+    EXPECT_EQ(text_at(plan, "/env/USER"), "agent");
+    EXPECT_EQ(text_at(plan, "/env/LOGNAME"), "agent");
+    EXPECT_EQ(text_at(plan, "/env/SHELL"), "/bin/sh");
+    EXPECT_FALSE(has(plan, "/env/XDG_RUNTIME_DIR")) << "of the daemon's login";
+    EXPECT_FALSE(has(plan, "/env/SSH_AUTH_SOCK"));
+    call("spawn", R"({"agent":"opencode","provider":"zai"})");
+    std::size_t files = 0;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(agent_home_)) {
+        struct stat facts {};
+        ASSERT_EQ(lstat(entry.path().c_str(), &facts), 0);
+        EXPECT_EQ(facts.st_uid, agent_id) << entry.path();
+        EXPECT_EQ(facts.st_gid, agent_id) << entry.path();
+        files += S_ISREG(facts.st_mode);
+    }
+    EXPECT_EQ(files, 4U);
+    EXPECT_TRUE(fs::is_empty(home()));
+    EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr("own user")));
+}
+
+TEST_F(ExecAsAnother, ExecBecomesThatUser) {
+    const Outcome outcome = run_command(exec({"claude", "--provider", "zai"}));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(FakeAgents::parse(outcome.out).ids, "4711:4711:4711");
+    EXPECT_EQ(FakeAgents::parse(outcome.out).env.at("HOME"), agent_home_.string());
+}
+
+TEST_F(ExecAsAnother, APlantedLinkGivesNobodyAnything) {
+    const fs::path precious = dir_ / "roots-own";
+    fs::create_directories(precious);
+    write_file(precious / "config.toml", "# root's\n");
+    fs::permissions(precious, fs::perms{0700});
+    fs::create_symlink(precious, agent_home_ / ".codex");
+    const std::string before = snapshot(precious);
+    expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32008, "io.error");
+    EXPECT_EQ(snapshot(precious), before);
+}
+
+TEST_F(ExecAsAnother, AnyoneElseIsRefusedByExec) {
+    fs::permissions(socket().parent_path(), fs::perms{0755});
+    fs::permissions(socket(), fs::perms{0666});
+    Program program = exec({"claude", "--provider", "zai"});
+    program.argv[0] = reachable_copy(CAPSULECTL_BINARY, dir_ / "programs");
+    program.identity = nobody;
+    const Outcome outcome = run_command(program);
+    EXPECT_EQ(outcome.exit_code, 4) << outcome.err;
+    EXPECT_THAT(outcome.out + outcome.err, Not(HasSubstr(keys::mark)));
+}
+
+}  // namespace
+}  // namespace capsule::test

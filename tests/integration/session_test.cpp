@@ -1,0 +1,132 @@
+// What request, configuration and operator's data change in a session. Spec sections 2, 4 and 6.
+#include "tests/integration/spawn_fixture.hpp"
+
+namespace capsule::test {
+namespace {
+
+using Session = Spawn;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+TEST_F(Session, TheRequestsEnvironmentPassesTheAllowlistOnly) {
+    start_with("[session]\npassthrough = [\"MY_TEAM_*\"]\n", {{"MY_TEAM_A", "daemon"}, {"JACKIN_X", "daemon"}});
+    const json::value plan = spawn(
+        "claude", "zai",
+        R"(,"env":{"TERM":"screen","LC_ALL":"C","MY_TEAM_A":"request",)"
+        R"("JACKIN_CODEX_PROFILE":"x","CODEX_HOME":"/x","XDG_CONFIG_HOME":"/x","CLAUDE_CONFIG_DIR":"/x",)"
+        R"("ANTHROPIC_BASE_URL":"https://x","ZAI_API_KEY":"x","LD_PRELOAD":"x","OTHER":"x","HOME":"/x","USER":"x"})");
+    const Environment env = string_map(at(plan, "/env"));
+    EXPECT_EQ(env, with(session("claude", "zai",
+                                claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.1", "glm-5-turbo",
+                                             "glm-4.5-air")),
+                        {{"TERM", "screen"}, {"LC_ALL", "C"}, {"MY_TEAM_A", "request"}, {"JACKIN_X", "daemon"}}));
+    EXPECT_THAT(strings(at(plan, "/dropped")),
+                IsSupersetOf({"JACKIN_CODEX_PROFILE", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR",
+                              "ANTHROPIC_BASE_URL", "ZAI_API_KEY", "LD_PRELOAD", "OTHER"}));
+    EXPECT_THAT(strings(at(plan, "/dropped")), Not(Contains("TERM")));
+}
+
+TEST_F(Session, ModelsComeFromTheRequestThenTheConfigurationThenTheCatalog) {
+    start_with(
+        "[claude]\nmodel = \"opus\"\n[claude.providers.minimax]\nmodel = \"MiniMax-M2.7\"\n"
+        "[claude.providers.zai]\nhaiku_model = \"glm-4.7\"\n[codex]\nmodel = \"gpt-x\"\n"
+        "[opencode.providers.zai]\nmodel = \"glm-4.7\"\n");
+    EXPECT_THAT(strings(at(spawn("claude", "anthropic"), "/argv")), ElementsAre("claude", "--model", "opus"));
+    EXPECT_THAT(strings(at(spawn("codex", "openai"), "/argv")), IsSupersetOf({"-m", "gpt-x"}));
+    const auto model = [&](const json::value& plan, const char* tier) {
+        return text_at(plan, "/env/ANTHROPIC_DEFAULT_" + std::string(tier) + "_MODEL");
+    };
+    const json::value configured = spawn("claude", "minimax");
+    for (const char* tier : {"OPUS", "SONNET", "HAIKU", "FABLE"})
+        EXPECT_EQ(model(configured, tier), "MiniMax-M2.7");
+    EXPECT_EQ(model(spawn("claude", "zai"), "HAIKU"), "glm-4.7");
+    EXPECT_EQ(model(spawn("claude", "zai"), "OPUS"), "glm-5.1");
+    const json::value requested = spawn("claude", "minimax", R"(,"model":"MiniMax-M2.1")");
+    for (const char* tier : {"OPUS", "SONNET", "HAIKU", "FABLE"})
+        EXPECT_EQ(model(requested, tier), "MiniMax-M2.1");
+    EXPECT_EQ(text_at(requested, "/model"), "MiniMax-M2.1");
+
+    EXPECT_THAT(strings(at(spawn("opencode", "zai"), "/argv")), ElementsAre("opencode", "-m", "zai/glm-4.7"));
+    for (const char* named : {"glm-5", "zai/glm-5"})
+        EXPECT_THAT(strings(at(spawn("opencode", "zai", R"(,"model":")" + std::string(named) + "\""), "/argv")),
+                    ElementsAre("opencode", "-m", "zai/glm-5"));
+    const json::value codex = spawn("codex", "minimax", R"(,"model":"MiniMax-M2.7")");
+    EXPECT_THAT(json::serialize(at(codex, "/argv")), HasSubstr("minimax.MiniMax-M2.7.models.json"));
+    EXPECT_TRUE(std::filesystem::exists(home() / ".codex/minimax.MiniMax-M2.7.models.json"));
+}
+
+TEST_F(Session, TheOperatorsArgumentsComeAfterTheRoutes) {
+    start_with("[agents.opencode]\nargs = [\"--print-logs\", \"x y\"]\n");
+    EXPECT_THAT(strings(at(spawn("opencode", "kimi"), "/argv")),
+                ElementsAre("opencode", "-m", "kimi/kimi-for-coding", "--print-logs", "x y"));
+}
+
+TEST_F(Session, ProjectSettingsCanBeIgnored) {
+    start_with("[session]\nproject_settings = \"ignore\"\n");
+    const std::vector<std::string> argv = strings(at(spawn("claude", "zai"), "/argv"));
+    EXPECT_THAT(argv, ElementsAre("claude", "--setting-sources", "user"));
+    EXPECT_EQ(text_at(spawn("opencode", "zai"), "/env/OPENCODE_DISABLE_PROJECT_CONFIG"), "1");
+}
+
+TEST_F(Session, AnOperatorsDataTurnsABlockedCellOn) {
+    start_with(R"([providers.zai.codex]
+base_url = "https://api.z.ai/api/v1"
+wire_api = "responses"
+model = "glm-5.3"
+context_window = 1048576
+)");
+    const json::value plan = spawn("codex", "zai");
+    EXPECT_THAT(strings(at(plan, "/argv")), IsSupersetOf({"--profile", "zai", "-m", "glm-5.3"}));
+    EXPECT_EQ(text_at(plan, "/env/ZAI_API_KEY"), keys::zai);
+    EXPECT_EQ(text_at(plan, "/env/JACKIN_CODEX_PROFILE"), "zai");
+    EXPECT_EQ(text_at(find_by(at(call("status"), "/providers"), "id", "zai"), "/cells/codex"), "ready");
+}
+
+TEST_F(Session, AProviderOfTheOperatorsOwnWorksInAllAgents) {
+    start_with(R"([providers.acme]
+label = "Acme"
+key_env = "ACME_API_KEY"
+[providers.acme.claude]
+base_url = "https://llm.acme.example/anthropic"
+opus_model = "acme-1"
+sonnet_model = "acme-1"
+haiku_model = "acme-0"
+auth = "api_key"
+env = {ACME_TEAM = "blue"}
+[providers.acme.codex]
+base_url = "https://llm.acme.example/v1"
+wire_api = "responses"
+model = "acme-1"
+context_window = 200000
+[providers.acme.opencode]
+npm = "@ai-sdk/openai-compatible"
+base_url = "https://llm.acme.example/v1"
+model = "acme-1"
+)",
+               {{"ACME_API_KEY", "FAKE-acme-key-000000000000000007"}});
+    const json::value claude = spawn("claude", "acme");
+    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_API_KEY"), "FAKE-acme-key-000000000000000007");
+    EXPECT_EQ(text_at(claude, "/env/ACME_TEAM"), "blue");
+    EXPECT_FALSE(has(claude, "/env/ANTHROPIC_AUTH_TOKEN"));
+    EXPECT_FALSE(has(claude, "/env/ACME_API_KEY"));
+    EXPECT_THAT(strings(at(claude, "/unset")), Contains("ACME_API_KEY"));
+    const json::value approved = parse(read_file(home() / ".claude.json"));
+    EXPECT_THAT(strings(at(approved, "/customApiKeyResponses/approved")), ElementsAre("y-000000000000000007"));
+    EXPECT_THAT(strings(at(spawn("codex", "acme"), "/argv")), IsSupersetOf({"--profile", "acme", "-m", "acme-1"}));
+    EXPECT_EQ(text_at(spawn("opencode", "acme"), "/env/ACME_API_KEY"), "FAKE-acme-key-000000000000000007");
+}
+
+TEST_F(Session, AMissingAgentIsAWarning) {
+    agents_.remove("claude");
+    start_with();
+    const json::value plan = spawn("claude", "zai");
+    EXPECT_THAT(json::serialize(at(plan, "/warnings")), HasSubstr("claude"));
+    EXPECT_THAT(codes(at(plan, "/warnings")), Not(IsEmpty()));
+}
+
+}  // namespace
+}  // namespace capsule::test

@@ -1,0 +1,224 @@
+// What anybody may ask: status, providers.list, auth.list. Spec section 3.
+#include <map>
+#include <regex>
+#include <set>
+
+#include "tests/support/capsule_test.hpp"
+
+namespace capsule::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class Status : public CapsuleTest {
+  protected:
+    static std::vector<std::string> ids(const json::value& items) {
+        std::vector<std::string> out;
+        for (const json::value& item : items.as_array())
+            out.push_back(text_at(item, "/id"));
+        return out;
+    }
+};
+
+using Cells = std::map<std::string, std::string>;
+
+TEST_F(Status, TellsOfDaemonConfigurationAgentsAndLimits) {
+    start();
+    const json::value status = call("status");
+    EXPECT_TRUE(std::regex_match(text_at(status, "/version"), std::regex(R"(\d+\.\d+\.\d+.*)")));
+    EXPECT_EQ(at(status, "/protocol").to_number<int>(), 1);
+    EXPECT_EQ(at(status, "/pid").to_number<int>(), daemon().pid());
+    EXPECT_GE(at(status, "/uptime_s").to_number<double>(), 0);
+    EXPECT_EQ(text_at(status, "/socket"), socket().string());
+    EXPECT_EQ(text_at(status, "/config/path"), config_file().string());
+    EXPECT_TRUE(std::regex_match(text_at(status, "/config/loaded_at"),
+                                 std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)")));
+    EXPECT_TRUE(at(status, "/config/ok").as_bool());
+    EXPECT_TRUE(at(status, "/config/error").is_null());
+    EXPECT_EQ(at(status, "/connections/limit").to_number<int>(), 1024);
+    EXPECT_GE(at(status, "/connections/open").to_number<int>(), 1);
+
+    EXPECT_THAT(ids(at(status, "/agents")), ElementsAre("claude", "codex", "opencode"));
+    for (const json::value& agent : at(status, "/agents").as_array())
+        EXPECT_EQ(text_at(agent, "/binary"), (agents_.bin() / text_at(agent, "/id")).string());
+    EXPECT_EQ(text_at(find_by(at(status, "/agents"), "id", "opencode"), "/label"), "OpenCode");
+}
+
+TEST_F(Status, CountsRequestsAndErrors) {
+    start();
+    const json::value before = call("status");
+    refused("no.such.method");
+    call("rpc.discover");
+    const json::value after = call("status");
+    EXPECT_EQ(at(after, "/requests/total").to_number<int>(), at(before, "/requests/total").to_number<int>() + 3);
+    EXPECT_EQ(at(after, "/requests/errors").to_number<int>(), at(before, "/requests/errors").to_number<int>() + 1);
+}
+
+TEST_F(Status, SeesAnAgentComeAndGo) {
+    start();
+    agents_.remove("claude");
+    EXPECT_TRUE(at(find_by(at(call("status"), "/agents"), "id", "claude"), "/binary").is_null());
+}
+
+TEST_F(Status, ShowsEveryCellWithAllKeys) {
+    start();
+    const json::value providers = at(call("status"), "/providers");
+    EXPECT_THAT(ids(providers), ElementsAre("anthropic", "openai", "zai", "minimax", "kimi"));
+    const auto cells = [&](const char* id) { return string_map(at(find_by(providers, "id", id), "/cells")); };
+    EXPECT_EQ(cells("anthropic"), (Cells{{"claude", "native"}, {"codex", "unsupported"}, {"opencode", "ready"}}));
+    EXPECT_EQ(cells("openai"), (Cells{{"claude", "unsupported"}, {"codex", "native"}, {"opencode", "unsupported"}}));
+    EXPECT_EQ(cells("zai"), (Cells{{"claude", "ready"}, {"codex", "blocked"}, {"opencode", "ready"}}));
+    EXPECT_EQ(cells("minimax"), (Cells{{"claude", "ready"}, {"codex", "ready"}, {"opencode", "ready"}}));
+    EXPECT_EQ(cells("kimi"), (Cells{{"claude", "ready"}, {"codex", "blocked"}, {"opencode", "ready"}}));
+}
+
+TEST_F(Status, ShowsEveryCellWithoutKeys) {
+    start({.env = {{"MINIMAX_API_KEY", ""}}});  // an empty variable of the container is just absent
+    const json::value providers = at(call("status"), "/providers");
+    const auto cells = [&](const char* id) { return string_map(at(find_by(providers, "id", id), "/cells")); };
+    EXPECT_EQ(cells("anthropic"), (Cells{{"claude", "native"}, {"codex", "unsupported"}, {"opencode", "no_key"}}));
+    EXPECT_EQ(cells("openai"), (Cells{{"claude", "unsupported"}, {"codex", "native"}, {"opencode", "unsupported"}}));
+    EXPECT_EQ(cells("zai"), (Cells{{"claude", "no_key"}, {"codex", "blocked"}, {"opencode", "no_key"}}));
+    EXPECT_EQ(cells("minimax"), (Cells{{"claude", "no_key"}, {"codex", "no_key"}, {"opencode", "no_key"}}));
+    for (const json::value& provider : providers.as_array()) {
+        EXPECT_EQ(text_at(provider, "/key/state"), "absent");
+        EXPECT_TRUE(at(provider, "/key/masked").is_null());
+        EXPECT_TRUE(at(provider, "/key/source").is_null());
+    }
+}
+
+TEST_F(Status, MasksKeysAndSaysWhereTheyCameFrom) {
+    start();
+    for (const char* method : {"status", "auth.list"})
+        EXPECT_THAT(json::serialize(call(method)), Not(HasSubstr(keys::mark))) << method;
+    const json::value key = at(find_by(at(call("status"), "/providers"), "id", "zai"), "/key");
+    EXPECT_EQ(text_at(key, "/state"), "present");
+    EXPECT_EQ(text_at(key, "/source"), "environment");
+    const std::string masked = text_at(key, "/masked");
+    EXPECT_TRUE(masked.ends_with(keys::zai.substr(keys::zai.size() - 4))) << masked;
+    EXPECT_EQ(masked.find(keys::zai.substr(keys::zai.size() - 5)), std::string::npos) << "more than four characters";
+}
+
+TEST_F(Status, WarnsThatAgentsRunAsTheDaemonsUser) {
+    start();
+    const json::value warnings = at(call("status"), "/warnings");
+    EXPECT_THAT(codes(warnings), Not(IsEmpty()));
+    EXPECT_THAT(json::serialize(warnings), HasSubstr("user"));
+    for (const json::value& warning : warnings.as_array())
+        EXPECT_FALSE(text_at(warning, "/message").empty());
+}
+
+TEST_F(Status, WarnsOfKeysInAFileThatOthersRead) {
+    start();
+    write_file(config_file(), "[env]\nZAI_API_KEY = \"FAKE-zai-in-a-file-0001\"\n");
+    std::filesystem::permissions(config_file(), std::filesystem::perms{0644});
+    call("reload");
+    EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), HasSubstr(config_file().string()));
+    std::filesystem::permissions(config_file(), std::filesystem::perms{0600});
+    call("reload");
+    EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr(config_file().string())));
+}
+
+TEST_F(Status, ThePickerOffersWhatHasAKeyNativeFirst) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"KIMI_CODE_API_KEY", std::string(keys::kimi)}}});
+    const json::value list = call("providers.list", R"({"agent":"claude"})");
+    EXPECT_EQ(text_at(list, "/agent"), "claude");
+    EXPECT_THAT(ids(at(list, "/choices")), ElementsAre("anthropic", "zai", "kimi"));
+    EXPECT_EQ(text_at(list, "/default"), "anthropic");
+    const json::value& zai = find_by(at(list, "/choices"), "id", "zai");
+    EXPECT_EQ(text_at(zai, "/label"), "Z.AI");
+    EXPECT_EQ(text_at(zai, "/tab_label"), "Claude (Z.AI)");
+    EXPECT_EQ(text_at(zai, "/model"), "glm-5.1");
+    EXPECT_FALSE(at(zai, "/native").as_bool());
+    EXPECT_TRUE(at(list, "/choices/0/native").as_bool());
+    const json::value& minimax = find_by(at(list, "/unavailable"), "id", "minimax");
+    EXPECT_EQ(text_at(minimax, "/code"), "key.absent");
+    EXPECT_THAT(text_at(minimax, "/reason"), HasSubstr("MINIMAX_API_KEY"));
+}
+
+TEST_F(Status, ThePickerIsEmptyWhenThereIsOnlyTheNativeAccount) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}});
+    const json::value codex = call("providers.list", R"({"agent":"codex"})");
+    EXPECT_THAT(ids(at(codex, "/choices")), IsEmpty()) << "Z.AI is blocked for Codex";
+    EXPECT_EQ(text_at(codex, "/default"), "openai");
+    const json::value& zai = find_by(at(codex, "/unavailable"), "id", "zai");
+    EXPECT_EQ(text_at(zai, "/code"), "cell.blocked");
+    EXPECT_THAT(text_at(zai, "/reason"), HasSubstr("Responses API"));
+    EXPECT_EQ(text_at(call("spawn", R"({"agent":"codex"})"), "/tab_label"), "Codex");
+}
+
+TEST_F(Status, OpencodesListHasAnthropicAsNativeOnlyWithItsKey) {
+    start();
+    const json::value all = call("providers.list", R"({"agent":"opencode"})");
+    EXPECT_THAT(ids(at(all, "/choices")), ElementsAre("anthropic", "zai", "minimax", "kimi"));
+    EXPECT_TRUE(at(all, "/choices/0/native").as_bool());
+    EXPECT_TRUE(at(all, "/choices/0/model").is_null());
+    stop();
+
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}});
+    const json::value one = call("providers.list", R"({"agent":"opencode"})");
+    EXPECT_THAT(ids(at(one, "/choices")), ElementsAre("zai"));
+    EXPECT_EQ(text_at(one, "/default"), "zai") << "the only available one";
+    EXPECT_EQ(text_at(find_by(at(one, "/unavailable"), "id", "anthropic"), "/code"), "key.absent");
+    stop();
+
+    start({.env = {}});
+    const json::value none = call("providers.list", R"({"agent":"opencode"})");
+    EXPECT_THAT(ids(at(none, "/choices")), IsEmpty());
+    EXPECT_TRUE(at(none, "/default").is_null());
+}
+
+TEST_F(Status, TheConfiguredDefaultComesFirst) {
+    start({.config = "[agents.claude]\nprovider = \"kimi\"\n"});
+    EXPECT_EQ(text_at(call("providers.list", R"({"agent":"claude"})"), "/default"), "kimi");
+    EXPECT_EQ(text_at(call("spawn", R"({"agent":"claude"})"), "/provider"), "kimi");
+    stop();
+    start({.env = {}, .config = "[agents.claude]\nprovider = \"kimi\"\n"});
+    EXPECT_TRUE(at(call("providers.list", R"({"agent":"claude"})"), "/default").is_null());
+    expect_error("spawn", R"({"agent":"claude"})", -32005, "key.absent");
+}
+
+TEST_F(Status, AuthListTellsForEachProviderHowToGetAKey) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"KIMI_CODE_API_KEY", "FAKE-of-another-shape"}}});
+    const json::value rows = at(call("auth.list"), "/rows");
+    ASSERT_EQ(rows.as_array().size(), 5U);
+    const json::value& zai = find_by(rows, "provider", "zai");
+    EXPECT_EQ(text_at(zai, "/label"), "Z.AI");
+    EXPECT_EQ(text_at(zai, "/variable"), "ZAI_API_KEY");
+    EXPECT_EQ(text_at(zai, "/mode"), "api_key");
+    EXPECT_EQ(text_at(zai, "/state"), "present");
+    EXPECT_EQ(text_at(zai, "/source"), "environment");
+    EXPECT_EQ(text_at(zai, "/scope"), "container");
+    EXPECT_EQ(text_at(zai, "/subscribe_url"), "https://z.ai/subscribe");
+    EXPECT_EQ(text_at(zai, "/key_url"), "https://z.ai/manage-apikey/apikey-list");
+    EXPECT_THAT(codes(at(zai, "/warnings")), IsEmpty());
+    const json::value& minimax = find_by(rows, "provider", "minimax");
+    EXPECT_EQ(text_at(minimax, "/state"), "absent");
+    EXPECT_TRUE(at(minimax, "/masked").is_null());
+    EXPECT_THAT(codes(at(find_by(rows, "provider", "kimi"), "/warnings")), Not(IsEmpty())) << "not the shape sk-ki…";
+    EXPECT_EQ(text_at(find_by(rows, "provider", "kimi"), "/state"), "present") << "warned of, never refused";
+}
+
+TEST_F(Status, NeverWaitsForAnAgent) {
+    agents_.delay_codex_models(std::chrono::seconds(5));
+    start();
+    RawConnection slow = daemon().connect();
+    slow.send_line(request("1", "spawn", R"({"agent":"codex","provider":"minimax"})"));
+    const auto begin = std::chrono::steady_clock::now();
+    for (const char* method : {"status", "auth.list", "rpc.discover"})
+        call(method);
+    call("providers.list", R"({"agent":"codex"})");
+    call("spawn", R"({"agent":"claude","provider":"zai"})");
+    call("spawn", R"({"agent":"opencode","provider":"zai"})");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+    EXPECT_TRUE(has(parse(slow.read_line().value()), "/result"));
+    EXPECT_EQ(agents_.codex_models_runs(), 1U) << "one run serves whoever waits";
+    call("spawn", R"({"agent":"codex","provider":"minimax"})");
+    EXPECT_EQ(agents_.codex_models_runs(), 1U) << "once per installed Codex";
+}
+
+}  // namespace
+}  // namespace capsule::test

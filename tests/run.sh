@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Builds and passes every test, on a fresh Debian 12 machine too; what CI runs. Needs root or sudo only for packages
+# that are missing.
+#
+#   tests/run.sh                     all: tsan, asan, then release with the real agents
+#   tests/run.sh --preset asan       one preset
+#   tests/run.sh --label unit        only tests with this label (unit, integration, e2e, …)
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+usage() {
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+}
+
+# The sanitizers first: release comes last, so that the run closes on the summary of all tests.
+presets=(tsan asan release)
+label=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --preset) presets=("${2:?--preset needs a name}") && shift 2 ;;
+    --label) label=${2:?--label needs a name} && shift 2 ;;
+    --help | -h) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+done
+
+jobs=2
+began=$SECONDS
+phase_began=$SECONDS
+phase() {
+    phase_end
+    phase_name=$1
+    phase_began=$SECONDS
+    printf '\n==== %s\n' "$1"
+}
+phase_end() {
+    [ -z "${phase_name:-}" ] || printf '==== %s: %d s\n' "$phase_name" $((SECONDS - phase_began))
+}
+trap 'code=$?; [ $code -eq 0 ] || printf "\n==== FAILED in: %s (after %d s)\n" "${phase_name:-start}" $((SECONDS - began)) >&2' EXIT
+
+# The real agents, as the lock file pins them. Only end-to-end tests use them, and those run in release.
+install_agents() {
+    local modules=tests/e2e/node_modules
+    if ! cmp -s tests/e2e/package-lock.json "$modules/.installed-lock.json"; then
+        npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error </dev/null
+        cp tests/e2e/package-lock.json "$modules/.installed-lock.json"
+    fi
+    for agent in claude codex opencode; do
+        printf '%s ' "$agent" && PATH="$modules/.bin:$PATH" "$modules/.bin/$agent" --version </dev/null
+    done
+}
+
+build() {
+    local options=()
+    if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+    cmake --preset "$1" "${options[@]}" </dev/null
+    cmake --build --preset "$1" -j "$jobs" </dev/null
+}
+
+# Speed and the real agents mean something only in what users run.
+run_tests() {
+    local select=(--label-regex 'unit|integration')
+    if [ "$1" = release ] || [ "$1" = debug ]; then select=(); fi
+    if [ -n "$label" ]; then select=(--label-regex "^$label\$"); fi
+    ctest --preset "$1" -j "$jobs" "${select[@]}" </dev/null
+}
+
+phase "packages"
+tests/install_packages.sh
+
+wants_agents=false
+for preset in "${presets[@]}"; do
+    case $preset:$label in
+    release: | release:e2e | debug: | debug:e2e) wants_agents=true ;;
+    esac
+done
+if $wants_agents; then
+    phase "agents"
+    install_agents
+fi
+
+for preset in "${presets[@]}"; do
+    phase "build $preset"
+    build "$preset"
+    if [ "$preset" != "${presets[-1]}" ]; then
+        phase "test $preset"
+        run_tests "$preset"
+    fi
+done
+phase "test ${presets[-1]} (total so far: $((SECONDS - began)) s)"
+run_tests "${presets[-1]}"
