@@ -26,7 +26,8 @@ std::span<const std::string_view> default_passthrough();
 /// it (they are catalog data).
 std::span<const std::string_view> routing_variables();
 
-/// Variables that no pattern, request, [env] or claude.env may set: routing variables, CAPSULE_*, OP_*, LD_*,
+/// Variables that no pattern, request, [env] or claude.env may set: routing variables (but those that merely leak, such
+/// as OTEL_EXPORTER_OTLP_ENDPOINT, which an operator may want), CAPSULE_*, OP_*, LD_*,
 /// NODE_OPTIONS, BASH_ENV, PYTHONPATH, JACKIN_CODEX_PROFILE. Key variables are the caller's to add.
 bool is_reserved(std::string_view name);
 
