@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# install_packages.sh [PACKAGE…]: installs what is missing of these (default: all of packages.txt) from Debian's
-# archive. Does not touch apt when nothing is. A package that another installed one provides counts as installed
-# (Node.js from elsewhere brings its own npm).
+# install_packages.sh [--build]: installs what is missing of packages.txt (--build: without the tests' own) from
+# Debian's archive. Does not touch apt when nothing is. A package that another installed one provides counts as
+# installed (Node.js from elsewhere brings its own npm).
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
-wanted=("$@")
-if [ ${#wanted[@]} -eq 0 ]; then
-    mapfile -t wanted < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$here/packages.txt")
-fi
+until=
+if [ "${1:-}" = --build ]; then until='/^# The tests/,$d'; fi
+mapfile -t wanted < <(sed -e "$until" "$here/packages.txt" | sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d')
 
 # Names of all installed packages and of what they provide.
 installed=$(dpkg-query --show --showformat='${db:Status-Status}|${Package}, ${Provides}\n' |

@@ -1,0 +1,140 @@
+// Where keys come from, and auth.set and auth.unset, seen by the very next request. Spec sections 3 and 6.
+#include "tests/support/capsule_test.hpp"
+
+namespace capsule::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace fs = std::filesystem;
+
+class Auth : public CapsuleTest {
+  protected:
+    /// The key that a session on Z.AI gets, or the error's name.
+    std::string zai_key(const std::string& scope = "") const {
+        const json::value answer =
+            parse(daemon().connect().ask(request("1", "spawn", R"({"agent":"claude","provider":"zai")" + scope + "}")));
+        return has(answer, "/error") ? text_at(answer, "/error/data/code")
+                                     : text_at(answer, "/result/env/ANTHROPIC_AUTH_TOKEN");
+    }
+
+    json::value zai_row(const std::string& params = "{}") const {
+        return find_by(at(call("auth.list", params), "/rows"), "provider", "zai");
+    }
+};
+
+constexpr const char* in_acme = R"(,"workspace":"acme")";
+constexpr const char* as_reviewer = R"(,"workspace":"acme","role":"reviewer")";
+
+TEST_F(Auth, AStoredKeyIsThereAtOnceAndAfterARestart) {
+    start({.env = {}});
+    EXPECT_EQ(zai_key(), "key.absent");
+    const json::value row = call("auth.set", R"({"provider":"zai","value":"FAKE-zai-stored-0001"})");
+    EXPECT_EQ(text_at(row, "/state"), "present");
+    EXPECT_EQ(text_at(row, "/scope"), "global");
+    EXPECT_THAT(json::serialize(row), Not(HasSubstr(keys::mark)));
+    EXPECT_EQ(zai_key(), "FAKE-zai-stored-0001");
+    EXPECT_EQ(mode_of(dir_ / "state/auth.toml"), 0600U);
+    stop();
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}});
+    EXPECT_EQ(zai_key(), "FAKE-zai-stored-0001") << "what was stored comes first";
+    call("auth.unset", R"({"provider":"zai"})");
+    EXPECT_EQ(zai_key(), keys::zai);
+}
+
+TEST_F(Auth, TheNarrowestScopeWins) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"ACME_KEY", "FAKE-of-acme"}},
+           .config = "[workspaces.acme.env]\nZAI_API_KEY = \"$ACME_KEY\"\n"
+                     "[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"\"\n"});
+    EXPECT_EQ(zai_key(), keys::zai);
+    EXPECT_EQ(zai_key(in_acme), "FAKE-of-acme");
+    EXPECT_EQ(zai_key(as_reviewer), "key.absent") << "ignored, which hides what lies below";
+    EXPECT_EQ(zai_key(R"(,"workspace":"unknown","role":"unknown")"), keys::zai) << "adds nothing";
+    EXPECT_EQ(text_at(zai_row(R"({"workspace":"acme","role":"reviewer"})"), "/mode"), "ignore");
+    EXPECT_EQ(text_at(zai_row(R"({"workspace":"acme","role":"reviewer"})"), "/state"), "ignored");
+    call("auth.set", R"({"provider":"zai","value":"FAKE-stored-for-reviewers",)"
+                     R"("scope":{"workspace":"acme","role":"reviewer"}})");
+    EXPECT_EQ(zai_key(as_reviewer), "FAKE-stored-for-reviewers");
+    EXPECT_EQ(zai_key(in_acme), "FAKE-of-acme");
+}
+
+TEST_F(Auth, FilesOfTheContainerAreReadAnewWhenTheyChange) {
+    const fs::path file = dir_ / "zai.key";
+    const fs::path credentials = dir_ / "credentials";
+    write_file(credentials / "ZAI_API_KEY", "FAKE-credential\n");
+    start({.env = {{"ZAI_API_KEY_FILE", file}, {"CREDENTIALS_DIRECTORY", credentials}}});
+    EXPECT_EQ(zai_key(), "FAKE-credential") << "one trailing newline is dropped";
+    write_file(file, "FAKE-from-file-1\n");
+    EXPECT_EQ(zai_key(), "FAKE-from-file-1");
+    write_file(file, "FAKE-from-file-2");
+    EXPECT_EQ(zai_key(), "FAKE-from-file-2");
+    write_file(file, "");
+    EXPECT_EQ(zai_key(), "FAKE-credential") << "an empty file is just absent";
+    write_file(file, std::string(10'000'000, 'x'));
+    EXPECT_EQ(zai_key(), "key.error");
+    fs::remove(file);
+    fs::create_directories(file);
+    EXPECT_EQ(zai_key(), "key.error");
+    expect_alive();
+}
+
+TEST_F(Auth, ASlowPasswordManagerDelaysOnlyWhoNeedsIt) {
+    write_file(agents_.bin() / "op", "#!/bin/sh\n/bin/sleep 2\necho FAKE-from-op\necho run >>\"${0%/*}/op.runs\"\n");
+    fs::permissions(agents_.bin() / "op", fs::perms{0755});
+    start({.env = {{"KIMI_CODE_API_KEY", std::string(keys::kimi)}},
+           .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n"});
+    EXPECT_EQ(text_at(zai_row(), "/state"), "unresolved") << "status-tier calls never start a subprocess";
+    RawConnection slow = daemon().connect();
+    slow.send_line(request("1", "spawn", R"({"agent":"claude","provider":"zai"})"));
+    const auto begin = std::chrono::steady_clock::now();
+    call("spawn", R"({"agent":"claude","provider":"kimi"})");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1500));
+    EXPECT_EQ(text_at(parse(slow.read_line().value()), "/result/env/ANTHROPIC_AUTH_TOKEN"), "FAKE-from-op");
+    EXPECT_EQ(zai_key(), "FAKE-from-op");
+    EXPECT_EQ(read_file(agents_.bin() / "op.runs"), "run\n") << "once until reload";
+}
+
+TEST_F(Auth, APasswordManagersFailureIsTheKeysErrorWithItsOwnMessage) {
+    write_file(agents_.bin() / "op", "#!/bin/sh\necho 'you are not signed in' >&2\nexit 1\n");
+    fs::permissions(agents_.bin() / "op", fs::perms{0755});
+    start({.env = {}, .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n"});
+    EXPECT_THAT(expect_error("spawn", R"({"agent":"claude","provider":"zai"})", -32006, "key.error"),
+                HasSubstr("not signed in"));
+}
+
+TEST_F(Auth, BadKeysAndScopesAreRefused) {
+    start({.env = {}});
+    for (const char* params : {
+             R"({"provider":"zai"})",
+             R"({"provider":"zai","value":""})",
+             R"({"provider":"zai","value":"FAKE with space"})",
+             R"({"provider":"zai","value":"FAKE-\u0000"})",
+             R"({"provider":"zai","value":"FAKE-x\n"})",
+             R"({"provider":"zai","value":7})",
+             R"({"provider":"zai","value":"FAKE-x","scope":{"role":"reviewer"}})",
+             R"({"provider":"zai","value":"FAKE-x","scope":{"workspace":"../x"}})",
+             R"({"provider":"zai","value":"FAKE-x","scope":{"workspce":"x"}})",
+             R"({"provider":"zai","value":"FAKE-x","scope":"global"})",
+         })
+        expect_error("auth.set", params, -32602, "");
+    expect_error("auth.set", R"({"provider":"zia","value":"FAKE-x"})", -32003, "provider.unknown");
+    expect_error("auth.unset", R"({"provider":"zia"})", -32003, "provider.unknown");
+    EXPECT_EQ(zai_key(), "key.absent");
+}
+
+TEST_F(Auth, TheCommandTakesAKeyFromItsInputAndNeverFromItsArguments) {
+    start({.env = {}});
+    const Outcome set = ctl({"auth", "set", "zai"}, "FAKE-zai-piped-0001\n");
+    EXPECT_EQ(set.exit_code, 0) << set.err;
+    EXPECT_THAT(set.out + set.err, Not(HasSubstr(keys::mark)));
+    EXPECT_EQ(zai_key(), "FAKE-zai-piped-0001");
+    const Outcome argument = ctl({"auth", "set", "zai", "FAKE-zai-argument"});
+    EXPECT_EQ(argument.exit_code, 2);
+    EXPECT_THAT(argument.err, Not(HasSubstr(keys::mark)));
+    EXPECT_EQ(ctl({"auth", "unset", "zai"}).exit_code, 0);
+    EXPECT_EQ(zai_key(), "key.absent");
+}
+
+}  // namespace
+}  // namespace capsule::test
