@@ -6,6 +6,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "protocol/errors.hpp"
 
@@ -27,6 +29,8 @@ struct Updated {
     FileChange change = FileChange::unchanged;
     mode_t mode = 0;    ///< of the file as it is now; 0 when there is none
     bool link = false;  ///< the path is a symbolic link, which stays one: its target was read and written
+    /// Versions of other programs that a killed run left behind and that could not be merged: where they are now.
+    std::vector<std::string> saved{};
 };
 
 /// At most so many bytes of a file are read; a larger one is io.error.

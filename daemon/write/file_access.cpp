@@ -1,0 +1,264 @@
+#include "daemon/write/file_access.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <thread>
+
+namespace capsule {
+namespace {
+
+constexpr std::string_view infix = ".capsuled-";
+constexpr int max_links = 40;  // as the kernel's own limit
+
+std::string_view cure(int error_number) {
+    switch (error_number) {
+        case ENOSPC:
+        case EDQUOT:
+            return "free some space on that file system, then try again";
+        case EACCES:
+        case EPERM:
+            return "let the session's user read and write the file and its directory (chown, chmod)";
+        case EROFS:
+            return "the file system is mounted read-only: mount the home writable";
+        case EBUSY:
+        case EXDEV:
+            return "the file is a mount point and cannot be replaced: mount its directory instead of the file";
+        case EMFILE:
+        case ENFILE:
+            return "too many files are open: raise the limit (LimitNOFILE= of the service, ulimit -n)";
+        case EFBIG:
+            return "the file size limit is too low: raise it (LimitFSIZE= of the service, ulimit -f)";
+        case EIO:
+            return "the disk reports an error: see dmesg";
+        case ENOMEM:
+            return "memory ran out: free some, then try again";
+        case ELOOP:
+            return "the links lead in a circle: remove one of them";
+        case ENOTDIR:
+            return "a part of the path is not a directory: move it out of the way";
+        case EISDIR:
+            return "a directory is where a file is meant: move it out of the way";
+        default:
+            return "make it an ordinary file that the session's user can write, then try again";
+    }
+}
+
+Error odd_file(const Place& place, const std::string& name, mode_t mode) {
+    const char* what = S_ISDIR(mode)    ? "a directory"
+                       : S_ISLNK(mode)  ? "a link that appeared just now"
+                       : S_ISFIFO(mode) ? "a FIFO"
+                       : S_ISSOCK(mode) ? "a socket"
+                                        : "a device";
+    return {ErrorCode::io_error, place.directory + "/" + name + " is " + what + ", not a file",
+            "move it out of the way, then try again"};
+}
+
+Error too_large(const Place& place, const std::string& name, std::size_t limit) {
+    return {ErrorCode::io_error,
+            place.directory + "/" + name + " is larger than " + std::to_string(limit) + " bytes, which is not expected",
+            "see what is in it, and move it out of the way"};
+}
+
+// Somebody who is just putting a file there holds a lease on it for moments; O_NONBLOCK then says EAGAIN.
+int open_patiently(int directory, const char* name, int flags) {
+    constexpr int tries = 2000;
+    for (int i = 0;; ++i) {
+        const int fd = ::openat(directory, name, flags);
+        if (fd >= 0 || errno != EAGAIN || i == tries) return fd;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+Result<std::string> read_to_end(int fd, const Place& place, const std::string& name, std::size_t limit) {
+    std::string text;
+    std::array<char, 16384> buffer;
+    for (;;) {
+        const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return io_error("read", place.directory + "/" + name, errno);
+        if (got == 0) return text;
+        text.append(buffer.data(), static_cast<std::size_t>(got));
+        if (text.size() > limit) return too_large(place, name, limit);
+    }
+}
+
+std::pair<std::string, std::string> split(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return {".", path};
+    return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
+}
+
+int make_all(const std::string& directory) {
+    if (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST) return 0;
+    if (errno != ENOENT) return errno;
+    const std::string above = split(directory).first;
+    if (above == directory) return ENOENT;
+    if (const int problem = make_all(above); problem != 0) return problem;
+    return ::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+std::string hex(std::uint64_t number) {
+    std::array<char, 16> digits;
+    digits.fill('0');
+    std::array<char, 16> some;
+    const char* end = std::to_chars(some.begin(), some.end(), number, 16).ptr;
+    const auto size = static_cast<std::size_t>(end - some.begin());
+    std::copy(some.begin(), some.begin() + size, digits.end() - size);
+    return {digits.begin(), digits.end()};
+}
+
+int write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t put = ::write(fd, text.data(), text.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) return errno;
+        text.remove_prefix(static_cast<std::size_t>(put));
+    }
+    return 0;
+}
+
+int fill(NewFile& file, mode_t mode, const Snapshot* like) {
+    const int fd = file.fd.get();
+    if (const int problem = write_all(fd, file.text); problem != 0) return problem;
+    if (::fstat(fd, &file.status) != 0) return errno;
+    if (like != nullptr && (like->status.st_uid != file.status.st_uid || like->status.st_gid != file.status.st_gid)) {
+        // Only root may give a file away; a group of one's own is everybody's right. What cannot be kept is not.
+        if (::fchown(fd, like->status.st_uid, like->status.st_gid) != 0)
+            std::ignore = ::fchown(fd, static_cast<uid_t>(-1), like->status.st_gid);
+    }
+    if (::fchmod(fd, mode) != 0) return errno;
+    if (::fsync(fd) != 0) return errno;
+    return ::fstat(fd, &file.status) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Error io_error(std::string_view doing, const std::string& path, int error_number) {
+    std::array<char, 128> buffer{};
+    return {ErrorCode::io_error,
+            "cannot " + std::string(doing) + " " + path + ": " +
+                std::string(::strerror_r(error_number, buffer.data(), buffer.size())),
+            std::string(cure(error_number))};
+}
+
+Result<Place> find_place(const std::string& path) {
+    Place place;
+    std::string at = path;
+    for (int links = 0;; ++links) {
+        std::array<char, 4096> target;
+        const ssize_t size = ::readlink(at.c_str(), target.data(), target.size());
+        if (size < 0 && (errno == EINVAL || errno == ENOENT)) break;
+        if (size < 0) return io_error("find", path, errno);
+        if (links == max_links) return io_error("find", path, ELOOP);
+        const std::string next(target.data(), static_cast<std::size_t>(size));
+        at = next.starts_with('/') ? next : split(at).first + "/" + next;
+        place.link = true;
+    }
+    std::tie(place.directory, place.name) = split(at);
+    if (place.name.empty() || place.name == "." || place.name == "..") return io_error("write", path, EISDIR);
+    place.directory_fd = Descriptor(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!place.directory_fd && errno != ENOENT) return io_error("open the directory of", path, errno);
+    return place;
+}
+
+Result<void> make_directory(Place& place) {
+    if (const int problem = make_all(place.directory); problem != 0)
+        return io_error("make the directory", place.directory, problem);
+    place.directory_fd = Descriptor(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!place.directory_fd) return io_error("open the directory", place.directory, errno);
+    return {};
+}
+
+Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& name, std::size_t limit) {
+    const std::string path = place.directory + "/" + name;
+    Snapshot found;
+    // Before the opening, which for a device may already do something.
+    if (::fstatat(place.directory_fd.get(), name.c_str(), &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) return std::optional<Snapshot>();
+        return io_error("read", path, errno);
+    }
+    if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
+    const Descriptor fd(open_patiently(place.directory_fd.get(), name.c_str(),
+                                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!fd && errno == ENOENT) return std::optional<Snapshot>();
+    if (!fd) return io_error("read", path, errno);
+    if (::fstat(fd.get(), &found.status) != 0) return io_error("read", path, errno);
+    if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
+    if (static_cast<std::uint64_t>(found.status.st_size) > limit) return too_large(place, name, limit);
+    auto text = read_to_end(fd.get(), place, name, limit);
+    if (!text) return text.error();
+    found.text = *std::move(text);
+    return std::optional<Snapshot>(std::move(found));
+}
+
+std::uint64_t fingerprint(std::string_view text) noexcept {
+    std::uint64_t hash = 14695981039346656037U;  // FNV-1a: the same in every build
+    for (const char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
+    return hash;
+}
+
+std::string random_letters() {
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    std::array<unsigned char, 8> random;
+    std::string out;
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+        random.fill(static_cast<unsigned char>(std::chrono::steady_clock::now().time_since_epoch().count()));
+    for (const unsigned char r : random)
+        out += letters[r % letters.size()];
+    return out;
+}
+
+std::string temporary_name(const std::string& name, Fingerprints fingerprints) {
+    return "." + name + std::string(infix) + random_letters() + "-" + hex(fingerprints.replaced) + "-" +
+           hex(fingerprints.written);
+}
+
+std::optional<Fingerprints> read_temporary_name(std::string_view entry, const std::string& name) {
+    const std::string start = "." + name + std::string(infix);
+    constexpr std::size_t tail = 8 + 1 + 16 + 1 + 16;
+    if (!entry.starts_with(start) || entry.size() != start.size() + tail) return std::nullopt;
+    entry.remove_prefix(start.size());
+    if (entry[8] != '-' || entry[25] != '-') return std::nullopt;
+    Fingerprints out;
+    const auto read = [](std::string_view digits, std::uint64_t& number) {
+        return std::from_chars(digits.begin(), digits.end(), number, 16).ptr == digits.end();
+    };
+    if (!read(entry.substr(9, 16), out.replaced) || !read(entry.substr(26), out.written)) return std::nullopt;
+    return out;
+}
+
+Result<NewFile> write_beside(const Place& place, std::string text, mode_t mode, const Snapshot* like,
+                             std::uint64_t replaced) {
+    NewFile file;
+    file.name = temporary_name(place.name, {replaced, fingerprint(text)});
+    file.text = std::move(text);
+    file.fd = Descriptor(::openat(place.directory_fd.get(), file.name.c_str(),
+                                  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_ISVTX | 0600));
+    if (!file.fd) return io_error("write", place.path(), errno);
+    if (const int problem = fill(file, mode, like); problem != 0) {
+        ::unlinkat(place.directory_fd.get(), file.name.c_str(), 0);
+        return io_error("write", place.path(), problem);
+    }
+    // The kernel tells a lease's holder that somebody waits; the signal for that must be one that is ignored.
+    if (::fcntl(file.fd.get(), F_SETSIG, SIGURG) == 0) file.leased = ::fcntl(file.fd.get(), F_SETLEASE, F_WRLCK) == 0;
+    return file;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) noexcept {
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+}  // namespace capsule
