@@ -1,6 +1,7 @@
 #include "daemon/handlers/session_pipeline.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "daemon/catalog/variables.hpp"
 #include "daemon/keys/auth_row.hpp"
@@ -11,14 +12,6 @@ namespace {
 
 Error bad_params(std::string message, std::string hint) {
     return {ErrorCode::invalid_params, std::move(message), std::move(hint)};
-}
-
-bool is_scope_name(std::string_view name) {
-    constexpr std::size_t longest = 64;
-    const auto letter_or_digit = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 && c > 0; };
-    return !name.empty() && name.size() <= longest && letter_or_digit(name.front()) &&
-           std::all_of(name.begin(), name.end(),
-                       [&](char c) { return letter_or_digit(c) || c == '.' || c == '_' || c == '-'; });
 }
 
 Result<void> check_params(const SpawnParams& params) {
