@@ -1,0 +1,25 @@
+// The derivation of Codex's model catalog: whatever codex prints, the result is a catalog with our model or an error.
+#include <boost/json/parse.hpp>
+#include <cstdint>
+#include <string>
+
+#include "daemon/render/codex_models.hpp"
+#include "tests/fuzz/require.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using capsule::fuzz::require;
+    const auto derived = capsule::derive_codex_models({reinterpret_cast<const char*>(data), size},
+                                                      {"MiniMax-M3", "MiniMax", 512000});
+    if (!derived) return 0;
+    boost::json::error_code error;
+    const boost::json::value catalog = boost::json::parse(*derived, error);
+    require(!error, "the catalog is JSON");
+    const boost::json::array& models = catalog.as_object().at("models").as_array();
+    require(models.size() == 1, "one model");
+    const boost::json::object& entry = models.front().as_object();
+    require(entry.at("slug") == "MiniMax-M3", "our model");
+    require(entry.at("context_window") == 512000, "with its window");
+    require(entry.at("use_responses_lite") == false, "on the public Responses API");
+    require(!entry.contains("tool_mode"), "with its tools");
+    return 0;
+}

@@ -1,0 +1,53 @@
+// opencode.json: the user's members are kept with their values, the result is JSON, a second edit changes nothing.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cstdint>
+#include <string>
+
+#include "daemon/write/merge.hpp"
+#include "tests/fuzz/require.hpp"
+
+namespace {
+
+using capsule::fuzz::require;
+namespace json = boost::json;
+
+capsule::OpencodeJsonIntent intent() {
+    capsule::OpencodeJsonIntent out;
+    out.path = "/home/agent/.config/opencode/opencode.json";
+    out.blocks.push_back({"zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4",
+                          std::string("{env:ZAI_API_KEY}"), "glm-5.1"});
+    out.known = out.blocks;
+    return out;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string before(reinterpret_cast<const char*>(data), size);
+    const auto first = capsule::merge_opencode_json(before, intent());
+    if (!first) return 0;
+    require(first->text.has_value(), "a file that was there stays");
+    const auto second = capsule::merge_opencode_json(first->text, intent());
+    require(second && second->text == first->text, "a second edit changes nothing");
+    json::error_code error;
+    const json::value user = json::parse(before, error);
+    if (error || !user.is_object()) {
+        require(*first->text == before || before.find_first_not_of(" \t\r\n") == std::string::npos ||
+                    before.starts_with("\xEF\xBB\xBF"),
+                "what is not plain JSON is left alone");
+        return 0;
+    }
+    const json::value after = json::parse(*first->text, error);
+    require(!error && after.is_object(), "the result is JSON");
+    for (const auto& [name, value] : user.get_object()) {
+        if (name == "provider" && value.is_object()) {
+            const json::object& providers = after.as_object().at("provider").as_object();
+            for (const auto& [id, block] : value.get_object())
+                require(id == "zai" || (providers.contains(id) && providers.at(id) == block), "other providers are kept");
+        } else {
+            require(after.as_object().contains(name) && after.as_object().at(name) == value, "members are kept");
+        }
+    }
+    return 0;
+}
