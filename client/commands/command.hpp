@@ -27,6 +27,7 @@ struct Globals {
 /// What a command line comes to: the chosen command's action, to be run once all of it has been parsed.
 struct Invocation {
     Globals globals;
+    std::vector<std::string> agent_arguments;  ///< what exec gives to the agent, see split_exec()
     std::function<ExitCode()> action;
 };
 

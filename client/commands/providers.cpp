@@ -44,7 +44,7 @@ std::string page(const ProvidersListResult& list) {
 }
 
 ExitCode run(const Globals& globals, const Options& options) {
-    const auto* make = options.format == "label" ? labels : page;
+    const auto make = options.format == "label" ? &labels : &page;
     return call_and_print<ProvidersListResult>(globals, "providers.list", params_json(options.params), make);
 }
 

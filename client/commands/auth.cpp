@@ -1,0 +1,104 @@
+#include <string.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <boost/json/object.hpp>
+
+#include "client/commands/ask_key.hpp"
+#include "client/commands/auth_page.hpp"
+#include "client/commands/command_table.hpp"
+
+namespace capsule {
+namespace {
+
+struct KeyOptions {
+    std::string provider;
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+    std::optional<std::string> op;
+};
+
+std::string page(const AuthListResult& list) {
+    return auth_page(list, output_style());
+}
+
+std::optional<AuthScope> scope_of(const KeyOptions& options) {
+    if (!options.workspace && !options.role) return std::nullopt;
+    return AuthScope{options.workspace, options.role};
+}
+
+std::string row_page(const AuthRow& row) {
+    return auth_page({{row}}, output_style());
+}
+
+ExitCode store(const Globals& globals, const KeyOptions& options, std::string value) {
+    AuthSetParams params{options.provider, std::move(value), scope_of(options)};
+    const auto json = params_json(params);
+    ::explicit_bzero(params.value.data(), params.value.size());
+    return call_and_print<AuthRow>(globals, "auth.set", json, [](const AuthRow& row) {
+        return row_page(row) + "\nIt takes effect at once: capsulectl exec AGENT --provider " +
+               printable(row.provider) + "\n";
+    });
+}
+
+ExitCode set(const Globals& globals, const KeyOptions& options) {
+    if (options.op) return store(globals, options, *options.op);
+    auto answer = ask_key(STDIN_FILENO, "Key for " + options.provider + " (it does not show): ");
+    if (std::holds_alternative<Cancelled>(answer)) return ExitCode::cancelled;
+    if (const auto* error = std::get_if<Error>(&answer)) return fail(globals, ExitCode::usage, "client.usage", *error);
+    return store(globals, options, std::move(std::get<std::string>(answer)));
+}
+
+ExitCode unset(const Globals& globals, const KeyOptions& options) {
+    return call_and_print<AuthRow>(globals, "auth.unset",
+                                   params_json(AuthUnsetParams{options.provider, scope_of(options)}), row_page);
+}
+
+void add_scope(CLI::App& command, std::optional<std::string>& workspace, std::optional<std::string>& role) {
+    auto* name = command.add_option("--workspace", workspace, "For that workspace")->type_name("NAME");
+    auto* narrower = command.add_option("--role", role, "For that role")->type_name("NAME");
+    if (command.get_name() != "list") narrower->needs(name);
+}
+
+std::string check_reference(const std::string& text) {
+    return text.starts_with("op://") ? "" : "expected op://vault/item/field";
+}
+
+void add_key_commands(CLI::App& auth, Invocation& invocation) {
+    auto options = std::make_shared<KeyOptions>();
+    CLI::App* set_command = auth.add_subcommand("set", "Store a key: typed unseen, or piped in, never an argument");
+    CLI::App* unset_command = auth.add_subcommand("unset", "Forget a stored key");
+    for (CLI::App* command : {set_command, unset_command}) {
+        command->add_option("PROVIDER", options->provider, "Whose key")->required()->type_name("");
+        add_scope(*command, options->workspace, options->role);
+    }
+    set_command->add_option("--op", options->op, "A 1Password reference; the daemon reads the key from there")
+        ->type_name("op://VAULT/ITEM/FIELD")
+        ->check(CLI::Validator(check_reference, ""));
+    run_with(*set_command, invocation, [options](const Globals& globals) { return set(globals, *options); });
+    run_with(*unset_command, invocation, [options](const Globals& globals) { return unset(globals, *options); });
+}
+
+}  // namespace
+
+void add_auth(CLI::App& app, Invocation& invocation) {
+    CLI::App* auth =
+        app.add_subcommand("auth", "Each provider's key: where it is from, how to get one, how to store it");
+    auth->require_subcommand(0, 1);
+    CLI::App* list = auth->add_subcommand("list", "All providers' keys (what \"auth\" alone does)");
+    auto params = std::make_shared<AuthListParams>();
+    add_scope(*list, params->workspace, params->role);
+    const auto run_list = [params](const Globals& globals) {
+        return call_and_print<AuthListResult>(globals, "auth.list", params_json(*params), page);
+    };
+    run_with(*list, invocation, run_list);
+    add_key_commands(*auth, invocation);
+    auth->callback([auth, &invocation, run_list] {
+        if (auth->get_subcommands().empty())
+            invocation.action = [&invocation, run_list] { return run_list(invocation.globals); };
+    });
+}
+
+}  // namespace capsule

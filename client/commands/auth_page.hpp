@@ -1,0 +1,14 @@
+// `capsulectl auth` as a page. Pure.
+#pragma once
+
+#include <string>
+
+#include "client/output.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// The rows as a table, then how to get the keys that are missing, then warnings.
+std::string auth_page(const AuthListResult& list, const Style& style);
+
+}  // namespace capsule

@@ -1,0 +1,132 @@
+#include "client/commands/become.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "client/output.hpp"
+
+namespace capsule {
+namespace {
+
+Error system_error(std::string what, int number, std::string hint) {
+    return {ErrorCode::io_error, std::move(what) + ": " + std::generic_category().message(number), std::move(hint)};
+}
+
+std::string describe(const SessionUser& user) {
+    return user.name + " (uid " + std::to_string(user.uid) + ")";
+}
+
+std::vector<gid_t> sorted(std::vector<gid_t> groups) {
+    std::sort(groups.begin(), groups.end());
+    groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+    return groups;
+}
+
+std::vector<gid_t> current_groups() {
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+    const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+    groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+    return groups;
+}
+
+bool has_ids(const SessionUser& user) {
+    uid_t ruid = 0, euid = 0, suid = 0;
+    gid_t rgid = 0, egid = 0, sgid = 0;
+    if (::getresuid(&ruid, &euid, &suid) != 0 || ::getresgid(&rgid, &egid, &sgid) != 0) return false;
+    return ruid == user.uid && euid == user.uid && suid == user.uid && rgid == user.gid && egid == user.gid &&
+           sgid == user.gid;
+}
+
+bool is_program(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+           ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+std::string how_to_install(std::string_view name) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> packages{
+        {{"claude", "@anthropic-ai/claude-code"}, {"codex", "@openai/codex"}, {"opencode", "opencode-ai"}}};
+    for (const auto& [program, package] : packages)
+        if (program == name)
+            return "install it (npm install -g " + std::string(package) +
+                   "), or put its directory into the daemon's or your PATH";
+    return "install it, or put its directory into the daemon's or your PATH";
+}
+
+}  // namespace
+
+Result<void> become_user(const SessionUser& user) {
+    const std::string hint = "the session's user is [session] user of capsule.toml";
+    const bool is_already = has_ids(user);
+    if (::geteuid() != 0) {
+        if (is_already || ::geteuid() == user.uid) return {};
+        return Error{ErrorCode::access_denied,
+                     "the session runs as " + describe(user) + ", and you are uid " + std::to_string(::geteuid()) +
+                         ", who cannot become that user",
+                     "run this as root or as " + user.name + "; " + hint};
+    }
+    const std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
+    if (is_already && sorted(groups) == sorted(current_groups())) return {};
+    if (::setgroups(groups.size(), groups.data()) != 0)
+        return system_error("cannot take the groups of " + describe(user), errno, hint);
+    if (::setresgid(user.gid, user.gid, user.gid) != 0)
+        return system_error("cannot take the group of " + describe(user), errno, hint);
+    if (::setresuid(user.uid, user.uid, user.uid) != 0)
+        return system_error("cannot become " + describe(user), errno, hint);
+    const bool can_return = user.uid != 0 && ::setuid(0) == 0;
+    if (!has_ids(user) || can_return || sorted(groups) != sorted(current_groups()))
+        return Error{ErrorCode::io_error, "becoming " + describe(user) + " did not take", hint};
+    return {};
+}
+
+Result<std::string> find_program(const std::string& name, std::string_view path) {
+    if (name.find('/') != std::string::npos) {
+        if (name.starts_with('/') && is_program(name)) return name;
+        return Error{ErrorCode::io_error, name + " is no program that can be run", how_to_install("")};
+    }
+    for (std::string_view left = path; !left.empty();) {
+        const std::size_t end = std::min(left.find(':'), left.size());
+        const std::string candidate = std::string(left.substr(0, end)) + "/" + name;
+        left.remove_prefix(std::min(end + 1, left.size()));
+        if (candidate.starts_with('/') && is_program(candidate)) return candidate;
+    }
+    return Error{ErrorCode::io_error,
+                 name + " is not installed: it is not in the session's PATH (" + std::string(path) + ")",
+                 how_to_install(name)};
+}
+
+std::string title_sequence(std::string_view title, std::string_view terminal_type) {
+    if (terminal_type.empty() || terminal_type == "dumb" || terminal_type.starts_with("linux")) return {};
+    return "\x1b]0;" + printable(title) + "\x07";
+}
+
+Error become_program(const std::string& program, const SpawnResult& session) {
+    std::vector<std::string> variables;
+    for (const auto& [name, value] : session.env)
+        variables.push_back(name + "=" + value);
+    const auto pointers = [](const std::vector<std::string>& words) {
+        std::vector<char*> out;
+        for (const std::string& word : words)
+            out.push_back(const_cast<char*>(word.c_str()));
+        out.push_back(nullptr);
+        return out;
+    };
+    const auto argv = pointers(session.argv);
+    const auto environment = pointers(variables);
+    ::execve(program.c_str(), argv.data(), environment.data());
+    const std::string hint = errno == E2BIG     ? "give fewer or shorter arguments"
+                             : errno == ENOEXEC ? "its first line must be #! and an interpreter"
+                                                : "is it, and what interprets it, whole and of this machine's kind?";
+    return system_error("cannot start " + program, errno, hint);
+}
+
+}  // namespace capsule

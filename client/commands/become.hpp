@@ -1,0 +1,26 @@
+// From capsulectl to the agent: its user, its program, its terminal's title.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// Makes this process run as `user`, groups and all, for good, and verifies it. Root may become anyone; anybody else
+/// only what they are already. Fails with access_denied or io_error.
+Result<void> become_user(const SessionUser& user);
+
+/// The program `name` in `path` (PATH's form), of which only absolute entries count; a `name` with a '/' is taken as it
+/// is if it is absolute. Fails with io_error when there is no such executable file.
+Result<std::string> find_program(const std::string& name, std::string_view path);
+
+/// What sets a terminal's title (OSC 0), or "" for a terminal type that has none.
+std::string title_sequence(std::string_view title, std::string_view terminal_type);
+
+/// Becomes the program: only returns when that fails.
+Error become_program(const std::string& program, const SpawnResult& session);
+
+}  // namespace capsule

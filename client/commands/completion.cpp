@@ -1,0 +1,22 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "client/commands/command_table.hpp"
+#include "client/commands/completion_script.hpp"
+
+namespace capsule {
+
+void add_completion(CLI::App& app, Invocation& invocation) {
+    CLI::App* command = app.add_subcommand("completion", "Print a shell's completion script");
+    auto shell = std::make_shared<std::string>();
+    command->add_option("SHELL", *shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    run_with(*command, invocation, [&app, shell](const Globals&) {
+        print(completion_script(app, *shell));
+        return ExitCode::done;
+    });
+}
+
+}  // namespace capsule

@@ -1,0 +1,68 @@
+#include "client/commands/explain_page.hpp"
+
+#include "client/shell.hpp"
+
+namespace capsule {
+namespace {
+
+std::string title(std::string_view text, const Style& style) {
+    return "\n" + paint(text, Tone::strong, style) + "\n";
+}
+
+std::string names(std::string_view heading, const std::vector<std::string>& list, const Style& style) {
+    if (list.empty()) return {};
+    std::string joined;
+    for (const std::string& name : list)
+        joined += (joined.empty() ? "" : " ") + printable(name);
+    const std::size_t width = style.width > 4 ? style.width - 2 : 0;
+    return title(heading, style) + "  " + wrapped(joined, width, 2) + "\n";
+}
+
+std::string indented(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        out += "      " + std::string(text.substr(0, end)) + "\n";
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
+
+std::string files(const ExplainResult& plan, const Style& style) {
+    if (plan.files.empty()) return {};
+    std::string out = title("Files", style);
+    for (const ExplainedFile& file : plan.files) {
+        out += "  " + printable(file.path) + "  " +
+               paint(file.action + ", from " + printable(file.from), Tone::dim, style) + "\n";
+        if (file.content) out += indented(printable(*file.content, true));
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string explain_page(const ExplainResult& plan, const Style& style) {
+    std::string page = paint(printable(plan.tab_label), Tone::strong, style);
+    if (plan.model) page += ", model " + printable(*plan.model);
+    page += ", as " + printable(plan.user.name) + " (uid " + std::to_string(plan.user.uid) + ")\n";
+
+    Table arguments;
+    for (const ExplainedArgument& argument : plan.arguments)
+        arguments.add({{shell_quoted(argument.value)}, {argument.from, Tone::dim}});
+    if (arguments.empty())
+        for (const std::string& word : plan.argv)
+            arguments.add({{shell_quoted(word)}});
+    page += title("Arguments", style) + arguments.text(style, 2);
+
+    Table variables;
+    for (const ExplainedVariable& variable : plan.env)
+        variables.add({{variable.name}, {variable.from, Tone::dim}, {variable.value}});
+    page += title("Environment, all of it", style) + variables.text(style, 2);
+    page += files(plan, style);
+    page += names("Removed, for launchers that merge instead of replacing", plan.unset, style);
+    page += names("Not passed on from the caller's environment", plan.dropped, style);
+    if (!plan.warnings.empty()) page += "\n" + warnings_text(plan.warnings, style);
+    return page;
+}
+
+}  // namespace capsule

@@ -1,0 +1,19 @@
+// Hiding keys of a spawn answer from whoever looks over the shoulder. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// "…" and the last four characters, or "…" alone when there are fewer than sixteen.
+std::string masked(std::string_view secret);
+
+/// `session` with every secret masked, wherever it stands in env and argv. What is secret, `explanation` says (the same
+/// session as the daemon explains it: there a secret's value differs); without it, names that look like keys.
+SpawnResult mask_session(SpawnResult session, const std::optional<ExplainResult>& explanation);
+
+}  // namespace capsule

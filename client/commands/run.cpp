@@ -1,0 +1,34 @@
+#include "client/commands/run.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+
+#include "client/commands/command_table.hpp"
+#include "client/commands/split_exec.hpp"
+#include "client/commands/usage.hpp"
+
+namespace capsule {
+
+ExitCode run_capsulectl(const std::vector<std::string>& words) {
+    Invocation invocation;
+    CLI::App app{"", "capsulectl"};
+    add_commands(app, invocation);
+    auto [own, agent_arguments] = split_exec(words, app);
+    invocation.agent_arguments = std::move(agent_arguments);
+    try {
+        app.parse(std::vector<std::string>(own.rbegin(), own.rend()));  // CLI11 wants them reversed
+    } catch (const CLI::Success& asked) {                               // --help, --version
+        std::ostringstream text;
+        app.exit(asked, text, text);
+        print(text.str());
+        return ExitCode::done;
+    } catch (const CLI::ParseError& error) {
+        invocation.globals.json = std::find(own.begin(), own.end(), "--json") != own.end();
+        return fail(invocation.globals, ExitCode::usage, "client.usage", usage_error(app, own, error));
+    }
+    return invocation.action();
+}
+
+}  // namespace capsule

@@ -1,0 +1,73 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "client/commands/command_table.hpp"
+#include "client/commands/masking.hpp"
+#include "client/commands/session_options.hpp"
+#include "client/shell.hpp"
+#include "protocol/json_struct.hpp"
+
+namespace capsule {
+namespace {
+
+struct Options {
+    SessionOptions session;
+    std::string format = "json";
+    bool reveal = false;
+};
+
+/// On a terminal the keys are hidden: somebody may be looking, or recording.
+boost::json::value hide_keys(const SpawnResult& session, const ClientResult<boost::json::value>& explained) {
+    std::optional<ExplainResult> explanation;
+    if (explained)
+        if (auto typed = result_as<ExplainResult>(*explained)) explanation = *std::move(typed);
+    return to_json(mask_session(session, explanation));
+}
+
+ExitCode show(const Globals& globals, const Options& options, const boost::json::value& result) {
+    if (globals.json || options.format == "json") {
+        print_json(result);
+        return ExitCode::done;
+    }
+    const auto session = result_as<SpawnResult>(result);
+    if (!session) return fail(globals, session.error());
+    print_warnings(session->warnings);
+    print(options.format == "shell" ? shell_script(*session) : env0(*session));
+    return ExitCode::done;
+}
+
+ExitCode run(const Globals& globals, const Options& options) {
+    auto client = connect(globals);
+    if (!client) return fail(globals, client.error());
+    const auto params = params_json(session_params(options.session));
+    const bool hide = output_style().terminal && !options.reveal;
+    std::vector<Client::Call> calls{{"spawn", params}};
+    if (hide) calls.push_back({"explain", params});
+    const auto outcomes = client->call_all(calls);
+    if (!outcomes) return fail(globals, outcomes.error());
+    const auto& result = outcomes->front();
+    if (!result) return fail(globals, result.error());
+    if (!hide) return show(globals, options, *result);
+
+    const auto session = result_as<SpawnResult>(*result);
+    if (!session) return fail(globals, session.error());
+    return show(globals, options, hide_keys(*session, outcomes->back()));
+}
+
+}  // namespace
+
+void add_spawn(CLI::App& app, Invocation& invocation) {
+    CLI::App* command =
+        app.add_subcommand("spawn", "Write an agent's files and print what to start it with (see also exec)");
+    auto options = std::make_shared<Options>();
+    add_session_options(*command, options->session, true);
+    command
+        ->add_option("--format", options->format,
+                     "json; shell: eval \"$(…)\" becomes the agent; env0: the arguments of env -i, each ended by NUL")
+        ->check(CLI::IsMember({"json", "shell", "env0"}));
+    command->add_flag("--reveal", options->reveal, "Show keys on a terminal too (piped output is always complete)");
+    run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });
+}
+
+}  // namespace capsule

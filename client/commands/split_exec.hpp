@@ -1,0 +1,22 @@
+// Where capsulectl's own words end and the agent's begin.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace capsule {
+
+struct SplitCommandLine {
+    std::vector<std::string> own;
+    std::vector<std::string> agent_arguments;
+};
+
+/// For `exec`: the agent's arguments begin after "--", or with the first word after `exec` that is neither its AGENT
+/// nor an option of ours. Other commands' words are all our own. `words` are without the program's name.
+SplitCommandLine split_exec(const std::vector<std::string>& words, const CLI::App& app);
+
+}  // namespace capsule

@@ -1,0 +1,80 @@
+#include "client/commands/usage.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "protocol/nearest.hpp"
+
+namespace capsule {
+namespace {
+
+Error invalid(std::string message, std::string hint) {
+    return {ErrorCode::invalid_params, std::move(message), std::move(hint)};
+}
+
+/// The innermost command that was recognised.
+const CLI::App& innermost(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+std::string path_of(const CLI::App& command) {
+    return command.get_parent() == nullptr ? "capsulectl" : path_of(*command.get_parent()) + " " + command.get_name();
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& names, const std::string& otherwise) {
+    const auto near = nearest(word, {names.begin(), names.end()});
+    return near ? "did you mean \"" + std::string(*near) + "\"?" : otherwise;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const CLI::App* app = &command; app != nullptr; app = app->get_parent())
+        for (const CLI::Option* option : app->get_options())
+            for (const std::string& name : option->get_lnames())
+                names.push_back("--" + name);
+    return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const CLI::App* each : command.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(each->get_name());
+    return names;
+}
+
+/// The words that nothing took. What is not plainly a name may be a key, so it is not repeated.
+Error about_extras(const CLI::App& command, const std::string& extra, const std::string& help) {
+    if (extra.starts_with('-')) {
+        const std::string name = extra.substr(0, extra.find('='));
+        // "-sk-…", a key pasted after a dash, is no option either.
+        if (extra.starts_with("--") && name.size() <= 24)
+            return invalid("unknown option " + name, did_you_mean(name, option_names(command), help));
+        return invalid("unknown option", help);
+    }
+    if (path_of(command) == "capsulectl auth set")
+        return invalid(
+            "a key is never given as an argument: other users see it in the process list, and the shell keeps "
+            "it in its history",
+            "run \"capsulectl auth set PROVIDER\" and type it at the prompt, or pipe it in");
+    const auto commands = command_names(command);
+    if (!commands.empty() && extra.size() <= 24)
+        return invalid("unknown command \"" + extra + "\"", did_you_mean(extra, commands, help));
+    return invalid("too many arguments", help);
+}
+
+}  // namespace
+
+Error usage_error(const CLI::App& app, const std::vector<std::string>& words, const CLI::ParseError& error) {
+    const CLI::App& command = innermost(app);
+    const std::string help = "see \"" + path_of(command) + " --help\"";
+    if (words.empty())
+        return invalid("a command is missing", "see \"capsulectl --help\"; a good start is \"capsulectl status\"");
+    const auto extras = app.remaining(true);
+    const bool about_words = error.get_name() == "ExtrasError" || error.get_name() == "RequiredError";
+    if (about_words && !extras.empty() && extras.front() != "--") return about_extras(command, extras.front(), help);
+    return invalid(error.what(), help);
+}
+
+}  // namespace capsule

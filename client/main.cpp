@@ -1,0 +1,14 @@
+// capsulectl: the launcher and diagnostics tool of capsuled. The commands are in commands/.
+#include <cstdio>
+#include <exception>
+
+#include "client/commands/run.hpp"
+
+int main(int argc, char** argv) {
+    try {
+        return static_cast<int>(capsule::run_capsulectl({argv + (argc > 0 ? 1 : 0), argv + argc}));
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "capsulectl: %s\n", error.what());
+        return static_cast<int>(capsule::ExitCode::failed);
+    }
+}
