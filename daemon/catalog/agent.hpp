@@ -11,8 +11,8 @@ enum class Agent { claude, codex, opencode };
 
 struct AgentFacts {
     Agent agent;
-    std::string_view id;      ///< on the wire, and the name of the binary
-    std::string_view label;   ///< on a tab: "Claude (Z.AI)"
+    std::string_view id;     ///< on the wire, and the name of the binary
+    std::string_view label;  ///< on a tab: "Claude (Z.AI)"
 };
 
 inline constexpr std::array<AgentFacts, 3> all_agents{{
@@ -21,8 +21,12 @@ inline constexpr std::array<AgentFacts, 3> all_agents{{
     {Agent::opencode, "opencode", "OpenCode"},
 }};
 
-constexpr const AgentFacts& facts_of(Agent agent) { return all_agents[static_cast<std::size_t>(agent)]; }
-constexpr std::string_view id_of(Agent agent) { return facts_of(agent).id; }
+constexpr const AgentFacts& facts_of(Agent agent) {
+    return all_agents[static_cast<std::size_t>(agent)];
+}
+constexpr std::string_view id_of(Agent agent) {
+    return facts_of(agent).id;
+}
 
 constexpr std::optional<Agent> agent_named(std::string_view id) {
     for (const AgentFacts& facts : all_agents)

@@ -51,8 +51,8 @@ struct CodexCell {
 struct OpencodeCell {
     CellKind kind = CellKind::unsupported;
     std::string blocked_reason;
-    std::string npm;       ///< the SDK that OpenCode loads
-    std::string base_url;  ///< with the /v1 where the SDK wants it
+    std::string npm;             ///< the SDK that OpenCode loads
+    std::string base_url;        ///< with the /v1 where the SDK wants it
     Located<std::string> model;  ///< empty value: OpenCode's own choice
 };
 

@@ -15,9 +15,9 @@ constexpr auto claude_aliases =
 std::optional<ModelConflict> alias_conflict(const Provider& provider, std::string_view model) {
     const std::string_view bare = model.substr(0, model.find('['));  // "sonnet[1m]"
     if (std::find(claude_aliases.begin(), claude_aliases.end(), bare) == claude_aliases.end()) return std::nullopt;
-    return ModelConflict{quoted(model) + " is Claude Code's name of a tier, not a model of " + provider.label,
+    return ModelConflict{in_quotes(model) + " is Claude Code's name of a tier, not a model of " + provider.label,
                          "Name one of " + provider.label + "'s models, such as " +
-                             quoted(provider.claude.opus_model.value) +
+                             in_quotes(provider.claude.opus_model.value) +
                              "; to start on another tier pass Claude Code `--model " + std::string(bare) + "`."};
 }
 
@@ -27,11 +27,11 @@ std::optional<ModelConflict> prefix_conflict(const Catalog& catalog, const Provi
     const std::string_view prefix = model.substr(0, slash);
     if (prefix == provider.id) {
         if (slash + 1 < model.size()) return std::nullopt;
-        return ModelConflict{quoted(model) + " names no model", "Write \"" + provider.id + "/<model>\"."};
+        return ModelConflict{in_quotes(model) + " names no model", "Write \"" + provider.id + "/<model>\"."};
     }
     const Provider* other = catalog.find(prefix);
     if (!other) return std::nullopt;
-    return ModelConflict{quoted(model) + " is a model of " + other->label + ", not of " + provider.label,
+    return ModelConflict{in_quotes(model) + " is a model of " + other->label + ", not of " + provider.label,
                          "Name one of " + provider.label + "'s models; one whose own name begins so is \"" +
                              provider.id + "/" + std::string(model) + "\"."};
 }

@@ -183,7 +183,7 @@ std::optional<std::string> base_url_problem(std::string_view url) {
     return std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr std::size_t longest_shown = 80;
     constexpr std::string_view hex = "0123456789abcdef";
     std::string out = "\"";

@@ -40,6 +40,6 @@ bool has_control_character(std::string_view text);
 bool has_white_space(std::string_view text);
 
 /// `text` in double quotes for an error message: control characters as "\x1b", over-long text cut.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace capsule

@@ -15,7 +15,7 @@ constexpr auto of_the_user = std::to_array<std::string_view>({"HOME", "USER", "L
 }  // namespace
 
 void check_model_name(const TableReader& in, std::string_view key, const std::string& model) {
-    if (!is_model_name(model)) in.refuse(key, quoted(model) + " cannot be a model's name", model_hint);
+    if (!is_model_name(model)) in.refuse(key, in_quotes(model) + " cannot be a model's name", model_hint);
 }
 
 std::optional<std::string> why_not_in_env(std::string_view name) {
@@ -40,8 +40,8 @@ const Provider& check_cell(const TableReader& in, std::string_view key, const Ca
         for (const std::string_view known : catalog.ids())
             hint += " " + std::string(known);
         hint += ".";
-        if (const auto near = nearest(id, catalog.ids())) hint = "Did you mean " + quoted(*near) + "?";
-        in.refuse(key, "there is no provider " + quoted(id), std::move(hint));
+        if (const auto near = nearest(id, catalog.ids())) hint = "Did you mean " + in_quotes(*near) + "?";
+        in.refuse(key, "there is no provider " + in_quotes(id), std::move(hint));
     }
     const std::string cell = std::string(facts_of(agent).label) + " on " + provider->label;
     if (provider->cell(agent) == CellKind::unsupported) in.refuse(key, cell + " is not supported", "Remove it.");

@@ -102,7 +102,7 @@ Result<std::vector<std::string>> role_names(const std::string& directory) {
         if (!is_scope_name(name))
             return Error{
                 ErrorCode::config_conflict,
-                directory + "/" + entry->d_name + ": " + quoted(name) + " cannot be a role's name",
+                directory + "/" + entry->d_name + ": " + in_quotes(name) + " cannot be a role's name",
                 "Rename the file: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first."};
         names.emplace_back(name);
     }

@@ -76,7 +76,7 @@ void read_args(TableReader& in, Agent agent, const SessionConfig& session, Agent
     for (std::size_t i = 0; i < list.size(); ++i) {
         if (list[i].find('\0') != std::string::npos) in.refuse_element("args", i, "the argument has a NUL character");
         if (const auto problem = defeated_pin(agent, list, i, session))
-            in.refuse_element("args", i, quoted(list[i]) + ": " + *problem, "Remove the argument.");
+            in.refuse_element("args", i, in_quotes(list[i]) + ": " + *problem, "Remove the argument.");
     }
     out.args = *args;
 }

@@ -153,6 +153,9 @@ void read_key_variable(TableReader& in, Provider& provider) {
         in.refuse("key_env", "the agent itself reads " + provider.key_env + ", no other variable will do",
                   "Remove it.");
     if (const auto problem = why_not_in_env(name->value)) in.refuse("key_env", *problem, "Choose another name.");
+    const auto passes = default_passthrough();
+    if (std::any_of(passes.begin(), passes.end(), [&](std::string_view p) { return matches(p, name->value); }))
+        in.refuse("key_env", name->value + " passes into every session, a key must not", "Choose another name.");
     provider.key_env = name->value;
 }
 
@@ -207,7 +210,7 @@ void check_among_others(TableReader& in, Provider& provider, const Catalog& cata
         auto codex = in.table("codex");
         if (codex && provider.codex.kind == CellKind::routed && other.codex.kind == CellKind::routed &&
             other.codex.profile == provider.codex.profile)
-            codex->refuse("profile", quoted(provider.codex.profile) + " is the profile of " + other.id,
+            codex->refuse("profile", in_quotes(provider.codex.profile) + " is the profile of " + other.id,
                           "Leave it out: the provider's id is used.");
     }
     if (auto claude = in.table("claude"))

@@ -51,7 +51,7 @@ void read_peers(TableReader& in, std::string_view key, std::vector<std::string>&
         if (name == "*") continue;
         if (name.starts_with('@')) name.remove_prefix(1);
         if (!is_account_name(name))
-            in.refuse_element(key, i, quoted(peers->value[i]) + " is neither a user, a \"@group\", nor \"*\"");
+            in.refuse_element(key, i, in_quotes(peers->value[i]) + " is neither a user, a \"@group\", nor \"*\"");
     }
     out = peers->value;
 }
@@ -85,9 +85,10 @@ void read_session(TableReader& in, SessionConfig& out) {
             std::string_view name = patterns->value[i];
             if (name.ends_with('*')) name.remove_suffix(1);
             if (!is_variable_name(name) && patterns->value[i] != "*")
-                in.refuse_element("passthrough", i,
-                                  quoted(patterns->value[i]) + " is no variable name, nor the beginning of one and '*'",
-                                  variable_name_hint);
+                in.refuse_element(
+                    "passthrough", i,
+                    in_quotes(patterns->value[i]) + " is no variable name, nor the beginning of one and '*'",
+                    variable_name_hint);
         }
         out.passthrough = patterns->value;
     }
@@ -150,7 +151,7 @@ Config read_all(std::string_view text, std::string_view name, const RoleTexts& r
         const std::string file = "roles/" + role + ".toml";
         if (!is_scope_name(role))
             throw Failure({ErrorCode::config_conflict,
-                           directory + file + ": " + quoted(role) + " cannot be a role's name",
+                           directory + file + ": " + in_quotes(role) + " cannot be a role's name",
                            std::string("Rename the file. ") + scope_name_hint});
         const TomlDocument role_document(manifest, {directory + file, file});
         TableReader role_root(role_document);

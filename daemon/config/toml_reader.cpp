@@ -67,7 +67,7 @@ bool speaks_of_a_key(std::string_view name) {
 std::string list_of(const std::vector<std::string_view>& words) {
     std::string out;
     for (const std::string_view word : words)
-        out += (out.empty() ? "" : ", ") + quoted(word);
+        out += (out.empty() ? "" : ", ") + in_quotes(word);
     return out;
 }
 
@@ -207,11 +207,11 @@ std::optional<std::size_t> TableReader::word_index(std::string_view key, const s
     const auto found = std::find(words.begin(), words.end(), given->value);
     if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
     std::string hint = "It must be one of " + list_of(words) + ".";
-    if (const auto near = nearest(given->value, words)) hint = "Did you mean " + quoted(*near) + "? " + hint;
+    if (const auto near = nearest(given->value, words)) hint = "Did you mean " + in_quotes(*near) + "? " + hint;
     // What is far from every word may be a key that was pasted in the wrong place.
     constexpr std::size_t longest_word = 16;
     if (given->value.size() > longest_word) refuse_hidden(key, "this value is not known", std::move(hint));
-    refuse(key, "unknown value " + quoted(given->value), std::move(hint));
+    refuse(key, "unknown value " + in_quotes(given->value), std::move(hint));
 }
 
 void TableReader::finish() const {
@@ -222,7 +222,7 @@ void TableReader::finish() const {
     const Entry& first = unknown.front();
     const auto near = nearest(first.name, known);
     std::string hint = known.empty() ? "Nothing may stand here." : "Known here: " + list_of(known) + ".";
-    if (near) hint = "Did you mean " + quoted(*near) + "?";
+    if (near) hint = "Did you mean " + in_quotes(*near) + "?";
     // A misspelt setting is shown as it stands; what is wholly unknown may be a key in the wrong place.
     const bool no_key = first.value->is_number() || first.value->is_boolean() ||
                         (near && !first.value->is_table() && !speaks_of_a_key(*near) && !speaks_of_a_key(first.name));
@@ -234,7 +234,7 @@ std::string TableReader::path_to(std::string_view key) const {
     const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     });
-    return (path_.empty() ? "" : path_ + ".") + (bare ? std::string(key) : quoted(key));
+    return (path_.empty() ? "" : path_ + ".") + (bare ? std::string(key) : in_quotes(key));
 }
 
 void TableReader::refuse_at(const toml::source_region& at, Show show, std::string_view key, std::string_view what,
@@ -250,6 +250,8 @@ void TableReader::refuse_type(std::string_view key, const toml::node& value, std
 void TableReader::refuse(std::string_view key, std::string_view what, std::string hint) const {
     const toml::node* node = table_->get(key);
     if (!node) refuse_table(std::string(key) + ": " + std::string(what), std::move(hint));
+    // A table stands where its name does, with settings beside it that are not meant.
+    if (node->is_table()) refuse_at(table_->find(key)->first.source(), Show::name_only, key, what, std::move(hint));
     refuse_at(node->source(), show_, key, what, std::move(hint));
 }
 

@@ -51,7 +51,7 @@ Located<std::string> first_tier(const Levels& levels, std::optional<Located<std:
 std::optional<Error> model_problem(const Config& config, const RouteQuery& query, const Provider& provider) {
     if (!query.model) return std::nullopt;
     if (!is_model_name(*query.model))
-        return Error{ErrorCode::invalid_params, "model: " + quoted(*query.model) + " cannot be a model's name",
+        return Error{ErrorCode::invalid_params, "model: " + in_quotes(*query.model) + " cannot be a model's name",
                      "A model's name has no white space, control characters, quotes or braces, and no '-' in front."};
     const auto problem = model_conflict(config.catalog, query.agent, provider, *query.model);
     if (!problem) return std::nullopt;
@@ -70,7 +70,7 @@ Result<Agent> find_agent(std::string_view id) {
     }
     std::string hint = "The agents are " + list + ".";
     if (const auto near = nearest(id, known)) hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
-    return Error{ErrorCode::agent_unknown, "there is no agent " + quoted(id), std::move(hint)};
+    return Error{ErrorCode::agent_unknown, "there is no agent " + in_quotes(id), std::move(hint)};
 }
 
 Result<const Provider*> find_provider(const Catalog& catalog, std::string_view id) {
@@ -80,7 +80,7 @@ Result<const Provider*> find_provider(const Catalog& catalog, std::string_view i
         list += (list.empty() ? "" : ", ") + std::string(known);
     std::string hint = "The providers are " + list + "; [providers.<id>] in capsule.toml adds one.";
     if (const auto near = nearest(id, catalog.ids())) hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
-    return Error{ErrorCode::provider_unknown, "there is no provider " + quoted(id), std::move(hint)};
+    return Error{ErrorCode::provider_unknown, "there is no provider " + in_quotes(id), std::move(hint)};
 }
 
 std::string cell_name(Agent agent, const Provider& provider) {

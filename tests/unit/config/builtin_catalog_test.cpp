@@ -1,0 +1,116 @@
+// Every cell of the built-in catalog, as the specification's table has it.
+#include "tests/unit/config/loading.hpp"
+
+namespace capsule {
+namespace {
+
+struct Row {
+    std::string id, label, key_env, key_prefix, subscribe_url, key_url;
+    CellKind claude, codex, opencode;
+};
+
+constexpr auto native = CellKind::native;
+constexpr auto routed = CellKind::routed;
+constexpr auto blocked = CellKind::blocked;
+constexpr auto unsupported = CellKind::unsupported;
+
+TEST(BuiltinCatalog, HasTheFiveProvidersInOrder) {
+    const std::vector<Row> rows = {
+        {"anthropic", "Anthropic", "ANTHROPIC_API_KEY", "", "https://claude.com/pricing",
+         "https://console.anthropic.com/settings/keys", native, unsupported, routed},
+        {"openai", "OpenAI", "OPENAI_API_KEY", "", "https://openai.com/chatgpt/pricing",
+         "https://platform.openai.com/api-keys", unsupported, native, unsupported},
+        {"zai", "Z.AI", "ZAI_API_KEY", "", "https://z.ai/subscribe", "https://z.ai/manage-apikey/apikey-list", routed,
+         blocked, routed},
+        {"minimax", "MiniMax", "MINIMAX_API_KEY", "sk-cp-", "https://platform.minimax.io/subscribe/token-plan",
+         "https://platform.minimax.io/console/plan", routed, routed, routed},
+        {"kimi", "Kimi", "KIMI_CODE_API_KEY", "sk-ki", "https://www.kimi.com/membership/pricing",
+         "https://www.kimi.com/code/console", routed, blocked, routed},
+    };
+    const Catalog& catalog = builtin_catalog();
+    ASSERT_EQ(catalog.providers.size(), rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        const Provider& provider = catalog.providers[i];
+        SCOPED_TRACE(rows[i].id);
+        EXPECT_EQ(provider.id, rows[i].id);
+        EXPECT_EQ(provider.label, rows[i].label);
+        EXPECT_EQ(provider.key_env, rows[i].key_env);
+        EXPECT_EQ(provider.key_prefix, rows[i].key_prefix);
+        EXPECT_EQ(provider.subscribe_url, rows[i].subscribe_url);
+        EXPECT_EQ(provider.key_url, rows[i].key_url);
+        EXPECT_EQ(provider.cell(Agent::claude), rows[i].claude);
+        EXPECT_EQ(provider.cell(Agent::codex), rows[i].codex);
+        EXPECT_EQ(provider.cell(Agent::opencode), rows[i].opencode);
+        EXPECT_EQ(provider.timeout_ms, 3000000);
+        EXPECT_EQ(provider.origin, "catalog");
+        EXPECT_FALSE(provider.notes.empty());
+    }
+}
+
+TEST(BuiltinCatalog, ClaudeCells) {
+    struct Cell {
+        std::string id, base_url, opus, sonnet, haiku;
+    };
+    for (const Cell& want : std::vector<Cell>{
+             {"zai", "https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"},
+             {"minimax", "https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"},
+             {"kimi", "https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"}}) {
+        SCOPED_TRACE(want.id);
+        const ClaudeCell& cell = builtin_catalog().find(want.id)->claude;
+        EXPECT_EQ(cell.base_url, want.base_url);
+        EXPECT_EQ(cell.auth, ClaudeAuth::auth_token);
+        EXPECT_EQ(cell.opus_model.value, want.opus);
+        EXPECT_EQ(cell.sonnet_model.value, want.sonnet);
+        EXPECT_EQ(cell.haiku_model.value, want.haiku);
+        EXPECT_EQ(cell.opus_model.origin, "catalog");
+        EXPECT_TRUE(cell.env.empty());
+    }
+}
+
+TEST(BuiltinCatalog, CodexCells) {
+    const CodexCell& cell = builtin_catalog().find("minimax")->codex;
+    EXPECT_EQ(cell.base_url, "https://api.minimax.io/v1");
+    EXPECT_EQ(cell.wire_api, "responses");
+    EXPECT_EQ(cell.model.value, "MiniMax-M3");
+    EXPECT_EQ(cell.context_window, 512000);
+    EXPECT_EQ(cell.profile, "minimax");
+    for (const std::string_view id : {"zai", "kimi"})
+        EXPECT_EQ(builtin_catalog().find(id)->blocked_reason(Agent::codex),
+                  "Chat Completions only; Codex accepts only the Responses API");
+}
+
+TEST(BuiltinCatalog, OpencodeCells) {
+    struct Cell {
+        std::string id, npm, base_url, model;
+    };
+    for (const Cell& want :
+         std::vector<Cell>{{"anthropic", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", ""},
+                           {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.1"},
+                           {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
+                           {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
+        SCOPED_TRACE(want.id);
+        const OpencodeCell& cell = builtin_catalog().find(want.id)->opencode;
+        EXPECT_EQ(cell.npm, want.npm);
+        EXPECT_EQ(cell.base_url, want.base_url);
+        EXPECT_EQ(cell.model.value, want.model);
+    }
+}
+
+TEST(BuiltinCatalog, FurtherModels) {
+    EXPECT_THAT(builtin_catalog().find("zai")->models, testing::Contains("glm-4.7"));
+    EXPECT_THAT(builtin_catalog().find("minimax")->models, testing::Contains("MiniMax-M2.7"));
+}
+
+TEST(BuiltinCatalog, Lookups) {
+    const Catalog& catalog = builtin_catalog();
+    EXPECT_EQ(catalog.find("nobody"), nullptr);
+    EXPECT_EQ(catalog.by_key_variable("KIMI_CODE_API_KEY"), catalog.find("kimi"));
+    EXPECT_EQ(catalog.by_key_variable("HOME"), nullptr);
+    EXPECT_THAT(catalog.ids(), testing::ElementsAre("anthropic", "openai", "zai", "minimax", "kimi"));
+    EXPECT_FALSE(catalog.find("anthropic")->alternative());
+    EXPECT_FALSE(catalog.find("openai")->alternative());
+    EXPECT_TRUE(catalog.find("zai")->alternative());
+}
+
+}  // namespace
+}  // namespace capsule
