@@ -23,7 +23,7 @@ void add_model(Plan& plan, const Located<std::string>& model) {
 
 /// Codex takes a -c value that is no TOML as it stands, so an ordinary path needs no quotes.
 std::string path_value(const std::string& path) {
-    const bool ordinary = percent_encode(path).find('%') == std::string::npos;
+    const bool ordinary = std::ranges::all_of(path, [](char c) { return c == '/' || stays_in_a_file_name(c); });
     return ordinary ? path : toml_string(path);
 }
 

@@ -5,6 +5,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "daemon/catalog/cell.hpp"
 #include "daemon/render/build.hpp"
 #include "daemon/routing/choices.hpp"
 
@@ -13,13 +14,6 @@ namespace capsule {
 namespace {
 
 namespace json = boost::json;
-
-/// The provider is said by "<provider>/<model>"; `model` may have been written either way.
-std::string without_provider(std::string_view model, const std::string& provider) {
-    if (model.starts_with(provider) && model.substr(provider.size()).starts_with('/'))
-        model.remove_prefix(provider.size() + 1);
-    return std::string(model);
-}
 
 std::string key_reference(const Provider& provider) {
     return "{env:" + provider.key_env + "}";
@@ -61,7 +55,7 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!provider.alternative() || provider.opencode.kind != CellKind::routed) continue;
         const std::string model = without_provider(
-            file_model(inputs.config, Agent::opencode, provider.id, provider.opencode.model).value, provider.id);
+            file_model(inputs.config, Agent::opencode, provider.id, provider.opencode.model).value, provider);
         intent.known.push_back(block_of(provider, model, key_reference(provider)));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
@@ -80,7 +74,7 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
 Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
     if (!inputs.key && provider.opencode.kind != CellKind::native) return key_absent(provider, KeyState::absent);
-    const std::string model = route.model ? without_provider(route.model->value, provider.id) : std::string();
+    const std::string model = route.model ? route.model->value : std::string();
     add_argument(plan, "opencode", from_capsuled);
     if (!model.empty()) {
         add_argument(plan, "-m", route.model->origin);

@@ -13,12 +13,12 @@ char low_digit(char c) {
     return hex_digits[static_cast<unsigned char>(c) & 0xf];
 }
 
+}  // namespace
+
 bool stays_in_a_file_name(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
            c == '-';
 }
-
-}  // namespace
 
 std::string toml_string(std::string_view text) {
     std::string out = "\"";

@@ -14,10 +14,18 @@ namespace {
 constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::array<std::string_view, 4> of_the_user{"HOME", "USER", "LOGNAME", "SHELL"};
 
+bool is_one_of(std::string_view name, const auto& names) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+bool is_key_variable(const Config& config, std::string_view name) {
+    return config.catalog.by_key_variable(name) != nullptr;
+}
+
 /// Nothing but this daemon sets these: keys, routing, where the configuration is, whose session it is.
 bool is_ours(const Config& config, std::string_view name) {
-    return is_reserved(name) || is_config_location(name) || config.catalog.by_key_variable(name) != nullptr ||
-           std::ranges::find(of_the_user, name) != of_the_user.end();
+    return is_reserved(name) || is_config_location(name) || is_key_variable(config, name) ||
+           is_one_of(name, of_the_user);
 }
 
 bool may_pass(const Config& config, std::string_view name) {
@@ -69,7 +77,7 @@ void pass_configured(Plan& plan, const std::string& name, const EnvValue& entry,
         pass(plan, name, text, entry.origin);
         return;
     }
-    if (is_reserved(*referred) || inputs.config.catalog.by_key_variable(*referred)) {
+    if (is_reserved(*referred) || is_key_variable(inputs.config, *referred)) {
         warn(plan, name, entry,
              "is left out: it refers to " + std::string(*referred) +
                  ", which reaches a session under its own name and by its route only.");

@@ -1,0 +1,66 @@
+#include "daemon/base/secret.hpp"
+
+#include <gtest/gtest.h>
+
+#include <concepts>
+#include <ostream>
+#include <utility>
+
+namespace capsule {
+namespace {
+
+template <class T>
+concept Printable = requires(std::ostream& out, const T& value) {
+    out << value;
+};
+static_assert(!Printable<Secret>);
+static_assert(!std::equality_comparable<Secret>);
+
+TEST(Secret, HoldsWhatItWasGivenNulsToo) {
+    const std::string text("sk-FAKE\0-rest", 13);
+    EXPECT_EQ(Secret(text).reveal(), text);
+}
+
+TEST(Secret, DefaultIsEmpty) {
+    EXPECT_TRUE(Secret().empty());
+    EXPECT_TRUE(Secret("").empty());
+    EXPECT_FALSE(Secret("x").empty());
+}
+
+TEST(Secret, CopiesAreIndependent) {
+    Secret one("sk-FAKE-one");
+    const Secret copy = one;
+    one = Secret("sk-FAKE-two");
+    EXPECT_EQ(copy.reveal(), "sk-FAKE-one");
+    EXPECT_EQ(one.reveal(), "sk-FAKE-two");
+}
+
+TEST(Secret, MovedFromIsEmpty) {
+    Secret one("sk-FAKE-one");
+    const Secret two = std::move(one);
+    EXPECT_EQ(two.reveal(), "sk-FAKE-one");
+    EXPECT_TRUE(one.empty());  // NOLINT(bugprone-use-after-move): that is what is tested
+}
+
+TEST(Secret, SameAsComparesContent) {
+    EXPECT_TRUE(Secret("abc").same_as(Secret("abc")));
+    EXPECT_FALSE(Secret("abc").same_as(Secret("abd")));
+    EXPECT_FALSE(Secret("abc").same_as(Secret("abcd")));
+    EXPECT_TRUE(Secret().same_as(Secret()));
+}
+
+TEST(Mask, ShowsTheLastFourOfALongKeyOnly) {
+    EXPECT_EQ(mask(Secret("sk-cp-FAKE-minimax-0001")), "…0001");
+    EXPECT_EQ(mask(Secret("0123456789abcdef")), "…cdef");
+    EXPECT_EQ(mask(Secret("0123456789abcde")), "…");
+    EXPECT_EQ(mask(Secret()), "…");
+}
+
+TEST(Redact, ReplacesEveryOccurrenceOfEverySecret) {
+    const std::vector<Secret> secrets{Secret("sk-FAKE-number-one-0001"), Secret("short"), Secret()};
+    EXPECT_EQ(redact("a sk-FAKE-number-one-0001 b short sk-FAKE-number-one-0001short", secrets), "a …0001 b … …0001…");
+    EXPECT_EQ(redact("nothing here", secrets), "nothing here");
+}
+
+}  // namespace
+}  // namespace capsule

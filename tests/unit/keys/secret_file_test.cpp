@@ -1,0 +1,121 @@
+#include "daemon/keys/secret_file.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/unit/keys/support.hpp"
+
+namespace capsule::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string key_in(const std::string& path) {
+    const Result<std::optional<Secret>> read = read_secret_file(path);
+    if (!read) return "error: " + read.error().message;
+    return *read ? std::string((*read)->reveal()) : "none";
+}
+
+/// The error's message, which has to name the path, say what to do, and not show the file's content.
+std::string problem_of(const std::string& path) {
+    const Result<std::optional<Secret>> read = read_secret_file(path);
+    if (read) return "no error";
+    EXPECT_EQ(read.error().code, ErrorCode::key_error);
+    EXPECT_THAT(read.error().message, HasSubstr(path));
+    EXPECT_FALSE(read.error().hint.empty());
+    EXPECT_THAT(read.error().message + read.error().hint, Not(HasSubstr("FAKE")));
+    return read.error().message;
+}
+
+TEST(SecretFile, DropsOneTrailingNewline) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    for (const char* text : {"FAKE-key", "FAKE-key\n", "FAKE-key\r\n"}) {
+        write_file(path, text);
+        EXPECT_EQ(key_in(path), "FAKE-key");
+    }
+    write_file(path, "FAKE-key\n\n");
+    EXPECT_THAT(problem_of(path), HasSubstr("white space"));
+}
+
+TEST(SecretFile, NoFileOrNothingInItIsNoKey) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    EXPECT_EQ(key_in(path), "none");
+    EXPECT_EQ(key_in(path + "/below"), "none");
+    for (const char* text : {"", "\n", "\r\n"}) {
+        write_file(path, text);
+        EXPECT_EQ(key_in(path), "none");
+        EXPECT_EQ(key_in(path + "/below"), "none");
+    }
+}
+
+TEST(SecretFile, FollowsLinksAsKubernetesMakesThem) {
+    const TemporaryDirectory directory;
+    write_file(directory / "data", "FAKE-key");
+    std::filesystem::create_symlink("data", directory / "key");
+    EXPECT_EQ(key_in(directory / "key"), "FAKE-key");
+}
+
+TEST(SecretFile, WhatIsNoRegularFileIsAnErrorAndNeverWaits) {
+    const TemporaryDirectory directory;
+    EXPECT_THAT(problem_of(directory.path()), HasSubstr("is a directory"));
+
+    ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
+    EXPECT_THAT(problem_of(directory / "fifo"), HasSubstr("is a FIFO"));
+
+    EXPECT_THAT(problem_of("/dev/zero"), HasSubstr("is a device"));
+
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    (directory / "socket").copy(address.sun_path, sizeof(address.sun_path) - 1);
+    // NOLINTNEXTLINE: that is how addresses are passed
+    ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_THAT(problem_of(directory / "socket"), HasSubstr("is a socket"));
+    ::close(listener);
+}
+
+TEST(SecretFile, TooLarge) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    write_file(path, std::string(max_secret_file_bytes, 'k'));
+    EXPECT_EQ(key_in(path).size(), max_secret_file_bytes);
+    write_file(path, std::string(max_secret_file_bytes + 1, 'k'));
+    EXPECT_THAT(problem_of(path), HasSubstr("larger than 64 KiB"));
+    write_file(path, std::string(10 * 1024 * 1024, 'k'));
+    EXPECT_THAT(problem_of(path), HasSubstr("larger than 64 KiB"));
+}
+
+TEST(SecretFile, WhatCannotBeAKey) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    write_file(path, std::string_view("FAKE\0key", 8));
+    EXPECT_THAT(problem_of(path), HasSubstr("a NUL byte"));
+    write_file(path, "FAKE key");
+    EXPECT_THAT(problem_of(path), HasSubstr("white space"));
+    write_file(path, "ZAI_API_KEY=FAKE\nOTHER=FAKE\n");
+    EXPECT_THAT(problem_of(path), HasSubstr("white space"));
+    write_file(path, "FAKE\x1b[0m");
+    EXPECT_THAT(problem_of(path), HasSubstr("a control character"));
+    write_file(path,
+               "\xef\xbb\xbf"
+               "FAKE");
+    EXPECT_THAT(problem_of(path), HasSubstr("not ASCII"));
+}
+
+TEST(SecretFile, Unreadable) {
+    if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
+    const TemporaryDirectory directory;
+    write_file(directory / "key", "FAKE-key");
+    std::filesystem::permissions(directory / "key", std::filesystem::perms::none);
+    EXPECT_THAT(problem_of(directory / "key"), HasSubstr("cannot be read"));
+}
+
+}  // namespace
+}  // namespace capsule::testing

@@ -1,0 +1,165 @@
+#include "tests/unit/render/support.hpp"
+
+namespace capsule::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const std::string key = "sk-cp-FAKE-the-selected-key-0001";
+
+/// With every other secret in the daemon's environment, so that each test is one of least privilege too.
+Session keyed() {
+    Session session;
+    session.daemon_env.merge(every_secret());
+    session.key = Secret(key);
+    return session;
+}
+
+StringMap alternative_env(const std::string& url, const std::string& opus, const std::string& sonnet,
+                          const std::string& haiku) {
+    return {{"ANTHROPIC_BASE_URL", url},
+            {"ANTHROPIC_AUTH_TOKEN", key},
+            {"ANTHROPIC_DEFAULT_OPUS_MODEL", opus},
+            {"ANTHROPIC_DEFAULT_SONNET_MODEL", sonnet},
+            {"ANTHROPIC_DEFAULT_HAIKU_MODEL", haiku},
+            {"ANTHROPIC_DEFAULT_FABLE_MODEL", opus},
+            {"ANTHROPIC_MODEL", "opus"},
+            {"API_TIMEOUT_MS", "3000000"},
+            {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"},
+            {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}};
+}
+
+TEST(Claude, Zai) {
+    const Plan plan = keyed().plan(Agent::claude, "zai");
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+    EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, Minimax) {
+    const Plan plan = keyed().plan(Agent::claude, "minimax");
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+}
+
+TEST(Claude, Kimi) {
+    const Plan plan = keyed().plan(Agent::claude, "kimi");
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+}
+
+TEST(Claude, SaysWhereEachVariableComesFrom) {
+    const Plan plan = keyed().plan(Agent::claude, "zai", "glm-4.7");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_AUTH_TOKEN").from, "key: environment");
+    EXPECT_TRUE(plan.env.at("ANTHROPIC_AUTH_TOKEN").secret());
+    EXPECT_EQ(plan.env.at("ANTHROPIC_BASE_URL").from, "catalog");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_DEFAULT_OPUS_MODEL").from, "request");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_MODEL").from, "capsuled");
+}
+
+TEST(Claude, AnOverrideReplacesEveryTier) {
+    const Plan plan = keyed().plan(Agent::claude, "zai", "glm-4.7");
+    EXPECT_EQ(route_env_of(plan), alternative_env("https://api.z.ai/api/anthropic", "glm-4.7", "glm-4.7", "glm-4.7"));
+}
+
+TEST(Claude, ACellByApiKeyApprovesItBesides) {
+    Session session = keyed();
+    session.config.catalog.providers[4].claude.auth = ClaudeAuth::api_key;
+    const Plan plan = session.plan(Agent::claude, "kimi");
+    StringMap expected =
+        alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
+    expected.erase("ANTHROPIC_AUTH_TOKEN");
+    expected["ANTHROPIC_API_KEY"] = key;
+    EXPECT_EQ(route_env_of(plan), expected);
+    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
+    ASSERT_NE(approval, nullptr);
+    EXPECT_EQ(approval->path, "/home/agent/.claude.json");
+    EXPECT_EQ(approval->key_tail, key.substr(key.size() - 20));
+}
+
+TEST(Claude, NativeByOauthToken) {
+    Session session = keyed();
+    session.key_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_EQ(route_env_of(plan),
+              (StringMap{{"CLAUDE_CODE_OAUTH_TOKEN", key}, {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+    EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, NativeByApiKey) {
+    Session session = keyed();
+    session.key_variable = "ANTHROPIC_API_KEY";
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_EQ(route_env_of(plan),
+              (StringMap{{"ANTHROPIC_API_KEY", key}, {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
+    ASSERT_NE(approval, nullptr);
+    EXPECT_EQ(approval->key_tail, key.substr(key.size() - 20));
+}
+
+TEST(Claude, AShortKeyIsRememberedWhole) {
+    Session session = keyed();
+    session.key = Secret("FAKE-short");
+    session.key_variable = "ANTHROPIC_API_KEY";
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
+    ASSERT_NE(approval, nullptr);
+    EXPECT_EQ(approval->key_tail, "FAKE-short");
+}
+
+TEST(Claude, NativeByTheHome) {
+    Session session = keyed();
+    session.key.reset();
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, NativeTakesAModelAsAnArgument) {
+    Session session = keyed();
+    session.key_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+    session.config.agents[Agent::claude].models.model = Located<std::string>{"opus", "capsule.toml:30"};
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--model", "opus"));
+    EXPECT_EQ(plan.argv.back().from, "capsule.toml:30");
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude"));
+}
+
+TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
+    Session session = keyed();
+    session.config.session.project_settings = ProjectSettings::ignore;
+    session.config.agents[Agent::claude].args = {{"--dangerously-skip-permissions", "--verbose"}, "capsule.toml:20"};
+    const Plan plan = session.plan(Agent::claude, "zai");
+    EXPECT_THAT(argv_of(plan),
+                ElementsAre("claude", "--setting-sources", "user", "--dangerously-skip-permissions", "--verbose"));
+    EXPECT_EQ(plan.argv.back().from, "capsule.toml:20");
+}
+
+TEST(Claude, TheCatalogsVariablesAreAddedAndNeverOverThePins) {
+    Session session = keyed();
+    session.config.catalog.providers[2].claude.env = {{"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"200000", "capsule.toml:5"}},
+                                                      {"ANTHROPIC_BASE_URL", {"https://evil.example", "x"}}};
+    session.config.catalog.providers[2].timeout_ms = 60000;
+    StringMap expected = alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air");
+    expected["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = "200000";
+    expected["API_TIMEOUT_MS"] = "60000";
+    const Plan plan = session.plan(Agent::claude, "zai");
+    EXPECT_EQ(route_env_of(plan), expected);
+    EXPECT_EQ(plan.env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").from, "capsule.toml:5");
+}
+
+TEST(Claude, WithoutAKeyThereIsNoSession) {
+    Session session = keyed();
+    session.key.reset();
+    const Result<Plan> plan = session.try_plan(Agent::claude, "zai");
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::key_absent);
+}
+
+}  // namespace
+}  // namespace capsule::testing
