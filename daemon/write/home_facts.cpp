@@ -54,7 +54,7 @@ class DotenvNames {
             const char c = text_[at_];
             if (quote == 0 && c == '\n') return;
             if (c == '\\' && quote != '\'') {
-                ++at_;
+                if (quote != 0 || !text_.substr(at_ + 1).starts_with('\n')) ++at_;  // no line goes on without quotes
             } else if (quote == 0 && c == '#' && (text_[at_ - 1] == ' ' || text_[at_ - 1] == '\t')) {
                 return;
             } else if (quote == 0 && (c == '"' || c == '\'')) {

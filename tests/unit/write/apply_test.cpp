@@ -1,0 +1,168 @@
+#include "daemon/write/apply.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "temporary_home.hpp"
+
+namespace capsule {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::read_bytes;
+using testing::TemporaryHome;
+using testing::write_bytes;
+
+OpencodeJsonIntent opencode(const std::string& path, std::variant<std::string, Secret> key) {
+    const OpencodeBlock block{"zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/v4", std::move(key), "glm"};
+    return {path, {block}, {block}};
+}
+
+TomlBlockIntent toml(const std::string& path) {
+    return {path, {{"minimax", "[model_providers.minimax]\nname = \"MiniMax\"\n"}}, {"minimax"}};
+}
+
+mode_t mode_of(const std::string& path) {
+    struct stat status {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0);
+    return status.st_mode & 0777U;
+}
+
+Applied must(const Result<Applied>& applied) {
+    EXPECT_TRUE(applied.has_value()) << (applied ? "" : applied.error().message);
+    return applied ? *applied : Applied{};
+}
+
+TEST(Apply, WritesEachFileAndThenNothing) {
+    const TemporaryHome home;
+    const std::vector<FileIntent> files{toml(home / ".codex/config.toml"),
+                                        OwnFileIntent{home / ".codex/minimax.config.toml", "model = \"M3\"\n"},
+                                        opencode(home / ".config/opencode/opencode.json", Secret("sk-FAKE-zai-000001")),
+                                        ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"}};
+    const Applied first = must(apply(files, ApplyMode::write, ApplyFor::session));
+    ASSERT_EQ(first.files.size(), 4U);
+    for (const auto& file : first.files) {
+        EXPECT_EQ(file.change, FileChange::created);
+        EXPECT_EQ(file.mode, mode_of(file.path));
+        EXPECT_THAT(*file.content, Not(HasSubstr("FAKE")));
+    }
+    EXPECT_EQ(mode_of(home / ".codex/config.toml"), 0644U);
+    EXPECT_EQ(mode_of(home / ".config/opencode/opencode.json"), 0600U);
+    EXPECT_EQ(mode_of(home / ".claude.json"), 0600U);
+    EXPECT_EQ(mode_of(home / ".codex"), 0700U);
+    for (const auto& file : must(apply(files, ApplyMode::write, ApplyFor::session)).files)
+        EXPECT_EQ(file.change, FileChange::unchanged);
+}
+
+TEST(Apply, PreviewWritesNothing) {
+    const TemporaryHome home;
+    write_bytes(home / "m.models.json", "theirs");
+    const std::vector<FileIntent> files{toml(home / ".codex/config.toml"), OwnFileIntent{home / "m.models.json", "{}"}};
+    const Applied applied = must(apply(files, ApplyMode::preview, ApplyFor::session));
+    EXPECT_EQ(applied.files[0].change, FileChange::created);
+    EXPECT_EQ(applied.files[1].change, FileChange::updated);
+    EXPECT_EQ(home.entries(), 1U);
+    EXPECT_EQ(read_bytes(home / "m.models.json"), "theirs");
+}
+
+TEST(Apply, AClaudeJsonThatIsThereKeepsItsMode) {
+    const TemporaryHome home;
+    write_bytes(home / ".claude.json", "{}");
+    fs::permissions(home / ".claude.json", fs::perms(0644));
+    must(apply({ClaudeApprovalIntent{home / ".claude.json", "T"}}, ApplyMode::write, ApplyFor::session));
+    EXPECT_EQ(mode_of(home / ".claude.json"), 0644U);
+}
+
+TEST(Apply, AnOpencodeConflictOnlyWarnsASession) {
+    const TemporaryHome home;
+    write_bytes(home / "opencode.json", "{ broken");
+    const std::vector<FileIntent> files{opencode(home / "opencode.json", std::string("{env:ZAI_API_KEY}"))};
+    const Applied session = must(apply(files, ApplyMode::write, ApplyFor::session));
+    ASSERT_EQ(session.warnings.size(), 1U);
+    EXPECT_EQ(session.warnings[0].code, "opencode.conflict");
+    EXPECT_THAT(session.warnings[0].message, HasSubstr("is not JSON"));
+    const auto written = apply(files, ApplyMode::write, ApplyFor::config_write);
+    ASSERT_TRUE(written.has_error());
+    EXPECT_EQ(written.error().code, ErrorCode::config_conflict);
+    EXPECT_EQ(read_bytes(home / "opencode.json"), "{ broken");
+}
+
+TEST(Apply, OtherConflictsAndIoErrorsStopASession) {
+    const TemporaryHome home;
+    write_bytes(home / "config.toml", "profile = \"x\"\n");
+    fs::create_directory(home / "opencode.json");
+    const auto conflict = apply({toml(home / "config.toml")}, ApplyMode::write, ApplyFor::session);
+    ASSERT_TRUE(conflict.has_error());
+    EXPECT_EQ(conflict.error().code, ErrorCode::config_conflict);
+    EXPECT_THAT(conflict.error().message, HasSubstr((home / "config.toml") + ":1: "));
+    EXPECT_EQ(read_bytes(home / "config.toml"), "profile = \"x\"\n");
+    const auto io = apply({opencode(home / "opencode.json", std::string("k"))}, ApplyMode::write, ApplyFor::session);
+    ASSERT_TRUE(io.has_error());
+    EXPECT_EQ(io.error().code, ErrorCode::io_error);
+}
+
+TEST(Apply, NoKeysThroughALink) {
+    const TemporaryHome home;
+    write_bytes(home / "dotfiles.json", "{}");
+    fs::create_symlink("dotfiles.json", home / "opencode.json");
+    const Applied kept = must(
+        apply({opencode(home / "opencode.json", Secret("sk-FAKE-zai-000001"))}, ApplyMode::write, ApplyFor::session));
+    EXPECT_EQ(kept.files[0].change, FileChange::unchanged);
+    ASSERT_EQ(kept.warnings.size(), 1U);
+    EXPECT_EQ(kept.warnings[0].code, "opencode.link");
+    EXPECT_EQ(read_bytes(home / "dotfiles.json"), "{}");
+    must(apply({opencode(home / "opencode.json", std::string("{env:ZAI_API_KEY}"))}, ApplyMode::write,
+               ApplyFor::session));
+    EXPECT_THAT(read_bytes(home / "dotfiles.json"), HasSubstr("{env:ZAI_API_KEY}"));
+    EXPECT_TRUE(fs::is_symlink(home / "opencode.json"));
+}
+
+TEST(Apply, SavesAModelCatalogOfTheUsersOnce) {
+    const TemporaryHome home;
+    const std::string path = home / "minimax.models.json";
+    const std::vector<FileIntent> files{OwnFileIntent{path, R"({"models":[{"slug":"M","display_name":"M"}]})"}};
+    for (int i = 0; i < 2; ++i) {
+        write_bytes(path, "theirs");
+        must(apply(files, ApplyMode::write, ApplyFor::session));
+        EXPECT_EQ(read_bytes(path + ".before-capsuled"), "theirs");
+        EXPECT_EQ(home.entries(), 2U);
+    }
+    write_bytes(path, "other");
+    must(apply(files, ApplyMode::write, ApplyFor::session));
+    EXPECT_EQ(read_bytes(path + ".before-capsuled"), "theirs");
+    EXPECT_EQ(read_bytes(path + ".before-capsuled.2"), "other");
+}
+
+TEST(HomeFacts, AuthJsonAndDotenvNames) {
+    const TemporaryHome home;
+    SessionHome session;
+    session.home = home.path();
+    EXPECT_FALSE(read_home_facts(session).codex_auth_json);
+    EXPECT_THAT(read_home_facts(session).codex_dotenv_names, IsEmpty());
+    fs::create_directory(home / ".codex");
+    write_bytes(home / ".codex/auth.json", "{}");
+    write_bytes(
+        home / ".codex/.env",
+        "\xEF\xBB\xBF# NO_1=x\nA=1\r\n  export B = 'x # y'\nexport=5\nC=\"two\nNO_2=lines\\\"\nNO_3=\" # NO_4=1\n"
+        "D='it''s\nNO_5=1'\nE=a\\\nF= # comment ' \"\nNO_6\nnot a line = 1\nMINIMAX_API_KEY=sk-cp-FAKE\nG=");
+    const HomeFacts facts = read_home_facts(session);
+    EXPECT_TRUE(facts.codex_auth_json);
+    EXPECT_THAT(facts.codex_dotenv_names, ElementsAre("A", "B", "export", "C", "D", "E", "F", "MINIMAX_API_KEY", "G"));
+}
+
+TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
+    const TemporaryHome home;
+    fs::create_directories(home / "codex/.env");
+    SessionHome session;
+    session.home = home.path();
+    session.codex_home = home / "codex";
+    EXPECT_THAT(read_home_facts(session).codex_dotenv_names, IsEmpty());
+}
+
+}  // namespace
+}  // namespace capsule
