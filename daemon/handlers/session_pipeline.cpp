@@ -129,11 +129,15 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const std::string path = path_of_session(services, *generation, params);
     const auto binary = co_await generation->worker->run(
         [&] { return find_binary(path, id_of(route->agent)); });
+    // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
     CodexModels models{std::nullopt, "codex is not installed"};
-    if (binary && route->agent == Agent::codex)
+    if (binary && route->agent == Agent::codex) {
         // Only a session that names a catalog waits for Codex to print its own.
-        models = route->native ? services.inventory.known_codex_models(*binary)
-                               : co_await services.inventory.codex_models(*binary, generation->home, path);
+        if (route->native)
+            models = services.inventory.known_codex_models(*binary);
+        else
+            models = co_await services.inventory.codex_models(*binary, generation->home, path);
+    }
 
     const auto keys_for_files = file_keys(services, *generation);
     auto done = co_await generation->worker->run([&]() -> Result<PreparedSession> {
