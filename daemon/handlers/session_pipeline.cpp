@@ -166,10 +166,11 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(agent)); });
     auto keys = file_keys(services, *generation);
     // Here there is time to ask op: the files are what this call is for.
+    const KeyScope global;
     for (const Provider& provider : generation->config.catalog.providers) {
         if (keys[provider.id].global || provider.cell(agent) != CellKind::routed) continue;
-        if (resolver(services, *generation).find(provider.key_env, {}).state != KeyState::unresolved) continue;
-        auto found = co_await resolve_key(services, generation, provider, provider.key_env, {});
+        if (resolver(services, *generation).find(provider.key_env, global).state != KeyState::unresolved) continue;
+        auto found = co_await resolve_key(services, generation, provider, provider.key_env, global);
         if (!found) co_return found.error();
         keys[provider.id].global = std::move(found->value);
     }

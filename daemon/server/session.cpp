@@ -22,6 +22,19 @@ constexpr std::size_t flush_bytes = 64 * 1024;
 /// How long a connection that was refused may go on sending before it is closed under it.
 constexpr std::chrono::seconds farewell{1};
 
+// g++ 12 destroys what a braced argument of a co_await made twice: errors are made in functions and named first.
+Error too_large(const LimitsConfig& limits) {
+    return {ErrorCode::request_too_large,
+            "a request may have at most " + std::to_string(limits.request_bytes) + " bytes",
+            "send less, or raise [limits] request_bytes"};
+}
+
+Error not_complete(const LimitsConfig& limits) {
+    return {ErrorCode::invalid_request,
+            "the request was not complete within " + std::to_string(limits.request_timeout.count() / 1000) + " s",
+            "end each request with a line feed"};
+}
+
 }  // namespace
 
 Session::Session(Socket socket, Peer peer, Services& services)
@@ -54,19 +67,17 @@ asio::awaitable<void> Session::run() {
     for (;;) {
         if (!co_await answer_lines()) co_return;
         if (lines_.too_long()) {
-            co_await refuse({ErrorCode::request_too_large,
-                             "a request may have at most " + std::to_string(limits_.request_bytes) + " bytes",
-                             "send less, or raise [limits] request_bytes"});
+            Error error = too_large(limits_);
+            co_await refuse(std::move(error));
             co_return;
         }
         switch (co_await read_some()) {
             case Input::more: break;
-            case Input::timed_out:
-                co_await refuse({ErrorCode::invalid_request,
-                                 "the request was not complete within " +
-                                     std::to_string(limits_.request_timeout.count() / 1000) + " s",
-                                 "end each request with a line feed"});
+            case Input::timed_out: {
+                Error error = not_complete(limits_);
+                co_await refuse(std::move(error));
                 co_return;
+            }
             case Input::stopping: {
                 while (read_what_is_there() == Input::more) {
                     if (!co_await answer_lines() || lines_.too_long()) co_return;
