@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "daemon/catalog/variables.hpp"
 #include "protocol/socket_path.hpp"
 
 namespace capsule {
@@ -20,14 +19,6 @@ Result<void> Services::load_stored_keys() {
     if (!loaded) return loaded.error();
     stored = std::move(*loaded);
     return {};
-}
-
-std::string Services::session_path(const Generation& of) const {
-    // The renderer decides what PATH a session gets; status asks it without a route.
-    const auto found = of.config.env.find("PATH");
-    if (found != of.config.env.end()) return std::string(found->second.value.reveal());
-    const auto own = environment.find("PATH");
-    return own == environment.end() ? std::string(default_path) : std::string(own->second.reveal());
 }
 
 Result<void> reload_configuration(Services& services) {

@@ -41,9 +41,6 @@ struct Services {
 
     /// Reads auth.toml anew. A broken one is refused like a broken capsule.toml; what was known before then stays.
     Result<void> load_stored_keys();
-
-    /// PATH as a session of `generation` has it when the request names none.
-    std::string session_path(const Generation& of) const;
 };
 
 /// Reads the configuration anew and puts it in force, or keeps the old one and remembers why. The RPC and SIGHUP.

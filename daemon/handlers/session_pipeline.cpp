@@ -74,11 +74,18 @@ asio::awaitable<Result<SessionKey>> key_of(Services& services, std::shared_ptr<c
     co_return session_key(std::move(*finding), route.provider->key_env);
 }
 
-/// PATH as the session will have it, so that the binary that is looked up is the one that will be started.
-std::string path_of_session(const Services& services, const Generation& generation, const SpawnParams& params) {
-    const auto asked = params.env.find("PATH");
-    return asked != params.env.end() ? asked->second : services.session_path(generation);
-}
+/// What a renderer reads, in one place that outlives the awaits in between.
+struct Material {
+    HomeFacts facts;
+    CodexModels models{std::nullopt, "codex is not installed"};
+    std::map<std::string, std::string> request_env;
+    std::map<std::string, FileKey> keys;
+
+    SessionInputs inputs(const Services& services, const Generation& generation) const {
+        return {generation.config, generation.home, facts, models, services.environment, request_env,
+                std::nullopt,      {},              {},    keys,   std::nullopt};
+    }
+};
 
 }  // namespace
 
@@ -126,25 +133,29 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     auto key = co_await key_of(services, generation, *route, scope);
     if (!key) co_return key.error();
 
-    const std::string path = path_of_session(services, *generation, params);
-    const auto binary = co_await generation->worker->run(
-        [&] { return find_binary(path, id_of(route->agent)); });
+    Material material;
+    material.request_env = std::move(params.env);
+    material.keys = file_keys(services, *generation);
+    SessionInputs inputs = material.inputs(services, *generation);
+    inputs.key = key->key;
+    inputs.key_from = key->from;
+    inputs.key_variable = key->variable;
+    inputs.workspace = params.workspace;
+    inputs.role = params.role;
+    const std::string path = session_path(inputs);
+    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(route->agent)); });
+    if (binary) inputs.binary = binary->path;
     // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
-    CodexModels models{std::nullopt, "codex is not installed"};
     if (binary && route->agent == Agent::codex) {
         // Only a session that names a catalog waits for Codex to print its own.
         if (route->native)
-            models = services.inventory.known_codex_models(*binary);
+            material.models = services.inventory.known_codex_models(*binary);
         else
-            models = co_await services.inventory.codex_models(*binary, generation->home, path);
+            material.models = co_await services.inventory.codex_models(*binary, generation->home, path);
     }
 
-    const auto keys_for_files = file_keys(services, *generation);
     auto done = co_await generation->worker->run([&]() -> Result<PreparedSession> {
-        const HomeFacts facts = read_home_facts(generation->home);
-        SessionInputs inputs{config,    generation->home, facts,      models,         services.environment,
-                             params.env, key->key,         key->from, key->variable, keys_for_files,
-                             binary ? std::optional(binary->path) : std::nullopt};
+        material.facts = read_home_facts(generation->home);
         auto plan = render_session(*route, inputs);
         if (!plan) return plan.error();
         auto applied = apply(plan->files, mode, ApplyFor::session);
@@ -160,29 +171,33 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     co_return std::move(*done);
 }
 
+std::string default_session_path(const Services& services, const Generation& generation) {
+    const Material material;
+    return session_path(material.inputs(services, generation));
+}
+
 asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent) {
     const auto generation = services.generation;
-    const std::string path = services.session_path(*generation);
-    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(agent)); });
-    auto keys = file_keys(services, *generation);
+    Material material;
+    material.keys = file_keys(services, *generation);
     // Here there is time to ask op: the files are what this call is for.
     const KeyScope global;
     for (const Provider& provider : generation->config.catalog.providers) {
-        if (keys[provider.id].global || provider.cell(agent) != CellKind::routed) continue;
+        FileKey& key = material.keys[provider.id];
+        if (key.global || provider.cell(agent) != CellKind::routed) continue;
         if (resolver(services, *generation).find(provider.key_env, global).state != KeyState::unresolved) continue;
         auto found = co_await resolve_key(services, generation, provider, provider.key_env, global);
         if (!found) co_return found.error();
-        keys[provider.id].global = std::move(found->value);
+        key.global = std::move(found->value);
     }
-    CodexModels models{std::nullopt, "codex is not installed"};
+    SessionInputs inputs = material.inputs(services, *generation);
+    const std::string path = session_path(inputs);
+    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(agent)); });
+    if (binary) inputs.binary = binary->path;
     if (binary && agent == Agent::codex)
-        models = co_await services.inventory.codex_models(*binary, generation->home, path);
-    const std::map<std::string, std::string> no_env;
+        material.models = co_await services.inventory.codex_models(*binary, generation->home, path);
     co_return co_await generation->worker->run([&]() -> Result<Applied> {
-        const HomeFacts facts = read_home_facts(generation->home);
-        const SessionInputs inputs{generation->config, generation->home, facts,        models, services.environment,
-                                   no_env,             std::nullopt,     std::string(), std::string(), keys,
-                                   binary ? std::optional(binary->path) : std::nullopt};
+        material.facts = read_home_facts(generation->home);
         std::vector<Warning> warnings;
         const auto files = agent_files(agent, inputs, warnings);
         auto applied = apply(files, ApplyMode::write, ApplyFor::config_write);

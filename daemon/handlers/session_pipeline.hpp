@@ -30,6 +30,9 @@ Result<void> check_scope(const std::optional<std::string>& workspace, const std:
 /// What the agents' files carry of each provider's key: the global one, if it is known without waiting.
 std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation);
 
+/// PATH as a session has it whose request names none: where `status` looks for the agents.
+std::string default_session_path(const Services& services, const Generation& generation);
+
 /// config.write: the agent's files without a session.
 boost::asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent);
 

@@ -3,6 +3,7 @@
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/warnings.hpp"
 
 namespace capsule {
@@ -29,7 +30,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.socket = services.socket;
     status.config = config_status(services);
 
-    const std::string path = services.session_path(*generation);
+    const std::string path = default_session_path(services, *generation);
     for (const AgentFacts& agent : all_agents) {
         AgentStatus entry{std::string(agent.id), std::string(agent.label), {}, {}};
         const auto binary = co_await generation->worker->run([&] { return find_binary(path, agent.id); });
