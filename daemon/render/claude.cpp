@@ -1,7 +1,12 @@
-// Claude Code: environment variables alone. CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST makes it ignore provider variables
-// in every settings file, so that neither a repository nor the home can send the session elsewhere.
+// Claude Code: environment variables, and --settings for what they cannot hold. CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST
+// makes it ignore provider variables in every settings file, so that neither a repository nor the home can send the
+// session elsewhere; other variables of those files it takes over its own environment, but not over --settings.
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
 #include <algorithm>
 
+#include "daemon/catalog/variables.hpp"
 #include "daemon/render/build.hpp"
 #include "daemon/routing/choices.hpp"
 
@@ -9,7 +14,7 @@ namespace capsule {
 
 namespace {
 
-constexpr std::string_view oauth_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+constexpr std::string_view oauth_variable = claude_oauth_token_variable;
 constexpr std::string_view api_key_variable = "ANTHROPIC_API_KEY";
 constexpr std::string_view auth_token_variable = "ANTHROPIC_AUTH_TOKEN";
 
@@ -62,6 +67,41 @@ void render_other_backend(Plan& plan, const Route& route, const SessionInputs& i
     set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);
 }
 
+/// The session's own value, or none: a settings file could add to the body (its model, say) or headers of every
+/// request, and have them logged elsewhere.
+void hold_variable(boost::json::object& env, const Plan& plan, const std::string& name) {
+    const auto found = plan.env.find(name);
+    env[name] = found == plan.env.end() || found->second.secret() ? std::string_view() : found->second.reveal();
+}
+
+boost::json::object held_variables(const Plan& plan, const Route& route) {
+    boost::json::object env;
+    for (const char* name : {"ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
+        hold_variable(env, plan, name);
+    for (const auto& [name, value] : route.provider->claude.env)
+        hold_variable(env, plan, name);
+    for (const char* name : {"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"})
+        if (plan.env.contains(name)) hold_variable(env, plan, name);
+    return env;
+}
+
+/// A key of the home's earlier login (primaryApiKey) or of a settings file's helper would be sent along as x-api-key,
+/// to whatever provider the session is on. The token's own value in its place hides both; an empty helper hides
+/// other helpers. With an API key in the environment none of them counts.
+void hold_helper(boost::json::object& settings, const Plan& plan) {
+    if (plan.env.contains(std::string(auth_token_variable)))
+        settings["apiKeyHelper"] = "printenv " + std::string(auth_token_variable);
+    if (plan.env.contains(std::string(oauth_variable))) settings["apiKeyHelper"] = "";
+}
+
+void add_settings(Plan& plan, const Route& route) {
+    boost::json::object settings;
+    hold_helper(settings, plan);
+    settings["env"] = held_variables(plan, route);
+    add_argument(plan, "--settings", from_capsuled);
+    add_argument(plan, boost::json::serialize(settings), from_capsuled);
+}
+
 }  // namespace
 
 Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs) {
@@ -76,6 +116,7 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
     } else {
         render_other_backend(plan, route, inputs);
     }
+    add_settings(plan, route);
     if (inputs.config.session.project_settings == ProjectSettings::ignore) {
         add_argument(plan, "--setting-sources", "capsule.toml: [session] project_settings");
         add_argument(plan, "user", "capsule.toml: [session] project_settings");

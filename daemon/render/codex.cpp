@@ -1,6 +1,7 @@
 // Codex: -c arguments outrank every config file, so the route holds with no file on disk, and over a user's own
 // table of the provider's name. The files (codex_files.cpp) are for a Codex that is started by hand.
 #include <algorithm>
+#include <array>
 
 #include "daemon/render/build.hpp"
 #include "daemon/render/codex_files.hpp"
@@ -37,11 +38,25 @@ Result<void> refuse_dotenv(const SessionInputs& inputs, std::string_view variabl
                  "Remove " + std::string(variable) + " from " + path + "; capsuled gives Codex the key."};
 }
 
+/// What else that file can set: a proxy, or whom to trust. Operators may want it, so it only warns.
+void warn_of_dotenv(Plan& plan, const SessionInputs& inputs) {
+    constexpr std::array<std::string_view, 3> trusted{"SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE"};
+    for (const std::string& name : inputs.facts.codex_dotenv_names) {
+        const bool proxy = name.ends_with("_PROXY") || name.ends_with("_proxy");
+        if (!proxy && !name.starts_with("OPENAI_") && std::ranges::find(trusted, name) == trusted.end()) continue;
+        plan.warnings.push_back({"codex.dotenv", inputs.home.codex_directory() + "/.env sets " + name +
+                                                     ", which Codex takes over its environment. Remove it there unless "
+                                                     "you mean it."});
+    }
+}
+
 Result<void> render_own_account(Plan& plan, const Route& route, const SessionInputs& inputs) {
     add_override(plan, "model_provider", toml_string(route.provider->id), from_capsuled);
     if (route.model) add_model(plan, *route.model);
     if (!inputs.key || inputs.facts.codex_auth_json) return {};
     if (Result<void> fine = refuse_dotenv(inputs, "OPENAI_API_KEY"); !fine) return fine;
+    // A setting of that name in config.toml would take the key elsewhere. (A ChatGPT login has another address.)
+    add_override(plan, "openai_base_url", toml_string("https://api.openai.com/v1"), from_capsuled);
     set_key(plan, "OPENAI_API_KEY", inputs);
     // `codex exec` reads only this one.
     set_key(plan, "CODEX_API_KEY", inputs);
@@ -82,6 +97,7 @@ Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& i
         if (files.session_catalog)
             add_override(plan, "model_catalog_json", path_value(*files.session_catalog), "codex debug models");
     }
+    warn_of_dotenv(plan, inputs);
     std::ranges::move(files.intents, std::back_inserter(plan.files));
     std::ranges::move(files.warnings, std::back_inserter(plan.warnings));
     add_configured_arguments(plan, Agent::codex, inputs.config);

@@ -19,11 +19,17 @@ std::string key_reference(const Provider& provider) {
     return "{env:" + provider.key_env + "}";
 }
 
+/// With the SDK once more: a project could name another one for this model alone.
+json::object model_pin(const Provider& provider, const std::string& model) {
+    json::object sdk{{"npm", provider.opencode.npm}, {"api", provider.opencode.base_url}};
+    return {{"id", model}, {"name", model}, {"provider", std::move(sdk)}};
+}
+
 json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
     json::object options{{"baseURL", provider.opencode.base_url}};
     if (with_key) options["apiKey"] = key_reference(provider);
     json::object pin{{"npm", provider.opencode.npm}, {"options", std::move(options)}};
-    if (!model.empty()) pin["models"] = json::object{{model, json::object{{"id", model}, {"name", model}}}};
+    if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model)}};
     return pin;
 }
 

@@ -11,7 +11,6 @@ namespace capsule {
 
 namespace {
 
-constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::array<std::string_view, 4> of_the_user{"HOME", "USER", "LOGNAME", "SHELL"};
 
 bool is_one_of(std::string_view name, const auto& names) {

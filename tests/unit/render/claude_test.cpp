@@ -16,6 +16,16 @@ Session keyed() {
     return session;
 }
 
+/// What --settings holds for every alternative cell by token.
+const std::string token_settings =
+    R"({"apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN","env":{"ANTHROPIC_CUSTOM_HEADERS":"",)"
+    R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","API_TIMEOUT_MS":"3000000",)"
+    R"("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
+const std::string native_env =
+    R"("env":{"ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":""}})";
+const std::string home_settings = "{" + native_env;
+const std::string oauth_settings = R"({"apiKeyHelper":"",)" + native_env;
+
 StringMap alternative_env(const std::string& url, const std::string& opus, const std::string& sonnet,
                           const std::string& haiku) {
     return {{"ANTHROPIC_BASE_URL", url},
@@ -34,7 +44,7 @@ TEST(Claude, Zai) {
     const Plan plan = keyed().plan(Agent::claude, "zai");
     EXPECT_EQ(route_env_of(plan),
               alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
     EXPECT_THAT(plan.files, IsEmpty());
 }
 
@@ -42,14 +52,14 @@ TEST(Claude, Minimax) {
     const Plan plan = keyed().plan(Agent::claude, "minimax");
     EXPECT_EQ(route_env_of(plan),
               alternative_env("https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
 }
 
 TEST(Claude, Kimi) {
     const Plan plan = keyed().plan(Agent::claude, "kimi");
     EXPECT_EQ(route_env_of(plan),
               alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
 }
 
 TEST(Claude, SaysWhereEachVariableComesFrom) {
@@ -87,7 +97,7 @@ TEST(Claude, NativeByOauthToken) {
     const Plan plan = session.plan(Agent::claude, "anthropic");
     EXPECT_EQ(route_env_of(plan),
               (StringMap{{"CLAUDE_CODE_OAUTH_TOKEN", key}, {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", oauth_settings));
     EXPECT_THAT(plan.files, IsEmpty());
 }
 
@@ -97,6 +107,7 @@ TEST(Claude, NativeByApiKey) {
     const Plan plan = session.plan(Agent::claude, "anthropic");
     EXPECT_EQ(route_env_of(plan),
               (StringMap{{"ANTHROPIC_API_KEY", key}, {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", home_settings));
     const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
     ASSERT_NE(approval, nullptr);
     EXPECT_EQ(approval->key_tail, key.substr(key.size() - 20));
@@ -117,6 +128,7 @@ TEST(Claude, NativeByTheHome) {
     session.key.reset();
     const Plan plan = session.plan(Agent::claude, "anthropic");
     EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", home_settings));
     EXPECT_THAT(plan.files, IsEmpty());
 }
 
@@ -125,9 +137,9 @@ TEST(Claude, NativeTakesAModelAsAnArgument) {
     session.key_variable = "CLAUDE_CODE_OAUTH_TOKEN";
     session.config.agents[Agent::claude].models.model = Located<std::string>{"opus", "capsule.toml:30"};
     const Plan plan = session.plan(Agent::claude, "anthropic");
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--model", "opus"));
-    EXPECT_EQ(plan.argv.back().from, "capsule.toml:30");
-    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--model", "opus", "--settings", oauth_settings));
+    EXPECT_EQ(plan.argv[2].from, "capsule.toml:30");
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude", "--settings", token_settings));
 }
 
 TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
@@ -135,8 +147,8 @@ TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
     session.config.session.project_settings = ProjectSettings::ignore;
     session.config.agents[Agent::claude].args = {{"--dangerously-skip-permissions", "--verbose"}, "capsule.toml:20"};
     const Plan plan = session.plan(Agent::claude, "zai");
-    EXPECT_THAT(argv_of(plan),
-                ElementsAre("claude", "--setting-sources", "user", "--dangerously-skip-permissions", "--verbose"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings, "--setting-sources", "user",
+                                           "--dangerously-skip-permissions", "--verbose"));
     EXPECT_EQ(plan.argv.back().from, "capsule.toml:20");
 }
 
@@ -150,7 +162,28 @@ TEST(Claude, TheCatalogsVariablesAreAddedAndNeverOverThePins) {
     expected["API_TIMEOUT_MS"] = "60000";
     const Plan plan = session.plan(Agent::claude, "zai");
     EXPECT_EQ(route_env_of(plan), expected);
+    EXPECT_THAT(argv_of(plan).back(), ::testing::HasSubstr(R"("CLAUDE_CODE_MAX_CONTEXT_TOKENS":"200000")"));
+    EXPECT_THAT(argv_of(plan).back(), ::testing::Not(::testing::HasSubstr("evil")));
+    EXPECT_THAT(argv_of(plan).back(), ::testing::HasSubstr(R"("API_TIMEOUT_MS":"60000")"));
     EXPECT_EQ(plan.env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").from, "capsule.toml:5");
+}
+
+TEST(Claude, SettingsKeepTheOperatorsOwnValues) {
+    Session session = keyed();
+    session.config.env.emplace("CLAUDE_CODE_ENABLE_TELEMETRY", EnvValue{Secret("1"), "capsule.toml:3"});
+    const Plan plan = session.plan(Agent::claude, "zai");
+    EXPECT_EQ(plan.env.at("CLAUDE_CODE_ENABLE_TELEMETRY").reveal(), "1");
+    EXPECT_THAT(argv_of(plan).at(2), ::testing::HasSubstr(R"("CLAUDE_CODE_ENABLE_TELEMETRY":"1")"));
+}
+
+TEST(Claude, ArgumentsNeverHoldAKey) {
+    for (const char* variable : {"CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY"})
+        for (const char* provider : {"anthropic", "zai", "minimax", "kimi"}) {
+            Session session = keyed();
+            session.key_variable = variable;
+            for (const std::string& argument : argv_of(session.plan(Agent::claude, provider)))
+                EXPECT_THAT(argument, ::testing::Not(::testing::HasSubstr("FAKE"))) << provider;
+        }
 }
 
 TEST(Claude, WithoutAKeyThereIsNoSession) {

@@ -55,7 +55,8 @@ TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
 
 TEST(Codex, Native) {
     const Plan plan = keyed().plan(Agent::codex, "openai");
-    EXPECT_THAT(argv_of(plan), ElementsAre("codex", "-c", R"(model_provider="openai")"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("codex", "-c", R"(model_provider="openai")", "-c",
+                                           R"(openai_base_url="https://api.openai.com/v1")"));
     EXPECT_EQ(route_env_of(plan), (StringMap{{"OPENAI_API_KEY", key}, {"CODEX_API_KEY", key}}));
 }
 
@@ -63,6 +64,8 @@ TEST(Codex, NativeUsesTheHomesLoginWhereThereIsOne) {
     Session session = keyed();
     session.facts.codex_auth_json = true;
     EXPECT_EQ(route_env_of(session.plan(Agent::codex, "openai")), StringMap{});
+    EXPECT_THAT(argv_of(session.plan(Agent::codex, "openai")),
+                ElementsAre("codex", "-c", R"(model_provider="openai")"));
     session.facts.codex_auth_json = false;
     session.key.reset();
     EXPECT_EQ(route_env_of(session.plan(Agent::codex, "openai")), StringMap{});
@@ -73,8 +76,8 @@ TEST(Codex, NativeModelAndArguments) {
     session.config.agents[Agent::codex].models.model = Located<std::string>{"gpt-5.5", "capsule.toml:30"};
     session.config.agents[Agent::codex].args = {{"--full-auto"}, "capsule.toml:31"};
     const Plan plan = session.plan(Agent::codex, "openai");
-    EXPECT_THAT(argv_of(plan),
-                ElementsAre("codex", "-c", R"(model_provider="openai")", "-m", "gpt-5.5", "--full-auto"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("codex", "-c", R"(model_provider="openai")", "-m", "gpt-5.5", "-c",
+                                           R"(openai_base_url="https://api.openai.com/v1")", "--full-auto"));
     EXPECT_EQ(argv_of(session.plan(Agent::codex, "minimax")).back(), "--full-auto");
 }
 
@@ -92,6 +95,17 @@ TEST(Codex, ADotenvThatSetsTheKeyIsAConflict) {
     EXPECT_TRUE(session.try_plan(Agent::codex, "minimax"));
     session.facts.codex_auth_json = true;
     EXPECT_TRUE(session.try_plan(Agent::codex, "openai"));
+}
+
+TEST(Codex, ADotenvThatSetsAProxyIsAWarning) {
+    Session session = keyed();
+    session.facts.codex_dotenv_names = {"HTTPS_PROXY", "MY_OWN", "SSL_CERT_FILE"};
+    for (const char* provider : {"openai", "minimax"}) {
+        const Plan plan = session.plan(Agent::codex, provider);
+        EXPECT_THAT(warning_codes(plan), ElementsAre("codex.dotenv", "codex.dotenv")) << provider;
+        EXPECT_THAT(plan.warnings[0].message, HasSubstr("/home/agent/.codex/.env sets HTTPS_PROXY"));
+        EXPECT_THAT(plan.warnings[1].message, HasSubstr("SSL_CERT_FILE"));
+    }
 }
 
 TEST(Codex, ValuesAreQuotedAsTomlWhateverTheyHold) {

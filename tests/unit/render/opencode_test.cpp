@@ -25,7 +25,8 @@ std::string content(const std::string& id, const std::string& model, const std::
     return R"({"$schema":"https://opencode.ai/config.json","enabled_providers":[")" + id +
            R"("],"disabled_providers":[],"model":")" + name + R"(","small_model":")" + name + R"(","provider":{")" +
            id + R"(":{"npm":")" + npm + R"(","options":{"baseURL":")" + url + R"(","apiKey":"{env:)" + variable +
-           R"(}"},"models":{")" + model + R"(":{"id":")" + model + R"(","name":")" + model + R"("}}}}})";
+           R"(}"},"models":{")" + model + R"(":{"id":")" + model + R"(","name":")" + model +
+           R"(","provider":{"npm":")" + npm + R"(","api":")" + url + R"("}}}}}})";
 }
 
 TEST(Opencode, Zai) {
