@@ -26,6 +26,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
     add_auth(app, invocation);
     add_config(app, invocation);
     add_reload(app, invocation);
+    add_verify(app, invocation);
     add_completion(app, invocation);
 }
 

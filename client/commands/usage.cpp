@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 
 #include "protocol/nearest.hpp"
 
@@ -71,9 +72,16 @@ Error usage_error(const CLI::App& app, const std::vector<std::string>& words, co
     const std::string help = "see \"" + path_of(command) + " --help\"";
     if (words.empty())
         return invalid("a command is missing", "see \"capsulectl --help\"; a good start is \"capsulectl status\"");
-    const auto extras = app.remaining(true);
-    const bool about_words = error.get_name() == "ExtrasError" || error.get_name() == "RequiredError";
-    if (about_words && !extras.empty() && extras.front() != "--") return about_extras(command, extras.front(), help);
+    // By its code: CLI11 gives an ExtrasError the command's name. Its text holds the words, so it is not shown.
+    const int kind = error.get_exit_code();
+    const bool is_extra = kind == static_cast<int>(CLI::ExitCodes::ExtrasError);
+    if (is_extra || kind == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+        const auto extras = app.remaining(true);
+        const auto first = std::find_if(extras.begin(), extras.end(), [](const auto& word) { return word != "--"; });
+        if (first != extras.end()) return about_extras(command, *first, help);
+        if (is_extra) return invalid("too many arguments", help);
+        if (!command_names(command).empty()) return invalid("a command is missing after " + path_of(command), help);
+    }
     return invalid(error.what(), help);
 }
 

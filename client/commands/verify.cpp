@@ -1,0 +1,185 @@
+// verify: after an agent's upgrade, is the session still the one that was asked for? Without a network, without a key.
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "client/commands/become.hpp"
+#include "client/commands/command_table.hpp"
+#include "client/commands/session_options.hpp"
+#include "client/recorder/recorder.hpp"
+#include "client/verify/start.hpp"
+#include "client/verify/verify_cell.hpp"
+
+namespace capsule {
+namespace {
+
+namespace json = boost::json;
+
+struct Options {
+    std::string agent;
+    std::string provider;
+};
+
+struct Subject {
+    ExplainResult plan;
+    std::string version;
+};
+
+std::string command_name(const std::string& agent, const std::string& provider) {
+    return agent + " × " + provider;
+}
+
+/// The cells that the options name and that would start here.
+std::vector<std::pair<std::string, std::string>> chosen_cells(const StatusResult& status, const Options& options) {
+    std::vector<std::pair<std::string, std::string>> cells;
+    for (const auto& agent : status.agents) {
+        if (!options.agent.empty() && agent.id != options.agent) continue;
+        if (options.agent.empty() && !agent.binary) continue;
+        for (const auto& provider : status.providers) {
+            const auto state = provider.cells.find(agent.id);
+            const bool starts =
+                state != provider.cells.end() && (state->second == "native" || state->second == "ready");
+            if (options.provider.empty() ? starts : provider.id == options.provider)
+                cells.emplace_back(agent.id, provider.id);
+        }
+    }
+    return cells;
+}
+
+std::string version_of(const StatusResult& status, const std::string& agent) {
+    for (const auto& each : status.agents)
+        if (each.id == agent) return each.version.value_or("");
+    return "";
+}
+
+/// What spawn would give, asked of explain: no key leaves the daemon.
+ClientResult<std::vector<Subject>> ask_plans(const Globals& globals, const Options& options) {
+    auto client = connect(globals);
+    if (!client) return client.error();
+    const auto status = client->status();
+    if (!status) return status.error();
+    SessionOptions session;
+    SpawnParams params = session_params(session);
+    std::vector<Subject> subjects;
+    auto cells = chosen_cells(*status, options);
+    // What the daemon does not know, it says best itself.
+    if (cells.empty() && !options.agent.empty()) cells.emplace_back(options.agent, options.provider);
+    for (const auto& [agent, provider] : cells) {
+        params.agent = agent;
+        params.provider = provider.empty() ? std::nullopt : std::optional(provider);
+        const auto plan = client->explain(params);
+        if (!plan) return plan.error();
+        subjects.push_back({*plan, version_of(*status, agent)});
+    }
+    return subjects;
+}
+
+void show_progress(const Subject& subject, std::size_t number, std::size_t count) {
+    if (!error_style().terminal) return;
+    const std::string line = "verifying " + command_name(subject.plan.agent, subject.plan.provider) + " (" +
+                             std::to_string(number) + " of " + std::to_string(count) + ") …";
+    const std::string text = "\r\x1b[K" + line;
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+void clear_progress() {
+    if (!error_style().terminal) return;
+    constexpr std::string_view clear = "\r\x1b[K";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, clear.data(), clear.size());
+}
+
+json::object verdict_json(const CellVerdict& verdict, const std::string& version) {
+    return {{"agent", verdict.agent},
+            {"provider", verdict.provider},
+            {"version", version},
+            {"ok", verdict.good()},
+            {"problems", json::array(verdict.problems.begin(), verdict.problems.end())},
+            {"requests", verdict.requests},
+            {"seconds", verdict.seconds}};
+}
+
+std::string verdict_page(const std::vector<CellVerdict>& verdicts, const std::vector<Subject>& subjects) {
+    Table table({"AGENT", "PROVIDER", "VERSION", "SESSION"});
+    for (std::size_t i = 0; i < verdicts.size(); ++i) {
+        const auto& verdict = verdicts[i];
+        std::string differs;
+        for (const auto& problem : verdict.problems)
+            differs += (differs.empty() ? "" : "; ") + printable(problem);
+        table.add({{verdict.agent},
+                   {subjects[i].plan.label},
+                   {subjects[i].version.empty() ? "?" : subjects[i].version, Tone::dim},
+                   verdict.good() ? Cell{"as it should be", Tone::good} : Cell{differs, Tone::bad}});
+    }
+    return table.text(output_style());
+}
+
+ExitCode report(const Globals& globals, const std::vector<CellVerdict>& verdicts, const std::vector<Subject>& subjects,
+                bool offline) {
+    const bool good =
+        std::all_of(verdicts.begin(), verdicts.end(), [](const CellVerdict& each) { return each.good(); });
+    if (globals.json) {
+        json::array cells;
+        for (std::size_t i = 0; i < verdicts.size(); ++i)
+            cells.push_back(verdict_json(verdicts[i], subjects[i].version));
+        print_json(json::object{{"ok", good}, {"offline", offline}, {"cells", std::move(cells)}});
+    } else {
+        print(verdict_page(verdicts, subjects));
+    }
+    return good ? ExitCode::done : ExitCode::failed;
+}
+
+ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
+    if (auto done = become_user(subjects.front().plan.user); !done)
+        return fail(globals, ExitCode::denied, "client.denied", done.error());
+    const bool offline = go_offline();
+    if (!offline)
+        print_warnings(
+            {{"verify.online",
+              "this kernel lets nobody unprivileged have a network of their own, so the agents are not cut off "
+              "from the network; they are only sent to 127.0.0.1, with a dummy key"}});
+    const auto recorder = Recorder::start();
+    if (!recorder) return fail(globals, ExitCode::failed, "client.failed", recorder.error());
+
+    std::vector<CellVerdict> verdicts;
+    for (const auto& subject : subjects) {
+        show_progress(subject, verdicts.size() + 1, subjects.size());
+        verdicts.push_back(verify_cell(subject.plan, **recorder));
+        if (verdicts.back().interrupted) break;
+    }
+    clear_progress();
+    if (verdicts.back().interrupted) return ExitCode::cancelled;
+    return report(globals, verdicts, subjects, offline);
+}
+
+ExitCode run(const Globals& globals, const Options& options) {
+    const auto subjects = ask_plans(globals, options);
+    if (!subjects) return fail(globals, subjects.error());
+    if (subjects->empty())
+        return fail(globals, ExitCode::failed, "client.failed",
+                    {ErrorCode::io_error, "there is nothing to verify: no installed agent has an account or a key",
+                     "install an agent and set a key; `capsulectl status` shows what is missing"});
+    return verify_all(globals, *subjects);
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Invocation& invocation) {
+    CLI::App* command =
+        app.add_subcommand("verify", "Start the installed agents against a stand-in and check what they send");
+    command->footer(
+        "Each agent runs one prompt with the route that spawn would give it, but with a dummy key, and with 127.0.0.1\n"
+        "in the provider's place, in a temporary home with a copy of your configuration (logins left out).\n"
+        "Checked are path, auth header, model, tools and side calls. No key leaves the daemon, nothing leaves the "
+        "machine.");
+    auto options = std::make_shared<Options>();
+    command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)");
+    command->add_option("PROVIDER", options->provider, "Only this provider (default: all that have a key)");
+    run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });
+}
+
+}  // namespace capsule

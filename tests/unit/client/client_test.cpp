@@ -1,0 +1,209 @@
+#include "client/client.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <set>
+
+#include "client/exit_code.hpp"
+#include "protocol/json_rpc.hpp"
+#include "test_server.hpp"
+
+namespace capsule {
+namespace {
+
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+using Kind = ClientError::Kind;
+
+constexpr std::string_view config_result =
+    R"({"path":"/etc/capsule/capsule.toml","loaded_at":null,"ok":true,"error":null})";
+
+std::string error_for(const Error& error) {
+    return error_answer({"1"}, error) + "\n";
+}
+
+TEST(Client, gives_typed_results) {
+    TestServer server([](const std::string& line) { return result_for(line, config_result); });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    for (int i = 0; i < 3; ++i) {
+        const auto config = client->reload();
+        ASSERT_TRUE(config);
+        EXPECT_EQ(config->path, "/etc/capsule/capsule.toml");
+    }
+}
+
+TEST(Client, sends_only_the_params_that_are_set) {
+    std::string seen;
+    TestServer server([&](const std::string& line) {
+        seen = line;
+        return error_for({ErrorCode::key_absent, "no key", "get one"});
+    });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    SpawnParams params;
+    params.agent = "claude";
+    params.env = {{"TERM", "xterm"}};
+    const auto session = client->spawn(params);
+    ASSERT_FALSE(session);
+    EXPECT_EQ(session.error(), (ClientError{Kind::answered, {ErrorCode::key_absent, "no key", "get one"}}));
+    const auto request = boost::json::parse(seen);
+    EXPECT_EQ(request.at("method"), "spawn");
+    EXPECT_EQ(request.at("params"), boost::json::parse(R"({"agent":"claude","env":{"TERM":"xterm"}})"));
+    EXPECT_EQ(params_json(AuthSetParams{"zai", "v", AuthScope{"acme", {}}}),
+              boost::json::parse(R"({"provider":"zai","value":"v","scope":{"workspace":"acme"}})"));
+}
+
+TEST(Client, pipelines_calls_with_an_outcome_each) {
+    int count = 0;
+    TestServer server([&](const std::string& line) {
+        if (++count == 2) return error_answer({"2"}, {ErrorCode::agent_unknown, "m", "h"}) + "\n";
+        return result_for(line, std::to_string(count));
+    });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    const auto outcomes = client->call_all({{"a"}, {"b"}, {"c"}});
+    ASSERT_TRUE(outcomes);
+    ASSERT_EQ(outcomes->size(), 3U);
+    EXPECT_EQ(*(*outcomes)[0], 1);
+    EXPECT_EQ((*outcomes)[1].error().error.code, ErrorCode::agent_unknown);
+    EXPECT_EQ(*(*outcomes)[2], 3);
+}
+
+TEST(Client, ignores_members_of_newer_results_and_refuses_lacking_ones) {
+    EXPECT_TRUE(result_as<ConfigStatus>(boost::json::parse(R"({"ok":true,"path":null,"more":1})")));
+    EXPECT_EQ(result_as<ConfigStatus>(boost::json::parse(R"({"ok":"yes"})")).error().kind, Kind::broken);
+}
+
+TEST(Client, tells_why_nobody_is_there) {
+    TemporaryDirectory directory;
+    const std::string path = directory.path() + "/s";
+    const auto missing = Client::connect(path);
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().kind, Kind::unreachable);
+    EXPECT_THAT(missing.error().error.message, HasSubstr("no socket at " + path));
+    EXPECT_THAT(missing.error().error.hint, HasSubstr("start it"));
+    { Listener listener(path, 1); }
+    const auto stale = Client::connect(path);
+    ASSERT_FALSE(stale);
+    EXPECT_EQ(stale.error().kind, Kind::unreachable);
+    EXPECT_THAT(stale.error().error.message, HasSubstr("is gone"));
+    EXPECT_EQ(exit_code_for(stale.error()), ExitCode::unreachable);
+    EXPECT_EQ(Client::connect(std::string(200, 'x')).error().kind, Kind::unreachable);
+    EXPECT_EQ(Client::connect("").error().kind, Kind::unreachable);
+}
+
+TEST(Client, tells_a_lack_of_permission_from_a_lack_of_daemon) {
+    TemporaryDirectory directory;
+    const std::string path = directory.path() + "/s";
+    Listener listener(path, 1);
+    ::chmod(path.c_str(), 0);
+    const uid_t before = ::geteuid();
+    ::chmod(directory.path().c_str(), 0755);
+    if (before == 0) {  // who may open anything
+        ASSERT_EQ(::seteuid(65534), 0);
+    }
+    const auto client = Client::connect(path);
+    if (before == 0) {
+        ASSERT_EQ(::seteuid(0), 0);
+    }
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().kind, Kind::denied);
+    EXPECT_EQ(exit_code_for(client.error()), ExitCode::denied);
+}
+
+TEST(Client, does_not_wait_forever_for_an_answer) {
+    TestServer server([](const std::string&) { return std::string(TestServer::silence); });
+    auto client = Client::connect(server.path(), 50ms);
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->reload().error().kind, Kind::timed_out);
+    EXPECT_EQ(client->reload().error().kind, Kind::broken) << "the connection is closed";
+}
+
+TEST(Client, does_not_wait_forever_for_a_full_backlog) {
+    TemporaryDirectory directory;
+    const std::string path = directory.path() + "/s";
+    Listener listener(path, 0);
+    std::vector<Client> waiting;
+    for (int i = 0; i < 8; ++i) {
+        auto client = Client::connect(path, 50ms);
+        if (!client) {
+            EXPECT_EQ(client.error().kind, Kind::timed_out);
+            return;
+        }
+        waiting.push_back(*std::move(client));
+    }
+    FAIL() << "the backlog never filled";
+}
+
+TEST(Client, notices_an_end_before_the_answer) {
+    TestServer server([](const std::string&) { return std::string(); });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->reload().error().kind, Kind::broken);
+}
+
+TEST(Client, refuses_what_is_no_answer_to_its_request) {
+    for (const std::string reply : {"hello\n", "{}\n",
+                                    R"({"jsonrpc":"2.0","id":7,"result":1})"
+                                    "\n"}) {
+        TestServer server([&](const std::string&) { return reply; });
+        auto client = Client::connect(server.path());
+        ASSERT_TRUE(client);
+        EXPECT_EQ(client->discover().error().kind, Kind::broken) << reply;
+    }
+}
+
+TEST(Client, takes_an_error_without_id_for_the_answer) {
+    TestServer server([](const std::string&) {
+        return error_answer({}, {ErrorCode::request_too_large, "too large", ""}) + "\n";
+    });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    EXPECT_EQ(client->discover().error().error.code, ErrorCode::request_too_large);
+}
+
+std::set<int> inheritable_descriptors() {
+    std::set<int> found;
+    for (int descriptor = 3; descriptor < 256; ++descriptor) {
+        const int flags = ::fcntl(descriptor, F_GETFD);
+        if (flags >= 0 && (flags & FD_CLOEXEC) == 0) found.insert(descriptor);
+    }
+    return found;
+}
+
+TEST(Client, hands_nothing_to_a_launchers_children) {
+    const auto before = inheritable_descriptors();
+    TestServer server([](const std::string& line) { return result_for(line, "1"); });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    ASSERT_TRUE(client->discover());
+    EXPECT_EQ(inheritable_descriptors(), before);
+}
+
+TEST(ExitCodes, are_those_of_the_manual) {
+    const auto code = [](ErrorCode error) { return exit_code_for(ClientError{Kind::answered, {error, "", ""}}); };
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::internal_error)), 1);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::io_error)), 1);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::invalid_params)), 2);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::agent_unknown)), 2);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::provider_unknown)), 2);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::access_denied)), 4);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::key_absent)), 5);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::key_error)), 5);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::cell_blocked)), 6);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::cell_unsupported)), 6);
+    EXPECT_EQ(static_cast<int>(code(ErrorCode::config_conflict)), 7);
+    EXPECT_EQ(static_cast<int>(exit_code_for(ClientError{Kind::timed_out, {}})), 3);
+    EXPECT_EQ(static_cast<int>(exit_code_for(ClientError{Kind::broken, {}})), 1);
+    EXPECT_EQ(static_cast<int>(ExitCode::cancelled), 130);
+}
+
+}  // namespace
+}  // namespace capsule

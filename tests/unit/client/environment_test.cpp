@@ -1,0 +1,69 @@
+#include "client/environment.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace capsule {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Key;
+
+TEST(LooksLikeKey, knows_names_of_secrets) {
+    for (const char* name : {"ZAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "openai_api_key", "AWS_SECRET_ACCESS_KEY",
+                             "PGPASSWORD", "MY_PASSWORD_FILE", "GITHUB_TOKEN", "CLIENT_SECRET_ID", "OPENCODE_API_KEY_2",
+                             "DB_PASS", "GOOGLE_APPLICATION_CREDENTIALS", "GPG_PASSPHRASE"})
+        EXPECT_TRUE(looks_like_key(name)) << name;
+    for (const char* name : {"PATH", "TERM", "GH_TOKEN", "SSH_AUTH_SOCK", "LANG", "KEYBOARD", "XDG_RUNTIME_DIR",
+                             "COMPASS", "HTTP_PROXY", "GIT_AUTHOR_NAME"})
+        EXPECT_FALSE(looks_like_key(name)) << name;
+}
+
+TEST(OfferedEnvironment, leaves_out_what_cannot_or_should_not_be_sent) {
+    const char* const environment[] = {"TERM=xterm",
+                                       "EMPTY=",
+                                       "A=b=c",
+                                       "ZAI_API_KEY=sk-FAKE-0001",
+                                       "BASH_FUNC_f%%=()",
+                                       "no equals",
+                                       "1X=1",
+                                       "=x",
+                                       "LATIN=caf\xe9",
+                                       "UTF8=café",
+                                       "GH_TOKEN=gh-FAKE",
+                                       nullptr};
+    const auto offered = offered_environment(environment, environment_limit);
+    EXPECT_EQ(offered.variables,
+              (std::map<std::string, std::string>{
+                  {"TERM", "xterm"}, {"EMPTY", ""}, {"A", "b=c"}, {"UTF8", "café"}, {"GH_TOKEN", "gh-FAKE"}}));
+    EXPECT_THAT(offered.left_out, ElementsAre("LATIN"));
+}
+
+TEST(OfferedEnvironment, refuses_every_kind_of_broken_utf8) {
+    for (const char* value : {"\x80", "\xc0\xaf", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
+                              "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82"}) {
+        const std::string entry = std::string("A=") + value;
+        const char* const environment[] = {entry.c_str(), nullptr};
+        EXPECT_THAT(offered_environment(environment, 1000).variables, IsEmpty());
+    }
+    const char* const fine[] = {"A=\xe2\x82\xac\xf0\x9f\x98\x80\xed\x9f\xbf", nullptr};
+    EXPECT_THAT(offered_environment(fine, 1000).left_out, IsEmpty());
+}
+
+TEST(OfferedEnvironment, gives_up_the_largest_first) {
+    const std::string large = "LARGE=" + std::string(500, 'x');
+    const std::string escaped = "ESCAPED=" + std::string(100, '\x01');  // six bytes each in JSON
+    const char* const environment[] = {"A=1", large.c_str(), escaped.c_str(), "B=2", nullptr};
+    const auto offered = offered_environment(environment, 300);
+    EXPECT_THAT(offered.variables, ElementsAre(Key("A"), Key("B")));
+    EXPECT_THAT(offered.left_out, ElementsAre("ESCAPED", "LARGE"));
+    EXPECT_THAT(offered_environment(environment, 600).left_out, ElementsAre("ESCAPED"));
+}
+
+TEST(OfferedEnvironment, takes_none) {
+    EXPECT_THAT(offered_environment(nullptr, 10).variables, IsEmpty());
+}
+
+}  // namespace
+}  // namespace capsule

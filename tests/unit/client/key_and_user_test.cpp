@@ -1,0 +1,228 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "client/commands/ask_key.hpp"
+#include "client/commands/become.hpp"
+#include "test_server.hpp"
+
+namespace capsule {
+namespace {
+
+using testing::HasSubstr;
+
+class Pipe {
+  public:
+    explicit Pipe(const std::string& text) {
+        EXPECT_EQ(::pipe(ends_), 0);
+        EXPECT_EQ(::write(ends_[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+        ::close(ends_[1]);
+    }
+    ~Pipe() { ::close(ends_[0]); }
+    int descriptor() const { return ends_[0]; }
+
+  private:
+    int ends_[2] = {-1, -1};
+};
+
+std::string piped(const std::string& text) {
+    return std::get<std::string>(ask_key(Pipe(text).descriptor(), ""));
+}
+
+TEST(AskKey, reads_what_is_piped_in_without_one_line_end) {
+    EXPECT_EQ(piped("sk-FAKE-0001"), "sk-FAKE-0001");
+    EXPECT_EQ(piped("sk-FAKE-0001\n"), "sk-FAKE-0001");
+    EXPECT_EQ(piped("sk-FAKE-0001\r\n"), "sk-FAKE-0001");
+    EXPECT_EQ(piped("a\nb\n"), "a\nb") << "the daemon refuses it: nothing is cut off in silence";
+}
+
+TEST(AskKey, refuses_nothing_and_too_much) {
+    EXPECT_EQ(std::get<Error>(ask_key(Pipe("").descriptor(), "")).code, ErrorCode::invalid_params);
+    EXPECT_EQ(std::get<Error>(ask_key(Pipe("\n").descriptor(), "")).code, ErrorCode::invalid_params);
+    EXPECT_EQ(std::get<Error>(ask_key(-1, "")).code, ErrorCode::io_error);
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    std::thread writer([&] {
+        const std::string much(longest_key + 1, 'x');
+        (void)!::write(ends[1], much.data(), much.size());
+        ::close(ends[1]);
+    });
+    EXPECT_EQ(std::get<Error>(ask_key(ends[0], "")).code, ErrorCode::invalid_params);
+    std::array<char, 4096> chunk;
+    while (::read(ends[0], chunk.data(), chunk.size()) > 0)
+        continue;
+    writer.join();
+    ::close(ends[0]);
+}
+
+struct Terminal {
+    Terminal() { ::openpty(&master, &slave, nullptr, nullptr, nullptr); }
+    ~Terminal() {
+        ::close(master);
+        ::close(slave);
+    }
+    bool echoes() const {
+        termios now{};
+        ::tcgetattr(slave, &now);
+        return (now.c_lflag & ECHO) != 0;
+    }
+    void await_silence() const {
+        while (echoes())
+            ::usleep(1000);
+    }
+    int master = -1;
+    int slave = -1;
+};
+
+TEST(AskKey, reads_one_line_of_a_terminal_unseen) {
+    Terminal terminal;
+    std::thread person([&] {
+        terminal.await_silence();
+        EXPECT_EQ(::write(terminal.master, "sk-FAKE-0001\n", 13), 13);
+    });
+    const auto key = ask_key(terminal.slave, "");
+    person.join();
+    EXPECT_EQ(std::get<std::string>(key), "sk-FAKE-0001");
+    EXPECT_TRUE(terminal.echoes());
+    std::array<char, 64> shown{};
+    EXPECT_GT(::read(terminal.master, shown.data(), shown.size()), 0);
+    EXPECT_EQ(std::string(shown.data()), "\r\n");
+}
+
+TEST(AskKey, gives_the_echo_back_when_interrupted) {
+    Terminal terminal;
+    const pthread_t asking = ::pthread_self();
+    std::thread person([&] {
+        terminal.await_silence();
+        ::usleep(20'000);
+        ::pthread_kill(asking, SIGINT);
+    });
+    const auto key = ask_key(terminal.slave, "");
+    person.join();
+    EXPECT_TRUE(std::holds_alternative<Cancelled>(key));
+    EXPECT_TRUE(terminal.echoes());
+}
+
+SessionUser myself() {
+    return {"me", ::getuid(), ::getgid(), {}};
+}
+
+/// Runs `body` in a child, since becoming another user is for good; gives its exit code.
+template <class Body>
+int in_child(Body body) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(body());
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(BecomeUser, is_done_when_one_is_that_user) {
+    if (::getuid() == 0) GTEST_SKIP() << "see the test for root";
+    EXPECT_TRUE(become_user(myself()));
+}
+
+TEST(BecomeUser, lets_root_become_anyone_for_good) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    EXPECT_EQ(in_child([] {
+                  if (!become_user({"agent", 4242, 4343, {4343, 4444}})) return 1;
+                  gid_t groups[8];
+                  if (::getgroups(8, groups) != 2 || ::getuid() != 4242 || ::getegid() != 4343) return 2;
+                  if (::setuid(0) == 0 || ::seteuid(0) == 0) return 3;
+                  const auto other = become_user({"other", 5000, 5000, {}});
+                  if (other || other.error().code != ErrorCode::access_denied) return 4;
+                  return become_user({"agent", 4242, 4343, {4343}}) ? 0 : 5;
+              }),
+              0);
+}
+
+TEST(BecomeUser, refuses_anybody_else) {
+    const auto body = [] {
+        if (::getuid() == 0 && ::setresuid(4242, 4242, 4242) != 0) return 1;
+        const auto done = become_user({"root", 0, 0, {}});
+        return !done && done.error().code == ErrorCode::access_denied &&
+                       done.error().hint.find("root") != std::string::npos
+                   ? 0
+                   : 2;
+    };
+    EXPECT_EQ(in_child(body), 0);
+}
+
+class FindProgram : public testing::Test {
+  protected:
+    void write(const std::string& name, mode_t mode) {
+        std::ofstream(directory_.path() + "/" + name) << "#!/bin/sh\n";
+        ::chmod((directory_.path() + "/" + name).c_str(), mode);
+    }
+    TemporaryDirectory directory_;
+};
+
+TEST_F(FindProgram, takes_the_first_executable_file) {
+    write("tool", 0755);
+    write("data", 0644);
+    ::mkdir((directory_.path() + "/folder").c_str(), 0755);
+    const std::string path = "/nonexistent:" + directory_.path() + ":/usr/bin";
+    EXPECT_EQ(*find_program("tool", path), directory_.path() + "/tool");
+    EXPECT_FALSE(find_program("data", path));
+    EXPECT_FALSE(find_program("folder", path));
+    EXPECT_EQ(*find_program(directory_.path() + "/tool", ""), directory_.path() + "/tool");
+}
+
+TEST_F(FindProgram, ignores_entries_that_are_not_absolute) {
+    write("tool", 0755);
+    const std::string before = std::filesystem::current_path().string();
+    ASSERT_EQ(::chdir(directory_.path().c_str()), 0);
+    EXPECT_FALSE(find_program("tool", ".:"));
+    EXPECT_FALSE(find_program("tool", ""));
+    EXPECT_FALSE(find_program("./tool", "/usr/bin"));
+    ASSERT_EQ(::chdir(before.c_str()), 0);
+}
+
+TEST_F(FindProgram, says_how_to_install_an_agent) {
+    const auto program = find_program("codex", "/nonexistent");
+    ASSERT_FALSE(program);
+    EXPECT_THAT(program.error().message, HasSubstr("codex is not installed"));
+    EXPECT_THAT(program.error().hint, HasSubstr("@openai/codex"));
+}
+
+TEST(TitleSequence, fits_the_terminal_and_carries_no_commands) {
+    EXPECT_EQ(title_sequence("Claude (Z.AI)", "xterm-256color"), "\x1b]0;Claude (Z.AI)\x07");
+    EXPECT_EQ(title_sequence("a\x07"
+                             "b\x1b",
+                             "tmux"),
+              "\x1b]0;a?b?\x07");
+    EXPECT_EQ(title_sequence("x", "dumb"), "");
+    EXPECT_EQ(title_sequence("x", "linux"), "");
+    EXPECT_EQ(title_sequence("x", ""), "");
+}
+
+TEST_F(FindProgram, becomes_it_with_just_the_environment_given) {
+    const std::string out = directory_.path() + "/out";
+    SpawnResult session;
+    session.argv = {"sh", "-c", "env > " + out + "; printf '%s' \"$1\" >> " + out, "sh", "argument"};
+    session.env = {{"ONLY", "this"}};
+    EXPECT_EQ(in_child([&] {
+                  become_program("/bin/sh", session);
+                  return 9;
+              }),
+              0);
+    std::ifstream file(out);
+    const std::string seen{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_THAT(seen, HasSubstr("ONLY=this"));
+    EXPECT_THAT(seen, testing::EndsWith("argument"));
+    EXPECT_THAT(seen, testing::Not(HasSubstr("HOME=")));
+    EXPECT_EQ(become_program("/nonexistent", session).code, ErrorCode::io_error);
+}
+
+}  // namespace
+}  // namespace capsule

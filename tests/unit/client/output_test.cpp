@@ -1,0 +1,121 @@
+#include "client/output.hpp"
+
+#include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <boost/json/parse.hpp>
+#include <map>
+
+#include "client/json_text.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr Style plain{};
+constexpr Style colourful{.terminal = true, .colour = true, .width = 80};
+
+TEST(Table, aligns_columns_by_characters) {
+    Table table({"NAME", "KEY", "FROM"});
+    table.add({{"zai"}, {"…0001"}, {"environment"}});
+    table.add({{"minimax"}, {"-"}, {""}});
+    EXPECT_EQ(table.text(plain),
+              "NAME     KEY    FROM\n"
+              "zai      …0001  environment\n"
+              "minimax  -\n");
+}
+
+TEST(Table, wraps_its_last_column_on_a_narrow_terminal) {
+    Table table;
+    table.add({{"a"}, {"one two three four five six seven"}});
+    Style narrow{.terminal = true, .colour = false, .width = 25};
+    EXPECT_EQ(table.text(narrow), "a  one two three four\n   five six seven\n");
+    narrow.width = 10;
+    EXPECT_EQ(table.text(narrow), "a  one two three four five six seven\n") << "too narrow to be of use";
+}
+
+TEST(Table, lets_no_cell_command_the_terminal) {
+    Table table;
+    table.add({{"\x1b[2Jx\ny\xc2\x9b"}});
+    EXPECT_EQ(table.text(plain), "?[2Jx?y?\n");
+}
+
+TEST(Paint, colours_only_where_there_are_colours) {
+    EXPECT_EQ(paint("x", Tone::bad, plain), "x");
+    EXPECT_EQ(paint("x", Tone::bad, colourful), "\x1b[31mx\x1b[0m");
+    EXPECT_EQ(paint("x", Tone::plain, colourful), "x");
+}
+
+TEST(Printable, keeps_lines_when_asked_to) {
+    EXPECT_EQ(printable("a\tb\nc\r\x7f é", true), "a\tb\nc?? é");
+    EXPECT_EQ(printable("a\nb"), "a?b");
+}
+
+TEST(Wrapped, breaks_at_spaces_and_indents) {
+    EXPECT_EQ(wrapped("one two three", 7, 2), "one two\n  three");
+    EXPECT_EQ(wrapped("averylongword b", 4, 1), "averylongword\n b");
+    EXPECT_EQ(wrapped("one two", 0, 2), "one two");
+}
+
+TEST(WarningsText, marks_each) {
+    EXPECT_EQ(warnings_text({{"a.b", "do this"}, {"c", "and that"}}, plain), "! do this\n! and that\n");
+    EXPECT_EQ(warnings_text({}, plain), "");
+}
+
+TEST(DurationText, uses_two_units_at_most) {
+    EXPECT_EQ(duration_text(0.4), "0 s");
+    EXPECT_EQ(duration_text(59.9), "59 s");
+    EXPECT_EQ(duration_text(61), "1 min");
+    EXPECT_EQ(duration_text(3600 * 5 + 60 * 12), "5 h 12 min");
+    EXPECT_EQ(duration_text(86400 + 7200), "1 day 2 h");
+    EXPECT_EQ(duration_text(86400 * 3), "3 days 0 h");
+}
+
+class Terminal {
+  public:
+    Terminal() {
+        winsize size{};
+        size.ws_col = 77;
+        ::openpty(&master_, &slave_, nullptr, nullptr, &size);
+    }
+    ~Terminal() {
+        ::close(master_);
+        ::close(slave_);
+    }
+    int descriptor() const { return slave_; }
+
+  private:
+    int master_ = -1;
+    int slave_ = -1;
+};
+
+EnvironmentLookup environment(std::map<std::string, std::string> variables) {
+    return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
+        const auto found = variables.find(std::string(name));
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+    };
+}
+
+TEST(StyleOf, honours_terminal_and_no_color) {
+    const Terminal terminal;
+    EXPECT_TRUE(style_of(terminal.descriptor(), environment({{"TERM", "xterm"}})).colour);
+    EXPECT_EQ(style_of(terminal.descriptor(), environment({})).width, 77U);
+    EXPECT_FALSE(style_of(terminal.descriptor(), environment({{"TERM", "xterm"}, {"NO_COLOR", "1"}})).colour);
+    EXPECT_TRUE(style_of(terminal.descriptor(), environment({{"NO_COLOR", "1"}})).terminal);
+    EXPECT_FALSE(style_of(terminal.descriptor(), environment({{"TERM", "dumb"}})).colour);
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    EXPECT_FALSE(style_of(ends[1], environment({{"TERM", "xterm"}})).terminal);
+    ::close(ends[0]);
+    ::close(ends[1]);
+}
+
+TEST(JsonText, writes_numbers_as_people_do) {
+    const auto value = boost::json::parse(R"({"a":1.5,"b":[18446744073709551615,-1,0.1],"c":{},"d":[],"e":"x\n"})");
+    EXPECT_EQ(json_text(value, false), R"({"a":1.5,"b":[18446744073709551615,-1,0.1],"c":{},"d":[],"e":"x\n"})");
+    EXPECT_EQ(json_text(boost::json::parse(R"({"a":[1,{}]})"), true), "{\n  \"a\": [\n    1,\n    {}\n  ]\n}");
+}
+
+}  // namespace
+}  // namespace capsule

@@ -1,0 +1,134 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "client/commands/auth_page.hpp"
+#include "client/commands/explain_page.hpp"
+#include "client/commands/masking.hpp"
+#include "client/commands/status_page.hpp"
+
+namespace capsule {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr Style plain{};
+
+StatusResult sample_status() {
+    StatusResult status;
+    status.version = "0.1.0";
+    status.pid = 4711;
+    status.uptime_s = 61;
+    status.socket = "/run/capsule/capsule.sock";
+    status.config = {"/etc/capsule/capsule.toml", "2026-11-23T05:00:00Z", true, {}};
+    status.agents = {{"claude", "Claude", "/usr/bin/claude", "2.1.197"}, {"codex", "Codex", {}, {}}};
+    status.providers = {
+        {"anthropic", "Anthropic", {"absent", {}, {}}, {{"claude", "native"}, {"codex", "unsupported"}}},
+        {"zai", "Z.AI", {"present", "environment", "…0001"}, {{"claude", "ready"}, {"codex", "blocked"}}},
+        {"kimi", "Kimi", {"unresolved", "op", {}}, {{"claude", "no_key"}, {"codex", "blocked"}}},
+    };
+    status.warnings = {{"x.y", "do something about it"}};
+    return status;
+}
+
+Defaults sample_defaults() {
+    Defaults defaults;
+    defaults["claude"] = {"claude",
+                          {{"anthropic", "Anthropic", "Claude", true, {}}, {"zai", "Z.AI", "Claude (Z.AI)", false, {}}},
+                          "zai",
+                          {}};
+    defaults["codex"] = {"codex", {}, {}, {}};
+    return defaults;
+}
+
+TEST(StatusPage, says_it_all_at_a_glance) {
+    EXPECT_EQ(status_page(sample_status(), sample_defaults(), plain),
+              "● capsuled 0.1.0  pid 4711, up 1 min\n"
+              "  socket  /run/capsule/capsule.sock\n"
+              "  config  /etc/capsule/capsule.toml, loaded 2026-11-23T05:00:00Z\n"
+              "  served  0 requests, 0 with errors; 0 of 0 connections open\n"
+              "\n"
+              "PROVIDER   KEY           FROM         Claude  Codex\n"
+              "Anthropic  absent        -            native  n/a\n"
+              "Z.AI       …0001         environment  ready   blocked\n"
+              "Kimi       not read yet  op           no key  blocked\n"
+              "\n"
+              "AGENT   STARTS ON     VERSION  BINARY\n"
+              "Claude  Z.AI          2.1.197  /usr/bin/claude\n"
+              "Codex   none: no key  -        not installed\n"
+              "\n"
+              "! do something about it\n");
+}
+
+TEST(StatusPage, shows_a_failed_load_and_missing_keys) {
+    StatusResult status = sample_status();
+    status.config.ok = false;
+    status.config.error = "capsule.toml:3:1: unknown key";
+    for (ProviderStatus& provider : status.providers)
+        provider.key = {"absent", {}, {}};
+    EXPECT_THAT(status_page(status, {}, plain),
+                AllOf(HasSubstr("older configuration is in force: capsule.toml:3:1: unknown key"),
+                      HasSubstr("\"capsulectl auth\"")));
+}
+
+TEST(AuthPage, tells_a_newcomer_what_to_do) {
+    AuthRow row;
+    row.provider = "zai";
+    row.label = "Z.AI";
+    row.variable = "ZAI_API_KEY";
+    row.mode = "api_key";
+    row.state = "absent";
+    row.key_url = "https://z.ai/keys";
+    EXPECT_THAT(auth_page({{row}}, plain),
+                AllOf(HasSubstr("https://z.ai/keys"), HasSubstr("capsulectl auth set zai"), HasSubstr("ZAI_API_KEY")));
+    row.state = "present";
+    row.masked = "…0001";
+    row.warnings = {{"key.shape", "does not begin with x"}};
+    EXPECT_THAT(auth_page({{row}}, plain),
+                AllOf(HasSubstr("…0001"), HasSubstr("! Z.AI: does not"), Not(HasSubstr("How to get"))));
+}
+
+TEST(ExplainPage, shows_where_everything_comes_from) {
+    ExplainResult plan;
+    plan.tab_label = "Claude (Z.AI)";
+    plan.model = "glm-5.1";
+    plan.user = {"agent", 1000, 1000, {}};
+    plan.arguments = {{"claude", "catalog"}, {"a b", "capsule.toml:4"}};
+    plan.env = {{"ANTHROPIC_BASE_URL", "https://api.z.ai", "catalog"}};
+    plan.files = {{"/home/agent/.x", "created", "line 1\nline 2\n", "catalog"}};
+    plan.unset = {"OPENAI_API_KEY"};
+    plan.dropped = {"FOO", "BAR"};
+    const std::string page = explain_page(plan, plain);
+    EXPECT_THAT(page, HasSubstr("Claude (Z.AI), model glm-5.1, as agent (uid 1000)\n"));
+    EXPECT_THAT(page, HasSubstr("  'a b'   capsule.toml:4\n"));
+    EXPECT_THAT(page, HasSubstr("  ANTHROPIC_BASE_URL  catalog  https://api.z.ai\n"));
+    EXPECT_THAT(page, HasSubstr("      line 1\n      line 2\n"));
+    EXPECT_THAT(page, HasSubstr("  FOO BAR\n"));
+}
+
+TEST(Masked, shows_four_characters_of_a_long_key_only) {
+    EXPECT_EQ(masked("sk-cp-FAKE-minimax-0001"), "…0001");
+    EXPECT_EQ(masked("short-key-12345"), "…");
+}
+
+TEST(MaskSession, hides_what_the_explanation_hides) {
+    SpawnResult session;
+    session.env = {{"TEAM_CRED", "fake-credential-0001"},
+                   {"OTHER_API_KEY", "fake-other-key-0002"},
+                   {"CONTENT", R"({"k":"fake-credential-0001"})"},
+                   {"TERM", "xterm"}};
+    session.argv = {"x", "--k=fake-credential-0001"};
+    ExplainResult explanation;
+    explanation.env = {{"TEAM_CRED", "…0001", "environment"}, {"TERM", "xterm", "request"}};
+    const SpawnResult hidden = mask_session(session, explanation);
+    EXPECT_EQ(hidden.env.at("TEAM_CRED"), "…0001");
+    EXPECT_EQ(hidden.env.at("OTHER_API_KEY"), "…0002");
+    EXPECT_EQ(hidden.env.at("CONTENT"), R"({"k":"…0001"})");
+    EXPECT_EQ(hidden.env.at("TERM"), "xterm");
+    EXPECT_EQ(hidden.argv[1], "--k=…0001");
+    EXPECT_EQ(mask_session(session, std::nullopt).env.at("OTHER_API_KEY"), "…0002");
+}
+
+}  // namespace
+}  // namespace capsule
