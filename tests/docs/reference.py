@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""What pages list is what the program has: methods, errors, settings; links lead somewhere; every page is tested.
+
+    reference.py ROOT --capsuled F --capsulectl F --models F --pages PAGE…
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+import blocks
+from sandbox import Sandbox
+
+SETTING = re.compile(
+    r'(?:text|texts|integer|boolean|table|has|word<[^>]*>|count|wait|read_\w+|read)\((?:in, )?"([a-z_]+)"'
+)
+RUNNABLE = {"console", "jsonrpc", "python", "js", "cpp"}
+
+
+def difference(what: str, shown: set, real: set) -> list[str]:
+    return [f"{what}: the page lacks {each}" for each in sorted(real - shown)] + [
+        f"{what}: {each} is on the page only" for each in sorted(shown - real)
+    ]
+
+
+def check_methods(page: str, document: dict) -> list[str]:
+    real = {(method["name"], method["x-tier"]) for method in document["methods"]}
+    shown = set(re.findall(r"^### `([\w.]+)`\n\nTier: `(\w+)`", page, re.MULTILINE))
+    problems = difference("docs/protocol.md, methods and tiers", shown, real)
+    for method in document["methods"]:
+        section = page.partition(f"### `{method['name']}`\n")[2].partition("\n### ")[0]
+        for member in [each["name"] for each in method["params"]]:
+            if f"`{member}`" not in section:
+                problems.append(f"docs/protocol.md, {method['name']}: the param {member} is not explained")
+        if f'"method": "{method["name"]}"' not in section:
+            problems.append(f"docs/protocol.md, {method['name']}: there is no request and answer")
+    return problems
+
+
+def check_errors(root: Path, page: str, troubleshooting: str, document: dict) -> list[str]:
+    source = (root / "protocol/errors.cpp").read_text()
+    real = set(re.findall(r'Row\{ErrorCode::\w+, (-\d+), "([\w.]+)"\}', source))
+    shown = set(re.findall(r"^\| (-\d+) \| `([\w.]+)` \|", page.replace("−", "-"), re.MULTILINE))
+    problems = difference("docs/protocol.md, errors", shown, real)
+    named = {(str(e["code"]), e["message"]) for method in document["methods"] for e in method["errors"]}
+    problems += [f"protocol/errors.cpp lacks {each}" for each in sorted(named - real)]
+    return problems + [f"docs/troubleshooting.md: {name} has no cure" for _, name in sorted(real)
+                       if f"`{name}`" not in troubleshooting]  # fmt: skip
+
+
+def check_settings(root: Path, page: str) -> list[str]:
+    sources = sorted((root / "daemon/config").glob("load_*.cpp"))
+    names = {name for source in sources for name in SETTING.findall(source.read_text())}
+    if len(names) < 30:
+        return [f"only {len(names)} settings were found in daemon/config: the pattern is out of date"]
+    return [f"docs/configuration.md: the setting {name} is not explained"
+            for name in sorted(names) if not re.search(rf"`[^`]*\b{name}\b[^`]*`", page)]  # fmt: skip
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.replace("`", "").strip().lower()).replace(" ", "-")
+
+
+def check_links(page: Path) -> list[str]:
+    problems = []
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, fragment = target.partition("#")
+        path = (page.parent / file) if file else page
+        if not path.exists():
+            problems.append(f"{page}: the link {target} leads nowhere")
+        elif fragment and path.suffix == ".md":
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            if fragment not in map(anchor, headings):
+                problems.append(f"{page}: {path.name} has no heading for #{fragment}")
+    return problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", type=Path)
+    for name in ("--capsuled", "--capsulectl", "--models"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--pages", nargs="+", required=True)
+    options = parser.parse_args()
+    root, docs = options.root, options.root / "docs"
+    sandbox = Sandbox({"capsuled": options.capsuled, "capsulectl": options.capsulectl}, Path(options.models), {})
+    document = json.loads(sandbox.call('{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}'))["result"]
+    problems = sandbox.close()
+    protocol = (docs / "protocol.md").read_text()
+    problems += check_methods(protocol, document)
+    problems += check_errors(root, protocol, (docs / "troubleshooting.md").read_text(), document)
+    problems += check_settings(root, (docs / "configuration.md").read_text())
+    pages = [*sorted(docs.rglob("*.md")), root / "README.md", root / "CONTRIBUTING.md"]
+    for page in pages:
+        problems += check_links(page)
+        runnable = any(block.language in RUNNABLE for block in blocks.blocks_of(blocks.read_lines(page)))
+        if runnable and str(page.relative_to(root)) not in options.pages:
+            problems.append(f"{page}: has runnable blocks and is not in the list of tests/docs/CMakeLists.txt")
+    print("\n".join(problems) or "methods, errors, settings and links are as shown")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
