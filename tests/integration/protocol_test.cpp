@@ -47,13 +47,12 @@ TEST_F(Protocol, AnswersPipelinedRequestsInTheirOrder) {
         }
         all += "\n";
     }
-    std::thread sender([&] { connection.send(all); });  // not waiting for answers must not stop the daemon's reading
+    std::jthread sender([&] { connection.send(all); });  // not waiting for answers must not stop the daemon's reading
     for (int i = 0; i < 300; ++i) {
         const json::value answer = parse(connection.read_line().value());
         EXPECT_EQ(at(answer, "/id").to_number<int>(), i);
         EXPECT_EQ(has(answer, "/error"), i % 4 == 3) << json::serialize(answer);
     }
-    sender.join();
 }
 
 TEST_F(Protocol, KeepsTheOrderWhenAnEarlierRequestTakesLonger) {
@@ -124,7 +123,9 @@ TEST_F(Protocol, RefusesEmptyAndOversizedBatchesOnce) {
         EXPECT_EQ(error_number(answer), -32600);
         EXPECT_EQ(raw_id(answer), "null");
     }
-    for (const json::value& answer : parse(connection.ask("[1,\"x\",[]]")).as_array()) {
+    const json::value answers = parse(connection.ask("[1,\"x\",[]]"));
+    EXPECT_EQ(answers.as_array().size(), 3U);
+    for (const json::value& answer : answers.as_array()) {
         EXPECT_EQ(at(answer, "/error/code").to_number<int>(), -32600);
         EXPECT_TRUE(at(answer, "/id").is_null());
     }
