@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -76,6 +77,8 @@ struct Image {
     for (const int signal : {SIGPIPE, SIGHUP, SIGTERM, SIGINT}) ::signal(signal, SIG_DFL);
     const int null = ::open("/dev/null", O_RDONLY);
     if (::dup2(null, 0) < 0 || ::dup2(out, 1) < 0 || ::dup2(err, 2) < 0) fail();
+    // Whatever the daemon itself was started with open stays with the daemon. (The report's end closes with the exec.)
+    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail();
     if (request.user) {
         if (::setgroups(image.groups.size(), image.groups.data()) != 0) fail();
         if (::setresgid(request.user->gid, request.user->gid, request.user->gid) != 0) fail();
