@@ -50,6 +50,13 @@ def check_errors(root: Path, page: str, troubleshooting: str, document: dict) ->
                        if f"`{name}`" not in troubleshooting]  # fmt: skip
 
 
+def check_warnings(root: Path, page: str) -> list[str]:
+    sources = [file for part in ("handlers", "keys", "render", "write") for file in (root / "daemon" / part).glob("*.cpp")]
+    real = {code for file in sources for code in re.findall(r'\{"([a-z]+\.(?!toml")[a-z_]+)",', file.read_text())}
+    rows = re.findall(r"^\| (`.*?) \|", page.partition("\n## Warnings\n")[2], re.MULTILINE)
+    return difference("docs/protocol.md, warnings", set(re.findall(r"`([\w.]+)`", " ".join(rows))), real)
+
+
 def check_settings(root: Path, page: str) -> list[str]:
     sources = sorted((root / "daemon/config").glob("load_*.cpp"))
     names = {name for source in sources for name in SETTING.findall(source.read_text())}
@@ -94,6 +101,7 @@ def main() -> int:
     protocol = (docs / "protocol.md").read_text()
     problems += check_methods(protocol, document)
     problems += check_errors(root, protocol, (docs / "troubleshooting.md").read_text(), document)
+    problems += check_warnings(root, protocol)
     problems += check_settings(root, (docs / "configuration.md").read_text())
     pages = [*sorted(docs.rglob("*.md")), root / "README.md", root / "CONTRIBUTING.md"]
     for page in pages:
