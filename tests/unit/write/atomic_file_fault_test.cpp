@@ -152,9 +152,17 @@ TEST(Fault, UnreadableFile) {
     EXPECT_EQ(home.entries(), 1U);
 }
 
+// Root of a mount namespace of its own, by way of a user namespace where the test is not root already.
 bool own_mounts() {
-    return ::unshare(::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
-           ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    const uid_t uid = ::geteuid();
+    const gid_t gid = ::getegid();
+    if (::unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) return false;
+    if (uid != 0) {
+        write_bytes("/proc/self/setgroups", "deny");
+        write_bytes("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1");
+        write_bytes("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1");
+    }
+    return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
 TEST(Fault, BindMountedFile) {
