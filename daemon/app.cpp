@@ -123,6 +123,8 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());
 
     std::signal(SIGPIPE, SIG_IGN);
+    // A file size limit is an error of the write that meets it, not the daemon's end.
+    std::signal(SIGXFSZ, SIG_IGN);
     Server server(io.get_executor(), open_socket(services, line), services);
     asio::co_spawn(io, server.accept_connections(), asio::detached);
     asio::co_spawn(io, stop_on_signal(io, server, services), asio::detached);
