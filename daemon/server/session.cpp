@@ -166,7 +166,8 @@ asio::awaitable<bool> Session::flush() {
 asio::awaitable<void> Session::refuse(Error error) {
     ++services_.requests;
     ++services_.errors;
-    output_ += error_answer({}, error) + "\n";
+    const RequestId no_id;  // braces as an argument are miscompiled in a coroutine by g++ 12
+    output_ += error_answer(no_id, error) + "\n";
     if (co_await flush()) co_await end_politely();
 }
 
