@@ -87,6 +87,16 @@ def check_links(page: Path) -> list[str]:
     return problems
 
 
+def check_tests(page: Path) -> list[str]:
+    """[`Suite.Name`](file.cpp): that test is in that file."""
+    problems = []
+    for suite, name, target in re.findall(r"\[`(\w+)\.(\w+)`\]\((\S+\.cpp)\)", page.read_text()):
+        file = page.parent / target
+        if not file.exists() or not re.search(rf"\(\s*{suite},\s*{name}\s*\)", file.read_text()):
+            problems.append(f"{page}: there is no test {suite}.{name} in {target}")
+    return problems
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("root", type=Path)
@@ -105,7 +115,7 @@ def main() -> int:
     problems += check_settings(root, (docs / "configuration.md").read_text())
     pages = [*sorted(docs.rglob("*.md")), root / "README.md", root / "CONTRIBUTING.md"]
     for page in pages:
-        problems += check_links(page)
+        problems += check_links(page) + check_tests(page)
         runnable = any(block.language in RUNNABLE for block in blocks.blocks_of(blocks.read_lines(page)))
         if runnable and str(page.relative_to(root)) not in options.pages:
             problems.append(f"{page}: has runnable blocks and is not in the list of tests/docs/CMakeLists.txt")
