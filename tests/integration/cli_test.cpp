@@ -108,7 +108,7 @@ TEST_F(Cli, SpawnInThreeFormats) {
         program.env["KIMI_CODE_API_KEY"] = "to be unset";
         const Outcome outcome = run_command(program);
         SeenStart seen = FakeAgents::parse(outcome.out);
-        for (const char* of_the_shell : {"PWD", "OLDPWD", "SHLVL", "_"})
+        for (const char* of_the_shell : {"PWD", "OLDPWD", "SHLVL", "_", "CAPSULE_SOCKET"})
             seen.env.erase(of_the_shell);
         EXPECT_EQ(seen.env, expected) << launcher << outcome.err;
         EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.1"));
