@@ -1,5 +1,7 @@
 #include "client/recorder/recorder.hpp"
 
+#include <fcntl.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -18,6 +20,12 @@ std::string without_port(std::string_view host) {
     return std::string(colon == std::string_view::npos ? host : host.substr(0, colon));
 }
 
+/// Asio leaves descriptors open for the programs that this one starts.
+template <class Socket>
+void keep_from_children(Socket& socket) {
+    ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
+}
+
 asio::awaitable<void> serve_plain(tcp::socket socket, Recorder::Impl& impl) {
     co_await serve_requests(socket, "", impl);
 }
@@ -25,6 +33,7 @@ asio::awaitable<void> serve_plain(tcp::socket socket, Recorder::Impl& impl) {
 asio::awaitable<void> accept_connections(Recorder::Impl& impl) {
     for (;;) {
         tcp::socket socket = co_await impl.acceptor.async_accept(asio::use_awaitable);
+        keep_from_children(socket);
         // A connection's end is no event of interest: whatever it was about has been recorded.
         asio::co_spawn(impl.context, impl.serve_connection(std::move(socket), impl), [](std::exception_ptr) {});
     }
@@ -89,6 +98,7 @@ Result<std::unique_ptr<Recorder>> Recorder::start(std::unique_ptr<Impl> impl, st
         return Error{ErrorCode::io_error, "cannot listen on 127.0.0.1:" + std::to_string(port) + ": " + error.message(),
                      "another program may have that port: choose another one, or end that program"};
     }
+    keep_from_children(acceptor);
     impl->port = acceptor.local_endpoint().port();
     asio::co_spawn(impl->context, accept_connections(*impl), asio::detached);
     impl->thread = std::thread([&context = impl->context] { context.run(); });

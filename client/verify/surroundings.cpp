@@ -1,0 +1,169 @@
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <system_error>
+
+#include "client/environment.hpp"
+#include "client/verify/start.hpp"
+
+namespace capsule {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::uintmax_t largest_copied_file = 4 * 1024 * 1024;
+
+std::string text_of(const fs::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void write(const fs::path& path, std::string_view text) {
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    std::ofstream(path, std::ios::binary) << text;
+}
+
+/// "ANTHROPIC_AUTH_TOKEN", "apiKey", "api_key", "key"
+bool holds_key(std::string_view name) {
+    return looks_like_key(name) || name == "headers" || name == "http_headers";
+}
+
+void replace_keys(json::value& value, const std::string& dummy_key) {
+    if (auto* array = value.if_array()) {
+        for (auto& element : *array)
+            replace_keys(element, dummy_key);
+    } else if (auto* object = value.if_object()) {
+        for (auto& member : *object) {
+            if (member.value().is_string() && holds_key(member.key())) {
+                member.value() = dummy_key;
+            } else if (member.value().is_object() && holds_key(member.key())) {
+                member.value() = json::object{};
+            } else {
+                replace_keys(member.value(), dummy_key);
+            }
+        }
+    }
+}
+
+/// A JSON text with its keys replaced; nothing when it is no JSON (with comments, say), since keys might hide there.
+std::string without_keys_json(const std::string& text, const std::string& dummy_key) {
+    json::parse_options lenient;
+    lenient.allow_comments = true;
+    lenient.allow_trailing_commas = true;
+    boost::system::error_code error;
+    json::value value = json::parse(text, error, {}, lenient);
+    if (error) return "";
+    replace_keys(value, dummy_key);
+    return json::serialize(value);
+}
+
+/// TOML, or any text of lines: those that assign to a name of a key are left out.
+std::string without_keys_lines(const std::string& text) {
+    std::istringstream lines(text);
+    std::string kept;
+    for (std::string line; std::getline(lines, line);) {
+        const auto name = line.substr(0, line.find('='));
+        const bool harmless = name.find("env_key") != std::string::npos;  // a variable's name
+        if (harmless || !holds_key(name.substr(0, name.find_last_not_of(" \t\"") + 1))) kept += line + "\n";
+    }
+    return kept;
+}
+
+void copy_file(const fs::path& from, const fs::path& to, const std::string& dummy_key) {
+    std::error_code error;
+    if (!fs::is_regular_file(from, error) || fs::file_size(from, error) > largest_copied_file) return;
+    const std::string text = text_of(from);
+    const auto extension = from.extension();
+    if (extension == ".json" || extension == ".jsonc") {
+        if (const auto clean = without_keys_json(text, dummy_key); !clean.empty()) write(to, clean);
+    } else {
+        write(to, without_keys_lines(text));
+    }
+}
+
+/// Directories of definitions (agents, commands): text files only, one level deep.
+void copy_directory(const fs::path& from, const fs::path& to, const std::string& dummy_key) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(from, error))
+        copy_file(entry.path(), to / entry.path().filename(), dummy_key);
+}
+
+/// Never a login: no auth.json, no .credentials.json, no .env.
+void copy_agent(const std::string& agent, const fs::path& home, const fs::path& to, const std::string& dummy_key) {
+    if (agent == "claude") {
+        for (const char* name :
+             {".claude.json", ".claude/settings.json", ".claude/settings.local.json", ".claude/CLAUDE.md"})
+            copy_file(home / name, to / name, dummy_key);
+        for (const char* name : {".claude/agents", ".claude/commands"})
+            copy_directory(home / name, to / name, dummy_key);
+    } else if (agent == "codex") {
+        std::error_code error;
+        for (const auto& entry : fs::directory_iterator(home / ".codex", error)) {
+            const auto name = entry.path().filename();
+            if (name.extension() == ".toml" || name == "AGENTS.md")
+                copy_file(entry.path(), to / ".codex" / name, dummy_key);
+        }
+    } else if (agent == "opencode") {
+        const std::string directory = ".config/opencode";
+        for (const char* name : {"", "agent", "agents", "command", "commands"})
+            copy_directory(home / directory / name, to / directory / name, dummy_key);
+    }
+}
+
+std::string variable(const ExplainResult& plan, std::string_view name) {
+    for (const auto& each : plan.env)
+        if (each.name == name) return each.value;
+    return "";
+}
+
+}  // namespace
+
+ScratchDirectory::ScratchDirectory() {
+    std::string name = "/tmp/capsule-verify-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr)
+        throw Failure({ErrorCode::io_error,
+                       "cannot make a directory in /tmp: " + std::generic_category().message(errno),
+                       "make room there, or make it writable"});
+    path_ = name;
+}
+
+ScratchDirectory::~ScratchDirectory() {
+    std::error_code error;
+    fs::remove_all(path_, error);
+}
+
+void copy_configuration(const ExplainResult& plan, const fs::path& temporary_home, const std::string& dummy_key) {
+    const std::string home = variable(plan, "HOME");
+    copy_agent(plan.agent, home, temporary_home, dummy_key);
+    for (const auto& file : plan.files) {
+        // Files that the user's own text shares (config.toml, opencode.json) were copied, and the pins need neither.
+        const bool ours_alone = file.path.ends_with(".models.json") || file.path.ends_with(".config.toml");
+        if (file.content && ours_alone) write(moved_home(file.path, home, temporary_home.string()), *file.content);
+    }
+}
+
+void write_project(const fs::path& project, std::uint16_t port) {
+    const std::string url = "http://127.0.0.1:" + std::to_string(port) + std::string(project_path);
+    const json::object claude{
+        {"model", "project-model"},
+        {"env",
+         {{"ANTHROPIC_BASE_URL", url}, {"ANTHROPIC_AUTH_TOKEN", "project"}, {"ANTHROPIC_MODEL", "project-model"}}}};
+    write(project / ".claude/settings.json", json::serialize(claude));
+    json::object providers;
+    for (const char* id : {"anthropic", "zai", "minimax", "kimi"})
+        providers[id] = json::object{{"options", {{"baseURL", url}, {"apiKey", "project"}}}};
+    write(project / "opencode.json", json::serialize(json::object{{"provider", std::move(providers)}}));
+    write(project / ".codex/config.toml",
+          "model = \"project-model\"\n[model_providers.minimax]\nname = \"project\"\nbase_url = \"" + url +
+              "\"\nwire_api = \"responses\"\n");
+}
+
+}  // namespace capsule

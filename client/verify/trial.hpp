@@ -1,0 +1,42 @@
+// One cell's session as explain describes it, made harmless: a dummy key, and 127.0.0.1 in the provider's place. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// Where a trial's files are.
+struct TrialPlace {
+    std::uint16_t port = 0;  ///< of the stand-in
+    std::string home;        ///< the temporary one
+    std::string dummy_key;
+};
+
+struct Trial {
+    std::string agent;
+    std::string provider;
+    bool native = false;
+    std::vector<std::string> argv;
+    std::map<std::string, std::string> env;
+
+    /// What the agent must do with it.
+    std::string path;                          ///< of every request that carries a prompt
+    std::string auth_header;                   ///< "authorization" or "x-api-key"
+    std::vector<std::string> models;           ///< that may be asked for; empty: the agent's own choice
+    std::map<std::string, std::string> tiers;  ///< Claude's: what `--model <name>` must ask for
+};
+
+/// Fails with config.conflict when the plan names no endpoint, which is itself a broken route.
+Result<Trial> make_trial(const ExplainResult& plan, const TrialPlace& place);
+
+/// Where a file of the real home is in the temporary one; as it is if it lies elsewhere.
+std::string moved_home(std::string text, std::string_view real_home, std::string_view temporary_home);
+
+}  // namespace capsule

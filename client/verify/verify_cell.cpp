@@ -1,0 +1,88 @@
+#include "client/verify/verify_cell.hpp"
+
+#include <chrono>
+#include <filesystem>
+
+#include "client/verify/check.hpp"
+#include "client/verify/start.hpp"
+#include "client/verify/trial.hpp"
+
+namespace capsule {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// No key: it only looks like one to the agents, and goes to 127.0.0.1 alone.
+const std::string dummy_key = "capsule-verify-no-real-key-0000000000";
+
+constexpr std::chrono::seconds limit{90};  // a first start of OpenCode takes 10 s on a slow machine
+
+/// The agent's own words for "one prompt, no person, tools may run".
+std::vector<std::string> one_shot(const std::string& agent, const std::string& prompt, const std::string& tier) {
+    if (agent == "claude" && !tier.empty()) return {"--model", tier, "-p", prompt};
+    if (agent == "claude") return {"-p", prompt, "--allowedTools", "Bash"};
+    if (agent == "codex")
+        return {"exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt};
+    return {"run", prompt};
+}
+
+class CellTrial {
+  public:
+    CellTrial(const ExplainResult& plan, const Recorder& recorder) : plan_(plan), recorder_(recorder) {
+        verdict_.agent = plan.agent;
+        verdict_.provider = plan.provider;
+        fs::create_directories(home());
+        copy_configuration(plan, home(), dummy_key);
+        write_project(project(), recorder.port());
+    }
+
+    CellVerdict verdict() {
+        const auto begin = std::chrono::steady_clock::now();
+        const auto trial = make_trial(plan_, {recorder_.port(), home().string(), dummy_key});
+        if (!trial) {
+            verdict_.problems.push_back(trial.error().message);
+        } else {
+            try_once(*trial, "", nullptr);
+            for (const auto& [tier, model] : trial->tiers)
+                if (!verdict_.interrupted) try_once(*trial, tier, &model);
+        }
+        verdict_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        return verdict_;
+    }
+
+  private:
+    fs::path home() const { return scratch_.path() / "home"; }
+    fs::path project() const { return scratch_.path() / "project"; }
+
+    void try_once(const Trial& trial, const std::string& tier, const std::string* tier_model) {
+        const std::size_t before = recorder_.requests().size();
+        auto argv = trial.argv;
+        const auto words = one_shot(trial.agent, std::string(tier.empty() ? trial_prompt : "[[say fine]]"), tier);
+        argv.insert(argv.end(), words.begin(), words.end());
+        auto run = start_and_wait(argv, trial.env, project(), scratch_.path(), limit);
+        if (!run) {
+            verdict_.problems.push_back(run.error().message);
+            return;
+        }
+        run->requests = recorder_.requests();
+        run->requests.erase(run->requests.begin(), run->requests.begin() + static_cast<std::ptrdiff_t>(before));
+        verdict_.requests += run->requests.size();
+        verdict_.interrupted = run->interrupted;
+        for (const auto& problem : differences(*run, trial, dummy_key, tier_model))
+            verdict_.problems.push_back(tier.empty() ? problem : "--model " + tier + ": " + problem);
+    }
+
+    const ExplainResult& plan_;
+    const Recorder& recorder_;
+    ScratchDirectory scratch_;
+    CellVerdict verdict_;
+};
+
+}  // namespace
+
+CellVerdict verify_cell(const ExplainResult& plan, const Recorder& recorder) {
+    return CellTrial(plan, recorder).verdict();
+}
+
+}  // namespace capsule

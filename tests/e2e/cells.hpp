@@ -1,0 +1,41 @@
+// What each cell must look like on the wire. Written down here once more, on purpose: a wrong constant in the product's
+// catalog turns its cell red.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/world.hpp"
+
+namespace capsule::e2e {
+
+struct Cell {
+    std::string agent;
+    std::string provider;
+    std::string host;
+    std::string path;                        ///< of every request that carries a prompt
+    std::string auth_header;                 ///< "authorization" or "x-api-key"
+    std::string key;                         ///< a name in daemon_secrets
+    std::vector<std::string> key_variables;  ///< names under which the agent's process holds it
+    /// The models that may be asked for; one that ends in '-' is a beginning (the agent's own choice).
+    std::vector<std::string> models;
+
+    std::string name() const { return agent + "_" + provider; }
+};
+
+void PrintTo(const Cell& cell, std::ostream* out);
+
+/// The ten.
+const std::vector<Cell>& cells();
+const Cell& cell(const std::string& agent, const std::string& provider);
+
+/// Adds a test failure, naming the request or process, for everything in the run that is not as the cell says: host,
+/// path, auth header and model of each request that carries a prompt or the key; any other secret in any request or
+/// process; a hostile setting's mark anywhere.
+void expect_route(const AgentRun& run, const Cell& cell);
+
+/// The run ended well and printed this.
+void expect_printed(const AgentRun& run, const std::string& text);
+
+}  // namespace capsule::e2e

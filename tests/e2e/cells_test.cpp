@@ -1,0 +1,74 @@
+// The ten cells, each with the real agent: the session that was asked for is the session that starts.
+#include <gtest/gtest.h>
+
+#include "tests/e2e/cells.hpp"
+#include "tests/e2e/hostile.hpp"
+#include "tests/e2e/secrets.hpp"
+
+namespace capsule::e2e {
+
+namespace {
+
+class CellTest : public testing::TestWithParam<Cell> {
+  protected:
+    AgentRun run(const std::string& prompt) {
+        return world.run(GetParam().agent, GetParam().provider, one_shot(GetParam().agent, prompt));
+    }
+    World world;
+};
+
+/// The command's output is not in the command: only a tool that ran can have given it.
+constexpr const char* tool_prompt = "[[run printf %s-%s capsule tool-ran]]";
+constexpr const char* tool_output = "tool output: ";
+
+void expect_tool_ran(const AgentRun& run) {
+    expect_printed(run, tool_output);
+    expect_printed(run, "capsule-tool-ran");
+}
+
+std::string cell_name(const testing::TestParamInfo<Cell>& info) {
+    return info.param.name();
+}
+
+}  // namespace
+
+TEST_P(CellTest, PrintsTheAnswerInAFreshHome) {
+    world.start_daemon();
+    const AgentRun answer = run("[[say the-stand-in-answered]]");
+    expect_printed(answer, "the-stand-in-answered");
+    expect_route(answer, GetParam());
+}
+
+TEST_P(CellTest, RunsAToolInAFreshHome) {
+    world.start_daemon();
+    const AgentRun tool = run(tool_prompt);
+    expect_tool_ran(tool);
+    expect_route(tool, GetParam());
+}
+
+TEST_P(CellTest, HoldsInAHostileRepository) {
+    plant_hostile_repository(world.repository());
+    world.start_daemon();
+    const AgentRun tool = run(tool_prompt);
+    expect_tool_ran(tool);
+    expect_route(tool, GetParam());
+}
+
+TEST_P(CellTest, HoldsInAHomeWithAnEarlierLife) {
+    plant_hostile_repository(world.repository());
+    plant_prior_home(world.home(), world.repository());
+    world.start_daemon();
+    Cell expected = GetParam();
+    const AgentRun tool = run(tool_prompt);
+    expect_tool_ran(tool);
+    if (expected.name() != "codex_openai") {
+        expect_route(tool, expected);
+    } else {  // its own login wins there, and the daemon's key stays with the daemon
+        EXPECT_FALSE(tool.requests.empty());
+    }
+    expect_prior_home_kept(world.home(), world.repository());
+}
+
+INSTANTIATE_TEST_SUITE_P(Cells, CellTest, testing::ValuesIn(cells()), cell_name);
+
+}  // namespace capsule::e2e

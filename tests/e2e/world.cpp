@@ -1,0 +1,118 @@
+#include "tests/e2e/world.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <stdexcept>
+#include <thread>
+
+#include "tests/e2e/authority.hpp"
+#include "tests/e2e/namespaces.hpp"
+#include "tests/e2e/processes.hpp"
+#include "tests/e2e/secrets.hpp"
+
+namespace capsule::e2e {
+
+namespace {
+
+/// Once per program, before it has a second thread.
+class Machine : public testing::Environment {
+  public:
+    void SetUp() override { enter_namespaces(hosts); }
+};
+[[maybe_unused]] const auto* const machine = testing::AddGlobalTestEnvironment(new Machine);
+
+const fs::path agents = fs::path(CAPSULE_TEST_DATA) / "node_modules" / ".bin";
+const std::string search_path = agents.string() + ":/usr/local/bin:/usr/bin:/bin";
+
+int run_to_end(pid_t child, ProcessEnvironments& processes) {
+    constexpr auto limit = std::chrono::seconds(150);
+    const auto end = std::chrono::steady_clock::now() + limit;
+    int status = 0;
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (std::chrono::steady_clock::now() > end) {
+            kill(-child, SIGKILL);
+            waitpid(child, nullptr, 0);
+            return 124;  // as timeout(1)
+        }
+        note_environments(child, processes);
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    kill(-child, SIGKILL);  // what it may have left behind
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace
+
+World::World() : home_(directory_ / "home"), repository_(directory_ / "repository") {
+    if (!fs::exists(agents / "codex"))
+        throw std::runtime_error("no agents in " + agents.string() + ": run `npm ci` in tests/e2e, or tests/run.sh");
+    fs::create_directories(home_);
+    fs::create_directories(repository_ / ".git" / "objects");
+    fs::create_directories(repository_ / ".git" / "refs");
+    test::write_file(repository_ / ".git" / "HEAD", "ref: refs/heads/main\n");
+    const Authority authority = make_authority(hosts);
+    test::write_file(directory_ / "ca.pem", authority.ca_certificate);
+    recorder_ = Recorder::start_tls(443, authority.certificate, authority.private_key).value();
+}
+
+void World::start_daemon(const std::string& capsule_toml, const std::set<std::string>& without) {
+    test::write_file(directory_ / "capsule.toml", capsule_toml);
+    const std::string ca = (directory_ / "ca.pem").string();
+    test::Environment env{
+        {"HOME", home_.string()},
+        {"PATH", search_path},
+        {"TERM", "xterm"},
+        {"LANG", "C.UTF-8"},
+        {"NODE_EXTRA_CA_CERTS", ca},
+        {"SSL_CERT_FILE", ca},
+        {"CODEX_CA_CERTIFICATE", ca},
+        {"STATE_DIRECTORY", (directory_ / "state").string()},
+    };
+    for (const auto& [name, value] : daemon_secrets)
+        if (!without.contains(name)) env[name] = value;
+    daemon_ = std::make_unique<test::Daemon>(test::Daemon::Options{
+        .socket = directory_ / "socket",
+        .log = directory_ / "log",
+        .arguments = {"--socket", (directory_ / "socket").string(), "--config", (directory_ / "capsule.toml").string()},
+        .env = env});
+}
+
+AgentRun World::run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments) {
+    const std::size_t before = recorder_->requests().size();
+    test::Program program{.argv = {CAPSULECTL_BINARY, "--socket", daemon_->socket().string(), "exec", agent,
+                                   "--provider", provider, "--"},
+                          .env = {{"PATH", search_path}, {"HOME", home_.string()}},
+                          .cwd = repository_};
+    program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
+
+    const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int out = open((directory_ / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const int err = open((directory_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const pid_t child = test::start_program(program, {in, out, err});
+    setpgid(child, child);
+    AgentRun run;
+    run.exit_code = run_to_end(child, run.processes);
+    for (const int descriptor : {in, out, err})
+        close(descriptor);
+
+    run.out = test::read_file(directory_ / "out");
+    run.err = test::read_file(directory_ / "err");
+    run.requests = recorder_->requests();
+    run.requests.erase(run.requests.begin(), run.requests.begin() + static_cast<std::ptrdiff_t>(before));
+    return run;
+}
+
+std::vector<std::string> one_shot(const std::string& agent, const std::string& prompt) {
+    if (agent == "claude") return {"-p", prompt, "--allowedTools", "Bash,Agent,Task"};
+    // Its own sandbox does not start in nested namespaces, and is not what is tested.
+    if (agent == "codex")
+        return {"exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt};
+    return {"run", prompt};
+}
+
+}  // namespace capsule::e2e

@@ -1,0 +1,59 @@
+// One home, one repository, the stand-in for every provider, and the real daemon, client and agents.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/recorder/recorder.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/daemon.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace capsule::e2e {
+
+namespace fs = std::filesystem;
+
+/// Names that lead to the stand-in: the five providers', where Codex fetches its list of models, a custom provider's,
+/// and the hosts that hostile settings name.
+inline const std::vector<std::string> hosts{"api.z.ai",       "api.minimax.io", "api.kimi.com",   "api.anthropic.com",
+                                            "api.openai.com", "chatgpt.com",    "custom.example", "evil.example"};
+
+/// What one run of an agent did.
+struct AgentRun {
+    int exit_code = 0;
+    std::string out;
+    std::string err;
+    std::vector<RecordedRequest> requests;
+    /// The environment of each process of the run, as last seen in /proc, by "pid program".
+    std::map<std::string, std::map<std::string, std::string>> processes;
+};
+
+class World {
+  public:
+    World();
+
+    const fs::path& home() const { return home_; }
+    const fs::path& repository() const { return repository_; }
+
+    /// Starts the daemon with this capsule.toml and all of daemon_secrets; `without` leaves some of them out.
+    void start_daemon(const std::string& capsule_toml = "", const std::set<std::string>& without = {});
+
+    /// `capsulectl exec AGENT --provider PROVIDER -- ARGUMENTS…` in the repository, to its end.
+    AgentRun run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments);
+
+  private:
+    test::TempDir directory_;
+    fs::path home_;
+    fs::path repository_;
+    std::unique_ptr<Recorder> recorder_;
+    std::unique_ptr<test::Daemon> daemon_;
+};
+
+/// The agent's arguments for one prompt without a person: `-p`, `exec`, `run`; tools may run.
+std::vector<std::string> one_shot(const std::string& agent, const std::string& prompt);
+
+}  // namespace capsule::e2e
