@@ -1,4 +1,4 @@
-"""Compares what a page shows with what came. "…" on a page stands for anything: a part of a line, a line, more items."""
+"""Compares what a page shows with what came. "…" on a page stands for anything: part of a line, lines, more items."""
 
 import json
 import re

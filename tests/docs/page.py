@@ -5,8 +5,8 @@
 
 On a page, in their order, as one session:
 
-    ```console       each `$ ` command (`> ` continues it) must succeed and print what is shown, if anything is; one that
-                     is to fail is followed by `$ echo $?`
+    ```console       each `$ ` command (`> ` continues it) must succeed and print what is shown, if anything is; one
+                     that is to fail is followed by `$ echo $?`
     ```jsonrpc       each `--> ` request must get the `<-- ` answer
     ```python, js    must run and exit 0
     ```cpp           was compiled as --client-example, which must run and exit 0

@@ -125,7 +125,9 @@ class Sandbox:
         path.chmod(0o600)
         for command in ([str(self.top / "bin/capsuled"), "--check-config", "--config", str(self.config)],
                         [str(self.top / "bin/capsulectl"), "--socket", str(self.socket), "reload"]):  # fmt: skip
-            done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_LIMIT_S)
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_LIMIT_S
+            )
             if done.returncode != 0:
                 raise SystemExit(f"{name} is refused:\n{done.stdout}{done.stderr}")
 
