@@ -32,7 +32,7 @@ trap clean_up EXIT
 mkdir "$place/home"
 touch "$place/capsule.toml"
 env -i PATH="$PATH" LANG="${LANG:-C.UTF-8}" TERM="${TERM:-dumb}" HOME="$place/home" STATE_DIRECTORY="$place/state" \
-    ANTHROPIC_API_KEY=sk-ant-THROW-AWAY-0001 OPENAI_API_KEY=sk-THROW-AWAY-0002 ZAI_API_KEY=THROW-AWAY-0003 \
+    ANTHROPIC_API_KEY=sk-ant-THROW-AWAY-0001 OPENAI_API_KEY=sk-THROW-AWAY-0002 ZAI_API_KEY=zai-key-THROW-AWAY-0003 \
     MINIMAX_API_KEY=sk-cp-THROW-AWAY-0004 KIMI_CODE_API_KEY=sk-ki-THROW-AWAY-0005 \
     "$bin/capsuled" --config "$place/capsule.toml" --socket "$place/capsule.sock" >"$place/log" 2>&1 &
 daemon=$!
@@ -48,8 +48,8 @@ if ! capsulectl status --quiet; then
     exit 1
 fi
 
-# What a session of this cell is started with, or why there is none. Only the route: PATH and the like are left out,
-# and keys are masked by the daemon itself.
+# What a session of this cell is started with, or why there is none. Only the route: what comes from this terminal and
+# the session's user (PATH, HOME and the like) is left out, and keys are masked by the daemon itself.
 show_cell() {
     local plan
     if ! plan=$(capsulectl --json explain "$1" --provider "$2"); then
@@ -57,9 +57,10 @@ show_cell() {
         return
     fi
     jq -r --arg home "$place/home" '
-        ["PATH", "LANG", "TERM", "HOME", "USER", "LOGNAME", "SHELL", "CAPSULE_AGENT", "CAPSULE_PROVIDER"] as $common
-        | (.argv | map(if test("[ {\"]") then @sh else . end) | join(" ") | "    argv   " + .),
-          (.env[] | select(.name as $name | $common | index($name) | not) | "    env    \(.name)=\(.value)"),
+        ["request", "daemon environment", "session user"] as $elsewhere
+        | (.arguments | map(.value | if test("[ {\"]") then @sh else . end) | join(" ") | "    argv   " + .),
+          (.env[] | select((.from | IN($elsewhere[]) | not) and (.name | startswith("CAPSULE_") | not))
+              | "    env    \(.name)=\(.value)"),
           (.files[] | "    file   \(.path)")
         | gsub($home; "~")' <<<"$plan"
 }

@@ -31,8 +31,13 @@ TEST_F(Exec, BecomesTheAgentWithExactlyTheAnswersEnvironment) {
     const Outcome outcome = run_command(exec({"claude", "--provider", "zai", "--", "-p", "hi", "--provider", "x"}));
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const SeenStart seen = FakeAgents::parse(outcome.out);
-    EXPECT_THAT(seen.argv, ElementsAre("-p", "hi", "--provider", "x"));
-    const Environment answered = string_map(at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/env"));
+    const json::value plan = call("spawn", R"({"agent":"claude","provider":"zai"})");
+    std::vector<std::string> expected = strings(at(plan, "/argv"));
+    expected.erase(expected.begin());
+    for (const char* argument : {"-p", "hi", "--provider", "x"})
+        expected.emplace_back(argument);
+    EXPECT_EQ(seen.argv, expected);
+    const Environment answered = string_map(at(plan, "/env"));
     EXPECT_EQ(seen.env, answered) << "and so nothing of the launcher's, but for the terminal's own, which is the same";
     EXPECT_EQ(seen.env.at("ANTHROPIC_AUTH_TOKEN"), keys::zai);
 }

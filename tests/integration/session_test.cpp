@@ -35,7 +35,8 @@ TEST_F(Session, ModelsComeFromTheRequestThenTheConfigurationThenTheCatalog) {
         "[claude]\nmodel = \"opus\"\n[claude.providers.minimax]\nmodel = \"MiniMax-M2.7\"\n"
         "[claude.providers.zai]\nhaiku_model = \"glm-4.7\"\n[codex]\nmodel = \"gpt-x\"\n"
         "[opencode.providers.zai]\nmodel = \"glm-4.7\"\n");
-    EXPECT_THAT(strings(at(spawn("claude", "anthropic"), "/argv")), ElementsAre("claude", "--model", "opus"));
+    EXPECT_THAT(take_claude_pin(strings(at(spawn("claude", "anthropic"), "/argv"))),
+                ElementsAre("claude", "--model", "opus"));
     EXPECT_THAT(strings(at(spawn("codex", "openai"), "/argv")), IsSupersetOf({"-m", "gpt-x"}));
     const auto model = [&](const json::value& plan, const char* tier) {
         return text_at(plan, "/env/ANTHROPIC_DEFAULT_" + std::string(tier) + "_MODEL");
@@ -67,8 +68,8 @@ TEST_F(Session, TheOperatorsArgumentsComeAfterTheRoutes) {
 
 TEST_F(Session, ProjectSettingsCanBeIgnored) {
     start_with("[session]\nproject_settings = \"ignore\"\n");
-    const std::vector<std::string> argv = strings(at(spawn("claude", "zai"), "/argv"));
-    EXPECT_THAT(argv, ElementsAre("claude", "--setting-sources", "user"));
+    EXPECT_THAT(take_claude_pin(strings(at(spawn("claude", "zai"), "/argv"))),
+                ElementsAre("claude", "--setting-sources", "user"));
     EXPECT_EQ(text_at(spawn("opencode", "zai"), "/env/OPENCODE_DISABLE_PROJECT_CONFIG"), "1");
 }
 

@@ -4,6 +4,8 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "tests/support/capsule_test.hpp"
 
 namespace capsule::test {
@@ -90,10 +92,23 @@ class Spawn : public CapsuleTest {
         return env;
     }
 
+    /// Checks the pin in --settings (it holds no key) and gives the arguments without it.
+    static std::vector<std::string> take_claude_pin(std::vector<std::string> argv) {
+        const auto pin = std::find(argv.begin(), argv.end(), "--settings");
+        EXPECT_TRUE(pin != argv.end() && pin + 1 != argv.end());
+        if (pin == argv.end() || pin + 1 == argv.end()) return argv;
+        const json::value settings = parse(*(pin + 1));
+        EXPECT_EQ(pin[1].find(keys::mark), std::string::npos) << "arguments can be seen by everybody";
+        for (const char* name : {"ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_EXTRA_BODY"})
+            EXPECT_EQ(text_at(settings, "/env/" + std::string(name)), "");
+        argv.erase(pin, pin + 2);
+        return argv;
+    }
+
     void expect_claude(const std::string& provider, const Environment& route) const {
         const json::value plan = spawn("claude", provider);
         EXPECT_EQ(string_map(at(plan, "/env")), session("claude", provider, route));
-        EXPECT_THAT(strings(at(plan, "/argv")), ::testing::ElementsAre("claude"));
+        EXPECT_THAT(take_claude_pin(strings(at(plan, "/argv"))), ::testing::ElementsAre("claude"));
     }
 };
 

@@ -69,7 +69,8 @@ TEST_F(Spawn, CodexOnMinimaxIsPinnedInItsArguments) {
 TEST_F(Spawn, NativeCodexGetsItsKeyUnderBothNamesUnlessItIsLoggedIn) {
     start_with();
     const json::value plan = spawn("codex", "openai");
-    EXPECT_THAT(strings(at(plan, "/argv")), ElementsAre("codex", "-c", "model_provider=\"openai\""));
+    EXPECT_THAT(strings(at(plan, "/argv")), ElementsAre("codex", "-c", "model_provider=\"openai\"", "-c",
+                                                        "openai_base_url=\"https://api.openai.com/v1\""));
     EXPECT_EQ(string_map(at(plan, "/env")),
               session("codex", "openai",
                       {{"OPENAI_API_KEY", std::string(keys::openai)}, {"CODEX_API_KEY", std::string(keys::openai)}}));

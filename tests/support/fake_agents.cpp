@@ -33,7 +33,7 @@ fi
 for argument in "$@"; do printf 'ARG %s\n' "$argument"; done
 printf 'IDS %s:%s:%s\n' "$(/usr/bin/id -u)" "$(/usr/bin/id -g)" "$(/usr/bin/id -G | /usr/bin/tr ' ' ,)"
 /usr/bin/tr '\0' '\n' </proc/$$/environ | /bin/sed 's/^/ENV /'
-case $1 in exit-*) exit "${1#exit-}" ;; esac
+for argument in "$@"; do case $argument in exit-*) exit "${argument#exit-}" ;; esac; done
 )sh";
 
 }  // namespace
