@@ -48,7 +48,7 @@ std::string explain_page(const ExplainResult& plan, const Style& style) {
 
     Table arguments;
     for (const ExplainedArgument& argument : plan.arguments)
-        arguments.add({{shell_quoted(argument.value)}, {argument.from, Tone::dim}});
+        arguments.add({{argument.from, Tone::dim}, {shell_quoted(argument.value)}});
     if (arguments.empty())
         for (const std::string& word : plan.argv)
             arguments.add({{shell_quoted(word)}});

@@ -101,7 +101,7 @@ TEST(ExplainPage, shows_where_everything_comes_from) {
     plan.dropped = {"FOO", "BAR"};
     const std::string page = explain_page(plan, plain);
     EXPECT_THAT(page, HasSubstr("Claude (Z.AI), model glm-5.1, as agent (uid 1000)\n"));
-    EXPECT_THAT(page, HasSubstr("  'a b'   capsule.toml:4\n"));
+    EXPECT_THAT(page, HasSubstr("  capsule.toml:4  'a b'\n"));
     EXPECT_THAT(page, HasSubstr("  ANTHROPIC_BASE_URL  catalog  https://api.z.ai\n"));
     EXPECT_THAT(page, HasSubstr("      line 1\n      line 2\n"));
     EXPECT_THAT(page, HasSubstr("  FOO BAR\n"));
