@@ -76,7 +76,8 @@ void hold_variable(boost::json::object& env, const Plan& plan, const std::string
 
 boost::json::object held_variables(const Plan& plan, const Route& route) {
     boost::json::object env;
-    for (const char* name : {"ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
+    for (const char* name :
+         {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
         hold_variable(env, plan, name);
     for (const auto& [name, value] : route.provider->claude.env)
         hold_variable(env, plan, name);
@@ -97,6 +98,8 @@ void hold_helper(boost::json::object& settings, const Plan& plan) {
 void add_settings(Plan& plan, const Route& route) {
     boost::json::object settings;
     hold_helper(settings, plan);
+    // A settings file's availableModels would have claude-opus-4-8 asked for in the place of a provider's model.
+    settings["enforceAvailableModels"] = false;
     settings["env"] = held_variables(plan, route);
     add_argument(plan, "--settings", from_capsuled);
     add_argument(plan, boost::json::serialize(settings), from_capsuled);

@@ -18,11 +18,11 @@ Session keyed() {
 
 /// What --settings holds for every alternative cell by token.
 const std::string token_settings =
-    R"({"apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN","env":{"ANTHROPIC_CUSTOM_HEADERS":"",)"
+    R"({"apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN","enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
     R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","API_TIMEOUT_MS":"3000000",)"
     R"("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
 const std::string native_env =
-    R"("env":{"ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":""}})";
+    R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":""}})";
 const std::string home_settings = "{" + native_env;
 const std::string oauth_settings = R"({"apiKeyHelper":"",)" + native_env;
 
