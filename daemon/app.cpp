@@ -70,12 +70,12 @@ ListeningSocket open_socket(Services& services, const CommandLine& line) {
     return value_or_throw(ListeningSocket::open(services.socket, services.generation->config.daemon.socket_group));
 }
 
-asio::awaitable<void> reload_on_hangup(Services& services) {
-    asio::signal_set hangup(co_await asio::this_coro::executor, SIGHUP);
+asio::awaitable<void> reload_on_hangup(asio::signal_set& hangup, Services& services) {
     for (;;) {
         co_await hangup.async_wait(asio::use_awaitable);
         notify_reloading();
         const auto reloaded = reload_configuration(services);
+        services.stack_wiper.soon();
         notify_ready(reloaded ? "serving" : "serving the older configuration: the reload failed");
     }
 }
@@ -89,8 +89,8 @@ asio::awaitable<void> feed_watchdog(std::chrono::microseconds interval) {
     }
 }
 
-asio::awaitable<void> stop_on_signal(asio::io_context& io, Server& server, Services& services) {
-    asio::signal_set signals(io, SIGTERM, SIGINT);
+asio::awaitable<void> stop_on_signal(asio::io_context& io, asio::signal_set& signals, Server& server,
+                                     Services& services) {
     co_await signals.async_wait(asio::use_awaitable);
     spdlog::info("stopping");
     notify_stopping();
@@ -125,10 +125,13 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
     std::signal(SIGPIPE, SIG_IGN);
     // A file size limit is an error of the write that meets it, not the daemon's end.
     std::signal(SIGXFSZ, SIG_IGN);
+    // Before anybody can find the socket: a signal from then on is to be answered, not to kill.
+    asio::signal_set stop_signals(io, SIGTERM, SIGINT);
+    asio::signal_set hangup(io, SIGHUP);
     Server server(io.get_executor(), open_socket(services, line), services);
     asio::co_spawn(io, server.accept_connections(), asio::detached);
-    asio::co_spawn(io, stop_on_signal(io, server, services), asio::detached);
-    asio::co_spawn(io, reload_on_hangup(services), asio::detached);
+    asio::co_spawn(io, stop_on_signal(io, stop_signals, server, services), asio::detached);
+    asio::co_spawn(io, reload_on_hangup(hangup, services), asio::detached);
     if (const auto interval = watchdog_interval()) asio::co_spawn(io, feed_watchdog(*interval), asio::detached);
     asio::post(io, [&] {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);

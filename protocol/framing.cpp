@@ -27,15 +27,17 @@ void LineReader::wipe(std::size_t count) {
     ::explicit_bzero(buffer_.data(), count);
 }
 
+void LineReader::drop_handed_out() {
+    if (begin_ == 0) return;
+    const std::size_t kept = buffer_.size() - begin_;
+    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.end(), buffer_.begin());
+    ::explicit_bzero(buffer_.data() + kept, buffer_.size() - kept);
+    buffer_.resize(kept);
+    scanned_ -= begin_;
+    begin_ = 0;
+}
+
 void LineReader::append(std::string_view bytes) {
-    if (begin_ > 0 && (begin_ == buffer_.size() || begin_ >= buffer_.size() / 2)) {
-        const std::size_t kept = buffer_.size() - begin_;
-        std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.end(), buffer_.begin());
-        ::explicit_bzero(buffer_.data() + kept, buffer_.size() - kept);
-        buffer_.resize(kept);
-        scanned_ -= begin_;
-        begin_ = 0;
-    }
     if (buffer_.size() + bytes.size() > buffer_.capacity()) {
         std::string larger;
         larger.reserve(std::max(buffer_.capacity() * 2, buffer_.size() + bytes.size()));
@@ -51,6 +53,8 @@ std::optional<std::string_view> LineReader::next() {
         const std::size_t end = buffer_.find('\n', scanned_);
         if (end == std::string::npos) {
             scanned_ = buffer_.size();
+            // Here and not with the next bytes: those may be long in coming.
+            drop_handed_out();
             return std::nullopt;
         }
         const auto line = without_carriage_return(std::string_view(buffer_).substr(begin_, end - begin_));

@@ -10,8 +10,9 @@ namespace capsule {
 
 inline constexpr std::size_t max_line = 256 * 1024;  ///< bytes of one request without its line end
 
-/// Collects bytes and hands out whole lines. A '\r' before the '\n' is dropped; blank lines are skipped. Its memory is
-/// zeroed when it goes or grows, since requests may hold keys.
+/// Collects bytes and hands out whole lines. A '\r' before the '\n' is dropped; blank lines are skipped. Lines
+/// that have been handed out are zeroed when there is no next one, since requests may hold keys; so is memory that is
+/// given back.
 class LineReader {
   public:
     explicit LineReader(std::size_t limit = max_line) : limit_(limit) {}
@@ -36,6 +37,7 @@ class LineReader {
 
   private:
     void wipe(std::size_t count);
+    void drop_handed_out();
 
     std::size_t limit_;
     std::string buffer_;

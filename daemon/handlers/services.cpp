@@ -11,7 +11,8 @@ namespace asio = boost::asio;
 Services::Services(asio::any_io_executor executor, std::map<std::string, Secret> taken)
     : environment(std::move(taken)),
       inventory(executor, subprocesses),
-      op(executor, subprocesses, environment) {}
+      op(executor, subprocesses, environment),
+      stack_wiper(executor) {}
 
 Result<void> Services::load_stored_keys() {
     if (!stored_path) return {};

@@ -15,6 +15,7 @@
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/system/agent_inventory.hpp"
 #include "daemon/system/op_reader.hpp"
+#include "daemon/system/stack_wiper.hpp"
 #include "daemon/system/subprocess.hpp"
 
 namespace capsule {
@@ -32,6 +33,7 @@ struct Services {
     SubprocessRunner subprocesses;
     AgentInventory inventory;
     OpReader op;
+    StackWiper stack_wiper;
 
     std::string socket;
     std::uint64_t requests = 0;

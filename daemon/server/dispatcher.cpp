@@ -61,7 +61,8 @@ asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::str
     if (!parsed) {
         ++services.requests;
         ++services.errors;
-        co_return error_answer({}, parsed.error());
+        const RequestId unknown;
+        co_return error_answer(unknown, parsed.error());
     }
     std::string answers;
     for (auto& item : parsed->items) {

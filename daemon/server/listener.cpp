@@ -40,13 +40,17 @@ bool is_live(const std::string& path) {
     return live;
 }
 
-Result<void> prepare_directory(const std::string& directory) {
+/// `group` is who may come to the socket, so a directory that is made here must let that group through.
+Result<void> prepare_directory(const std::string& directory, const std::optional<gid_t>& group) {
     std::error_code error;
     const auto parent = std::filesystem::path(directory).parent_path();
     if (!parent.empty()) std::filesystem::create_directories(parent, error);
     const bool made = ::mkdir(directory.c_str(), 0750) == 0;
     if (!made && errno != EEXIST)
         return io("cannot make the socket's directory " + directory, "make it, or choose another --socket");
+    if (made && group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
+        return io("cannot give the socket's directory " + directory + " to its group",
+                  "the daemon must be root or in [daemon] socket_group");
     if (made) ::chmod(directory.c_str(), 0750);
     struct stat status {};
     if (::lstat(directory.c_str(), &status) != 0)
@@ -124,7 +128,7 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
     const std::string directory = std::filesystem::path(path).parent_path().string();
     if (!path.starts_with('/'))
         return Error{ErrorCode::io_error, "the socket's path must be absolute: " + path, "give it from the root on"};
-    if (auto prepared = prepare_directory(directory); !prepared) return prepared.error();
+    if (auto prepared = prepare_directory(directory, gid); !prepared) return prepared.error();
     const std::string own = path + "." + std::to_string(::getpid() % 100'000);
     if (own.size() >= sizeof(sockaddr_un::sun_path))
         return Error{ErrorCode::io_error, "the socket's path is too long: " + path, "choose a shorter --socket"};
@@ -162,7 +166,9 @@ ListeningSocket::~ListeningSocket() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-int ListeningSocket::release() noexcept { return std::exchange(descriptor_, -1); }
+int ListeningSocket::release() noexcept {
+    return std::exchange(descriptor_, -1);
+}
 
 void ListeningSocket::remove_file() noexcept {
     struct stat status {};

@@ -20,8 +20,7 @@ constexpr std::chrono::milliseconds accept_pause{100};
 
 bool is_passing(const boost::system::error_code& error) {
     return error == asio::error::no_descriptors || error == asio::error::no_memory ||
-           error == boost::system::errc::too_many_files_open_in_system ||
-           error == asio::error::no_buffer_space;
+           error == boost::system::errc::too_many_files_open_in_system || error == asio::error::no_buffer_space;
 }
 
 /// One answer to a connection that is one too many, without waiting for it.
@@ -51,7 +50,12 @@ asio::awaitable<void> Server::accept_connections() {
         boost::system::error_code error;
         Session::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
         if (!error) {
-            start(std::move(socket));
+            try {
+                start(std::move(socket));
+            } catch (const std::exception& failure) {
+                // No memory for one more: the others, and those that come later, are still to be served.
+                spdlog::error("cannot serve a connection: {}", typeid(failure).name());
+            }
         } else if (is_passing(error)) {
             spdlog::error("cannot accept connections: {}; trying again", error.message());
             pause.expires_after(accept_pause);
@@ -109,7 +113,8 @@ asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadlin
         start(std::move(socket));
     }
     acceptor_.close(error);
-    for (Session* session : sessions_) session->stop();
+    for (Session* session : sessions_)
+        session->stop();
     asio::steady_timer limit(executor_, deadline);
     bool late = false;
     limit.async_wait([&](boost::system::error_code ended) {

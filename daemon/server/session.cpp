@@ -1,7 +1,9 @@
 #include "daemon/server/session.hpp"
 
 #include <spdlog/spdlog.h>
+#include <string.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
@@ -15,6 +17,8 @@
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t read_bytes = 64 * 1024;
 /// Answers are sent when so many bytes wait, or when no whole request is left.
@@ -31,7 +35,7 @@ Error too_large(const LimitsConfig& limits) {
 
 Error not_complete(const LimitsConfig& limits) {
     return {ErrorCode::invalid_request,
-            "the request was not complete within " + std::to_string(limits.request_timeout.count() / 1000) + " s",
+            "the request was not complete within " + std::to_string(limits.request_timeout.count()) + " ms",
             "end each request with a line feed"};
 }
 
@@ -52,15 +56,26 @@ void Session::stop() {
     socket_.cancel(ignored);
 }
 
-void Session::cut_after(std::chrono::milliseconds limit) {
+Session::~Session() {
+    call_off_cut();
+}
+
+/// Cancels what waits at the deadline; timed_out_ then says why.
+void Session::cut_at(std::chrono::steady_clock::time_point deadline) {
     timed_out_ = false;
-    timer_.expires_after(limit);
-    timer_.async_wait([this](boost::system::error_code error) {
-        if (error) return;
+    timer_.expires_at(deadline);
+    timer_.async_wait([this, set = limits_set_, mine = ++*limits_set_](boost::system::error_code error) {
+        if (error || *set != mine) return;
         timed_out_ = true;
         boost::system::error_code ignored;
         socket_.cancel(ignored);
     });
+}
+
+void Session::call_off_cut() {
+    ++*limits_set_;
+    timed_out_ = false;
+    timer_.cancel();
 }
 
 asio::awaitable<void> Session::run() {
@@ -72,7 +87,8 @@ asio::awaitable<void> Session::run() {
             co_return;
         }
         switch (co_await read_some()) {
-            case Input::more: break;
+            case Input::more:
+                break;
             case Input::timed_out: {
                 Error error = not_complete(limits_);
                 co_await refuse(std::move(error));
@@ -97,8 +113,10 @@ asio::awaitable<void> Session::run() {
 /// False when the connection is of no more use.
 asio::awaitable<bool> Session::answer_lines() {
     while (const auto line = lines_.next()) {
+        request_deadline_.reset();
         co_await answer_one(std::string(*line));
-        if (output_.size() >= flush_bytes && !co_await flush()) co_return false;
+        if (output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes) && !co_await flush())
+            co_return false;
         // One client's deep pipeline must not hold up the others.
         co_await asio::post(socket_.get_executor(), asio::use_awaitable);
     }
@@ -106,6 +124,7 @@ asio::awaitable<bool> Session::answer_lines() {
 }
 
 asio::awaitable<void> Session::answer_one(std::string line) {
+    services_.stack_wiper.soon();
     const std::string answer = co_await answer_line(services_, peer_, std::move(line));
     if (answer.empty()) co_return;
     output_ += answer;
@@ -114,17 +133,21 @@ asio::awaitable<void> Session::answer_one(std::string line) {
 
 asio::awaitable<Session::Input> Session::read_some() {
     if (stopping_) co_return Input::stopping;
-    if (lines_.partial()) cut_after(limits_.request_timeout);
+    if (lines_.partial()) {
+        if (!request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
+        cut_at(*request_deadline_);
+    }
     std::array<char, read_bytes> chunk;
     boost::system::error_code error;
     const std::size_t count =
         co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
     lines_.append({chunk.data(), count});
     explicit_bzero(chunk.data(), count);
-    if (timed_out_) co_return Input::timed_out;
+    const bool late = timed_out_;
+    call_off_cut();
+    if (late && lines_.partial()) co_return Input::timed_out;
     if (stopping_) co_return Input::stopping;
-    if (error) co_return Input::end;
-    if (!lines_.partial()) timer_.cancel();
+    if (error && !late) co_return Input::end;
     co_return Input::more;
 }
 
@@ -147,7 +170,7 @@ asio::awaitable<bool> Session::flush() {
     std::size_t sent = socket_.write_some(asio::buffer(output_), error);
     if (error && error != asio::error::would_block) co_return false;
     while (sent < output_.size()) {
-        cut_after(limits_.write_timeout);
+        cut_at(Clock::now() + limits_.write_timeout);
         sent += co_await socket_.async_write_some(asio::buffer(output_.data() + sent, output_.size() - sent),
                                                   asio::redirect_error(asio::use_awaitable, error));
         if (timed_out_) {
@@ -157,7 +180,7 @@ asio::awaitable<bool> Session::flush() {
         // stop() cancels what waits; an answer that is under way is sent all the same.
         if (error && !(error == asio::error::operation_aborted && stopping_)) co_return false;
     }
-    timer_.cancel();
+    call_off_cut();
     explicit_bzero(output_.data(), output_.size());
     output_.clear();
     co_return true;
@@ -175,11 +198,13 @@ asio::awaitable<void> Session::refuse(Error error) {
 asio::awaitable<void> Session::end_politely() {
     boost::system::error_code error;
     socket_.shutdown(Socket::shutdown_send, error);
-    cut_after(farewell);
+    cut_at(Clock::now() + farewell);
     std::array<char, read_bytes> chunk;
-    while (!error)
+    // A client that never stops sending leaves no read that the timer could cancel, so its flag is looked at too.
+    while (!error && !timed_out_)
         co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
-    timer_.cancel();
+    explicit_bzero(chunk.data(), chunk.size());
+    call_off_cut();
 }
 
 }  // namespace capsule

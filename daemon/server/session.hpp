@@ -4,6 +4,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "daemon/access/peer.hpp"
@@ -17,6 +21,7 @@ class Session {
     using Socket = boost::asio::local::stream_protocol::socket;
 
     Session(Socket socket, Peer peer, Services& services);
+    ~Session();
 
     /// Serves the connection to its end. Never throws.
     boost::asio::awaitable<void> run();
@@ -34,7 +39,8 @@ class Session {
     boost::asio::awaitable<bool> flush();
     boost::asio::awaitable<void> refuse(Error error);
     boost::asio::awaitable<void> end_politely();
-    void cut_after(std::chrono::milliseconds limit);
+    void cut_at(std::chrono::steady_clock::time_point deadline);
+    void call_off_cut();
 
     Socket socket_;
     Peer peer_;
@@ -43,6 +49,11 @@ class Session {
     LineReader lines_;
     std::string output_;
     boost::asio::steady_timer timer_;
+    /// Counts the time limits that were set or called off. A timer that has already fired cannot be cancelled: its
+    /// handler sees here that it is no longer meant, or that the session is gone.
+    std::shared_ptr<std::uint64_t> limits_set_ = std::make_shared<std::uint64_t>(0);
+    /// When the request that has begun to arrive must be complete. Not moved by its later bytes.
+    std::optional<std::chrono::steady_clock::time_point> request_deadline_;
     bool timed_out_ = false;
     bool stopping_ = false;
 };

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "daemon/system/stack_wiper.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
@@ -30,6 +31,10 @@ class HomeWorker {
   private:
     template <class Job>
     static boost::asio::awaitable<std::invoke_result_t<Job>> call(Job job) {
+        // Whatever way the job ends, its stack held what it read and wrote.
+        struct Wipe {
+            ~Wipe() { wipe_stack(); }
+        } wipe;
         co_return job();
     }
 

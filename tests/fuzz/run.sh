@@ -6,11 +6,15 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 seconds=${1:-30}
 executions=${2:-}
 cd "$root"
-cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz --parallel "$(nproc)"
+targets=(rpc toml_block opencode config codex_models)
+options=()
+if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+cmake --preset fuzz "${options[@]}" >/dev/null
+# Only the targets and the pure libraries under them: nothing here needs Asio.
+cmake --build --preset fuzz --parallel 2 --target "${targets[@]/#/fuzz_}"
 failed=0
 passed=0
-for target in rpc toml_block opencode config codex_models; do
+for target in "${targets[@]}"; do
   corpus=build/fuzz/corpus/$target
   mkdir -p "$corpus"
   limit=(-max_total_time="$seconds")

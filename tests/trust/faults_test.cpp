@@ -1,0 +1,168 @@
+// What lies in the way, and the end: a planted file hangs or bloats nothing; SIGTERM leaves no request without answer.
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "tests/support/capsule_test.hpp"
+#include "tests/trust/outside.hpp"
+
+namespace capsule::test {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using Clock = std::chrono::steady_clock;
+
+namespace fs = std::filesystem;
+
+struct Plant {
+    const char* name;
+    void (*put)(const fs::path&);
+};
+
+const Plant plants[] = {
+    {"Fifo", [](const fs::path& path) { ASSERT_EQ(mkfifo(path.c_str(), 0600), 0); }},
+    {"LinkToAFifo",
+     [](const fs::path& path) {
+         ASSERT_EQ(mkfifo((path.string() + ".fifo").c_str(), 0600), 0);
+         fs::create_symlink(path.string() + ".fifo", path);
+     }},
+    {"LinkToADevice", [](const fs::path& path) { fs::create_symlink("/dev/zero", path); }},
+    {"LinkToATerminal", [](const fs::path& path) { fs::create_symlink("/dev/tty", path); }},
+    {"LinkToItself", [](const fs::path& path) { fs::create_symlink(path, path); }},
+    {"Directory", [](const fs::path& path) { fs::create_directory(path); }},
+    {"HugeFile",
+     [](const fs::path& path) {
+         write_file(path, "");
+         fs::resize_file(path, 1ULL << 40);
+     }},
+};
+
+class Planted : public CapsuleTest, public ::testing::WithParamInterface<Plant> {};
+
+TEST_P(Planted, IsAnErrorOrIgnoredAndNeverHangs) {
+    start();
+    const long before = resident_kib(daemon().pid(), "VmHWM");
+    for (const char* where : {".codex/config.toml", ".codex/.env", ".codex/auth.json", ".codex/minimax.config.toml",
+                              ".codex/minimax.models.json", ".config/opencode/opencode.json", ".claude.json",
+                              ".claude/settings.json", ".codex", ".config"}) {
+        SCOPED_TRACE(where);
+        fs::remove_all(home());
+        fs::create_directories((home() / where).parent_path());
+        GetParam().put(home() / where);
+        const auto begin = Clock::now();
+        for (const char* cell : {R"("agent":"codex","provider":"minimax")", R"("agent":"codex","provider":"openai")",
+                                 R"("agent":"opencode","provider":"zai")", R"("agent":"claude","provider":"zai")",
+                                 R"("agent":"claude","provider":"anthropic")"})
+            for (const char* method : {"spawn", "explain"}) {
+                RawConnection connection = daemon().connect();
+                EXPECT_THAT(connection.ask(request("1", method, "{" + std::string(cell) + "}")),
+                            AnyOf(HasSubstr("\"result\""), HasSubstr("io.error"), HasSubstr("config.conflict")))
+                    << method << cell;
+            }
+        for (const char* agent : {"codex", "opencode", "claude"})
+            daemon().connect().ask(request("1", "config.write", R"({"agent":")" + std::string(agent) + "\"}"));
+        EXPECT_LT(Clock::now() - begin, seconds(10));
+        expect_alive();
+    }
+    EXPECT_LT(resident_kib(daemon().pid(), "VmHWM") - before, 64 * 1024);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Planted, ::testing::ValuesIn(plants),
+                         [](const auto& plant) { return std::string(plant.param.name); });
+
+// A project's files are only looked at, by explain and for warnings.
+TEST_P(Planted, HangsNothingInTheProjectEither) {
+    start();
+    const fs::path project = dir_ / "project";
+    for (const char* where : {".claude/settings.json", ".codex/config.toml", "opencode.json", ".mcp.json"}) {
+        fs::create_directories((project / where).parent_path());
+        GetParam().put(project / where);
+    }
+    for (const char* agent : {"claude", "codex", "opencode"})
+        for (const char* method : {"spawn", "explain"})
+            EXPECT_THAT(
+                daemon().connect().ask(request("1", method,
+                                               R"({"agent":")" + std::string(agent) +
+                                                   R"(","provider":"minimax","cwd":")" + project.string() + "\"}")),
+                HasSubstr("\"result\""));
+    expect_alive();
+}
+
+class Stop : public CapsuleTest {};
+
+TEST_F(Stop, AnswersTheRequestsOfEveryConnection) {
+    agents_.delay_codex_models(seconds(1));
+    start();
+    constexpr std::size_t requests = 50;
+    std::vector<RawConnection> connections;
+    for (int i = 0; i < 20; ++i) {
+        connections.push_back(daemon().connect());
+        std::string pipeline;
+        for (std::size_t j = 0; j < requests; ++j)
+            pipeline += request(std::to_string(j), j % 3 ? "status" : "spawn",
+                                j % 3 ? "{}" : R"({"agent":"codex","provider":"minimax"})") +
+                        "\n";
+        connections.back().send(pipeline);
+    }
+    const auto begin = Clock::now();
+    daemon().signal(SIGTERM);
+    for (RawConnection& connection : connections)
+        EXPECT_EQ(connection.read_to_end().size(), requests);
+    EXPECT_EQ(daemon().wait(), 0) << daemon().log();
+    EXPECT_LT(Clock::now() - begin, seconds(5));
+    EXPECT_FALSE(fs::exists(socket()));
+}
+
+// Who was connected, but not yet accepted, when the signal came is in the kernel's queue.
+TEST_F(Stop, AnswersThoseThatWereStillInTheQueue) {
+    start();
+    daemon().signal(SIGSTOP);
+    std::vector<RawConnection> connections;
+    for (int i = 0; i < 20; ++i) {
+        connections.push_back(daemon().connect());
+        connections.back().send_line(request("1", "status"));
+    }
+    daemon().signal(SIGTERM);
+    daemon().signal(SIGCONT);
+    for (RawConnection& connection : connections)
+        EXPECT_EQ(connection.read_to_end().size(), 1U);
+    EXPECT_EQ(daemon().wait(), 0);
+    EXPECT_FALSE(fs::exists(socket()));
+}
+
+// Whoever can connect can expect that signals do what they are for.
+TEST_F(Stop, ASignalRightAfterTheStartIsAnsweredToo) {
+    for (int i = 0; i < 10; ++i) {
+        start();
+        daemon().signal(SIGHUP);
+        stop();
+    }
+}
+
+TEST_F(Stop, TakesAtMostFiveSecondsWhateverClientsAndProgramsDo) {
+    agents_.delay_codex_models(seconds(60));
+    start();
+    RawConnection slow = daemon().connect();
+    slow.send_line(request("1", "spawn", R"({"agent":"codex","provider":"minimax"})"));
+    RawConnection deaf = daemon().connect();
+    std::string all;
+    for (int i = 0; i < 1000; ++i)
+        all += request("1", "rpc.discover") + "\n";
+    std::jthread sender([&] { deaf.send(all); });
+    expect_alive();
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const auto begin = Clock::now();
+    daemon().signal(SIGTERM);
+    EXPECT_EQ(daemon().wait(), 0) << daemon().log();
+    EXPECT_LT(Clock::now() - begin, seconds(5));
+    EXPECT_FALSE(fs::exists(socket()));
+}
+
+}  // namespace
+}  // namespace capsule::test
