@@ -103,9 +103,9 @@ const std::vector<Shape>& shapes() {
          schema_of<ConfigWriteParams>,
          schema_of<ConfigWriteResult>,
          {agent_unknown, key_error, config_conflict, io_error}},
-        {"auth.set", schema_of<AuthSetParams>, schema_of<AuthRow>, {provider_unknown, io_error}},
-        {"auth.unset", schema_of<AuthUnsetParams>, schema_of<AuthRow>, {provider_unknown, io_error}},
-        {"reload", schema_of<NoParams>, schema_of<ConfigStatus>, {}},
+        {"auth.set", schema_of<AuthSetParams>, schema_of<AuthRow>, {provider_unknown, config_conflict, io_error}},
+        {"auth.unset", schema_of<AuthUnsetParams>, schema_of<AuthRow>, {provider_unknown, config_conflict, io_error}},
+        {"reload", schema_of<NoParams>, schema_of<ConfigStatus>, {config_conflict, io_error}},
     };
     return table;
 }

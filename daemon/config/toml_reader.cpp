@@ -103,6 +103,7 @@ void TomlDocument::refuse(const toml::source_region& at, Show show, std::string_
                           std::string hint) const {
     const std::string line =
         show == Show::line ? excerpt_of_value(text_, at.begin.line) : excerpt_of_name(text_, at.begin.line, name);
+    if (hint.empty()) hint = "Correct that line; docs/configuration.md has every setting with its type.";
     throw Failure({ErrorCode::config_conflict, place(at.begin) + std::string(what) + "\n" + line, std::move(hint)});
 }
 

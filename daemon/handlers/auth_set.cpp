@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "daemon/base/reference.hpp"
 #include "daemon/handlers/auth_store.hpp"
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/routing/route.hpp"
@@ -11,16 +12,20 @@ namespace capsule {
 namespace {
 
 Result<void> check_value(const std::string& value) {
+    // What could never be sent as a key must not replace one that works.
     const auto is_bad = [](char c) {
         const auto byte = static_cast<unsigned char>(c);
-        return byte <= ' ' || byte == 0x7f;
+        return byte <= ' ' || byte >= 0x7f;
     };
     if (value.empty())
         return Error{ErrorCode::invalid_params, "params.value: the key is empty",
                      "pass the key; auth.unset removes one"};
     if (std::any_of(value.begin(), value.end(), is_bad))
-        return Error{ErrorCode::invalid_params, "params.value: the key has white space or control characters",
+        return Error{ErrorCode::invalid_params, "params.value: the key has white space, control or other characters that no key has",
                      "copy the key alone, without line ends or quotes"};
+    if (is_op_reference(value) && !is_well_formed_op_reference(value))
+        return Error{ErrorCode::invalid_params, "params.value: no valid op:// reference",
+                     "write it as op://vault/item/field, or op://vault/item/section/field"};
     return {};
 }
 

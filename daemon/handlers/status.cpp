@@ -45,7 +45,9 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         status.providers.push_back(provider_status(keys, provider));
     status.requests = {services.requests, services.errors};
     status.connections = {services.open_connections, generation->config.limits.connections};
-    status.warnings = status_warnings(services, *generation);
+    const bool opencode_json = co_await generation->worker->run(
+        [&] { return ::access(generation->home.opencode_json().c_str(), F_OK) == 0; });
+    status.warnings = status_warnings(services, *generation, opencode_json);
     co_return status;
 }
 

@@ -23,7 +23,7 @@ bool writes_inline_keys(const Services& services, const Generation& generation) 
 
 }  // namespace
 
-std::vector<Warning> status_warnings(const Services& services, const Generation& generation) {
+std::vector<Warning> status_warnings(const Services& services, const Generation& generation, bool opencode_json) {
     std::vector<Warning> warnings;
     if (services.reload_error)
         warnings.push_back({"config.invalid", "the last reload failed and the older configuration is in force: " +
@@ -34,7 +34,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
                                 "), so they can ask for every key; run capsuled as root with [session] user set"});
     for (const std::string& file : generation.config.readable_by_others)
         warnings.push_back({"keys.readable", file + " holds keys and others can read it; run: chmod 600 " + file});
-    if (writes_inline_keys(services, generation))
+    if (opencode_json && writes_inline_keys(services, generation))
         warnings.push_back({"keys.inline", "keys stand inline in " + generation.home.opencode_json() +
                                                ", where every process of " + generation.home.user.name +
                                                " can read them; set [opencode] api_key = \"env\" to change that"});

@@ -11,6 +11,7 @@ namespace capsule {
 
 /// status' warnings: agents that run as the daemon's own user, files with keys that others can read, keys inline in
 /// opencode.json, a failed reload.
-std::vector<Warning> status_warnings(const Services& services, const Generation& generation);
+/// `opencode_json`: whether there is that file.
+std::vector<Warning> status_warnings(const Services& services, const Generation& generation, bool opencode_json);
 
 }  // namespace capsule

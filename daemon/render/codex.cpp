@@ -87,6 +87,9 @@ Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& i
     add_argument(plan, "codex", from_capsuled);
     CodexFiles files = render_codex_files(inputs, route.native ? nullptr : &route);
     if (route.native) {
+        // It names no profile and no catalog, so neither a legacy profile nor a missing catalog is its concern.
+        std::get<TomlBlockIntent>(files.intents.front()).profiles.clear();
+        files.warnings.clear();
         if (Result<void> done = render_own_account(plan, route, inputs); !done) return done;
     } else {
         if (!inputs.key) return key_absent(*route.provider, KeyState::absent);

@@ -13,6 +13,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cctype>
 #include <filesystem>
+#include <fstream>
+
+#include "daemon/render/codex_models.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -42,7 +45,10 @@ class ThrowawayHome {
     std::string path_;
 };
 
-enum class Look { version, bundled_models, models };
+enum class Look { version, bundled_models, models, derived_models };
+
+/// In the throw-away home: a catalog as render derives it, for Codex itself to judge.
+std::string derived_file(const std::string& directory) { return directory + "/derived.models.json"; }
 
 /// g++ 12 cannot compile the braces of an initializer list inside a coroutine, so requests are made here.
 SubprocessRequest look_request(Look look, const AgentBinary& binary, const SessionHome& home, const std::string& path,
@@ -52,6 +58,10 @@ SubprocessRequest look_request(Look look, const AgentBinary& binary, const Sessi
         case Look::version: request.argv = {binary.path, "--version"}; break;
         case Look::bundled_models: request.argv = {binary.path, "debug", "models", "--bundled"}; break;
         case Look::models: request.argv = {binary.path, "debug", "models"}; break;
+        case Look::derived_models:
+            request.argv = {binary.path, "debug", "models", "-c",
+                            "model_catalog_json=\"" + derived_file(directory) + "\""};
+            break;
     }
     request.env = {{"HOME", directory},       {"CODEX_HOME", directory}, {"XDG_CONFIG_HOME", directory},
                    {"XDG_DATA_HOME", directory}, {"XDG_CACHE_HOME", directory}, {"XDG_STATE_HOME", directory},
@@ -75,6 +85,9 @@ std::optional<std::string> version_in(std::string_view text) {
 }
 
 constexpr std::array bundled_then_not{Look::bundled_models, Look::models};
+
+/// Only the shape of the entry is judged, and that is the same for every model.
+CodexModel any_model() { return {"derived-model", "capsuled", 100'000}; }
 
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
 
@@ -150,6 +163,20 @@ asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, Se
     co_return models;
 }
 
+/// Codex does not start on a catalog that it cannot read. A version whose schema asks for more than the derivation
+/// knows is therefore given none: what it says to a derived one is the proof. Gives what is wrong; empty: nothing.
+asio::awaitable<std::string> AgentInventory::judge_derived(CodexModels models, AgentBinary binary, SessionHome home,
+                                                           std::string path, std::string directory) {
+    const auto derived = derive_codex_models(*models.json, any_model());
+    if (!derived) co_return std::string();  // the renderer says why
+    std::ofstream(derived_file(directory)) << *derived;
+    SubprocessRequest request = look_request(Look::derived_models, binary, home, path, directory);
+    const auto result = co_await subprocesses_.run(std::move(request));
+    if (!result) co_return result.error().message;
+    if (result->exit_code == 0) co_return std::string();
+    co_return "this Codex does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
+}
+
 asio::awaitable<CodexModels> AgentInventory::run_debug_models(AgentBinary binary, SessionHome home, std::string path) {
     const ThrowawayHome directory(home);
     if (directory.path().empty()) co_return CodexModels{std::nullopt, "no temporary directory could be made"};
@@ -159,7 +186,12 @@ asio::awaitable<CodexModels> AgentInventory::run_debug_models(AgentBinary binary
     for (const Look look : bundled_then_not) {
         SubprocessRequest request = look_request(look, binary, home, path, directory.path());
         const auto result = co_await subprocesses_.run(std::move(request));
-        if (result && result->exit_code == 0 && !result->out.empty()) co_return CodexModels{result->out, std::string()};
+        if (result && result->exit_code == 0 && !result->out.empty()) {
+            CodexModels models{result->out, std::string()};
+            problem = co_await judge_derived(models, binary, home, path, directory.path());
+            if (problem.empty()) co_return models;
+            break;
+        }
         problem = result ? "codex debug models ended with exit code " + std::to_string(result->exit_code)
                          : result.error().message;
         if (!result) break;

@@ -51,6 +51,8 @@ class AgentInventory {
     };
 
     boost::asio::awaitable<void> find_version(std::string key, AgentBinary binary, SessionHome home, std::string path);
+    boost::asio::awaitable<std::string> judge_derived(CodexModels models, AgentBinary binary, SessionHome home,
+                                                      std::string path, std::string directory);
     boost::asio::awaitable<CodexModels> run_debug_models(AgentBinary binary, SessionHome home, std::string path);
 
     boost::asio::any_io_executor executor_;

@@ -73,6 +73,15 @@ TEST_F(Inventory, AFailureSaysWhyAndIsTriedAgain) {
     EXPECT_EQ(runs(), 4U);
 }
 
+TEST_F(Inventory, ACatalogThatThisCodexCannotReadIsNotUsed) {
+    const AgentBinary binary = codex(R"(
+if [ "$3" = -c ]; then echo 'Error: missing field `novelty`' >&2; exit 1; fi
+echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibility":"list"}]}')");
+    const CodexModels models = run(io_, inventory_.codex_models(binary, home_, path()));
+    EXPECT_FALSE(models.json);
+    EXPECT_EQ(models.problem, "this Codex does not read a derived catalog: Error: missing field `novelty`");
+}
+
 TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
     const AgentBinary binary = codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
     ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);
