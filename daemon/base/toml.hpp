@@ -7,7 +7,7 @@
 #define TOML_ASSERT(condition) ((void)0)
 // Its look for white space takes U+00A1…U+0499 for impossible, which any of these letters in a key is (undefined
 // behaviour): there the answer is "no".
-#include <cstdint>  // the next ones lack it
+#include <cstdint>
 
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE

@@ -13,6 +13,13 @@
 
 namespace capsule::test {
 
+/// Sanitizers keep freed memory back: what the daemon then holds says nothing about it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool memory_is_the_daemons_own = false;
+#else
+inline constexpr bool memory_is_the_daemons_own = true;
+#endif
+
 /// This process as another user, for file access, connections and signals, until the end of the scope. Needs root.
 class AsUser {
   public:
