@@ -12,6 +12,11 @@ namespace {
 using capsule::fuzz::require;
 namespace json = boost::json;
 
+/// By their texts: Boost.JSON reads 0e3222 as NaN, which equals nothing, itself included.
+bool same(const json::value& a, const json::value& b) {
+    return json::serialize(a) == json::serialize(b);
+}
+
 capsule::OpencodeJsonIntent intent() {
     capsule::OpencodeJsonIntent out;
     out.path = "/home/agent/.config/opencode/opencode.json";
@@ -44,9 +49,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (name == "provider" && value.is_object()) {
             const json::object& providers = after.as_object().at("provider").as_object();
             for (const auto& [id, block] : value.get_object())
-                require(id == "zai" || (providers.contains(id) && providers.at(id) == block), "other providers are kept");
+                require(id == "zai" || (providers.contains(id) && same(providers.at(id), block)),
+                        "other providers are kept");
         } else {
-            require(after.as_object().contains(name) && after.as_object().at(name) == value, "members are kept");
+            require(after.as_object().contains(name) && same(after.as_object().at(name), value), "members are kept");
         }
     }
     return 0;
