@@ -28,6 +28,8 @@ json::object model_pin(const Provider& provider, const std::string& model) {
 json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
     json::object options{{"baseURL", provider.opencode.base_url}};
     if (with_key) options["apiKey"] = key_reference(provider);
+    // An array takes the place of a project's object, where an empty object would be merged with it.
+    options["headers"] = json::array{};
     json::object pin{{"npm", provider.opencode.npm}, {"options", std::move(options)}};
     if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model)}};
     return pin;

@@ -25,7 +25,7 @@ std::string content(const std::string& id, const std::string& model, const std::
     return R"({"$schema":"https://opencode.ai/config.json","enabled_providers":[")" + id +
            R"("],"disabled_providers":[],"model":")" + name + R"(","small_model":")" + name + R"(","provider":{")" +
            id + R"(":{"npm":")" + npm + R"(","options":{"baseURL":")" + url + R"(","apiKey":"{env:)" + variable +
-           R"(}"},"models":{")" + model + R"(":{"id":")" + model + R"(","name":")" + model +
+           R"(}","headers":[]},"models":{")" + model + R"(":{"id":")" + model + R"(","name":")" + model +
            R"(","provider":{"npm":")" + npm + R"(","api":")" + url + R"("}}}}}})";
 }
 
@@ -66,7 +66,7 @@ TEST(Opencode, AnthropicWithoutAModelIsFencedAllTheSame) {
                           R"({"$schema":"https://opencode.ai/config.json","enabled_providers":["anthropic"],)"
                           R"("disabled_providers":[],"provider":{"anthropic":{"npm":"@ai-sdk/anthropic",)"
                           R"("options":{"baseURL":"https://api.anthropic.com/v1",)"
-                          R"("apiKey":"{env:ANTHROPIC_API_KEY}"}}}})"}}));
+                          R"("apiKey":"{env:ANTHROPIC_API_KEY}","headers":[]}}}})"}}));
 }
 
 TEST(Opencode, AnthropicWithAModel) {
