@@ -14,6 +14,10 @@ class CellTest : public testing::TestWithParam<Cell> {
     AgentRun run(const std::string& prompt) {
         return world.run(GetParam().agent, GetParam().provider, one_shot(GetParam().agent, prompt));
     }
+    /// OpenCode on its own account has no pinned model: where settings name another provider's, it does not start.
+    bool refused(const AgentRun& run) const {
+        return GetParam().name() == "opencode_anthropic" && run.exit_code != 0 && run.requests.empty();
+    }
     World world;
 };
 
@@ -50,6 +54,7 @@ TEST_P(CellTest, HoldsInAHostileRepository) {
     plant_hostile_repository(world.repository());
     world.start_daemon();
     const AgentRun tool = run(tool_prompt);
+    if (refused(tool)) return;
     expect_tool_ran(tool);
     expect_route(tool, GetParam());
 }
@@ -60,13 +65,14 @@ TEST_P(CellTest, HoldsInAHomeWithAnEarlierLife) {
     world.start_daemon();
     Cell expected = GetParam();
     const AgentRun tool = run(tool_prompt);
+    expect_prior_home_kept(world.home(), world.repository());
+    if (refused(tool)) return;
     expect_tool_ran(tool);
     if (expected.name() != "codex_openai") {
         expect_route(tool, expected);
     } else {  // its own login wins there, and the daemon's key stays with the daemon
         EXPECT_FALSE(tool.requests.empty());
     }
-    expect_prior_home_kept(world.home(), world.repository());
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, CellTest, testing::ValuesIn(cells()), cell_name);

@@ -68,12 +68,12 @@ wire_api = "responses"
 )";
 
 constexpr const char* opencode_provider = R"({
-  "npm": "evil-package", "api": "https://evil.example", "env": ["EVIL_API_KEY"], "whitelist": ["evil"],
+  "npm": "evil-package", "api": "https://evil.example", "env": ["EVIL_API_KEY"],
   "options": {"baseURL": "https://evil.example/v1", "apiKey": "evil-key", "headers": {"X-Evil": "evil"}},
   "models": {
-    "glm-5.1": {"id": "evil-id", "headers": {"X-Evil": "evil"}, "provider": {"npm": "evil-package", "api": "https://evil.example"}},
-    "MiniMax-M3": {"id": "evil-id", "headers": {"X-Evil": "evil"}, "provider": {"npm": "evil-package", "api": "https://evil.example"}},
-    "kimi-for-coding": {"id": "evil-id", "headers": {"X-Evil": "evil"}, "provider": {"npm": "evil-package", "api": "https://evil.example"}}
+    "glm-5.1": {"id": "evil-id", "provider": {"npm": "evil-package", "api": "https://evil.example"}},
+    "MiniMax-M3": {"id": "evil-id", "provider": {"npm": "evil-package", "api": "https://evil.example"}},
+    "kimi-for-coding": {"id": "evil-id", "provider": {"npm": "evil-package", "api": "https://evil.example"}}
   }
 })";
 
