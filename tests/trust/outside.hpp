@@ -14,7 +14,7 @@
 namespace capsule::test {
 
 /// Sanitizers keep freed memory back: what the daemon then holds says nothing about it.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(CAPSULE_SANITIZED)  // by CMake: the tests themselves are not instrumented
 inline constexpr bool memory_is_the_daemons_own = false;
 #else
 inline constexpr bool memory_is_the_daemons_own = true;

@@ -65,7 +65,7 @@ TEST_F(Process, KeepsAKeyOutOfItsCommandLineAndItsLog) {
 }
 
 // Sanitizers keep freed memory back and do not zero it.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(CAPSULE_SANITIZED)
 
 /// Pieces of a key that no other text holds; one alone would be a leak.
 std::vector<std::string> pieces(std::string_view key) {
