@@ -13,7 +13,7 @@ bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != std::string_view::npos;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text) + "\"";
 }
 
@@ -40,11 +40,11 @@ void check_auth(Found& found, const RecordedRequest& request, const Trial& trial
 void check_model(Found& found, const std::string& model, const Trial& trial, const std::string* tier_model) {
     if (tier_model != nullptr) {
         if (model != *tier_model)
-            found.insert("the model is " + quoted(model) + " where the route has " +
-                         (tier_model->empty() ? "none for this tier" : quoted(*tier_model)));
+            found.insert("the model is " + in_quotes(model) + " where the route has " +
+                         (tier_model->empty() ? "none for this tier" : in_quotes(*tier_model)));
     } else if (!trial.models.empty() &&
                std::find(trial.models.begin(), trial.models.end(), model) == trial.models.end()) {
-        found.insert("the model is " + quoted(model) + ", which the route does not have");
+        found.insert("the model is " + in_quotes(model) + ", which the route does not have");
     }
 }
 
@@ -55,7 +55,7 @@ void check_responses(Found& found, const RecordedRequest& request, const Convers
             found.insert("Codex sends the internal header " + name + ": its model catalog is missing or not ours");
     for (const auto& tool : conversation.tools)
         if (tool.type == "custom")
-            found.insert("the tool " + quoted(tool.name) +
+            found.insert("the tool " + in_quotes(tool.name) +
                          " is of the type custom: its model catalog is missing or not ours");
 }
 
