@@ -34,11 +34,12 @@ std::string everything(const RecordedRequest& request) {
 }
 
 std::vector<std::string> other_secrets(const Cell& cell) {
-    const std::string& own = daemon_secrets.at(cell.key);
+    const std::string& own = secret(cell.key);
     std::vector<std::string> others;
     for (const auto& [name, value] : daemon_secrets)
         if (value != own) others.push_back(value);
-    others.insert(others.end(), home_secrets.begin(), home_secrets.end());
+    for (const auto& value : home_secrets)
+        if (value != own) others.push_back(value);
     return others;
 }
 
@@ -48,7 +49,7 @@ bool models_list(const Cell& cell, const RecordedRequest& request) {
 }
 
 void expect_auth(const RecordedRequest& request, const Cell& cell) {
-    const std::string& key = daemon_secrets.at(cell.key);
+    const std::string& key = secret(cell.key);
     const bool bearer = cell.auth_header == "authorization";
     EXPECT_EQ(request.header(cell.auth_header), bearer ? "Bearer " + key : key);
     // Claude Code sends what its key helper gives beside the token; there the product makes it give the same key.
@@ -66,7 +67,7 @@ void expect_request(const RecordedRequest& request, const Cell& cell) {
     EXPECT_FALSE(contains(request.host, hostile_mark));
     for (const auto& [name, value] : request.headers)
         EXPECT_FALSE(contains(name + value, hostile_mark)) << name << ": " << value;
-    if (!conversation && !contains(all, daemon_secrets.at(cell.key))) return;
+    if (!conversation && !contains(all, secret(cell.key))) return;
     EXPECT_TRUE(request.host == cell.host || models_list(cell, request));
     expect_auth(request, cell);
     if (!conversation) return;
@@ -76,7 +77,7 @@ void expect_request(const RecordedRequest& request, const Cell& cell) {
 
 /// Whether the process holds the key under all of its names, as the agent must.
 bool expect_process(const std::map<std::string, std::string>& variables, const Cell& cell) {
-    const std::string& key = daemon_secrets.at(cell.key);
+    const std::string& key = secret(cell.key);
     std::vector<std::string> holders;
     for (const auto& [name, value] : variables) {
         for (const auto& secret : other_secrets(cell))

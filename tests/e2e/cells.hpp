@@ -16,7 +16,7 @@ struct Cell {
     std::string host;
     std::string path;                        ///< of every request that carries a prompt
     std::string auth_header;                 ///< "authorization" or "x-api-key"
-    std::string key;                         ///< a name in daemon_secrets
+    std::string key;                         ///< as secret() takes it
     std::vector<std::string> key_variables;  ///< names under which the agent's process holds it
     /// The models that may be asked for; one that ends in '-' is a beginning (the agent's own choice).
     std::vector<std::string> models;

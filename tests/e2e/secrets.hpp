@@ -21,6 +21,7 @@ inline const std::map<std::string, std::string> daemon_secrets{
     {"OPENCODE_API_KEY", "FAKE-stray-opencode-0001"},
     {"ZHIPU_API_KEY", "FAKE-stray-zhipu-0001"},
     {"AWS_BEARER_TOKEN_BEDROCK", "FAKE-stray-bedrock-0001"},
+    {"CUSTOM_API_KEY", "FAKE-custom-0001"},  // of a provider that only capsule.toml knows
     {"OP_SERVICE_ACCOUNT_TOKEN", "FAKE-stray-op-0001"},
 };
 
@@ -31,5 +32,10 @@ inline const std::vector<std::string> home_secrets{
     "FAKE-home-minimax-0002", "FAKE-home-anthropic-0002",
     "FAKE-home-kimi-0002",    "FAKE-home-settings-token-0002",
 };
+
+/// By name in daemon_secrets, or "home" for the OpenAI key of the home's own login.
+inline const std::string& secret(const std::string& name) {
+    return name == "home" ? home_openai_key : daemon_secrets.at(name);
+}
 
 }  // namespace capsule::e2e

@@ -61,6 +61,7 @@ World::World() : home_(directory_ / "home"), repository_(directory_ / "repositor
 }
 
 void World::start_daemon(const std::string& capsule_toml, const std::set<std::string>& without) {
+    daemon_.reset();  // a live socket is never taken over
     test::write_file(directory_ / "capsule.toml", capsule_toml);
     const std::string ca = (directory_ / "ca.pem").string();
     test::Environment env{

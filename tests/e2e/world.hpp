@@ -17,10 +17,11 @@ namespace capsule::e2e {
 
 namespace fs = std::filesystem;
 
-/// Names that lead to the stand-in: the five providers', where Codex fetches its list of models, a custom provider's,
-/// and the hosts that hostile settings name.
-inline const std::vector<std::string> hosts{"api.z.ai",       "api.minimax.io", "api.kimi.com",   "api.anthropic.com",
-                                            "api.openai.com", "chatgpt.com",    "custom.example", "evil.example"};
+/// Names that lead to the stand-in: the five providers', a custom provider's, where the agents look for models, plugins
+/// and packages (a refusal at once is quicker than a name that does not resolve), and the host of hostile settings.
+inline const std::vector<std::string> hosts{
+    "api.z.ai",           "api.minimax.io",     "api.kimi.com", "api.anthropic.com", "api.openai.com", "chatgpt.com",
+    "models.opencode.ai", "github.com",   "api.github.com",    "custom.example", "evil.example"};
 
 /// What one run of an agent did.
 struct AgentRun {

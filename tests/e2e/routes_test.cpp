@@ -1,0 +1,157 @@
+// Beyond the ten cells: what is refused, what an operator adds as data, and what a project may not run.
+#include <gtest/gtest.h>
+
+#include "tests/e2e/cells.hpp"
+#include "tests/e2e/secrets.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace capsule::e2e {
+
+namespace {
+
+constexpr int cell_refused = 6;  // capsulectl's exit code
+
+constexpr const char* responses_data = R"(
+[providers.zai.codex]
+base_url = "https://api.z.ai/api/v1"
+wire_api = "responses"
+model = "glm-5.3"
+context_window = 1048576
+[providers.kimi.codex]
+base_url = "https://api.kimi.com/coding/v1"
+wire_api = "responses"
+model = "kimi-for-coding"
+context_window = 262144
+)";
+
+constexpr const char* custom_provider = R"(
+[providers.custom]
+label = "Custom"
+key_env = "CUSTOM_API_KEY"
+[providers.custom.claude]
+base_url = "https://custom.example/anthropic"
+opus_model = "custom-large"
+sonnet_model = "custom-large"
+haiku_model = "custom-small"
+[providers.custom.codex]
+base_url = "https://custom.example/v1"
+wire_api = "responses"
+model = "custom-large"
+context_window = 200000
+[providers.custom.opencode]
+npm = "@ai-sdk/openai-compatible"
+base_url = "https://custom.example/v1"
+model = "custom-large"
+)";
+
+AgentRun run_tool(World& world, const std::string& agent, const std::string& provider) {
+    return world.run(agent, provider, one_shot(agent, "[[run printf %s-%s capsule tool-ran]]"));
+}
+
+void expect_cell(World& world, const Cell& cell) {
+    SCOPED_TRACE(cell.name());
+    const AgentRun run = run_tool(world, cell.agent, cell.provider);
+    expect_printed(run, "capsule-tool-ran");
+    expect_route(run, cell);
+}
+
+Cell custom(const std::string& agent, const std::string& path, const std::string& variable) {
+    return {agent,           "custom",         "custom.example", path,
+            "authorization", "CUSTOM_API_KEY", {variable},       {"custom-large", "custom-small"}};
+}
+
+}  // namespace
+
+TEST(BlockedCells, AreRefusedWithTheirReason) {
+    World world;
+    world.start_daemon();
+    for (const char* provider : {"zai", "kimi"}) {
+        const AgentRun run = run_tool(world, "codex", provider);
+        EXPECT_EQ(run.exit_code, cell_refused);
+        EXPECT_NE(run.err.find("Chat Completions only"), std::string::npos) << run.err;
+        EXPECT_TRUE(run.requests.empty());
+    }
+}
+
+TEST(BlockedCells, ReduceToData) {
+    World world;
+    world.start_daemon(responses_data);
+    expect_cell(world, {"codex",
+                        "zai",
+                        "api.z.ai",
+                        "/api/v1/responses",
+                        "authorization",
+                        "ZAI_API_KEY",
+                        {"ZAI_API_KEY"},
+                        {"glm-5.3"}});
+    expect_cell(world, {"codex",
+                        "kimi",
+                        "api.kimi.com",
+                        "/coding/v1/responses",
+                        "authorization",
+                        "KIMI_CODE_API_KEY",
+                        {"KIMI_CODE_API_KEY"},
+                        {"kimi-for-coding"}});
+}
+
+TEST(CustomProvider, WorksInClaudeCode) {
+    World world;
+    world.start_daemon(custom_provider);
+    expect_cell(world, custom("claude", "/anthropic/v1/messages", "ANTHROPIC_AUTH_TOKEN"));
+}
+
+TEST(CustomProvider, WorksInCodex) {
+    World world;
+    world.start_daemon(custom_provider);
+    expect_cell(world, custom("codex", "/v1/responses", "CUSTOM_API_KEY"));
+}
+
+TEST(CustomProvider, WorksInOpenCode) {
+    World world;
+    world.start_daemon(custom_provider);
+    expect_cell(world, custom("opencode", "/v1/chat/completions", "CUSTOM_API_KEY"));
+}
+
+class ProjectSettingsTest : public testing::Test {
+  protected:
+    ProjectSettingsTest() {
+        const std::string touch = "touch " + mark.string();
+        test::write_file(world.repository() / ".claude/settings.json",
+                         R"({"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": ")" + touch +
+                             R"("}]}], "UserPromptSubmit": [{"hooks": [{"type": "command", "command": ")" + touch +
+                             R"("}]}]}})");
+        // Not below .opencode: there OpenCode would first try to install packages, and wait for the network.
+        const fs::path plugin = world.repository() / "tools/mark.js";
+        test::write_file(plugin, "import fs from 'node:fs';\nexport const Mark = async () => { fs.writeFileSync('" +
+                                     mark.string() + "', ''); return {}; };\n");
+        test::write_file(world.repository() / "opencode.json", R"({"plugin": ["file://)" + plugin.string() + R"("]})");
+    }
+
+    AgentRun start(const std::string& agent, const std::string& capsule_toml) {
+        world.start_daemon(capsule_toml);
+        return world.run(agent, "zai", one_shot(agent, "[[say fine]]"));
+    }
+
+    World world;
+    const fs::path mark = world.home() / "project-code-ran";
+};
+
+constexpr const char* ignore_project = "[session]\nproject_settings = \"ignore\"\n";
+
+TEST_F(ProjectSettingsTest, RunHooksOfClaudeCodeUnlessIgnored) {
+    expect_printed(start("claude", ""), "fine");
+    EXPECT_TRUE(fs::exists(mark)) << "the hook of this test does not work, so that its absence says nothing";
+    fs::remove(mark);
+    expect_printed(start("claude", ignore_project), "fine");
+    EXPECT_FALSE(fs::exists(mark));
+}
+
+TEST_F(ProjectSettingsTest, RunPluginsOfOpenCodeUnlessIgnored) {
+    expect_printed(start("opencode", ""), "fine");
+    EXPECT_TRUE(fs::exists(mark)) << "the plugin of this test does not work, so that its absence says nothing";
+    fs::remove(mark);
+    expect_printed(start("opencode", ignore_project), "fine");
+    EXPECT_FALSE(fs::exists(mark));
+}
+
+}  // namespace capsule::e2e

@@ -1,0 +1,72 @@
+// Claude Code's side calls: no tier, and no subagent, reaches a third party unmapped.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "client/recorder/conversation.hpp"
+#include "tests/e2e/cells.hpp"
+
+namespace capsule::e2e {
+
+namespace {
+
+struct Tier {
+    std::string provider;
+    std::string name;
+    std::string model;
+};
+
+void PrintTo(const Tier& tier, std::ostream* out) {
+    *out << tier.provider << "_" << tier.name;
+}
+
+class TierTest : public testing::TestWithParam<Tier> {
+  protected:
+    World world;
+};
+
+std::vector<std::string> models_asked_for(const AgentRun& run) {
+    std::vector<std::string> models;
+    for (const auto& request : run.requests)
+        if (const auto conversation = parse_conversation(request)) models.push_back(conversation->model);
+    return models;
+}
+
+std::string tier_name(const testing::TestParamInfo<Tier>& info) {
+    return info.param.provider + "_" + info.param.name;
+}
+
+}  // namespace
+
+TEST_P(TierTest, AsksForTheProvidersModel) {
+    world.start_daemon();
+    const AgentRun run = world.run("claude", GetParam().provider, {"--model", GetParam().name, "-p", "[[say fine]]"});
+    expect_printed(run, "fine");
+    expect_route(run, cell("claude", GetParam().provider));
+    for (const auto& model : models_asked_for(run))
+        EXPECT_EQ(model, GetParam().model);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiers, TierTest,
+                         testing::Values(Tier{"zai", "opus", "glm-5.1"}, Tier{"zai", "sonnet", "glm-5-turbo"},
+                                         Tier{"zai", "haiku", "glm-4.5-air"}, Tier{"zai", "fable", "glm-5.1"},
+                                         Tier{"minimax", "haiku", "MiniMax-M3"}, Tier{"minimax", "fable", "MiniMax-M3"},
+                                         Tier{"kimi", "haiku", "kimi-for-coding"},
+                                         Tier{"kimi", "fable", "kimi-for-coding"}),
+                         tier_name);
+
+TEST(SideCalls, ASubagentOfAnotherTierStaysOnTheProvider) {
+    World world;
+    world.start_daemon();
+    const AgentRun run = world.run(
+        "claude", "zai",
+        one_shot("claude", R"([[call Agent {"description":"d","prompt":"say sub","subagent_type":"general-purpose",)"
+                           R"("model":"haiku"}]])"));
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    expect_route(run, cell("claude", "zai"));
+    const auto models = models_asked_for(run);
+    EXPECT_NE(std::find(models.begin(), models.end(), "glm-4.5-air"), models.end()) << "the subagent did not run";
+}
+
+}  // namespace capsule::e2e
