@@ -86,18 +86,19 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
     return env;
 }
 
-/// A key of the home's earlier login (primaryApiKey) or of a settings file's helper would be sent along as x-api-key,
-/// to whatever provider the session is on. The token's own value in its place hides both; an empty helper hides
-/// other helpers. With an API key in the environment none of them counts.
-void hold_helper(boost::json::object& settings, const Plan& plan) {
-    if (plan.env.contains(std::string(auth_token_variable)))
-        settings["apiKeyHelper"] = "printenv " + std::string(auth_token_variable);
-    if (plan.env.contains(std::string(oauth_variable))) settings["apiKeyHelper"] = "";
+/// A key of a settings file's helper, or of the home's earlier login (primaryApiKey), would be sent along as x-api-key,
+/// to whatever provider the session is on. An empty helper hides other helpers. The login's key only gives way to a
+/// helper that has a value, the token's own; Claude Code remarks on both being set, so only where there is such a key.
+/// With an API key in the environment none of them counts.
+void hold_helper(boost::json::object& settings, const Plan& plan, bool primary_key) {
+    const bool by_token = plan.env.contains(std::string(auth_token_variable));
+    if (!by_token && !plan.env.contains(std::string(oauth_variable))) return;
+    settings["apiKeyHelper"] = by_token && primary_key ? "printenv " + std::string(auth_token_variable) : std::string();
 }
 
-void add_settings(Plan& plan, const Route& route) {
+void add_settings(Plan& plan, const Route& route, const HomeFacts& facts) {
     boost::json::object settings;
-    hold_helper(settings, plan);
+    hold_helper(settings, plan, facts.claude_primary_key);
     // A settings file's availableModels would have claude-opus-4-8 asked for in the place of a provider's model.
     settings["enforceAvailableModels"] = false;
     settings["env"] = held_variables(plan, route);
@@ -119,7 +120,7 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
     } else {
         render_other_backend(plan, route, inputs);
     }
-    add_settings(plan, route);
+    add_settings(plan, route, inputs.facts);
     if (inputs.config.session.project_settings == ProjectSettings::ignore) {
         add_argument(plan, "--setting-sources", "capsule.toml: [session] project_settings");
         add_argument(plan, "user", "capsule.toml: [session] project_settings");

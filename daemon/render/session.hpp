@@ -33,6 +33,7 @@ struct SessionHome {
 struct HomeFacts {
     bool codex_auth_json = false;
     std::vector<std::string> codex_dotenv_names;  ///< variables that ~/.codex/.env sets
+    bool claude_primary_key = false;              ///< .claude.json has a login's own key (primaryApiKey)
 };
 
 /// What a provider's key is for the files: global scope only, and whether any scope has it.

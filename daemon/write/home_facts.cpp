@@ -81,6 +81,9 @@ HomeFacts read_home_facts(const SessionHome& home) {
     // What cannot be read here, under the session user's identity, Codex cannot read either.
     if (const auto dotenv = read_file(codex + "/.env", max_dotenv_bytes); dotenv && *dotenv)
         facts.codex_dotenv_names = DotenvNames(**dotenv).run();
+    // Wherever it stands in the file: to assume one too many costs a notice, one too few would send it elsewhere.
+    if (const auto claude = read_file(home.claude_json()); claude && *claude)
+        facts.claude_primary_key = (*claude)->find("\"primaryApiKey\"") != std::string::npos;
     return facts;
 }
 

@@ -4,7 +4,9 @@ namespace capsule::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const std::string key = "sk-cp-FAKE-the-selected-key-0001";
 
@@ -18,7 +20,7 @@ Session keyed() {
 
 /// What --settings holds for every alternative cell by token.
 const std::string token_settings =
-    R"({"apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN","enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
+    R"({"apiKeyHelper":"","enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
     R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","API_TIMEOUT_MS":"3000000",)"
     R"("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
 const std::string native_env =
@@ -46,6 +48,14 @@ TEST(Claude, Zai) {
               alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
     EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
     EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, ALoginsOwnKeyGivesWayToTheTokensValue) {
+    Session session = keyed();
+    session.facts.claude_primary_key = true;
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")).at(2),
+                HasSubstr(R"("apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN")"));
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "anthropic")).at(2), Not(HasSubstr("printenv")));
 }
 
 TEST(Claude, Minimax) {

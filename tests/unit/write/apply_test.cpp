@@ -152,7 +152,18 @@ TEST(HomeFacts, AuthJsonAndDotenvNames) {
         "D='it''s\nNO_5=1'\nE=a\\\nF= # comment ' \"\nNO_6\nnot a line = 1\nMINIMAX_API_KEY=sk-cp-FAKE\nG=");
     const HomeFacts facts = read_home_facts(session);
     EXPECT_TRUE(facts.codex_auth_json);
+    EXPECT_FALSE(facts.claude_primary_key);
     EXPECT_THAT(facts.codex_dotenv_names, ElementsAre("A", "B", "export", "C", "D", "E", "F", "MINIMAX_API_KEY", "G"));
+}
+
+TEST(HomeFacts, ALoginsOwnKeyInClaudesFile) {
+    const TemporaryHome home;
+    SessionHome session;
+    session.home = home.path();
+    write_bytes(home / ".claude.json", R"({"primaryApiKey":"sk-ant-FAKE-of-a-login"})");
+    EXPECT_TRUE(read_home_facts(session).claude_primary_key);
+    write_bytes(home / ".claude.json", R"({"numStartups":3})");
+    EXPECT_FALSE(read_home_facts(session).claude_primary_key);
 }
 
 TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
