@@ -2,7 +2,8 @@
 # Builds and passes every test, on a fresh Debian 12 machine too; what CI runs. Needs root or sudo only for packages
 # that are missing.
 #
-#   tests/run.sh                     all: tsan (what has threads), asan, then release with the real agents
+#   tests/run.sh                     every test in release, the real agents included
+#   tests/run.sh --sanitizers        before that the tests under tsan (what has threads) and asan
 #   tests/run.sh --preset asan       one preset
 #   tests/run.sh --label unit        only tests with this label (unit, integration, e2e, …)
 set -euo pipefail
@@ -14,12 +15,13 @@ usage() {
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
 }
 
-# The sanitizers first: release comes last, so that the run closes on the summary of all tests.
-presets=(tsan asan release)
+presets=(release)
 label=
 while [ $# -gt 0 ]; do
     case $1 in
     --preset) presets=("${2:?--preset needs a name}") && shift 2 ;;
+    # Release comes last, so that the run closes on the summary of all tests.
+    --sanitizers) presets=(tsan asan release) && shift ;;
     --label) label=${2:?--label needs a name} && shift 2 ;;
     --help | -h) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
