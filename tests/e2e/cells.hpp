@@ -2,6 +2,7 @@
 // catalog turns its cell red.
 #pragma once
 
+#include <cstddef>
 #include <iosfwd>
 #include <string>
 #include <vector>
@@ -32,8 +33,12 @@ const Cell& cell(const std::string& agent, const std::string& provider);
 
 /// Adds a test failure, naming the request or process, for everything in the run that is not as the cell says: host,
 /// path, auth header and model of each request that carries a prompt or the key; any other secret in any request or
-/// process; a hostile setting's mark anywhere.
-void expect_route(const AgentRun& run, const Cell& cell);
+/// process; a hostile setting's mark anywhere. At least one request must carry a prompt, unless `may_refuse`: then the
+/// agent may also have ended with an error and sent none.
+void expect_route(const AgentRun& run, const Cell& cell, bool may_refuse = false);
+
+/// Requests that carry a prompt.
+std::ptrdiff_t prompts(const AgentRun& run);
 
 /// The run ended well and printed this.
 void expect_printed(const AgentRun& run, const std::string& text);
