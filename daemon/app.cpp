@@ -1,6 +1,5 @@
 #include "daemon/app.hpp"
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/server.hpp"
+#include "daemon/system/log.hpp"
 #include "daemon/system/systemd.hpp"
 #include "protocol/socket_path.hpp"
 
@@ -47,13 +47,18 @@ T value_or_throw(Result<T> result) {
     return std::move(*result);
 }
 
-void start_log(const CommandLine& line, const Config& config, bool under_journal) {
-    auto log = std::make_shared<spdlog::logger>("capsuled", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    log->set_level(spdlog::level::from_str(line.log_level.value_or(config.daemon.log_level.value_or("info"))));
-    log->flush_on(spdlog::level::trace);
-    // journald has its own time stamps.
-    log->set_pattern(under_journal ? "%l: %v" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-    spdlog::set_default_logger(std::move(log));
+/// The command line comes first, then the configuration, which is null as long as it is not read.
+void start_log(const CommandLine& line, const DaemonConfig* config, bool to_journal) {
+    const DaemonConfig none;
+    if (config == nullptr) config = &none;
+    const auto format = line.log_format ? line.log_format : config->log_format;
+    const auto level = line.log_level ? line.log_level : config->log_level;
+    start_log(level.value_or("info"), format == "json" ? LogFormat::json : LogFormat::text, to_journal);
+}
+
+bool logs_to_journal(const std::map<std::string, Secret>& environment) {
+    const auto stream = lookup_in(environment)("JOURNAL_STREAM");
+    return stream && is_journal(*stream, STDERR_FILENO);
 }
 
 /// Where to listen: --socket and CAPSULE_SOCKET, then [daemon] socket, then the default place.
@@ -112,12 +117,13 @@ void check_configuration(const CommandLine& line, const std::map<std::string, Se
 }
 
 void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
-    const bool under_journal = environment.contains("JOURNAL_STREAM");
+    const bool to_journal = logs_to_journal(environment);
+    start_log(line, nullptr, to_journal);
     asio::io_context io(1);
     Services services(io.get_executor(), std::move(environment));
     services.config_source = config_source(line, services.environment);
     services.generation = value_or_throw(load_generation(services.config_source, services.environment));
-    start_log(line, services.generation->config, under_journal);
+    start_log(line, &services.generation->config.daemon, to_journal);
     if (const auto directory = state_directory(::geteuid(), lookup_in(services.environment)))
         services.stored_path = *directory + "/auth.toml";
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());

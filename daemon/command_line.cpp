@@ -18,6 +18,8 @@ CommandLine read_command_line(int argc, char** argv) {
     app.add_option("--socket", line.socket, "The Unix socket (else CAPSULE_SOCKET, else [daemon] socket)");
     app.add_option("--log-level", line.log_level, "trace, debug, info, warn or error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
+    app.add_option("--log-format", line.log_format, "text or json: one object per line")
+        ->check(CLI::IsMember({"text", "json"}));
     app.add_flag("--check-config", line.check_config, "Read the configuration, say what is wrong with it, and end");
     app.set_version_flag("--version", std::string("capsuled ") + capsule_version);
     try {

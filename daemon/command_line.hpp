@@ -10,6 +10,7 @@ struct CommandLine {
     std::optional<std::string> config;
     std::optional<std::string> socket;
     std::optional<std::string> log_level;
+    std::optional<std::string> log_format;
     bool check_config = false;
 };
 

@@ -1,8 +1,9 @@
 #include <exception>
-#include <iostream>
+#include <string>
 
 #include "daemon/app.hpp"
 #include "daemon/command_line.hpp"
+#include "daemon/system/log.hpp"
 #include "daemon/system/process_hardening.hpp"
 #include "protocol/errors.hpp"
 
@@ -19,10 +20,10 @@ int main(int argc, char** argv) {
             capsule::serve(line, std::move(environment));
         return 0;
     } catch (const capsule::Failure& failure) {
-        std::cerr << "capsuled: " << failure.error().message << '\n';
-        if (!failure.error().hint.empty()) std::cerr << "  hint: " << failure.error().hint << '\n';
+        capsule::log_failure(failure.error());
     } catch (const std::exception& failure) {
-        std::cerr << "capsuled: internal error: " << failure.what() << '\n';
+        capsule::log_failure(
+            {capsule::ErrorCode::internal_error, std::string("internal error: ") + failure.what(), ""});
     }
     return failed;
 }

@@ -18,7 +18,8 @@ namespace capsule {
 struct DaemonConfig {
     std::optional<std::string> socket;
     std::optional<std::string> socket_group;
-    std::optional<std::string> log_level;  ///< trace, debug, info, warn, error
+    std::optional<std::string> log_level;   ///< trace, debug, info, warn, error
+    std::optional<std::string> log_format;  ///< text, json
 };
 
 /// Who may call what, by SO_PEERCRED: user names, "@group", or "*" for whoever can open the socket.

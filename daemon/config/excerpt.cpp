@@ -18,6 +18,7 @@ constexpr auto sections = std::to_array<std::string_view>(
 constexpr auto harmless_names = std::to_array<std::string_view>({"socket",
                                                                  "socket_group",
                                                                  "log_level",
+                                                                 "log_format",
                                                                  "status",
                                                                  "spawn",
                                                                  "admin",

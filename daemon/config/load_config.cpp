@@ -40,6 +40,7 @@ void read_daemon(TableReader& in, DaemonConfig& out) {
     out.socket_group = read_account(in, "socket_group");
     out.log_level = in.word<std::string>(
         "log_level", {{"trace", "trace"}, {"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}});
+    out.log_format = in.word<std::string>("log_format", {{"text", "text"}, {"json", "json"}});
     in.finish();
 }
 

@@ -1,6 +1,4 @@
 // auth.set: stores a provider's key at a scope; the very next request sees it.
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
 #include "daemon/base/reference.hpp"
@@ -21,7 +19,8 @@ Result<void> check_value(const std::string& value) {
         return Error{ErrorCode::invalid_params, "params.value: the key is empty",
                      "pass the key; auth.unset removes one"};
     if (std::any_of(value.begin(), value.end(), is_bad))
-        return Error{ErrorCode::invalid_params, "params.value: the key has white space, control or other characters that no key has",
+        return Error{ErrorCode::invalid_params,
+                     "params.value: the key has white space, control or other characters that no key has",
                      "copy the key alone, without line ends or quotes"};
     if (is_op_reference(value) && !is_well_formed_op_reference(value))
         return Error{ErrorCode::invalid_params, "params.value: no valid op:// reference",
@@ -31,7 +30,7 @@ Result<void> check_value(const std::string& value) {
 
 }  // namespace
 
-Handled<AuthRow> handle_auth_set(Services& services, AuthSetParams params) {
+Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params) {
     const auto generation = services.generation;
     const auto provider = find_provider(generation->config.catalog, params.provider);
     if (!provider) co_return provider.error();
@@ -40,8 +39,7 @@ Handled<AuthRow> handle_auth_set(Services& services, AuthSetParams params) {
     if (!scope) co_return scope.error();
     const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
     if (!stored) co_return stored.error();
-    spdlog::info("auth.set provider={} workspace={} role={}", (*provider)->id, scope->workspace.value_or("-"),
-                 scope->role.value_or("-"));
+    log_change("auth.set", caller, **provider, *scope);
     co_return row_at(services, *generation, **provider, *scope);
 }
 

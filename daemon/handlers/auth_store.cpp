@@ -19,4 +19,13 @@ AuthRow row_at(const Services& services, const Generation& generation, const Pro
     return auth_row(provider, resolver(services, generation).find(provider.key_env, scope));
 }
 
+void log_change(std::string_view event, Caller caller, const Provider& provider, const KeyScope& scope) {
+    const auto name = [](const std::optional<std::string>& part) -> std::string_view { return part ? *part : "-"; };
+    log_info(event, {{"uid", std::int64_t{caller.uid}},
+                     {"pid", std::int64_t{caller.pid}},
+                     {"provider", provider.id},
+                     {"workspace", name(scope.workspace)},
+                     {"role", name(scope.role)}});
+}
+
 }  // namespace capsule

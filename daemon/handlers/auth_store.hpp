@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "daemon/handlers/services.hpp"
+#include "daemon/system/log.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
@@ -12,7 +13,9 @@ namespace capsule {
 Result<KeyScope> auth_scope(const std::optional<AuthScope>& scope);
 
 /// The provider's row as auth.list gives it at that scope.
-AuthRow row_at(const Services& services, const Generation& generation, const Provider& provider,
-               const KeyScope& scope);
+AuthRow row_at(const Services& services, const Generation& generation, const Provider& provider, const KeyScope& scope);
+
+/// The log's line of a change: who made it, and where.
+void log_change(std::string_view event, Caller caller, const Provider& provider, const KeyScope& scope);
 
 }  // namespace capsule

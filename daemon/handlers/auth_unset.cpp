@@ -1,13 +1,11 @@
 // auth.unset: forgets what auth.set stored at that scope; other sources stay.
-#include <spdlog/spdlog.h>
-
 #include "daemon/handlers/auth_store.hpp"
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/routing/route.hpp"
 
 namespace capsule {
 
-Handled<AuthRow> handle_auth_unset(Services& services, AuthUnsetParams params) {
+Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params) {
     const auto generation = services.generation;
     const auto provider = find_provider(generation->config.catalog, params.provider);
     if (!provider) co_return provider.error();
@@ -21,8 +19,7 @@ Handled<AuthRow> handle_auth_unset(Services& services, AuthUnsetParams params) {
         Warning nothing{"auth.not_stored", "nothing was stored for " + (*provider)->label + " at this scope"};
         row.warnings.push_back(std::move(nothing));
     }
-    spdlog::info("auth.unset provider={} workspace={} role={}", (*provider)->id, scope->workspace.value_or("-"),
-                 scope->role.value_or("-"));
+    log_change("auth.unset", caller, **provider, *scope);
     co_return row;
 }
 

@@ -1,10 +1,12 @@
-// One function per method; the dispatcher reads the params and writes the result.
+// One function per method; the dispatcher reads the params and writes the result. Who calls is told to those that log
+// it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/value.hpp>
 
 #include "daemon/handlers/services.hpp"
+#include "daemon/system/log.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
@@ -15,9 +17,9 @@ using Handled = boost::asio::awaitable<Result<T>>;
 Handled<StatusResult> handle_status(Services& services, NoParams params);
 Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params);
 Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params);
-Handled<AuthRow> handle_auth_set(Services& services, AuthSetParams params);
-Handled<AuthRow> handle_auth_unset(Services& services, AuthUnsetParams params);
-Handled<SpawnResult> handle_spawn(Services& services, SpawnParams params);
+Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params);
+Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params);
+Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params);
 Handled<ExplainResult> handle_explain(Services& services, SpawnParams params);
 Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);

@@ -1,6 +1,4 @@
 // spawn: authorize (dispatcher) → route → resolve key → render → write → reply.
-#include <spdlog/spdlog.h>
-
 #include <chrono>
 
 #include "daemon/handlers/handlers.hpp"
@@ -8,7 +6,7 @@
 
 namespace capsule {
 
-Handled<SpawnResult> handle_spawn(Services& services, SpawnParams params) {
+Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params) {
     const auto began = std::chrono::steady_clock::now();
     auto session = co_await prepare_session(services, std::move(params), ApplyMode::write);
     if (!session) co_return session.error();
@@ -19,8 +17,10 @@ Handled<SpawnResult> handle_spawn(Services& services, SpawnParams params) {
     result.label = session->route.provider->label;
     result.tab_label = session->tab_label;
     if (session->route.model) result.model = session->route.model->value;
-    for (Argument& argument : session->plan.argv) result.argv.push_back(std::move(argument.value));
-    for (const auto& [name, variable] : session->plan.env) result.env.emplace(name, variable.reveal());
+    for (Argument& argument : session->plan.argv)
+        result.argv.push_back(std::move(argument.value));
+    for (const auto& [name, variable] : session->plan.env)
+        result.env.emplace(name, variable.reveal());
     result.unset = std::move(session->plan.unset);
     result.dropped = std::move(session->plan.dropped);
     result.user = session->generation->home.user;
@@ -32,9 +32,8 @@ Handled<SpawnResult> handle_spawn(Services& services, SpawnParams params) {
     result.warnings = std::move(session->plan.warnings);
 
     const auto took = std::chrono::steady_clock::now() - began;
-    spdlog::info("spawn agent={} provider={} model={} user={} files_changed={} us={}", result.agent, result.provider,
-                 result.model.value_or("-"), result.user.name, changed,
-                 std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+    log_spawn({caller, result.agent, result.provider, result.model ? *result.model : std::string_view(),
+               result.user.name, changed, std::chrono::duration_cast<std::chrono::microseconds>(took).count()});
     co_return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/system/log.hpp"
 #include "daemon/system/user.hpp"
 #include "protocol/methods.hpp"
 #include "protocol/nearest.hpp"
@@ -12,7 +13,8 @@ namespace {
 
 Error unknown_method(std::string_view name) {
     std::vector<std::string_view> names;
-    for (const MethodInfo& method : methods) names.push_back(method.name);
+    for (const MethodInfo& method : methods)
+        names.push_back(method.name);
     const auto near = nearest(name, names);
     // A method's name is text from outside: only a short one is repeated.
     constexpr std::size_t longest = 64;
@@ -21,9 +23,11 @@ Error unknown_method(std::string_view name) {
 }
 
 Error denied(const MethodInfo& method, const Peer& peer) {
-    spdlog::warn("denied method={} uid={} gid={} pid={}", method.name, peer.uid, peer.gid, peer.pid);
-    return {ErrorCode::access_denied,
-            "user " + user_name(peer.uid) + " may not call " + std::string(method.name),
+    log_warning("denied", {{"method", method.name},
+                           {"uid", std::int64_t{peer.uid}},
+                           {"gid", std::int64_t{peer.gid}},
+                           {"pid", std::int64_t{peer.pid}}});
+    return {ErrorCode::access_denied, "user " + user_name(peer.uid) + " may not call " + std::string(method.name),
             "an administrator can allow it in [access] " + std::string(name_of(method.tier)) + " of capsule.toml"};
 }
 
@@ -35,7 +39,7 @@ asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, 
         co_return Error{ErrorCode::invalid_params, "params: pass them by name, as an object",
                         "rpc.discover lists each method's params"};
     try {
-        co_return co_await find_handler(method->name)(services, std::move(request.params));
+        co_return co_await find_handler(method->name)(services, {peer.uid, peer.pid}, std::move(request.params));
     } catch (const Failure& failure) {
         co_return failure.error();
     } catch (const std::exception& failure) {

@@ -7,11 +7,12 @@
 
 #include "daemon/access/peer.hpp"
 #include "daemon/handlers/services.hpp"
+#include "daemon/system/log.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
 
-using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, boost::json::value params);
+using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, Caller, boost::json::value params);
 
 /// The handler of a method, which gives the result as JSON text; null: no such method.
 Handler find_handler(std::string_view method);

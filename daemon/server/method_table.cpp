@@ -12,11 +12,18 @@ namespace asio = boost::asio;
 namespace {
 
 /// A typed handler as the table wants it: params read strictly, the result written as JSON.
-template <class Params, class Answer, Handled<Answer> (*handler)(Services&, Params)>
-asio::awaitable<Result<std::string>> typed(Services& services, boost::json::value json) {
+template <class Params, class Answer, auto handler>
+asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, boost::json::value json) {
     Params params;
     if (auto read = from_json(params, json, "params", Unknown::refuse); !read) co_return read.error();
-    auto result = co_await handler(services, std::move(params));
+    Handled<Answer> handled = [&] {
+        // Only a handler that logs it is told who calls.
+        if constexpr (std::is_invocable_v<decltype(handler), Services&, Caller, Params>)
+            return handler(services, caller, std::move(params));
+        else
+            return handler(services, std::move(params));
+    }();
+    auto result = co_await std::move(handled);
     if (!result) co_return result.error();
     co_return boost::json::serialize(to_json(*result));
 }

@@ -173,9 +173,9 @@ TEST_F(Lifecycle, TheCommandLine) {
     EXPECT_THAT(capsuled({"--version"}).out, HasSubstr("0.1.0"));
     EXPECT_EQ(capsuled({"--version"}).exit_code, 0);
     EXPECT_THAT(capsuled({"--help"}).out, AllOf(HasSubstr("--config"), HasSubstr("--socket"), HasSubstr("--log-level"),
-                                                HasSubstr("--check-config")));
+                                                HasSubstr("--log-format"), HasSubstr("--check-config")));
     for (const std::vector<std::string>& bad :
-         {std::vector<std::string>{"--no-such"}, {"--log-level", "loud"}, {"--socket"}, {"stray"}}) {
+         {std::vector<std::string>{"--no-such"}, {"--log-level", "loud"}, {"--log-format", "xml"}, {"--socket"}, {"stray"}}) {
         const Outcome outcome = capsuled(bad);
         EXPECT_EQ(outcome.exit_code, 2) << bad.front();
         EXPECT_THAT(outcome.err, Not(IsEmpty())) << bad.front();

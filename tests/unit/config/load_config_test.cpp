@@ -30,6 +30,7 @@ TEST(LoadConfig, EverySetting) {
 socket = "/run/x.sock"
 socket_group = "capsule"
 log_level = "debug"
+log_format = "json"
 [access]
 status = ["*"]
 spawn = ["agent", "@devs"]
@@ -67,6 +68,7 @@ model = "zai/glm-4.7"
     EXPECT_EQ(config.daemon.socket, "/run/x.sock");
     EXPECT_EQ(config.daemon.socket_group, "capsule");
     EXPECT_EQ(config.daemon.log_level, "debug");
+    EXPECT_EQ(config.daemon.log_format, "json");
     EXPECT_THAT(config.access.spawn, testing::ElementsAre("agent", "@devs"));
     EXPECT_TRUE(config.access.admin.empty());
     EXPECT_EQ(config.limits.connections, 10U);
@@ -82,13 +84,13 @@ model = "zai/glm-4.7"
     EXPECT_EQ(config.session.claude_config_dir, "/d");
     const AgentConfig& claude = config.agent(Agent::claude);
     EXPECT_THAT(claude.args.value, testing::ElementsAre("--dangerously-skip-permissions"));
-    EXPECT_EQ(claude.args.origin, "capsule.toml:23");
+    EXPECT_EQ(claude.args.origin, "capsule.toml:24");
     EXPECT_EQ(claude.provider->value, "zai");
-    EXPECT_EQ(claude.provider->origin, "capsule.toml:24");
+    EXPECT_EQ(claude.provider->origin, "capsule.toml:25");
     EXPECT_EQ(claude.native, ClaudeNative::api_key);
     EXPECT_EQ(claude.models.model->value, "opus");
     EXPECT_EQ(claude.models.providers.at("minimax").model->value, "MiniMax-M2.7");
-    EXPECT_EQ(claude.models.providers.at("minimax").haiku_model->origin, "capsule.toml:32");
+    EXPECT_EQ(claude.models.providers.at("minimax").haiku_model->origin, "capsule.toml:33");
     EXPECT_EQ(config.opencode_keys, OpencodeKeys::env);
     EXPECT_EQ(config.agent(Agent::opencode).models.providers.at("zai").model->value, "zai/glm-4.7");
 }

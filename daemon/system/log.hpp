@@ -1,0 +1,57 @@
+// The daemon's log on stderr: one record is one line, whatever is in it. Which levels are on is spdlog's to say.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <variant>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+enum class LogFormat { text, json };
+
+/// Who made a request, by SO_PEERCRED. The pid may be another process by now.
+struct Caller {
+    uid_t uid = 0;
+    pid_t pid = 0;
+};
+
+/// From now on the log is what is on stderr: spdlog's default logger writes there. `level` is trace, debug, info, warn
+/// or error. For the journal each line begins with its level as sd-daemon(3) has it, and text has no time of its own.
+void start_log(std::string_view level, LogFormat format, bool to_journal);
+
+/// Whether `descriptor` is the journal's stream: systemd says in JOURNAL_STREAM which device and inode that is. (The
+/// variable alone does not tell: a service may have sent its stderr elsewhere.)
+bool is_journal(std::string_view journal_stream, int descriptor);
+
+/// A failure to start: a record where the journal or a program reads the log, otherwise as people read it.
+void log_failure(const Error& failure);
+
+struct LogField {
+    std::string_view name;  ///< [a-z_]+
+    std::variant<std::string_view, std::int64_t> value;
+};
+
+/// At level info or warn: `event name=value …`, or the same as members of a JSON object. No value may be a key. Costs
+/// nothing but a comparison when the level is off, and no memory of the heap when it is on (for lines under 250 bytes).
+void log_info(std::string_view event, std::initializer_list<LogField> fields);
+void log_warning(std::string_view event, std::initializer_list<LogField> fields);
+
+struct SpawnRecord {
+    Caller caller;
+    std::string_view agent;
+    std::string_view provider;
+    std::string_view model;  ///< empty: the agent's own choice
+    std::string_view user;   ///< the session's
+    std::size_t files_changed = 0;
+    std::int64_t microseconds = 0;
+};
+
+/// The one line of a session that was spawned.
+void log_spawn(const SpawnRecord& session);
+
+}  // namespace capsule
