@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <vector>
 
 namespace capsule {
@@ -62,14 +63,32 @@ class Exchange {
 
   private:
     enum class Step { done, again, merge_again };
+    static constexpr std::size_t patience = 2;  ///< exchanges that met a newer version before the moment is chosen
+    static constexpr std::chrono::milliseconds longest_wait{2};
 
     Result<Step> exchange(const Wanted& wanted) {
         const std::string& expected = placed_.empty() ? base_.text : placed_.back().text;
         auto file = write_beside(place_, *wanted.text, mode_for(wanted, &base_), &base_, fingerprint(expected));
         if (!file) return file.error();
+        if (placed_.size() >= patience) wait_for_the_writer();
         if (const int problem = rename_in(place_, file->name, place_.name, RENAME_EXCHANGE); problem != 0)
             return not_exchanged(*file, problem);
         return what_came_out(*std::move(file));
+    }
+
+    // A program that rewrites the file all the time cannot open it while ours is there, but only if it has not read it
+    // already: the best moment for an exchange is the one right after its own rename.
+    void wait_for_the_writer() const {
+        const auto inode = [this] {
+            struct stat status {};
+            return ::fstatat(place_.directory_fd.get(), place_.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0
+                       ? status.st_ino
+                       : 0;
+        };
+        const ino_t before = inode();
+        const auto limit = std::chrono::steady_clock::now() + longest_wait;
+        while (inode() == before && std::chrono::steady_clock::now() < limit) {
+        }
     }
 
     Result<Step> not_exchanged(const NewFile& file, int problem) {
@@ -94,6 +113,7 @@ class Exchange {
         // Its program wrote it over the version that came out before, which is therefore history.
         unlink_in(place_, came_out_);
         came_out_ = name;
+        readable_ = out.has_value();
         if (!out) return out.error();
         if (!*out) return Step::again;
         base_ = **std::move(out);
@@ -122,8 +142,19 @@ class Exchange {
         return size == static_cast<ssize_t>(file.text.size()) && now.compare(0, file.text.size(), file.text) == 0;
     }
 
-    // Puts the version that came out last back in its place. Should yet another have arrived there meanwhile, that is
-    // the newer one and goes back in turn.
+    // The version that came out last goes back as a copy of ours: until it is certain that no newer one has come out in
+    // turn, nobody can open it and go on from a version that is not the last.
+    bool give_back() {
+        for (int round = 0; round < max_rounds; ++round) {
+            const auto step = exchange(Wanted{base_.text});
+            if (!step) return false;
+            if (*step != Step::merge_again) return true;
+        }
+        return false;
+    }
+
+    // Where no copy can be made (a full disk, no regular file), it goes back itself. Should yet another have arrived
+    // there meanwhile, that is the newer one and goes back in turn.
     void put_back() {
         struct stat mine = placed_.back().status;
         for (int round = 0; round < max_rounds; ++round) {
@@ -138,7 +169,7 @@ class Exchange {
     }
 
     Result<Outcome> undo() {
-        if (!came_out_.empty()) {
+        if (!came_out_.empty() && !(readable_ && give_back())) {
             put_back();
             correct_ours(base_.text);
         }
@@ -163,6 +194,7 @@ class Exchange {
     Snapshot base_;                ///< the newest version of somebody else
     std::vector<NewFile> placed_;  ///< our versions, each exchanged in; none can be opened before this object goes
     std::string came_out_;         ///< the name that base_ now has, when it is not in the target's place any more
+    bool readable_ = false;        ///< what came out last is a regular file, and base_ what it says
 };
 
 }  // namespace

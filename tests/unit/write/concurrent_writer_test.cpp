@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <chrono>
 #include <sstream>
 #include <thread>
 
@@ -151,8 +152,8 @@ TEST(ConcurrentWriter, ThatNeverStopsIsAnError) {
 }
 
 // A program that reads, adds a number, and renames, while we take our line out and put it in all the time.
-TEST(ConcurrentWriter, LosesNothingInTwoThousandRewrites) {
-    constexpr int rewrites = 2000;
+TEST(ConcurrentWriter, LosesNothingInTenThousandRewrites) {
+    constexpr int rewrites = 10000;
     const TemporaryHome home;
     const std::string path = home / "file";
     write_bytes(path, "");
@@ -171,6 +172,7 @@ TEST(ConcurrentWriter, LosesNothingInTwoThousandRewrites) {
             return Wanted{now};
         }));
         ++updates;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     writer.join();
     must(update_file(path, with_our_line));
