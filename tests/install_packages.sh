@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# install_packages.sh [--build]: installs what is missing of packages.txt (--build: without the tests' own) from
-# Debian's archive. Does not touch apt when nothing is. A package that another installed one provides counts as
-# installed (Node.js from elsewhere brings its own npm).
+# install_packages.sh [--build | --package]: installs what is missing of packages.txt (--build: only what the build
+# needs; --package: that, and what cpack needs) from Debian's archive. Does not touch apt when nothing is. A package that
+# another installed one provides counts as installed (Node.js from elsewhere brings its own npm).
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 until=
-if [ "${1:-}" = --build ]; then until='/^# The tests/,$d'; fi
+case ${1:-} in
+--build) until='/^# The package$/,$d' ;;
+--package) until='/^# The tests$/,$d' ;;
+esac
 mapfile -t wanted < <(sed -e "$until" "$here/packages.txt" | sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d')
 
 # Names of all installed packages and of what they provide.

@@ -55,7 +55,23 @@ set(package_of_dev libcapsule-dev)
 compressed(${parts}/debian/changelog changelog.Debian share/doc/<package> capsuled dev)
 compressed(${PROJECT_SOURCE_DIR}/CHANGELOG.md changelog share/doc/<package> capsuled dev)
 foreach(component capsuled dev)
-  install(FILES ${parts}/debian/copyright DESTINATION share/doc/${package_of_${component}} COMPONENT ${component})
+  set(package ${package_of_${component}})
+  install(FILES ${parts}/debian/copyright DESTINATION share/doc/${package} COMPONENT ${component})
+  install(FILES ${parts}/debian/${package}.overrides DESTINATION share/lintian/overrides RENAME ${package}
+          COMPONENT ${component})
+endforeach()
+
+# Manual pages: docs/man/NAME.SECTION.md. Quotes, "$" and "~" stay as they are typed.
+find_program(PANDOC pandoc)
+set(dialect markdown-smart-subscript-superscript-tex_math_dollars)
+foreach(page capsulectl.1 capsule.toml.5 capsule-protocol.7 capsuled.8)
+  add_custom_command(OUTPUT ${generated}/${page}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
+    COMMAND ${PANDOC} --standalone --from ${dialect} --to man "--variable=footer=capsuled ${PROJECT_VERSION}"
+      --output ${generated}/${page} ${PROJECT_SOURCE_DIR}/docs/man/${page}.md
+    DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/${page}.md VERBATIM)
+  string(REGEX MATCH "[0-9]$" section ${page})
+  compressed(${generated}/${page} ${page} share/man/man${section} capsuled)
 endforeach()
 
 # ---- libcapsule-dev ----

@@ -14,7 +14,7 @@ import blocks
 from sandbox import Sandbox
 
 SETTING = re.compile(
-    r'(?:text|texts|integer|boolean|table|has|word<[^>]*>|count|wait|read_\w+|read)\((?:in, )?"([a-z_]+)"'
+    r'(?:text|texts|integer|boolean|table|has|word<[^>]*>|count|wait|read_\w+|read)\(\s*(?:in, )?"([a-z_]+)"'
 )
 RUNNABLE = {"console", "jsonrpc", "python", "js", "cpp"}
 
@@ -58,13 +58,17 @@ def check_warnings(root: Path, page: str) -> list[str]:
     return difference("docs/protocol.md, warnings", set(re.findall(r"`([\w.]+)`", " ".join(rows))), real)
 
 
-def check_settings(root: Path, page: str) -> list[str]:
+def setting_names(root: Path) -> set[str]:
     sources = sorted((root / "daemon/config").glob("load_*.cpp"))
     names = {name for source in sources for name in SETTING.findall(source.read_text())}
     if len(names) < 30:
-        return [f"only {len(names)} settings were found in daemon/config: the pattern is out of date"]
+        raise SystemExit(f"only {len(names)} settings were found in daemon/config: the pattern is out of date")
+    return names
+
+
+def check_settings(root: Path, page: str) -> list[str]:
     return [f"docs/configuration.md: the setting {name} is not explained"
-            for name in sorted(names) if not re.search(rf"`[^`]*\b{name}\b[^`]*`", page)]  # fmt: skip
+            for name in sorted(setting_names(root)) if not re.search(rf"`[^`]*\b{name}\b[^`]*`", page)]  # fmt: skip
 
 
 def anchor(heading: str) -> str:
