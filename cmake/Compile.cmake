@@ -30,3 +30,11 @@ if(CAPSULE_FUZZ)
   target_compile_options(capsule_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
   target_link_options(capsule_options INTERFACE -fsanitize=address,undefined)
 endif()
+
+# A program of ours loads libc and nothing else: most of a small program's start is the dynamic linker's work. Sanitizers
+# want the shared C++ library.
+function(capsule_standalone program)
+  if(NOT CAPSULE_SANITIZE AND NOT CAPSULE_FUZZ)
+    target_link_options(${program} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
+endfunction()

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -71,7 +72,7 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
     std::optional<FileText> text(std::in_place);
     text->mode = facts.st_mode;
     // Sized beforehand: a string that grows would leave copies of keys behind. One byte more shows what is too large.
-    text->bytes.resize(largest_file + 1);
+    text->bytes.resize(std::min(static_cast<std::size_t>(facts.st_size), largest_file) + 1);
     std::size_t size = 0;
     while (size < text->bytes.size()) {
         const ssize_t got = ::read(file.get(), text->bytes.data() + size, text->bytes.size() - size);
@@ -82,6 +83,7 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
     }
     if (size > largest_file)
         return Error{ErrorCode::io_error, path + ": this is larger than 1 MiB", "Is it the right file?"};
+    if (size == text->bytes.size()) return read_file(path);  // it has grown since
     text->bytes.resize(size);
     return text;
 }

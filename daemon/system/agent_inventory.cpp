@@ -91,6 +91,9 @@ CodexModel any_model() { return {"derived-model", "capsuled", 100'000}; }
 
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
 
+/// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
+constexpr std::chrono::milliseconds after_the_answer{10};
+
 }  // namespace
 
 std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name) {
@@ -124,6 +127,8 @@ std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinar
 
 asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary binary, SessionHome home,
                                                    std::string path) {
+    asio::steady_timer answered(executor_, after_the_answer);
+    co_await answered.async_wait(asio::use_awaitable);
     const ThrowawayHome directory(home);
     if (directory.path().empty()) co_return;
     SubprocessRequest request = look_request(Look::version, binary, home, path, directory.path());

@@ -1,34 +1,85 @@
 #include "daemon/system/systemd.hpp"
 
+#include <dlfcn.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-namespace capsule {
+#include <cstdlib>
 
-void notify_ready(const std::string& status) { sd_notify(0, ("READY=1\nSTATUS=" + status).c_str()); }
+namespace capsule {
+namespace {
+
+/// libsystemd brings half a dozen libraries with it, so only a daemon that systemd has started loads it.
+class Libsystemd {
+  public:
+    /// Null without systemd. Fails at start when it is wanted and not there.
+    static const Libsystemd* get() {
+        static const std::optional<Libsystemd> loaded = load();
+        return loaded ? &*loaded : nullptr;
+    }
+
+    decltype(&sd_notify) notify = nullptr;
+    decltype(&sd_watchdog_enabled) watchdog_enabled = nullptr;
+    decltype(&sd_listen_fds) listen_fds = nullptr;
+    decltype(&sd_is_socket_unix) is_socket_unix = nullptr;
+
+  private:
+    static std::optional<Libsystemd> load() {
+        constexpr const char* variables[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS"};
+        bool wanted = false;
+        for (const char* variable : variables) wanted = wanted || std::getenv(variable) != nullptr;
+        if (!wanted) return std::nullopt;
+        void* library = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
+        Libsystemd functions;
+        if (library == nullptr || !find(library, "sd_notify", functions.notify) ||
+            !find(library, "sd_watchdog_enabled", functions.watchdog_enabled) ||
+            !find(library, "sd_listen_fds", functions.listen_fds) ||
+            !find(library, "sd_is_socket_unix", functions.is_socket_unix))
+            throw Failure({ErrorCode::internal_error, std::string("started by systemd, but ") + ::dlerror(),
+                           "install the package libsystemd0, or start it without NOTIFY_SOCKET and LISTEN_FDS"});
+        return functions;
+    }
+
+    template <class Function>
+    static bool find(void* library, const char* name, Function& function) {
+        function = reinterpret_cast<Function>(::dlsym(library, name));
+        return function != nullptr;
+    }
+};
+
+void notify(const std::string& state) {
+    if (const Libsystemd* systemd = Libsystemd::get()) systemd->notify(0, state.c_str());
+}
+
+}  // namespace
+
+void notify_ready(const std::string& status) { notify("READY=1\nSTATUS=" + status); }
 
 void notify_reloading() {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     // Type=notify-reload wants the time, so that it can tell this reload from an earlier one.
     const auto microseconds = static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
-    sd_notify(0, ("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds)).c_str());
+    notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
-void notify_stopping() { sd_notify(0, "STOPPING=1"); }
-void notify_watchdog() { sd_notify(0, "WATCHDOG=1"); }
+void notify_stopping() { notify("STOPPING=1"); }
+void notify_watchdog() { notify("WATCHDOG=1"); }
 
 std::optional<std::chrono::microseconds> watchdog_interval() {
+    const Libsystemd* systemd = Libsystemd::get();
     std::uint64_t limit = 0;
-    if (sd_watchdog_enabled(0, &limit) <= 0) return std::nullopt;
+    if (systemd == nullptr || systemd->watchdog_enabled(0, &limit) <= 0) return std::nullopt;
     return std::chrono::microseconds(limit / 2);
 }
 
 Result<std::optional<int>> activated_socket() {
-    const int count = sd_listen_fds(1);
+    const Libsystemd* systemd = Libsystemd::get();
+    const int count = systemd == nullptr ? 0 : systemd->listen_fds(1);
     if (count <= 0) return std::optional<int>();
-    if (count > 1 || sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0)
-        return Error{ErrorCode::io_error, "systemd passed " + std::to_string(count) + " descriptors, not one listening Unix stream socket",
+    if (count > 1 || systemd->is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0)
+        return Error{ErrorCode::io_error,
+                     "systemd passed " + std::to_string(count) + " descriptors, not one listening Unix stream socket",
                      "give capsuled.socket exactly one ListenStream= with a path"};
     return std::optional<int>(SD_LISTEN_FDS_START);
 }
