@@ -23,8 +23,9 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_CAPSULED_PACKAGE_NAME capsuled)
 set(CPACK_DEBIAN_CAPSULED_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_CAPSULED_PACKAGE_SHLIBDEPS ON)
-# The group is made by sysusers; systemd itself provides that, a container without it gets the small program.
-set(CPACK_DEBIAN_CAPSULED_PACKAGE_DEPENDS "systemd-standalone-sysusers | systemd-sysusers")
+# The group is made by sysusers; systemd itself provides that, a container without it gets the small program. libsystemd
+# is loaded when systemd starts the daemon, which the linker does not know.
+set(CPACK_DEBIAN_CAPSULED_PACKAGE_DEPENDS "libsystemd0, systemd-standalone-sysusers | systemd-sysusers")
 set(CPACK_COMPONENT_CAPSULED_DESCRIPTION
 "provider keys and exact agent routes for coding-agent capsules
 A capsule is a container in which coding agents run (Claude Code, Codex,
