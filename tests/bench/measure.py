@@ -15,7 +15,7 @@ import starts
 import throughput
 from servers import Place, Runner
 
-FIGURES = ("throughput", "ready", "commands", "memory", "idle", "sizes")
+FIGURES = ("throughput", "ready", "commands", "memory", "idle", "sizes", "parts")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,7 +40,7 @@ def read_arguments() -> argparse.Namespace:
 
 
 def find_programs(directory: Path) -> dict[str, Path]:
-    programs = {name: directory / name for name in ("bench_load", "bench_echo", "bench_start", "bench_agent")}
+    programs = {name: directory / name for name in ("bench_load", "bench_echo", "bench_start", "bench_agent", "bench_parts")}
     programs["capsuled"] = Path(os.environ.get("CAPSULED", directory / "capsuled"))
     programs["capsulectl"] = Path(os.environ.get("CAPSULECTL", directory / "capsulectl"))
     for name in ("redis-check-rdb", "redis-cli"):
@@ -86,6 +86,11 @@ def measure(arguments: argparse.Namespace, place: Place) -> dict:
     if "sizes" in arguments.figures:
         results["sizes"] = starts.sizes(place)
         print("bytes of the programs: " + ", ".join(f"{name} {size}" for name, size in results["sizes"].items()))
+    if "parts" in arguments.figures:
+        # Without priority: it takes seconds, and only compares itself with itself.
+        parts = [str(place.programs["bench_parts"]), "--benchmark_color=false", "--benchmark_repetitions=3",
+                 "--benchmark_report_aggregates_only=false", f"--benchmark_min_time={0.05 if quick else 0.3}"]
+        results["parts"] = {"linear": subprocess.run(parts, stderr=subprocess.DEVNULL).returncode == 0}
     return results
 
 

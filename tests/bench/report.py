@@ -69,4 +69,6 @@ def promises(results: dict) -> list[tuple[str, float, bool]]:
                     after["capsuled"][kind] / after["redis"][kind], LIMITS["memory"])
     if "idle" in results:
         at_most("wake-ups of the idle daemon", results["idle"]["wake_ups"], 0)
+    if "parts" in results:
+        checks.append(("every step of a request grows in proportion, at most", 0, results["parts"]["linear"]))
     return checks

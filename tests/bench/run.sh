@@ -4,8 +4,9 @@
 #
 #   tests/bench/run.sh                        everything, some ten minutes
 #   tests/bench/run.sh --quick                short rounds: a first look
-#   tests/bench/run.sh --only NAME[,NAME…]    only these: a figure (throughput, ready, commands, memory, idle, sizes), a
-#                                             method (status, claude, codex, opencode), a load (1x1, 50x1, 50x16, 1000x1)
+#   tests/bench/run.sh --only NAME[,NAME…]    only these: a figure (throughput, ready, commands, memory, idle, sizes,
+#                                             parts), a method (status, claude, codex, opencode), or a load (1x1, 50x1,
+#                                             50x16, 1000x1)
 #   tests/bench/run.sh --quiet-cores          servers and clients with real-time priority (chrt -f), for a busy machine
 #   tests/bench/run.sh --json FILE            the figures as JSON too
 #   tests/bench/run.sh --no-build             as built; CAPSULED and CAPSULECTL name other programs to measure
@@ -30,7 +31,7 @@ if $build; then
     options=()
     if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
     cmake --preset release "${options[@]}" >/dev/null </dev/null
-    cmake --build --preset release -j 2 --target capsuled capsulectl bench </dev/null
+    cmake --build --preset release -j 2 --target capsuled capsulectl bench bench_parts </dev/null
 fi
 
 # A thousand connections on each side.

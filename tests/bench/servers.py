@@ -125,7 +125,8 @@ class Place:
         shutil.copy(models, self.top / "bin/codex.models")
         # In Debian's redis-tools the server is redis-check-rdb by its other name; the package redis-server would start
         # a service.
-        (self.top / "redis-server").symlink_to(programs["redis-check-rdb"])
+        if "redis-check-rdb" in programs:
+            (self.top / "redis-server").symlink_to(programs["redis-check-rdb"])
 
     def remove(self) -> None:
         shutil.rmtree(self.top)

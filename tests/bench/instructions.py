@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Counts the instructions of one warm request under callgrind, which no other load on the machine can change.
+
+    instructions.py --capsuled F --agent F [--record | --check]
+
+What so many requests more cost, divided by their number: start-up is in both runs. --check compares with
+instructions.json and fails above 110 % of what is recorded there, and below 90 % too: then the record is out of date and
+would let a later loss pass.
+"""
+
+import argparse
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from servers import Place, Runner, Server
+from throughput import METHODS
+
+HERE = Path(__file__).resolve().parent
+RECORD = HERE / "instructions.json"
+FEW, MANY = 100, 500
+TOLERANCE = 0.10
+# Library functions that exist once for each generation of processors would count differently on each.
+SAME_EVERYWHERE = "glibc.cpu.hwcaps=" + ",".join(f"-{name}" for name in (
+    "AVX", "AVX2", "AVX512F", "AVX512VL", "AVX512BW", "AVX_Fast_Unaligned_Load", "BMI1", "BMI2", "ERMS", "FSRM", "LZCNT",
+    "MOVBE", "POPCNT", "SSE4_1", "SSE4_2", "SSSE3", "RTM"))
+
+
+class Counted(Server):
+    """A daemon under callgrind, where starting takes seconds."""
+
+    def __init__(self, place: Place, name: str):
+        plain = place.capsuled(name)
+        self.output = place.top / f"{name}.callgrind"
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.output}", *plain.command]
+        super().__init__(place.runner, name, plain.socket, command,
+                         plain.environment | {"GLIBC_TUNABLES": SAME_EVERYWHERE})
+
+    def total(self) -> int:
+        found = re.search(r"^(?:totals|summary): (\d+)", self.output.read_text(), re.MULTILINE)
+        if not found:
+            raise SystemExit(f"callgrind has counted nothing:\n{self.log.read_text()}")
+        return int(found[1])
+
+
+def ask_in_turn(server: Server, method: str, times: int) -> None:
+    """One connection, one request after the other, ids as long as one another."""
+    request, expected = METHODS[method]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(60)
+        client.connect(str(server.socket))
+        replies = client.makefile("rb")
+        for i in range(times):
+            client.sendall(request.replace("@ID@", str(100_000 + i)).encode())
+            reply = replies.readline().decode()
+            if f'"id":{100_000 + i}' not in reply or not all(text in reply for text in expected):
+                raise SystemExit(f"not what {method} should answer: {reply}")
+            # Everything that a first request sets off has happened before the others.
+            if i < 2:
+                time.sleep(1.5)
+
+
+def count(programs: dict[str, Path], models: Path, method: str, times: int) -> int:
+    place = Place(programs, models, Runner(False))
+    try:
+        server = Counted(place, method)
+        server.start()
+        ask_in_turn(server, method, times)
+        server.stop()
+        return server.total()
+    finally:
+        place.remove()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--capsuled", type=Path, required=True)
+    parser.add_argument("--agent", type=Path, required=True)
+    parser.add_argument("--record", action="store_true")
+    arguments = parser.parse_args()
+    programs = {"capsuled": arguments.capsuled.resolve(), "bench_agent": arguments.agent.resolve()}
+    models = HERE.parent / "support/data/codex_models.json"
+    runs = [(method, times) for method in METHODS for times in (FEW, MANY)]
+    with ThreadPoolExecutor(2) as pool:
+        counts = dict(zip(runs, pool.map(lambda run: count(programs, models, *run), runs)))
+    seen = {method: (counts[method, MANY] - counts[method, FEW]) // (MANY - FEW) for method in METHODS}
+    if arguments.record:
+        RECORD.write_text(json.dumps(seen, indent=2) + "\n")
+    recorded = json.loads(RECORD.read_text())
+    failed = False
+    for method, instructions in seen.items():
+        change = instructions / recorded[method] - 1
+        failed = failed or abs(change) > TOLERANCE
+        print(f"{method:<9} {instructions:>9} instructions, recorded {recorded[method]:>9} ({change:+.1%})")
+    if failed:
+        print(f"\nMore than {TOLERANCE:.0%} off. If that is meant: tests/bench/instructions.sh --record, and say why in the commit.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
