@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import footprint
+import profile_of
+import ratios
 import report
 import starts
 import throughput
@@ -25,7 +27,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--markdown", type=Path)
     parser.add_argument("--quiet-cores", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     arguments = parser.parse_args()
     words = [word for text in arguments.only for word in text.split(",")]
     known = (*FIGURES, *throughput.METHODS, *throughput.LOADS)
@@ -58,6 +62,11 @@ def measure(arguments: argparse.Namespace, place: Place) -> dict:
     quick, results = arguments.quick, {}
     capsuled, redis = place.capsuled().start(), place.redis().start()
     try:
+        if arguments.profile:
+            for method in arguments.methods:
+                for load in arguments.loads:
+                    profile_of.show(place, capsuled, method, load)
+            return results
         if "throughput" in arguments.figures:
             print(report.HEAD)
             rounds, seconds = (3, 0.3) if quick else (5, 1.0)
@@ -107,6 +116,8 @@ def main() -> int:
     finally:
         place.remove()
     checks = report.promises(results)
+    if arguments.markdown:
+        ratios.write(arguments.markdown, results)
     if arguments.json:
         results |= {"real_time": runner.real_time, "quick": arguments.quick,
                     "promises": [{"promise": text, "figure": figure, "met": met} for text, figure, met in checks]}

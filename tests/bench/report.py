@@ -70,5 +70,5 @@ def promises(results: dict) -> list[tuple[str, float, bool]]:
     if "idle" in results:
         at_most("wake-ups of the idle daemon", results["idle"]["wake_ups"], 0)
     if "parts" in results:
-        checks.append(("every step of a request grows in proportion, at most", 0, results["parts"]["linear"]))
+        checks.append(("no step of a request grows faster than its input", 0, results["parts"]["linear"]))
     return checks

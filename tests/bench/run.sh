@@ -8,7 +8,9 @@
 #                                             parts), a method (status, claude, codex, opencode), or a load (1x1, 50x1,
 #                                             50x16, 1000x1)
 #   tests/bench/run.sh --quiet-cores          servers and clients with real-time priority (chrt -f), for a busy machine
+#   tests/bench/run.sh --profile --only …     where capsuled's time goes under these loads, by perf
 #   tests/bench/run.sh --json FILE            the figures as JSON too
+#   tests/bench/run.sh --markdown FILE        the ratios as the tables of docs/performance.md
 #   tests/bench/run.sh --no-build             as built; CAPSULED and CAPSULECTL name other programs to measure
 set -euo pipefail
 
