@@ -19,70 +19,72 @@ std::string_view without_carriage_return(std::string_view line) {
 }  // namespace
 
 LineReader::~LineReader() {
-    wipe(buffer_.size());
+    ::explicit_bzero(buffer_.data(), end_);
 }
 
 // Lines may hold keys (auth.set, an environment), so no copy of them is left behind.
-void LineReader::wipe(std::size_t count) {
-    ::explicit_bzero(buffer_.data(), count);
-}
-
 void LineReader::drop_handed_out() {
     if (begin_ == 0) return;
-    const std::size_t kept = buffer_.size() - begin_;
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), buffer_.end(), buffer_.begin());
-    ::explicit_bzero(buffer_.data() + kept, buffer_.size() - kept);
-    buffer_.resize(kept);
+    const std::size_t kept = end_ - begin_;
+    std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_), kept, buffer_.begin());
+    ::explicit_bzero(buffer_.data() + kept, end_ - kept);
+    end_ = kept;
     scanned_ -= begin_;
     begin_ = 0;
 }
 
-void LineReader::append(std::string_view bytes) {
-    if (buffer_.size() + bytes.size() > buffer_.capacity()) {
-        std::string larger;
-        larger.reserve(std::max(buffer_.capacity() * 2, buffer_.size() + bytes.size()));
-        larger = buffer_;
-        wipe(buffer_.size());
+std::span<char> LineReader::room(std::size_t size) {
+    if (end_ + size > buffer_.size()) {
+        std::string larger(std::max(buffer_.size() * 2, end_ + size), '\0');
+        std::copy_n(buffer_.begin(), end_, larger.begin());
+        ::explicit_bzero(buffer_.data(), end_);
         buffer_.swap(larger);
     }
-    buffer_.append(bytes);
+    return {buffer_.data() + end_, size};
+}
+
+void LineReader::append(std::string_view bytes) {
+    std::copy(bytes.begin(), bytes.end(), room(bytes.size()).begin());
+    added(bytes.size());
 }
 
 std::optional<std::string_view> LineReader::next() {
     for (;;) {
-        const std::size_t end = buffer_.find('\n', scanned_);
-        if (end == std::string::npos) {
-            scanned_ = buffer_.size();
+        const std::size_t end = text().find('\n', scanned_);
+        if (end == std::string_view::npos) {
+            scanned_ = end_;
             // Here and not with the next bytes: those may be long in coming.
             drop_handed_out();
             return std::nullopt;
         }
-        const auto line = without_carriage_return(std::string_view(buffer_).substr(begin_, end - begin_));
+        const auto line = without_carriage_return(text().substr(begin_, end - begin_));
         if (line.size() > limit_) {
             scanned_ = end;  // stays at the front, for too_long()
             return std::nullopt;
         }
+        last_ = begin_;
         begin_ = scanned_ = end + 1;
         if (!is_blank(line)) return line;
     }
 }
 
 std::optional<std::string_view> LineReader::rest() {
-    const auto line = without_carriage_return(std::string_view(buffer_).substr(begin_));
+    const auto line = without_carriage_return(text().substr(begin_));
     if (line.size() > limit_) return std::nullopt;
-    begin_ = scanned_ = buffer_.size();
+    begin_ = scanned_ = end_;
     if (is_blank(line)) return std::nullopt;
     return line;
 }
 
 bool LineReader::too_long() const noexcept {
-    const std::string_view front = std::string_view(buffer_).substr(begin_);
-    const std::size_t end = buffer_.find('\n', scanned_);
-    return without_carriage_return(end == std::string::npos ? front : front.substr(0, end - begin_)).size() > limit_;
+    const std::string_view front = text().substr(begin_);
+    const std::size_t end = text().find('\n', scanned_);
+    return without_carriage_return(end == std::string_view::npos ? front : front.substr(0, end - begin_)).size() >
+           limit_;
 }
 
 bool LineReader::partial() const noexcept {
-    return begin_ < buffer_.size() && buffer_.find('\n', scanned_) == std::string::npos;
+    return begin_ < end_ && text().find('\n', scanned_) == std::string_view::npos;
 }
 
 }  // namespace capsule

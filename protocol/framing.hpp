@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,11 +21,20 @@ class LineReader {
     LineReader& operator=(const LineReader&) = delete;
     ~LineReader();
 
-    /// Adds what a read has brought.
+    /// Where the next `size` bytes may be read to; valid until the next call of anything but added().
+    std::span<char> room(std::size_t size);
+
+    /// So many bytes of the last room() are there now.
+    void added(std::size_t count) noexcept { end_ += count; }
+
+    /// Adds a copy of what a read has brought.
     void append(std::string_view bytes);
 
     /// The next whole line, or none. The view lives until the next append() or next().
     std::optional<std::string_view> next();
+
+    /// The line that next() gave is not done with: it is the next one again.
+    void again() noexcept { begin_ = scanned_ = last_; }
 
     /// At the end of the stream: what stands there without a line end is a line too, unless it is blank.
     std::optional<std::string_view> rest();
@@ -32,15 +42,21 @@ class LineReader {
     /// Whether the line at the front is longer than the limit, be it whole or not: nothing more can be read then.
     bool too_long() const noexcept;
 
+    /// Whether bytes wait that next() has not handed out.
+    bool waiting() const noexcept { return begin_ < end_; }
+
     /// Whether a line has begun that is not whole yet (its time limit runs).
     bool partial() const noexcept;
 
   private:
-    void wipe(std::size_t count);
     void drop_handed_out();
 
     std::size_t limit_;
-    std::string buffer_;
+    std::string_view text() const noexcept { return std::string_view(buffer_).substr(0, end_); }
+
+    std::string buffer_;       ///< its size is the room there is
+    std::size_t end_ = 0;      ///< of what has been read
+    std::size_t last_ = 0;     ///< begin of the line handed out last
     std::size_t begin_ = 0;    ///< of the first line not handed out
     std::size_t scanned_ = 0;  ///< no '\n' between begin_ and here
 };

@@ -14,6 +14,7 @@
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/system/agent_inventory.hpp"
+#include "daemon/system/change_watch.hpp"
 #include "daemon/system/op_reader.hpp"
 #include "daemon/system/stack_wiper.hpp"
 #include "daemon/system/subprocess.hpp"
@@ -30,6 +31,7 @@ struct Services {
     std::optional<std::string> stored_path;   ///< of auth.toml; none: nowhere to store
     StoredKeys stored;                        ///< what auth.set stored
 
+    ChangeWatch changes;
     SubprocessRunner subprocesses;
     AgentInventory inventory;
     OpReader op;
@@ -38,6 +40,7 @@ struct Services {
     std::string socket;
     std::uint64_t requests = 0;
     std::uint64_t errors = 0;
+    std::uint64_t remembered = 0;
     std::uint64_t open_connections = 0;
     std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 
@@ -56,7 +59,6 @@ KeyStates key_states(const Services& services, const Generation& generation, Key
 
 /// The key itself, with `op read` if it takes that. Fails with key.absent, key.error.
 boost::asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_ptr<const Generation> generation,
-                                                       const Provider& provider, std::string variable,
-                                                       KeyScope scope);
+                                                       const Provider& provider, std::string variable, KeyScope scope);
 
 }  // namespace capsule

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "daemon/catalog/variables.hpp"
+#include "daemon/handlers/watched.hpp"
 #include "daemon/keys/auth_row.hpp"
 
 namespace capsule {
@@ -49,10 +50,19 @@ asio::awaitable<Result<SessionKey>> native_key(Services& services, std::shared_p
     if (route.agent == Agent::claude) {
         const std::string token{claude_oauth_token_variable};
         switch (generation->config.agent(Agent::claude).native) {
-            case ClaudeNative::automatic: candidates.insert(candidates.begin(), token); break;
-            case ClaudeNative::oauth_token: candidates = {token}; required = true; break;
-            case ClaudeNative::api_key: required = true; break;
-            case ClaudeNative::home: candidates.clear(); break;
+            case ClaudeNative::automatic:
+                candidates.insert(candidates.begin(), token);
+                break;
+            case ClaudeNative::oauth_token:
+                candidates = {token};
+                required = true;
+                break;
+            case ClaudeNative::api_key:
+                required = true;
+                break;
+            case ClaudeNative::home:
+                candidates.clear();
+                break;
         }
     }
     for (std::size_t i = 0; i < candidates.size(); ++i) {
@@ -60,7 +70,8 @@ asio::awaitable<Result<SessionKey>> native_key(Services& services, std::shared_p
         if (finding) co_return session_key(std::move(*finding), candidates[i]);
         if (finding.error().code != ErrorCode::key_absent) co_return finding.error();
         if (required)
-            co_return Error{ErrorCode::key_absent, "[agents.claude] native asks for " + candidates[i] + ", which is not set",
+            co_return Error{ErrorCode::key_absent,
+                            "[agents.claude] native asks for " + candidates[i] + ", which is not set",
                             "set " + candidates[i] + " for the daemon, or native = \"auto\""};
     }
     co_return SessionKey{};
@@ -82,8 +93,9 @@ struct Material {
     std::map<std::string, FileKey> keys;
 
     SessionInputs inputs(const Services& services, const Generation& generation) const {
-        return {generation.config, generation.home, facts, models, services.environment, request_env,
-                std::nullopt,      {},              {},    keys,   std::nullopt};
+        return {generation.config, generation.home, facts, models, services.environment,
+                request_env,       std::nullopt,    {},    {},     keys,
+                std::nullopt};
     }
 };
 
@@ -120,6 +132,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
     const KeyScope scope{params.workspace, params.role};
+    Watched watched(services, *generation);
     const KeyStates states = key_states(services, *generation, scope);
 
     if (!params.provider) {
@@ -143,7 +156,9 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     inputs.workspace = params.workspace;
     inputs.role = params.role;
     const std::string path = session_path(inputs);
-    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(route->agent)); });
+    const auto binary = co_await generation->worker->run([&] {
+        return find_binary(path, id_of(route->agent), [&](const std::string& place) { watched.watch(place); });
+    });
     if (binary) inputs.binary = binary->path;
     // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
     if (binary && route->agent == Agent::codex) {
@@ -155,9 +170,12 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     }
 
     auto done = co_await generation->worker->run([&]() -> Result<PreparedSession> {
+        watched.watch(home_fact_files(generation->home));
         material.facts = read_home_facts(generation->home);
         auto plan = render_session(*route, inputs);
         if (!plan) return plan.error();
+        for (const FileIntent& file : plan->files)
+            watched.watch(path_of(file));
         auto applied = apply(plan->files, mode, ApplyFor::session);
         if (!applied) return applied.error();
         return PreparedSession{generation, *route, "", std::move(*plan), std::move(*applied)};
@@ -168,6 +186,8 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     if (key->key && key->variable == route->provider->key_env)
         if (auto warning = key_shape_warning(*route->provider, *key->key))
             done->plan.warnings.push_back(std::move(*warning));
+    // What a directory of the session's own has in it is not watched.
+    if (!params.cwd) done->lasting = watched.lasting();
     co_return std::move(*done);
 }
 

@@ -19,6 +19,8 @@ struct PreparedSession {
     std::string tab_label;
     Plan plan;
     Applied applied;
+    /// Services::changes when it was begun, if every change of what it was made from is noticed there; else none.
+    std::optional<std::uint64_t> lasting{};
 };
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails as spec section 3 says of spawn.

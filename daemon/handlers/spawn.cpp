@@ -6,7 +6,7 @@
 
 namespace capsule {
 
-Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params) {
+Handled<MayLast<SpawnResult>> handle_spawn(Services& services, Caller caller, SpawnParams params) {
     const auto began = std::chrono::steady_clock::now();
     auto session = co_await prepare_session(services, std::move(params), ApplyMode::write);
     if (!session) co_return session.error();
@@ -31,10 +31,17 @@ Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams
     }
     result.warnings = std::move(session->plan.warnings);
 
+    std::string fields = session_fields(
+        {result.agent, result.provider, result.model ? *result.model : std::string_view(), result.user.name, changed});
     const auto took = std::chrono::steady_clock::now() - began;
-    log_spawn({caller, result.agent, result.provider, result.model ? *result.model : std::string_view(),
-               result.user.name, changed, std::chrono::duration_cast<std::chrono::microseconds>(took).count()});
-    co_return result;
+    log_spawn(caller, std::chrono::duration_cast<std::chrono::microseconds>(took).count(), fields);
+    MayLast<SpawnResult> answer{std::move(result)};
+    // A file that was written now is "unchanged" the next time.
+    if (changed == 0 && session->lasting) {
+        Lasting lasting{*session->lasting, std::move(fields)};
+        answer.lasting = std::move(lasting);
+    }
+    co_return answer;
 }
 
 }  // namespace capsule

@@ -1,10 +1,13 @@
 // status: what runs, which keys it has, what each cell is worth, what is wrong. Never waits.
 #include <unistd.h>
 
+#include <array>
+
 #include "capsule_version.hpp"
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/warnings.hpp"
+#include "daemon/handlers/watched.hpp"
 
 namespace capsule {
 namespace {
@@ -19,10 +22,27 @@ ProviderStatus provider_status(const KeyResolver& keys, const Provider& provider
     return status;
 }
 
+/// What the session's user has.
+struct InTheHome {
+    std::array<std::optional<AgentBinary>, all_agents.size()> agents;
+    bool opencode_json = false;
+};
+
+InTheHome look_at_home(const Generation& generation, std::string_view path, Watched& watched) {
+    InTheHome found;
+    for (std::size_t i = 0; i < all_agents.size(); ++i)
+        found.agents[i] = find_binary(path, all_agents[i].id, [&](const std::string& place) { watched.watch(place); });
+    const std::string file = generation.home.opencode_json();
+    watched.watch(file);
+    found.opencode_json = ::access(file.c_str(), F_OK) == 0;
+    return found;
+}
+
 }  // namespace
 
-Handled<StatusResult> handle_status(Services& services, NoParams) {
+Handled<MayLast<StatusResult>> handle_status(Services& services, NoParams) {
     const auto generation = services.generation;
+    Watched watched(services, *generation);
     StatusResult status;
     status.version = capsule_version;
     status.pid = ::getpid();
@@ -31,10 +51,11 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.config = config_status(services);
 
     const std::string path = default_session_path(services, *generation);
-    for (const AgentFacts& agent : all_agents) {
+    const InTheHome found = co_await generation->worker->run([&] { return look_at_home(*generation, path, watched); });
+    for (std::size_t i = 0; i < all_agents.size(); ++i) {
+        const AgentFacts& agent = all_agents[i];
         AgentStatus entry{std::string(agent.id), std::string(agent.label), {}, {}};
-        const auto binary = co_await generation->worker->run([&] { return find_binary(path, agent.id); });
-        if (binary) {
+        if (const auto& binary = found.agents[i]) {
             entry.binary = binary->path;
             entry.version = services.inventory.version(agent.agent, *binary, generation->home, path);
         }
@@ -43,12 +64,12 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     const KeyResolver keys = resolver(services, *generation);
     for (const Provider& provider : generation->config.catalog.providers)
         status.providers.push_back(provider_status(keys, provider));
-    status.requests = {services.requests, services.errors};
+    status.requests = {services.requests, services.errors, services.remembered};
     status.connections = {services.open_connections, generation->config.limits.connections};
-    const bool opencode_json = co_await generation->worker->run(
-        [&] { return ::access(generation->home.opencode_json().c_str(), F_OK) == 0; });
-    status.warnings = status_warnings(services, *generation, opencode_json);
-    co_return status;
+    status.warnings = status_warnings(services, *generation, found.opencode_json);
+    MayLast<StatusResult> answer{std::move(status)};
+    if (const auto revision = watched.lasting()) answer.lasting = Lasting{.revision = *revision, .counters = true};
+    co_return answer;
 }
 
 }  // namespace capsule

@@ -31,7 +31,7 @@ Error denied(const MethodInfo& method, const Peer& peer) {
             "an administrator can allow it in [access] " + std::string(name_of(method.tier)) + " of capsule.toml"};
 }
 
-asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, Request& request) {
+asio::awaitable<Result<MayLast<std::string>>> call(Services& services, const Peer& peer, Request& request) {
     const MethodInfo* method = find_method(request.method);
     if (method == nullptr) co_return unknown_method(request.method);
     if (!services.generation->policy.allows(method->tier, peer)) co_return denied(*method, peer);
@@ -50,17 +50,24 @@ asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, 
     }
 }
 
-asio::awaitable<std::string> answer_request(Services& services, const Peer& peer, Request& request) {
+/// `lone` is the line that has nothing but this request; null: it is one of several.
+asio::awaitable<std::string> answer_request(Services& services, AnswerMemory& memory, const Peer& peer,
+                                            Request& request, const std::string* lone) {
     ++services.requests;
-    const auto outcome = co_await call(services, peer, request);
+    auto outcome = co_await call(services, peer, request);
     if (!outcome) ++services.errors;
     if (!request.id) co_return std::string();
-    co_return outcome ? success_answer(*request.id, *outcome) : error_answer(*request.id, outcome.error());
+    if (!outcome) co_return error_answer(*request.id, outcome.error());
+    std::string answer = success_answer(*request.id, outcome->result);
+    if (lone != nullptr && outcome->lasting)
+        memory.remember(*lone, *request.id, *find_method(request.method), std::move(outcome->result),
+                        *std::move(outcome->lasting));
+    co_return answer;
 }
 
 }  // namespace
 
-asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line) {
+asio::awaitable<std::string> answer_line(Services& services, AnswerMemory& memory, Peer peer, std::string line) {
     auto parsed = parse_line(line);
     if (!parsed) {
         ++services.requests;
@@ -72,7 +79,7 @@ asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::str
     for (auto& item : parsed->items) {
         std::string answer;
         if (auto* request = std::get_if<Request>(&item)) {
-            answer = co_await answer_request(services, peer, *request);
+            answer = co_await answer_request(services, memory, peer, *request, parsed->batch ? nullptr : &line);
         } else {
             const auto& wrong = std::get<NotARequest>(item);
             ++services.requests;

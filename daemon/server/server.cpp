@@ -42,6 +42,8 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       listening_(std::move(socket)),
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
+      memory_(services),
+      round_(executor),
       ended_(executor, asio::steady_timer::time_point::max()) {}
 
 asio::awaitable<void> Server::accept_connections() {
@@ -84,7 +86,7 @@ asio::awaitable<void> Server::serve(Session::Socket socket) {
         spdlog::error("{}", peer.error().message);
         co_return;
     }
-    Session session(std::move(socket), std::move(*peer), services_);
+    Session session(std::move(socket), std::move(*peer), services_, memory_, round_);
     sessions_.insert(&session);
     ++services_.open_connections;
     try {

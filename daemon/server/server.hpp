@@ -33,6 +33,8 @@ class Server {
     ListeningSocket listening_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
     Services& services_;
+    AnswerMemory memory_;
+    Round round_;
     std::set<Session*> sessions_;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a session ends
     bool stopping_ = false;

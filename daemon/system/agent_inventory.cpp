@@ -48,24 +48,38 @@ class ThrowawayHome {
 enum class Look { version, bundled_models, models, derived_models };
 
 /// In the throw-away home: a catalog as render derives it, for Codex itself to judge.
-std::string derived_file(const std::string& directory) { return directory + "/derived.models.json"; }
+std::string derived_file(const std::string& directory) {
+    return directory + "/derived.models.json";
+}
 
 /// g++ 12 cannot compile the braces of an initializer list inside a coroutine, so requests are made here.
 SubprocessRequest look_request(Look look, const AgentBinary& binary, const SessionHome& home, const std::string& path,
                                const std::string& directory) {
     SubprocessRequest request;
     switch (look) {
-        case Look::version: request.argv = {binary.path, "--version"}; break;
-        case Look::bundled_models: request.argv = {binary.path, "debug", "models", "--bundled"}; break;
-        case Look::models: request.argv = {binary.path, "debug", "models"}; break;
+        case Look::version:
+            request.argv = {binary.path, "--version"};
+            break;
+        case Look::bundled_models:
+            request.argv = {binary.path, "debug", "models", "--bundled"};
+            break;
+        case Look::models:
+            request.argv = {binary.path, "debug", "models"};
+            break;
         case Look::derived_models:
             request.argv = {binary.path, "debug", "models", "-c",
                             "model_catalog_json=\"" + derived_file(directory) + "\""};
             break;
     }
-    request.env = {{"HOME", directory},       {"CODEX_HOME", directory}, {"XDG_CONFIG_HOME", directory},
-                   {"XDG_DATA_HOME", directory}, {"XDG_CACHE_HOME", directory}, {"XDG_STATE_HOME", directory},
-                   {"TMPDIR", directory},     {"PATH", path},            {"LANG", "C.UTF-8"},
+    request.env = {{"HOME", directory},
+                   {"CODEX_HOME", directory},
+                   {"XDG_CONFIG_HOME", directory},
+                   {"XDG_DATA_HOME", directory},
+                   {"XDG_CACHE_HOME", directory},
+                   {"XDG_STATE_HOME", directory},
+                   {"TMPDIR", directory},
+                   {"PATH", path},
+                   {"LANG", "C.UTF-8"},
                    {"DISABLE_AUTOUPDATER", "1"}};
     request.directory = directory;
     if (!home.same_user) request.user = home.user;
@@ -87,7 +101,9 @@ std::optional<std::string> version_in(std::string_view text) {
 constexpr std::array bundled_then_not{Look::bundled_models, Look::models};
 
 /// Only the shape of the entry is judged, and that is the same for every model.
-CodexModel any_model() { return {"derived-model", "capsuled", 100'000}; }
+CodexModel any_model() {
+    return {"derived-model", "capsuled", 100'000};
+}
 
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
 
@@ -96,12 +112,14 @@ constexpr std::chrono::milliseconds after_the_answer{10};
 
 }  // namespace
 
-std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name) {
+std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name,
+                                       const std::function<void(const std::string&)>& before_look) {
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
         const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
         path.remove_prefix(std::min(end + 1, path.size()));
         struct stat status {};
+        if (before_look && candidate.front() == '/') before_look(candidate);
         if (candidate.front() != '/' || ::stat(candidate.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
         if (::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) != 0) continue;
         const auto time = [](const timespec& when) {
@@ -137,6 +155,7 @@ asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary 
         versions_.insert_or_assign(key, version_in(result->out));
     else
         spdlog::warn("{} --version failed; its version stays unknown", binary.path);
+    changes_.note();
 }
 
 CodexModels AgentInventory::known_codex_models(const AgentBinary& binary) const {
@@ -165,6 +184,7 @@ asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, Se
     // A failure may pass (a full disk, a slow start): the next session asks again.
     if (!models.json) models_.erase(key);
     if (done) done->cancel();
+    changes_.note();
     co_return models;
 }
 

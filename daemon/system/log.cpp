@@ -1,191 +1,23 @@
 #include "daemon/system/log.hpp"
 
-#include <spdlog/formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
-#include <array>
-#include <charconv>
-#include <chrono>
-#include <ctime>
 #include <iostream>
 #include <memory>
 #include <string>
+
+#include "daemon/system/log_format.hpp"
+#include "daemon/system/log_sink.hpp"
 
 namespace capsule {
 namespace {
 
 using Buffer = spdlog::memory_buf_t;
 
-/// The logger whose payloads are fields, already written as the format wants them. Its records come from log_info() and
-/// log_warning() only; all others are plain messages, of which nothing is known.
-constexpr std::string_view fields_logger = "fields";
-
-void append(Buffer& out, std::string_view text) {
-    out.append(text.data(), text.data() + text.size());
-}
-
-void append_number(Buffer& out, std::int64_t number) {
-    std::array<char, 24> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-    out.append(digits.data(), end);
-}
-
-struct Character {
-    std::uint32_t code = 0;
-    std::size_t bytes = 0;  ///< 0: not UTF-8
-};
-
-/// The first character of a text that is not empty.
-Character first_character(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    if (byte(0) < 0x80) return {byte(0), 1};
-    const std::size_t bytes = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-    if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < bytes) return {};
-    std::uint32_t code = byte(0) & (0x7fU >> bytes);
-    for (std::size_t i = 1; i < bytes; ++i) {
-        if ((byte(i) & 0xc0U) != 0x80) return {};
-        code = code << 6 | (byte(i) & 0x3fU);
-    }
-    constexpr std::array<std::uint32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
-    if (code < smallest[bytes] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
-    return {code, bytes};
-}
-
-/// What a terminal or a reader of lines would obey: control characters, line separators, changes of direction.
-bool is_obeyed(std::uint32_t code) {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069);
-}
-
-void append_escape(Buffer& out, std::uint32_t code) {
-    switch (code) {
-        case '\n':
-            return append(out, "\\n");
-        case '\r':
-            return append(out, "\\r");
-        case '\t':
-            return append(out, "\\t");
-        default:
-            break;
-    }
-    constexpr std::string_view hex = "0123456789abcdef";
-    append(out, "\\u");
-    for (const int shift : {12, 8, 4, 0})
-        out.push_back(hex[code >> shift & 0xfU]);
-}
-
-/// `text` as one line of UTF-8, and as what may stand between a JSON string's quotes if `quoted`. Each byte that is no
-/// UTF-8 becomes U+FFFD.
-void append_escaped(Buffer& out, std::string_view text, bool quoted) {
-    while (!text.empty()) {
-        const Character character = first_character(text);
-        if (character.bytes == 0) {
-            append(out, "\xef\xbf\xbd");
-        } else if (is_obeyed(character.code)) {
-            append_escape(out, character.code);
-        } else {
-            if (quoted && (character.code == '"' || character.code == '\\')) out.push_back('\\');
-            append(out, text.substr(0, character.bytes));
-        }
-        text.remove_prefix(std::max<std::size_t>(character.bytes, 1));
-    }
-}
-
-void append_quoted(Buffer& out, std::string_view text) {
-    out.push_back('"');
-    append_escaped(out, text, true);
-    out.push_back('"');
-}
-
-/// A value that could be taken for more than one word, or for the next field, is quoted.
-bool is_word(std::string_view text) {
-    return !text.empty() && text.find_first_of(" \"=\\") == text.npos;
-}
-
-/// 2026-11-23T06:00:00.123Z
-void append_time(Buffer& out, spdlog::log_clock::time_point time) {
-    const auto since_epoch = time.time_since_epoch();
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
-    const std::time_t seconds = milliseconds / 1000;
-    std::tm utc{};
-    ::gmtime_r(&seconds, &utc);
-    std::array<char, 32> text{};
-    append(out, {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &utc)});
-    const auto rest = static_cast<unsigned>(milliseconds % 1000);
-    for (const unsigned digit : {rest / 100, rest / 10 % 10, rest % 10})
-        out.push_back(static_cast<char>('0' + digit));
-    out.push_back('Z');
-}
-
-/// The level as sd-daemon(3) marks it.
-std::string_view journal_mark(spdlog::level::level_enum level) {
-    switch (level) {
-        case spdlog::level::critical:
-            return "<2>";
-        case spdlog::level::err:
-            return "<3>";
-        case spdlog::level::warn:
-            return "<4>";
-        case spdlog::level::info:
-            return "<6>";
-        default:
-            return "<7>";
-    }
-}
-
-std::string_view level_name(spdlog::level::level_enum level) {
-    switch (level) {
-        case spdlog::level::err:
-            return "error";
-        case spdlog::level::warn:
-            return "warn";
-        default:
-            return spdlog::level::to_string_view(level).data();
-    }
-}
-
-class LineFormatter final : public spdlog::formatter {
-  public:
-    LineFormatter(LogFormat format, bool to_journal) : format_(format), to_journal_(to_journal) {}
-
-    void format(const spdlog::details::log_msg& record, Buffer& out) override {
-        const std::string_view logger{record.logger_name.data(), record.logger_name.size()};
-        const std::string_view payload{record.payload.data(), record.payload.size()};
-        if (to_journal_) append(out, journal_mark(record.level));
-        if (format_ == LogFormat::json) {
-            append(out, R"({"time":")");
-            append_time(out, record.time);
-            append(out, R"(","level":")");
-            append(out, level_name(record.level));
-            append(out, logger == fields_logger ? R"(",)" : R"(","message":)");
-        } else if (!to_journal_) {  // journald has its own time stamps
-            append_time(out, record.time);
-            out.push_back(' ');
-            append(out, level_name(record.level));
-            out.push_back(' ');
-        }
-        if (logger == fields_logger)
-            append(out, payload);
-        else if (format_ == LogFormat::json)
-            append_quoted(out, payload);
-        else
-            append_escaped(out, payload, false);
-        append(out, format_ == LogFormat::json ? "}\n" : "\n");
-    }
-
-    std::unique_ptr<spdlog::formatter> clone() const override {
-        return std::make_unique<LineFormatter>(format_, to_journal_);
-    }
-
-  private:
-    LogFormat format_;
-    bool to_journal_;
-};
-
 struct FieldsLog {
     std::shared_ptr<spdlog::logger> logger;
+    std::shared_ptr<LogSink> sink;
     LogFormat format = LogFormat::text;
     bool to_journal = false;
 };
@@ -196,47 +28,48 @@ FieldsLog& fields_log() {
     return log;
 }
 
-void append_field(Buffer& out, LogFormat format, const LogField& field) {
-    const bool json = format == LogFormat::json;
-    if (json)
-        append(out, R"(,")");
-    else
-        out.push_back(' ');
-    append(out, field.name);
-    append(out, json ? R"(":)" : "=");
-    if (const auto* number = std::get_if<std::int64_t>(&field.value)) return append_number(out, *number);
-    const auto text = std::get<std::string_view>(field.value);
-    if (json || !is_word(text))
-        append_quoted(out, text);
-    else
-        append_escaped(out, text, false);
+std::string_view view(const Buffer& text) {
+    return {text.data(), text.size()};
 }
 
-void log_fields(spdlog::level::level_enum level, std::string_view event, std::initializer_list<LogField> fields) {
-    const auto& [logger, format, to_journal] = fields_log();
-    if (!logger || !logger->should_log(level)) return;
+/// `prepared` is text that append_field() has made; it stands between the other fields.
+void log_event(spdlog::level::level_enum level, std::string_view event, std::initializer_list<LogField> fields,
+               std::string_view prepared = {}, std::initializer_list<LogField> last = {}) {
+    const FieldsLog& log = fields_log();
+    if (!log.logger || !log.logger->should_log(level)) return;
     Buffer text;
-    if (format == LogFormat::json) append(text, R"("event":")");
-    append(text, event);
-    if (format == LogFormat::json) text.push_back('"');
+    const auto append = [&](std::string_view part) { text.append(part.data(), part.data() + part.size()); };
+    append(log.format == LogFormat::json ? R"("event":")" : "");
+    append(event);
+    append(log.format == LogFormat::json ? "\"" : "");
     for (const LogField& field : fields)
-        append_field(text, format, field);
-    logger->log(level, spdlog::string_view_t(text.data(), text.size()));
+        append_field(text, log.format, field);
+    append(prepared);
+    for (const LogField& field : last)
+        append_field(text, log.format, field);
+    log.logger->log(level, spdlog::string_view_t(text.data(), text.size()));
 }
 
 }  // namespace
 
 void start_log(std::string_view level, LogFormat format, bool to_journal) {
-    const auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    const auto sink = std::make_shared<LogSink>();
     sink->set_formatter(std::make_unique<LineFormatter>(format, to_journal));
     const auto messages = std::make_shared<spdlog::logger>("capsuled", sink);
     const auto fields = std::make_shared<spdlog::logger>(std::string(fields_logger), sink);
     for (const auto& logger : {messages, fields}) {
         logger->set_level(spdlog::level::from_str(std::string(level)));
-        logger->flush_on(spdlog::level::trace);
     }
     spdlog::set_default_logger(messages);
-    fields_log() = {fields, format, to_journal};
+    fields_log() = {fields, sink, format, to_journal};
+}
+
+void let_log_wait(std::function<void()> soon) {
+    if (const auto& sink = fields_log().sink) sink->wait_for_flush(std::move(soon));
+}
+
+void flush_log() {
+    if (const auto& sink = fields_log().sink; sink && sink->waiting()) sink->flush();
 }
 
 bool is_journal(std::string_view journal_stream, int descriptor) {
@@ -256,22 +89,26 @@ void log_failure(const Error& failure) {
 }
 
 void log_info(std::string_view event, std::initializer_list<LogField> fields) {
-    log_fields(spdlog::level::info, event, fields);
+    log_event(spdlog::level::info, event, fields);
 }
 
 void log_warning(std::string_view event, std::initializer_list<LogField> fields) {
-    log_fields(spdlog::level::warn, event, fields);
+    log_event(spdlog::level::warn, event, fields);
 }
 
-void log_spawn(const SpawnRecord& session) {
-    log_info("spawn", {{"uid", std::int64_t{session.caller.uid}},
-                       {"pid", std::int64_t{session.caller.pid}},
-                       {"agent", session.agent},
-                       {"provider", session.provider},
-                       {"model", session.model.empty() ? "-" : session.model},
-                       {"user", session.user},
-                       {"files_changed", static_cast<std::int64_t>(session.files_changed)},
-                       {"us", session.microseconds}});
+std::string session_fields(const SpawnedSession& session) {
+    Buffer text;
+    for (const LogField& field :
+         {LogField{"agent", session.agent}, LogField{"provider", session.provider},
+          LogField{"model", session.model.empty() ? "-" : session.model}, LogField{"user", session.user},
+          LogField{"files_changed", static_cast<std::int64_t>(session.files_changed)}})
+        append_field(text, fields_log().format, field);
+    return std::string(view(text));
+}
+
+void log_spawn(Caller caller, std::int64_t microseconds, std::string_view session_fields) {
+    log_event(spdlog::level::info, "spawn", {{"uid", std::int64_t{caller.uid}}, {"pid", std::int64_t{caller.pid}}},
+              session_fields, {{"us", microseconds}});
 }
 
 }  // namespace capsule

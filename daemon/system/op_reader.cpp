@@ -19,7 +19,8 @@ Error key_error(const std::string& reference, const std::string& what, const std
 }
 
 std::string first_line(std::string_view text) {
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+        text.remove_suffix(1);
     return std::string(text.substr(0, std::min<std::size_t>(text.find('\n'), 400)));
 }
 
@@ -59,6 +60,7 @@ asio::awaitable<Result<Secret>> OpReader::read(std::string reference) {
     lookups_.emplace(reference, lookup);
     lookup->found = co_await run_op(reference);
     lookup->done.cancel();
+    changes_.note();
     co_return *lookup->found;
 }
 
@@ -92,6 +94,8 @@ std::optional<Result<Secret>> OpReader::remembered(const std::string& reference)
     return found->second->found;
 }
 
-void OpReader::forget() { lookups_.clear(); }
+void OpReader::forget() {
+    lookups_.clear();
+}
 
 }  // namespace capsule

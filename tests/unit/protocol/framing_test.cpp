@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -113,6 +115,36 @@ TEST(LineReader, keeps_long_pipelines_apart) {
         EXPECT_EQ(reader.next(), std::nullopt);
     }
     EXPECT_EQ(seen, 1000U);
+}
+
+TEST(LineReader, reads_straight_into_its_room) {
+    LineReader reader;
+    std::string all;
+    for (const std::string_view part : {"on", "e\ntwo\nth", "ree", "\n"}) {
+        const std::span<char> room = reader.room(part.size() + 5);
+        ASSERT_GE(room.size(), part.size());
+        std::copy(part.begin(), part.end(), room.begin());
+        reader.added(part.size());
+        while (const auto line = reader.next())
+            all += std::string(*line) + "|";
+    }
+    EXPECT_EQ(all, "one|two|three|");
+}
+
+TEST(LineReader, gives_a_line_again) {
+    LineReader reader;
+    reader.append("\n one\r\n\ntwo\n");
+    EXPECT_EQ(reader.next(), " one");
+    reader.again();
+    EXPECT_EQ(reader.next(), " one");
+    EXPECT_EQ(reader.next(), "two");
+    reader.again();
+    EXPECT_TRUE(reader.waiting());
+    reader.append("three\n");
+    EXPECT_EQ(reader.next(), "two");
+    EXPECT_EQ(reader.next(), "three");
+    EXPECT_EQ(reader.next(), std::nullopt);
+    EXPECT_FALSE(reader.waiting());
 }
 
 }  // namespace

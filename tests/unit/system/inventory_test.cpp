@@ -24,14 +24,16 @@ class Inventory : public testing::Test {
         std::ifstream log(directory_.path() + "/runs");
         std::string line;
         std::size_t count = 0;
-        while (std::getline(log, line)) ++count;
+        while (std::getline(log, line))
+            ++count;
         return count;
     }
 
     TempDir directory_;
     asio::io_context io_;
     SubprocessRunner runner_;
-    AgentInventory inventory_{io_.get_executor(), runner_};
+    ChangeWatch changes_;
+    AgentInventory inventory_{io_.get_executor(), runner_, changes_};
     SessionHome home_;
 };
 
@@ -83,7 +85,8 @@ echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibil
 }
 
 TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
-    const AgentBinary binary = codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
+    const AgentBinary binary =
+        codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
     ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);
     EXPECT_EQ(run(io_, inventory_.codex_models(binary, home_, path())).json,
               "CODEX_HOME DISABLE_AUTOUPDATER HOME LANG PATH TMPDIR XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME "

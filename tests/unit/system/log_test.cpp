@@ -50,7 +50,11 @@ std::vector<std::string> logged(const std::function<void()>& act) {
     return lines;
 }
 
-const SpawnRecord a_session{{1000, 4711}, "claude", "zai", "glm-5.1", "agent", 2, 812};
+const SpawnedSession a_session{"claude", "zai", "glm-5.1", "agent", 2};
+
+void log_a_spawn(const SpawnedSession& session = a_session) {
+    log_spawn({1000, 4711}, 812, session_fields(session));
+}
 
 /// Bytes that somebody could choose so that a line looks like two, or a terminal obeys.
 const std::string odd =
@@ -80,7 +84,7 @@ TEST(Log, TheJournalGetsSdDaemonsLevels) {
                     spdlog::info("i");
                     spdlog::debug("d");
                     spdlog::trace("t");
-                    log_spawn(a_session);
+                    log_a_spawn();
                 }),
                 ElementsAre("<3>e", "<4>w", "<6>i", "<7>d", "<7>t",
                             "<6>spawn uid=1000 pid=4711 agent=claude provider=zai model=glm-5.1 user=agent "
@@ -128,7 +132,7 @@ TEST(Log, JsonIsOneObjectALineWhateverIsInIt) {
 
 TEST(Log, ASpawnIsOneObject) {
     start_log("info", LogFormat::json, true);
-    const auto lines = logged([] { log_spawn(a_session); });
+    const auto lines = logged([] { log_a_spawn(); });
     ASSERT_EQ(lines.size(), 1U);
     ASSERT_TRUE(lines[0].starts_with("<6>{")) << lines[0];
     auto object = boost::json::parse(lines[0].substr(3)).as_object();
@@ -139,9 +143,9 @@ TEST(Log, ASpawnIsOneObject) {
 
 TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {
     start_log("info", LogFormat::text, true);
-    SpawnRecord session = a_session;
+    SpawnedSession session = a_session;
     session.model = "x us=1 user=root\n<0>forged";
-    EXPECT_THAT(logged([&] { log_spawn(session); }),
+    EXPECT_THAT(logged([&] { log_a_spawn(session); }),
                 ElementsAre(testing::HasSubstr(R"( model="x us=1 user=root\n<0>forged" user=agent )")));
     EXPECT_THAT(logged([] {
                     log_info("e", {{"a", ""}, {"b", "c=d"}, {"e", "f\"g"}, {"h", "i\\j"}});
@@ -152,16 +156,17 @@ TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {
 TEST(Log, ASpawnsLineTakesNoMemory) {
     for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
         start_log("warn", format, false);
-        EXPECT_THAT(logged([] {
+        const std::string fields = session_fields(a_session);
+        EXPECT_THAT(logged([&] {
                         const std::size_t before = allocations;
-                        log_spawn(a_session);
+                        log_spawn({1000, 4711}, 812, fields);
                         EXPECT_EQ(allocations, before) << "switched off";
                     }),
                     testing::IsEmpty());
         start_log("info", format, false);
-        logged([] {
+        logged([&] {
             const std::size_t before = allocations;
-            log_spawn(a_session);
+            log_spawn({1000, 4711}, 812, fields);
             EXPECT_EQ(allocations, before) << "switched on";
         });
     }

@@ -24,11 +24,15 @@ class Op : public testing::Test {
     std::map<std::string, Secret> environment_;
     asio::io_context io_;
     SubprocessRunner runner_;
-    OpReader reader_{io_.get_executor(), runner_, environment_};
+    ChangeWatch changes_;
+    OpReader reader_{io_.get_executor(), runner_, environment_, changes_};
 };
 
 TEST_F(Op, ReadsOnceUntilForgotten) {
-    directory_.program("op", "echo run >> " + directory_.path() + "/runs; [ \"$*\" = 'read --no-newline op://vault/item/field' ] && printf fake-key-%s \"$(wc -l < " + directory_.path() + "/runs)\"");
+    directory_.program(
+        "op", "echo run >> " + directory_.path() +
+                  "/runs; [ \"$*\" = 'read --no-newline op://vault/item/field' ] && printf fake-key-%s \"$(wc -l < " +
+                  directory_.path() + "/runs)\"");
     EXPECT_FALSE(reader_.remembered("op://vault/item/field"));
     EXPECT_EQ(read()->reveal(), "fake-key-1");
     EXPECT_EQ(read()->reveal(), "fake-key-1");
