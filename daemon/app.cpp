@@ -6,7 +6,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -86,16 +85,6 @@ asio::awaitable<void> reload_on_hangup(asio::signal_set& hangup, Services& servi
     }
 }
 
-/// What was remembered of keys goes when they change, not only when somebody asks next.
-asio::awaitable<void> watch_changes(Services& services) {
-    asio::posix::stream_descriptor ready(co_await asio::this_coro::executor, ::dup(services.changes.descriptor()));
-    for (;;) {
-        co_await ready.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-        services.changes.look_again();
-        services.changes.revision();
-    }
-}
-
 asio::awaitable<void> feed_watchdog(std::chrono::microseconds interval) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
     for (;;) {
@@ -150,7 +139,6 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
     asio::co_spawn(io, server.accept_connections(), asio::detached);
     asio::co_spawn(io, stop_on_signal(io, stop_signals, server, services), asio::detached);
     asio::co_spawn(io, reload_on_hangup(hangup, services), asio::detached);
-    if (services.changes.descriptor() >= 0) asio::co_spawn(io, watch_changes(services), asio::detached);
     if (const auto interval = watchdog_interval()) asio::co_spawn(io, feed_watchdog(*interval), asio::detached);
     asio::post(io, [&] {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);

@@ -2,15 +2,22 @@
 
 #include <string.h>
 
+#include <unistd.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "daemon/system/log.hpp"
 
 namespace capsule {
+namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t most_bytes = 2 * 1024 * 1024;  ///< of answers and their requests
 constexpr std::size_t longest_line = 16 * 1024;
+constexpr int patience = 8;  ///< events between two requests that concern no answer, before all are forgotten
 
 struct Id {
     std::size_t begin = 0;
@@ -64,7 +71,8 @@ void make_key(std::string& key, std::string_view line, Id id) {
 
 }  // namespace
 
-AnswerMemory::AnswerMemory(Services& services) : services_(services) {
+AnswerMemory::AnswerMemory(asio::any_io_executor executor, Services& services)
+    : services_(services), first_(std::move(executor), Clock::time_point::max()) {
     services_.changes.on_change([this] { forget(); });
 }
 
@@ -109,6 +117,7 @@ void AnswerMemory::remember(std::string_view line, const RequestId& id, const Me
     const std::size_t bytes = line.size() + result.size();
     if (revision_ != lasting.revision || bytes_ + bytes > most_bytes) forget();
     revision_ = lasting.revision;
+    if (entries_.empty()) first_.cancel();
     std::string key;
     make_key(key, line, *found);
     std::optional<StatusCounters> counters;
@@ -122,6 +131,26 @@ void AnswerMemory::remember(std::string_view line, const RequestId& id, const Me
 void AnswerMemory::forget() {
     entries_.clear();
     bytes_ = 0;
+}
+
+asio::awaitable<void> AnswerMemory::forget_in_time() {
+    if (services_.changes.descriptor() < 0) co_return;
+    for (;;) {
+        boost::system::error_code cancelled;
+        while (entries_.empty())
+            co_await first_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+        // Only as long as there is something to forget: whatever Asio knows of wakes it.
+        asio::posix::stream_descriptor changed(first_.get_executor(), ::dup(services_.changes.descriptor()));
+        std::uint64_t requests = services_.requests;
+        for (int in_vain = 0; !entries_.empty();) {
+            co_await changed.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+            services_.changes.look_again();
+            if (services_.changes.revision() != revision_) forget();
+            // Something beside it that changes all the time is no reason to stay awake.
+            if (std::exchange(requests, services_.requests) != services_.requests) in_vain = 0;
+            if (++in_vain >= patience) forget();
+        }
+    }
 }
 
 }  // namespace capsule

@@ -2,6 +2,9 @@
 // they were made from.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -24,7 +27,7 @@ class AnswerMemory {
     using Clock = std::chrono::steady_clock;
 
     /// Forgets at every change that services.changes notices: an answer holds keys.
-    explicit AnswerMemory(Services& services);
+    AnswerMemory(boost::asio::any_io_executor executor, Services& services);
     AnswerMemory(const AnswerMemory&) = delete;
     AnswerMemory& operator=(const AnswerMemory&) = delete;
     ~AnswerMemory();
@@ -38,6 +41,10 @@ class AnswerMemory {
                   Lasting lasting);
 
     void forget();
+
+    /// Sees to it that what was made from something that has changed is forgotten though nobody asks: answers hold
+    /// keys. For as long as the daemon runs. While nothing is remembered it sleeps.
+    boost::asio::awaitable<void> forget_in_time();
 
   private:
     struct Entry {
@@ -53,7 +60,8 @@ class AnswerMemory {
 
     Services& services_;
     std::unordered_map<std::string, Entry, Hash, std::equal_to<>> entries_;
-    std::string key_;  ///< of the line that is looked up: made in place
+    std::string key_;                  ///< of the line that is looked up: made in place
+    boost::asio::steady_timer first_;  ///< cancelled when there is something to forget again
     std::uint64_t revision_ = 0;
     std::size_t bytes_ = 0;
 };

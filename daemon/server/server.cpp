@@ -42,9 +42,11 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       listening_(std::move(socket)),
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
-      memory_(services),
+      memory_(executor, services),
       round_(executor),
-      ended_(executor, asio::steady_timer::time_point::max()) {}
+      ended_(executor, asio::steady_timer::time_point::max()) {
+    asio::co_spawn(executor_, memory_.forget_in_time(), asio::detached);
+}
 
 asio::awaitable<void> Server::accept_connections() {
     asio::steady_timer pause(executor_);

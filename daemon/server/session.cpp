@@ -183,7 +183,11 @@ void Session::has_read(boost::system::error_code error, std::size_t count) {
     lines_.added(count);
     services_.changes.look_again();
     if (stopping_ || error) return leave_rounds(stopping_ ? Input::stopping : Input::end);
-    round_.join(*this);
+    try {
+        round_.join(*this);
+    } catch (const std::exception&) {  // no memory
+        give_up();
+    }
 }
 
 void Session::leave_rounds(Input why) {

@@ -41,6 +41,8 @@ class Session {
     void answer_what_is_remembered(Clock::time_point received);
     void send_answers();
     void read_on();
+    /// After a part that threw: run() ends the connection.
+    void give_up() { leave_rounds(Input::end); }
 
   private:
     enum class Input { more, end, stopping, timed_out };

@@ -144,7 +144,7 @@ bool ChangeWatch::follow(const std::string& path) {
         struct stat status {};
         const int problem = ::lstat(next.c_str(), &status) == 0 ? 0 : errno;
         // What is in a directory that is closed to us does not concern us, and its parent tells when it opens.
-        if (problem == EACCES) return true;
+        if (problem == EACCES) return tells_of_all_changes(at.empty() ? "/" : at);
         if (!added) return false;
         if (problem == ENOENT) return true;
         if (problem != 0) return false;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/support/capsule_test.hpp"
+#include "tests/trust/outside.hpp"
 
 namespace capsule::test {
 namespace {
@@ -52,7 +53,9 @@ class Remembered : public CapsuleTest {
         return settle(params);
     }
 
-    static std::string env_of(const json::value& plan, const std::string& name) { return text_at(plan, "/env/" + name); }
+    static std::string env_of(const json::value& plan, const std::string& name) {
+        return text_at(plan, "/env/" + name);
+    }
 
     static std::string action(const json::value& plan, const fs::path& path) {
         return text_at(find_by(at(plan, "/files"), "path", path.string()), "/action");
@@ -88,12 +91,13 @@ TEST_F(Remembered, EachRequestGetsItsOwnId) {
 TEST_F(Remembered, AnIdWithinTheParamsIsNotTheRequests) {
     start({.config = "[session]\npassthrough = [\"id\"]\n"});
     const auto line = [](const char* inner, const char* id) {
-        return std::string(R"({"jsonrpc":"2.0","method":"spawn","params":{"agent":"claude","provider":"zai","env":{"id":)") +
+        return std::string(
+                   R"({"jsonrpc":"2.0","method":"spawn","params":{"agent":"claude","provider":"zai","env":{"id":)") +
                inner + R"(}},"id":)" + id + "}";
     };
     RawConnection connection = daemon().connect();
-    for (const auto& [inner, id] : {std::pair{R"("a")", "1"}, {R"("a")", "1"}, {R"("b")", "1"}, {R"("b")", R"("b")"},
-                                    {R"("c")", R"("b")"}}) {
+    for (const auto& [inner, id] :
+         {std::pair{R"("a")", "1"}, {R"("a")", "1"}, {R"("b")", "1"}, {R"("b")", R"("b")"}, {R"("c")", R"("b")"}}) {
         const json::value answer = parse(connection.ask(line(inner, id)));
         EXPECT_EQ(at(answer, "/id"), parse(id));
         EXPECT_EQ(at(answer, "/result/env/id"), parse(inner));
@@ -179,10 +183,10 @@ TEST_F(Remembered, PipelinesKeepTheirOrderWhateverIsKnown) {
     constexpr int requests = 300;
     for (int i = 0; i < requests; ++i)
         all += request(std::to_string(i), i % 7 == 3 ? "status" : "spawn",
-                       i % 7 == 3                   ? "{}"
-                       : i % 11 == 5                ? R"({"agent":"claude","provider":"nobody"})"
-                       : i % 3 == 0                 ? codex_minimax
-                                                    : claude_zai) +
+                       i % 7 == 3    ? "{}"
+                       : i % 11 == 5 ? R"({"agent":"claude","provider":"nobody"})"
+                       : i % 3 == 0  ? codex_minimax
+                                     : claude_zai) +
                "\n";
     connection.send(all);
     for (int i = 0; i < requests; ++i) {
@@ -269,6 +273,41 @@ TEST_F(Remembered, AReloadCountsAtOnce) {
     EXPECT_EQ(text_at(call("spawn", claude_zai), "/model"), "glm-9");
 }
 
+TEST_F(Remembered, AKeyThatChangedIsForgottenThoughNobodyAsks) {
+    if (!am_root()) GTEST_SKIP() << "needs root to look into the daemon";
+    Environment env = all_keys();
+    env.erase("ZAI_API_KEY");
+    env["ZAI_API_KEY_FILE"] = (dir_ / "zai-key").string();
+    write_file(dir_ / "zai-key", "FAKE-key-to-be-forgotten");
+    settle_with(env, claude_zai);
+    if (!memory_is_the_daemons_own) return;
+    const auto found = [&] {
+        bool seen = false;
+        each_writable_mapping(daemon().pid(), [&](std::string_view bytes, const std::string&) {
+            seen = seen || bytes.find("FAKE-key-to-be-forgotten") != bytes.npos;
+        });
+        return seen;
+    };
+    EXPECT_TRUE(found());
+    write_file(dir_ / "zai-key", "FAKE-key-that-is-new");
+    EXPECT_TRUE(eventually([&] { return !found(); }));
+}
+
+TEST_F(Remembered, WhatHappensBesideDoesNotKeepAnIdleDaemonAwake) {
+    start();
+    settle(claude_zai);
+    const auto switches = [&] { return std::stol(status_field(daemon().pid(), "voluntary_ctxt_switches")); };
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    const long before = switches();
+    for (int i = 0; i < 100; ++i) {
+        write_file(home() / "beside", std::to_string(i));
+        fs::remove(home() / "beside");
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_LT(switches() - before, 30);
+    EXPECT_EQ(env_of(settle(claude_zai), "ANTHROPIC_AUTH_TOKEN"), keys::zai);
+}
+
 // ---- files ----
 
 TEST_F(Remembered, ChangedAndDeletedFilesAreWrittenAgain) {
@@ -348,10 +387,9 @@ TEST_F(Remembered, NeverReachWhoMayNotAsk) {
     fs::permissions(socket().parent_path(), fs::perms{0755});
     fs::permissions(socket(), fs::perms{0666});
     settle(claude_zai);
-    const Outcome other = run_command({.argv = {"/usr/bin/socat", "-", "UNIX-CONNECT:" + socket().string()},
-                                       .cwd = "/",
-                                       .identity = nobody},
-                                      request("1", "spawn", claude_zai) + "\n");
+    const Outcome other = run_command(
+        {.argv = {"/usr/bin/socat", "-", "UNIX-CONNECT:" + socket().string()}, .cwd = "/", .identity = nobody},
+        request("1", "spawn", claude_zai) + "\n");
     EXPECT_THAT(other.out, HasSubstr("access.denied"));
     EXPECT_THAT(other.out, Not(HasSubstr(keys::mark)));
 }
