@@ -13,16 +13,19 @@ namespace {
 constexpr std::size_t entry_buffer_bytes = 16 * 1024;
 
 PasswordEntry to_entry(const passwd& found) {
-    PasswordEntry entry{{found.pw_name, found.pw_uid, found.pw_gid, {}}, found.pw_dir, found.pw_shell};
+    return {{found.pw_name, found.pw_uid, found.pw_gid, {}}, found.pw_dir, found.pw_shell};
+}
+
+/// Asks all that the system knows groups from, which takes longer than the rest of a start: only for whom it is needed.
+std::vector<std::uint32_t> groups_of(const SessionUser& user) {
     int count = 64;
     std::vector<gid_t> groups(static_cast<std::size_t>(count));
-    if (::getgrouplist(found.pw_name, found.pw_gid, groups.data(), &count) < 0) {
+    if (::getgrouplist(user.name.c_str(), user.gid, groups.data(), &count) < 0) {
         groups.resize(static_cast<std::size_t>(count));
-        ::getgrouplist(found.pw_name, found.pw_gid, groups.data(), &count);
+        ::getgrouplist(user.name.c_str(), user.gid, groups.data(), &count);
     }
     groups.resize(static_cast<std::size_t>(std::max(count, 0)));
-    entry.user.groups.assign(groups.begin(), groups.end());
-    return entry;
+    return {groups.begin(), groups.end()};
 }
 
 /// The supplementary groups that the process really has: a container may have given others than the group file says.
@@ -104,13 +107,15 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
             return cannot_serve("[session] user: sessions of root are not served for another user",
                                 "name the user that the agents run as");
         entry = *other;
+        entry.user.groups = groups_of(entry.user);
     }
     home.user = entry.user;
     home.home = entry.home;
     home.shell = entry.shell.empty() ? "/bin/sh" : entry.shell;
     if (!config.session.user)
         if (auto own = own_variable(environment, "HOME")) home.home = *own;
-    while (home.home.size() > 1 && home.home.ends_with('/')) home.home.pop_back();
+    while (home.home.size() > 1 && home.home.ends_with('/'))
+        home.home.pop_back();
     if (!home.home.starts_with('/'))
         return cannot_serve("the session's user " + entry.user.name + " has no home directory",
                             "set HOME for the daemon, or [session] user to a user with a home");

@@ -21,7 +21,7 @@ struct PasswordEntry {
     std::string shell;
 };
 
-/// none: no such user.
+/// none: no such user. Without the supplementary groups.
 std::optional<PasswordEntry> find_user(const std::string& name);
 std::optional<PasswordEntry> find_user(uid_t uid);
 

@@ -1,5 +1,6 @@
 #include "daemon/system/user.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -43,6 +44,7 @@ TEST(SessionHome, AnotherUsersComesFromThePasswordFile) {
     ASSERT_TRUE(home);
     EXPECT_FALSE(home->same_user);
     EXPECT_EQ(home->home, "/usr/games");
+    EXPECT_THAT(home->user.groups, ::testing::Contains(home->user.gid)) << "as the group file has it";
     EXPECT_EQ(home->codex_home, std::nullopt);
 }
 
