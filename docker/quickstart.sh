@@ -7,19 +7,20 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 bin=$root/build/release/bin
+began=$SECONDS
 
-heading() { printf '\n==== %s\n\n' "$1"; }
+bold='' dim='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then
+    bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
+fi
+heading() { printf '\n%s==== %s%s\n\n' "$bold" "$1" "$plain"; }
 
-heading "Build"
-tests/install_packages.sh --build
-options=()
-if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-cmake --preset release "${options[@]}" >/dev/null </dev/null
-cmake --build --preset release --target capsuled capsulectl -j "$(nproc)" </dev/null
-
+# Everything goes, however this ends: Ctrl-C included.
 place=$(mktemp -d)
 daemon=
+progress=
 clean_up() {
+    [ -z "$progress" ] || kill "$progress" 2>/dev/null || true
     if [ -n "$daemon" ]; then
         kill "$daemon" 2>/dev/null || true
         wait "$daemon" || true
@@ -27,6 +28,40 @@ clean_up() {
     rm -rf -- "$place"
 }
 trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# What is done, of what: ninja's own count, on a terminal.
+show_progress() {
+    while sleep 0.5; do
+        printf '\r  %s ' "$(grep -o '^\[[0-9/]*\]' "$place/build.log" | tail -n 1)"
+    done
+}
+quietly() {
+    if ! "$@" >>"$place/build.log" 2>&1 </dev/null; then
+        tail -n 40 "$place/build.log" >&2
+        exit 1
+    fi
+}
+
+heading "Build"
+tests/install_packages.sh --build
+options=()
+if command -v ccache >/dev/null; then options+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+printf 'capsuled and capsulectl, into build/release/bin\n'
+if [ -t 1 ]; then
+    touch "$place/build.log"
+    show_progress &
+    progress=$!
+fi
+quietly cmake --preset release "${options[@]}"
+quietly cmake --build --preset release --target capsuled capsulectl -j "$(nproc)"
+if [ -n "$progress" ]; then
+    kill "$progress" && wait "$progress" 2>/dev/null || true
+    progress=
+    printf '\r'
+fi
+printf 'built after %d s\n' $((SECONDS - began))
 
 # An environment of the daemon's own: no key of the person who runs this can get in. All agents' keys are made up.
 mkdir "$place/home"
@@ -53,15 +88,18 @@ fi
 show_cell() {
     local plan
     if ! plan=$(capsulectl --json explain "$1" --provider "$2"); then
-        jq -r '.error | "    not offered: \(.message)"' <<<"$plan"
+        jq -r --arg bold "$bold" --arg dim "$dim" --arg plain "$plain" --arg cell "$1 on $2" '
+            .error | "\($bold)\($cell)\($plain)  \($dim)not offered: \(.message)\($plain)"' <<<"$plan"
         return
     fi
-    jq -r --arg home "$place/home" '
+    printf '%s%s on %s%s\n' "$bold" "$1" "$2" "$plain"
+    jq -r --arg home "$place/home" --arg dim "$dim" --arg plain "$plain" '
         ["request", "daemon environment", "session user"] as $elsewhere
-        | (.arguments | map(.value | if test("[ {\"]") then @sh else . end) | join(" ") | "    argv   " + .),
+        | (.arguments | map(.value | if test("[ {\"]") then @sh else . end) | join(" ")
+              | "  \($dim)argv\($plain)  " + .),
           (.env[] | select((.from | IN($elsewhere[]) | not) and (.name | startswith("CAPSULE_") | not))
-              | "    env    \(.name)=\(.value)"),
-          (.files[] | "    file   \(.path)")
+              | "  \($dim)env\($plain)   \(.name)=\(.value)"),
+          (.files[] | "  \($dim)file\($plain)  \(.path)")
         | gsub($home; "~")' <<<"$plan"
 }
 
@@ -69,7 +107,6 @@ heading "The route of every cell (capsulectl explain AGENT --provider ID)"
 providers=$(capsulectl --json status | jq -r '.providers[].id')
 for agent in claude codex opencode; do
     for provider in $providers; do
-        printf '%s on %s\n' "$agent" "$provider"
         show_cell "$agent" "$provider"
     done
     echo
@@ -78,11 +115,11 @@ done
 heading "capsulectl status"
 capsulectl status
 
-heading "Done"
-cat <<EOF
-The keys were made up, the daemon is gone with its files. A session of your own:
+heading "Done, after $((SECONDS - began)) s"
+cat <<TEXT
+The keys were made up, the daemon goes now, with its files. A session of your own:
 
     export ZAI_API_KEY=…                                  # in the capsule's environment
     $bin/capsuled &
     $bin/capsulectl exec claude --provider zai
-EOF
+TEXT

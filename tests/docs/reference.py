@@ -17,6 +17,14 @@ SETTING = re.compile(
     r'(?:text|texts|integer|boolean|table|has|word<[^>]*>|count|wait|read_\w+|read)\(\s*(?:in, )?"([a-z_]+)"'
 )
 RUNNABLE = {"console", "jsonrpc", "python", "js", "cpp"}
+# Run by tests/image/guide.py, or checked by check_scripts.
+ELSEWHERE = {
+    "shell-session": ["README.md", "docs/guides/containers.md"],
+    "dockerfile": ["docs/guides/containers.md"],
+    "sh": ["README.md", "CONTRIBUTING.md", "docs/fuzzing.md", "docs/performance.md"],
+}
+# Pictures, and files: TOML that is a whole file is put in force by page.py.
+NOT_RUN = {"", "toml", "json"}
 
 
 def difference(what: str, shown: set, real: set) -> list[str]:
@@ -92,9 +100,52 @@ def check_links(page: Path) -> list[str]:
     return problems
 
 
-def check_tests(page: Path) -> list[str]:
-    """[`Suite.Name`](file.cpp): that test is in that file."""
+def check_blocks(page: Path, name: str, listed: list[str]) -> list[str]:
+    """Each fenced block is of a kind that some test looks at, or is no command."""
     problems = []
+    for block in blocks.blocks_of(blocks.read_lines(page)):
+        place = f"{page}:{block.first}"
+        if block.language in RUNNABLE and name not in listed:
+            problems.append(f"{place}: is to be run, and the page is not in the list of tests/docs/CMakeLists.txt")
+        elif block.language in ELSEWHERE and name not in ELSEWHERE[block.language]:
+            problems.append(f"{place}: nothing runs {block.language} blocks of this page")
+        elif block.language not in RUNNABLE | ELSEWHERE.keys() | NOT_RUN:
+            problems.append(f"{place}: nothing looks at blocks of {block.language!r}")
+        elif block.language == "json":
+            for line in block.lines:
+                json.loads(line)
+    return problems
+
+
+def check_scripts(page: Path, root: Path) -> list[str]:
+    """The commands of sh blocks are scripts of this repository, with options that they have, or presets' names."""
+    problems = []
+    presets = {each["name"] for each in json.loads((root / "CMakePresets.json").read_text())["configurePresets"]}
+    for block in blocks.blocks_of(blocks.read_lines(page)):
+        for line in block.lines if block.language == "sh" else []:
+            for command in filter(None, (part.split() for part in line.split("#")[0].split("&&"))):
+                program, *words = command
+                named = [words[at + 1] for at, word in enumerate(words) if word == "--preset"]
+                unknown = set(named) - presets
+                if program in ("cmake", "ctest", "cpack"):
+                    wrong = unknown
+                elif program == "cd":
+                    wrong = {word for word in words if word.removeprefix("build/") not in presets}
+                elif (root / program).is_file():
+                    wrong = unknown | {word for word in words if word[0] == "-" and word not in (root / program).read_text()}
+                else:
+                    wrong = {program}
+                problems += [f"{page}:{block.first}: there is no {each}: {line}" for each in sorted(wrong)]
+    return problems
+
+
+def check_tests(page: Path) -> list[str]:
+    """[`Suite.Name`](file.cpp): that test is in that file; likewise [`Suite.test_name`](file.py)."""
+    problems = []
+    for suite, name, target in re.findall(r"\[`(\w+)\.(\w+)`\]\((\S+\.py)\)", page.read_text()):
+        file = page.parent / target
+        if not file.exists() or not re.search(rf"class {suite}\(.*def {name}\(", file.read_text(), re.DOTALL):
+            problems.append(f"{page}: there is no test {suite}.{name} in {target}")
     for suite, name, target in re.findall(r"\[`(\w+)\.(\w+)`\]\((\S+\.cpp)\)", page.read_text()):
         file = page.parent / target
         if not file.exists() or not re.search(rf"\(\s*{suite},\s*{name}\s*\)", file.read_text()):
@@ -120,10 +171,8 @@ def main() -> int:
     problems += check_settings(root, (docs / "configuration.md").read_text())
     pages = [*sorted(docs.rglob("*.md")), root / "README.md", root / "CONTRIBUTING.md"]
     for page in pages:
-        problems += check_links(page) + check_tests(page)
-        runnable = any(block.language in RUNNABLE for block in blocks.blocks_of(blocks.read_lines(page)))
-        if runnable and str(page.relative_to(root)) not in options.pages:
-            problems.append(f"{page}: has runnable blocks and is not in the list of tests/docs/CMakeLists.txt")
+        problems += check_links(page) + check_tests(page) + check_scripts(page, root)
+        problems += check_blocks(page, str(page.relative_to(root)), options.pages)
     print("\n".join(problems) or "methods, errors, settings and links are as shown")
     return 1 if problems else 0
 

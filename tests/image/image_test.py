@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Builds the capsule image from docker/Dockerfile, with a package that is there already, and runs what it is for.
+
+    image_test.py PACKAGES --work FOLDER --debs FOLDER [unittest's own arguments]
+
+Needs root: without, it is skipped.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+import unittest
+from pathlib import Path
+
+import storage
+from case import options
+from session import Serving, Session, Start  # noqa: F401
+from storage import SOURCE, Buildah, Container, package
+from terminal import Terminal  # noqa: F401
+from written import Guide, Manifests  # noqa: F401
+
+NO_ROOT = 77  # ctest: skipped
+
+
+def prepare() -> None:
+    """The image, and a container of it with agents that are not real."""
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    # In memory, and gone with this process' mount namespace.
+    storage.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", str(options.scratch)])
+    options.buildah = Buildah(options.scratch)
+    base = options.work / "base.tar"
+    timed("base", lambda: storage.make_base(base, options.scratch / "base", options.debs))
+    timed("import", lambda: options.buildah.import_base(base))
+    place = storage.context(options.scratch / "context", package.find(options.packages, "capsuled"))
+    timed("image", lambda: options.buildah.build(place, "capsule", "--build-arg", "PACKAGE=prebuilt", "--file",
+                                                 str(place / "docker/Dockerfile")))  # fmt: skip
+    options.config = json.loads(options.buildah("inspect", "--type", "image", "capsule"))["Docker"]["config"]
+    options.container = Container(options.buildah, "capsule")
+    for agent in ("claude", "codex", "opencode"):
+        shutil.copy(SOURCE / "tests/image/agent.sh", options.container.top / "usr/local/bin" / agent)
+    shutil.copy(SOURCE / "tests/support/data/codex_models.json", options.container.top / "usr/local/share")
+
+
+def timed(what: str, act) -> None:
+    began = time.monotonic()
+    act()
+    print(f"{what}: {time.monotonic() - began:.1f} s", file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("packages", type=Path, help="the folder with the package")
+    parser.add_argument("--work", type=Path, required=True, help="a folder of this test's own")
+    parser.add_argument("--debs", type=Path, required=True, help="keeps what was downloaded")
+    parser.add_argument("--alone", action="store_true", help="the mounts are its own already")
+    _, rest = parser.parse_known_args(namespace=options)
+    if os.geteuid() != 0:
+        print("needs root to build an image without a container engine")
+        sys.exit(NO_ROOT)
+    if not options.alone:
+        again = [sys.executable, "-B", __file__, "--alone", *sys.argv[1:]]
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", *again])
+    options.work.mkdir(parents=True, exist_ok=True)
+    options.scratch = options.work / "scratch"
+    prepare()
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""What a session in the image has, and what it cannot get; capsuled alone; what is refused at the start."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+
+from case import KEYS, SHOW_ENVIRONMENT, ImageTest, options
+
+
+class Session(ImageTest):
+    def test_has_one_key_and_another_user_than_the_daemon(self):
+        done = self.capsule("claude", "--provider", "zai", "--", SHOW_ENVIRONMENT + "; id -un; id -u")
+        *environment, user, uid = done.stdout.splitlines()
+        self.assertEqual((done.returncode, user, uid), (0, "agent", "1000"), done.stderr)
+        secrets = [line for line in environment if "FAKE-" in line]
+        self.assertEqual(secrets, ["ANTHROPIC_AUTH_TOKEN=" + KEYS["ZAI_API_KEY"]])
+
+    def test_gets_a_key_of_the_containers_environment_and_no_other(self):
+        own = ["--env", "KIMI_CODE_API_KEY=" + KEYS["KIMI_CODE_API_KEY"], "--env", "ZAI_API_KEY=" + KEYS["ZAI_API_KEY"]]
+        done = self.capsule("opencode", "--provider", "kimi", "--", SHOW_ENVIRONMENT, more=own)
+        secrets = [line for line in done.stdout.splitlines() if "FAKE-" in line]
+        self.assertEqual(secrets, ["KIMI_CODE_API_KEY=" + KEYS["KIMI_CODE_API_KEY"]], done.stderr)
+
+    def test_cannot_get_another_key(self):
+        attempts = (
+            "cat /run/secrets/*; ls /run/secrets; cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep -v AUTH_TOKEN;"
+            "cat /var/lib/capsule/*; export CAPSULE_SOCKET=/run/capsule/capsule.sock;"
+            "capsulectl --json spawn claude --provider kimi --reveal; echo spawn $?;"
+            "capsulectl --json explain codex --provider minimax; echo explain $?;"
+            "capsulectl auth set zai <<<other; echo auth $?; capsulectl status --quiet; echo status $?")
+        done = self.capsule("claude", "--provider", "zai", "--", f"run:({attempts}) 2>&1")
+        self.assertNotIn("FAKE-", done.stdout)
+        for refused in ("spawn 4", "explain 4", "auth 4", "status 0"):
+            self.assertIn(refused + "\n", done.stdout)
+        self.assertIn('"code": "access.denied"', done.stdout.replace('":"', '": "'))
+        self.assertRegex(done.stderr, r"denied method=spawn uid=1000 ")
+
+    def test_leaves_no_key_in_a_file(self):
+        for agent, provider in (("codex", "minimax"), ("opencode", "kimi")):
+            done = self.capsule(agent, "--provider", provider, "--", "run:grep -rl FAKE- ~ /workspace /tmp; ls -A ~")
+            self.assertNotIn("/", done.stdout, done.stderr)
+            self.assertIn({"codex": ".codex", "opencode": ".config"}[agent], done.stdout)
+
+    def test_gets_its_input_and_arguments_and_gives_its_exit_code(self):
+        done = self.capsule("claude", "--provider", "zai", "--", "two words", 'run:cat; echo "[${*: -2:1}]"; exit 7',
+                            text="said\n")  # fmt: skip
+        self.assertEqual((done.returncode, done.stdout), (7, "said\n[two words]\n"), done.stderr)
+        done = self.capsule("claude", "--provider", "zai", "--", "run:kill -USR1 $$")
+        self.assertEqual(done.returncode, 128 + signal.SIGUSR1)
+
+    def test_that_cannot_be_is_an_error_and_ends_the_container(self):
+        done = self.capsule("claude", "--provider", "zai", more=[])
+        self.assertEqual(done.returncode, 5, "no key")
+        self.assertIn("ZAI_API_KEY", done.stderr)
+        self.assertTrue(re.search(r"stopped$", done.stderr, re.MULTILINE), done.stderr)
+        self.assertEqual(self.capsule("codex", "--provider", "zai").returncode, 6, "blocked")
+
+    def test_ends_with_the_containers_stop_and_the_daemon_after_it(self):
+        run = self.start("claude", "--provider", "zai", "--",
+                         "run:trap 'echo told; exit 3' TERM; echo up; while :; do sleep 0.05; done")  # fmt: skip
+        self.assertEqual(run.stdout.readline(), "up\n")
+        os.kill(self.process(run, "tini"), signal.SIGTERM)
+        out, err = run.communicate(timeout=30)
+        self.assertEqual((run.returncode, out), (3, "told\n"), err)
+        self.assertRegex(err, r"(?s)info stopping\n.*info stopped\n")
+        self.assertFalse((self.container.top / "run/capsule/capsule.sock").exists())
+
+    def test_goes_on_without_the_daemon(self):
+        run = self.start("claude", "--provider", "zai", "--", "run:echo up; read -r; exit 4", stdin=subprocess.PIPE)
+        self.assertEqual(run.stdout.readline(), "up\n")
+        os.kill(self.process(run, "capsuled"), signal.SIGKILL)
+        _, err = run.communicate("\n", timeout=30)
+        self.assertEqual(run.returncode, 4)
+        self.assertIn("capsuled ended with 137", err)
+
+
+class Serving(ImageTest):
+    def test_is_healthy_starts_sessions_and_stops_in_order(self):
+        check = options.config["Healthcheck"]["Test"][1:]
+        self.assertEqual(self.inside(*check).returncode, 3, "nothing runs")
+        run = self.start("serve", "--log-format", "json")
+        self.wait_until_healthy()
+        for provider, name in (("zai", "ZAI_API_KEY"), ("kimi", "KIMI_CODE_API_KEY")):
+            done = self.inside("capsulectl", "exec", "claude", "--provider", provider, "--", SHOW_ENVIRONMENT)
+            self.assertEqual(re.findall(r"=(.*FAKE-.*)", done.stdout), [KEYS[name]], done.stderr)
+        os.kill(self.process(run, "tini"), signal.SIGTERM)
+        _, err = run.communicate(timeout=30)
+        self.assertEqual(run.returncode, 0, err)
+        records = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
+        self.assertEqual([each["provider"] for each in records if each.get("event") == "spawn"], ["zai", "kimi"])
+        self.assertEqual(records[-1]["message"], "stopped")
+
+    def test_takes_a_key_that_was_rotated(self):
+        run = self.start("serve")
+        self.wait_until_healthy()
+        secret = self.secrets / "ZAI_API_KEY"
+        for value in ("FAKE-image-rotated-0001", KEYS["ZAI_API_KEY"]):
+            secret.write_text(value)
+            done = self.inside("capsulectl", "exec", "claude", "--provider", "zai", "--", SHOW_ENVIRONMENT)
+            self.assertIn("ANTHROPIC_AUTH_TOKEN=" + value + "\n", done.stdout, done.stderr)
+        run.terminate()
+
+
+class Start(ImageTest):
+    def test_closes_secrets_that_it_can_close(self):
+        self.set_mode(0o444)
+        done = self.capsule("claude", "--provider", "zai", "--", "run:cat /run/secrets/* 2>&1; echo ended")
+        self.assertNotIn("FAKE-", done.stdout, done.stderr)
+        self.assertTrue(done.stdout.endswith("ended\n"))
+
+    def test_refuses_secrets_that_agents_could_read(self):
+        self.set_mode(0o444)
+        done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=self.read_only_secrets())
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertRegex(done.stderr, r"agents can read /run/secrets/\w+(?s:.*)0400")
+        self.set_mode(0o400)
+        done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=self.read_only_secrets())
+        self.assertEqual((done.returncode, done.stdout), (0, "started\n"), done.stderr)
+
+    def read_only_secrets(self) -> list[str]:
+        self.secrets.chmod(0o755)
+        return self.as_folder()
+
+    def test_as_another_user_or_without_an_agent_is_refused_with_what_to_do(self):
+        done = self.capsule("claude", more=["--user", "agent"])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("must start as root", done.stderr)
+        done = self.capsule()
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("serve", done.stderr)
+        self.assertEqual(self.capsule("--help").returncode, 0)
+
+    def test_with_a_broken_configuration_shows_the_daemons_error(self):
+        file = self.container.top / "etc/capsule/capsule.toml"
+        good = file.read_text()
+        self.addCleanup(file.write_text, good)
+        file.write_text("[sesion]\n")
+        done = self.capsule("claude", "--provider", "zai")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/etc/capsule/capsule.toml:1:2", done.stderr)
+
+    def test_gives_fresh_volumes_to_the_agent_and_leaves_others_alone(self):
+        fresh, used = options.scratch / "fresh", options.scratch / "used"
+        for place in (fresh, used):
+            place.mkdir(mode=0o700)
+        (used / "file").touch()
+        own = [*self.one_by_one(), f"--volume={fresh}:/home/agent", f"--volume={used}:/workspace"]
+        done = self.capsule("codex", "--provider", "minimax", "--", "run:ls -A ~; touch ~/mine", more=own)
+        self.assertEqual((done.returncode, done.stdout), (0, ".codex\n"), done.stderr)
+        self.assertEqual((fresh.stat().st_uid, used.stat().st_uid), (1000, 0))

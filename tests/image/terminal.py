@@ -1,0 +1,56 @@
+"""Sessions on a terminal."""
+
+import os
+import pty
+import subprocess
+import time
+
+from case import AS_INIT, ImageTest, as_composed, options
+
+
+class Terminal(ImageTest):
+    def on_terminal(self, *words: str) -> tuple[subprocess.Popen, int]:
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        run = self.container.start([*self.entrypoint, *words], [*AS_INIT, *as_composed(), "--tty", *self.one_by_one()],
+                                   stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)  # fmt: skip
+        os.close(theirs)
+        self.addCleanup(self.end, run)
+        return run, ours
+
+    def read_until(self, terminal: int, text: str) -> str:
+        os.set_blocking(terminal, False)
+        seen = ""
+
+        def more():
+            nonlocal seen
+            try:
+                seen += os.read(terminal, 65536).decode(errors="replace")
+            except (BlockingIOError, OSError):
+                pass
+            return text in seen
+
+        for _ in range(400):
+            if more():
+                return seen
+            time.sleep(0.05)
+        self.fail(f"{text!r} never came; this did:\n{seen}")
+
+    def test_without_arguments_is_a_login_shell_of_the_agents_user(self):
+        run, terminal = self.on_terminal()
+        self.read_until(terminal, "$ ")
+        os.write(terminal, b"echo I-am-$(id -un)-in-$PWD-$(env | grep -c FAKE-); capsulectl status --quiet && exit 9\n")
+        seen = self.read_until(terminal, "I-am-agent-in-/workspace-0")
+        self.assertNotIn("FAKE-image", seen)
+        self.assertNotIn("capsuled", seen, "its log is not for this screen")
+        self.assertEqual(run.wait(timeout=30), 9)
+
+    def test_control_c_reaches_the_session_once_and_leaves_the_daemon(self):
+        agent = ("n=0; trap 'n=$((n+1))' INT; echo up; for i in $(seq 20); do sleep 0.1; done;"
+                 "capsulectl --socket /run/capsule/capsule.sock status --quiet;"
+                 "echo interrupted $n daemon $?; exit 5")  # fmt: skip
+        run, terminal = self.on_terminal("claude", "--provider", "zai", "--no-title", "--", "run:" + agent)
+        self.read_until(terminal, "up\r\n")
+        os.write(terminal, b"\x03")
+        self.read_until(terminal, "interrupted 1 daemon 0")
+        self.assertEqual(run.wait(timeout=30), 5)

@@ -1,0 +1,110 @@
+"""What compose.yaml, kubernetes.yaml and the guide say is so."""
+
+import json
+import os
+import re
+import signal
+
+import guide
+import manifests
+from case import SHOW_ENVIRONMENT, ImageTest, options
+from storage import SOURCE
+
+
+class Manifests(ImageTest):
+    def test_compose_names_what_there_is(self):
+        service = manifests.compose()["services"]["capsule"]
+        build = service["build"]
+        self.assertTrue((SOURCE / "docker" / build["context"] / build["dockerfile"]).exists())
+        self.check_arguments(service["command"])
+        self.assertEqual(set(service["secrets"]), set(manifests.compose()["secrets"]))
+        for name, secret in manifests.compose()["secrets"].items():
+            self.assertIn(name, self.key_variables())
+            self.assertEqual(secret, {"file": f"./secrets/{name}"})
+        volumes = [volume.rsplit(":", 1) for volume in service["volumes"]]
+        self.assertEqual(volumes[0], ["home", "/home/agent"])
+        self.check_paths([path for _, path in volumes])
+        self.assertEqual({re.sub(r"\$\{\w+:-(\w+)\}", r"\1", name) for name, _ in volumes},
+                         set(manifests.compose()["volumes"]))  # fmt: skip
+        self.assertEqual(service["cap_drop"], ["ALL"])
+        self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+
+    def test_both_leave_root_what_the_unit_leaves_it(self):
+        unit = (SOURCE / "systemd/capsuled.service").read_text()
+        [listed] = re.findall(r"^CapabilityBoundingSet=(.+)$", unit, re.MULTILINE)
+        wanted = {name.removeprefix("CAP_") for name in listed.split()}
+        self.assertEqual(set(manifests.compose()["services"]["capsule"]["cap_add"]), wanted)
+        [container] = manifests.pod()["spec"]["containers"]
+        self.assertEqual(set(container["securityContext"]["capabilities"]["add"]), wanted)
+
+    def test_the_pod_names_what_there_is(self):
+        spec = manifests.pod()["spec"]
+        [container] = spec["containers"]
+        self.check_arguments(container["args"])
+        self.check_paths([mount["mountPath"] for mount in container["volumeMounts"]])
+        self.assertEqual({mount["name"] for mount in container["volumeMounts"]},
+                         {volume["name"] for volume in spec["volumes"]})  # fmt: skip
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            self.assertEqual(["CMD", *container[probe]["exec"]["command"]], options.config["Healthcheck"]["Test"])
+        self.assertNotIn("fsGroup", spec.get("securityContext", {}), "it would let agents read the keys")
+        self.assertIs(spec["automountServiceAccountToken"], False)
+        for variable in re.findall(r"--from-file=secrets/(\w+)", (SOURCE / "docker/kubernetes.yaml").read_text()):
+            self.assertIn(variable, self.key_variables())
+
+    def test_the_pod_runs_on_a_root_that_cannot_be_written_to(self):
+        keys = next(each for each in manifests.pod()["spec"]["volumes"] if each["name"] == "keys")
+        self.set_mode(keys["projected"]["defaultMode"])
+        self.secrets.chmod(0o755)
+        pod = manifests.Pod(self.container, options.config["Entrypoint"], self.secrets)
+        self.addCleanup(self.end, pod.process)
+        probe = manifests.pod()["spec"]["containers"][0]["startupProbe"]["exec"]["command"]
+        self.wait_until(lambda: pod.exec(*probe).returncode == 0, "it never was ready")
+        for agent, provider, name in (("codex", "minimax", "MINIMAX_API_KEY"), ("opencode", "zai", "ZAI_API_KEY")):
+            done = pod.exec("capsulectl", "exec", agent, "--provider", provider, "--", SHOW_ENVIRONMENT)
+            self.assertEqual(re.findall(r"^(.*)=.*FAKE-", done.stdout, re.MULTILINE), [name], done.stderr)
+        self.assertEqual(pod.exec("touch", "/etc/x").returncode, 1)
+        os.kill(pod.init(), signal.SIGTERM)
+        _, err = pod.process.communicate(timeout=30)
+        self.assertEqual(pod.process.returncode, 0, err)
+        self.assertNotIn("FAKE-", err)
+
+    def check_arguments(self, words: list[str]) -> None:
+        if words[0] == "serve":
+            self.assertEqual(self.inside("capsuled", *words[1:], "--check-config").returncode, 0)
+            return
+        providers = [row["provider"] for row in self.auth_rows()]
+        self.assertIn(words[0], ("claude", "codex", "opencode"))
+        self.assertEqual(words[1:2], ["--provider"])
+        self.assertIn(words[2], providers)
+
+    def check_paths(self, paths: list[str]) -> None:
+        for path in paths:
+            self.assertTrue((self.container.top / path[1:]).is_dir(), path)
+
+    def key_variables(self) -> list[str]:
+        return [row["variable"] for row in self.auth_rows()]
+
+    def auth_rows(self) -> list[dict]:
+        run = self.start("serve")
+        self.wait_until_healthy()
+        rows = json.loads(self.inside("capsulectl", "--json", "auth", "list").stdout)["rows"]
+        os.kill(self.process(run, "tini"), signal.SIGTERM)
+        run.communicate(timeout=30)
+        return rows
+
+
+class Guide(ImageTest):
+    def test_every_command_of_the_pages_works(self):
+        for page in guide.PAGES:
+            top = options.scratch / "guide" / page.replace("/", "-")
+            top.mkdir(parents=True)
+            engine = guide.Engine(self.container, options.config["Entrypoint"], top)
+            self.addCleanup(engine.kill)
+            self.assertEqual("\n".join(guide.page_problems(engine, page)), "")
+            self.assertEqual(engine.running, {}, "what the page starts it also stops")
+
+    def test_an_image_of_ones_own_installs_the_agents_by_their_packages(self):
+        text = (SOURCE / "docs/guides/containers.md").read_text()
+        [names] = re.findall(r"npm install --global (.*?) \\\n", text)
+        real = json.loads((SOURCE / "tests/e2e/package.json").read_text())["dependencies"]
+        self.assertEqual(set(names.split()), set(real))
