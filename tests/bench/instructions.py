@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Counts the instructions of one warm request under callgrind, which no other load on the machine can change.
 
-    instructions.py --capsuled F --agent F [--record | --check]
+    instructions.py --capsuled F --agent F --preload F [--record]
 
-What so many requests more cost, divided by their number: start-up is in both runs. --check compares with
-instructions.json and fails above 110 % of what is recorded there, and below 90 % too: then the record is out of date and
+What so many requests more cost, divided by their number: start-up is in both runs. Compares with instructions.json and
+fails above 110 % of what is recorded there, and below 90 % too: then the record is out of date and
 would let a later loss pass.
 """
 
@@ -23,7 +23,7 @@ from throughput import METHODS
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE / "instructions.json"
-FEW, MANY = 100, 500
+FEW, MANY = 500, 4500
 TOLERANCE = 0.10
 # Library functions that exist once for each generation of processors would count differently on each.
 SAME_EVERYWHERE = "glibc.cpu.hwcaps=" + ",".join(f"-{name}" for name in (
@@ -39,7 +39,8 @@ class Counted(Server):
         self.output = place.top / f"{name}.callgrind"
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.output}", *plain.command]
         super().__init__(place.runner, name, plain.socket, command,
-                         plain.environment | {"GLIBC_TUNABLES": SAME_EVERYWHERE})
+                         plain.environment | {"GLIBC_TUNABLES": SAME_EVERYWHERE,
+                                              "LD_PRELOAD": str(place.programs["preload"])})
 
     def total(self) -> int:
         found = re.search(r"^(?:totals|summary): (\d+)", self.output.read_text(), re.MULTILINE)
@@ -58,7 +59,7 @@ def ask_in_turn(server: Server, method: str, times: int) -> None:
         for i in range(times):
             client.sendall(request.replace("@ID@", str(100_000 + i)).encode())
             reply = replies.readline().decode()
-            if f'"id":{100_000 + i}' not in reply or not all(text in reply for text in expected):
+            if f'"id":{100_000 + i}' not in reply or not all(text in reply for text in expected) or "codex.models" in reply:
                 raise SystemExit(f"not what {method} should answer: {reply}")
             # Everything that a first request sets off has happened before the others.
             if i < 2:
@@ -81,9 +82,11 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--capsuled", type=Path, required=True)
     parser.add_argument("--agent", type=Path, required=True)
+    parser.add_argument("--preload", type=Path, required=True)
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
-    programs = {"capsuled": arguments.capsuled.resolve(), "bench_agent": arguments.agent.resolve()}
+    programs = {"capsuled": arguments.capsuled.resolve(), "bench_agent": arguments.agent.resolve(),
+                "preload": arguments.preload.resolve()}
     models = HERE.parent / "support/data/codex_models.json"
     runs = [(method, times) for method in METHODS for times in (FEW, MANY)]
     with ThreadPoolExecutor(2) as pool:

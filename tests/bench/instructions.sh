@@ -9,5 +9,6 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
 tests/install_packages.sh
 cmake --preset release >/dev/null </dev/null
-cmake --build --preset release -j 2 --target capsuled bench_agent </dev/null
-exec python3 -B tests/bench/instructions.py --capsuled build/release/bin/capsuled --agent build/release/bin/bench_agent "$@"
+cmake --build --preset release -j 2 --target capsuled bench_agent bench_under_valgrind </dev/null
+exec python3 -B tests/bench/instructions.py --capsuled build/release/bin/capsuled \
+    --agent build/release/bin/bench_agent --preload build/release/tests/bench/libbench_under_valgrind.so "$@"

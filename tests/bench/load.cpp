@@ -170,7 +170,7 @@ class Load {
         latencies_.record(now - connection.sent_ns, replies);
     }
 
-    static constexpr std::size_t buffer_bytes = 256 * 1024;
+    static constexpr std::size_t buffer_bytes = std::size_t{256} * 1024;
 
     Requests requests_;
     ReplyEnds ends_;

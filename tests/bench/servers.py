@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-START_LIMIT_S = 10
+START_LIMIT_S = 60
 SERVER_CORE, CLIENT_CORE = 0, 1
 
 # Answers what capsuled asks Codex for; the other agents are bench_agent.

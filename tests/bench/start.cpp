@@ -23,8 +23,6 @@
 
 #include "tests/bench/options.hpp"
 
-extern char** environ;
-
 namespace capsule::bench {
 namespace {
 
