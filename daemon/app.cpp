@@ -70,8 +70,11 @@ std::string socket_to_open(const CommandLine& line, const Services& services) {
 }
 
 ListeningSocket open_socket(Services& services, const CommandLine& line) {
+    if (const auto passed = value_or_throw(activated_socket())) {
+        services.socket = passed->path;
+        return ListeningSocket::adopt(passed->descriptor);
+    }
     services.socket = socket_to_open(line, services);
-    if (const auto passed = value_or_throw(activated_socket())) return ListeningSocket::adopt(*passed);
     return value_or_throw(ListeningSocket::open(services.socket, services.generation->config.daemon.socket_group));
 }
 

@@ -1,6 +1,8 @@
 #include "daemon/system/systemd.hpp"
 
 #include <dlfcn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -73,15 +75,21 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
     return std::chrono::microseconds(limit / 2);
 }
 
-Result<std::optional<int>> activated_socket() {
+Result<std::optional<ActivatedSocket>> activated_socket() {
+    constexpr int first = SD_LISTEN_FDS_START;
     const Libsystemd* systemd = Libsystemd::get();
     const int count = systemd == nullptr ? 0 : systemd->listen_fds(1);
-    if (count <= 0) return std::optional<int>();
-    if (count > 1 || systemd->is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0)
+    if (count <= 0) return std::optional<ActivatedSocket>();
+    sockaddr_un address{};
+    socklen_t length = sizeof address;
+    const bool usable = count == 1 && systemd->is_socket_unix(first, SOCK_STREAM, 1, nullptr, 0) > 0 &&
+                        ::getsockname(first, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+                        address.sun_path[0] == '/';
+    if (!usable)
         return Error{ErrorCode::io_error,
                      "systemd passed " + std::to_string(count) + " descriptors, not one listening Unix stream socket",
                      "give capsuled.socket exactly one ListenStream= with a path"};
-    return std::optional<int>(SD_LISTEN_FDS_START);
+    return std::optional<ActivatedSocket>({first, address.sun_path});
 }
 
 }  // namespace capsule

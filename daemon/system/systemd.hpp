@@ -18,8 +18,13 @@ void notify_watchdog();
 /// How often WATCHDOG=1 is due (half of WatchdogSec=); none: no watchdog.
 std::optional<std::chrono::microseconds> watchdog_interval();
 
+struct ActivatedSocket {
+    int descriptor;
+    std::string path;
+};
+
 /// The listening socket that systemd opened (capsuled.socket); none: open one. Fails with io.error when there are
-/// several or it is no Unix stream socket.
-Result<std::optional<int>> activated_socket();
+/// several or it is no Unix stream socket with a path.
+Result<std::optional<ActivatedSocket>> activated_socket();
 
 }  // namespace capsule

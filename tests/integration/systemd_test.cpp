@@ -1,78 +1,170 @@
-// What systemd hears of the daemon, from a socket in its place.
+// What systemd gives and is told: capsuled.service (Type=notify, watchdog) and capsuled.socket. Spec sections 6 and 7.
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
+#include <thread>
 
 #include "tests/support/capsule_test.hpp"
 
 namespace capsule::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
-/// NOTIFY_SOCKET's other end.
+namespace fs = std::filesystem;
+using Milliseconds = std::chrono::milliseconds;
+
+/// The other end of NOTIFY_SOCKET.
 class NotifySocket {
   public:
-    explicit NotifySocket(const std::filesystem::path& path) : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    explicit NotifySocket(const fs::path& path) : descriptor_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-        const timeval limit{20, 0};
-        if (::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-            ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
-            throw std::runtime_error("no socket at " + path.string());
+        if (bind(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+            throw std::runtime_error("cannot bind " + path.string());
     }
+    ~NotifySocket() { close(descriptor_); }
     NotifySocket(const NotifySocket&) = delete;
     NotifySocket& operator=(const NotifySocket&) = delete;
-    ~NotifySocket() { ::close(fd_); }
 
-    /// The next message that begins so; others are passed over. Empty when none comes.
-    std::string next(std::string_view beginning) const {
-        std::array<char, 512> buffer;
-        for (;;) {
-            const ssize_t count = ::recv(fd_, buffer.data(), buffer.size(), 0);
-            if (count < 0) return {};
-            const std::string message(buffer.data(), static_cast<std::size_t>(count));
-            if (message.starts_with(beginning)) return message;
-        }
+    /// The next message; empty when none came in time.
+    std::string next(Milliseconds limit = std::chrono::seconds(10)) {
+        pollfd wanted{descriptor_, POLLIN, 0};
+        if (poll(&wanted, 1, static_cast<int>(limit.count())) != 1) return {};
+        std::array<char, 1024> block{};
+        const ssize_t got = recv(descriptor_, block.data(), block.size(), 0);
+        return {block.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+    }
+    /// The next that is not the watchdog's.
+    std::string next_state() {
+        std::string message = next();
+        while (message == "WATCHDOG=1")
+            message = next();
+        return message;
     }
 
   private:
-    int fd_;
+    int descriptor_;
 };
 
-TEST(Systemd, HearsOfReadinessReloadsTheWatchdogAndTheEnd) {
-    const TempDir dir;
-    const NotifySocket systemd(dir / "notify");
-    write_file(dir / "capsule.toml", "");
-    Daemon daemon({
-        .socket = dir / "capsule.sock",
-        .log = dir / "log",
-        .arguments = {"--config", (dir / "capsule.toml").string(), "--socket", (dir / "capsule.sock").string()},
-        .env = {{"HOME", dir.path().string()},
-                {"PATH", "/usr/bin:/bin"},
-                {"STATE_DIRECTORY", (dir / "state").string()},
-                {"NOTIFY_SOCKET", (dir / "notify").string()},
-                {"WATCHDOG_USEC", "200000"}},
-    });
-    EXPECT_EQ(systemd.next("READY=1"), "READY=1\nSTATUS=serving");
-    EXPECT_EQ(systemd.next("WATCHDOG=1"), "WATCHDOG=1");
+class Notified : public CapsuleTest {
+  protected:
+    fs::path notify_path() const { return dir_ / "notify"; }
+    void start_notified(Environment more = {}) { start({.env = with(more, {{"NOTIFY_SOCKET", notify_path()}})}); }
+    NotifySocket systemd_{notify_path()};
+};
 
-    daemon.signal(SIGHUP);
-    EXPECT_THAT(systemd.next("RELOADING=1"), HasSubstr("MONOTONIC_USEC="));
-    EXPECT_EQ(systemd.next("READY=1"), "READY=1\nSTATUS=serving");
+TEST_F(Notified, ReadyReloadingReadyStopping) {
+    start_notified();
+    EXPECT_EQ(systemd_.next_state(), "READY=1\nSTATUS=serving");
 
-    write_file(dir / "capsule.toml", "no = \"such key\"\n");
-    daemon.signal(SIGHUP);
-    EXPECT_THAT(systemd.next("READY=1"), HasSubstr("older configuration"));
+    daemon().signal(SIGHUP);
+    // With the time, which Type=notify-reload asks for.
+    EXPECT_THAT(systemd_.next_state(), MatchesRegex("RELOADING=1\nMONOTONIC_USEC=[0-9]+"));
+    EXPECT_EQ(systemd_.next_state(), "READY=1\nSTATUS=serving");
 
-    EXPECT_EQ(daemon.stop(), 0);
-    EXPECT_THAT(systemd.next("STOPPING=1"), StartsWith("STOPPING=1"));
+    write_file(config_file(), "nonsense = 1\n");
+    daemon().signal(SIGHUP);
+    EXPECT_THAT(systemd_.next_state(), StartsWith("RELOADING=1\n"));
+    EXPECT_THAT(systemd_.next_state(), AllOf(StartsWith("READY=1\n"), HasSubstr("the reload failed")));
+
+    daemon().signal(SIGTERM);
+    EXPECT_EQ(systemd_.next_state(), "STOPPING=1");
+    EXPECT_EQ(daemon().wait(), 0) << daemon().log();
+}
+
+TEST_F(Notified, TheWatchdogIsFedTwiceWithinItsTimeWhileThereIsWork) {
+    constexpr Milliseconds limit{1000};
+    agents_.delay_codex_models(std::chrono::seconds(2));
+    start_notified(with(all_keys(), {{"WATCHDOG_USEC", std::to_string(limit.count() * 1000)}}));
+    EXPECT_THAT(systemd_.next_state(), StartsWith("READY=1\n"));
+    // A spawn that waits for a program holds nothing up.
+    RawConnection waiting = daemon().connect();
+    waiting.send_line(request("1", "spawn", R"({"agent":"codex","provider":"minimax"})"));
+    for (int i = 0; i < 4; ++i)
+        ASSERT_EQ(systemd_.next(limit), "WATCHDOG=1") << "number " << i;
+    EXPECT_TRUE(waiting.read_line().has_value());
+}
+
+TEST_F(Notified, WithoutAWatchdogNoneIsFed) {
+    start_notified();
+    EXPECT_THAT(systemd_.next(), StartsWith("READY=1\n"));
+    EXPECT_EQ(systemd_.next(Milliseconds(300)), "");
+}
+
+/// capsuled as capsuled.socket starts it, but by systemd-socket-activate, which becomes it at the first connection.
+class Activated : public CapsuleTest {
+  protected:
+    void listen(std::vector<std::string> options, std::vector<std::string> arguments = {}) {
+        fs::create_directories(home());
+        fs::create_directories(socket().parent_path());
+        write_file(config_file(), "");
+        Program program{.argv = {"/usr/bin/systemd-socket-activate"}, .env = base_env()};
+        for (const auto& [name, value] : with(base_env(), all_keys()))
+            program.argv.insert(program.argv.end(), {"--setenv", name + "=" + value});
+        program.argv.insert(program.argv.end(), options.begin(), options.end());
+        program.argv.insert(program.argv.end(), {CAPSULED_BINARY, "--config", config_file()});
+        program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
+        listening_ = std::make_unique<Background>(program, dir_ / "log");
+        for (int i = 0; i < 500 && !fs::exists(socket()); ++i)
+            std::this_thread::sleep_for(Milliseconds(10));
+        ASSERT_TRUE(fs::exists(socket())) << listening_->log();
+    }
+
+    struct Background {
+        Background(const Program& program, fs::path log) : log_path(std::move(log)) {
+            FILE* file = std::fopen(log_path.c_str(), "w+e");
+            pid = start_program(program, {fileno(file), fileno(file), fileno(file)});
+            std::fclose(file);
+        }
+        ~Background() { kill(pid, SIGKILL); }
+        std::string log() const { return read_file(log_path); }
+        fs::path log_path;
+        pid_t pid;
+    };
+
+    std::string listen_stream() const { return "--listen=" + socket().string(); }
+    std::unique_ptr<Background> listening_;
+};
+
+TEST_F(Activated, TheFirstConnectionStartsItAndIsAnswered) {
+    listen({listen_stream()});
+    EXPECT_THAT(listening_->log(), ::testing::Not(HasSubstr("ready on"))) << "nobody has connected yet";
+    RawConnection connection(socket());
+    const json::value status = at(parse(connection.ask(request("1", "status"))), "/result");
+    EXPECT_EQ(at(status, "/pid").to_number<int>(), listening_->pid) << "it became the daemon";
+    EXPECT_EQ(text_at(status, "/socket"), socket().string()) << "the one that was passed";
+
+    kill(listening_->pid, SIGTERM);
+    EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(10)), 0) << listening_->log();
+    EXPECT_TRUE(fs::exists(socket())) << "it is systemd's to remove";
+    EXPECT_THAT(listening_->log(), ::testing::Not(HasSubstr(keys::mark)));
+}
+
+TEST_F(Activated, WhatIsNotOneUnixStreamSocketIsRefusedWithTheCure) {
+    const std::string second = "--listen=" + (dir_ / "second").string();
+    for (const std::vector<std::string>& options :
+         {std::vector<std::string>{listen_stream(), second}, {"--seqpacket", listen_stream()}}) {
+        fs::remove(socket());
+        listen(options);
+        const int type = options.front() == "--seqpacket" ? SOCK_SEQPACKET : SOCK_STREAM;
+        const int client = ::socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        socket().string().copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(10)), 1) << listening_->log();
+        EXPECT_THAT(listening_->log(), HasSubstr("give capsuled.socket exactly one ListenStream= with a path"));
+        close(client);
+    }
 }
 
 }  // namespace

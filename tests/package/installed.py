@@ -7,9 +7,7 @@ Twice: in a container without systemd, and beside systemd, whose own tools then 
 """
 
 import argparse
-import json
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,16 +15,17 @@ from pathlib import Path
 
 from package import find
 from root import Root, left_behind
+from service import Service
 
 PAGES = {"1": ["capsulectl"], "5": ["capsule.toml"], "7": ["capsule-protocol"], "8": ["capsuled"]}
 UNITS = ["capsuled.service", "capsuled.socket"]
-KEY = "FAKE-installed-key-0001"
 
 
 class Test:
     def __init__(self, root: Root, package: Path):
         self.root = root
-        self.problems: list[str] = []
+        self.service = Service(root)
+        self.problems = self.service.problems
         shutil.copy(package, root.top / "tmp/capsuled.deb")
 
     def expect(self, fulfilled: bool, what: str) -> None:
@@ -63,31 +62,6 @@ class Test:
             for name in names:
                 text = " ".join(self.root.run("man", "--pager=cat", section, name).split())
                 self.expect(f" NAME {name} - " in text, f"man {section} {name} shows {text[:200]!r}")
-
-    def daemon(self) -> None:
-        """For another user, as the package's page describes it: starts, answers, keeps a key, ends."""
-        (self.root.top / "etc/capsule/capsule.toml").write_text('[session]\nuser = "agent"\n')
-        started = subprocess.Popen(self.root.command("capsuled"), stderr=subprocess.PIPE, text=True)
-        try:
-            for _ in range(200):
-                if (self.root.top / "run/capsule/capsule.sock").exists() or started.poll() is not None:
-                    break
-                time.sleep(0.05)
-            self.root.run("capsulectl", "status", "--quiet")
-            self.root.run("sh", "-c", f"echo {KEY} | capsulectl auth set zai")
-            status = json.loads(self.root.run("capsulectl", "--json", "status"))
-            codes = [warning["code"] for warning in status["warnings"]]
-            self.expect("access.same_user" not in codes, f"warnings: {codes}")
-            key = {provider["id"]: provider["key"]["state"] for provider in status["providers"]}
-            self.expect(key["zai"] == "present", f"the stored key is {key['zai']}")
-            session = json.loads(self.root.run("capsulectl", "spawn", "claude", "--provider", "zai", "--format", "json"))
-            self.expect(session["user"]["name"] == "agent", f"a session of {session['user']}")
-            self.expect(KEY in session["env"].values(), "the session has not got the key")
-        finally:
-            started.send_signal(signal.SIGTERM)
-            log = started.communicate(timeout=30)[1]
-        self.expect(started.returncode == 0, f"capsuled ended with {started.returncode}:\n{log}")
-        self.expect("FAKE-" not in log, "a key is in the log")
 
     def units(self) -> None:
         verified = subprocess.run(self.root.command("systemd-analyze", "verify", *UNITS), capture_output=True, text=True)
@@ -127,7 +101,9 @@ def main() -> int:
     test.install()
     test.programs()
     test.manuals()
-    test.daemon()
+    test.service.prepare()
+    test.service.run_plainly()
+    test.service.clean_up()
     say("used without systemd")
     test.remove(before)
     say("purged")
@@ -136,10 +112,14 @@ def main() -> int:
     before = root.snapshot()
     test.install()
     test.units()
-    test.daemon()
+    test.service.prepare()
+    test.service.run_confined()
+    test.service.run_confined_as_agent()
+    test.service.clean_up()
     test.keeps_the_administrators_word()
+    say("used beside systemd")
     test.remove(before)
-    say("used beside systemd, and purged")
+    say("purged")
     print("\n".join(test.problems) or "installed, used, and gone without a trace")
     return 1 if test.problems else 0
 

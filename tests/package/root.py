@@ -56,7 +56,7 @@ class Root:
         self.apt("update")
 
     def command(self, *words: str) -> list[str]:
-        return ["chroot", str(self.top), "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+        return ["chroot", str(self.top), "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
                 "DEBIAN_FRONTEND=noninteractive", "HOME=/root", *words]  # fmt: skip
 
     def run(self, *words: str) -> str:
