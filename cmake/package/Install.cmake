@@ -62,12 +62,11 @@ foreach(component capsuled dev)
 endforeach()
 
 # Manual pages: docs/man/NAME.SECTION.md. Quotes, "$" and "~" stay as they are typed.
-find_program(PANDOC pandoc)
 set(dialect markdown-smart-subscript-superscript-tex_math_dollars)
 foreach(page capsulectl.1 capsule.toml.5 capsule-protocol.7 capsuled.8)
   add_custom_command(OUTPUT ${generated}/${page}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
-    COMMAND ${PANDOC} --standalone --from ${dialect} --to man "--variable=footer=capsuled ${PROJECT_VERSION}"
+    COMMAND pandoc --standalone --from ${dialect} --to man "--variable=footer=capsuled ${PROJECT_VERSION}"
       --output ${generated}/${page} ${PROJECT_SOURCE_DIR}/docs/man/${page}.md
     DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/${page}.md VERBATIM)
   string(REGEX MATCH "[0-9]$" section ${page})
