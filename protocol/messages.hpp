@@ -241,6 +241,17 @@ struct ExplainedFile {
 };
 BOOST_DESCRIBE_STRUCT(ExplainedFile, (), (path, action, content, from))
 
+/// A setting of the project, the home or the machine that would make the session another one.
+struct FoundSetting {
+    std::string path;
+    std::string member;                         ///< its name, such as "env.ANTHROPIC_BASE_URL"; never its value
+    std::string effect;                         ///< what it would do
+    std::optional<std::string> neutralised_by;  ///< what holds against it; null: it has its effect
+
+    bool operator==(const FoundSetting&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(FoundSetting, (), (path, member, effect, neutralised_by))
+
 struct ExplainResult {
     std::string agent;
     std::string provider;
@@ -254,11 +265,12 @@ struct ExplainResult {
     std::vector<std::string> dropped;
     SessionUser user;
     std::vector<ExplainedFile> files;
+    std::vector<FoundSetting> settings;  ///< with `cwd` only
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(ExplainResult, (),
                       (agent, provider, label, tab_label, model, argv, arguments, env, unset, dropped, user, files,
-                       warnings))
+                       settings, warnings))
 
 struct ConfigWriteParams {
     std::string agent;

@@ -39,6 +39,26 @@ std::string files(const ExplainResult& plan, const Style& style) {
     return out;
 }
 
+std::string settings(const ExplainResult& plan, const Style& style) {
+    if (plan.settings.empty()) return {};
+    Table held;
+    Table not_held;
+    for (const FoundSetting& setting : plan.settings) {
+        const std::string what = setting.path + (setting.member.empty() ? "" : "  " + setting.member);
+        if (setting.neutralised_by) {
+            held.add({{what}, {setting.effect, Tone::dim}, {"held by " + *setting.neutralised_by}});
+        } else {
+            not_held.add({{what}, {setting.effect}});
+        }
+    }
+    std::string out;
+    if (!held.empty())
+        out +=
+            title("Settings that would have redirected this session, and have no effect", style) + held.text(style, 2);
+    if (!not_held.empty()) out += title("Settings that have their effect", style) + not_held.text(style, 2);
+    return out;
+}
+
 }  // namespace
 
 std::string explain_page(const ExplainResult& plan, const Style& style) {
@@ -59,6 +79,7 @@ std::string explain_page(const ExplainResult& plan, const Style& style) {
         variables.add({{variable.name}, {variable.from, Tone::dim}, {variable.value}});
     page += title("Environment, all of it", style) + variables.text(style, 2);
     page += files(plan, style);
+    page += settings(plan, style);
     page += names("Removed, for launchers that merge instead of replacing", plan.unset, style);
     page += names("Not passed on from the caller's environment", plan.dropped, style);
     if (!plan.warnings.empty()) page += "\n" + warnings_text(plan.warnings, style);

@@ -25,6 +25,7 @@ Handled<ExplainResult> handle_explain(Services& services, SpawnParams params) {
     result.user = session->generation->home.user;
     for (Applied::File& file : session->applied.files)
         result.files.push_back({file.path, std::string(name_of(file.change)), std::move(file.content), "capsuled"});
+    result.settings = std::move(session->settings);
     result.warnings = std::move(session->plan.warnings);
     co_return result;
 }

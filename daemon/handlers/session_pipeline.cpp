@@ -6,6 +6,7 @@
 #include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/watched.hpp"
 #include "daemon/keys/auth_row.hpp"
+#include "daemon/write/settings_survey.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -178,7 +179,12 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
             watched.watch(path_of(file));
         auto applied = apply(plan->files, mode, ApplyFor::session);
         if (!applied) return applied.error();
-        return PreparedSession{generation, *route, "", std::move(*plan), std::move(*applied)};
+        std::vector<FoundSetting> settings;
+        if (params.cwd)
+            settings = survey_session(generation->home, *params.cwd, *route, config.session.project_settings, *plan);
+        PreparedSession prepared{generation, *route, "", std::move(*plan), std::move(*applied)};
+        prepared.settings = std::move(settings);
+        return prepared;
     });
     if (!done) co_return done.error();
     done->tab_label = tab_label(config, *agent, *route->provider, states);

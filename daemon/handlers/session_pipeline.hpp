@@ -21,6 +21,7 @@ struct PreparedSession {
     Applied applied;
     /// Services::changes when it was begun, if every change of what it was made from is noticed there; else none.
     std::optional<std::uint64_t> lasting{};
+    std::vector<FoundSetting> settings{};  ///< of the files around `cwd`, when there is one
 };
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails as spec section 3 says of spawn.

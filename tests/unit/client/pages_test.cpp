@@ -107,6 +107,17 @@ TEST(ExplainPage, shows_where_everything_comes_from) {
     EXPECT_THAT(page, HasSubstr("  FOO BAR\n"));
 }
 
+TEST(ExplainPage, tells_settings_that_are_held_from_those_that_are_not) {
+    ExplainResult plan;
+    EXPECT_THAT(explain_page(plan, plain), Not(HasSubstr("Settings")));
+    plan.settings = {{"/p/.claude/settings.json", "model", "asks for another model", "ANTHROPIC_MODEL"},
+                     {"/p/.mcp.json", "mcpServers.a", "names a server", std::nullopt}};
+    const std::string page = explain_page(plan, plain);
+    EXPECT_THAT(page, HasSubstr("would have redirected this session, and have no effect\n  /p/.claude/settings.json  "
+                                "model  asks for another model  held by ANTHROPIC_MODEL\n"));
+    EXPECT_THAT(page, HasSubstr("have their effect\n  /p/.mcp.json  mcpServers.a  names a server\n"));
+}
+
 TEST(Masked, shows_four_characters_of_a_long_key_only) {
     EXPECT_EQ(masked("sk-cp-FAKE-minimax-0001"), "…0001");
     EXPECT_EQ(masked("short-key-12345"), "…");
