@@ -113,6 +113,16 @@ Result<void> prepare_opencode(Trial& trial, const TrialPlace& place) {
     return {};
 }
 
+/// The model that the session is said to have must be the one that its arguments and variables lead to.
+void expect_model(Trial& trial, const ExplainResult& plan) {
+    if (!plan.model || trial.native) return;
+    if (trial.agent == "claude") {
+        trial.tiers["opus"] = *plan.model;
+    } else {
+        trial.models = {*plan.model};
+    }
+}
+
 /// Loopback must be reached directly, and nothing of the real home be written.
 void isolate(Trial& trial, const TrialPlace& place) {
     for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"})
@@ -155,6 +165,7 @@ Result<Trial> make_trial(const ExplainResult& plan, const TrialPlace& place) {
     if (plan.agent == "codex") prepared = prepare_codex(trial, place);
     if (plan.agent == "opencode") prepared = prepare_opencode(trial, place);
     if (!prepared) return prepared.error();
+    expect_model(trial, plan);
     isolate(trial, place);
     return trial;
 }

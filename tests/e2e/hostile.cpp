@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// apiKeyHelper and ANTHROPIC_UNIX_SOCKET are in hostile_helpers_test.cpp: they need code that runs on this machine.
+// apiKeyHelper and ANTHROPIC_UNIX_SOCKET are in hostile_helpers_test.cpp.
 constexpr const char* claude_settings = R"({
   "model": "evil-model", "availableModels": ["evil-available"], "enforceAvailableModels": true,
   "modelOverrides": {"opus": "evil-override", "glm-5.1": "evil-override", "MiniMax-M3": "evil-override"},

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "client/client.hpp"
 #include "tests/e2e/authority.hpp"
 #include "tests/e2e/namespaces.hpp"
 #include "tests/e2e/processes.hpp"
@@ -83,12 +84,47 @@ void World::start_daemon(const std::string& capsule_toml, const std::set<std::st
         .env = env});
 }
 
+test::Program World::exec(const std::string& agent, const std::string& provider) const {
+    return {.argv = {CAPSULECTL_BINARY, "--socket", daemon_->socket().string(), "exec", agent, "--provider", provider,
+                     "--"},
+            .env = {{"PATH", search_path}, {"HOME", home_.string()}},
+            .cwd = repository_};
+}
+
+ExplainResult World::explain(const std::string& agent, const std::string& provider) const {
+    auto client = Client::connect(daemon_->socket().string());
+    if (!client) throw std::runtime_error("cannot connect to the daemon");
+    SpawnParams params;
+    params.agent = agent;
+    params.provider = provider;
+    params.cwd = repository_.string();
+    const auto plan = client->explain(params);
+    if (!plan) throw std::runtime_error("explain " + agent + " on " + provider + " failed");
+    return *plan;
+}
+
+std::string World::output_of(const std::string& agent, std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), (agents / agent).string());
+    const auto outcome =
+        test::run_command({.argv = std::move(arguments), .env = {{"PATH", search_path}, {"HOME", (directory_ / "empty").string()}}});
+    if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
+    return outcome.out;
+}
+
+std::unique_ptr<Terminal> World::open_terminal(const std::string& agent, const std::string& provider) const {
+    return std::make_unique<Terminal>(exec(agent, provider), directory_.path());
+}
+
+std::vector<RecordedRequest> World::take_requests() {
+    auto requests = recorder_->requests();
+    requests.erase(requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(taken_));
+    taken_ += requests.size();
+    return requests;
+}
+
 AgentRun World::run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments) {
-    const std::size_t before = recorder_->requests().size();
-    test::Program program{.argv = {CAPSULECTL_BINARY, "--socket", daemon_->socket().string(), "exec", agent,
-                                   "--provider", provider, "--"},
-                          .env = {{"PATH", search_path}, {"HOME", home_.string()}},
-                          .cwd = repository_};
+    take_requests();
+    test::Program program = exec(agent, provider);
     program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
 
     const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -103,8 +139,7 @@ AgentRun World::run(const std::string& agent, const std::string& provider, const
 
     run.out = test::read_file(directory_ / "out");
     run.err = test::read_file(directory_ / "err");
-    run.requests = recorder_->requests();
-    run.requests.erase(run.requests.begin(), run.requests.begin() + static_cast<std::ptrdiff_t>(before));
+    run.requests = take_requests();
     return run;
 }
 

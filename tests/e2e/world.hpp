@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "client/recorder/recorder.hpp"
+#include "protocol/messages.hpp"
+#include "tests/e2e/terminal.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/daemon.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -46,7 +48,22 @@ class World {
     /// `capsulectl exec AGENT --provider PROVIDER -- ARGUMENTS…` in the repository, to its end.
     AgentRun run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments);
 
+    /// What explain says of a session in the repository. Throws when it is an error.
+    ExplainResult explain(const std::string& agent, const std::string& provider) const;
+
+    /// What an agent prints when it is called so, in an empty home. Throws when it fails.
+    std::string output_of(const std::string& agent, std::vector<std::string> arguments) const;
+
+    /// `capsulectl exec AGENT --provider PROVIDER` in the repository, on a screen.
+    std::unique_ptr<Terminal> open_terminal(const std::string& agent, const std::string& provider) const;
+
+    /// The requests since the last call or the end of the last run.
+    std::vector<RecordedRequest> take_requests();
+
   private:
+    test::Program exec(const std::string& agent, const std::string& provider) const;
+
+    std::size_t taken_ = 0;
     test::TempDir directory_;
     fs::path home_;
     fs::path repository_;

@@ -1,0 +1,48 @@
+// Settings of Claude Code's that take a program or a listener on this machine, and a login that an earlier life left.
+#include <gtest/gtest.h>
+
+#include "tests/e2e/cells.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace capsule::e2e {
+
+namespace {
+
+class Helpers : public testing::Test {
+  protected:
+    AgentRun start(const std::string& capsule_toml = "") {
+        world.start_daemon(capsule_toml);
+        return world.run("claude", "zai", one_shot("claude", "[[say fine]]"));
+    }
+
+    World world;
+};
+
+constexpr const char* key_helper = R"({"apiKeyHelper": "echo evil-helper-key"})";
+
+}  // namespace
+
+TEST_F(Helpers, AProjectsOrTheHomesGivesNoKey) {
+    test::write_file(world.repository() / ".claude/settings.json", key_helper);
+    test::write_file(world.home() / ".claude/settings.json", key_helper);
+    const AgentRun run = start();
+    expect_printed(run, "fine");
+    expect_route(run, cell("claude", "zai"));
+}
+
+TEST_F(Helpers, AnEarlierLoginsKeyIsNotSent) {
+    test::write_file(world.home() / ".claude.json", R"({"primaryApiKey": "FAKE-home-anthropic-0002"})");
+    const AgentRun run = start();
+    expect_printed(run, "fine");
+    expect_route(run, cell("claude", "zai"));
+}
+
+TEST_F(Helpers, AProjectsSocketIsNotUsedWhereProjectsAreIgnored) {
+    test::write_file(world.repository() / ".claude/settings.json",
+                     R"({"env": {"ANTHROPIC_UNIX_SOCKET": "/nobody-listens-here"}})");
+    const AgentRun run = start("[session]\nproject_settings = \"ignore\"\n");
+    expect_printed(run, "fine");
+    expect_route(run, cell("claude", "zai"));
+}
+
+}  // namespace capsule::e2e

@@ -1,0 +1,128 @@
+"""What run.py breaks, one at a time: each constant of the catalog, and each pin of the renderers.
+
+A mutation is (name, file, old, new, tests, expected). `tests` and `expected` are parts of the names of end-to-end
+tests; every one of `expected` must find a red test, and for a constant of the catalog no other test may be red.
+"""
+
+CATALOG = "daemon/catalog/providers.toml"
+CLAUDE = "daemon/render/claude.cpp"
+CODEX = "daemon/render/codex.cpp"
+OPENCODE = "daemon/render/opencode.cpp"
+
+EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
+CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*"]
+CODEX_ALL = ["CellTest.*/codex", "CustomProvider.WorksInCodex"]
+OPENCODE_ALL = ["PrintsTheAnswer.*/opencode", "HoldsIn.*/opencode"]
+
+
+def constants():
+    """Each constant that shows on the wire, wrong; the cell that it belongs to."""
+    evil = "https://custom.example/wrong"
+    for provider in ["zai", "minimax", "kimi"]:
+        claude, opencode = f"/claude_{provider}", f"/opencode_{provider}"
+        yield f"{provider} claude base_url", f"providers.{provider}.claude", "base_url", evil, [claude, f"/{provider}_"]
+        yield f"{provider} claude auth", f"providers.{provider}.claude", "auth", "api_key", [claude, f"/{provider}_"]
+        yield f"{provider} claude opus_model", f"providers.{provider}.claude", "opus_model", "wrong", [
+            claude, f"/{provider}_fable"]
+        yield f"{provider} claude haiku_model", f"providers.{provider}.claude", "haiku_model", "wrong", [
+            f"/{provider}_haiku"]
+        yield f"{provider} claude sonnet_model", f"providers.{provider}.claude", "sonnet_model", "wrong", [
+            f"/{provider}_sonnet"]
+        yield f"{provider} opencode npm", f"providers.{provider}.opencode", "npm", (
+            "@ai-sdk/anthropic" if provider == "zai" else "@ai-sdk/openai-compatible"), [opencode]
+        yield f"{provider} opencode base_url", f"providers.{provider}.opencode", "base_url", evil, [opencode]
+        yield f"{provider} opencode model", f"providers.{provider}.opencode", "model", "wrong", [opencode]
+        yield f"{provider} key_env", f"providers.{provider}", "key_env", "CUSTOM_API_KEY", [
+            claude, opencode, f"/{provider}_"] + (["/codex_minimax"] if provider == "minimax" else [])
+    codex = "providers.minimax.codex"
+    yield "minimax codex base_url", codex, "base_url", evil, ["/codex_minimax"]
+    yield "minimax codex wire_api", codex, "wire_api", "chat", ["/codex_minimax"]
+    yield "minimax codex model", codex, "model", "wrong", ["/codex_minimax"]
+    yield "anthropic opencode base_url", "providers.anthropic.opencode", "base_url", evil, ["/opencode_anthropic"]
+    yield "anthropic opencode npm", "providers.anthropic.opencode", "npm", "@ai-sdk/openai-compatible", [
+        "/opencode_anthropic"]
+    yield "anthropic key_env", "providers.anthropic", "key_env", "CUSTOM_API_KEY", ["/opencode_anthropic"]
+    yield "openai key_env", "providers.openai", "key_env", "CUSTOM_API_KEY", ["/codex_openai"]
+
+
+def pins():
+    """Each pin, removed; the cells that must notice."""
+    line = lambda text: (text, "")
+    # Claude Code
+    yield ("claude MANAGED_BY_HOST", CLAUDE,
+           *line('    set_variable(plan, "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1", from_capsuled);\n'), CLAUDE_ALL)
+    yield ("claude ANTHROPIC_BASE_URL", CLAUDE, *line(
+        '    set_variable(plan, "ANTHROPIC_BASE_URL", provider.claude.base_url, provider.origin);\n'), CLAUDE_ALL)
+    yield ("claude ANTHROPIC_AUTH_TOKEN", CLAUDE, "        set_key(plan, std::string(auth_token_variable), inputs);",
+           "        set_key(plan, \"OTHER_VARIABLE\", inputs);", CLAUDE_ALL)
+    yield "claude OAUTH_TOKEN", CLAUDE, "        set_key(plan, std::string(oauth_variable), inputs);", ";", CLAUDE_ALL
+    for tier, model in [("OPUS", "*route.model"), ("SONNET", "route.sonnet_model"), ("HAIKU", "route.haiku_model"),
+                        ("FABLE", "*route.model")]:
+        yield f"claude tier {tier}", CLAUDE, *line(f'    set_tier(plan, "{tier}", {model});\n'), CLAUDE_ALL
+    yield "claude ANTHROPIC_MODEL", CLAUDE, *line(
+        '    set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);\n'), CLAUDE_ALL
+    yield "claude API_TIMEOUT_MS", CLAUDE, "    if (provider.timeout_ms > 0)\n", "    if (false)\n", CLAUDE_ALL
+    yield "claude DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE, *line(
+        '    set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);\n'), CLAUDE_ALL
+    yield "claude --settings apiKeyHelper", CLAUDE, *line(
+        "    hold_helper(settings, plan, facts.claude_primary_key);\n"), CLAUDE_ALL
+    yield "claude --settings enforceAvailableModels", CLAUDE, *line(
+        '    settings["enforceAvailableModels"] = false;\n'), CLAUDE_ALL
+    for name in ["ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY",
+                 "CLAUDE_CODE_EXTRA_BODY"]:
+        yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', CLAUDE_ALL
+    yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', CLAUDE_ALL
+    yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
+           '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', CLAUDE_ALL)
+    yield "claude --setting-sources", CLAUDE, "== ProjectSettings::ignore) {", "== ProjectSettings::ignore && false) {", [
+        "ProjectSettings"]
+    # Codex
+    yield ("codex native model_provider", CODEX, *line(
+        '    add_override(plan, "model_provider", toml_string(route.provider->id), from_capsuled);\n'), CODEX_ALL)
+    yield ("codex native openai_base_url", CODEX, *line(
+        '    add_override(plan, "openai_base_url", toml_string("https://api.openai.com/v1"), from_capsuled);\n'),
+        CODEX_ALL)
+    yield "codex native OPENAI_API_KEY", CODEX, *line('    set_key(plan, "OPENAI_API_KEY", inputs);\n'), CODEX_ALL
+    yield "codex native CODEX_API_KEY", CODEX, *line('    set_key(plan, "CODEX_API_KEY", inputs);\n'), CODEX_ALL
+    yield "codex key", CODEX, *line("    set_key(plan, provider.key_env, inputs);\n"), CODEX_ALL
+    yield "codex JACKIN_CODEX_PROFILE", CODEX, *line(
+        '    set_variable(plan, "JACKIN_CODEX_PROFILE", provider.codex.profile, provider.origin);\n'), CODEX_ALL
+    yield "codex --profile", CODEX, *line(
+        '    add_argument(plan, "--profile", provider.origin);\n'
+        '    add_argument(plan, provider.codex.profile, provider.origin);\n'), CODEX_ALL
+    yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    add_override", "    add_override", CODEX_ALL
+    yield "codex -c model_provider", CODEX, *line(
+        '    add_override(plan, "model_provider", toml_string(provider.id), provider.origin);\n'), CODEX_ALL
+    yield "codex -c model_providers", CODEX, *line(
+        '    add_override(plan, "model_providers." + provider.id, provider_table(provider), provider.origin);\n'), CODEX_ALL
+    yield "codex table base_url", CODEX, '",base_url=" + toml_string(provider.codex.base_url) +\n           ', "", CODEX_ALL
+    yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
+    yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(provider.codex.wire_api) + ', "", CODEX_ALL
+    yield ("codex -c model_catalog_json", CODEX, "        if (files.session_catalog)\n",
+           "        if (false)\n", CODEX_ALL)
+    # OpenCode
+    yield ("opencode -m", OPENCODE, "    if (!model.empty()) {\n        add_argument(plan, \"-m\"",
+           "    if (false) {\n        add_argument(plan, \"-m\"", OPENCODE_ALL)
+    yield "opencode key", OPENCODE, *line("    if (inputs.key) set_key(plan, provider.key_env, inputs);\n"), OPENCODE_ALL
+    yield "opencode CONFIG_CONTENT", OPENCODE, '"OPENCODE_CONFIG_CONTENT", config_content', '"OTHER", config_content', OPENCODE_ALL
+    yield ("opencode $schema", OPENCODE, '{"$schema", "https://opencode.ai/config.json"},\n                         ', "",
+           OPENCODE_ALL)
+    yield ("opencode enabled_providers", OPENCODE, '{"enabled_providers", json::array{provider.id}},\n', "", OPENCODE_ALL)
+    yield ("opencode disabled_providers", OPENCODE, ',\n                         {"disabled_providers", json::array{}}}', "}",
+           OPENCODE_ALL)
+    yield "opencode model", OPENCODE, *line('        content["model"] = provider.id + "/" + model;\n'), OPENCODE_ALL
+    yield "opencode small_model", OPENCODE, *line(
+        '        content["small_model"] = provider.id + "/" + model;\n'), OPENCODE_ALL
+    yield "opencode npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"options"', '{{"options"', OPENCODE_ALL
+    yield ("opencode options.baseURL", OPENCODE, 'json::object options{{"baseURL", provider.opencode.base_url}};',
+           "json::object options;", OPENCODE_ALL)
+    yield "opencode options.apiKey", OPENCODE, *line(
+        '    if (with_key) options["apiKey"] = key_reference(provider);\n'), OPENCODE_ALL
+    yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
+    yield "opencode models.<id>.id", OPENCODE, '{"id", model}, {"name", model}', '{"name", model}', OPENCODE_ALL
+    yield "opencode models.<id>.name", OPENCODE, '{"id", model}, {"name", model}', '{"id", model}', OPENCODE_ALL
+    yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"api"', '{{"api"',
+           OPENCODE_ALL)
+    yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ALL)
+    yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
+        "ProjectSettings"]
