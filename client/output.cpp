@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <clocale>
 #include <cstdint>
+#include <cwchar>
 #include <utility>
 
 namespace capsule {
@@ -39,6 +41,42 @@ std::vector<std::size_t> column_widths(const std::vector<std::vector<Cell>>& row
             widths[i] = std::max(widths[i], display_width(row[i].text));
     }
     return widths;
+}
+
+/// While it lives, this thread's characters are UTF-8, whatever the environment says.
+class Utf8 {
+  public:
+    Utf8() {
+        static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+        if (utf8 != nullptr) before_ = ::uselocale(utf8);
+    }
+    ~Utf8() {
+        if (before_ != nullptr) ::uselocale(before_);
+    }
+    Utf8(const Utf8&) = delete;
+    Utf8& operator=(const Utf8&) = delete;
+
+  private:
+    locale_t before_ = nullptr;
+};
+
+struct Character {
+    std::size_t bytes = 1;
+    std::size_t columns = 1;
+};
+
+/// The first character of `text`, which is not empty. Needs Utf8.
+Character first_character(std::string_view text) {
+    std::mbstate_t state{};
+    wchar_t character = 0;
+    const std::size_t bytes = std::mbrtowc(&character, text.data(), text.size(), &state);
+    if (bytes == 0 || bytes > text.size()) return {};  // a NUL, or no UTF-8
+    const int columns = ::wcwidth(character);
+    return {bytes, columns < 0 ? 1 : static_cast<std::size_t>(columns)};
+}
+
+bool is_ascii(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 std::string without_trailing_spaces(std::string line) {
@@ -103,8 +141,29 @@ std::string printable(std::string_view text, bool keep_lines) {
 }
 
 std::size_t display_width(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    if (is_ascii(text)) return text.size();
+    const Utf8 utf8;
+    std::size_t columns = 0;
+    while (!text.empty()) {
+        const Character character = first_character(text);
+        columns += character.columns;
+        text.remove_prefix(character.bytes);
+    }
+    return columns;
+}
+
+std::string fitted(std::string_view text, std::size_t width) {
+    if (display_width(text) <= width) return std::string(text);
+    if (width == 0) return {};
+    const Utf8 utf8;
+    std::size_t kept = 0;
+    for (std::size_t columns = 0; kept < text.size();) {
+        const Character character = first_character(text.substr(kept));
+        columns += character.columns;
+        if (columns > width - 1) break;
+        kept += character.bytes;
+    }
+    return std::string(text.substr(0, kept)) + "…";
 }
 
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {

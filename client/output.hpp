@@ -28,8 +28,12 @@ std::string paint(std::string_view text, Tone tone, const Style& style);
 /// `text` without what a terminal would obey: control characters become '?'. Line ends stay if `keep_lines`.
 std::string printable(std::string_view text, bool keep_lines = false);
 
-/// Columns on a terminal: characters, not bytes.
+/// Columns on a terminal: two for East Asian wide characters, none for combining ones. `text` is UTF-8; a byte that is
+/// not counts as one.
 std::size_t display_width(std::string_view text);
+
+/// `text`, cut to at most `width` columns; where something is cut, the last column is "…".
+std::string fitted(std::string_view text, std::size_t width);
 
 /// `text` broken at spaces so that no line is wider than `width` (0: as it is), each further line indented.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);

@@ -6,7 +6,14 @@ find_package(spdlog 1.10 REQUIRED)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)  # header-only, see daemon/base/toml.hpp
 find_package(CLI11 2.1 REQUIRED)
 find_package(OpenSSL REQUIRED)
-find_package(Curses REQUIRED)
+# ncurses for wide characters, from its archives: as shared libraries it would cost every command of capsulectl its
+# loading, for a picker that few of them show.
+find_path(NCURSES_INCLUDE_DIR curses.h REQUIRED)
+find_library(NCURSESW_ARCHIVE libncursesw.a REQUIRED)
+find_library(TINFO_ARCHIVE libtinfo.a REQUIRED)
+add_library(capsule_ncurses INTERFACE)
+target_include_directories(capsule_ncurses SYSTEM INTERFACE ${NCURSES_INCLUDE_DIR})
+target_link_libraries(capsule_ncurses INTERFACE ${NCURSESW_ARCHIVE} ${TINFO_ARCHIVE})
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)  # its header; loaded when systemd starts the daemon
 

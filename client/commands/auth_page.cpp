@@ -1,5 +1,7 @@
 #include "client/commands/auth_page.hpp"
 
+#include <algorithm>
+
 namespace capsule {
 namespace {
 
@@ -19,6 +21,20 @@ std::string how_to_get(const AuthRow& row, const Style& style) {
         {{"or", Tone::dim}, {"set " + row.variable + " in the daemon's environment, or in [env] of capsule.toml"}});
     if (row.notes) table.add({{"note", Tone::dim}, {*row.notes}});
     return paint(printable(row.label), Tone::strong, style) + "\n" + table.text(style, 2);
+}
+
+/// For a capsule without any key, the whole way from here to a session.
+std::string first_steps(const Style& style) {
+    Table table;
+    table.add({{"1."}, {"the page of a provider"}, {"has your key: copy it"}});
+    table.add({{"2."}, {"capsulectl auth set PROVIDER", Tone::strong}, {"such as zai: asks for the key, unseen"}});
+    table.add({{"3."}, {"capsulectl exec", Tone::strong}, {"asks which agent on which provider, and starts it"}});
+    return paint("From here to a session:", Tone::strong, style) + "\n" + table.text(style, 2);
+}
+
+bool has_any_key(const AuthListResult& list) {
+    return std::any_of(list.rows.begin(), list.rows.end(),
+                       [](const AuthRow& row) { return row.state != "absent" && row.state != "ignored"; });
 }
 
 }  // namespace
@@ -41,6 +57,7 @@ std::string auth_page(const AuthListResult& list, const Style& style) {
     std::string page = table.text(style);
     if (!missing.empty()) page += "\nHow to get the keys that are missing:\n" + missing;
     if (!warnings.empty()) page += "\n" + warnings_text(warnings, style);
+    if (!missing.empty() && list.rows.size() > 1 && !has_any_key(list)) page += "\n" + first_steps(style);
     return page;
 }
 

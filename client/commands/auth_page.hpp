@@ -8,7 +8,8 @@
 
 namespace capsule {
 
-/// The rows as a table, then how to get the keys that are missing, then warnings.
+/// The rows as a table, then how to get the keys that are missing, then warnings; without any key, what to do
+/// next.
 std::string auth_page(const AuthListResult& list, const Style& style);
 
 }  // namespace capsule

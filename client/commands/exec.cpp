@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 
 #include "client/commands/become.hpp"
+#include "client/commands/choose.hpp"
 #include "client/commands/command_table.hpp"
 #include "client/commands/session_options.hpp"
 
@@ -15,20 +16,6 @@ struct Options {
     SessionOptions session;
     bool no_title = false;
 };
-
-/// Without AGENT: names those that there are.
-ExitCode ask_for_agent(const Globals& globals) {
-    auto client = connect(globals);
-    if (!client) return fail(globals, client.error());
-    const auto status = client->status();
-    if (!status) return fail(globals, status.error());
-    std::string names;
-    for (const AgentStatus& agent : status->agents)
-        names += (names.empty() ? "" : ", ") + agent.id;
-    return fail(globals, ExitCode::usage, "client.usage",
-                {ErrorCode::invalid_params, "which agent? name one of " + names,
-                 "capsulectl exec AGENT [--provider ID] [--] ARGUMENTS"});
-}
 
 /// The connection is closed when this returns: the agent does not inherit it.
 ClientResult<SpawnResult> ask_session(const Globals& globals, const SpawnParams& params) {
@@ -53,9 +40,12 @@ void set_title(const SpawnResult& session) {
 }
 
 ExitCode run(const Globals& globals, const Options& options, const std::vector<std::string>& arguments) {
-    if (options.session.params.agent.empty()) return ask_for_agent(globals);
-    auto session = ask_session(globals, session_params(options.session));
+    SpawnParams params = session_params(options.session);
+    const auto asked = choose(globals, params);
+    if (const auto* ended = std::get_if<ExitCode>(&asked)) return *ended;
+    auto session = ask_session(globals, params);
     if (!session) return fail(globals, session.error());
+    if (std::get<Asked>(asked) == Asked::yes) remember(*session, params.cwd);
     print_warnings(session->warnings);
     if (session->argv.empty())
         return refuse(globals, {ErrorCode::internal_error, "the daemon named no program to start",
@@ -76,6 +66,7 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
 void add_exec(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("exec", "Become the agent: its user, its environment, its arguments");
     command->footer(
+        "On a terminal, AGENT and --provider are chosen from a list where they are left out and there is a choice.\n"
         "What follows AGENT and our own options goes to the agent; \"--\" separates where it would be ours.\n"
         "The daemon is offered the caller's variables, except those whose names look like keys (GH_TOKEN is offered),\n"
         "and passes on what its allowlist has.");

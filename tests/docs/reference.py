@@ -19,6 +19,7 @@ SETTING = re.compile(
 RUNNABLE = {"console", "jsonrpc", "python", "js", "cpp"}
 # Run by tests/image/guide.py, or checked by check_scripts.
 ELSEWHERE = {
+    "text": ["docs/guides/zai.md"],  # a screen: tests/terminal
     "shell-session": ["README.md", "docs/guides/containers.md"],
     "dockerfile": ["docs/guides/containers.md"],
     "sh": ["README.md", "CONTRIBUTING.md", "docs/fuzzing.md", "docs/performance.md"],

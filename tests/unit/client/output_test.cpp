@@ -26,6 +26,22 @@ TEST(Table, aligns_columns_by_characters) {
               "minimax  -\n");
 }
 
+TEST(Width, counts_columns_and_not_characters) {
+    EXPECT_EQ(display_width("Größe"), 5U);
+    EXPECT_EQ(display_width("模型"), 4U);
+    EXPECT_EQ(display_width("e\u0301"), 1U) << "a combining accent";
+    EXPECT_EQ(display_width("\xff\xff"), 2U) << "no UTF-8";
+}
+
+TEST(Width, fitted_text_never_is_wider) {
+    EXPECT_EQ(fitted("Größe", 5), "Größe");
+    EXPECT_EQ(fitted("Größe", 4), "Grö…");
+    EXPECT_EQ(fitted("模型模型", 6), "模型…");
+    EXPECT_EQ(fitted("模型", 2), "…");
+    EXPECT_EQ(fitted("abc", 0), "");
+    EXPECT_EQ(fitted("\xff\xff\xff", 2), "\xff…");
+}
+
 TEST(Table, wraps_its_last_column_on_a_narrow_terminal) {
     Table table;
     table.add({{"a"}, {"one two three four five six seven"}});

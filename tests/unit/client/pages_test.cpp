@@ -89,6 +89,23 @@ TEST(AuthPage, tells_a_newcomer_what_to_do) {
                 AllOf(HasSubstr("…0001"), HasSubstr("! Z.AI: does not"), Not(HasSubstr("How to get"))));
 }
 
+TEST(AuthPage, without_any_key_ends_with_what_to_do_next) {
+    AuthRow zai;
+    zai.provider = "zai", zai.mode = "api_key", zai.state = "absent";
+    AuthRow kimi = zai;
+    kimi.provider = "kimi", kimi.state = "ignored";
+    EXPECT_THAT(auth_page({{zai, kimi}}, plain),
+                testing::EndsWith("From here to a session:\n"
+                                  "  1.  the page of a provider        has your key: copy it\n"
+                                  "  2.  capsulectl auth set PROVIDER  such as zai: asks for the key, unseen\n"
+                                  "  3.  capsulectl exec               asks which agent on which provider, and starts "
+                                  "it\n"));
+    for (const char* state : {"present", "error", "unresolved"}) {
+        kimi.state = state;
+        EXPECT_THAT(auth_page({{zai, kimi}}, plain), Not(HasSubstr("From here"))) << state;
+    }
+}
+
 TEST(ExplainPage, shows_where_everything_comes_from) {
     ExplainResult plan;
     plan.tab_label = "Claude (Z.AI)";

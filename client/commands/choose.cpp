@@ -1,0 +1,132 @@
+#include "client/commands/choose.hpp"
+
+#include <unistd.h>
+
+#include <boost/json/object.hpp>
+
+#include "client/picker/last_choices.hpp"
+#include "client/picker/pages.hpp"
+#include "client/picker/picker_screen.hpp"
+
+namespace capsule {
+namespace {
+
+namespace json = boost::json;
+
+std::optional<std::string> memory_path() {
+    const auto directory = state_directory(::geteuid(), process_environment);
+    if (!directory) return std::nullopt;
+    return *directory + "/choices.json";
+}
+
+LastChoices last_choices() {
+    const auto path = memory_path();
+    return path ? LastChoices::load(*path) : LastChoices();
+}
+
+std::string ids_of(const PickerPage& page) {
+    std::string ids;
+    for (const PickerEntry& entry : page.entries)
+        ids += (ids.empty() ? "" : ", ") + entry.id;
+    return ids;
+}
+
+/// Picks into `chosen`, or says why not. `instead` is what to do where no list can be shown.
+std::optional<ExitCode> ask(const Globals& globals, const PickerPage& page, const std::string& instead,
+                            std::string& chosen) {
+    Answer<std::string> answer = pick(page);
+    if (std::holds_alternative<Cancelled>(answer)) return ExitCode::cancelled;
+    if (auto* error = std::get_if<Error>(&answer)) {
+        error->hint = instead + " (" + ids_of(page) + "), or set TERM to a type that this machine knows, such as xterm";
+        return fail(globals, ExitCode::usage, "client.usage", *error);
+    }
+    chosen = std::move(std::get<std::string>(answer));
+    return std::nullopt;
+}
+
+std::optional<ExitCode> no_agent(const Globals& globals, const StatusResult& status) {
+    std::string names;
+    for (const AgentStatus& agent : status.agents)
+        names += (names.empty() ? "" : ", ") + agent.id;
+    return fail(globals, ExitCode::usage, "client.usage",
+                {ErrorCode::invalid_params, "which agent? name one of " + names,
+                 "capsulectl exec AGENT [--provider ID] [--] ARGUMENTS"});
+}
+
+std::optional<ExitCode> none_installed(const Globals& globals, const PickerPage& page) {
+    std::string why;
+    for (const PickerRefusal& refusal : page.refusals)
+        why += (why.empty() ? "" : "; ") + refusal.label + ": " + refusal.reason;
+    return fail(globals, ExitCode::failed, "client.failed",
+                {ErrorCode::io_error, "there is no agent to start (" + why + ")",
+                 "install one (npm install -g @anthropic-ai/claude-code, @openai/codex or opencode-ai), or put its "
+                 "directory into the daemon's PATH; \"capsulectl status\" shows what it finds"});
+}
+
+std::optional<ExitCode> choose_agent(const Globals& globals, SpawnParams& params, bool person, Asked& asked) {
+    auto client = connect(globals);
+    if (!client) return fail(globals, client.error());
+    const auto status = client->status();
+    if (!status) return fail(globals, status.error());
+    if (!person) return no_agent(globals, *status);
+    PickerPage page = agent_page(*status, params.provider);
+    if (page.entries.empty()) return none_installed(globals, page);
+    if (page.entries.size() == 1) {
+        params.agent = page.entries.front().id;
+        return std::nullopt;
+    }
+    page.preselected = last_choices().agent(params.cwd.value_or(""));
+    asked = Asked::yes;
+    return ask(globals, page, "name the agent: capsulectl exec AGENT", params.agent);
+}
+
+std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& params, Asked& asked) {
+    auto client = connect(globals);
+    if (!client) return fail(globals, client.error());
+    const ProvidersListParams about{params.agent, params.workspace, params.role};
+    const auto answers = client->call_all({{"providers.list", params_json(about)},
+                                           {"auth.list", params_json(AuthListParams{params.workspace, params.role})},
+                                           {"status", json::object()}});
+    if (!answers) return fail(globals, answers.error());
+    for (const auto& answer : *answers)
+        if (!answer) return fail(globals, answer.error());
+    const auto list = result_as<ProvidersListResult>(*answers->at(0));
+    const auto keys = result_as<AuthListResult>(*answers->at(1));
+    const auto status = result_as<StatusResult>(*answers->at(2));
+    if (!list) return fail(globals, list.error());
+    if (!keys) return fail(globals, keys.error());
+    if (!status) return fail(globals, status.error());
+    if (list->choices.size() < 2) return std::nullopt;
+
+    PickerPage page = provider_page(*list, *keys, *status);
+    if (auto last = last_choices().provider(params.agent, params.cwd.value_or(""))) page.preselected = last;
+    asked = Asked::yes;
+    std::string chosen;
+    if (auto ended =
+            ask(globals, page, "name the provider: capsulectl exec " + params.agent + " --provider ID", chosen))
+        return ended;
+    params.provider = std::move(chosen);
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<Asked, ExitCode> choose(const Globals& globals, SpawnParams& params) {
+    const bool person = !globals.json && can_ask();
+    Asked asked = Asked::no;
+    if (params.agent.empty())
+        if (auto ended = choose_agent(globals, params, person, asked)) return *ended;
+    if (!params.provider && person)
+        if (auto ended = choose_provider(globals, params, asked)) return *ended;
+    return asked;
+}
+
+void remember(const SpawnResult& session, const std::optional<std::string>& directory) {
+    const auto path = memory_path();
+    if (!path || !directory) return;
+    LastChoices choices = LastChoices::load(*path);
+    choices.remember({*directory, session.agent, session.provider});
+    static_cast<void>(choices.save(*path));
+}
+
+}  // namespace capsule

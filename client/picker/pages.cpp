@@ -1,0 +1,73 @@
+#include "client/picker/pages.hpp"
+
+#include <algorithm>
+
+namespace capsule {
+namespace {
+
+template <class Rows, class Field>
+const auto* find_by(const Rows& rows, Field field, const std::string& value) {
+    const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.*field == value; });
+    return found == rows.end() ? nullptr : &*found;
+}
+
+std::string cell_of(const StatusResult& status, const std::string& provider, const std::string& agent) {
+    const ProviderStatus* found = find_by(status.providers, &ProviderStatus::id, provider);
+    if (found == nullptr) return {};
+    const auto cell = found->cells.find(agent);
+    return cell == found->cells.end() ? std::string() : cell->second;
+}
+
+Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthListResult& keys,
+              const StatusResult& status) {
+    if (cell_of(status, choice.id, list.agent) == "native") return {"own account", Tone::good};
+    const AuthRow* row = find_by(keys.rows, &AuthRow::provider, choice.id);
+    if (row == nullptr) return {"-"};
+    if (row->state == "unresolved") return {"key not read yet: " + row->source.value_or("1Password"), Tone::warning};
+    return {"key " + row->masked.value_or("present"), Tone::good};
+}
+
+/// What a key that is missing takes; another reason has no cure in a list to choose from.
+std::string cure(const Unavailable& unavailable, const AuthListResult& keys) {
+    if (unavailable.code == "key.error") return "see \"capsulectl auth\"";
+    if (unavailable.code != "key.absent") return {};
+    const AuthRow* row = find_by(keys.rows, &AuthRow::provider, unavailable.id);
+    const std::string store = "capsulectl auth set " + unavailable.id;
+    return row != nullptr && row->key_url ? "get one at " + *row->key_url + ", then: " + store : "store one: " + store;
+}
+
+std::string label_of_agent(const StatusResult& status, const std::string& agent) {
+    const AgentStatus* found = find_by(status.agents, &AgentStatus::id, agent);
+    return found == nullptr ? agent : found->label;
+}
+
+}  // namespace
+
+PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& keys, const StatusResult& status) {
+    PickerPage page{label_of_agent(status, list.agent) + ": which provider?", {}, {}, list.default_};
+    for (const Choice& choice : list.choices) {
+        const std::string model = choice.model.value_or(choice.native ? "the agent's own" : "-");
+        page.entries.push_back(
+            {choice.id, {{choice.label, Tone::strong}, {model}, key_cell(choice, list, keys, status)}});
+    }
+    for (const Unavailable& each : list.unavailable)
+        page.refusals.push_back({each.label, each.reason, cure(each, keys)});
+    return page;
+}
+
+PickerPage agent_page(const StatusResult& status, const std::optional<std::string>& provider) {
+    PickerPage page{"Which agent?", {}, {}, {}};
+    for (const AgentStatus& agent : status.agents) {
+        const std::string cell = provider ? cell_of(status, *provider, agent.id) : std::string();
+        if (!agent.binary)
+            page.refusals.push_back({agent.label, "not installed: " + agent.id + " is not in the session's PATH", ""});
+        else if (cell == "blocked" || cell == "unsupported")
+            page.refusals.push_back({agent.label, cell + " on " + *provider, ""});
+        else
+            page.entries.push_back(
+                {agent.id, {{agent.label, Tone::strong}, {agent.id}, {agent.version.value_or(""), Tone::dim}}});
+    }
+    return page;
+}
+
+}  // namespace capsule
