@@ -41,6 +41,13 @@ ConfigSource config_source(const CommandLine& line, const std::map<std::string, 
     return {config_path(line.config, ::geteuid(), lookup), line.config || lookup("CAPSULE_CONFIG")};
 }
 
+/// Where auth.set stores; none without a state directory.
+std::optional<std::string> stored_keys_path(const std::map<std::string, Secret>& environment) {
+    const auto directory = state_directory(::geteuid(), lookup_in(environment));
+    if (!directory) return std::nullopt;
+    return *directory + "/auth.toml";
+}
+
 template <class T>
 T value_or_throw(Result<T> result) {
     if (!result) throw Failure(result.error());
@@ -116,6 +123,7 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, asio::signal_set& sig
 void check_configuration(const CommandLine& line, const std::map<std::string, Secret>& environment) {
     const ConfigSource source = config_source(line, environment);
     const auto generation = value_or_throw(load_generation(source, environment));
+    if (const auto path = stored_keys_path(environment)) value_or_throw(StoredKeys::load(*path));
     std::cout << generation->config.path.value_or("no configuration file: defaults") << ": ok\n";
 }
 
@@ -128,8 +136,7 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
     services.config_source = config_source(line, services.environment);
     services.generation = value_or_throw(load_generation(services.config_source, services.environment));
     start_log(line, &services.generation->config.daemon, to_journal);
-    if (const auto directory = state_directory(::geteuid(), lookup_in(services.environment)))
-        services.stored_path = *directory + "/auth.toml";
+    services.stored_path = stored_keys_path(services.environment);
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());
 
     std::signal(SIGPIPE, SIG_IGN);

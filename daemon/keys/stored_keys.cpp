@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "daemon/base/toml.hpp"
+#include "daemon/config/toml_reader.hpp"
 #include "daemon/render/quoting.hpp"
 #include "daemon/write/atomic_file.hpp"
 
@@ -13,77 +13,23 @@ namespace {
 constexpr std::string_view origin = "auth.toml";
 constexpr std::size_t max_bytes = 1024 * 1024;
 
-/// Reads a document of ours and names the line of whatever does not belong in it.
-class Reader {
-  public:
-    explicit Reader(const std::string& path) : path_(path) {}
-
-    Error error_at(const toml::source_region& where, std::string_view what) const {
-        return {ErrorCode::config_conflict,
-                path_ + ":" + std::to_string(where.begin.line) + ":" + std::to_string(where.begin.column) + ": " +
-                    std::string(what),
-                "Correct that line, or remove " + path_ + " and store the keys again with `capsulectl auth set`."};
-    }
-
-    Result<const toml::table*> table(const toml::node& node, std::string_view name) const {
-        if (const toml::table* found = node.as_table()) return found;
-        return error_at(node.source(), std::string(name) + " should be a table");
-    }
-
-    Result<EnvTable> env(const toml::node& node) const {
-        const Result<const toml::table*> values = table(node, "env");
-        if (!values) return values.error();
-        EnvTable out;
-        for (const auto& [name, value] : **values) {
-            const toml::value<std::string>* text = value.as_string();
-            if (!text) return error_at(value.source(), std::string(name.str()) + " should be a string");
-            out.emplace(name.str(), EnvValue{Secret(text->get()), std::string(origin)});
-        }
-        return out;
-    }
-
-    Error unknown(const toml::key& name) const {
-        return error_at(name.source(), std::string(name.str()) + " does not belong here");
-    }
-
-  private:
-    const std::string& path_;
-};
-
-Result<std::map<std::string, EnvTable>> read_roles(const Reader& reader, const toml::node& node) {
-    const Result<const toml::table*> roles = reader.table(node, "roles");
-    if (!roles) return roles.error();
-    std::map<std::string, EnvTable> out;
-    for (const auto& [role, body] : **roles) {
-        const Result<const toml::table*> members = reader.table(body, role.str());
-        if (!members) return members.error();
-        for (const auto& [member, value] : **members) {
-            if (member.str() != "env") return reader.unknown(member);
-            Result<EnvTable> env = reader.env(value);
-            if (!env) return env.error();
-            out[std::string(role.str())] = std::move(*env);
-        }
-    }
+EnvTable read_env(TableReader& in) {
+    in.hide_values();
+    EnvTable out;
+    for (const TableReader::Entry& entry : in.entries())
+        out.emplace(entry.name, EnvValue{Secret(in.text_of(entry)), std::string(origin)});
     return out;
 }
 
-Result<WorkspaceConfig> read_workspace(const Reader& reader, const toml::node& node, std::string_view name) {
-    const Result<const toml::table*> members = reader.table(node, name);
-    if (!members) return members.error();
+WorkspaceConfig read_workspace(TableReader& in) {
     WorkspaceConfig out;
-    for (const auto& [member, value] : **members) {
-        if (member.str() == "env") {
-            Result<EnvTable> env = reader.env(value);
-            if (!env) return env.error();
-            out.env = std::move(*env);
-        } else if (member.str() == "roles") {
-            Result<std::map<std::string, EnvTable>> roles = read_roles(reader, value);
-            if (!roles) return roles.error();
-            out.roles = std::move(*roles);
-        } else {
-            return reader.unknown(member);
+    if (auto env = in.table("env")) out.env = read_env(*env);
+    if (auto roles = in.table("roles"))
+        for (auto& [role, table] : roles->tables()) {
+            if (auto env = table.table("env")) out.roles[role.name] = read_env(*env);
+            table.finish();
         }
-    }
+    in.finish();
     return out;
 }
 
@@ -105,27 +51,21 @@ EnvTable& table_of(Tables& tables, const KeyScope& scope) {
 }  // namespace
 
 Result<StoredKeys::Tables> StoredKeys::parse(std::string_view text, const std::string& path) {
-    const Reader reader(path);
-    const toml::parse_result parsed = toml::parse(text);
-    if (!parsed) return reader.error_at(parsed.error().source(), parsed.error().description());
-    Tables out;
-    for (const auto& [member, value] : parsed.table()) {
-        if (member.str() == "env") {
-            Result<EnvTable> env = reader.env(value);
-            if (!env) return env.error();
-            out.env = std::move(*env);
-            continue;
-        }
-        if (member.str() != "workspaces") return reader.unknown(member);
-        const Result<const toml::table*> workspaces = reader.table(value, "workspaces");
-        if (!workspaces) return workspaces.error();
-        for (const auto& [name, body] : **workspaces) {
-            Result<WorkspaceConfig> workspace = read_workspace(reader, body, name.str());
-            if (!workspace) return workspace.error();
-            out.workspaces.emplace(name.str(), std::move(*workspace));
-        }
+    try {
+        const TomlDocument document(text, {.path = path, .origin = std::string(origin)});
+        TableReader root(document);
+        Tables out;
+        if (auto env = root.table("env")) out.env = read_env(*env);
+        if (auto workspaces = root.table("workspaces"))
+            for (auto& [name, table] : workspaces->tables())
+                out.workspaces.emplace(name.name, read_workspace(table));
+        root.finish();
+        return out;
+    } catch (const Failure& failure) {
+        Error error = failure.error();
+        error.hint += " Or remove " + path + " and store the keys again with `capsulectl auth set`.";
+        return error;
     }
-    return out;
 }
 
 std::string StoredKeys::print(const Tables& tables) {

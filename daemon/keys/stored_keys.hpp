@@ -18,7 +18,8 @@ class StoredKeys {
     /// Nothing stored, and nowhere to store.
     StoredKeys() = default;
 
-    /// No file: nothing stored yet. config.conflict, naming the line, for a file that is no auth.toml; io.error for
+    /// No file: nothing stored yet. config.conflict, with the line (of one that may hold a key, its name)
+    /// and the nearest valid name, for a file that is no auth.toml; io.error for
     /// one that cannot be read.
     static Result<StoredKeys> load(std::string path);
 

@@ -169,6 +169,16 @@ TEST_F(Lifecycle, CheckConfigSaysThatAGoodOneIsGood) {
     EXPECT_FALSE(fs::exists(socket()));
 }
 
+TEST_F(Lifecycle, CheckConfigReadsTheStoredKeysToo) {
+    write_file(config_file(), kimi_by_default);
+    write_file(dir_ / "state/auth.toml", "[workspaces.acme.roels.dev.env]\nZAI_API_KEY = \"FAKE-stored\"\n");
+    const Outcome outcome = capsuled({"--config", config_file(), "--check-config"});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("auth.toml:1:18: workspaces.acme.roels: unknown section"),
+                                   HasSubstr("Did you mean \"roles\"?"), HasSubstr("capsulectl auth set"),
+                                   Not(HasSubstr(keys::mark))));
+}
+
 TEST_F(Lifecycle, TheCommandLine) {
     EXPECT_THAT(capsuled({"--version"}).out, HasSubstr("0.1.0"));
     EXPECT_EQ(capsuled({"--version"}).exit_code, 0);

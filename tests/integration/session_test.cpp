@@ -62,6 +62,25 @@ TEST_F(Session, ModelsComeFromTheRequestThenTheConfigurationThenTheCatalog) {
     EXPECT_TRUE(std::filesystem::exists(home() / ".codex/minimax.MiniMax-M2.7.models.json"));
 }
 
+TEST_F(Session, ARolesManifestComesBetweenRequestAndConfiguration) {
+    write_file(dir_ / "roles/reviewer.toml",
+               "[claude.providers.zai]\nhaiku_model = \"glm-role\"\n[codex.providers.minimax]\nmodel = \"mm-role\"\n"
+               "[opencode.providers.zai]\nmodel = \"glm-role\"\n");
+    start_with(
+        "[claude.providers.zai]\nhaiku_model = \"glm-file\"\nsonnet_model = \"glm-file\"\n"
+        "[codex.providers.minimax]\nmodel = \"mm-file\"\n[opencode.providers.zai]\nmodel = \"glm-file\"\n");
+    const std::string as_reviewer = R"(,"workspace":"acme","role":"reviewer")";
+    const json::value claude = spawn("claude", "zai", as_reviewer);
+    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_HAIKU_MODEL"), "glm-role");
+    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_SONNET_MODEL"), "glm-file");
+    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_OPUS_MODEL"), "glm-5.1");
+    EXPECT_EQ(text_at(spawn("codex", "minimax", as_reviewer), "/model"), "mm-role");
+    EXPECT_EQ(text_at(spawn("codex", "minimax"), "/model"), "mm-file");
+    EXPECT_EQ(text_at(spawn("opencode", "zai", as_reviewer), "/model"), "glm-role");
+    for (const auto& [agent, provider] : {std::pair("claude", "zai"), {"codex", "minimax"}, {"opencode", "zai"}})
+        EXPECT_EQ(text_at(spawn(agent, provider, as_reviewer + R"(,"model":"asked-for")"), "/model"), "asked-for");
+}
+
 TEST_F(Session, TheOperatorsArgumentsComeAfterTheRoutes) {
     start_with("[agents.opencode]\nargs = [\"--print-logs\", \"x y\"]\n");
     EXPECT_THAT(strings(at(spawn("opencode", "kimi"), "/argv")),

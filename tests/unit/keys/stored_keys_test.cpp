@@ -121,14 +121,15 @@ TEST(StoredKeys, ABrokenFileIsRefusedWithItsLineAndKept) {
     const std::string path = directory / "auth.toml";
     const std::map<std::string, std::string> broken{
         {"[env]\nZAI_API_KEY = FAKE\n", ":2:"},
-        {"[env]\nZAI_API_KEY = 5\n", ":2:15: ZAI_API_KEY should be a string"},
-        {"env = 1\n", ":1:7: env should be a table"},
-        {"\n[keys]\n", "keys does not belong here"},
-        {"[workspaces.a]\nenvs = {}\n", ":2:1: envs does not belong here"},
-        {"[workspaces.a.roles.b]\nkeys = {}\n", ":2:1: keys does not belong here"},
-        {"workspaces = []\n", "workspaces should be a table"},
-        {"[workspaces]\na = 1\n", ":2:5: a should be a table"},
-        {"[workspaces.a]\nroles = 1\n", "roles should be a table"},
+        {"[env]\nZAI_API_KEY = 5\n", ":2:15: env.ZAI_API_KEY: expected a string, got an integer\nZAI_API_KEY = …"},
+        {"env = 1\n", ":1:7: env: expected a table, got an integer"},
+        {"\n[keys]\n", ":2:2: keys: unknown section\n[keys]"},
+        {"[evn]\nZAI_API_KEY = \"FAKE\"\n", ":1:2: evn: unknown section\n[evn]"},
+        {"[workspaces.a]\nenvs = {}\n", ":2:1: workspaces.a.envs: unknown section\nenvs = …"},
+        {"[workspaces.a.roles.b]\nkeys = {}\n", ":2:1: workspaces.a.roles.b.keys: unknown section"},
+        {"workspaces = []\n", "workspaces: expected a table, got a list"},
+        {"[workspaces]\na = \"FAKE\"\n", ":2:1: workspaces.a: expected a table, got a string\na = …"},
+        {"[workspaces.a]\nroles = 1\n", "roles: expected a table, got an integer"},
         {"[.]\n", ":1:"}};
     for (const auto& [text, part] : broken) {
         write_file(path, text);
@@ -138,9 +139,15 @@ TEST(StoredKeys, ABrokenFileIsRefusedWithItsLineAndKept) {
         EXPECT_THAT(loaded.error().message, HasSubstr(path + ":")) << text;
         EXPECT_THAT(loaded.error().message, HasSubstr(part)) << text;
         EXPECT_THAT(loaded.error().message, Not(HasSubstr("FAKE")));
-        EXPECT_FALSE(loaded.error().hint.empty());
+        EXPECT_THAT(loaded.error().hint, HasSubstr("Or remove " + path));
         EXPECT_EQ(read_text(path), text);
     }
+}
+
+TEST(StoredKeys, AMisspeltNameGetsTheNearestOne) {
+    const TemporaryDirectory directory;
+    write_file(directory / "auth.toml", "[workspaces.acme.roels.dev.env]\nZAI_API_KEY = \"FAKE\"\n");
+    EXPECT_THAT(StoredKeys::load(directory / "auth.toml").error().hint, HasSubstr("Did you mean \"roles\"?"));
 }
 
 TEST(StoredKeys, ASetOverABrokenFileFailsAndChangesNothing) {

@@ -1,0 +1,157 @@
+// What capsule.toml may not say in each section, and the words of each refusal.
+#include "tests/unit/config/loading.hpp"
+
+namespace capsule {
+namespace {
+
+using test::expect_refused;
+using test::Refusal;
+
+TEST(LoadConfigRefusal, SectionsAndTypes) {
+    for (const Refusal& refusal : std::vector<Refusal>{
+             {"[deamon]\nsocket = \"/x\"", "1:2: deamon: unknown section\n[deamon]", "Did you mean \"daemon\"?"},
+             {"[foo]", "1:2: foo: unknown section\n[foo]", "Known here: \"daemon\", \"access\""},
+             {"daemon = 5", "1:10: daemon: expected a table, got an integer\ndaemon = 5"},
+             {"[daemon]\nscoket = \"/x\"", "2:1: daemon.scoket: unknown setting\nscoket = \"/x\"",
+              "Did you mean \"socket\"?"},
+             {"[daemon]\nwhatever = \"FAKE-key\"", "2:1: daemon.whatever: unknown setting\nwhatever = …"},
+             {"[daemon]\nsocket = 1", "2:10: daemon.socket: expected a string, got an integer\nsocket = 1"},
+             {"[daemon]\nsocket = \"x.sock\"", "2:10: daemon.socket: must be an absolute path\nsocket = \"x.sock\""},
+             {"[daemon]\nsocket = \"/x\\u0000\"",
+              "2:10: daemon.socket: a path has no control characters\nsocket = \"/x\\u0000\""},
+             {"[daemon]\nsocket_group = \"\"",
+              "2:16: daemon.socket_group: must be a name without white space, ':', ',' and '/'\nsocket_group = \"\""},
+             {"[daemon]\nlog_level = \"debgu\"",
+              "2:13: daemon.log_level: unknown value \"debgu\"\nlog_level = \"debgu\"", "Did you mean \"debug\"?"},
+             {"[access]\nspawn = \"root\"",
+              "2:9: access.spawn: expected a list of strings, got a string\nspawn = \"root\""},
+             {"[access]\nspawn = [\"root\", 5]",
+              "2:18: access.spawn: expected a string in the list, got an integer\nspawn = [\"root\", 5]"},
+             {"[access]\nspawn = [\"@\"]",
+              "2:10: access.spawn: \"@\" is neither a user, a \"@group\", nor \"*\"\nspawn = [\"@\"]"},
+             {"[access]\nspawn = [\"a b\"]",
+              "2:10: access.spawn: \"a b\" is neither a user, a \"@group\", nor \"*\"\nspawn = [\"a b\"]"},
+             {"[limits]\nconnections = 0", "2:15: limits.connections: 0 is out of range\nconnections = 0", "from 1 to"},
+             {"[limits]\nrequest_bytes = 1.5",
+              "2:17: limits.request_bytes: expected an integer, got a number with a fraction\nrequest_bytes = 1.5"},
+             {"[limits]\nrequest_timeout_ms = true",
+              "2:22: limits.request_timeout_ms: expected an integer, got true or false\nrequest_timeout_ms = true"},
+             {"[session]\nuser = \"a/b\"",
+              "2:8: session.user: must be a name without white space, ':', ',' and '/'\nuser = \"a/b\""},
+             {"[session]\npassthrough = [\"A-B\"]",
+              "2:16: session.passthrough: \"A-B\" is no variable name, nor the beginning of one and '*'\n"
+              "passthrough = [\"A-B\"]"},
+             {"[session]\nproject_settings = \"ignored\"",
+              "2:20: session.project_settings: unknown value \"ignored\"\nproject_settings = \"ignored\"",
+              "Did you mean \"ignore\"?"},
+             {"[session]\ncodex_home = \"~/.codex\"",
+              "2:14: session.codex_home: must be an absolute path\ncodex_home = \"~/.codex\""},
+         })
+        expect_refused(refusal);
+}
+
+TEST(LoadConfigRefusal, AgentsAndModels) {
+    for (const Refusal& refusal : std::vector<Refusal>{
+             {"[agents.claud]", "1:9: agents.claud: unknown section\n[agents.claud]", "Did you mean \"claude\"?"},
+             {"[agents.claude]\nprovider = \"zaii\"",
+              "2:12: agents.claude.provider: there is no provider \"zaii\"\nprovider = \"zaii\"",
+              "Did you mean \"zai\"?"},
+             {"[agents.codex]\nprovider = \"zai\"",
+              "2:12: agents.codex.provider: Codex on Z.AI is blocked: Chat Completions only; Codex accepts only the "
+              "Responses API\nprovider = \"zai\"",
+              "[providers.zai.codex]"},
+             {"[agents.opencode]\nprovider = \"openai\"",
+              "2:12: agents.opencode.provider: OpenCode on OpenAI is not supported\nprovider = \"openai\""},
+             {"[agents.codex]\nnative = \"home\"", "2:1: agents.codex.native: unknown setting\nnative = …"},
+             {"[agents.claude]\nnative = \"oauth\"",
+              "2:10: agents.claude.native: unknown value \"oauth\"\nnative = \"oauth\""},
+             {"[agents.claude]\nargs = [\"a\\u0000\"]",
+              "2:9: agents.claude.args: the argument has a NUL character\nargs = [\"a\\u0000\"]"},
+             {"[claude]\nmodel = \"a b\"", "2:9: claude.model: \"a b\" cannot be a model's name\nmodel = \"a b\""},
+             {"[claude]\napi_key = \"FAKE\"", "2:1: claude.api_key: unknown setting\napi_key = …"},
+             {"[claude.providers.nobody]\nmodel = \"x\"",
+              "1:19: claude.providers.nobody: there is no provider \"nobody\"\n[claude.providers.nobody]"},
+             {"[codex.providers.kimi]\nmodel = \"x\"",
+              "1:18: codex.providers.kimi: Codex on Kimi is blocked: Chat Completions only; Codex accepts only the "
+              "Responses API\n[codex.providers.kimi]"},
+             {"[codex.providers.minimax]\nopus_model = \"x\"",
+              "2:1: codex.providers.minimax.opus_model: unknown setting\nopus_model = …"},
+             {"[claude.providers.zai]\nmodel = \"sonnet\"",
+              "2:9: claude.providers.zai.model: \"sonnet\" is Claude Code's name of a tier, not a model of Z.AI\n"
+              "model = \"sonnet\"",
+              "--model sonnet"},
+             {"[claude.providers.anthropic]\nopus_model = \"x\"",
+              "2:14: claude.providers.anthropic.opus_model: Claude Code maps the tiers of its own account itself\n"
+              "opus_model = \"x\""},
+             {"[opencode.providers.zai]\nmodel = \"kimi/kimi-for-coding\"",
+              "2:9: opencode.providers.zai.model: \"kimi/kimi-for-coding\" is a model of Kimi, not of Z.AI\n"
+              "model = \"kimi/kimi-for-coding\""},
+             {"[opencode]\nmodel = \"zai/glm-5.1\"",
+              "2:9: opencode.model: \"zai/glm-5.1\" is a model of Z.AI, not of Anthropic\nmodel = \"zai/glm-5.1\"",
+              "[opencode.providers.<id>]"},
+             {"[opencode]\napi_key = \"inlin\"", "2:11: opencode.api_key: unknown value \"inlin\"\napi_key = \"inlin\"",
+              "Did you mean \"inline\"?"},
+             {"[opencode]\napi_key = \"sk-cp-FAKE-minimax-0001\"",
+              "2:11: opencode.api_key: this value is not known\napi_key = …", "\"inline\", \"env\""},
+         })
+        expect_refused(refusal);
+}
+
+TEST(LoadConfigRefusal, ArgumentsThatDefeatAPin) {
+    const auto text = [](const std::string& agent, const std::string& args) {
+        return "[session]\nproject_settings = \"ignore\"\n[agents." + agent + "]\nargs = [" + args + "]\n";
+    };
+    for (const auto& [agent, args] : std::vector<std::pair<std::string, std::string>>{
+             {"codex", "\"--profile\", \"x\""},
+             {"codex", "\"--profile=x\""},
+             {"codex", "\"-p\", \"x\""},
+             {"codex", "\"-px\""},
+             {"codex", "\"-m\", \"gpt\""},
+             {"codex", "\"--model=gpt\""},
+             {"codex", "\"--oss\""},
+             {"codex", "\"-c\", \"model_provider=\\\"x\\\"\""},
+             {"codex", "\"-cmodel_provider=x\""},
+             {"codex", "\"--config\", \"model_providers.minimax.base_url='x'\""},
+             {"codex", "\"--config=profile=x\""},
+             {"codex", "\"-c\", \" model_catalog_json = 'x'\""},
+             {"codex", "\"-c\", \"model=x\""},
+             {"opencode", "\"-m\", \"zai/x\""},
+             {"opencode", "\"--model=x\""},
+             {"claude", "\"--setting-sources\", \"user,project\""}})
+        EXPECT_FALSE(test::parse(text(agent, args))) << agent << " " << args;
+    for (const auto& [agent, args] :
+         std::vector<std::pair<std::string, std::string>>{{"codex", "\"-c\", \"model_reasoning_effort=high\""},
+                                                          {"codex", "\"--full-auto\""},
+                                                          {"codex", "\"--config=tools.web_search=true\""},
+                                                          {"opencode", "\"--print-logs\""},
+                                                          {"claude", "\"--model\", \"sonnet\""},
+                                                          {"claude", "\"--settings\", \"/x.json\""},
+                                                          {"claude", "\"-p\""}})
+        EXPECT_TRUE(test::parse(text(agent, args))) << agent << " " << args;
+    EXPECT_TRUE(test::parse("[agents.claude]\nargs = [\"--setting-sources\", \"user\"]"));
+    expect_refused({"[agents.codex]\nargs = [\"--full-auto\", \"--profile\", \"x\"]",
+                    "2:24: agents.codex.args: \"--profile\": would change the provider\n"
+                    "args = [\"--full-auto\", \"--profile\", \"x\"]",
+                    "Remove the argument"});
+}
+
+TEST(LoadConfigRefusal, Workspaces) {
+    for (const Refusal& refusal : std::vector<Refusal>{
+             {"[workspaces.\"a/b\"]", "1:13: workspaces.\"a/b\": cannot be a workspace's name\n[workspaces.\"a/b\"]",
+              "letters, digits"},
+             {"[workspaces.\"..\".env]",
+              "1:13: workspaces.\"..\": cannot be a workspace's name\n[workspaces.\"..\".env]"},
+             {"[workspaces.acme.roles.\"-x\".env]",
+              "1:24: workspaces.acme.roles.-x: cannot be a role's name\n[workspaces.acme.roles.\"-x\".env]"},
+             {"[workspaces.acme]\nenvv = \"FAKE\"", "2:1: workspaces.acme.envv: unknown setting\nenvv = \"FAKE\"",
+              "Did you mean \"env\"?"},
+             {"[workspaces.acme.rolse.dev.env]\nX = \"FAKE\"",
+              "1:18: workspaces.acme.rolse: unknown section\n[workspaces.acme.rolse.dev.env]",
+              "Did you mean \"roles\"?"},
+             {"[workspaces]\nacme = 1", "2:1: workspaces.acme: expected a table, got an integer\nacme = …"},
+         })
+        expect_refused(refusal);
+}
+
+}  // namespace
+}  // namespace capsule
