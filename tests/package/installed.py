@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from newcomer import newcomer
 from package import find
 from root import Root, left_behind
 from service import Service
@@ -101,6 +102,8 @@ def main() -> int:
     test.install()
     test.programs()
     test.manuals()
+    test.problems += newcomer(root)
+    say("a newcomer's session ran")
     test.service.prepare()
     test.service.run_plainly()
     test.service.clean_up()
