@@ -20,7 +20,9 @@ AuthRow row_at(const Services& services, const Generation& generation, const Pro
 }
 
 void log_change(std::string_view event, Caller caller, const Provider& provider, const KeyScope& scope) {
-    const auto name = [](const std::optional<std::string>& part) -> std::string_view { return part ? *part : "-"; };
+    const auto name = [](const std::optional<std::string>& part) -> std::string_view {
+        return part ? std::string_view(*part) : "-";
+    };
     log_info(event, {{"uid", std::int64_t{caller.uid}},
                      {"pid", std::int64_t{caller.pid}},
                      {"provider", provider.id},
