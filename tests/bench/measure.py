@@ -107,7 +107,7 @@ def main() -> int:
     arguments = read_arguments()
     if arguments.quiet_cores and not real_time_works():
         raise SystemExit("--quiet-cores: chrt -f is not permitted here (it takes CAP_SYS_NICE)")
-    runner = Runner(arguments.quiet_cores)
+    runner = Runner(arguments.quiet_cores and not arguments.profile)  # perf needs its turns
     print(f"{runner.cores} cores, servers on one and clients on another, "
           f"real-time priority {'on' if runner.real_time else 'off'}; medians of interleaved rounds")
     place = Place(find_programs(arguments.bin), ROOT / "tests/support/data/codex_models.json", runner)
