@@ -29,8 +29,11 @@ if(CAPSULE_SANITIZE)
   endif()
 endif()
 if(CAPSULE_FUZZ)
-  target_compile_options(capsule_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
-  target_link_options(capsule_options INTERFACE -fsanitize=address,undefined)
+  string(JOIN "," fuzz_sanitizers fuzzer-no-link ${CAPSULE_FUZZ_SANITIZE})
+  target_compile_options(capsule_options INTERFACE -fsanitize=${fuzz_sanitizers} -fno-sanitize-recover=all)
+  if(CAPSULE_FUZZ_SANITIZE)
+    target_link_options(capsule_options INTERFACE -fsanitize=${CAPSULE_FUZZ_SANITIZE})
+  endif()
 endif()
 
 # A program of ours loads libc and nothing else: most of a small program's start is the dynamic linker's work. Sanitizers

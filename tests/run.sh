@@ -2,7 +2,7 @@
 # Builds and passes every test, on a fresh Debian 12 machine too; what CI runs. Needs root or sudo only for packages
 # that are missing.
 #
-#   tests/run.sh                     every test in release, the real agents included
+#   tests/run.sh                     every fuzz target for 30 s, then every test in release, the real agents included
 #   tests/run.sh --sanitizers        before that the tests under tsan (what has threads) and asan
 #   tests/run.sh --preset asan       one preset
 #   tests/run.sh --label unit        only tests with this label (unit, integration, e2e, …)
@@ -15,13 +15,13 @@ usage() {
     sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
 }
 
-presets=(release)
+presets=(fuzz release)
 label=
 while [ $# -gt 0 ]; do
     case $1 in
     --preset) presets=("${2:?--preset needs a name}") && shift 2 ;;
     # Release comes last, so that the run closes on the summary of all tests.
-    --sanitizers) presets=(tsan asan release) && shift ;;
+    --sanitizers) presets=(tsan asan fuzz release) && shift ;;
     --label) label=${2:?--label needs a name} && shift 2 ;;
     --help | -h) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
@@ -60,6 +60,7 @@ build() {
     cmake --preset "$1" "${options[@]}" </dev/null
     local target=all
     if [ "$1" = tsan ] && [ -z "$label" ]; then target=thread_tests; fi
+    if [ "$1" = fuzz ]; then target=fuzz_targets; fi
     cmake --build --preset "$1" --target "$target" -j "$jobs" </dev/null
 }
 
@@ -68,10 +69,16 @@ build() {
 run_tests() {
     local select=(--label-regex 'unit|integration')
     if [ "$1" = tsan ]; then select=(--label-regex 'unit-threads|integration'); fi
-    if [ "$1" = release ] || [ "$1" = debug ]; then select=(); fi
+    case $1 in release | debug | fuzz) select=() ;; esac
     if [ -n "$label" ]; then select=(--label-regex "^$label"); fi
     ctest --preset "$1" -j "$jobs" "${select[@]}" </dev/null
 }
+
+# What --label asks for is in the build of release, or it is the fuzz targets.
+if [ "${presets[*]}" = "fuzz release" ] && [ -n "$label" ]; then
+    presets=(release)
+    if [ "$label" = fuzz ]; then presets=(fuzz); fi
+fi
 
 phase "packages"
 tests/install_packages.sh

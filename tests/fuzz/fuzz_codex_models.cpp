@@ -8,8 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using capsule::fuzz::require;
-    const auto derived = capsule::derive_codex_models({reinterpret_cast<const char*>(data), size},
-                                                      {"MiniMax-M3", "MiniMax", 512000});
+    const auto derived =
+        capsule::derive_codex_models({reinterpret_cast<const char*>(data), size}, {"MiniMax-M3", "MiniMax", 512000});
     if (!derived) return 0;
     boost::json::error_code error;
     const boost::json::value catalog = boost::json::parse(*derived, error);

@@ -1,4 +1,6 @@
-// opencode.json: the user's members are kept with their values, the result is JSON, a second edit changes nothing.
+// opencode.json: the user's members are kept, in their order and as they were written; the result is JSON; a second
+// edit changes nothing.
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cstdint>
@@ -15,6 +17,19 @@ namespace json = boost::json;
 /// By their texts: Boost.JSON reads 0e3222 as NaN, which equals nothing, itself included.
 bool same(const json::value& a, const json::value& b) {
     return json::serialize(a) == json::serialize(b);
+}
+
+/// Whether all of `part` but its white space is in `whole`, in that order: what is missing of it was taken away.
+bool only_added_to(std::string_view part, std::string_view whole) {
+    const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+    auto at = whole.begin();
+    for (const char c : part) {
+        if (is_blank(c)) continue;
+        at = std::find(at, whole.end(), c);
+        if (at == whole.end()) return false;
+        ++at;
+    }
+    return true;
 }
 
 capsule::OpencodeJsonIntent intent() {
@@ -36,15 +51,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto second = capsule::merge_opencode_json(first->text, intent());
     require(second && second->text == first->text, "a second edit changes nothing");
     json::error_code error;
-    const json::value user = json::parse(before, error);
+    json::parse_options options;
+    options.max_depth = 256;  // as the merge itself allows
+    const json::value user = json::parse(before, error, {}, options);
     if (error || !user.is_object()) {
         require(*first->text == before || before.find_first_not_of(" \t\r\n") == std::string::npos ||
                     before.starts_with("\xEF\xBB\xBF"),
                 "what is not plain JSON is left alone");
         return 0;
     }
-    const json::value after = json::parse(*first->text, error);
+    const json::value after = json::parse(*first->text, error, {}, options);
     require(!error && after.is_object(), "the result is JSON");
+    if (!user.get_object().contains("provider"))
+        require(only_added_to(before, *first->text), "what the user wrote is there as it was written");
     for (const auto& [name, value] : user.get_object()) {
         if (name == "provider" && value.is_object()) {
             const json::object& providers = after.as_object().at("provider").as_object();

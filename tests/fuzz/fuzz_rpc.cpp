@@ -17,7 +17,8 @@ std::vector<std::string> lines_of(std::string_view input, std::size_t piece) {
     std::vector<std::string> lines;
     for (std::size_t at = 0; at < input.size() && !reader.too_long(); at += piece) {
         reader.append(input.substr(at, piece));
-        while (const auto line = reader.next()) lines.emplace_back(*line);
+        while (const auto line = reader.next())
+            lines.emplace_back(*line);
     }
     if (!reader.too_long())
         if (const auto rest = reader.rest()) lines.emplace_back(*rest);
@@ -54,7 +55,8 @@ void answer(const std::string& line) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view input(reinterpret_cast<const char*>(data), size);
     const auto whole = lines_of(input, size == 0 ? 1 : size);
-    for (const std::string& line : whole) answer(line);
+    for (const std::string& line : whole)
+        answer(line);
     if (input.size() <= 4096) require(lines_of(input, 1) == whole, "lines do not depend on how they arrive");
     return 0;
 }
