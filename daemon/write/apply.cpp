@@ -22,7 +22,8 @@ bool has_inline_keys(const FileIntent& intent) {
            });
 }
 
-// As NAME.before-capsuled, or under a further number where that name is taken by something else.
+// While `path` is updated: as NAME.before-capsuled, or under a further number where that name is taken by something
+// else.
 Result<void> save(const std::string& path, const std::string& text) {
     constexpr int copies = 10;
     for (int i = 1; i <= copies; ++i) {
@@ -32,7 +33,7 @@ Result<void> save(const std::string& path, const std::string& text) {
             there = !existing || *existing == text;
             return Wanted{existing ? existing : text};
         };
-        const auto saved = update_file(name, keep);
+        const auto saved = update_file(name, keep, Turn::has);
         if (!saved) return saved.error();
         if (there) return {};
     }

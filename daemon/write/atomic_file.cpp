@@ -114,13 +114,13 @@ std::string_view name_of(FileChange change) {
     return "";
 }
 
-Result<Updated> update_file(const std::string& path, const Transform& transform) {
+Result<Updated> update_file(const std::string& path, const Transform& transform, Turn turn) {
     std::vector<std::string> saved;
     for (int round = 0; round < max_rounds; ++round) {
         // Anew each time: the file may have become a link meanwhile, or the link another one.
         auto place = find_place(path);
         if (!place) return place.error();
-        if (place->directory_fd && lock(*place))
+        if (place->directory_fd && (turn == Turn::has || lock(*place)))
             for (std::string& name : tidy_leftovers(*place))
                 saved.push_back(std::move(name));
         auto updated = update_once(*place, transform);

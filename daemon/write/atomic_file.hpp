@@ -36,11 +36,14 @@ struct Updated {
 /// At most so many bytes of a file are read; a larger one is io.error.
 inline constexpr std::size_t max_file_bytes = 16 * 1024 * 1024;
 
+/// Our own runs take turns in a directory. A transform that writes beside its own file has the turn already.
+enum class Turn { wait, has };
+
 /// Reads `path`, calls `transform`, and puts its text there if that differs: temporary file beside the target, fsync,
 /// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that changed between the
 /// reading and the exchange is merged again. Fails as `transform` does, and with io.error (with the cure: a bind
 /// mount, a full disk, no permission, no regular file). Acts with the calling thread's identity.
-Result<Updated> update_file(const std::string& path, const Transform& transform);
+Result<Updated> update_file(const std::string& path, const Transform& transform, Turn turn = Turn::wait);
 
 /// As update_file, but nothing is written: what would be done.
 Result<Updated> preview_file(const std::string& path, const Transform& transform);

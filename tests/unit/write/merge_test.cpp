@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "daemon/write/json_edit.hpp"
 
@@ -79,9 +79,9 @@ TEST(TomlBlock, IsLinear) {
         std::string text;
         for (int i = 0; i < tables; ++i)
             text += "[t" + std::to_string(i) + "]\na = 'b'\n# capsuled\n";
-        const auto start = std::chrono::steady_clock::now();
+        const std::clock_t start = std::clock();  // of this process alone: others run at the same time
         must(merge_toml_block(text, intent));
-        return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     };
     seconds(500);
     EXPECT_LT(seconds(8000), 60 * seconds(500) + 0.5);  // linear would be 16; quadratic, 256
