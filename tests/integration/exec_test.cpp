@@ -1,4 +1,5 @@
 // capsulectl exec becomes the session's user and then the agent, with exactly the environment. Spec sections 4 and 7.
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,6 +112,10 @@ class ExecAsAnother : public Exec {
         write_file(dir_ / "passwd",
                    read_file("/etc/passwd") + "agent:x:4711:4711::" + agent_home_.string() + ":/bin/sh\n");
         fs::permissions(dir_ / "passwd", fs::perms{0644});
+        start_for_agent();
+    }
+
+    void start_for_agent() {
         start({.env = with(all_keys(), {{"XDG_RUNTIME_DIR", "/run/of-root"}, {"SSH_AUTH_SOCK", "/run/of-root/ssh"}}),
                .config = "[session]\nuser = \"agent\"\n",
                .passwd = dir_ / "passwd"});
@@ -149,6 +154,22 @@ TEST_F(ExecAsAnother, ExecBecomesThatUser) {
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(FakeAgents::parse(outcome.out).ids, "4711:4711:4711");
     EXPECT_EQ(FakeAgents::parse(outcome.out).env.at("HOME"), agent_home_.string());
+}
+
+// Root may be in groups that the session's user is not in; what those may read is not for that user either.
+TEST_F(ExecAsAnother, TheDaemonsOwnGroupsOpenNothing) {
+    constexpr gid_t games = 60;  // a group that every Debian has
+    stop();
+    ASSERT_EQ(setgroups(1, &games), 0);
+    start_for_agent();
+    ASSERT_EQ(setgroups(0, nullptr), 0);
+    write_file(dir_ / "of-the-group", "theme = \"x\"\n");
+    fs::permissions(dir_ / "of-the-group", fs::perms{0640});
+    ASSERT_EQ(chown((dir_ / "of-the-group").c_str(), 0, games), 0);
+    fs::create_directory(agent_home_ / ".codex");
+    fs::create_symlink(dir_ / "of-the-group", agent_home_ / ".codex/config.toml");
+    EXPECT_THAT(expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error"),
+                HasSubstr("cannot read " + (dir_ / "of-the-group").string() + ": Permission denied"));
 }
 
 TEST_F(ExecAsAnother, APlantedLinkGivesNobodyAnything) {

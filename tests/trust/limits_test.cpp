@@ -12,6 +12,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
@@ -20,6 +21,32 @@ class Limits : public CapsuleTest {
     static int error_number(const std::optional<std::string>& answer) {
         if (!answer) throw std::runtime_error("closed without an answer");
         return at(parse(*answer), "/error/code").to_number<int>();
+    }
+
+    /// A client with a pipeline of `count` such notifications, and another one.
+    void expect_turns(std::string_view notification, int count) const {
+        std::string pipeline;
+        for (int i = 0; i < count; ++i)
+            (pipeline += notification) += '\n';
+        std::string asked;
+        for (int i = 0; i < 50; ++i)
+            asked += "[" + request("1", "status") + "]\n";  // worked out each time, and not remembered
+        long interleaved = 0;
+        for (int round = 0; round < 5 && interleaved < 40; ++round) {
+            RawConnection greedy = daemon().connect();
+            RawConnection modest = daemon().connect();
+            modest.ask(request("1", "status"));
+            greedy.send(pipeline);  // returns when the last of it lies in the socket's buffer
+            modest.send(asked);
+            long before = 0;
+            for (int i = 0; i < 50; ++i) {
+                const long total = at(parse(modest.read_line().value()), "/0/result/requests/total").to_number<long>();
+                if (i > 0) interleaved += total - before - 1;
+                before = total;
+            }
+            greedy.ask(request("2", "status"));
+        }
+        EXPECT_GE(interleaved, 40) << "they take turns, request by request";
     }
 
     /// Waits until only the asking connection is open.
@@ -43,6 +70,17 @@ TEST_F(Limits, AnEndlessLineIsCutAndTheDaemonStaysSmall) {
     if (memory_is_the_daemons_own) {
         EXPECT_LT(resident_kib(daemon().pid(), "VmHWM") - before, 16 * 1024);
     }
+}
+
+TEST_F(Limits, HowLongARequestMayBeIsASetting) {
+    start({.config = "[limits]\nrequest_bytes = 2048\n"});
+    const std::string longest = R"({"jsonrpc":"2.0","id":1,"method":"status","params":{}})";
+    daemon().connect().ask(longest + std::string(2048 - longest.size(), ' '));
+    RawConnection longer = daemon().connect();
+    const std::string answer = longer.ask(longest + std::string(2049 - longest.size(), ' '));
+    EXPECT_EQ(error_number(answer), -32009);
+    EXPECT_THAT(answer, AllOf(HasSubstr("2048 bytes"), HasSubstr("[limits] request_bytes")));
+    EXPECT_EQ(longer.read_line(), std::nullopt);
 }
 
 TEST_F(Limits, AClientThatGoesOnSendingAfterItsRefusalIsCutAllTheSame) {
@@ -161,33 +199,16 @@ TEST_F(Limits, AThousandAnd24ConnectionsAreServedAndNoMore) {
 }
 
 // With notifications nothing waits for a reader, so that only the server's own turns can let another client in. The
-// count of requests shows how many of the others' were served between two answers.
+// count of requests shows how many of the others' were served between two answers. Some requests wait for a thread by
+// themselves, and some for nothing.
 TEST_F(Limits, ADeepPipelineOfSpawnsDoesNotHoldUpOthers) {
     start();
-    std::string pipeline;
-    for (int i = 0; i < 4'000; ++i)
-        pipeline += R"({"jsonrpc":"2.0","method":"spawn","params":{"agent":"claude","provider":"zai"}})"
-                    "\n";
-    // In batches of one: those are worked out each time, like the notifications, and not remembered.
-    std::string asked;
-    for (int i = 0; i < 50; ++i)
-        asked += "[" + request("1", "status") + "]\n";
-    long interleaved = 0;
-    for (int round = 0; round < 5 && interleaved < 40; ++round) {
-        RawConnection greedy = daemon().connect();
-        RawConnection modest = daemon().connect();
-        modest.ask(request("1", "status"));
-        greedy.send(pipeline);  // returns when the last of it lies in the socket's buffer
-        modest.send(asked);
-        long before = 0;
-        for (int i = 0; i < 50; ++i) {
-            const long total = at(parse(modest.read_line().value()), "/0/result/requests/total").to_number<long>();
-            if (i > 0) interleaved += total - before - 1;
-            before = total;
-        }
-        greedy.ask(request("2", "status"));
-    }
-    EXPECT_GE(interleaved, 40) << "they take turns, request by request";
+    expect_turns(R"({"jsonrpc":"2.0","method":"spawn","params":{"agent":"claude","provider":"zai"}})", 4'000);
+}
+
+TEST_F(Limits, ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers) {
+    start();
+    expect_turns(R"({"jsonrpc":"2.0","method":"auth.list"})", 8'000);
 }
 
 TEST_F(Limits, NoDescriptorsLeftIsWaitedOut) {

@@ -175,6 +175,18 @@ TEST_F(Canary, AKeyThatWasOnlyTypedIsNowhereInTheProcess) {
     expect_nowhere(typed_canary);
 }
 
+// A launcher may keep its connection: what it sent and what it was sent is gone all the same.
+TEST_F(Canary, AConnectionThatStaysOpenKeepsNoKey) {
+    start({.env = {}});
+    RawConnection kept = daemon().connect();
+    kept.ask(request("1", "auth.set", R"({"provider":"minimax","value":")" + std::string(canary) + "\"}"));
+    EXPECT_THAT(kept.ask(request("2", "spawn", R"({"agent":"claude","provider":"minimax"})")),
+                HasSubstr(std::string(canary)));
+    unset("minimax");  // by another one: nothing is written over what this one has
+    expect_nowhere(canary);
+    kept.ask(request("3", "status"));
+}
+
 TEST_F(Canary, AKeyOfAnEarlierConfigurationIsNowhereInTheProcess) {
     start({.env = {}, .config = "[env]\nMINIMAX_API_KEY = \"" + std::string(canary) + "\"\n"});
     for (const char* agent : {"claude", "codex", "opencode"})
