@@ -71,8 +71,10 @@ def count(programs: dict[str, Path], models: Path, method: str, times: int) -> i
     try:
         server = Counted(place, method)
         server.start()
-        ask_in_turn(server, method, times)
-        server.stop()
+        try:
+            ask_in_turn(server, method, times)
+        finally:
+            server.stop()
         return server.total()
     finally:
         place.remove()

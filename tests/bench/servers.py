@@ -68,6 +68,7 @@ class Server:
             if self._process.poll() is not None:
                 break
             time.sleep(0.005)
+        self._process.kill()
         raise SystemExit(f"{self.name} did not start:\n" + self.log.read_text())
 
     def stop(self) -> None:
