@@ -252,9 +252,13 @@ Result<NewFile> write_beside(const Place& place, std::string text, mode_t mode, 
         ::unlinkat(place.directory_fd.get(), file.name.c_str(), 0);
         return io_error("write", place.path(), problem);
     }
-    // The kernel tells a lease's holder that somebody waits; the signal for that must be one that is ignored.
-    if (::fcntl(file.fd.get(), F_SETSIG, SIGURG) == 0) file.leased = ::fcntl(file.fd.get(), F_SETLEASE, F_WRLCK) == 0;
+    file.leased = take_lease(file.fd.get());
     return file;
+}
+
+bool take_lease(int fd) noexcept {
+    // The kernel tells a lease's holder that somebody waits; the signal for that must be one that is ignored.
+    return ::fcntl(fd, F_SETSIG, SIGURG) == 0 && ::fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
 
 bool same_file(const struct stat& a, const struct stat& b) noexcept {

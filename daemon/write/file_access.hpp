@@ -86,6 +86,10 @@ struct NewFile {
 Result<NewFile> write_beside(const Place& place, std::string text, mode_t mode, const Snapshot* like,
                              std::uint64_t replaced);
 
+/// From now on whoever opens the file waits until `fd` is closed (a write lease). False, with errno: somebody has it
+/// open (EAGAIN), it is another user's, or the file system has no leases.
+bool take_lease(int fd) noexcept;
+
 bool same_file(const struct stat& a, const struct stat& b) noexcept;
 
 }  // namespace capsule

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <thread>
 #include <vector>
 
 namespace capsule {
@@ -52,6 +53,7 @@ class Exchange {
             auto step = exchange(wanted);
             if (!step) return undo(step.error());
             if (*step != Step::merge_again) return *step == Step::done ? Outcome::done : Outcome::again;
+            hold_what_is_there();
             auto next = transform_(base_.text);
             if (!next) return undo(next.error());
             // Nothing to add to it, or it should go: that is decided anew when it is back where it belongs.
@@ -63,32 +65,54 @@ class Exchange {
 
   private:
     enum class Step { done, again, merge_again };
-    static constexpr std::size_t patience = 2;  ///< exchanges that met a newer version before the moment is chosen
-    static constexpr std::chrono::milliseconds longest_wait{2};
+    static constexpr std::chrono::milliseconds longest_wait{50};
+    static constexpr std::chrono::microseconds moment{50};
 
     Result<Step> exchange(const Wanted& wanted) {
-        const std::string& expected = placed_.empty() ? base_.text : placed_.back().text;
+        const std::string& expected = base_in_place_ ? base_.text : placed_.back().text;
         auto file = write_beside(place_, *wanted.text, mode_for(wanted, &base_), &base_, fingerprint(expected));
         if (!file) return file.error();
-        if (placed_.size() >= patience) wait_for_the_writer();
         if (const int problem = rename_in(place_, file->name, place_.name, RENAME_EXCHANGE); problem != 0)
             return not_exchanged(*file, problem);
         return what_came_out(*std::move(file));
     }
 
-    // A program that rewrites the file all the time cannot open it while ours is there, but only if it has not read it
-    // already: the best moment for an exchange is the one right after its own rename.
-    void wait_for_the_writer() const {
-        const auto inode = [this] {
-            struct stat status {};
-            return ::fstatat(place_.directory_fd.get(), place_.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0
-                       ? status.st_ino
-                       : 0;
-        };
-        const ino_t before = inode();
+    // Another program's version that has come over ours, which it was not made from, may be rewritten again and again
+    // while the next one of ours is made. With a lease on it, and until all is done, whoever wants to read it waits:
+    // then only what was read before can still come. It is the newest, and what came out before is history.
+    void hold_what_is_there() {
         const auto limit = std::chrono::steady_clock::now() + longest_wait;
-        while (inode() == before && std::chrono::steady_clock::now() < limit) {
-        }
+        do {
+            struct stat status {};
+            if (::fstatat(place_.directory_fd.get(), place_.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+                !S_ISREG(status.st_mode) || same_file(status, placed_.back().status))
+                return;  // to open ours would break our own lease
+            Descriptor fd(::openat(place_.directory_fd.get(), place_.name.c_str(),
+                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+            if (fd && take_lease(fd.get())) return hold(std::move(fd));
+            if (errno != EAGAIN) return;
+            std::this_thread::sleep_for(moment);  // somebody reads it just now
+        } while (std::chrono::steady_clock::now() < limit);
+    }
+
+    void hold(Descriptor fd) {
+        Snapshot there;
+        if (::fstat(fd.get(), &there.status) != 0 || static_cast<std::size_t>(there.status.st_size) > max_file_bytes)
+            return;
+        there.text = text_of(fd.get(), static_cast<std::size_t>(there.status.st_size));
+        held_.push_back(std::move(fd));
+        unlink_in(place_, came_out_);
+        came_out_.clear();
+        base_ = std::move(there);
+        base_in_place_ = true;
+    }
+
+    /// By a descriptor of our own, which no lease of ours holds up: at most `size` bytes.
+    static std::string text_of(int fd, std::size_t size) {
+        std::string text(size, '\0');
+        const ssize_t count = ::pread(fd, text.data(), size, 0);
+        text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+        return text;
     }
 
     Result<Step> not_exchanged(const NewFile& file, int problem) {
@@ -104,12 +128,13 @@ class Exchange {
     }
 
     Result<Step> what_came_out(NewFile file) {
-        const bool ours = !placed_.empty() && is_newest_of_ours(file.name);
+        const bool expected = base_in_place_ ? is_held(file.name) : is_newest_of_ours(file.name);
         const std::string name = file.name;
         placed_.push_back(std::move(file));
-        if (ours) return finish(name);
+        if (expected) return finish(name);
         auto out = look_at(place_, name, max_file_bytes);
         if (out && *out && placed_.size() == 1 && (*out)->text == base_.text) return finish(name);
+        base_in_place_ = false;
         // Its program wrote it over the version that came out before, which is therefore history.
         unlink_in(place_, came_out_);
         came_out_ = name;
@@ -129,6 +154,13 @@ class Exchange {
         return Step::done;
     }
 
+    bool is_held(const std::string& name) const {
+        struct stat status {};
+        return !held_.empty() &&
+               ::fstatat(place_.directory_fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+               same_file(status, base_.status);
+    }
+
     bool is_newest_of_ours(const std::string& name) const {
         struct stat status {};
         if (::fstatat(place_.directory_fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
@@ -136,11 +168,7 @@ class Exchange {
     }
 
     // By our own descriptor: to open it would break our own lease.
-    static bool still_says(const NewFile& file) {
-        std::string now(file.text.size() + 1, '\0');
-        const ssize_t size = ::pread(file.fd.get(), now.data(), now.size(), 0);
-        return size == static_cast<ssize_t>(file.text.size()) && now.compare(0, file.text.size(), file.text) == 0;
-    }
+    static bool still_says(const NewFile& file) { return text_of(file.fd.get(), file.text.size() + 1) == file.text; }
 
     // The version that came out last goes back as a copy of ours: until it is certain that no newer one has come out in
     // turn, nobody can open it and go on from a version that is not the last.
@@ -149,6 +177,8 @@ class Exchange {
             const auto step = exchange(Wanted{base_.text});
             if (!step) return false;
             if (*step != Step::merge_again) return true;
+            hold_what_is_there();
+            if (base_in_place_) return true;
         }
         return false;
     }
@@ -169,10 +199,8 @@ class Exchange {
     }
 
     Result<Outcome> undo() {
-        if (!came_out_.empty() && !(readable_ && give_back())) {
-            put_back();
-            correct_ours(base_.text);
-        }
+        if (!came_out_.empty() && !(readable_ && give_back())) put_back();
+        correct_ours(base_.text);
         return Outcome::again;
     }
 
@@ -191,10 +219,12 @@ class Exchange {
 
     const Place& place_;
     const Transform& transform_;
-    Snapshot base_;                ///< the newest version of somebody else
-    std::vector<NewFile> placed_;  ///< our versions, each exchanged in; none can be opened before this object goes
-    std::string came_out_;         ///< the name that base_ now has, when it is not in the target's place any more
-    bool readable_ = false;        ///< what came out last is a regular file, and base_ what it says
+    Snapshot base_;                 ///< the newest version of somebody else
+    bool base_in_place_ = true;     ///< base_ is what the target's place should have
+    std::vector<Descriptor> held_;  ///< leases on others' versions
+    std::vector<NewFile> placed_;   ///< our versions, each exchanged in; none can be opened before this object goes
+    std::string came_out_;          ///< the name that base_ now has, when it is not in the target's place any more
+    bool readable_ = false;         ///< what came out last is a regular file, and base_ what it says
 };
 
 }  // namespace
