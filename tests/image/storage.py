@@ -81,6 +81,14 @@ class Container:
         return subprocess.Popen(command, text=True, env=os.environ | {"TERM": "dumb"}, **popen)
 
     def run(self, words: list[str], options: list[str] = [], text: str | None = None) -> subprocess.CompletedProcess:
+        """To its end. buildah copies itself into memory first, which now and then fails before anything is run."""
+        for _ in range(5):
+            done = self._run(words, options, text)
+            if "sealing memfd copy" not in done.stderr:
+                break
+        return done
+
+    def _run(self, words: list[str], options: list[str], text: str | None) -> subprocess.CompletedProcess:
         given = {} if text is None else {"stdin": subprocess.PIPE}
         process = self.start(words, options, **given)
         try:

@@ -31,8 +31,9 @@ Daemon::Daemon(Options options) : options_(std::move(options)) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
     for (;;) {
         try {
-            connect();
-            return;
+            // One that was killed a moment ago may still take connections.
+            if (connect().listener() == pid_) return;
+            throw std::runtime_error("another one listens");
         } catch (const std::runtime_error&) {
             int status = 0;
             const bool gone = waitpid(pid_, &status, WNOHANG) == pid_;

@@ -46,6 +46,13 @@ RawConnection::~RawConnection() {
     if (descriptor_ >= 0) close(descriptor_);
 }
 
+pid_t RawConnection::listener() const {
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+    return credentials.pid;
+}
+
 void RawConnection::send(std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -1,6 +1,8 @@
 // A client without any of the product's code: bytes out, lines in, with time limits.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -19,6 +21,9 @@ class RawConnection {
     RawConnection(const RawConnection&) = delete;
     RawConnection& operator=(const RawConnection&) = delete;
     RawConnection& operator=(RawConnection&&) = delete;
+
+    /// The process that listens, by SO_PEERCRED.
+    pid_t listener() const;
 
     /// Sends all of it. A peer that has closed is no error here: the answers tell.
     void send(std::string_view bytes);
