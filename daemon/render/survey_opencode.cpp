@@ -79,7 +79,7 @@ void survey_provider(Findings& findings, const json::object& provider, const std
                                findings.route().model && findings.route().model->value == model.key());
 }
 
-void survey_code(Findings& findings, const json::object& file) {
+void survey_what_runs(Findings& findings, const json::object& file) {
     if (file.contains("plugin")) findings.add_of_project("plugin", runs_code);
     if (const json::object* servers = object_in(file, "mcp"))
         for (const auto& server : *servers)
@@ -93,7 +93,7 @@ void survey_config(Findings& findings, const json::object& file) {
     const std::string& id = findings.route().provider->id;
     if (const json::object* providers = object_in(file, "provider"))
         if (const json::object* own = object_in(*providers, id)) survey_provider(findings, *own, "provider." + id);
-    survey_code(findings, file);
+    survey_what_runs(findings, file);
 }
 
 }  // namespace
