@@ -60,6 +60,15 @@ class WriteFaults : public CapsuleTest, public ::testing::WithParamInterface<Wri
             write_file(dir_ / file, text);
     }
 
+    bool is_listening() const {
+        try {
+            daemon().connect();
+            return true;
+        } catch (const std::runtime_error&) {
+            return false;
+        }
+    }
+
     Files files() const {
         Files out;
         for (const char* file : GetParam().files)
@@ -116,6 +125,8 @@ TEST_P(WriteFaults, KilledItLeavesOldFilesOrNewOnes) {
         if (!answer) break;
         SCOPED_TRACE(where_);
         EXPECT_EQ(daemon().wait(), 128 + SIGKILL);
+        // A program that it was about to start has the socket until it has become that program.
+        EXPECT_TRUE(eventually([&] { return !is_listening(); }));
         expect_old_or_new();
         start_again();
         expect_that_the_next_one_makes_up_for_it();
