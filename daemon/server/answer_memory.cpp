@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include <unistd.h>
-
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -135,12 +133,18 @@ void AnswerMemory::forget() {
 
 asio::awaitable<void> AnswerMemory::forget_in_time() {
     if (services_.changes.descriptor() < 0) co_return;
+    asio::posix::stream_descriptor changed(first_.get_executor());
+    /// Asio's while something is remembered: whatever it knows of wakes it.
+    struct Lent {
+        asio::posix::stream_descriptor& to;
+        ~Lent() { to.release(); }
+    };
     for (;;) {
         boost::system::error_code cancelled;
         while (entries_.empty())
             co_await first_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-        // Only as long as there is something to forget: whatever Asio knows of wakes it.
-        asio::posix::stream_descriptor changed(first_.get_executor(), ::dup(services_.changes.descriptor()));
+        changed.assign(services_.changes.descriptor());
+        const Lent lent{changed};
         std::uint64_t requests = services_.requests;
         for (int in_vain = 0; !entries_.empty();) {
             co_await changed.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
