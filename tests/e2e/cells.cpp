@@ -88,7 +88,10 @@ bool expect_process(const std::map<std::string, std::string>& variables, const C
     for (const auto& name : holders)
         EXPECT_TRUE(std::find(cell.key_variables.begin(), cell.key_variables.end(), name) != cell.key_variables.end())
             << name;
-    return holders == cell.key_variables;
+    if (holders != cell.key_variables) return false;
+    for (const auto& [name, value] : cell.variables)
+        EXPECT_EQ(variables.contains(name) ? variables.at(name) : "(none)", value) << name;
+    return true;
 }
 
 }  // namespace
@@ -146,7 +149,8 @@ const std::vector<Cell>& cells() {
          "authorization",
          "MINIMAX_API_KEY",
          {"MINIMAX_API_KEY"},
-         {"MiniMax-M3"}},
+         {"MiniMax-M3"},
+         {{"JACKIN_CODEX_PROFILE", "minimax"}}},
         {"opencode",
          "anthropic",
          "api.anthropic.com",

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <iosfwd>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct Cell {
     std::vector<std::string> key_variables;  ///< names under which the agent's process holds it
     /// The models that may be asked for; one that ends in '-' is a beginning (the agent's own choice).
     std::vector<std::string> models;
+    std::map<std::string, std::string> variables = {};  ///< others that launchers count on, in the agent's process
 
     std::string name() const { return agent + "_" + provider; }
 };

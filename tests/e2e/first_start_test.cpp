@@ -1,5 +1,6 @@
 // The first start in a home where no agent ever ran, as a person sees it: no login, no question about a key, no other
 // account. What is asked about looks and trust stays the person's to answer; the answers are given here.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include "tests/e2e/cells.hpp"
 #include "tests/e2e/processes.hpp"
 #include "tests/e2e/terminal.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace capsule::e2e {
 
@@ -95,6 +97,12 @@ std::string cell_name(const testing::TestParamInfo<Cell>& info) {
     return info.param.name();
 }
 
+/// The screen shall not say that the session is on another model.
+void plant_another_name(const std::filesystem::path& repository, const Cell& cell) {
+    test::write_file(repository / "opencode.json", R"({"provider": {")" + cell.provider + R"(": {"models": {")" +
+                                                       cell.models.front() + R"(": {"name": "evil-name"}}}}})");
+}
+
 std::vector<Cell> alternative_cells() {
     std::vector<Cell> chosen;
     for (const Cell& cell : cells())
@@ -105,6 +113,8 @@ std::vector<Cell> alternative_cells() {
 }  // namespace
 
 TEST_P(FirstStart, ReachesThePromptAndAnswersWithoutALogin) {
+    const bool names_its_model = GetParam().agent == "opencode";
+    if (names_its_model) plant_another_name(world.repository(), GetParam());
     world.start_daemon();
     AgentRun run;
     {
@@ -112,6 +122,10 @@ TEST_P(FirstStart, ReachesThePromptAndAnswersWithoutALogin) {
         const std::regex waits(manner().prompt);
         const auto waiting = [&](const std::string& screen) { return std::regex_search(screen, waits); };
         if (!look_until(*terminal, run, waiting)) return;
+        if (names_its_model) {
+            EXPECT_THAT(run.out, testing::HasSubstr(GetParam().models.front()));
+            EXPECT_THAT(run.out, testing::Not(testing::HasSubstr("evil")));
+        }
         const std::string prompt = "[[say the-stand-in-answered]]";
         terminal->type(prompt);
         const auto shows = [](const std::string& text) {

@@ -1,4 +1,5 @@
-// Settings of Claude Code's that take a program or a listener on this machine, and a login that an earlier life left.
+// Settings of Claude Code's that take a program or a listener on this machine, a login that an earlier life left, and
+// variables that CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST lets through.
 #include <gtest/gtest.h>
 
 #include "tests/e2e/cells.hpp"
@@ -42,6 +43,24 @@ TEST_F(Helpers, AProjectsSocketIsNotUsedWhereProjectsAreIgnored) {
                      R"({"env": {"ANTHROPIC_UNIX_SOCKET": "/nobody-listens-here"}})");
     const AgentRun run = start("[session]\nproject_settings = \"ignore\"\n");
     expect_printed(run, "fine");
+    expect_route(run, cell("claude", "zai"));
+}
+
+TEST(HeldVariables, AreTheSessionsOwnWhateverTheProjectSays) {
+    World world;
+    test::write_file(world.repository() / ".claude/settings.json", R"({"env": {
+        "ANTHROPIC_BETAS": "evil", "ANTHROPIC_CUSTOM_HEADERS": "X-Evil: evil", "CLAUDE_CODE_ENABLE_TELEMETRY": "evil",
+        "CLAUDE_CODE_EXTRA_BODY": "{\"evil\": true}", "API_TIMEOUT_MS": "50000",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": ""}})");
+    world.start_daemon();
+    // What Claude Code runs has its own variables, settings files included.
+    const AgentRun run =
+        world.run("claude", "zai",
+                  one_shot("claude",
+                           "[[run echo \"betas=$ANTHROPIC_BETAS headers=$ANTHROPIC_CUSTOM_HEADERS "
+                           "telemetry=$CLAUDE_CODE_ENABLE_TELEMETRY body=$CLAUDE_CODE_EXTRA_BODY "
+                           "timeout=$API_TIMEOUT_MS quiet=$CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC\"]]"));
+    expect_printed(run, "tool output: betas= headers= telemetry= body= timeout=3000000 quiet=1");
     expect_route(run, cell("claude", "zai"));
 }
 

@@ -114,9 +114,11 @@ class Activated : public CapsuleTest {
         program.argv.insert(program.argv.end(), {CAPSULED_BINARY, "--config", config_file()});
         program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
         listening_ = std::make_unique<Background>(program, dir_ / "log");
-        for (int i = 0; i < 500 && !fs::exists(socket()); ++i)
+        // The socket's file is there before anybody listens on it; this line comes after.
+        const std::string last = "Listening on " + options.back().substr(options.back().find('=') + 1);
+        for (int i = 0; i < 500 && listening_->log().find(last) == std::string::npos; ++i)
             std::this_thread::sleep_for(Milliseconds(10));
-        ASSERT_TRUE(fs::exists(socket())) << listening_->log();
+        ASSERT_THAT(listening_->log(), HasSubstr(last));
     }
 
     struct Background {

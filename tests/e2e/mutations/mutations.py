@@ -1,7 +1,8 @@
 """What run.py breaks, one at a time: each constant of the catalog, and each pin of the renderers.
 
-A mutation is (name, file, old, new, tests, expected). `tests` and `expected` are parts of the names of end-to-end
-tests; every one of `expected` must find a red test, and for a constant of the catalog no other test may be red.
+A mutation is (name, file, old, new, tests, expected). `tests` are regular expressions for names of end-to-end tests, or
+of another binary's with its name before a colon; every one of `expected`, parts of such names, must find a red test,
+and for a constant of the catalog no other test may be red.
 """
 
 CATALOG = "daemon/catalog/providers.toml"
@@ -10,9 +11,10 @@ CODEX = "daemon/render/codex.cpp"
 OPENCODE = "daemon/render/opencode.cpp"
 
 EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
-CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*"]
+CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*", "HeldVariables"]
 CODEX_ALL = ["CellTest.*/codex", "CustomProvider.WorksInCodex"]
 OPENCODE_ALL = ["PrintsTheAnswer.*/opencode", "HoldsIn.*/opencode"]
+HELD = ["HeldVariables"]
 
 
 def constants():
@@ -23,7 +25,7 @@ def constants():
         yield f"{provider} claude base_url", f"providers.{provider}.claude", "base_url", evil, [claude, f"/{provider}_"]
         yield f"{provider} claude auth", f"providers.{provider}.claude", "auth", "api_key", [claude, f"/{provider}_"]
         yield f"{provider} claude opus_model", f"providers.{provider}.claude", "opus_model", "wrong", [
-            claude, f"/{provider}_fable"]
+            claude, f"/{provider}_opus", f"/{provider}_fable"]
         yield f"{provider} claude haiku_model", f"providers.{provider}.claude", "haiku_model", "wrong", [
             f"/{provider}_haiku"]
         yield f"{provider} claude sonnet_model", f"providers.{provider}.claude", "sonnet_model", "wrong", [
@@ -61,19 +63,19 @@ def pins():
         yield f"claude tier {tier}", CLAUDE, *line(f'    set_tier(plan, "{tier}", {model});\n'), CLAUDE_ALL
     yield "claude ANTHROPIC_MODEL", CLAUDE, *line(
         '    set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);\n'), CLAUDE_ALL
-    yield "claude API_TIMEOUT_MS", CLAUDE, "    if (provider.timeout_ms > 0)\n", "    if (false)\n", CLAUDE_ALL
+    yield "claude API_TIMEOUT_MS", CLAUDE, "    if (provider.timeout_ms > 0)\n", "    if (false)\n", HELD
     yield "claude DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE, *line(
-        '    set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);\n'), CLAUDE_ALL
+        '    set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);\n'), HELD
     yield "claude --settings apiKeyHelper", CLAUDE, *line(
         "    hold_helper(settings, plan, facts.claude_primary_key);\n"), CLAUDE_ALL
     yield "claude --settings enforceAvailableModels", CLAUDE, *line(
         '    settings["enforceAvailableModels"] = false;\n'), CLAUDE_ALL
     for name in ["ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY",
                  "CLAUDE_CODE_EXTRA_BODY"]:
-        yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', CLAUDE_ALL
-    yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', CLAUDE_ALL
+        yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', HELD
+    yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', HELD
     yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
-           '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', CLAUDE_ALL)
+           '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', HELD)
     yield "claude --setting-sources", CLAUDE, "== ProjectSettings::ignore) {", "== ProjectSettings::ignore && false) {", [
         "ProjectSettings"]
     # Codex
@@ -105,8 +107,9 @@ def pins():
            "    if (false) {\n        add_argument(plan, \"-m\"", OPENCODE_ALL)
     yield "opencode key", OPENCODE, *line("    if (inputs.key) set_key(plan, provider.key_env, inputs);\n"), OPENCODE_ALL
     yield "opencode CONFIG_CONTENT", OPENCODE, '"OPENCODE_CONFIG_CONTENT", config_content', '"OTHER", config_content', OPENCODE_ALL
+    # No agent reads it; editors do.
     yield ("opencode $schema", OPENCODE, '{"$schema", "https://opencode.ai/config.json"},\n                         ', "",
-           OPENCODE_ALL)
+           ["unit_render:"])
     yield ("opencode enabled_providers", OPENCODE, '{"enabled_providers", json::array{provider.id}},\n', "", OPENCODE_ALL)
     yield ("opencode disabled_providers", OPENCODE, ',\n                         {"disabled_providers", json::array{}}}', "}",
            OPENCODE_ALL)
@@ -120,7 +123,7 @@ def pins():
         '    if (with_key) options["apiKey"] = key_reference(provider);\n'), OPENCODE_ALL
     yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
     yield "opencode models.<id>.id", OPENCODE, '{"id", model}, {"name", model}', '{"name", model}', OPENCODE_ALL
-    yield "opencode models.<id>.name", OPENCODE, '{"id", model}, {"name", model}', '{"id", model}', OPENCODE_ALL
+    yield "opencode models.<id>.name", OPENCODE, '{"id", model}, {"name", model}', '{"id", model}', ["FirstStart.*/opencode"]
     yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"api"', '{{"api"',
            OPENCODE_ALL)
     yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ALL)

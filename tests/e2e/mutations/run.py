@@ -51,16 +51,23 @@ def is_red(binary, name):
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode != 0
 
 
+def split(pattern):
+    """The binary and the regular expression of a pattern."""
+    binary, colon, expression = pattern.rpartition(":")
+    return (binary, expression) if colon else ("e2e", expression)
+
+
 def red_tests(build, patterns, all_of_them):
     """Those that are red; where not all of them matter, the first ones that are found."""
-    binary = build / "bin/e2e"
-    names = test_names(binary)
-    chosen = [name for pattern in patterns for name in names if re.search(pattern, name)]
-    reds = []
+    chosen, reds = [], []
+    for pattern in patterns:
+        program, expression = split(pattern)
+        binary = build / "bin" / program
+        chosen += [(binary, name) for name in test_names(binary) if re.search(expression, name)]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for begin in range(0, len(chosen), len(chosen) if all_of_them else 2):
             part = chosen[begin:] if all_of_them else chosen[begin : begin + 2]
-            reds += [name for name, red in zip(part, pool.map(lambda name: is_red(binary, name), part)) if red]
+            reds += [name for (_, name), red in zip(part, pool.map(lambda each: is_red(*each), part)) if red]
             if reds:
                 break
     return reds
@@ -72,7 +79,9 @@ def trial(build, path, changed, patterns, all_of_them):
     original = file.read_text()
     try:
         file.write_text(changed)
-        made = subprocess.run(["ninja", "-C", str(build), "capsuled"], capture_output=True, text=True)
+        # The tests of e2e start capsuled; others are linked with what changed.
+        targets = {"capsuled"} | {split(pattern)[0] for pattern in patterns} - {"e2e"}
+        made = subprocess.run(["ninja", "-C", str(build), *targets], capture_output=True, text=True)
         if made.returncode != 0:
             return None
         return red_tests(build, patterns, all_of_them)
