@@ -8,6 +8,7 @@
 namespace capsule::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -170,6 +171,36 @@ TEST_F(ExecAsAnother, TheDaemonsOwnGroupsOpenNothing) {
     fs::create_symlink(dir_ / "of-the-group", agent_home_ / ".codex/config.toml");
     EXPECT_THAT(expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error"),
                 HasSubstr("cannot read " + (dir_ / "of-the-group").string() + ": Permission denied"));
+}
+
+// A program of the user's home is the user's: it would do with root's identity whatever it wants.
+TEST_F(ExecAsAnother, ProgramsOfTheDaemonRunAsThatUser) {
+    constexpr gid_t games = 60;
+    stop();
+    ASSERT_EQ(setgroups(1, &games), 0);
+    start_for_agent();
+    ASSERT_EQ(setgroups(0, nullptr), 0);
+    const fs::path seen = agents_.bin() / "codex.runs";  // everybody may write there
+    write_file(agents_.bin() / "codex", "#!/bin/sh\ngrep -E '^(Uid|Gid|Groups):' /proc/self/status >>" + seen.string() +
+                                            "\necho codex-cli 0.169.0\n");
+    call("spawn", R"({"agent":"codex","provider":"minimax"})");
+    const std::string ids = read_file(seen);
+    EXPECT_THAT(ids, AllOf(HasSubstr("Uid:\t4711\t4711\t4711\t4711\n"), HasSubstr("Gid:\t4711\t4711\t4711\t4711\n"),
+                           Not(HasSubstr("Groups:\t60"))));
+}
+
+// It may not run what lies in a directory that is closed to it, and so the daemon does not say what lies there.
+TEST_F(ExecAsAnother, WhatThatUserCannotRunIsNotThere) {
+    fs::create_directory(dir_ / "roots");
+    fs::rename(agents_.bin() / "claude", dir_ / "roots/claude");
+    fs::permissions(dir_ / "roots", fs::perms{0700});
+    stop();
+    start({.env = with(all_keys(), {{"PATH", (dir_ / "roots").string() + ":" + path_variable()}}),
+           .config = "[session]\nuser = \"agent\"\n",
+           .passwd = dir_ / "passwd"});
+    EXPECT_TRUE(at(call("status"), "/agents/0/binary").is_null());
+    EXPECT_THAT(json::serialize(at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/warnings")),
+                HasSubstr("agent.missing"));
 }
 
 TEST_F(ExecAsAnother, APlantedLinkGivesNobodyAnything) {

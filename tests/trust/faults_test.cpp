@@ -1,8 +1,11 @@
 // What lies in the way, and the end: a planted file hangs or bloats nothing; SIGTERM leaves no request without answer.
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <thread>
@@ -14,6 +17,7 @@ namespace capsule::test {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
@@ -96,6 +100,40 @@ TEST_P(Planted, HangsNothingInTheProjectEither) {
     expect_alive();
 }
 
+class Faults : public CapsuleTest {};
+
+TEST_F(Faults, AFileSizeLimitIsAnErrorAndNotTheEnd) {
+    if (!am_root()) GTEST_SKIP() << "needs root to limit the daemon, which is not dumpable";
+    start();
+    rlimit old{};
+    ASSERT_EQ(prlimit(daemon().pid(), RLIMIT_FSIZE, nullptr, &old), 0);
+    const rlimit small{16, old.rlim_max};
+    ASSERT_EQ(prlimit(daemon().pid(), RLIMIT_FSIZE, &small, nullptr), 0);
+    EXPECT_THAT(json::serialize(refused("config.write", R"({"agent":"opencode"})")),
+                AllOf(HasSubstr("io.error"), HasSubstr("LimitFSIZE")));
+    ASSERT_EQ(prlimit(daemon().pid(), RLIMIT_FSIZE, &old, nullptr), 0);
+    call("config.write", R"({"agent":"opencode"})");
+}
+
+TEST_F(Faults, AReaderOfItsLogThatEndsIsNotItsEnd) {
+    fs::create_directories(home());
+    std::array<int, 2> ends{};
+    ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const pid_t daemon = start_program(
+        {.argv = {CAPSULED_BINARY, "--socket", socket(), "--log-level", "debug"}, .env = with(base_env(), all_keys())},
+        {nothing, nothing, ends[1]});
+    close(nothing);
+    close(ends[1]);
+    EXPECT_TRUE(eventually([&] { return fs::exists(socket()); }));
+    close(ends[0]);
+    for (int i = 0; i < 3; ++i)
+        EXPECT_THAT(RawConnection(socket()).ask(request("1", "spawn", R"({"agent":"claude","provider":"zai"})")),
+                    HasSubstr("\"result\""));
+    kill(daemon, SIGTERM);
+    EXPECT_EQ(wait_for_exit(daemon, seconds(20)), 0);
+}
+
 class Stop : public CapsuleTest {};
 
 TEST_F(Stop, AnswersTheRequestsOfEveryConnection) {
@@ -161,6 +199,8 @@ TEST_F(Stop, TakesAtMostFiveSecondsWhateverClientsAndProgramsDo) {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     const auto begin = Clock::now();
     daemon().signal(SIGTERM);
+    EXPECT_NE(slow.read_line().value_or("").find("the daemon is stopping"), std::string::npos)
+        << "its program was ended";
     EXPECT_EQ(daemon().wait(), 0) << daemon().log();
     EXPECT_LT(Clock::now() - begin, seconds(5));
     EXPECT_FALSE(fs::exists(socket()));

@@ -1,10 +1,15 @@
 // What the process shows to those who look at it: nothing. Spec section 8, "Secrets".
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -15,8 +20,11 @@
 namespace capsule::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+
+namespace fs = std::filesystem;
 
 class Process : public CapsuleTest {};
 
@@ -58,6 +66,36 @@ TEST_F(Process, IsNotForItsOwnUsersOtherProcesses) {
     waitpid(plain, nullptr, 0);
 }
 
+/// What is started by the thread that calls this cannot call `number` with that first argument. For good.
+void refuse_call(std::uint32_t number, std::uint32_t argument) {
+    const std::array<sock_filter, 6> rules{
+        {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ, number, 0, 3),
+         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)), BPF_JUMP(BPF_JMP | BPF_JEQ, argument, 0, 1),
+         BPF_STMT(BPF_RET, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW)}};
+    sock_fprog program{rules.size(), const_cast<sock_filter*>(rules.data())};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        throw std::runtime_error("seccomp is not to be had");
+}
+
+TEST_F(Process, DoesNotStartWhereTheKernelRefusesThat) {
+    struct Refused {
+        std::uint32_t call, argument;
+        const char* name;
+    };
+    fs::create_directories(home());
+    for (const Refused& each :
+         {Refused{SYS_prctl, PR_SET_DUMPABLE, "PR_SET_DUMPABLE"},
+          Refused{SYS_prctl, PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"}, Refused{SYS_prlimit64, 0, "RLIMIT_CORE"}}) {
+        Outcome outcome;
+        std::thread([&] {
+            refuse_call(each.call, each.argument);
+            outcome = run_command({.argv = {CAPSULED_BINARY, "--socket", socket()}, .env = base_env()});
+        }).join();
+        EXPECT_EQ(outcome.exit_code, 1) << each.name;
+        EXPECT_THAT(outcome.err, AllOf(HasSubstr(each.name), HasSubstr("does not start without")));
+    }
+}
+
 TEST_F(Process, KeepsAKeyOutOfItsCommandLineAndItsLog) {
     start({.config = "[daemon]\nlog_level = \"trace\"\n"});
     for (const char* agent : {"claude", "codex", "opencode"})
@@ -94,6 +132,13 @@ std::vector<std::string> places_of(std::string_view key, pid_t pid) {
             }
     });
     return found;
+}
+
+std::size_t count_of(std::string_view text, std::string_view part) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1))
+        ++count;
+    return count;
 }
 
 constexpr std::string_view canary = "sk-cp-qWx7-FAKE-Zr4k-canary-Lm9v-Tb2n-Hy6p";
@@ -179,6 +224,8 @@ TEST_F(Canary, AKeyThatWasOnlyTypedIsNowhereInTheProcess) {
 TEST_F(Canary, AConnectionThatStaysOpenKeepsNoKey) {
     start({.env = {}});
     RawConnection kept = daemon().connect();
+    for (int i = 0; i < 2; ++i)
+        kept.ask(request("0", "status"));  // from now on requests are looked up among the answers that are remembered
     kept.ask(request("1", "auth.set", R"({"provider":"minimax","value":")" + std::string(canary) + "\"}"));
     EXPECT_THAT(kept.ask(request("2", "spawn", R"({"agent":"claude","provider":"minimax"})")),
                 HasSubstr(std::string(canary)));
@@ -196,6 +243,29 @@ TEST_F(Canary, AKeyOfAnEarlierConfigurationIsNowhereInTheProcess) {
     call("reload");
     call("config.write", R"({"agent":"opencode"})");
     expect_nowhere(canary);
+}
+
+TEST_F(Canary, AKeyOfAConfigurationThatASignalReplacedIsNowhereInTheProcess) {
+    start({.env = {}, .config = "[env]\nMINIMAX_API_KEY = \"" + std::string(canary) + "\"\n"});
+    daemon().signal(SIGHUP);  // reads it once more
+    EXPECT_TRUE(eventually([&] { return count_of(daemon().log(), "configuration loaded") == 1; }));
+    write_file(config_file(), "");
+    daemon().signal(SIGHUP);
+    EXPECT_TRUE(eventually([&] { return count_of(daemon().log(), "configuration loaded") == 2; }));
+    expect_nowhere(canary);
+}
+
+TEST_F(Canary, WhatARefusedClientGoesOnSendingIsNowhereInTheProcess) {
+    start();
+    std::string typed(300 * 1024, 'x');
+    for (int i = 0; i < 5'000; ++i)
+        typed += typed_canary;
+    {
+        RawConnection refused = daemon().connect();
+        refused.send(typed);
+        EXPECT_THAT(refused.read_line().value(), HasSubstr("request.too_large"));
+    }
+    expect_nowhere(typed_canary);
 }
 
 TEST_F(Canary, AKeyOfABrokenConfigurationIsNowhereInTheProcess) {

@@ -6,6 +6,8 @@
 #include <ostream>
 #include <utility>
 
+#include "tests/support/freed_memory.hpp"
+
 namespace capsule {
 namespace {
 
@@ -15,6 +17,9 @@ concept Printable = requires(std::ostream& out, const T& value) {
 };
 static_assert(!Printable<Secret>);
 static_assert(!std::equality_comparable<Secret>);
+// Nor does it become what can be printed, formatted or compared; and no text becomes one that nobody meant to.
+static_assert(!std::convertible_to<Secret, std::string_view>);
+static_assert(!std::convertible_to<std::string_view, Secret>);
 
 TEST(Secret, HoldsWhatItWasGivenNulsToo) {
     const std::string text("sk-FAKE\0-rest", 13);
@@ -47,6 +52,23 @@ TEST(Secret, SameAsComparesContent) {
     EXPECT_FALSE(Secret("abc").same_as(Secret("abd")));
     EXPECT_FALSE(Secret("abc").same_as(Secret("abcd")));
     EXPECT_TRUE(Secret().same_as(Secret()));
+}
+
+// In the daemon whatever is freed is zeroed; a key does not rely on that.
+TEST(Secret, ItsMemoryIsZeroedWhenItGoes) {
+    constexpr std::string_view text = "sk-FAKE-a-key-that-goes-0001";
+    test::look_in_freed_memory_for(text.substr(4));
+    { const std::string plain(text); }
+    EXPECT_EQ(test::freed_with_it(), 1U) << "a string leaves its text";
+    test::look_in_freed_memory_for(text.substr(4));
+    {
+        Secret one(text);
+        Secret two = one;
+        two = Secret("another");
+        const Secret three = std::move(one);
+    }
+    EXPECT_EQ(test::freed_with_it(), 0U);
+    test::look_in_freed_memory_for({});
 }
 
 TEST(Mask, ShowsTheLastFourOfALongKeyOnly) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/freed_memory.hpp"
+
 namespace capsule {
 namespace {
 
@@ -145,6 +147,22 @@ TEST(LineReader, gives_a_line_again) {
     EXPECT_EQ(reader.next(), "three");
     EXPECT_EQ(reader.next(), std::nullopt);
     EXPECT_FALSE(reader.waiting());
+}
+
+// A client's library has no operator delete that zeroes.
+TEST(LineReader, leaves_nothing_in_memory_that_it_gives_back) {
+    const std::string key = "sk-FAKE-in-a-request-0001";
+    test::look_in_freed_memory_for(std::string_view(key).substr(4));
+    {
+        LineReader lines;
+        lines.append(key);
+        lines.append(std::string(100'000, 'x'));  // takes another buffer
+        lines.append("\n");
+        lines.append(key);
+        EXPECT_TRUE(lines.next());
+    }
+    EXPECT_EQ(test::freed_with_it(), 0U);
+    test::look_in_freed_memory_for({});
 }
 
 }  // namespace
