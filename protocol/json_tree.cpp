@@ -1,7 +1,5 @@
 #include "protocol/json_tree.hpp"
 
-#include <string.h>
-
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
 #include <cstdint>
@@ -30,7 +28,6 @@ class TreeBuilder {
     explicit TreeBuilder(json::storage_ptr storage, std::size_t size) : storage_(std::move(storage)), size_(size) {}
     TreeBuilder(const TreeBuilder&) = delete;
     TreeBuilder& operator=(const TreeBuilder&) = delete;
-    ~TreeBuilder() { ::explicit_bzero(text_.data(), text_.capacity()); }
 
     Tree take() { return std::move(tree_); }
 
@@ -80,7 +77,7 @@ class TreeBuilder {
         return done_with_text();
     }
 
-    /// Text with escapes comes in parts. The first one makes room for all, so that no copy is left behind.
+    /// Text with escapes comes in parts. The first one makes room for all.
     bool collect(string_view part) {
         if (text_.capacity() < size_) text_.reserve(size_);
         text_.append(part.data(), part.size());

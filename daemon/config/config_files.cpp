@@ -37,14 +37,7 @@ struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
-/// Wipes what it held: the file may have keys in it.
-class FileText {
-  public:
-    FileText() = default;
-    FileText(FileText&&) = default;
-    FileText& operator=(FileText&&) = default;
-    ~FileText() { explicit_bzero(bytes.data(), bytes.size()); }
-
+struct FileText {
     std::string bytes;
     mode_t mode = 0;
 };
@@ -71,7 +64,7 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
         return Error{ErrorCode::io_error, path + ": this is no regular file", "Put a file there, or remove it."};
     std::optional<FileText> text(std::in_place);
     text->mode = facts.st_mode;
-    // Sized beforehand: a string that grows would leave copies of keys behind. One byte more shows what is too large.
+    // One byte more shows what is too large.
     text->bytes.resize(std::min(static_cast<std::size_t>(facts.st_size), largest_file) + 1);
     std::size_t size = 0;
     while (size < text->bytes.size()) {

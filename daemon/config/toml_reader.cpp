@@ -1,7 +1,5 @@
 #include "daemon/config/toml_reader.hpp"
 
-#include <string.h>
-
 #include <algorithm>
 #include <array>
 
@@ -34,18 +32,6 @@ std::string_view type_name(const toml::node& node) {
             break;
     }
     return "nothing";
-}
-
-void wipe(toml::node& node) {
-    if (toml::table* table = node.as_table()) {
-        for (auto&& [key, value] : *table)
-            wipe(value);
-    } else if (toml::array* array = node.as_array()) {
-        for (toml::node& element : *array)
-            wipe(element);
-    } else if (toml::value<std::string>* text = node.as_string()) {
-        explicit_bzero(text->get().data(), text->get().size());
-    }
 }
 
 /// toml++ quotes what it stumbled over, which may be a key without quotes.
@@ -85,10 +71,6 @@ TomlDocument::TomlDocument(std::string_view text, DocumentName name) : text_(tex
                        "Correct the line; https://toml.io shows how each kind of value is written."});
     }
     root_ = std::move(result).table();
-}
-
-TomlDocument::~TomlDocument() {
-    wipe(root_);
 }
 
 std::string TomlDocument::place(const toml::source_position& at) const {

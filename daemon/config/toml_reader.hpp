@@ -32,9 +32,6 @@ class TomlDocument {
   public:
     /// Throws Failure (config.conflict) where `text` is no TOML. `text` must outlive the document.
     TomlDocument(std::string_view text, DocumentName name);
-
-    /// Wipes every string: they may be keys.
-    ~TomlDocument();
     TomlDocument(const TomlDocument&) = delete;
     TomlDocument& operator=(const TomlDocument&) = delete;
 

@@ -12,10 +12,6 @@ constexpr std::size_t kept_bytes = 64 * 1024;  ///< more memory than that is giv
 
 }  // namespace
 
-Output::~Output() {
-    ::explicit_bzero(own_.data(), own_.size());
-}
-
 void Output::append(std::string_view text) {
     if (pieces_.empty() || pieces_.back().shared) pieces_.push_back({nullptr, own_.size(), own_.size()});
     own_.append(text);

@@ -14,7 +14,6 @@ class Output {
     Output() = default;
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
-    ~Output();
 
     void append(std::string_view text);
     void share(std::shared_ptr<const std::string> text);
@@ -25,7 +24,8 @@ class Output {
     /// The first of it, in order: at most as many pieces as one system call takes. Valid until the next change.
     const std::vector<boost::asio::const_buffer>& buffers();
 
-    /// So many bytes are sent. When nothing is left, what was its own is zeroed: answers hold keys.
+    /// So many bytes are sent. When nothing is left, what was its own is zeroed, though its memory may be kept: answers
+    /// hold keys.
     void sent(std::size_t count);
 
   private:
