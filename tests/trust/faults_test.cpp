@@ -139,7 +139,7 @@ class Stop : public CapsuleTest {};
 TEST_F(Stop, AnswersTheRequestsOfEveryConnection) {
     agents_.delay_codex_models(seconds(1));
     start();
-    constexpr std::size_t requests = 50;
+    constexpr std::size_t requests = 200;  // more than a session has taken in
     std::vector<RawConnection> connections;
     for (int i = 0; i < 20; ++i) {
         connections.push_back(daemon().connect());

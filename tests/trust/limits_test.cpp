@@ -128,13 +128,15 @@ TEST_F(Limits, AReaderThatDoesNotReadIsCutWhileOthersAreServed) {
     for (int i = 0; i < 20'000; ++i)  // some 300 MB of answers
         all += request("1", "rpc.discover") + "\n";
     std::jthread sender([&] { deaf.send(all); });
+    for (int i = 0; i < 2'000; ++i)
+        deaf.read_line();  // so that as many requests are taken from it at once as from anybody
     for (int i = 0; i < 20; ++i)
         expect_alive();
     sender.join();  // ends when the connection does
     expect_alone();
     EXPECT_THAT(daemon().log(), HasSubstr("does not read its answers"));
     if (memory_is_the_daemons_own) {
-        EXPECT_LT(resident_kib(daemon().pid(), "VmHWM") - before, 16 * 1024);
+        EXPECT_LT(resident_kib(daemon().pid(), "VmHWM") - before, 8 * 1024);
     }
 }
 

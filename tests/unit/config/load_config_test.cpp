@@ -15,7 +15,9 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_THAT(config.access.admin, testing::ElementsAre("root"));
     EXPECT_EQ(config.limits.connections, 1024U);
     EXPECT_EQ(config.limits.request_bytes, 256U * 1024);
+    EXPECT_EQ(config.limits.output_bytes, 1024U * 1024);
     EXPECT_EQ(config.limits.request_timeout, std::chrono::seconds(10));
+    EXPECT_EQ(config.limits.write_timeout, std::chrono::seconds(10));
     EXPECT_EQ(config.session.project_settings, ProjectSettings::allow);
     EXPECT_EQ(config.opencode_keys, OpencodeKeys::in_file);
     EXPECT_EQ(config.agents.size(), 3U);

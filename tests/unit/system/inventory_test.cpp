@@ -42,7 +42,17 @@ TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
     std::ofstream(directory_.path() + "/claude") << "not executable";
     EXPECT_FALSE(find_binary(directory_.path(), "claude"));
     directory_.program("claude", "true");
-    EXPECT_EQ(find_binary("relative:" + directory_.path(), "claude")->path, directory_.path() + "/claude");
+    EXPECT_EQ(find_binary("/no/such:" + directory_.path(), "claude")->path, directory_.path() + "/claude");
+}
+
+TEST_F(Inventory, LooksInNoDirectoryOfTheOnesThatItIsIn) {
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::create_directory(directory_.path() + "/bin");
+    directory_.program("bin/claude", "true");
+    std::filesystem::current_path(directory_.path());
+    for (const char* path : {"bin", "./bin", "bin:", ":bin"})
+        EXPECT_FALSE(find_binary(path, "claude")) << path;
+    std::filesystem::current_path(before);
 }
 
 TEST_F(Inventory, AReplacedBinaryIsAnother) {

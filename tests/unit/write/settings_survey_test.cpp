@@ -111,5 +111,13 @@ TEST_F(SettingsSurvey, ReadsSoManyFilesAndNoMore) {
     EXPECT_EQ(survey(Agent::claude, "/repo").size(), survey_files);
 }
 
+TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
+    write("/repo/.git/HEAD", "");
+    for (int i = 0; i < 200; ++i)
+        for (const char* where : {"/repo", "/repo/sub"})
+            write(where + ("/.claude/agents/" + std::to_string(i)) + ".md", "---\nmodel: x\n---\n");
+    EXPECT_EQ(survey(Agent::claude, "/repo/sub").size(), survey_files);
+}
+
 }  // namespace
 }  // namespace capsule::testing

@@ -1,0 +1,85 @@
+// Who has the socket's place, when several want it in the same moment.
+#include "daemon/server/listener.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <tuple>
+
+namespace capsule {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Listener : public ::testing::Test {
+  protected:
+    void SetUp() override { ASSERT_NE(mkdtemp(directory_.data()), nullptr); }
+    void TearDown() override { fs::remove_all(directory_); }
+
+    std::string path() const { return directory_ + "/s"; }
+
+    /// A socket that nobody listens on, as a killed daemon leaves it.
+    void leave_a_stale_one() const {
+        fs::remove(path());
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path().copy(address.sun_path, sizeof address.sun_path - 1);
+        const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ASSERT_EQ(::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        ::close(descriptor);
+    }
+
+    std::string directory_ = "/tmp/capsule-listener-XXXXXX";
+};
+
+using Pipe = std::array<int, 2>;
+
+// Between the look that a socket is stale and the taking of its place another one may have come up there.
+TEST_F(Listener, OfManyThatOpenAtOnceOneHasThePlace) {
+    constexpr int many = 6;
+    for (int round = 0; round < 200 && !HasFailure(); ++round) {
+        leave_a_stale_one();
+        Pipe start{};
+        Pipe said{};
+        ASSERT_EQ(::pipe2(start.data(), O_CLOEXEC), 0);
+        ASSERT_EQ(::pipe2(said.data(), O_CLOEXEC), 0);
+        std::array<pid_t, many> children{};
+        for (pid_t& child : children) {
+            child = ::fork();
+            if (child != 0) continue;
+            ::close(start[1]);
+            char unused = 0;
+            std::ignore = ::read(start[0], &unused, 1);  // until nobody can write any more
+            const auto socket = ListeningSocket::open(path(), std::nullopt);
+            const char has_it = socket ? 'y' : 'n';
+            std::ignore = ::write(said[1], &has_it, 1);
+            ::pause();
+        }
+        ::close(start[0]);
+        ::close(start[1]);
+        int have_it = 0;
+        for (int i = 0; i < many; ++i) {
+            char has_it = 0;
+            ASSERT_EQ(::read(said[0], &has_it, 1), 1);
+            have_it += has_it == 'y';
+        }
+        EXPECT_EQ(have_it, 1) << "round " << round;
+        for (const pid_t child : children) {
+            ::kill(child, SIGKILL);
+            ::waitpid(child, nullptr, 0);
+        }
+        ::close(said[0]);
+        ::close(said[1]);
+    }
+}
+
+}  // namespace
+}  // namespace capsule
