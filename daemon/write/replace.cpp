@@ -53,6 +53,7 @@ class Exchange {
             auto step = exchange(wanted);
             if (!step) return undo(step.error());
             if (*step != Step::merge_again) return *step == Step::done ? Outcome::done : Outcome::again;
+            fall_out_of_step(round);
             hold_what_is_there();
             auto next = transform_(base_.text);
             if (!next) return undo(next.error());
@@ -75,6 +76,13 @@ class Exchange {
         if (const int problem = rename_in(place_, file->name, place_.name, RENAME_EXCHANGE); problem != 0)
             return not_exchanged(*file, problem);
         return what_came_out(*std::move(file));
+    }
+
+    // A program that rewrites the file without a pause can take as long as a round here does, and would then be met in
+    // the same moment of its own round each time, which may be the wrong one.
+    static void fall_out_of_step(int round) {
+        constexpr int lengths = 16;
+        std::this_thread::sleep_for(moment * (round * 7 % lengths));
     }
 
     // Another program's version that has come over ours, which it was not made from, may be rewritten again and again
@@ -177,6 +185,7 @@ class Exchange {
             const auto step = exchange(Wanted{base_.text});
             if (!step) return false;
             if (*step != Step::merge_again) return true;
+            fall_out_of_step(round);
             hold_what_is_there();
             if (base_in_place_) return true;
         }
