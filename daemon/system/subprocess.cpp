@@ -97,7 +97,7 @@ asio::awaitable<std::string> read_all(asio::posix::stream_descriptor from, std::
         boost::system::error_code error;
         const std::size_t count =
             co_await from.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
-        if (count > 0 && text.size() < limit) text.append(chunk.data(), std::min(count, limit - text.size()));
+        text.append(chunk.data(), std::min(count, limit - text.size()));
         if (error) co_return text;
     }
 }

@@ -112,7 +112,8 @@ TEST_F(Lifecycle, SigtermDoesNotWaitForIdleOrHalfSentClients) {
     expect_alive();
     const auto begin = std::chrono::steady_clock::now();
     stop();
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3)) << "it gives clients that are answered four";
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3))
+        << "it gives clients that are answered four";
 }
 
 TEST_F(Lifecycle, SigintStopsItToo) {

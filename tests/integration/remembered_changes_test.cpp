@@ -104,6 +104,7 @@ TEST_F(Remembered, AKeyThatChangedIsForgottenThoughNobodyAsks) {
     // The agents' versions may still be found out, which is a change, too.
     EXPECT_TRUE(eventually([&] {
         settle(claude_zai);
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
         return found();
     }));
     write_file(dir_ / "zai-key", "FAKE-key-that-is-new");

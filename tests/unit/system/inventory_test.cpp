@@ -95,6 +95,7 @@ echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibil
 }
 
 TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
+    home_.home = directory_.path();  // which is not empty
     const AgentBinary binary =
         codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
     ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);

@@ -195,7 +195,7 @@ TEST(ConcurrentWriter, OurOwnThreadsLoseNothingOfEachOther) {
     const TemporaryHome home;
     const std::string path = home / "file";
     const auto work = [&](char mark) {
-        for (int i = 0; i < 20; ++i)
+        for (int i = 0; i < 200; ++i)
             must(update_file(path, [mark](const std::optional<std::string>& text) -> Result<Wanted> {
                 return Wanted{text.value_or("") + mark};
             }));
@@ -204,8 +204,8 @@ TEST(ConcurrentWriter, OurOwnThreadsLoseNothingOfEachOther) {
     a.join();
     b.join();
     const std::string text = read_bytes(path);
-    EXPECT_EQ(std::ranges::count(text, 'a'), 20);
-    EXPECT_EQ(std::ranges::count(text, 'b'), 20);
+    EXPECT_EQ(std::ranges::count(text, 'a'), 200);
+    EXPECT_EQ(std::ranges::count(text, 'b'), 200);
     EXPECT_EQ(home.entries(), 1U);
 }
 
