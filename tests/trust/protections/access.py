@@ -1,0 +1,140 @@
+"""Who may call what, and who can reach the socket: "Of the socket" in docs/security.md."""
+
+from protection import Edit, Protection, one
+
+DISPATCHER = "daemon/server/dispatcher.cpp"
+POLICY = "daemon/access/policy.cpp"
+PEER = "daemon/access/peer.cpp"
+LISTENER = "daemon/server/listener.cpp"
+METHODS = "protocol/methods.hpp"
+
+AUTHORIZE = "    if (!services.generation->policy.allows(method->tier, peer)) co_return denied(*method, peer);\n"
+READ_PARAMS = """    if (request.params.is_array())
+        co_return Error{ErrorCode::invalid_params, "params: pass them by name, as an object",
+                        "rpc.discover lists each method's params"};
+"""
+# What a daemon would do that looks the caller up when it is asked: by its pid, which may be another process by then.
+BY_PID = """Peer as_in_proc(Peer peer) {
+    struct stat status {};
+    if (::stat(("/proc/" + std::to_string(peer.pid)).c_str(), &status) == 0) peer.uid = status.st_uid;
+    return peer;
+}
+
+asio::awaitable<Result<MayLast<std::string>>> call("""
+
+
+def protections() -> list[Protection]:
+    return who_may_call() + who_is_calling() + where_it_listens() + whose_place_it_takes()
+
+
+def who_may_call() -> list[Protection]:
+    tiers = [
+        one(f"the tier of {method}", METHODS, f'"{method}", Tier::{tier}', f'"{method}", Tier::status',
+            "unit_protocol:Methods.have_their_tier")
+        for method, tier in [("spawn", "spawn"), ("explain", "spawn"), ("config.write", "spawn"), ("auth.set", "admin"),
+                             ("auth.unset", "admin"), ("reload", "admin")]
+    ]  # fmt: skip
+    return tiers + [
+        one("authorized in the dispatcher", DISPATCHER, AUTHORIZE, AUTHORIZE.replace("if (", "if (false && "),
+            "trust_access:Access.AnotherUserMayAskForStatusAndNothingElse",
+            "trust_access:Access.TheSessionsUserCannotGetAKey", "integration_errors:Errors.OtherUsersGetNoKeys"),
+        one("authorized before anything else", DISPATCHER, AUTHORIZE + READ_PARAMS, READ_PARAMS + AUTHORIZE,
+            "trust_access:Access.AnythingWrongInAParameterIsToldOnlyToThoseWhoMayCall"),
+        one("remembered answers are authorized too", "daemon/server/answer_memory.cpp",
+            "    if (!services_.generation->policy.allows(entry.tier, peer)) return false;\n", "",
+            "integration_remembered:Remembered.NeverReachWhoMayNotAsk"),
+        one("a reload holds for open connections", DISPATCHER, AUTHORIZE,
+            "    static const auto first = services.generation;\n" + AUTHORIZE.replace("services.generation", "first"),
+            "trust_access:Access.AReloadHoldsForConnectionsThatAreOpen"),
+        one("denied unless allowed", POLICY, "    return false;\n}\n\n}  // namespace capsule",
+            "    return true;\n}\n\n}  // namespace capsule", "unit_access:Policy.EmptyListsDenyEverybodyElse",
+            "trust_access:Access.TheHigherTierHasTheLowerOnes"),
+        one("by default root alone may spawn", "daemon/config/config.hpp", 'spawn{"root"}', 'spawn{"*"}',
+            "unit_access:Policy.ByDefaultAnybodyMayAskForStatusAndNobodyElseForMore"),
+        one("by default root alone may administer", "daemon/config/config.hpp", 'admin{"root"}', 'admin{"*"}',
+            "unit_access:Policy.ByDefaultAnybodyMayAskForStatusAndNobodyElseForMore"),
+        one("a lower tier has not the higher ones", POLICY, "auto i = static_cast<std::size_t>(tier);",
+            "auto i = static_cast<std::size_t>(tier) * 0;",
+            "unit_access:Policy.AHigherTierIncludesTheLowerOnesAndNotTheOtherWayRound",
+            "trust_access:Access.AUserCanBeNamed"),
+        one("a name that does not exist is refused", POLICY, 'if (!user) return unknown_name(tier, "user", name);',
+            "if (!user) continue;", "unit_access:Policy.NamesThatDoNotExistAreRefused",
+            "trust_access:Access.AnUnknownNameIsRefusedAndTheOldRulesStay"),
+        one("a group that does not exist is refused", POLICY,
+            'if (!gid) return unknown_name(tier, "group", name.substr(1));', "if (!gid) continue;",
+            "unit_access:Policy.NamesThatDoNotExistAreRefused"),
+        one("each denial is logged", DISPATCHER, '    log_warning("denied",', '    if (false) log_warning("denied",',
+            "trust_access:Access.EachDenialIsLoggedWithMethodUserAndProcess",
+            "integration_errors:Errors.OtherUsersGetNoKeys"),
+        one("with its pid", DISPATCHER, '{"pid", std::int64_t{peer.pid}}', '{"pid", std::int64_t{0}}',
+            "trust_access:Access.EachDenialIsLoggedWithMethodUserAndProcess"),
+    ]  # fmt: skip
+
+
+def who_is_calling() -> list[Protection]:
+    return [
+        Protection("who connected counts, not who has the pid now", [
+            Edit(DISPATCHER, "#include <spdlog/spdlog.h>\n", "#include <spdlog/spdlog.h>\n#include <sys/stat.h>\n"),
+            Edit(DISPATCHER, "asio::awaitable<Result<MayLast<std::string>>> call(", BY_PID),
+            Edit(DISPATCHER, "allows(method->tier, peer)", "allows(method->tier, as_in_proc(peer))"),
+        ], ["trust_access:Access.WhoConnectedCountsNotWhoUsesTheConnection"]),
+        one("supplementary groups count", POLICY, "std::any_of(peer.groups.begin(), peer.groups.end(), in_group))",
+            "false)", "unit_access:Policy.GroupsCountWhetherPrimaryOrSupplementary",
+            "trust_access:Access.AGroupCanBeNamedAndMayBeASupplementaryOne"),
+        one("all of the supplementary groups", PEER, "if (errno != ERANGE) return failed();", "return failed();",
+            "trust_access:Access.AUserWithMoreThan64GroupsIsInAllOfThem"),
+        one("an identity that the kernel does not tell is none", PEER,
+            "SO_PEERCRED, &credentials, &size) != 0) return failed();",
+            "SO_PEERCRED, &credentials, &size) != 0) return Peer{};",
+            "unit_access:Peer.OfSomethingThatIsNoSocketIsAnError"),
+    ]  # fmt: skip
+
+
+def where_it_listens() -> list[Protection]:
+    modes = "integration_lifecycle:Lifecycle.TheSocketIsForItsOwnerAndGroupOnly"
+    group = "trust_access:Access.TheSocketsGroupCanReachItAndOthersCannot"
+    return [
+        # Made so, and made so again for an umask that takes the group's part away.
+        Protection("the socket's directory is 0750", [
+            Edit(LISTENER, "::mkdir(directory.c_str(), 0750)", "::mkdir(directory.c_str(), 0755)"),
+            Edit(LISTENER, "::chmod(directory.c_str(), 0750)", "::chmod(directory.c_str(), 0755)"),
+        ], [modes]),
+        Protection("the socket is 0660", [
+            Edit(LISTENER, "::umask(0117)", "::umask(0111)"),
+            Edit(LISTENER, "::chmod(name.c_str(), 0660)", "::chmod(name.c_str(), 0666)"),
+        ], [modes]),
+        one("the socket is its group's", LISTENER,
+            "!group || ::chown(name.c_str(), static_cast<uid_t>(-1), *group) == 0",
+            "!group || true", group),
+        one("its directory too", LISTENER, "if (made && group && ::chown(", "if (made && group && false && ::chown(",
+            group),
+        one("a linked directory is refused", LISTENER, "::lstat(directory.c_str(), &status)",
+            "::stat(directory.c_str(), &status)", "trust_socket:SocketPlace.ALinkedDirectoryIsRefused"),
+        one("another user's directory is refused", LISTENER, "status.st_uid != ::geteuid() && status.st_uid != 0",
+            "false", "trust_socket:SocketPlace.AnotherUsersDirectoryIsRefused"),
+        one("a directory that everybody may write to is refused", LISTENER, "if (others_write)",
+            "if (others_write && false)", "trust_socket:SocketPlace.ADirectoryThatEverybodyMayWriteToIsRefused"),
+    ]  # fmt: skip
+
+
+def whose_place_it_takes() -> list[Protection]:
+    takes = "integration_lifecycle:Lifecycle.AStaleSocketIsTakenOverALiveOneNever"
+    return [
+        # Looked at before it is taken, and again what was taken.
+        one("a live socket is not taken over", LISTENER, "    return live;\n", "    return live && false;\n", takes),
+        one("a stale socket is", LISTENER, "    return live;\n", "    return live || true;\n", takes),
+        one("what came up meanwhile is given back", LISTENER, "        if (is_live(own)) {\n",
+            "        if (is_live(own) && false) {\n",
+            "unit_server:Listener.OfManyThatOpenAtOnceOneHasThePlace"),
+        one("what is no socket is left alone", LISTENER, "&& !S_ISSOCK(status.st_mode))", "&& false)",
+            "integration_lifecycle:Lifecycle.WhatIsNoSocketIsNotRemoved",
+            "trust_socket:SocketPlace.ALinkInTheSocketsPlaceIsNotFollowed"),
+        one("a successor's socket is not removed", LISTENER,
+            " && status.st_ino == inode_ && status.st_dev == device_)\n", ")\n",
+            "trust_socket:SocketPlace.ASocketOfASuccessorIsNotRemoved"),
+        Protection("the socket goes with the daemon", [
+            Edit(LISTENER, "status.st_dev == device_)\n        ::unlink(path_.c_str());\n",
+                 "status.st_dev == device_) path_.clear();\n"),
+        ], ["integration_lifecycle:Lifecycle.SigtermAnswersWhatWasReceivedThenRemovesTheSocketAndExits",
+            "integration_lifecycle:Lifecycle.SigintStopsItToo"]),
+    ]  # fmt: skip

@@ -1,0 +1,217 @@
+"""The home, whose identity touches it, and each write's steps: "Of the home" in docs/security.md."""
+
+from protection import Edit, Protection, one
+
+WORKER = "daemon/system/home_worker.cpp"
+SUBPROCESS = "daemon/system/subprocess.cpp"
+INVENTORY = "daemon/system/agent_inventory.cpp"
+ACCESS = "daemon/write/file_access.cpp"
+ATOMIC = "daemon/write/atomic_file.cpp"
+REPLACE = "daemon/write/replace.cpp"
+APPLY = "daemon/write/apply.cpp"
+SECRET_FILE = "daemon/keys/secret_file.cpp"
+CONFIG_FILES = "daemon/config/config_files.cpp"
+
+AS_ANOTHER = "integration_exec:ExecAsAnother."
+PLANTED = "trust_faults:All/Planted.IsAnErrorOrIgnoredAndNeverHangs/"
+KILLED = "unit_write_faults:All/EveryCall.KilledBeforeItLeavesTheOldFileOrTheNew/"
+FAILING = "unit_write_faults:All/EveryCall.FailingIsACleanError/"
+ORDER = "unit_write_faults:All/EveryCall.ANewFileIsOnTheDiskBeforeItHasTheNameAndTheNameBeforeTheAnswer/*"
+CONCURRENT = "unit_write:ConcurrentWriter."
+LEFTOVER = "unit_write:Leftover."
+
+
+def protections() -> list[Protection]:
+    return whose_identity() + odd_files() + links() + each_write() + other_writers() + programs()
+
+
+def whose_identity() -> list[Protection]:
+    look = "co_await generation->worker->run([&] { return look_at_home(*generation, path, watched); });"
+    binary = """    const auto binary = co_await generation->worker->run([&] {
+        return find_binary(path, id_of(route->agent), [&](const std::string& place) { watched.watch(place); });
+    });
+"""
+    return [
+        one("files with the session user's identity", WORKER, "    if (same_user) return;\n",
+            "    if (same_user || user.uid != 0) return;\n", AS_ANOTHER + "APlantedLinkGivesNobodyAnything",
+            AS_ANOTHER + "TheSessionIsThatUsers"),
+        one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
+            "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
+        one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", binary,
+            binary.replace("co_await generation->worker->run([&] {", "[&] {").replace("\n    });\n", "\n    }();\n"),
+            AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
+        one("and so for status", "daemon/handlers/status.cpp", look,
+            "look_at_home(*generation, path, watched);",
+            AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
+        one("programs run as the session's user", INVENTORY, "if (!home.same_user) request.user",
+            "if (!home.same_user && false) request.user",
+            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
+        one("a program has that user's groups", SUBPROCESS,
+            "        if (::setgroups(image.groups.size(), image.groups.data()) != 0) fail();\n", "",
+            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
+        one("a program has that user's group for good", SUBPROCESS,
+            "        if (::setresgid(request.user->gid, request.user->gid, request.user->gid) != 0) fail();\n", "",
+            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
+        one("a program is that user for good", SUBPROCESS,
+            "::setresuid(request.user->uid, request.user->uid, request.user->uid)", "::seteuid(request.user->uid)",
+            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
+    ]  # fmt: skip
+
+
+def odd_files() -> list[Protection]:
+    no_file = "if (!S_ISREG(found.status.st_mode)) return odd_file"
+    any_file = "if (!S_ISREG(found.status.st_mode) && false) return odd_file"
+    return [
+        # Looked at before it is opened, and again what was opened.
+        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 2)],
+                   ["integration_errors:Errors.AFifoOrAHugeFileNeverHangsTheDaemon", "unit_write:Fault.NotAFile"]),
+        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 2),
+                                          Edit(ACCESS, "O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
+                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)")],
+                   [PLANTED + "Fifo"]),
+        # Its size when it is opened, and what is read of it.
+        Protection("none is read that is huge", [
+            Edit(ACCESS, "static_cast<std::uint64_t>(found.status.st_size) > limit", "false"),
+            Edit(ACCESS, "if (text.size() > limit) return", "if (text.size() > 16 * limit) return"),
+        ], [PLANTED + "HugeFile"]),
+        one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
+            "        if (links == 100'000'000) return io_error(\"find\", path, ELOOP);\n",
+            "unit_write:Fault.LinksInACircle"),
+        one("a project has only so many files", "daemon/write/settings_survey.cpp", "if (files_ >= survey_files || ",
+            "if (",
+            "unit_write:SettingsSurvey.SoManyInAllAndNotInEachDirectory"),
+        one("only regular files are keys", SECRET_FILE,
+            "    if (!S_ISREG(about.st_mode)) return no_regular_file(about.st_mode, path);\n", "",
+            "unit_keys:SecretFile.WhatIsNoRegularFileIsAnErrorAndNeverWaits"),
+        one("a key's file is not waited for", SECRET_FILE, "O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY",
+            "O_RDONLY | O_CLOEXEC | O_NOCTTY", "unit_keys:SecretFile.WhatIsNoRegularFileIsAnErrorAndNeverWaits"),
+        Protection("a key's file is small", [
+            Edit(SECRET_FILE, "about.st_size > static_cast<off_t>(max_secret_file_bytes)", "false"),
+            Edit(SECRET_FILE, "    if (buffer.size > max_secret_file_bytes) return too_large(path);\n", ""),
+        ], ["unit_keys:SecretFile.TooLarge"]),
+        one("only regular files are configuration", CONFIG_FILES, "    if (!S_ISREG(facts.st_mode))\n",
+            "    if (false)\n",
+            "unit_config:ConfigFiles.ADirectoryAFifoAndADeviceAreRefusedAtOnce",
+            "unit_config:ConfigFiles.AFifoAmongTheRolesIsRefused"),
+        one("configuration is not waited for", CONFIG_FILES, "O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY",
+            "O_RDONLY | O_CLOEXEC | O_NOCTTY", "unit_config:ConfigFiles.ADirectoryAFifoAndADeviceAreRefusedAtOnce"),
+        one("configuration is small", CONFIG_FILES, "    if (size > largest_file)\n",
+            "    if (size > 2 * largest_file)\n",
+            "unit_config:ConfigFiles.OneMebibyteIsTheLimit"),
+    ]  # fmt: skip
+
+
+def links() -> list[Protection]:
+    beside = "    const Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));  // made 0600\n"
+    in_place = "    const Descriptor file(::open((beside = path).c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600));\n"
+    choices = "client/picker/last_choices.cpp"
+    linked = "unit_client:LastChoicesFile.a_planted_link_is_neither_read_nor_written_through"
+    return [
+        one("no key goes through a link", APPLY, "has_inline_keys(intent_) && is_link(path)",
+            "has_inline_keys(intent_) && is_link(path) && false", "unit_write:Apply.NoKeysThroughALink",
+            "integration_files:Files.ALinkStaysALinkAndNoKeyGoesThroughIt"),
+        one("last choices are not read through a link", choices, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK",
+            "O_RDONLY | O_CLOEXEC | O_NONBLOCK", linked),
+        one("nor written through one", choices, beside, in_place, linked),
+        one("last choices are their owner's alone", choices, beside,
+            beside + "    ::fchmod(file.number(), 0644);\n",
+            "unit_client:LastChoicesFile.remembers_per_agent_and_directory"),
+        one("last choices are no FIFO", choices, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK",
+            "O_RDONLY | O_CLOEXEC | O_NOFOLLOW", "unit_client:LastChoicesFile.what_is_not_its_own_is_as_good_as_empty"),
+    ]  # fmt: skip
+
+
+def each_write() -> list[Protection]:
+    replace = "    return Exchange(place, transform).run(std::move(base), std::move(wanted));\n"
+    in_place = """    const Descriptor fd(::openat(place.directory_fd.get(), place.name.c_str(), O_WRONLY | O_TRUNC));
+    if (fd && ::write(fd.get(), wanted.text->data(), wanted.text->size()) >= 0) return Outcome::done;
+"""
+    return [
+        one("a file is written beside the old one", REPLACE, replace, in_place + replace,
+            KILLED + "ConfigTomlUpdated", KILLED + "AuthTomlUpdated"),
+        one("the file is synced", ACCESS, "    if (::fsync(fd) != 0) return errno;\n", "", ORDER),
+        one("the directory is synced before the answer", ATOMIC,
+            "    if (::fsync(place.directory_fd.get()) != 0) return", "    if (false) return", ORDER),
+        one("a sync that fails is an error", ACCESS, "    if (::fsync(fd) != 0) return errno;\n", "    ::fsync(fd);\n",
+            FAILING + "*"),
+        one("a write that fails is an error", ACCESS, "        if (put < 0) return errno;\n",
+            "        if (put < 0) return 0;\n",
+            FAILING + "*", "trust_write_faults:All/WriteFaults.ACallThatFailsIsACleanErrorAndTheDaemonGoesOn/*"),
+        one("what holds a key is 0600", REPLACE, "if (wanted.private_mode) return",
+            "if (wanted.private_mode && false) return", "unit_write:UpdateFile.ForcesAPrivateMode",
+            "unit_keys:StoredKeys.AModeThatOthersCanReadIsClosed"),
+        one("before a byte is in it", ACCESS, "S_ISVTX | 0600", "S_ISVTX | 0644", KILLED + "OpencodeJsonUpdated",
+            KILLED + "AuthTomlUpdated"),
+        one("its mode is mended", ATOMIC, "const bool same = *wanted.text == existing->text && mode == now;",
+            "const bool same = *wanted.text == existing->text && (mode == now || true);",
+            "integration_remembered:Remembered.AModeThatShowsKeysIsMendedAtOnce",
+            "unit_write:UpdateFile.ForcesAPrivateMode"),
+        one("directories are made 0700", ACCESS, "::mkdir(directory.c_str(), 0700)", "::mkdir(directory.c_str(), 0755)",
+            "unit_write:UpdateFile.CreatesWithItsDirectories", times=2),
+        one("what a killed run left goes", ATOMIC, "for (std::string& name : tidy_leftovers(*place))",
+            "for (std::string& name : false ? tidy_leftovers(*place) : std::vector<std::string>())",
+            KILLED + "AuthTomlUpdated", LEFTOVER + "HalfWrittenGoes",
+            "trust_write_faults:All/WriteFaults.KilledItLeavesOldFilesOrNewOnes/*"),
+        one("what a failed run left goes at once", ACCESS,
+            "        ::unlinkat(place.directory_fd.get(), file.name.c_str(), 0);\n        return io_error(\"write\"",
+            "        return io_error(\"write\"", "unit_write:Fault.FileSizeLimit"),
+        one("another's version in a leftover is kept", "daemon/write/leftovers.cpp",
+            "if (put_back(place, leftover)) continue;",
+            "if (::unlinkat(directory, leftover.name.c_str(), 0) == 0 || put_back(place, leftover)) continue;",
+            LEFTOVER + "AnotherProgramsVersionIsMerged", LEFTOVER + "IsKeptInSightWhenTheFileWentOn"),
+        one("auth.toml is written so", "daemon/keys/stored_keys.cpp", ".private_mode = true", ".private_mode = false",
+            "unit_keys:StoredKeys.AModeThatOthersCanReadIsClosed"),
+    ]  # fmt: skip
+
+
+def other_writers() -> list[Protection]:
+    ten_thousand = CONCURRENT + "LosesNothingInTenThousandRewrites"
+    return [
+        one("exchanged, not renamed over", REPLACE, "rename_in(place_, file->name, place_.name, RENAME_EXCHANGE)",
+            "rename_in(place_, file->name, place_.name, 0)", CONCURRENT + "IsMerged", ten_thousand),
+        one("what came out is looked at", REPLACE, "        if (expected) return finish(name);\n",
+            "        if (expected || true) return finish(name);\n",
+            CONCURRENT + "IsMerged", ten_thousand),
+        one("nothing new is renamed over", REPLACE, "rename_in(place, file->name, place.name, RENAME_NOREPLACE)",
+            "rename_in(place, file->name, place.name, 0)", CONCURRENT + "MadeTheFileFirst"),
+        one("a removal looks at what it removes", REPLACE,
+            "    if (out && *out && (*out)->text == base.text) {\n        unlink_in",
+            "    if (out && *out) {\n        unlink_in", CONCURRENT + "KeepsWhatItWroteBeforeARemoval"),
+        one("ours cannot be opened before it is sure", ACCESS, "    file.leased = take_lease(file.fd.get());\n", "",
+            ten_thousand),
+        one("what cannot be merged goes back", REPLACE,
+            "        if (!came_out_.empty() && !(readable_ && give_back())) put_back();\n", "",
+            CONCURRENT + "IsPutBackWhenItCannotBeMerged"),
+        one("our own runs take turns", ATOMIC, "(turn == Turn::has || lock(*place))",
+            "(turn == Turn::has || true || lock(*place))",
+            CONCURRENT + "OurOwnThreadsLoseNothingOfEachOther"),
+    ]  # fmt: skip
+
+
+def programs() -> list[Protection]:
+    limit = "        late = true;\n        ::kill(-pid, SIGKILL);\n"
+    ran_out = "unit_system:Subprocess.OneThatRunsIntoItsLimitIsKilledWithItsChildren"
+    return [
+        one("a program's environment is its own", SUBPROCESS, "image.argv.data(), image.env.data());",
+            "image.argv.data(), environ);",
+            "unit_system:Subprocess.HasExactlyTheGivenEnvironment", "unit_system:Op.GetsItsOwnVariablesOnly"),
+        one("a program has no descriptor of the daemon's", SUBPROCESS,
+            "    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail();\n", "",
+            "unit_system:Subprocess.KnowsNoDescriptorsOfTheDaemon"),
+        one("agents see an empty home", INVENTORY, '{{"HOME", directory},', '{{"HOME", home.home},',
+            "unit_system:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
+        one("op sees no other secret", "daemon/system/op_reader.cpp",
+            '        if (name != "HOME" && name != "PATH" && !name.starts_with("OP_")) continue;\n', "",
+            "unit_system:Op.GetsItsOwnVariablesOnly"),
+        one("op's message is redacted", "daemon/system/op_reader.cpp", "redact(said, secrets)", "said",
+            "unit_system:Op.FailsWithOpsOwnMessageRedacted"),
+        one("op has 10 s", "daemon/system/op_reader.cpp", "op_limit{10}", "op_limit{1000}",
+            "integration_key_sources:KeySources.OpThatNeverAnswersIsCutOffWhileOthersAreServed"),
+        one("a program has so long", SUBPROCESS, limit, "        late = true;\n", ran_out),
+        one("its children have no longer", SUBPROCESS, "    ::setsid();\n", "", ran_out),
+        one("nor do they stay", SUBPROCESS, "    ::kill(-pid, SIGKILL);\n    int status = 0;", "    int status = 0;",
+            "unit_system:Subprocess.ABackgroundChildThatKeepsThePipeOpenIsEnded"),
+        one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",
+            "std::min(count, 1000 * limit - text.size())",
+            "unit_system:Subprocess.OutputOverTheLimitIsCut"),
+    ]  # fmt: skip

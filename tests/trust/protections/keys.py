@@ -1,0 +1,144 @@
+"""What a session is given and what is said of keys: "Of a session" and "Of keys" in docs/security.md."""
+
+from protection import Edit, Protection, one
+
+SESSION_ENV = "daemon/render/session_env.cpp"
+PIPELINE = "daemon/handlers/session_pipeline.cpp"
+EXCERPT = "daemon/config/excerpt.cpp"
+BECOME = "client/commands/become.cpp"
+ASK = "client/commands/ask_key.cpp"
+
+FOR_GOOD = "unit_client:BecomeUser.lets_root_become_anyone_for_good"
+
+
+def protections() -> list[Protection]:
+    return the_session() + becoming() + said_of_keys() + typed()
+
+
+def the_session() -> list[Protection]:
+    missing = "    if (!key) co_return key.error();\n"
+    another = """    if (!key && *params.provider != "anthropic") {
+        params.provider = "anthropic";
+        params.model.reset();
+        co_return co_await prepare_session(services, std::move(params), mode);
+    }
+"""
+    return [
+        one("a missing key is no other account", PIPELINE, missing, another + missing,
+            "integration_errors:Errors.AMissingKeyIsNeverReplacedByAnotherAccount"),
+        one("no key or routing variable gets in", SESSION_ENV,
+            "if (!is_variable_name(name) || is_ours(config, name)) return false;",
+            "if (!is_variable_name(name)) return false;",
+            "unit_render:SessionEnv.NothingReservedPassesWhateverTheSource"),
+        one("nor by [env]", SESSION_ENV, "if (!is_ours(inputs.config, name)) pass_configured", "pass_configured",
+            "unit_render:SessionEnv.NothingReservedPassesWhateverTheSource"),
+        one("nor by another name", SESSION_ENV,
+            "    if (is_reserved(*referred) || is_key_variable(inputs.config, *referred)) {\n", "    if (false) {\n",
+            "unit_render:SessionEnv.AConfiguredValueThatCannotBeHadIsLeftOutWithAWarning"),
+        one("only what is allowed gets in", SESSION_ENV,
+            "    return std::ranges::any_of(default_passthrough(), matches_name) ||\n",
+            "    return true || std::ranges::any_of(default_passthrough(), matches_name) ||\n",
+            "unit_render:SessionEnv.IsExactlyTheUsersAndTheAllowlistedPart",
+            "integration_session:Session.TheRequestsEnvironmentPassesTheAllowlistOnly"),
+        one("no other provider's key stays in a launcher's", "daemon/render/session.cpp",
+            "        names.insert(provider.key_env);\n", "",
+            "unit_render:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
+        one("no routing variable stays in it", "daemon/render/session.cpp",
+            "names(routing_variables().begin(), routing_variables().end());", "names;",
+            "unit_render:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
+        one("another user's login is not passed on", SESSION_ENV,
+            "        if (!inputs.home.same_user && is_of_the_daemons_login(name)) continue;\n", "",
+            "unit_render:SessionEnv.AnotherUsersLoginIsNotPassedOn",
+            "integration_exec:ExecAsAnother.TheSessionIsThatUsers"),
+        one("PATH has absolute entries", SESSION_ENV, "        if (!entry.starts_with('/')) continue;\n", "",
+            "unit_render:SessionEnv.PathHasAbsoluteEntriesOnly"),
+        one("the agent is looked for in those", "daemon/system/agent_inventory.cpp",
+            "        if (candidate.front() != '/' || ::stat(", "        if (::stat(",
+            "unit_system:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
+        one("by capsulectl too", BECOME, "        if (candidate.starts_with('/') && is_program(candidate))",
+            "        if (is_program(candidate))", "unit_client:FindProgram.ignores_entries_that_are_not_absolute"),
+    ]  # fmt: skip
+
+
+def becoming() -> list[Protection]:
+    checked = """    if (!has_ids(user) || can_return || sorted(groups) != sorted(current_groups()))
+        return Error{ErrorCode::io_error, "becoming " + describe(user) + " did not take", hint};
+"""
+    uids = "::setresuid(user.uid, user.uid, user.uid)"
+    gids = "::setresgid(user.gid, user.gid, user.gid)"
+    ids = "integration_exec:ExecAsAnother.ExecBecomesThatUser"
+    return [
+        one("exec takes the user's groups", BECOME, "::setgroups(groups.size(), groups.data()) != 0", "false", FOR_GOOD,
+            ids),
+        one("exec takes the user's group", BECOME, gids + " != 0", "false", FOR_GOOD, ids),
+        one("exec becomes the user", BECOME, uids + " != 0", "false", FOR_GOOD, ids),
+        # Each alone is noticed by the check that follows.
+        Protection("exec becomes the user for good", [
+            Edit(BECOME, uids, "::setresuid(user.uid, user.uid, 0)"),
+            Edit(BECOME, checked, "    if (can_return && false) return Error{};\n"),
+        ], [FOR_GOOD]),
+        one("what did not take is refused", BECOME, uids, "::setresuid(user.uid, user.uid, 0)", FOR_GOOD, ids),
+        one("nobody becomes another", BECOME, "        if (is_already || ::geteuid() == user.uid) return {};\n",
+            "        return {};\n", "unit_client:BecomeUser.refuses_anybody_else"),
+    ]  # fmt: skip
+
+
+def said_of_keys() -> list[Protection]:
+    return [
+        one("a value in a request is not repeated", PIPELINE, '": the value has a NUL"',
+            '": the value has a NUL: " + value',
+            "integration_errors:Errors.AKeyThatSomebodyTypesIntoARequestIsNotRepeated"),
+        one("a key that is refused is not repeated", "daemon/handlers/auth_set.cpp",
+            '"params.value: the key has white space, control or other characters that no key has"',
+            '"params.value: no key has such characters: " + value',
+            "integration_auth:Auth.BadKeysAndScopesAreRefused"),
+        one("a line of broken TOML is not shown", EXCERPT,
+            "is_surely_a_name)) return std::string(hidden);", "is_surely_a_name)) return std::string(broken);",
+            "unit_config:LoadConfigRefusal.BrokenTomlNeverShowsAKey"),
+        one("nor the value of a known name", EXCERPT,
+            "    return harmless ? harmless_part(broken) : without_value(trimmed(broken.substr(0, equals)));\n",
+            "    return harmless_part(broken);\n", "unit_config:LoadConfigRefusal.BrokenTomlNeverShowsAKey"),
+        one("nor what stands beside a value", EXCERPT,
+            "    return multi_line_string_near(lines) ? std::string(hidden) : harmless_part(lines.back());\n",
+            "    return std::string(lines.back());\n", "unit_config:LoadConfigRefusal.NoErrorShowsAKeyBesideIt"),
+        one("nor a value of [env]", "daemon/config/load_env.cpp",
+            "    in.hide_values();\n", "", "unit_config:LoadConfigRefusal.EnvNeverShowsAValue"),
+        one("nor what a key's file holds", "daemon/keys/secret_file.cpp",
+            "key_problem(key, \"the key file \" + path)", "key_problem(key, std::string(key.reveal()) + path)",
+            "unit_keys:SecretFile.WhatCannotBeAKey"),
+        one("status masks", "daemon/handlers/status.cpp", "mask(finding.value)", "std::string(finding.value.reveal())",
+            "integration_status:Status.MasksKeysAndSaysWhereTheyCameFrom"),
+        one("explain masks", "daemon/handlers/explain.cpp", "variable.shown()", "std::string(variable.reveal())",
+            "integration_spawn:Spawn.ExplainIsTheSamePlanWithNothingWrittenAndEverySecretMasked"),
+        one("explain masks tokens and proxies' passwords", SESSION_ENV, "    if (looks_secret(name, value)) {\n",
+            "    if (looks_secret(name, value) && false) {\n",
+            "unit_render:SessionEnv.ExplainDoesNotShowTokensOrProxyPasswords"),
+        one("capsulectl masks on a terminal", "client/commands/spawn.cpp",
+            "const bool hide = output_style().terminal && !options.reveal;",
+            "const bool hide = output_style().terminal && !options.reveal && false;",
+            "integration_cli:Cli.KeysAreMaskedOnATerminalUnlessRevealed"),
+        one("a file that others can read is warned of", "daemon/config/config_files.cpp",
+            "((*file)->mode & others_may_read) != 0", "((*file)->mode & others_may_read) != 0 && false",
+            "unit_config:ConfigFiles.WarnsOfKeysThatOthersCanRead",
+            "integration_status:Status.WarnsOfKeysInAFileThatOthersRead"),
+    ]  # fmt: skip
+
+
+def typed() -> list[Protection]:
+    option = '    set_command->add_option("--op", options->op,'
+    return [
+        one("no key is an argument", "client/commands/auth.cpp", option,
+            '    set_command->add_option("KEY", options->op, "The key");\n' + option,
+            "integration_auth:Auth.TheCommandTakesAKeyFromItsInputAndNeverFromItsArguments"),
+        one("no key is echoed", ASK, "        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);\n", "",
+            "unit_client:AskKey.reads_one_line_of_a_terminal_unseen", "terminal:HiddenKey.IsStoredAndNeverOnTheScreen"),
+        one("the echo comes back", ASK, "    ~NoEcho() { ::tcsetattr(descriptor_, TCSAFLUSH, &before_); }\n",
+            "    ~NoEcho() { before_ = {}; }\n", "terminal:HiddenKey.CtrlCCancelsAndBringsTheEchoBack"),
+        one("after a signal too", ASK, "action.sa_handler = [](int) { interrupted = 1; };",
+            "action.sa_handler = SIG_DFL;",
+            "terminal:HiddenKey.CtrlCCancelsAndBringsTheEchoBack"),
+        one("exec does not offer keys", "client/environment.cpp",
+            "if (!is_variable_name(name) || looks_like_key(name)) continue;",
+            "if (!is_variable_name(name)) continue;",
+            "unit_client:OfferedEnvironment.leaves_out_what_cannot_or_should_not_be_sent"),
+    ]  # fmt: skip

@@ -1,0 +1,151 @@
+"""Hostile and broken clients, and the end: spec section 8's limits and time limits, SIGTERM, the log."""
+
+from protection import Protection, one
+
+SESSION = "daemon/server/session.cpp"
+SERVER = "daemon/server/server.cpp"
+APP = "daemon/app.cpp"
+JSON_RPC = "protocol/json_rpc.cpp"
+LOAD = "daemon/config/load_config.cpp"
+CONFIG = "daemon/config/config.hpp"
+LOG_FORMAT = "daemon/system/log_format.cpp"
+
+
+def protections() -> list[Protection]:
+    return sizes() + times() + turns() + settings() + the_end() + the_log()
+
+
+def sizes() -> list[Protection]:
+    return [
+        one("a request's length", SESSION, "lines_(limits_.request_bytes)", "lines_(std::size_t{1} << 40)",
+            "integration_protocol:Protocol.RefusesALineOverTheLimitAndClosesTheConnection",
+            "trust_limits:Limits.AnEndlessLineIsCutAndTheDaemonStaysSmall",
+            "trust_limits:Limits.HowLongARequestMayBeIsASetting"),
+        one("a whole line over the limit", "protocol/framing.cpp",
+            "        if (line.size() > limit_) {\n            scanned_ = end;",
+            "        if (false) {\n            scanned_ = end;",
+            "unit_protocol:LineReader.stops_at_a_whole_line_over_the_limit",
+            "trust_limits:Limits.HowLongARequestMayBeIsASetting"),
+        one("nesting", "protocol/json_tree.cpp", "options.max_depth = max_nesting;", "options.max_depth = 10'000;",
+            "unit_protocol:ParseLine.bounds_nesting"),
+        one("a batch's size", JSON_RPC, "tree->items.size() > max_batch)", "tree->items.size() > 64 * max_batch)",
+            "unit_protocol:ParseLine.bounds_a_batch",
+            "integration_protocol:Protocol.RefusesEmptyAndOversizedBatchesOnce"),
+        one("duplicate members", JSON_RPC, "    if (item.duplicate)\n", "    if (item.duplicate && false)\n",
+            "unit_protocol:ParseLine.refuses_duplicate_members_at_every_depth_and_names_them"),
+        one("output that nobody reads", SESSION,
+            "output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes)",
+            "output_.size() >= std::size_t{1} << 40",
+            "trust_limits:Limits.AReaderThatDoesNotReadIsCutWhileOthersAreServed"),
+        one("how much of it is a setting", SESSION, "answered < turn && output_.size() < limits_.output_bytes",
+            "answered < turn", "trust_turns:Turns.HowMuchWaitsForAReaderIsASetting"),
+        one("connections", SERVER, "if (services_.open_connections >= limit)",
+            "if (services_.open_connections >= limit * 9)",
+            "trust_limits:Limits.ConnectionsOverTheLimitGetTheirError",
+            "trust_limits:Limits.AThousandAnd24ConnectionsAreServedAndNoMore"),
+    ]  # fmt: skip
+
+
+def times() -> list[Protection]:
+    reads_on = "            case Input::timed_out: {\n"
+    return [
+        one("a half-sent request is cut", SESSION, "    cut_at(*request_deadline_);\n", "",
+            "trust_limits:Limits.AHalfSentRequestIsCutWithItsError"),
+        one("with its error", SESSION, reads_on, reads_on + "                co_return;\n",
+            "trust_limits:Limits.AHalfSentRequestIsCutWithItsError"),
+        one("the time runs from its first byte", SESSION,
+            "    if (!request_deadline_) request_deadline_ = Clock::now()", "    request_deadline_ = Clock::now()",
+            "trust_limits:Limits.ARequestThatTricklesIsCutToo"),
+        one("each request has its own time", SESSION, "        request_deadline_.reset();\n", "",
+            "trust_limits:Limits.EachRequestHasItsOwnTime"),
+        one("a reader that does not read is cut", SESSION, "        cut_at(Clock::now() + limits_.write_timeout);\n",
+            "",
+            "trust_limits:Limits.AReaderThatDoesNotReadIsCutWhileOthersAreServed"),
+        one("who goes on sending after a refusal is cut", SESSION, "while (!error && !timed_out_)\n",
+            "while (!error)\n",
+            "trust_limits:Limits.AClientThatGoesOnSendingAfterItsRefusalIsCutAllTheSame"),
+        one("who keeps a refused connection open is cut", SESSION, "    cut_at(Clock::now() + farewell);\n", "",
+            "trust_limits:Limits.AClientThatStaysAfterItsRefusalIsCut"),
+    ]  # fmt: skip
+
+
+def turns() -> list[Protection]:
+    wait = """            pause.expires_after(accept_pause);
+            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+"""
+    return [
+        one("turns among requests", SESSION,
+            "        co_await asio::post(socket_.get_executor(), asio::use_awaitable);\n", "",
+            "trust_turns:Turns.ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers"),
+        one("turns among remembered answers", SESSION, "constexpr int turn = 64;", "constexpr int turn = 1'000'000;",
+            "trust_turns:Turns.ADeepPipelineOfRememberedAnswersDoesNotHoldUpOthers"),
+        one("accept backs off", SERVER, wait, "", "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
+        one("accept recovers", SERVER, wait, "            co_return;\n",
+            "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
+        one("a client that vanishes ends its session", SESSION, "if (stopping_ || error) return leave_rounds",
+            "if (stopping_ || (error && false)) return leave_rounds",
+            "trust_limits:Limits.ClientsThatVanishLeaveNothingBehind"),
+        one("and is counted off", SERVER, "    --services_.open_connections;\n", "",
+            "trust_limits:Limits.ClientsThatVanishLeaveNothingBehind"),
+    ]  # fmt: skip
+
+
+def settings() -> list[Protection]:
+    names = "unit_config:LoadConfig.EverySetting"
+    defaults = "unit_config:LoadConfig.NothingIsTheDefaults"
+    out = [
+        one(f"[limits] {key}", LOAD, line, "", names)
+        for key, line in [
+            ("connections", '    count("connections", 1, most_connections, out.connections);\n'),
+            ("request_bytes", '    count("request_bytes", smallest_message, largest_message, out.request_bytes);\n'),
+            ("output_bytes", '    count("output_bytes", smallest_message, largest_output, out.output_bytes);\n'),
+            ("request_timeout_ms", '    wait("request_timeout_ms", out.request_timeout);\n'),
+            ("write_timeout_ms", '    wait("write_timeout_ms", out.write_timeout);\n'),
+        ]
+    ]
+    return out + [
+        one("1024 connections", CONFIG, "connections = 1024;", "connections = 4096;", defaults),
+        one("256 KiB a request", CONFIG, "request_bytes = max_line;", "request_bytes = 2 * max_line;", defaults),
+        one("1 MiB of output", CONFIG, "output_bytes = 1024 * 1024;", "output_bytes = 8 * 1024 * 1024;", defaults),
+        one("10 s for a request", CONFIG, "request_timeout{10'000};", "request_timeout{100'000};", defaults),
+        one("10 s for an answer", CONFIG, "write_timeout{10'000};", "write_timeout{100'000};", defaults),
+    ]
+
+
+def the_end() -> list[Protection]:
+    signals = """    asio::signal_set stop_signals(io, SIGTERM, SIGINT);
+    asio::signal_set hangup(io, SIGHUP);
+"""
+    server = "    Server server(io.get_executor(), open_socket(services, line), services);\n"
+    at_most = "trust_faults:Stop.TakesAtMostFiveSecondsWhateverClientsAndProgramsDo"
+    return [
+        one("SIGTERM answers what was received", SESSION, "while (read_what_is_there() == Input::more) {",
+            "while (false && read_what_is_there() == Input::more) {",
+            "trust_faults:Stop.AnswersTheRequestsOfEveryConnection",
+            "trust_faults:Stop.AnswersThoseThatWereStillInTheQueue"),
+        one("SIGTERM answers those in the kernel's queue", SERVER,
+            "        start(std::move(socket));\n    }\n    acceptor_.close",
+            "    }\n    acceptor_.close", "trust_faults:Stop.AnswersThoseThatWereStillInTheQueue"),
+        one("connections are cut after 4 s", APP, "drain_limit{4}", "drain_limit{40}", at_most),
+        one("programs are killed after 3 s", APP, "subprocess_limit{3}", "subprocess_limit{30}", at_most),
+        one("idle clients do not hold it up", SESSION, "    socket_.cancel(ignored);\n}\n\nSession::~Session()",
+            "}\n\nSession::~Session()", "integration_lifecycle:Lifecycle.SigtermDoesNotWaitForIdleOrHalfSentClients"),
+        one("signals are met before the socket is found", APP, signals + server, server +
+            "    ::usleep(50'000);\n" + signals, "trust_faults:Stop.ASignalRightAfterTheStartIsAnsweredToo"),
+        one("no file size limit ends it", APP, "    std::signal(SIGXFSZ, SIG_IGN);\n", "",
+            "trust_faults:Faults.AFileSizeLimitIsAnErrorAndNotTheEnd"),
+        one("no reader of its log ends it", APP, "    std::signal(SIGPIPE, SIG_IGN);\n", "",
+            "trust_faults:Faults.AReaderOfItsLogThatEndsIsNotItsEnd"),
+    ]  # fmt: skip
+
+
+def the_log() -> list[Protection]:
+    return [
+        one("nobody can forge a line", LOG_FORMAT, "} else if (is_obeyed(character.code)) {",
+            "} else if (is_obeyed(character.code) && false) {", "integration_log:DaemonLog.NobodyCanForgeALine",
+            "unit_log:Log.OddContentStaysOneLineOfText", "unit_log:Log.JsonIsOneObjectALineWhateverIsInIt"),
+        one("nor the next field", LOG_FORMAT, "if (json || !is_word(text))", "if (json || (!is_word(text) && false))",
+            "unit_log:Log.AValueThatLooksLikeTheNextFieldIsQuoted"),
+        one("nor send escapes to a terminal", "client/output.cpp", "} else if (byte < 0x20 || byte == 0x7F) {",
+            "} else if (false) {", "unit_client:Table.lets_no_cell_command_the_terminal"),
+    ]  # fmt: skip

@@ -1,0 +1,118 @@
+"""What the process shows to those who look at it, and what its memory holds: "Of keys" in docs/security.md."""
+
+from protection import Edit, Protection, one
+
+HARDENING = "daemon/system/process_hardening.cpp"
+SECRET = "daemon/base/secret.hpp"
+SECRET_CPP = "daemon/base/secret.cpp"
+SESSION = "daemon/server/session.cpp"
+MEMORY = "daemon/server/answer_memory.cpp"
+FRAMING = "protocol/framing.cpp"
+STACK = "daemon/system/stack_wiper.cpp"
+
+CANARY = "trust_process:Canary."
+OPEN = CANARY + "AConnectionThatStaysOpenKeepsNoKey"
+UNSET = CANARY + "AKeyThatIsUnsetIsNowhereInTheProcess"
+TYPED = CANARY + "AKeyThatWasOnlyTypedIsNowhereInTheProcess"
+
+
+def protections() -> list[Protection]:
+    return the_process() + the_type() + what_is_freed() + what_stays()
+
+
+def the_process() -> list[Protection]:
+    flags = "trust_process:Process.DumpsNoCoreAndGainsNoPrivileges"
+    return [
+        one("the environ is zeroed", HARDENING, "        explicit_bzero(*entry, text.size());\n", "",
+            "trust_process:Process.HasNothingInItsEnviron",
+            "integration_errors:Errors.NothingOfTheDaemonsEnvironmentCanBeReadFromProc"),
+        one("it is not dumpable", HARDENING,
+            '    require(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "PR_SET_DUMPABLE");\n',
+            "", "trust_process:Process.IsNotForItsOwnUsersOtherProcesses"),
+        one("it gains no privileges", HARDENING,
+            '    require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "PR_SET_NO_NEW_PRIVS");\n', "", flags),
+        one("it dumps no core", HARDENING, "const rlimit no_core{0, 0};",
+            "const rlimit no_core{RLIM_INFINITY, RLIM_INFINITY};",
+            flags),
+        one("it does not start where that is refused", HARDENING, "    if (done) return;\n",
+            "    if (done || !what.empty()) return;\n", "trust_process:Process.DoesNotStartWhereTheKernelRefusesThat"),
+    ]  # fmt: skip
+
+
+def the_type() -> list[Protection]:
+    printed = """template <class Stream>
+Stream& operator<<(Stream& stream, const Secret& secret) {
+    stream << secret.reveal();
+    return stream;
+}"""
+    deleted = "template <class Stream>\nStream& operator<<(Stream&, const Secret&) = delete;"
+    reveal = "    std::string_view reveal() const noexcept { return {data_.get(), size_}; }\n"
+
+    def does_not_compile(name: str, old: str, new: str) -> Protection:
+        return Protection(name, [Edit(SECRET, old, new)], ["unit_base:Secret.SameAsComparesContent"], compiles=False)
+
+    return [
+        does_not_compile("a key cannot be printed", deleted, printed),
+        does_not_compile("a key cannot be compared by accident", "bool operator==(const Secret&) const = delete;",
+                         "bool operator==(const Secret& other) const { return same_as(other); }"),
+        does_not_compile("a key does not become a text by itself", reveal,
+                         reveal + "    operator std::string_view() const noexcept { return reveal(); }\n"),
+        does_not_compile("a text does not become a key by itself", "    explicit Secret(", "    Secret("),
+        one("four characters of a key at most", SECRET_CPP, "constexpr std::size_t shown = 4;",
+            "constexpr std::size_t shown = 5;", "unit_base:Mask.ShowsTheLastFourOfALongKeyOnly",
+            "integration_status:Status.MasksKeysAndSaysWhereTheyCameFrom"),
+        one("none of a short key", SECRET_CPP, "constexpr std::size_t long_enough = 16;",
+            "constexpr std::size_t long_enough = 15;", "unit_base:Mask.ShowsTheLastFourOfALongKeyOnly"),
+        one("four characters in capsulectl too", "client/commands/masking.cpp", "constexpr std::size_t shown = 4;",
+            "constexpr std::size_t shown = 5;", "unit_client:Masked.shows_four_characters_of_a_long_key_only"),
+    ]  # fmt: skip
+
+
+def what_is_freed() -> list[Protection]:
+    return [
+        one("all that is freed is zeroed", "daemon/system/wiping_allocation.cpp",
+            "    explicit_bzero(memory, malloc_usable_size(memory));\n", "", UNSET, OPEN, TYPED,
+            CANARY + "AKeyOfAnEarlierConfigurationIsNowhereInTheProcess",
+            CANARY + "AKeyOfABrokenConfigurationIsNowhereInTheProcess"),
+        one("a key zeroes itself", SECRET_CPP, "    if (data_) explicit_bzero(data_.get(), size_);\n", "",
+            "unit_base:Secret.ItsMemoryIsZeroedWhenItGoes"),
+        one("the stack is zeroed", STACK, "    ::explicit_bzero(below.data(), below.size());\n",
+            "    below.front() = 0;\n    asm volatile(\"\" ::\"r\"(below.data()));\n", UNSET),
+        one("the stack of the I/O thread", STACK, "        pending_ = false;\n        wipe_stack();\n",
+            "        pending_ = false;\n",
+            UNSET),
+        one("the stack of the home's thread", "daemon/system/home_worker.hpp", "~Wipe() { wipe_stack(); }",
+            "~Wipe() {}",
+            UNSET),
+        one("the stack after a reload by SIGHUP", "daemon/app.cpp", "        services.stack_wiper.soon();\n", "",
+            CANARY + "AKeyThatASignalMadeItReadInVainIsNowhereInTheProcess"),
+    ]  # fmt: skip
+
+
+def what_stays() -> list[Protection]:
+    return [
+        one("requests of an open connection", FRAMING, "    ::explicit_bzero(buffer_.data() + kept, end_ - kept);\n",
+            "", OPEN),
+        one("a request's buffer that grows", FRAMING,
+            "        ::explicit_bzero(buffer_.data(), end_);\n        buffer_.swap(larger);\n",
+            "        buffer_.swap(larger);\n", "unit_protocol:LineReader.leaves_nothing_in_memory_that_it_gives_back"),
+        one("a request's buffer that goes", FRAMING, "    ::explicit_bzero(buffer_.data(), end_);\n}\n", "}\n",
+            "unit_protocol:LineReader.leaves_nothing_in_memory_that_it_gives_back"),
+        one("answers of an open connection", "daemon/server/output.cpp",
+            "void Output::clear() {\n    ::explicit_bzero(own_.data(), own_.size());\n", "void Output::clear() {\n",
+            OPEN),
+        one("what a refused client goes on sending", SESSION, "    explicit_bzero(chunk.data(), chunk.size());\n", "",
+            CANARY + "WhatARefusedClientGoesOnSendingIsNowhereInTheProcess"),
+        one("what is looked up among remembered answers", MEMORY, "    ::explicit_bzero(key_.data(), key_.size());\n",
+            "",
+            OPEN),
+        # At the change, and once more by who waits for it.
+        Protection("remembered answers go with the key", [
+            Edit(MEMORY, "    services_.changes.on_change([this] { forget(); });\n", ""),
+            Edit(MEMORY, "if (services_.changes.revision() != revision_) forget();",
+                 "(void)services_.changes.revision();"),
+        ], ["integration_remembered:Remembered.AKeyThatChangedIsForgottenThoughNobodyAsks"]),
+        one("though nobody asks", "daemon/server/server.cpp",
+            "    asio::co_spawn(executor_, memory_.forget_in_time(), asio::detached);\n", "",
+            "integration_remembered:Remembered.AKeyThatChangedIsForgottenThoughNobodyAsks"),
+    ]  # fmt: skip

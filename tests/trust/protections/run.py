@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Takes each protection of docs/security.md away, one at a time, and says which tests notice.
+
+    tests/trust/protections/run.py [--only REGEX] [--build DIR]   takes an hour and more; as root
+    tests/trust/protections/run.py --check                        only whether the list fits the sources
+
+Each line: noticed, NOT NOTICED (with the tests that stayed green), DOES NOT BUILD, DOES NOT APPLY, or RED BEFORE (a
+test fails with everything in place); the protection; the seconds; the red tests. Run it in a clean clone that is built,
+on a machine with nothing else to do: tests with time limits are among these. Files are put back however it ends.
+"""
+
+import argparse
+import functools
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import access  # noqa: E402
+import files  # noqa: E402
+import keys  # noqa: E402
+import limits  # noqa: E402
+import memory  # noqa: E402
+from protection import Protection  # noqa: E402
+import edits  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+LIMIT = 100  # seconds for one test: without its protection it may hang
+THEMES = (access, limits, memory, files, keys)
+PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
+
+
+def build(folder: pathlib.Path, programs) -> bool:
+    made = subprocess.run(["ninja", "-C", str(folder), *programs], capture_output=True, text=True)
+    if made.returncode != 0:
+        print(made.stdout[-3000:], file=sys.stderr)
+    return made.returncode == 0
+
+
+def is_red(folder: pathlib.Path, test: str) -> bool:
+    program, _, name = test.partition(":")
+    # A process namespace of its own ends daemons and agents with the test, however it ends.
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "timeout", "-s", "KILL",
+               str(LIMIT), str(folder / "bin" / program), f"--gtest_filter={name}"]  # fmt: skip
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if run.returncode == 0 and "[  PASSED  ] 0 tests" in run.stdout:
+        raise SystemExit(f"{test}: no such test, or it was skipped; run this as root")
+    return run.returncode != 0
+
+
+@functools.cache
+def is_red_before(folder: pathlib.Path, test: str) -> bool:
+    return is_red(folder, test)
+
+
+def trial(folder: pathlib.Path, protection: Protection) -> tuple[str, list[str]]:
+    """The verdict, and the tests that it rests on."""
+    texts = edits.changed(ROOT, protection.edits)
+    if texts is None:
+        return "DOES NOT APPLY", []
+    originals = {path: (ROOT / path).read_text() for path in texts}
+    try:
+        for path, text in texts.items():
+            (ROOT / path).write_text(text)
+        if not protection.compiles:
+            built = build(folder, protection.programs())
+            return ("NOT NOTICED" if built else "noticed"), ([] if built else ["the compiler"])
+        if not build(folder, protection.programs()):
+            return "DOES NOT BUILD", []
+        green = [test for test in protection.tests if not is_red(folder, test)]
+        return ("NOT NOTICED", green) if green else ("noticed", protection.tests)
+    finally:
+        for path, text in originals.items():
+            (ROOT / path).write_text(text)
+
+
+def unknown_tests(protection: Protection) -> list[str]:
+    """Those that are in no test's source."""
+    named = [(test, re.search(r"\w+\.\w+", test.partition(":")[2])) for test in protection.tests]
+    return [f"{protection.name}: there is no test {test}" for test, name in named
+            if name is None or name.group() not in known_tests()]  # fmt: skip
+
+
+@functools.cache
+def known_tests() -> set[str]:
+    pattern = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
+    sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*_test.cpp"))
+    return {f"{suite}.{name}" for suite, name in pattern.findall(sources)}
+
+
+def check() -> int:
+    problems = edits.stale(ROOT, [(each.name, each.edits) for each in PROTECTIONS])
+    names = [each.name for each in PROTECTIONS]
+    problems += [f"{name}: stands there twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    for protection in PROTECTIONS:
+        problems += unknown_tests(protection)
+        if not protection.tests:
+            problems.append(f"{protection.name}: no test")
+    print("\n".join(problems) or f"{len(PROTECTIONS)} protections can be taken away")
+    return 1 if problems else 0
+
+
+def run(folder: pathlib.Path, chosen: list[Protection]) -> int:
+    good = True
+    everything = sorted({program for each in chosen for program in each.programs()})
+    if not build(folder, everything):
+        return 1
+    red_before = {test for each in chosen if each.compiles for test in each.tests if is_red_before(folder, test)}
+    print(f"RED BEFORE\t{' '.join(sorted(red_before)) or 'none'}", flush=True)
+    for protection in chosen:
+        began = time.monotonic()
+        verdict, tests = trial(folder, protection)
+        if protection.compiles and red_before & set(protection.tests):
+            verdict = "RED BEFORE"
+        good = good and verdict == "noticed"
+        print(f"{verdict}\t{protection.name}\t{time.monotonic() - began:.0f} s\t{' '.join(tests)}", flush=True)
+    return 0 if build(folder, everything) and good else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="build and run nothing")
+    parser.add_argument("--only", default="", help="protections whose names this regular expression finds")
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    options = parser.parse_args()
+    if options.check:
+        return check()
+    if os.geteuid() != 0:
+        raise SystemExit("run this as root: what another user must not do is tested as another user")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    return run(options.build, [each for each in PROTECTIONS if re.search(options.only, each.name)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
