@@ -108,6 +108,13 @@ void add_settings(Plan& plan, const Route& route, const HomeFacts& facts) {
 
 }  // namespace
 
+void hold_claude_socket(Plan& plan) {
+    // An empty one alone would be overridden, and once a file has set it no later file, nor --settings, unsets it.
+    set_variable(plan, std::string(claude_socket_variable), "", from_capsuled);
+    set_variable(plan, "CLAUDE_CODE_ENVIRONMENT_KIND", "byoc", from_capsuled);
+    std::erase_if(plan.unset, [&](const std::string& name) { return plan.env.contains(name); });
+}
+
 Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs) {
     if (!route.native && !inputs.key) return key_absent(*route.provider, KeyState::absent);
     if (!route.native && !route.model)

@@ -72,6 +72,10 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
 /// empty.
 std::string session_path(const SessionInputs& inputs);
 
+/// Adds what keeps a settings file's ANTHROPIC_UNIX_SOCKET from a Claude Code session: for sessions where such a file
+/// was found only, since no settings file can then override any variable that the session begins with.
+void hold_claude_socket(Plan& plan);
+
 /// `unset`: every key and routing variable that is not in plan.env. Call last.
 void render_unset(Plan& plan, const Config& config);
 

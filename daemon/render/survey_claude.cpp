@@ -87,6 +87,8 @@ void survey_variable(Findings& findings, const std::string& name) {
     std::string_view by;
     if (is_dropped(name)) {
         by = managed;
+    } else if (name == claude_socket_variable && findings.has_variable(name)) {
+        by = "CLAUDE_CODE_ENVIRONMENT_KIND=byoc";
     } else if (is_held(findings, name)) {
         if (!findings.machine()) by = "--settings";
     } else if (!is_reserved(name)) {

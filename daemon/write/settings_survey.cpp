@@ -6,6 +6,7 @@
 #include <set>
 #include <system_error>
 
+#include "daemon/catalog/variables.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {
@@ -46,6 +47,10 @@ std::vector<std::string> files_in(const SettingsPlace& place, std::size_t limit)
     return paths;
 }
 
+bool is_open_socket(const FoundSetting& setting) {
+    return setting.member == "env." + std::string(claude_socket_variable) && !setting.neutralised_by;
+}
+
 class Survey {
   public:
     explicit Survey(const SurveyedSession& session) : session_(session) {}
@@ -58,6 +63,8 @@ class Survey {
 
     std::vector<FoundSetting> take() { return std::move(found_); }
     std::vector<Warning> warnings() const { return survey_warnings(of_project_, session_); }
+    /// Whether one of Claude Code's files names a socket that nothing holds yet, or may: not all of it was looked at.
+    bool may_name_a_socket() const { return may_name_a_socket_; }
 
   private:
     void look_at_file(const SettingsPlace& place, const std::string& path) {
@@ -67,12 +74,19 @@ class Survey {
         const auto text = read_file(path, std::min(limit, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
+        const bool claudes =
+            place.format == SettingsFormat::claude_settings || place.format == SettingsFormat::claude_json;
         if (!text) {
+            may_name_a_socket_ = may_name_a_socket_ || claudes;
             add(place, {{path, "", "cannot be looked at: too large, no regular file, or not readable", std::nullopt}});
             return;
         }
         bytes_ += (*text)->size();
-        add(place, survey_settings(place, path, **text, session_));
+        auto settings = survey_settings(place, path, **text, session_);
+        if (claudes)
+            may_name_a_socket_ =
+                may_name_a_socket_ || settings.size() >= max_findings || std::ranges::any_of(settings, is_open_socket);
+        add(place, std::move(settings));
     }
 
     void add(const SettingsPlace& place, std::vector<FoundSetting> settings) {
@@ -84,24 +98,36 @@ class Survey {
 
     const SurveyedSession& session_;
     std::set<std::string> seen_;
+    bool may_name_a_socket_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;
     std::vector<FoundSetting> found_;
     std::vector<FoundSetting> of_project_;
 };
 
+Survey survey_places(const std::vector<SettingsPlace>& places, const SurveyedSession& session) {
+    Survey survey(session);
+    for (const SettingsPlace& place : places)
+        survey.look_at(place);
+    return survey;
+}
+
 }  // namespace
 
 std::vector<FoundSetting> survey_session(const SessionHome& home, const std::string& cwd, const Route& route,
                                          ProjectSettings project_settings, Plan& plan) {
     const SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore};
-    Survey survey(session);
     auto places = settings_places(route.agent, home, directories_of(cwd));
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
-    for (const SettingsPlace& place : places)
-        survey.look_at(place);
+    Survey survey = survey_places(places, session);
+    if (survey.may_name_a_socket()) {
+        hold_claude_socket(plan);
+        Survey held = survey_places(places, session);
+        std::ranges::move(held.warnings(), std::back_inserter(plan.warnings));
+        return held.take();
+    }
     std::ranges::move(survey.warnings(), std::back_inserter(plan.warnings));
     return survey.take();
 }

@@ -46,6 +46,17 @@ TEST_F(Helpers, AProjectsSocketIsNotUsedWhereProjectsAreIgnored) {
     expect_route(run, cell("claude", "zai"));
 }
 
+TEST_F(Helpers, AProjectsOrTheHomesSocketIsNotUsed) {
+    const char* settings = R"({"env": {"ANTHROPIC_UNIX_SOCKET": "/nobody-listens-here"}})";
+    for (const char* name : {".claude/settings.json", ".claude/settings.local.json"})
+        test::write_file(world.repository() / name, settings);
+    for (const char* name : {".claude/settings.json", ".claude.json"})
+        test::write_file(world.home() / name, settings);
+    const AgentRun run = start();
+    expect_printed(run, "fine");
+    expect_route(run, cell("claude", "zai"));
+}
+
 TEST(HeldVariables, AreTheSessionsOwnWhateverTheProjectSays) {
     World world;
     test::write_file(world.repository() / ".claude/settings.json", R"({"env": {

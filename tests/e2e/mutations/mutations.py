@@ -76,6 +76,9 @@ def pins():
     yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', HELD
     yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
            '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', HELD)
+    for name in ["claude_socket_variable), \"\"", '"CLAUDE_CODE_ENVIRONMENT_KIND", "byoc"']:
+        start = "    set_variable(plan, " + ("std::string(" if name.startswith("claude") else "")
+        yield f"claude socket: {name}", CLAUDE, *line(f"{start}{name}, from_capsuled);\n"), ["SocketIsNotUsed$"]
     yield "claude --setting-sources", CLAUDE, "== ProjectSettings::ignore) {", "== ProjectSettings::ignore && false) {", [
         "ProjectSettings"]
     # Codex
@@ -109,7 +112,7 @@ def pins():
     yield "opencode CONFIG_CONTENT", OPENCODE, '"OPENCODE_CONFIG_CONTENT", config_content', '"OTHER", config_content', OPENCODE_ALL
     # No agent reads it; editors do.
     yield ("opencode $schema", OPENCODE, '{"$schema", "https://opencode.ai/config.json"},\n                         ', "",
-           ["unit_render:"])
+           ["unit_render:Opencode"])
     yield ("opencode enabled_providers", OPENCODE, '{"enabled_providers", json::array{provider.id}},\n', "", OPENCODE_ALL)
     yield ("opencode disabled_providers", OPENCODE, ',\n                         {"disabled_providers", json::array{}}}', "}",
            OPENCODE_ALL)

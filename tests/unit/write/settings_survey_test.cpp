@@ -37,6 +37,7 @@ class SettingsSurvey : public ::testing::Test {
         Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}, {}};
         std::vector<std::string> found;
         plan = {};
+        plan.unset = {"ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_ENVIRONMENT_KIND", "OTHER"};
         for (const FoundSetting& setting : survey_session(home, top() + cwd, route, ProjectSettings::allow, plan))
             if (setting.path.starts_with(top()))
                 found.push_back(setting.path.substr(top().size()) + ": " + setting.member);
@@ -64,6 +65,33 @@ TEST_F(SettingsSurvey, LooksWhereClaudeCodeDoes) {
                             "/repo/a/b/.claude/settings.local.json: model", "/repo/.mcp.json: mcpServers.one",
                             "/repo/.claude/agents/x.md: model"));
     EXPECT_EQ(plan.warnings.size(), 4U) << "one for each of the project's files, none for the home's";
+}
+
+TEST_F(SettingsSurvey, ASocketInAnyOfClaudeCodesFilesIsHeld) {
+    const std::string names_a_socket = R"({"env": {"ANTHROPIC_UNIX_SOCKET": "/x"}})";
+    const std::string escaped = R"({"env": {"\u0041NTHROPIC_UNIX_SOCKET": "/x"}})";
+    std::string after_many = R"({"env": {)";
+    for (int i = 0; i < 100; ++i)
+        after_many += "\"ANTHROPIC_DEFAULT_" + std::to_string(i) + "\": \"\", ";
+    after_many += R"("ANTHROPIC_UNIX_SOCKET": "/x"}})";
+    const std::string too_large = std::string(survey_file_bytes, ' ') + names_a_socket;
+    for (const char* path : {"/repo/.claude/settings.json", "/repo/.claude/settings.local.json",
+                             "/home/.claude/settings.json", "/home/.claude.json"}) {
+        for (const std::string& text : {names_a_socket, escaped, after_many, too_large}) {
+            if (path == std::string("/home/.claude.json") && text == too_large) continue;  // that may be long
+            write(path, text);
+            const auto found = survey(Agent::claude, "/repo");
+            EXPECT_TRUE(plan.env.contains("ANTHROPIC_UNIX_SOCKET")) << path << found.size();
+            EXPECT_TRUE(plan.env.contains("CLAUDE_CODE_ENVIRONMENT_KIND")) << path;
+            EXPECT_THAT(plan.unset, ElementsAre("OTHER")) << "what is set is not named for unsetting";
+            for (const Warning& warning : plan.warnings)
+                EXPECT_NE(warning.code, "settings.not_held") << warning.message;
+        }
+        fs::remove(top() + path);
+    }
+    write("/repo/.claude/settings.json", R"({"env": {"ANTHROPIC_BASE_URL": "https://x"}})");
+    survey(Agent::claude, "/repo");
+    EXPECT_THAT(plan.env, IsEmpty()) << "it would keep the user's own variables out too";
 }
 
 TEST_F(SettingsSurvey, LooksWhereCodexAndOpenCodeDo) {
