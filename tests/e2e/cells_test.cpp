@@ -24,6 +24,11 @@ class CellTest : public testing::TestWithParam<Cell> {
 constexpr const char* tool_prompt = "[[run printf %s-%s capsule tool-ran]]";
 constexpr const char* tool_output = "tool output: ";
 
+/// What Codex says when it knows no such model, and then guesses its context window.
+void expect_known_model(const AgentRun& run) {
+    EXPECT_EQ(run.err.find("metadata"), std::string::npos) << run.err;
+}
+
 void expect_tool_ran(const AgentRun& run) {
     expect_printed(run, tool_output);
     expect_printed(run, "capsule-tool-ran");
@@ -47,6 +52,7 @@ TEST_P(CellTest, RunsAToolInAFreshHome) {
     const AgentRun tool = run(tool_prompt);
     expect_tool_ran(tool);
     expect_route(tool, GetParam());
+    if (GetParam().agent == "codex") expect_known_model(tool);
 }
 
 TEST_P(CellTest, HoldsInAHostileRepository) {

@@ -91,22 +91,34 @@ test::Program World::exec(const std::string& agent, const std::string& provider)
             .cwd = repository_};
 }
 
-ExplainResult World::explain(const std::string& agent, const std::string& provider) const {
-    auto client = Client::connect(daemon_->socket().string());
-    if (!client) throw std::runtime_error("cannot connect to the daemon");
+SpawnParams World::session(const std::string& agent, const std::string& provider) const {
     SpawnParams params;
     params.agent = agent;
     params.provider = provider;
     params.cwd = repository_.string();
-    const auto plan = client->explain(params);
+    return params;
+}
+
+SpawnResult World::spawn(const std::string& agent, const std::string& provider) const {
+    auto client = Client::connect(daemon_->socket().string());
+    if (!client) throw std::runtime_error("cannot connect to the daemon");
+    const auto answer = client->spawn(session(agent, provider));
+    if (!answer) throw std::runtime_error("spawn " + agent + " on " + provider + " failed");
+    return *answer;
+}
+
+ExplainResult World::explain(const std::string& agent, const std::string& provider) const {
+    auto client = Client::connect(daemon_->socket().string());
+    if (!client) throw std::runtime_error("cannot connect to the daemon");
+    const auto plan = client->explain(session(agent, provider));
     if (!plan) throw std::runtime_error("explain " + agent + " on " + provider + " failed");
     return *plan;
 }
 
 std::string World::output_of(const std::string& agent, std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), (agents / agent).string());
-    const auto outcome =
-        test::run_command({.argv = std::move(arguments), .env = {{"PATH", search_path}, {"HOME", (directory_ / "empty").string()}}});
+    const auto outcome = test::run_command(
+        {.argv = std::move(arguments), .env = {{"PATH", search_path}, {"HOME", (directory_ / "empty").string()}}});
     if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
     return outcome.out;
 }
@@ -123,8 +135,18 @@ std::vector<RecordedRequest> World::take_requests() {
 }
 
 AgentRun World::run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments) {
+    return run_program(exec(agent, provider), arguments);
+}
+
+AgentRun World::run_answer(const SpawnResult& answer, const std::vector<std::string>& arguments) {
+    test::Program program{.argv = answer.argv, .env = {}, .cwd = repository_};
+    program.argv.front() = (agents / answer.argv.front()).string();
+    program.env = answer.env;
+    return run_program(std::move(program), arguments);
+}
+
+AgentRun World::run_program(test::Program program, const std::vector<std::string>& arguments) {
     take_requests();
-    test::Program program = exec(agent, provider);
     program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
 
     const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -48,6 +48,12 @@ class World {
     /// `capsulectl exec AGENT --provider PROVIDER -- ARGUMENTS…` in the repository, to its end.
     AgentRun run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments);
 
+    /// What spawn answers for a session in the repository. Throws when it is an error.
+    SpawnResult spawn(const std::string& agent, const std::string& provider) const;
+
+    /// The agent as a launcher starts it with that answer, the arguments added, in the repository, to its end.
+    AgentRun run_answer(const SpawnResult& answer, const std::vector<std::string>& arguments);
+
     /// What explain says of a session in the repository. Throws when it is an error.
     ExplainResult explain(const std::string& agent, const std::string& provider) const;
 
@@ -61,7 +67,9 @@ class World {
     std::vector<RecordedRequest> take_requests();
 
   private:
+    SpawnParams session(const std::string& agent, const std::string& provider) const;
     test::Program exec(const std::string& agent, const std::string& provider) const;
+    AgentRun run_program(test::Program program, const std::vector<std::string>& arguments);
 
     std::size_t taken_ = 0;
     test::TempDir directory_;

@@ -12,8 +12,11 @@ OPENCODE = "daemon/render/opencode.cpp"
 
 EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
 CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*", "HeldVariables"]
-CODEX_ALL = ["CellTest.*/codex", "CustomProvider.WorksInCodex"]
-OPENCODE_ALL = ["PrintsTheAnswer.*/opencode", "HoldsIn.*/opencode"]
+CODEX_ALL = ["Pins.*Codex", "CellTest.*/codex", "CustomProvider.WorksInCodex"]
+OPENCODE_ALL = ["PrintsTheAnswer.*/opencode", "HoldsIn.*/opencode", "Pins.OpenCode"]
+# What another pin holds too, as the comment beside each says: only the exact answer shows that it is there.
+CODEX_ANSWER = ["unit_render:^Codex"]
+OPENCODE_ANSWER = ["unit_render:^Opencode"]
 HELD = ["HeldVariables"]
 
 
@@ -38,11 +41,10 @@ def constants():
             claude, opencode, f"/{provider}_"] + (["/codex_minimax"] if provider == "minimax" else [])
     codex = "providers.minimax.codex"
     yield "minimax codex base_url", codex, "base_url", evil, ["/codex_minimax"]
-    yield "minimax codex wire_api", codex, "wire_api", "chat", ["/codex_minimax"]
     yield "minimax codex model", codex, "model", "wrong", ["/codex_minimax"]
     yield "anthropic opencode base_url", "providers.anthropic.opencode", "base_url", evil, ["/opencode_anthropic"]
     yield "anthropic opencode npm", "providers.anthropic.opencode", "npm", "@ai-sdk/openai-compatible", [
-        "/opencode_anthropic"]
+        "Pins.OpenCodesOwnAccountUsesItsOwnSdk"]
     yield "anthropic key_env", "providers.anthropic", "key_env", "CUSTOM_API_KEY", ["/opencode_anthropic"]
     yield "openai key_env", "providers.openai", "key_env", "CUSTOM_API_KEY", ["/codex_openai"]
 
@@ -62,12 +64,12 @@ def pins():
                         ("FABLE", "*route.model")]:
         yield f"claude tier {tier}", CLAUDE, *line(f'    set_tier(plan, "{tier}", {model});\n'), CLAUDE_ALL
     yield "claude ANTHROPIC_MODEL", CLAUDE, *line(
-        '    set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);\n'), CLAUDE_ALL
+        '    set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);\n'), ["Pins.AProjectsModel"]
     yield "claude API_TIMEOUT_MS", CLAUDE, "    if (provider.timeout_ms > 0)\n", "    if (false)\n", HELD
     yield "claude DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE, *line(
         '    set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);\n'), HELD
-    yield "claude --settings apiKeyHelper", CLAUDE, *line(
-        "    hold_helper(settings, plan, facts.claude_primary_key);\n"), CLAUDE_ALL
+    yield ("claude --settings apiKeyHelper", CLAUDE, "    hold_helper(settings, plan,",
+           "    if (false) hold_helper(settings, plan,", ["Helpers.*", *CLAUDE_ALL])
     yield "claude --settings enforceAvailableModels", CLAUDE, *line(
         '    settings["enforceAvailableModels"] = false;\n'), CLAUDE_ALL
     for name in ["ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY",
@@ -91,15 +93,16 @@ def pins():
     yield "codex native CODEX_API_KEY", CODEX, *line('    set_key(plan, "CODEX_API_KEY", inputs);\n'), CODEX_ALL
     yield "codex key", CODEX, *line("    set_key(plan, provider.key_env, inputs);\n"), CODEX_ALL
     yield "codex JACKIN_CODEX_PROFILE", CODEX, *line(
-        '    set_variable(plan, "JACKIN_CODEX_PROFILE", provider.codex.profile, provider.origin);\n'), CODEX_ALL
+        '    set_variable(plan, "JACKIN_CODEX_PROFILE", provider.codex.profile, provider.origin);\n'), ["PrintsTheAnswer.*/codex"]
+    # All that its file names is pinned by the arguments after it.
     yield "codex --profile", CODEX, *line(
         '    add_argument(plan, "--profile", provider.origin);\n'
-        '    add_argument(plan, provider.codex.profile, provider.origin);\n'), CODEX_ALL
+        '    add_argument(plan, provider.codex.profile, provider.origin);\n'), CODEX_ANSWER
     yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    add_override", "    add_override", CODEX_ALL
     yield "codex -c model_provider", CODEX, *line(
         '    add_override(plan, "model_provider", toml_string(provider.id), provider.origin);\n'), CODEX_ALL
-    yield "codex -c model_providers", CODEX, *line(
-        '    add_override(plan, "model_providers." + provider.id, provider_table(provider), provider.origin);\n'), CODEX_ALL
+    yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + provider.id,',
+           '    if (false) add_override(plan, "model_providers." + provider.id,', CODEX_ALL)
     yield "codex table base_url", CODEX, '",base_url=" + toml_string(provider.codex.base_url) +\n           ', "", CODEX_ALL
     yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
     yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(provider.codex.wire_api) + ', "", CODEX_ALL
@@ -112,23 +115,26 @@ def pins():
     yield "opencode CONFIG_CONTENT", OPENCODE, '"OPENCODE_CONFIG_CONTENT", config_content', '"OTHER", config_content', OPENCODE_ALL
     # No agent reads it; editors do.
     yield ("opencode $schema", OPENCODE, '{"$schema", "https://opencode.ai/config.json"},\n                         ', "",
-           ["unit_render:Opencode"])
+           OPENCODE_ANSWER)
     yield ("opencode enabled_providers", OPENCODE, '{"enabled_providers", json::array{provider.id}},\n', "", OPENCODE_ALL)
     yield ("opencode disabled_providers", OPENCODE, ',\n                         {"disabled_providers", json::array{}}}', "}",
            OPENCODE_ALL)
-    yield "opencode model", OPENCODE, *line('        content["model"] = provider.id + "/" + model;\n'), OPENCODE_ALL
+    # -m outranks it.
+    yield "opencode model", OPENCODE, *line('        content["model"] = provider.id + "/" + model;\n'), OPENCODE_ANSWER
     yield "opencode small_model", OPENCODE, *line(
         '        content["small_model"] = provider.id + "/" + model;\n'), OPENCODE_ALL
-    yield "opencode npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"options"', '{{"options"', OPENCODE_ALL
+    # The model's own entry names it too.
+    yield "opencode npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"options"', '{{"options"', OPENCODE_ANSWER
     yield ("opencode options.baseURL", OPENCODE, 'json::object options{{"baseURL", provider.opencode.base_url}};',
            "json::object options;", OPENCODE_ALL)
-    yield "opencode options.apiKey", OPENCODE, *line(
-        '    if (with_key) options["apiKey"] = key_reference(provider);\n'), OPENCODE_ALL
+    yield ("opencode options.apiKey", OPENCODE, '    if (with_key) options["apiKey"]',
+           '    if (false && with_key) options["apiKey"]', OPENCODE_ALL)
     yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
     yield "opencode models.<id>.id", OPENCODE, '{"id", model}, {"name", model}', '{"name", model}', OPENCODE_ALL
     yield "opencode models.<id>.name", OPENCODE, '{"id", model}, {"name", model}', '{"id", model}', ["FirstStart.*/opencode"]
     yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"api"', '{{"api"',
            OPENCODE_ALL)
-    yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ALL)
+    # options.baseURL outranks it.
+    yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ANSWER)
     yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
         "ProjectSettings"]

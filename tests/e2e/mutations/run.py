@@ -2,6 +2,7 @@
 """Breaks the product in one place at a time and says which end-to-end tests notice.
 
     tests/e2e/mutations/run.py [--only REGEX] [--build DIR]
+    tests/e2e/mutations/run.py --check    only whether the list fits the sources
 
 Each mutation is an edit of one source file, a build of capsuled alone, a run of the tests that could notice, and the
 file as it was. It takes hours, so no test runs it; run it in a clean clone that is built, after a change of what is
@@ -115,7 +116,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="mutations whose names this regular expression finds")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+    parser.add_argument("--check", action="store_true", help="build and run nothing")
     options = parser.parse_args()
+    if options.check:
+        stale = [name for name, _, changed, *_ in all_trials() if changed is None]
+        for name in stale:
+            print(f"{name}: does not apply any more")
+        return 1 if stale else 0
     good = True
     for name, path, changed, tests, expected, exactly in all_trials():
         if not re.search(options.only, name):
