@@ -42,7 +42,8 @@ def constants():
     codex = "providers.minimax.codex"
     yield "minimax codex base_url", codex, "base_url", evil, ["/codex_minimax"]
     yield "minimax codex model", codex, "model", "wrong", ["/codex_minimax"]
-    yield "anthropic opencode base_url", "providers.anthropic.opencode", "base_url", evil, ["/opencode_anthropic"]
+    yield "anthropic opencode base_url", "providers.anthropic.opencode", "base_url", evil, [
+        "/opencode_anthropic", "Pins.OpenCodesOwnAccount"]
     yield "anthropic opencode npm", "providers.anthropic.opencode", "npm", "@ai-sdk/openai-compatible", [
         "Pins.OpenCodesOwnAccountUsesItsOwnSdk"]
     yield "anthropic key_env", "providers.anthropic", "key_env", "CUSTOM_API_KEY", ["/opencode_anthropic"]

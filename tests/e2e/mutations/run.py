@@ -106,6 +106,7 @@ def all_trials():
     for name, table, field, value, expected in mutations.constants():
         changed = set_field((ROOT / mutations.CATALOG).read_text(), table, field, value)
         tests = mutations.EVERY_CELL + (["Tiers"] if "claude" in name or "key_env" in name else [])
+        tests += ["Pins.OpenCodesOwnAccount"] if "anthropic opencode" in name else []
         yield name, mutations.CATALOG, changed, tests, expected, True
     for name, path, old, new, tests in mutations.pins():
         text = (ROOT / path).read_text()
