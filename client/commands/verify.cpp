@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <chrono>
+#include <thread>
 
 #include "client/commands/become.hpp"
 #include "client/commands/command_table.hpp"
@@ -57,11 +59,24 @@ std::string version_of(const StatusResult& status, const std::string& agent) {
     return "";
 }
 
+/// The daemon asks agents for their versions in the background: a fresh one's first answer lacks them.
+ClientResult<StatusResult> status_with_versions(Client& client) {
+    constexpr int most = 20;
+    constexpr auto pause = std::chrono::milliseconds(100);
+    const auto lacks_one = [](const AgentStatus& agent) { return agent.binary && !agent.version; };
+    auto status = client.status();
+    for (int i = 0; i < most && status && std::ranges::any_of(status->agents, lacks_one); ++i) {
+        std::this_thread::sleep_for(pause);
+        status = client.status();
+    }
+    return status;
+}
+
 /// What spawn would give, asked of explain: no key leaves the daemon.
 ClientResult<std::vector<Subject>> ask_plans(const Globals& globals, const Options& options) {
     auto client = connect(globals);
     if (!client) return client.error();
-    const auto status = client->status();
+    const auto status = status_with_versions(*client);
     if (!status) return status.error();
     SessionOptions session;
     SpawnParams params = session_params(session);

@@ -48,6 +48,16 @@ TEST_F(Verify, IsGreenForASessionAsItIs) {
     EXPECT_THAT(problems(plan("opencode", "zai")), IsEmpty());
 }
 
+TEST_F(Verify, TheCommandSaysWhichVersionItTried) {
+    world.start_daemon();  // it has looked at no agent yet
+    const auto outcome = world.capsulectl({"--json", "verify", "claude", "zai"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+    const auto verdict = test::parse(outcome.out);
+    EXPECT_EQ(test::at(verdict, "/ok"), true);
+    const std::string printed = world.output_of("claude", {"--version"});  // "2.1.197 (Claude Code)"
+    EXPECT_EQ(test::at(verdict, "/cells/0/version").as_string(), printed.substr(0, printed.find(' ')));
+}
+
 TEST_F(Verify, NamesARemovedPin) {
     ExplainResult sabotaged = plan("claude", "zai");
     std::erase_if(sabotaged.env, [](const auto& each) { return each.name == "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST"; });

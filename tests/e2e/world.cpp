@@ -115,6 +115,14 @@ ExplainResult World::explain(const std::string& agent, const std::string& provid
     return *plan;
 }
 
+test::Outcome World::capsulectl(const std::vector<std::string>& arguments) const {
+    test::Program program{.argv = {CAPSULECTL_BINARY, "--socket", daemon_->socket().string()},
+                          .env = {{"PATH", search_path}, {"HOME", home_.string()}},
+                          .cwd = repository_};
+    program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
+    return test::run_command(program);
+}
+
 std::string World::output_of(const std::string& agent, std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), (agents / agent).string());
     const auto outcome = test::run_command(

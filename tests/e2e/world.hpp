@@ -57,6 +57,9 @@ class World {
     /// What explain says of a session in the repository. Throws when it is an error.
     ExplainResult explain(const std::string& agent, const std::string& provider) const;
 
+    /// capsulectl with these arguments in the repository, to its end.
+    test::Outcome capsulectl(const std::vector<std::string>& arguments) const;
+
     /// What an agent prints when it is called so, in an empty home. Throws when it fails.
     std::string output_of(const std::string& agent, std::vector<std::string> arguments) const;
 
