@@ -77,7 +77,8 @@ class Survey {
         const bool claudes =
             place.format == SettingsFormat::claude_settings || place.format == SettingsFormat::claude_json;
         if (!text) {
-            may_name_a_socket_ = may_name_a_socket_ || claudes;
+            // Not .claude.json: with a long history it is the user's own, and no repository's.
+            may_name_a_socket_ = may_name_a_socket_ || place.format == SettingsFormat::claude_settings;
             add(place, {{path, "", "cannot be looked at: too large, no regular file, or not readable", std::nullopt}});
             return;
         }
