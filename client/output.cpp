@@ -208,11 +208,22 @@ std::string Table::text(const Style& style, std::size_t indent) const {
     return out;
 }
 
+namespace {
+
+/// What follows the first line is there to be pasted.
+std::string wrapped_first_line(const std::string& text, std::size_t width) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    return wrapped(text.substr(0, end), width, 2) + text.substr(end);
+}
+
+}  // namespace
+
 std::string warnings_text(const std::vector<Warning>& warnings, const Style& style) {
     std::string out;
     for (const Warning& warning : warnings) {
         const std::size_t width = style.width > 4 ? style.width - 2 : 0;
-        out += paint("!", Tone::warning, style) + " " + wrapped(printable(warning.message), width, 2) + "\n";
+        out +=
+            paint("!", Tone::warning, style) + " " + wrapped_first_line(printable(warning.message, true), width) + "\n";
     }
     return out;
 }

@@ -50,6 +50,10 @@ std::optional<std::string> defeated_pin(Agent agent, const std::vector<std::stri
     };
     switch (agent) {
         case Agent::claude:
+            if (is_any({"--settings"}))
+                return "Claude Code takes only the last --settings, and the route's own keeps projects from changing "
+                       "it; "
+                       "the home's .claude/settings.json takes other settings";
             if (session.project_settings == ProjectSettings::ignore && is_any({"--setting-sources"}))
                 return "would undo [session] project_settings = \"ignore\"";
             break;

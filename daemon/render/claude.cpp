@@ -79,6 +79,8 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
     for (const char* name :
          {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
         hold_variable(env, plan, name);
+    for (const std::string_view name : claude_held_proxies)
+        if (can_hold_proxy(plan, name)) hold_variable(env, plan, std::string(name));
     for (const auto& [name, value] : route.provider->claude.env)
         hold_variable(env, plan, name);
     for (const char* name : {"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"})
@@ -107,6 +109,12 @@ void add_settings(Plan& plan, const Route& route, const HomeFacts& facts) {
 }
 
 }  // namespace
+
+bool can_hold_proxy(const Plan& plan, std::string_view name) {
+    const auto found = plan.env.find(std::string(name));
+    return found == plan.env.end() ||
+           (!found->second.secret() && found->second.reveal().find('@') == std::string_view::npos);
+}
 
 void hold_claude_socket(Plan& plan) {
     // An empty one alone would be overridden, and once a file has set it no later file, nor --settings, unsets it.

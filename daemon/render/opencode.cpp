@@ -79,6 +79,11 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
 
 }  // namespace
 
+void leave_project_out(Plan& plan, std::string_view from) {
+    set_variable(plan, "OPENCODE_DISABLE_PROJECT_CONFIG", "1", from);
+    std::erase(plan.unset, "OPENCODE_DISABLE_PROJECT_CONFIG");
+}
+
 Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
     if (!inputs.key && provider.opencode.kind != CellKind::native) return key_absent(provider, KeyState::absent);
@@ -92,7 +97,7 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
     set_variable(plan, "OPENCODE_CONFIG_CONTENT", config_content(provider, model, inputs.key.has_value()),
                  provider.origin);
     if (inputs.config.session.project_settings == ProjectSettings::ignore)
-        set_variable(plan, "OPENCODE_DISABLE_PROJECT_CONFIG", "1", "capsule.toml: [session] project_settings");
+        leave_project_out(plan, "capsule.toml: [session] project_settings");
     OpencodeJsonIntent intent = json_intent(inputs);
     intent.only_remove = false;
     plan.files.emplace_back(std::move(intent));

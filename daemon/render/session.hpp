@@ -72,9 +72,19 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
 /// empty.
 std::string session_path(const SessionInputs& inputs);
 
+/// Proxies that Claude Code takes from a settings file all the same: its requests, an API key with them, would go
+/// there.
+inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_proxy"};
+
+/// Whether --settings can hold this one: not where the session has one with a password, which is not for arguments.
+bool can_hold_proxy(const Plan& plan, std::string_view name);
+
 /// Adds what keeps a settings file's ANTHROPIC_UNIX_SOCKET from a Claude Code session: for sessions where such a file
 /// was found only, since no settings file can then override any variable that the session begins with.
 void hold_claude_socket(Plan& plan);
+
+/// Has OpenCode leave the project's configuration out: for sessions where it would send something out by itself.
+void leave_project_out(Plan& plan, std::string_view from);
 
 /// `unset`: every key and routing variable that is not in plan.env. Call last.
 void render_unset(Plan& plan, const Config& config);

@@ -52,6 +52,13 @@ std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std:
                                           const SurveyedSession& session);
 inline constexpr std::size_t max_findings = 64;
 
+/// Whether a configuration of OpenCode's, of which these settings were found, would have it send something out by
+/// itself (a URL with {env:…} in it, a shared session), or may: not all of it is understood.
+bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings);
+
+/// The same of a settings file of Claude Code's that names a socket in the place of the provider's host.
+bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings);
+
 /// What a session says of its project's files, one warning each: settings.neutralised, settings.not_held.
 std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_findings, const SurveyedSession& session);
 

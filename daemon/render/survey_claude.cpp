@@ -70,6 +70,8 @@ bool is_dropped(std::string_view name) {
 bool is_held(const Findings& findings, std::string_view name) {
     if (std::ranges::find(held, name) != held.end()) return true;
     if (findings.route().provider->claude.env.contains(std::string(name))) return true;
+    if (std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
+        return can_hold_proxy(findings.session().plan, name);
     return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&
            findings.has_variable(name);
 }
@@ -77,7 +79,7 @@ bool is_held(const Findings& findings, std::string_view name) {
 std::string_view effect_of(std::string_view name) {
     const auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
     if (has("MODEL")) return other_model;
-    if (has("URL") || has("PROXY") || has("SOCKET")) return other_address;
+    if (has("URL") || has("PROXY") || has("proxy") || has("SOCKET")) return other_address;
     if (has("KEY") || has("TOKEN") || has("AUTH")) return other_key;
     if (has("_USE_")) return other_provider;
     return adds_to_requests;
@@ -91,7 +93,7 @@ void survey_variable(Findings& findings, const std::string& name) {
         by = "CLAUDE_CODE_ENVIRONMENT_KIND=byoc";
     } else if (is_held(findings, name)) {
         if (!findings.machine()) by = "--settings";
-    } else if (!is_reserved(name)) {
+    } else if (!is_reserved(name) && std::ranges::find(claude_held_proxies, name) == std::end(claude_held_proxies)) {
         return;
     }
     findings.add("env." + name, effect_of(name), by);
@@ -147,6 +149,13 @@ void survey_definition(Findings& findings, std::string_view text) {
 }
 
 }  // namespace
+
+bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings) {
+    if (settings.size() >= max_findings || !read_settings_json(text)) return true;
+    const std::string member = "env." + std::string(claude_socket_variable);
+    return std::ranges::any_of(
+        settings, [&](const FoundSetting& setting) { return setting.member == member && !setting.neutralised_by; });
+}
 
 void survey_claude(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::agent_definition) return survey_definition(findings, text);

@@ -1,4 +1,5 @@
 // What OpenCode's configuration could do to a session; OPENCODE_CONFIG_CONTENT holds against most of it.
+#include <algorithm>
 #include <boost/json/value.hpp>
 
 #include "daemon/render/survey_parts.hpp"
@@ -10,6 +11,10 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view pin = "OPENCODE_CONFIG_CONTENT";
+
+bool substitutes(std::string_view text) {
+    return text.find("{env:") != std::string_view::npos || text.find("{file:") != std::string_view::npos;
+}
 
 const json::object* object_in(const json::object& object, std::string_view name) {
     const json::value* value = object.if_contains(name);
@@ -86,6 +91,36 @@ void survey_what_runs(Findings& findings, const json::object& file) {
             findings.add_of_project("mcp." + shown_name(server.key()), names_server);
 }
 
+/// A text with {env:NAME} or {file:PATH}, which OpenCode replaces before anything else.
+bool has_substitution(const json::value& value) {
+    if (const json::string* text = value.if_string()) return substitutes(*text);
+    if (const json::array* elements = value.if_array()) return std::ranges::any_of(*elements, has_substitution);
+    if (const json::object* members = value.if_object())
+        return std::ranges::any_of(
+            *members, [](const auto& member) { return substitutes(member.key()) || has_substitution(member.value()); });
+    return false;
+}
+
+bool names_address(const json::value& value) {
+    if (const json::string* text = value.if_string())
+        return std::string_view(*text).find("://") != std::string_view::npos;
+    const json::array* elements = value.if_array();
+    return elements && std::ranges::any_of(*elements, names_address);
+}
+
+/// What OpenCode fetches or posts by itself, before a model says anything.
+void survey_what_is_sent(Findings& findings, const json::object& file) {
+    for (const char* name : {"share", "autoshare", "enterprise", "skills", "reference", "references"})
+        if (file.contains(name)) findings.add_of_project(name, sends_out);
+    const json::value* instructions = file.if_contains("instructions");
+    if (!instructions) return;
+    if (has_substitution(*instructions)) {
+        findings.add_of_project("instructions", sends_out);
+    } else if (names_address(*instructions)) {
+        findings.add_of_project("instructions", reads_address);
+    }
+}
+
 void survey_config(Findings& findings, const json::object& file) {
     survey_models(findings, file);
     for (const char* name : {"enabled_providers", "disabled_providers"})
@@ -93,10 +128,19 @@ void survey_config(Findings& findings, const json::object& file) {
     const std::string& id = findings.route().provider->id;
     if (const json::object* providers = object_in(file, "provider"))
         if (const json::object* own = object_in(*providers, id)) survey_provider(findings, *own, "provider." + id);
+    survey_what_is_sent(findings, file);
     survey_what_runs(findings, file);
 }
 
 }  // namespace
+
+bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings) {
+    if (settings.size() >= max_findings) return true;
+    // What it is, once it is replaced, cannot be known of a text that is no JSON before.
+    if (!read_settings_json(text) && substitutes(text)) return true;
+    return std::ranges::any_of(
+        settings, [](const FoundSetting& setting) { return setting.effect == sends_out && !setting.neutralised_by; });
+}
 
 void survey_opencode(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::plugin) return findings.add_of_project("plugin", runs_code);

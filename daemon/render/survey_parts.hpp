@@ -18,6 +18,8 @@ inline constexpr std::string_view other_model = "asks for another model";
 inline constexpr std::string_view other_provider = "takes another provider";
 inline constexpr std::string_view adds_to_requests = "adds to what is sent";
 inline constexpr std::string_view runs_code = "runs with the session's environment, the key included";
+inline constexpr std::string_view sends_out = "sends the session, a variable or a file to an address of its own";
+inline constexpr std::string_view reads_address = "reads instructions from another address";
 inline constexpr std::string_view names_server = "names a server that may be given the session's environment";
 
 /// Collects what is found in one file.

@@ -6,7 +6,6 @@
 #include <set>
 #include <system_error>
 
-#include "daemon/catalog/variables.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {
@@ -47,10 +46,6 @@ std::vector<std::string> files_in(const SettingsPlace& place, std::size_t limit)
     return paths;
 }
 
-bool is_open_socket(const FoundSetting& setting) {
-    return setting.member == "env." + std::string(claude_socket_variable) && !setting.neutralised_by;
-}
-
 class Survey {
   public:
     explicit Survey(const SurveyedSession& session) : session_(session) {}
@@ -65,6 +60,8 @@ class Survey {
     std::vector<Warning> warnings() const { return survey_warnings(of_project_, session_); }
     /// Whether one of Claude Code's files names a socket that nothing holds yet, or may: not all of it was looked at.
     bool may_name_a_socket() const { return may_name_a_socket_; }
+    /// Whether a configuration of the project's would have OpenCode send something out, or may.
+    bool may_send_out() const { return may_send_out_; }
 
   private:
     void look_at_file(const SettingsPlace& place, const std::string& path) {
@@ -74,20 +71,24 @@ class Survey {
         const auto text = read_file(path, std::min(limit, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
-        const bool claudes =
-            place.format == SettingsFormat::claude_settings || place.format == SettingsFormat::claude_json;
         if (!text) {
             // Not .claude.json: with a long history it is the user's own, and no repository's.
             may_name_a_socket_ = may_name_a_socket_ || place.format == SettingsFormat::claude_settings;
+            may_send_out_ = may_send_out_ || is_projects_opencode(place);
             add(place, {{path, "", "cannot be looked at: too large, no regular file, or not readable", std::nullopt}});
             return;
         }
         bytes_ += (*text)->size();
         auto settings = survey_settings(place, path, **text, session_);
-        if (claudes)
-            may_name_a_socket_ =
-                may_name_a_socket_ || settings.size() >= max_findings || std::ranges::any_of(settings, is_open_socket);
+        if (place.format == SettingsFormat::claude_settings || place.format == SettingsFormat::claude_json)
+            may_name_a_socket_ = may_name_a_socket_ || capsule::may_name_a_socket(**text, settings);
+        if (is_projects_opencode(place)) may_send_out_ = may_send_out_ || capsule::may_send_out(**text, settings);
         add(place, std::move(settings));
+    }
+
+    bool is_projects_opencode(const SettingsPlace& place) const {
+        return !session_.ignore_project && place.owner == SettingsOwner::project &&
+               place.format == SettingsFormat::opencode_config;
     }
 
     void add(const SettingsPlace& place, std::vector<FoundSetting> settings) {
@@ -100,6 +101,7 @@ class Survey {
     const SurveyedSession& session_;
     std::set<std::string> seen_;
     bool may_name_a_socket_ = false;
+    bool may_send_out_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;
     std::vector<FoundSetting> found_;
@@ -113,24 +115,29 @@ Survey survey_places(const std::vector<SettingsPlace>& places, const SurveyedSes
     return survey;
 }
 
+std::vector<FoundSetting> finish(Survey& survey, Plan& plan) {
+    std::ranges::move(survey.warnings(), std::back_inserter(plan.warnings));
+    return survey.take();
+}
+
 }  // namespace
 
 std::vector<FoundSetting> survey_session(const SessionHome& home, const std::string& cwd, const Route& route,
                                          ProjectSettings project_settings, Plan& plan) {
-    const SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore};
+    SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore};
     auto places = settings_places(route.agent, home, directories_of(cwd));
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
     Survey survey = survey_places(places, session);
-    if (survey.may_name_a_socket()) {
-        hold_claude_socket(plan);
-        Survey held = survey_places(places, session);
-        std::ranges::move(held.warnings(), std::back_inserter(plan.warnings));
-        return held.take();
-    }
-    std::ranges::move(survey.warnings(), std::back_inserter(plan.warnings));
-    return survey.take();
+    const bool socket = survey.may_name_a_socket();
+    if (socket) hold_claude_socket(plan);
+    session.ignore_project = session.ignore_project || survey.may_send_out();
+    if (survey.may_send_out())
+        leave_project_out(plan, "capsuled: the project's configuration would send something out");
+    if (!socket && !survey.may_send_out()) return finish(survey, plan);
+    Survey held = survey_places(places, session);
+    return finish(held, plan);
 }
 
 }  // namespace capsule

@@ -9,6 +9,8 @@ CATALOG = "daemon/catalog/providers.toml"
 CLAUDE = "daemon/render/claude.cpp"
 CODEX = "daemon/render/codex.cpp"
 OPENCODE = "daemon/render/opencode.cpp"
+SESSION = "daemon/render/session.hpp"
+SURVEY = "daemon/write/settings_survey.cpp"
 
 EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
 CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*", "HeldVariables"]
@@ -76,6 +78,8 @@ def pins():
     for name in ["ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY",
                  "CLAUDE_CODE_EXTRA_BODY"]:
         yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', HELD
+    for name in ["ALL_PROXY", "all_proxy"]:
+        yield f"claude --settings env.{name}", SESSION, f'"{name}"', '"UNRELATED_NAME"', HELD
     yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', HELD
     yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
            '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', HELD)
@@ -139,3 +143,5 @@ def pins():
     yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ANSWER)
     yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
         "ProjectSettings"]
+    yield ("opencode a project that sends something out", SURVEY, "        leave_project_out(plan,",
+           "        if (false) leave_project_out(plan,", ["SendsOut[.]"])

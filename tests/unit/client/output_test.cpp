@@ -76,6 +76,8 @@ TEST(Wrapped, breaks_at_spaces_and_indents) {
 
 TEST(WarningsText, marks_each) {
     EXPECT_EQ(warnings_text({{"a.b", "do this"}, {"c", "and that"}}, plain), "! do this\n! and that\n");
+    EXPECT_EQ(warnings_text({{"a.b", "Paste into it:\n{\n  \"x\": 1\n}\n\x1b"}}, plain),
+              "! Paste into it:\n{\n  \"x\": 1\n}\n?\n");
     EXPECT_EQ(warnings_text({}, plain), "");
 }
 

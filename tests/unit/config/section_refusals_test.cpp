@@ -117,6 +117,8 @@ TEST(LoadConfigRefusal, ArgumentsThatDefeatAPin) {
              {"codex", "\"-c\", \"model=x\""},
              {"opencode", "\"-m\", \"zai/x\""},
              {"opencode", "\"--model=x\""},
+             {"claude", "\"--settings\", \"/x.json\""},
+             {"claude", "\"--settings={}\""},
              {"claude", "\"--setting-sources\", \"user,project\""}})
         EXPECT_FALSE(test::parse(text(agent, args))) << agent << " " << args;
     for (const auto& [agent, args] :
@@ -125,7 +127,6 @@ TEST(LoadConfigRefusal, ArgumentsThatDefeatAPin) {
                                                           {"codex", "\"--config=tools.web_search=true\""},
                                                           {"opencode", "\"--print-logs\""},
                                                           {"claude", "\"--model\", \"sonnet\""},
-                                                          {"claude", "\"--settings\", \"/x.json\""},
                                                           {"claude", "\"-p\""}})
         EXPECT_TRUE(test::parse(text(agent, args))) << agent << " " << args;
     EXPECT_TRUE(test::parse("[agents.claude]\nargs = [\"--setting-sources\", \"user\"]"));

@@ -21,10 +21,10 @@ Session keyed() {
 /// What --settings holds for every alternative cell by token.
 const std::string token_settings =
     R"({"apiKeyHelper":"","enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
-    R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","API_TIMEOUT_MS":"3000000",)"
+    R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":"","API_TIMEOUT_MS":"3000000",)"
     R"("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
 const std::string native_env =
-    R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":""}})";
+    R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":""}})";
 const std::string home_settings = "{" + native_env;
 const std::string oauth_settings = R"({"apiKeyHelper":"",)" + native_env;
 
@@ -48,6 +48,16 @@ TEST(Claude, Zai) {
               alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
     EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
     EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, TheSessionsOwnProxyIsHeldUnlessItHasAPassword) {
+    Session session = keyed();
+    session.daemon_env.insert_or_assign("ALL_PROXY", Secret("http://proxy:3128"));
+    session.daemon_env.insert_or_assign("all_proxy", Secret("http://me:FAKE-password@proxy:3128"));
+    const std::string settings = argv_of(session.plan(Agent::claude, "zai")).at(2);
+    EXPECT_THAT(settings, HasSubstr(R"("ALL_PROXY":"http://proxy:3128")"));
+    EXPECT_THAT(settings, Not(HasSubstr("all_proxy")));
+    EXPECT_THAT(settings, Not(HasSubstr("FAKE-password")));
 }
 
 TEST(Claude, ALoginsOwnKeyGivesWayToTheTokensValue) {

@@ -91,6 +91,28 @@ TEST_F(Survey, AnAdministratorsSettingsOutrankArguments) {
     EXPECT_EQ(members.at("env.ANTHROPIC_CUSTOM_HEADERS"), "");
 }
 
+TEST_F(Survey, AProxyIsHeldUnlessTheSessionsOwnHasAPassword) {
+    const char* text = R"({"env": {"ALL_PROXY": "x", "all_proxy": "x", "HTTPS_PROXY": "x"}})";
+    EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text),
+                UnorderedElementsAre(Pair("env.ALL_PROXY", "--settings"), Pair("env.all_proxy", "--settings"),
+                                     Pair("env.HTTPS_PROXY", "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1")));
+    session.daemon_env.insert_or_assign("ALL_PROXY", Secret("http://me:FAKE-password@proxy"));
+    EXPECT_EQ(survey(Agent::claude, "zai", claude_project, text).at("env.ALL_PROXY"), "");
+}
+
+TEST_F(Survey, NamesWhatOpenCodeWouldSendOrFetch) {
+    EXPECT_THAT(survey(Agent::opencode, "zai", opencode_project, R"({
+        "instructions": ["docs/*.md", "https://x/{env:ZAI_API_KEY}"], "skills": {"urls": []}, "share": "auto",
+        "enterprise": {}, "reference": {}, "agent": {"a": {"prompt": "{file:x.txt}"}}})"),
+                UnorderedElementsAre(Pair("instructions", ""), Pair("skills", ""), Pair("share", ""),
+                                     Pair("enterprise", ""), Pair("reference", "")));
+    EXPECT_THAT(survey(Agent::opencode, "zai", opencode_project, R"({"instructions": ["https://x/y.md"]})"),
+                UnorderedElementsAre(Pair("instructions", "")));
+    EXPECT_THAT(survey(Agent::opencode, "zai", opencode_project, R"({"instructions": ["docs/*.md"]})"), IsEmpty());
+    const SettingsPlace config{"", home, SettingsFormat::opencode_config};
+    EXPECT_THAT(survey(Agent::opencode, "zai", config, R"({"share": "auto"})"), IsEmpty()) << "the user's own is meant";
+}
+
 TEST_F(Survey, AnEarlierLoginGivesWayToTheSessionsKey) {
     const SettingsPlace state{"", home, SettingsFormat::claude_json};
     EXPECT_EQ(survey(Agent::claude, "zai", state, R"({"primaryApiKey": "FAKE-x"})").at("primaryApiKey"), "--settings");
