@@ -62,6 +62,12 @@ void Daemon::signal(int number) const {
     kill(pid_, number);
 }
 
+void Daemon::suspend() const {
+    signal(SIGSTOP);
+    siginfo_t info{};
+    waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WNOWAIT);  // the signal alone takes its time
+}
+
 int Daemon::wait(std::chrono::milliseconds limit) {
     running_ = false;  // at the limit it is killed
     return wait_for_exit(pid_, limit);

@@ -38,6 +38,8 @@ class Daemon {
     std::string log() const;
 
     void signal(int number) const;
+    /// SIGSTOP, and waits until it holds; signal(SIGCONT) lets the daemon go on.
+    void suspend() const;
     /// SIGTERM, then wait(). Gives the exit status.
     int stop();
     /// Its exit status (128 + the signal that ended it). Throws std::runtime_error when it goes on running.

@@ -162,7 +162,7 @@ TEST_F(Stop, AnswersTheRequestsOfEveryConnection) {
 // Who was connected, but not yet accepted, when the signal came is in the kernel's queue.
 TEST_F(Stop, AnswersThoseThatWereStillInTheQueue) {
     start();
-    daemon().signal(SIGSTOP);
+    daemon().suspend();
     std::vector<RawConnection> connections;
     for (int i = 0; i < 20; ++i) {
         connections.push_back(daemon().connect());
