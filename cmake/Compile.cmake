@@ -4,6 +4,10 @@ target_include_directories(capsule_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(capsule_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
   -fstack-protector-strong)
+# A precompiled header that ccache can tell from another.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(capsule_options INTERFACE -fpch-preprocess)
+endif()
 target_compile_definitions(capsule_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED
   BOOST_ASIO_SEPARATE_COMPILATION)

@@ -19,6 +19,6 @@ pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)  # its header;
 
 # The log from its headers: a program that loads libc alone starts in half the time and takes half the memory (see
 # capsule_standalone in Compile.cmake).
-add_library(capsule_log INTERFACE)
-target_link_libraries(capsule_log INTERFACE Threads::Threads)
-target_compile_definitions(capsule_log INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)
+add_library(capsule_spdlog INTERFACE)
+target_link_libraries(capsule_spdlog INTERFACE Threads::Threads)
+target_compile_definitions(capsule_spdlog INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)

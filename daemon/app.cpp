@@ -16,8 +16,8 @@
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/server.hpp"
-#include "daemon/system/log.hpp"
-#include "daemon/system/systemd.hpp"
+#include "daemon/log/log.hpp"
+#include "daemon/process/systemd.hpp"
 #include "protocol/socket_path.hpp"
 
 namespace capsule {

@@ -3,8 +3,8 @@
 
 #include "daemon/app.hpp"
 #include "daemon/command_line.hpp"
-#include "daemon/system/log.hpp"
-#include "daemon/system/process_hardening.hpp"
+#include "daemon/log/log.hpp"
+#include "daemon/process/hardening.hpp"
 #include "protocol/errors.hpp"
 
 int main(int argc, char** argv) {

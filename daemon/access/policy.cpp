@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/system/user.hpp"
+#include "daemon/users/users.hpp"
 
 namespace capsule {
 namespace {

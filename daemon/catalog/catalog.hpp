@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "daemon/base/located.hpp"
-#include "daemon/catalog/agent.hpp"
+#include "protocol/agents.hpp"
 
 namespace capsule {
 

@@ -19,14 +19,14 @@ namespace {
 constexpr std::size_t largest_file = 1024 * 1024;
 constexpr mode_t others_may_read = S_IRGRP | S_IROTH;
 
-class Descriptor {
+class UniqueFd {
   public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
+    explicit UniqueFd(int number) : number_(number) {}
+    ~UniqueFd() {
         if (number_ >= 0) ::close(number_);
     }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
+    UniqueFd(const UniqueFd&) = delete;
+    UniqueFd& operator=(const UniqueFd&) = delete;
     int get() const { return number_; }
 
   private:
@@ -53,7 +53,7 @@ Error unreadable(const std::string& path, int error) {
 
 /// None: there is no such file. A FIFO or a device is refused before anything is read of it.
 Result<std::optional<FileText>> read_file(const std::string& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     if (file.get() < 0) {
         if (is_missing(errno)) return std::optional<FileText>();
         return unreadable(path, errno);

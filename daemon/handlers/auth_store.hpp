@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "daemon/handlers/services.hpp"
-#include "daemon/system/log.hpp"
+#include "daemon/log/log.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "daemon/config/load_config.hpp"
-#include "daemon/system/user.hpp"
+#include "daemon/users/users.hpp"
 
 namespace capsule {
 

@@ -10,8 +10,8 @@
 #include "daemon/access/policy.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/keys/stored_keys.hpp"
-#include "daemon/render/session.hpp"
-#include "daemon/system/home_worker.hpp"
+#include "daemon/agents/session.hpp"
+#include "daemon/home/worker.hpp"
 #include "protocol/errors.hpp"
 
 namespace capsule {

@@ -7,7 +7,7 @@
 
 #include "daemon/handlers/lasting.hpp"
 #include "daemon/handlers/services.hpp"
-#include "daemon/system/log.hpp"
+#include "daemon/log/log.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {

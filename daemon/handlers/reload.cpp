@@ -1,6 +1,6 @@
 // reload: the configuration anew, or the old one kept and the reason told.
 #include "daemon/handlers/handlers.hpp"
-#include "daemon/system/systemd.hpp"
+#include "daemon/process/systemd.hpp"
 
 namespace capsule {
 

@@ -13,11 +13,11 @@
 #include "daemon/handlers/generation.hpp"
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/stored_keys.hpp"
-#include "daemon/system/agent_inventory.hpp"
-#include "daemon/system/change_watch.hpp"
-#include "daemon/system/op_reader.hpp"
-#include "daemon/system/stack_wiper.hpp"
-#include "daemon/system/subprocess.hpp"
+#include "daemon/home/inventory.hpp"
+#include "daemon/home/change_watch.hpp"
+#include "daemon/keys/op_reader.hpp"
+#include "daemon/process/stack_wiper.hpp"
+#include "daemon/process/subprocess.hpp"
 
 namespace capsule {
 

@@ -6,7 +6,7 @@
 #include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/watched.hpp"
 #include "daemon/keys/auth_row.hpp"
-#include "daemon/write/settings_survey.hpp"
+#include "daemon/home/settings_survey.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;

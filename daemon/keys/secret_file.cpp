@@ -15,12 +15,12 @@ namespace capsule {
 
 namespace {
 
-class Descriptor {
+class UniqueFd {
   public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
+    explicit UniqueFd(int number) : number_(number) {}
+    UniqueFd(const UniqueFd&) = delete;
+    UniqueFd& operator=(const UniqueFd&) = delete;
+    ~UniqueFd() {
         if (number_ >= 0) ::close(number_);
     }
     int get() const { return number_; }
@@ -87,7 +87,7 @@ std::string_view without_newline(std::string_view text) {
 Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     using Found = std::optional<Secret>;
     // O_NONBLOCK: a FIFO without a writer must not hold the daemon up.
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.get() < 0) {
         if (errno == ENOENT || errno == ENOTDIR) return Found();
         // A socket cannot even be opened.

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "daemon/config/toml_reader.hpp"
-#include "daemon/render/quoting.hpp"
+#include "daemon/agents/quoting.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {

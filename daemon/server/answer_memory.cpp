@@ -7,7 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-#include "daemon/system/log.hpp"
+#include "daemon/log/log.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;

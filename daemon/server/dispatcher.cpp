@@ -2,8 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include "daemon/system/log.hpp"
-#include "daemon/system/user.hpp"
+#include "daemon/log/log.hpp"
+#include "daemon/users/users.hpp"
 #include "protocol/methods.hpp"
 #include "protocol/nearest.hpp"
 

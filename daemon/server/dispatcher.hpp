@@ -9,7 +9,7 @@
 #include "daemon/handlers/lasting.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/answer_memory.hpp"
-#include "daemon/system/log.hpp"
+#include "daemon/log/log.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-#include "daemon/system/user.hpp"
+#include "daemon/users/users.hpp"
 
 namespace capsule {
 namespace {

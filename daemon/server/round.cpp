@@ -4,42 +4,42 @@
 
 #include <boost/asio/post.hpp>
 
-#include "daemon/server/session.hpp"
-#include "daemon/system/log.hpp"
+#include "daemon/server/connection.hpp"
+#include "daemon/log/log.hpp"
 
 namespace capsule {
 namespace {
 
 /// One connection's fault (out of memory, say) is no other's, and not the daemon's end.
 template <class Act>
-void guarded(Session& session, Act act) {
+void guarded(Connection& connection, Act act) {
     try {
         act();
     } catch (const std::exception& failure) {
         spdlog::error("a connection ended with {}", typeid(failure).name());
-        session.give_up();
+        connection.give_up();
     }
 }
 
 }  // namespace
 
-void Round::join(Session& session) {
+void Round::join(Connection& connection) {
     if (joined_.empty()) boost::asio::post(executor_, [this] { serve(); });
-    joined_.push_back(&session);
+    joined_.push_back(&connection);
 }
 
 void Round::serve() {
     served_.swap(joined_);
-    const auto received = Session::Clock::now();
-    for (Session* session : served_)
-        guarded(*session, [&] { session->answer_what_is_remembered(received); });
-    // Who was given a session's key is in the log before it is given.
+    const auto received = Connection::Clock::now();
+    for (Connection* connection : served_)
+        guarded(*connection, [&] { connection->answer_what_is_remembered(received); });
+    // Who was given a connection's key is in the log before it is given.
     flush_log();
-    for (Session* session : served_)
-        guarded(*session, [&] { session->send_answers(); });
+    for (Connection* connection : served_)
+        guarded(*connection, [&] { connection->send_answers(); });
     // Only now: meanwhile the first of them have sent what they ask next, which then takes no wait.
-    for (Session* session : served_)
-        guarded(*session, [&] { session->read_on(); });
+    for (Connection* connection : served_)
+        guarded(*connection, [&] { connection->read_on(); });
     served_.clear();
 }
 

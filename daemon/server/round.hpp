@@ -7,21 +7,21 @@
 
 namespace capsule {
 
-class Session;
+class Connection;
 
 class Round {
   public:
     explicit Round(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
-    /// The session takes part in the next round, which comes when what is ready now has been read.
-    void join(Session& session);
+    /// The connection takes part in the next round, which comes when what is ready now has been read.
+    void join(Connection& connection);
 
   private:
     void serve();
 
     boost::asio::any_io_executor executor_;
-    std::vector<Session*> joined_;
-    std::vector<Session*> served_;  ///< kept for its memory
+    std::vector<Connection*> joined_;
+    std::vector<Connection*> served_;  ///< kept for its memory
 };
 
 }  // namespace capsule

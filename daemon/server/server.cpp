@@ -24,7 +24,7 @@ bool is_passing(const boost::system::error_code& error) {
 }
 
 /// One answer to a connection that is one too many, without waiting for it.
-void turn_away(Session::Socket& socket, std::uint64_t limit) {
+void turn_away(Connection::Socket& socket, std::uint64_t limit) {
     const std::string answer =
         error_answer({}, {ErrorCode::server_overloaded, "there are " + std::to_string(limit) + " connections already",
                           "close some, or raise [limits] connections"}) +
@@ -32,7 +32,7 @@ void turn_away(Session::Socket& socket, std::uint64_t limit) {
     boost::system::error_code ignored;
     socket.non_blocking(true, ignored);
     socket.write_some(asio::buffer(answer), ignored);
-    socket.shutdown(Session::Socket::shutdown_send, ignored);
+    socket.shutdown(Connection::Socket::shutdown_send, ignored);
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ asio::awaitable<void> Server::accept_connections() {
     asio::steady_timer pause(executor_);
     while (!stopping_) {
         boost::system::error_code error;
-        Session::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
+        Connection::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
         if (!error) {
             try {
                 start(std::move(socket));
@@ -73,7 +73,7 @@ asio::awaitable<void> Server::accept_connections() {
     }
 }
 
-void Server::start(Session::Socket socket) {
+void Server::start(Connection::Socket socket) {
     const std::uint64_t limit = services_.generation->config.limits.connections;
     if (services_.open_connections >= limit) {
         spdlog::warn("turned a connection away: {} are open", limit);
@@ -82,24 +82,24 @@ void Server::start(Session::Socket socket) {
     asio::co_spawn(executor_, serve(std::move(socket)), asio::detached);
 }
 
-asio::awaitable<void> Server::serve(Session::Socket socket) {
+asio::awaitable<void> Server::serve(Connection::Socket socket) {
     auto peer = peer_of(socket.native_handle());
     if (!peer) {
         spdlog::error("{}", peer.error().message);
         co_return;
     }
-    Session session(std::move(socket), std::move(*peer), services_, memory_, round_);
-    sessions_.insert(&session);
+    Connection connection(std::move(socket), std::move(*peer), services_, memory_, round_);
+    connections_.insert(&connection);
     ++services_.open_connections;
     try {
-        if (stopping_) session.stop();
-        co_await session.run();
+        if (stopping_) connection.stop();
+        co_await connection.run();
     } catch (const std::exception& failure) {
         // One connection's fault (out of memory, say) is no other's.
         spdlog::error("a connection ended with {}", typeid(failure).name());
     }
     --services_.open_connections;
-    sessions_.erase(&session);
+    connections_.erase(&connection);
     ended_.cancel();
 }
 
@@ -111,14 +111,14 @@ asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadlin
     acceptor_.cancel(error);
     acceptor_.non_blocking(true, error);
     for (;;) {
-        Session::Socket socket(executor_);
+        Connection::Socket socket(executor_);
         acceptor_.accept(socket, error);
         if (error) break;
         start(std::move(socket));
     }
     acceptor_.close(error);
-    for (Session* session : sessions_)
-        session->stop();
+    for (Connection* connection : connections_)
+        connection->stop();
     asio::steady_timer limit(executor_, deadline);
     bool late = false;
     limit.async_wait([&](boost::system::error_code ended) {
@@ -128,7 +128,7 @@ asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadlin
     });
     // Sessions that were only just accepted have not begun yet: wait for their coroutines too.
     co_await asio::post(executor_, asio::use_awaitable);
-    while (!sessions_.empty() && !late)
+    while (!connections_.empty() && !late)
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
     limit.cancel();
 }

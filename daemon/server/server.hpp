@@ -1,4 +1,4 @@
-// Accepts connections and lets a Session serve each, until it is told to stop.
+// Accepts connections and lets a Connection serve each, until it is told to stop.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -10,7 +10,7 @@
 
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/listener.hpp"
-#include "daemon/server/session.hpp"
+#include "daemon/server/connection.hpp"
 
 namespace capsule {
 
@@ -21,13 +21,13 @@ class Server {
     /// Accepts until stop(). Survives every error of accept: without descriptors it waits and tries again.
     boost::asio::awaitable<void> accept_connections();
 
-    /// Takes no new connections, serves those that the kernel has already queued, lets every session answer what it
+    /// Takes no new connections, serves those that the kernel has already queued, lets every connection answer what it
     /// has received, and removes the socket's file. Done when the last one ends, or at `deadline`.
     boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point deadline);
 
   private:
-    boost::asio::awaitable<void> serve(Session::Socket socket);
-    void start(Session::Socket socket);
+    boost::asio::awaitable<void> serve(Connection::Socket socket);
+    void start(Connection::Socket socket);
 
     boost::asio::any_io_executor executor_;
     ListeningSocket listening_;
@@ -35,8 +35,8 @@ class Server {
     Services& services_;
     AnswerMemory memory_;
     Round round_;
-    std::set<Session*> sessions_;
-    boost::asio::steady_timer ended_;  ///< cancelled whenever a session ends
+    std::set<Connection*> connections_;
+    boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
     bool stopping_ = false;
 };
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "daemon/write/merge.hpp"
+#include "daemon/agents/merge.hpp"
 
 namespace capsule {
 namespace {

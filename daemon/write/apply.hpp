@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "daemon/render/plan.hpp"
-#include "daemon/render/session.hpp"
+#include "daemon/agents/plan.hpp"
+#include "daemon/agents/session.hpp"
 #include "daemon/write/atomic_file.hpp"
 #include "protocol/errors.hpp"
 

@@ -141,10 +141,6 @@ int fill(NewFile& file, mode_t mode, const Snapshot* like) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 Error io_error(std::string_view doing, const std::string& path, int error_number) {
     std::array<char, 128> buffer{};
     return {ErrorCode::io_error,
@@ -168,7 +164,7 @@ Result<Place> find_place(const std::string& path) {
     }
     std::tie(place.directory, place.name) = split(at);
     if (place.name.empty() || place.name == "." || place.name == "..") return io_error("write", path, EISDIR);
-    place.directory_fd = Descriptor(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    place.directory_fd = UniqueFd(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!place.directory_fd && errno != ENOENT) return io_error("open the directory of", path, errno);
     return place;
 }
@@ -176,7 +172,7 @@ Result<Place> find_place(const std::string& path) {
 Result<void> make_directory(Place& place) {
     if (const int problem = make_all(place.directory); problem != 0)
         return io_error("make the directory", place.directory, problem);
-    place.directory_fd = Descriptor(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    place.directory_fd = UniqueFd(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!place.directory_fd) return io_error("open the directory", place.directory, errno);
     return {};
 }
@@ -190,7 +186,7 @@ Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& n
         return io_error("read", path, errno);
     }
     if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
-    const Descriptor fd(open_patiently(place.directory_fd.get(), name.c_str(),
+    const UniqueFd fd(open_patiently(place.directory_fd.get(), name.c_str(),
                                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!fd && errno == ENOENT) return std::optional<Snapshot>();
     if (!fd) return io_error("read", path, errno);
@@ -245,7 +241,7 @@ Result<NewFile> write_beside(const Place& place, std::string text, mode_t mode, 
     NewFile file;
     file.name = temporary_name(place.name, {replaced, fingerprint(text)});
     file.text = std::move(text);
-    file.fd = Descriptor(::openat(place.directory_fd.get(), file.name.c_str(),
+    file.fd = UniqueFd(::openat(place.directory_fd.get(), file.name.c_str(),
                                   O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_ISVTX | 0600));
     if (!file.fd) return io_error("write", place.path(), errno);
     if (const int problem = fill(file, mode, like); problem != 0) {

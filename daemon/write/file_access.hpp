@@ -9,26 +9,10 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/base/unique_fd.hpp"
 #include "protocol/errors.hpp"
 
 namespace capsule {
-
-class Descriptor {
-  public:
-    explicit Descriptor(int fd = -1) noexcept : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor();
-
-    int get() const noexcept { return fd_; }
-    explicit operator bool() const noexcept { return fd_ >= 0; }
-
-  private:
-    int fd_;
-};
 
 /// io.error: "cannot <doing> <path>: <errno's text>", and what to do about it.
 Error io_error(std::string_view doing, const std::string& path, int error_number);
@@ -39,7 +23,7 @@ struct Place {
     std::string directory;
     std::string name;
     bool link = false;        ///< the path that was asked for is a link
-    Descriptor directory_fd;  ///< none: no such directory
+    UniqueFd directory_fd;  ///< none: no such directory
 
     std::string path() const { return directory + "/" + name; }
 };
@@ -74,7 +58,7 @@ std::string random_letters();
 struct NewFile {
     std::string name;
     std::string text;
-    Descriptor fd;
+    UniqueFd fd;
     struct stat status {};
     /// Nobody can open it until its descriptor closes (a write lease): what it says may still be corrected unseen.
     bool leased = false;

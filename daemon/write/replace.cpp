@@ -95,7 +95,7 @@ class Exchange {
             if (::fstatat(place_.directory_fd.get(), place_.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
                 !S_ISREG(status.st_mode) || same_file(status, placed_.back().status))
                 return;  // to open ours would break our own lease
-            Descriptor fd(::openat(place_.directory_fd.get(), place_.name.c_str(),
+            UniqueFd fd(::openat(place_.directory_fd.get(), place_.name.c_str(),
                                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
             if (fd && take_lease(fd.get())) return hold(std::move(fd));
             if (errno != EAGAIN) return;
@@ -103,7 +103,7 @@ class Exchange {
         } while (std::chrono::steady_clock::now() < limit);
     }
 
-    void hold(Descriptor fd) {
+    void hold(UniqueFd fd) {
         Snapshot there;
         if (::fstat(fd.get(), &there.status) != 0 || static_cast<std::size_t>(there.status.st_size) > max_file_bytes)
             return;
@@ -230,7 +230,7 @@ class Exchange {
     const Transform& transform_;
     Snapshot base_;                 ///< the newest version of somebody else
     bool base_in_place_ = true;     ///< base_ is what the target's place should have
-    std::vector<Descriptor> held_;  ///< leases on others' versions
+    std::vector<UniqueFd> held_;  ///< leases on others' versions
     std::vector<NewFile> placed_;   ///< our versions, each exchanged in; none can be opened before this object goes
     std::string came_out_;          ///< the name that base_ now has, when it is not in the target's place any more
     bool readable_ = false;         ///< what came out last is a regular file, and base_ what it says

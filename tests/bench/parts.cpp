@@ -10,9 +10,9 @@
 
 #include "daemon/access/policy.hpp"
 #include "daemon/config/load_config.hpp"
-#include "daemon/render/session.hpp"
+#include "daemon/agents/session.hpp"
 #include "daemon/routing/route.hpp"
-#include "daemon/write/merge.hpp"
+#include "daemon/agents/merge.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/json_rpc.hpp"
 #include "protocol/json_struct.hpp"

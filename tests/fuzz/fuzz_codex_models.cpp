@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/render/codex_models.hpp"
+#include "daemon/agents/codex/models.hpp"
 #include "tests/fuzz/require.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

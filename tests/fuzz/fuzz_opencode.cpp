@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/write/merge.hpp"
+#include "daemon/agents/merge.hpp"
 #include "tests/fuzz/require.hpp"
 
 namespace {

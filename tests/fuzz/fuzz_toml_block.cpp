@@ -4,7 +4,7 @@
 #include <string>
 
 #include "daemon/base/toml.hpp"
-#include "daemon/write/merge.hpp"
+#include "daemon/agents/merge.hpp"
 #include "tests/fuzz/require.hpp"
 
 namespace {

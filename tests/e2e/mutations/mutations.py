@@ -6,19 +6,19 @@ and for a constant of the catalog no other test may be red.
 """
 
 CATALOG = "daemon/catalog/providers.toml"
-CLAUDE = "daemon/render/claude.cpp"
-CODEX = "daemon/render/codex.cpp"
-OPENCODE = "daemon/render/opencode.cpp"
-SESSION = "daemon/render/session.hpp"
-SURVEY = "daemon/write/settings_survey.cpp"
+CLAUDE = "daemon/agents/claude/render.cpp"
+CODEX = "daemon/agents/codex/render.cpp"
+OPENCODE = "daemon/agents/opencode/render.cpp"
+SESSION = "daemon/agents/session.hpp"
+SURVEY = "daemon/home/settings_survey.cpp"
 
 EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
 CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*", "HeldVariables"]
 CODEX_ALL = ["Pins.*Codex", "CellTest.*/codex", "CustomProvider.WorksInCodex"]
 OPENCODE_ALL = ["PrintsTheAnswer.*/opencode", "HoldsIn.*/opencode", "Pins.OpenCode"]
 # What another pin holds too, as the comment beside each says: only the exact answer shows that it is there.
-CODEX_ANSWER = ["unit_render:^Codex"]
-OPENCODE_ANSWER = ["unit_render:^Opencode"]
+CODEX_ANSWER = ["unit_agents:^Codex"]
+OPENCODE_ANSWER = ["unit_agents:^Opencode"]
 HELD = ["HeldVariables"]
 
 

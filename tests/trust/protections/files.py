@@ -2,9 +2,9 @@
 
 from protection import Edit, Protection, one
 
-WORKER = "daemon/system/home_worker.cpp"
-SUBPROCESS = "daemon/system/subprocess.cpp"
-INVENTORY = "daemon/system/agent_inventory.cpp"
+WORKER = "daemon/home/worker.cpp"
+SUBPROCESS = "daemon/process/subprocess.cpp"
+INVENTORY = "daemon/home/inventory.cpp"
 ACCESS = "daemon/write/file_access.cpp"
 ATOMIC = "daemon/write/atomic_file.cpp"
 REPLACE = "daemon/write/replace.cpp"
@@ -77,9 +77,9 @@ def odd_files() -> list[Protection]:
         one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
             "        if (links == 100'000'000) return io_error(\"find\", path, ELOOP);\n",
             "unit_write:Fault.LinksInACircle"),
-        one("a project has only so many files", "daemon/write/settings_survey.cpp", "if (files_ >= survey_files || ",
+        one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",
             "if (",
-            "unit_write:SettingsSurvey.SoManyInAllAndNotInEachDirectory"),
+            "unit_home:SettingsSurvey.SoManyInAllAndNotInEachDirectory"),
         one("only regular files are keys", SECRET_FILE,
             "    if (!S_ISREG(about.st_mode)) return no_regular_file(about.st_mode, path);\n", "",
             "unit_keys:SecretFile.WhatIsNoRegularFileIsAnErrorAndNeverWaits"),
@@ -123,7 +123,7 @@ def links() -> list[Protection]:
 
 def each_write() -> list[Protection]:
     replace = "    return Exchange(place, transform).run(std::move(base), std::move(wanted));\n"
-    in_place = """    const Descriptor fd(::openat(place.directory_fd.get(), place.name.c_str(), O_WRONLY | O_TRUNC));
+    in_place = """    const UniqueFd fd(::openat(place.directory_fd.get(), place.name.c_str(), O_WRONLY | O_TRUNC));
     if (fd && ::write(fd.get(), wanted.text->data(), wanted.text->size()) >= 0) return Outcome::done;
 """
     return [
@@ -190,28 +190,28 @@ def other_writers() -> list[Protection]:
 
 def programs() -> list[Protection]:
     limit = "        late = true;\n        ::kill(-pid, SIGKILL);\n"
-    ran_out = "unit_system:Subprocess.OneThatRunsIntoItsLimitIsKilledWithItsChildren"
+    ran_out = "unit_process:Subprocess.OneThatRunsIntoItsLimitIsKilledWithItsChildren"
     return [
         one("a program's environment is its own", SUBPROCESS, "image.argv.data(), image.env.data());",
             "image.argv.data(), environ);",
-            "unit_system:Subprocess.HasExactlyTheGivenEnvironment", "unit_system:Op.GetsItsOwnVariablesOnly"),
+            "unit_process:Subprocess.HasExactlyTheGivenEnvironment", "unit_op_reader:Op.GetsItsOwnVariablesOnly"),
         one("a program has no descriptor of the daemon's", SUBPROCESS,
             "    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail();\n", "",
-            "unit_system:Subprocess.KnowsNoDescriptorsOfTheDaemon"),
+            "unit_process:Subprocess.KnowsNoDescriptorsOfTheDaemon"),
         one("agents see an empty home", INVENTORY, '{{"HOME", directory},', '{{"HOME", home.home},',
-            "unit_system:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
-        one("op sees no other secret", "daemon/system/op_reader.cpp",
+            "unit_home:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
+        one("op sees no other secret", "daemon/keys/op_reader.cpp",
             '        if (name != "HOME" && name != "PATH" && !name.starts_with("OP_")) continue;\n', "",
-            "unit_system:Op.GetsItsOwnVariablesOnly"),
-        one("op's message is redacted", "daemon/system/op_reader.cpp", "redact(said, secrets)", "said",
-            "unit_system:Op.FailsWithOpsOwnMessageRedacted"),
-        one("op has 10 s", "daemon/system/op_reader.cpp", "op_limit{10}", "op_limit{1000}",
+            "unit_op_reader:Op.GetsItsOwnVariablesOnly"),
+        one("op's message is redacted", "daemon/keys/op_reader.cpp", "redact(said, secrets)", "said",
+            "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted"),
+        one("op has 10 s", "daemon/keys/op_reader.cpp", "op_limit{10}", "op_limit{1000}",
             "integration_key_sources:KeySources.OpThatNeverAnswersIsCutOffWhileOthersAreServed"),
         one("a program has so long", SUBPROCESS, limit, "        late = true;\n", ran_out),
         one("its children have no longer", SUBPROCESS, "    ::setsid();\n", "", ran_out),
         one("nor do they stay", SUBPROCESS, "    ::kill(-pid, SIGKILL);\n    int status = 0;", "    int status = 0;",
-            "unit_system:Subprocess.ABackgroundChildThatKeepsThePipeOpenIsEnded"),
+            "unit_process:Subprocess.ABackgroundChildThatKeepsThePipeOpenIsEnded"),
         one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",
             "std::min(count, 1000 * limit - text.size())",
-            "unit_system:Subprocess.OutputOverTheLimitIsCut"),
+            "unit_process:Subprocess.OutputOverTheLimitIsCut"),
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from protection import Edit, Protection, one
 
-SESSION_ENV = "daemon/render/session_env.cpp"
+SESSION_ENV = "daemon/agents/session_env.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
 EXCERPT = "daemon/config/excerpt.cpp"
 BECOME = "client/commands/become.cpp"
@@ -29,32 +29,32 @@ def the_session() -> list[Protection]:
         one("no key or routing variable gets in", SESSION_ENV,
             "if (!is_variable_name(name) || is_ours(config, name)) return false;",
             "if (!is_variable_name(name)) return false;",
-            "unit_render:SessionEnv.NothingReservedPassesWhateverTheSource"),
+            "unit_agents:SessionEnv.NothingReservedPassesWhateverTheSource"),
         one("nor by [env]", SESSION_ENV, "if (!is_ours(inputs.config, name)) pass_configured", "pass_configured",
-            "unit_render:SessionEnv.NothingReservedPassesWhateverTheSource"),
+            "unit_agents:SessionEnv.NothingReservedPassesWhateverTheSource"),
         one("nor by another name", SESSION_ENV,
             "    if (is_reserved(*referred) || is_key_variable(inputs.config, *referred)) {\n", "    if (false) {\n",
-            "unit_render:SessionEnv.AConfiguredValueThatCannotBeHadIsLeftOutWithAWarning"),
+            "unit_agents:SessionEnv.AConfiguredValueThatCannotBeHadIsLeftOutWithAWarning"),
         one("only what is allowed gets in", SESSION_ENV,
             "    return std::ranges::any_of(default_passthrough(), matches_name) ||\n",
             "    return true || std::ranges::any_of(default_passthrough(), matches_name) ||\n",
-            "unit_render:SessionEnv.IsExactlyTheUsersAndTheAllowlistedPart",
+            "unit_agents:SessionEnv.IsExactlyTheUsersAndTheAllowlistedPart",
             "integration_session:Session.TheRequestsEnvironmentPassesTheAllowlistOnly"),
-        one("no other provider's key stays in a launcher's", "daemon/render/session.cpp",
+        one("no other provider's key stays in a launcher's", "daemon/agents/session.cpp",
             "        names.insert(provider.key_env);\n", "",
-            "unit_render:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
-        one("no routing variable stays in it", "daemon/render/session.cpp",
+            "unit_agents:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
+        one("no routing variable stays in it", "daemon/agents/session.cpp",
             "names(routing_variables().begin(), routing_variables().end());", "names;",
-            "unit_render:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
+            "unit_agents:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
         one("another user's login is not passed on", SESSION_ENV,
             "        if (!inputs.home.same_user && is_of_the_daemons_login(name)) continue;\n", "",
-            "unit_render:SessionEnv.AnotherUsersLoginIsNotPassedOn",
+            "unit_agents:SessionEnv.AnotherUsersLoginIsNotPassedOn",
             "integration_exec:ExecAsAnother.TheSessionIsThatUsers"),
         one("PATH has absolute entries", SESSION_ENV, "        if (!entry.starts_with('/')) continue;\n", "",
-            "unit_render:SessionEnv.PathHasAbsoluteEntriesOnly"),
-        one("the agent is looked for in those", "daemon/system/agent_inventory.cpp",
+            "unit_agents:SessionEnv.PathHasAbsoluteEntriesOnly"),
+        one("the agent is looked for in those", "daemon/home/inventory.cpp",
             "        if (candidate.front() != '/' || ::stat(", "        if (::stat(",
-            "unit_system:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
+            "unit_home:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
         one("by capsulectl too", BECOME, "        if (candidate.starts_with('/') && is_program(candidate))",
             "        if (is_program(candidate))", "unit_client:FindProgram.ignores_entries_that_are_not_absolute"),
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def said_of_keys() -> list[Protection]:
             "integration_spawn:Spawn.ExplainIsTheSamePlanWithNothingWrittenAndEverySecretMasked"),
         one("explain masks tokens and proxies' passwords", SESSION_ENV, "    if (looks_secret(name, value)) {\n",
             "    if (looks_secret(name, value) && false) {\n",
-            "unit_render:SessionEnv.ExplainDoesNotShowTokensOrProxyPasswords"),
+            "unit_agents:SessionEnv.ExplainDoesNotShowTokensOrProxyPasswords"),
         one("capsulectl masks on a terminal", "client/commands/spawn.cpp",
             "const bool hide = output_style().terminal && !options.reveal;",
             "const bool hide = output_style().terminal && !options.reveal && false;",

@@ -2,13 +2,13 @@
 
 from protection import Protection, one
 
-SESSION = "daemon/server/session.cpp"
+SESSION = "daemon/server/connection.cpp"
 SERVER = "daemon/server/server.cpp"
 APP = "daemon/app.cpp"
 JSON_RPC = "protocol/json_rpc.cpp"
 LOAD = "daemon/config/load_config.cpp"
 CONFIG = "daemon/config/config.hpp"
-LOG_FORMAT = "daemon/system/log_format.cpp"
+LOG_FORMAT = "daemon/log/log_format.cpp"
 
 
 def protections() -> list[Protection]:
@@ -128,8 +128,8 @@ def the_end() -> list[Protection]:
             "    }\n    acceptor_.close", "trust_faults:Stop.AnswersThoseThatWereStillInTheQueue"),
         one("connections are cut after 4 s", APP, "drain_limit{4}", "drain_limit{40}", at_most),
         one("programs are killed after 3 s", APP, "subprocess_limit{3}", "subprocess_limit{30}", at_most),
-        one("idle clients do not hold it up", SESSION, "    socket_.cancel(ignored);\n}\n\nSession::~Session()",
-            "}\n\nSession::~Session()", "integration_lifecycle:Lifecycle.SigtermDoesNotWaitForIdleOrHalfSentClients"),
+        one("idle clients do not hold it up", SESSION, "    socket_.cancel(ignored);\n}\n\nConnection::~Connection()",
+            "}\n\nConnection::~Connection()", "integration_lifecycle:Lifecycle.SigtermDoesNotWaitForIdleOrHalfSentClients"),
         one("signals are met before the socket is found", APP, signals + server, server +
             "    ::usleep(50'000);\n" + signals, "trust_faults:Stop.ASignalRightAfterTheStartIsAnsweredToo"),
         one("no file size limit ends it", APP, "    std::signal(SIGXFSZ, SIG_IGN);\n", "",

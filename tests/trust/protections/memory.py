@@ -2,13 +2,13 @@
 
 from protection import Edit, Protection, one
 
-HARDENING = "daemon/system/process_hardening.cpp"
+HARDENING = "daemon/process/hardening.cpp"
 SECRET = "daemon/base/secret.hpp"
 SECRET_CPP = "daemon/base/secret.cpp"
-SESSION = "daemon/server/session.cpp"
+SESSION = "daemon/server/connection.cpp"
 MEMORY = "daemon/server/answer_memory.cpp"
 FRAMING = "protocol/framing.cpp"
-STACK = "daemon/system/stack_wiper.cpp"
+STACK = "daemon/process/stack_wiper.cpp"
 
 CANARY = "trust_process:Canary."
 OPEN = CANARY + "AConnectionThatStaysOpenKeepsNoKey"
@@ -70,7 +70,7 @@ Stream& operator<<(Stream& stream, const Secret& secret) {
 
 def what_is_freed() -> list[Protection]:
     return [
-        one("all that is freed is zeroed", "daemon/system/wiping_allocation.cpp",
+        one("all that is freed is zeroed", "daemon/process/wiping_allocation.cpp",
             "    explicit_bzero(memory, malloc_usable_size(memory));\n", "", UNSET, OPEN, TYPED,
             CANARY + "AKeyOfAnEarlierConfigurationIsNowhereInTheProcess",
             CANARY + "AKeyOfABrokenConfigurationIsNowhereInTheProcess"),
@@ -81,7 +81,7 @@ def what_is_freed() -> list[Protection]:
         one("the stack of the I/O thread", STACK, "        pending_ = false;\n        wipe_stack();\n",
             "        pending_ = false;\n",
             UNSET),
-        one("the stack of the home's thread", "daemon/system/home_worker.hpp", "~Wipe() { wipe_stack(); }",
+        one("the stack of the home's thread", "daemon/home/worker.hpp", "~Wipe() { wipe_stack(); }",
             "~Wipe() {}",
             UNSET),
         one("the stack after a reload by SIGHUP", "daemon/app.cpp", "        services.stack_wiper.soon();\n", "",

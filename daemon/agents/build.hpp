@@ -1,0 +1,46 @@
+// How the renderers add to a Plan.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daemon/agents/session.hpp"
+
+namespace capsule {
+
+/// Where a pin comes from that no catalog or configuration names.
+inline constexpr std::string_view from_capsuled = "capsuled";
+
+inline void set_variable(Plan& plan, std::string name, std::string value, std::string_view from) {
+    plan.env.insert_or_assign(std::move(name), Variable{std::move(value), std::string(from)});
+}
+
+inline void set_secret(Plan& plan, std::string name, Secret value, std::string_view from) {
+    plan.env.insert_or_assign(std::move(name), Variable{std::move(value), std::string(from)});
+}
+
+/// The route's key under the name that its agent reads. There must be one.
+inline void set_key(Plan& plan, std::string name, const SessionInputs& inputs) {
+    set_secret(plan, std::move(name), *inputs.key, "key: " + inputs.key_from);
+}
+
+inline void add_argument(Plan& plan, std::string value, std::string_view from) {
+    plan.argv.push_back({std::move(value), std::string(from)});
+}
+
+/// [agents.<agent>] args, which come after the route's own.
+inline void add_configured_arguments(Plan& plan, Agent agent, const Config& config) {
+    const Located<std::vector<std::string>>& args = config.agent(agent).args;
+    for (const std::string& arg : args.value)
+        add_argument(plan, arg, args.origin);
+}
+
+/// capsule.toml's override of a provider's model for an agent, else the catalog's: what the files carry.
+const Located<std::string>& file_model(const Config& config, Agent agent, const std::string& provider,
+                                       const Located<std::string>& catalog_model);
+
+/// What the files know of a provider's key; nothing when nobody looked for one.
+const FileKey& file_key(const SessionInputs& inputs, const std::string& provider);
+
+}  // namespace capsule

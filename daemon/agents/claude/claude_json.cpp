@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+
+#include "daemon/edit/json_edit.hpp"
+#include "daemon/agents/merge.hpp"
+
+namespace capsule {
+namespace json = boost::json;
+namespace {
+
+constexpr const char* responses = "customApiKeyResponses";
+
+Error conflict(const ClaudeApprovalIntent& intent, std::size_t line, const std::string& what) {
+    return {ErrorCode::config_conflict, intent.path + ":" + std::to_string(line) + ": " + what,
+            "correct that line, or move the file away and let Claude Code write a new one"};
+}
+
+json::object fresh(const ClaudeApprovalIntent& intent) {
+    return {{responses, {{"approved", json::array{json::string(intent.key_tail)}}, {"rejected", json::array()}}},
+            {"hasCompletedOnboarding", true}};
+}
+
+/// The steps on a file that is JSON, each on the text that the one before left.
+class ClaudeMerge {
+  public:
+    ClaudeMerge(std::string text, const ClaudeApprovalIntent& intent)
+        : text_(std::move(text)), intent_(intent), tail_(json::serialize(json::string(intent.key_tail))) {}
+
+    Result<std::string> run() {
+        if (auto checked = check(); !checked) return checked.error();
+        approve();
+        unreject();
+        const JsonContainer top = root();
+        const JsonItem* onboarding = top.find("hasCompletedOnboarding");
+        if (onboarding == nullptr || raw(*onboarding) != "true") set_member(text_, top, "hasCompletedOnboarding", true);
+        return std::move(text_);
+    }
+
+  private:
+    JsonContainer root() const { return read_container(text_, json_root(text_)); }
+    std::string_view raw(const JsonItem& item) const {
+        return std::string_view(text_).substr(item.value, item.end - item.value);
+    }
+
+    Result<void> check() const {
+        if (text_[json_root(text_)] != '{') return conflict(intent_, 1, "is not a JSON object");
+        const JsonContainer top = root();
+        if (auto single = no_duplicates(top); !single) return single;
+        const JsonItem* answers = top.find(responses);
+        if (answers == nullptr) return {};
+        if (text_[answers->value] != '{') return wrong(*answers, "an object");
+        const JsonContainer inner = read_container(text_, answers->value);
+        if (auto single = no_duplicates(inner); !single) return single;
+        for (const char* name : {"approved", "rejected"})
+            if (const JsonItem* list = inner.find(name); list != nullptr && text_[list->value] != '[')
+                return wrong(*list, "an array");
+        return {};
+    }
+
+    Result<void> no_duplicates(const JsonContainer& object) const {
+        const JsonItem* twice = object.duplicate();
+        if (twice == nullptr) return {};
+        return conflict(intent_, line_of(text_, twice->begin), "\"" + twice->name + "\" is there twice");
+    }
+
+    Error wrong(const JsonItem& item, const std::string& what) const {
+        return conflict(intent_, line_of(text_, item.begin), "\"" + item.name + "\" is not " + what);
+    }
+
+    // The list of that name in customApiKeyResponses.
+    std::optional<JsonContainer> list(const char* name) const {
+        const JsonContainer top = root();
+        const JsonItem* answers = top.find(responses);
+        if (answers == nullptr) return std::nullopt;
+        const JsonContainer inner = read_container(text_, answers->value);
+        const JsonItem* found = inner.find(name);
+        if (found == nullptr) return std::nullopt;
+        return read_container(text_, found->value);
+    }
+
+    const JsonItem* tail_in(const JsonContainer& array) const {
+        const auto found = std::ranges::find_if(array.items, [&](const JsonItem& item) { return raw(item) == tail_; });
+        return found == array.items.end() ? nullptr : &*found;
+    }
+
+    void approve() {
+        if (const auto approved = list("approved")) {
+            if (tail_in(*approved) == nullptr) append_element(text_, *approved, json::string(intent_.key_tail));
+            return;
+        }
+        const JsonContainer top = root();
+        const json::object answer = fresh(intent_);
+        if (const JsonItem* answers = top.find(responses))
+            set_member(text_, read_container(text_, answers->value), "approved", answer.at(responses).at("approved"));
+        else
+            set_member(text_, top, responses, answer.at(responses));
+    }
+
+    void unreject() {
+        while (const auto rejected = list("rejected")) {
+            const JsonItem* found = tail_in(*rejected);
+            if (found == nullptr) return;
+            remove_item(text_, *rejected, *found);
+        }
+    }
+
+    std::string text_;
+    const ClaudeApprovalIntent& intent_;
+    std::string tail_;  ///< as a JSON string
+};
+
+}  // namespace
+
+Result<Merged> merge_claude_json(const std::optional<std::string>& existing, const ClaudeApprovalIntent& intent) {
+    // Private from the start; the mode of a file that Claude Code or the user made stays.
+    if (!existing) return Merged{format_json(fresh(intent)), true, {}};
+    if (is_blank(*existing)) return Merged{format_json(fresh(intent)), false, {}};
+    const JsonVerdict verdict = examine_json(*existing);
+    if (verdict.kind == JsonVerdict::Kind::jsonc)
+        return conflict(intent, 1, "has comments or trailing commas, which Claude Code does not read");
+    if (verdict.kind == JsonVerdict::Kind::broken)
+        return conflict(intent, verdict.line,
+                        "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")");
+    auto text = ClaudeMerge(*existing, intent).run();
+    if (!text) return text.error();
+    return Merged{*std::move(text), false, {}};
+}
+
+}  // namespace capsule

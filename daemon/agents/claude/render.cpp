@@ -1,0 +1,147 @@
+// Claude Code: environment variables, and --settings for what they cannot hold. CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST
+// makes it ignore provider variables in every settings file, so that neither a repository nor the home can send the
+// session elsewhere; other variables of those files it takes over its own environment, but not over --settings.
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+#include "daemon/catalog/variables.hpp"
+#include "daemon/agents/build.hpp"
+#include "daemon/routing/choices.hpp"
+
+namespace capsule {
+
+namespace {
+
+constexpr std::string_view oauth_variable = claude_oauth_token_variable;
+constexpr std::string_view api_key_variable = "ANTHROPIC_API_KEY";
+constexpr std::string_view auth_token_variable = "ANTHROPIC_AUTH_TOKEN";
+
+/// An API key, unlike a token, is asked about at the first interactive start, with No as the default.
+void set_api_key(Plan& plan, const SessionInputs& inputs) {
+    constexpr std::size_t remembered = 20;
+    const std::string_view key = inputs.key->reveal();
+    const std::string_view tail = key.substr(key.size() - std::min(key.size(), remembered));
+    set_key(plan, std::string(api_key_variable), inputs);
+    plan.files.emplace_back(ClaudeApprovalIntent{inputs.home.claude_json(), std::string(tail)});
+}
+
+/// Never both: Claude Code would bill the API key.
+void render_own_account(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    if (route.model) {
+        add_argument(plan, "--model", route.model->origin);
+        add_argument(plan, route.model->value, route.model->origin);
+    }
+    if (!inputs.key) return;
+    if (inputs.key_variable == oauth_variable) {
+        set_key(plan, std::string(oauth_variable), inputs);
+    } else {
+        set_api_key(plan, inputs);
+    }
+}
+
+void set_tier(Plan& plan, const std::string& tier, const Located<std::string>& model) {
+    set_variable(plan, "ANTHROPIC_DEFAULT_" + tier + "_MODEL", model.value, model.origin);
+}
+
+void render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    const Provider& provider = *route.provider;
+    for (const auto& [name, value] : provider.claude.env)
+        set_variable(plan, name, value.value, value.origin);
+    set_variable(plan, "ANTHROPIC_BASE_URL", provider.claude.base_url, provider.origin);
+    if (provider.claude.auth == ClaudeAuth::api_key) {
+        set_api_key(plan, inputs);
+    } else {
+        set_key(plan, std::string(auth_token_variable), inputs);
+    }
+    set_tier(plan, "OPUS", *route.model);
+    set_tier(plan, "SONNET", route.sonnet_model);
+    set_tier(plan, "HAIKU", route.haiku_model);
+    // Without this the fourth tier's own name, claude-fable-5, would go to the provider.
+    set_tier(plan, "FABLE", *route.model);
+    // A project's `model` setting loses to it, and --model still wins.
+    set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);
+    if (provider.timeout_ms > 0)
+        set_variable(plan, "API_TIMEOUT_MS", std::to_string(provider.timeout_ms), provider.origin);
+    set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);
+}
+
+/// The session's own value, or none: a settings file could add to the body (its model, say) or headers of every
+/// request, and have them logged elsewhere.
+void hold_variable(boost::json::object& env, const Plan& plan, const std::string& name) {
+    const auto found = plan.env.find(name);
+    env[name] = found == plan.env.end() || found->second.secret() ? std::string_view() : found->second.reveal();
+}
+
+boost::json::object held_variables(const Plan& plan, const Route& route) {
+    boost::json::object env;
+    for (const char* name :
+         {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
+        hold_variable(env, plan, name);
+    for (const std::string_view name : claude_held_proxies)
+        if (can_hold_proxy(plan, name)) hold_variable(env, plan, std::string(name));
+    for (const auto& [name, value] : route.provider->claude.env)
+        hold_variable(env, plan, name);
+    for (const char* name : {"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"})
+        if (plan.env.contains(name)) hold_variable(env, plan, name);
+    return env;
+}
+
+/// A key of a settings file's helper, or of the home's earlier login (primaryApiKey), would be sent along as x-api-key,
+/// to whatever provider the session is on. An empty helper hides other helpers. The login's key only gives way to a
+/// helper that has a value, the token's own; Claude Code remarks on both being set, so only where there is such a key.
+/// With an API key in the environment none of them counts.
+void hold_helper(boost::json::object& settings, const Plan& plan, bool primary_key) {
+    const bool by_token = plan.env.contains(std::string(auth_token_variable));
+    if (!by_token && !plan.env.contains(std::string(oauth_variable))) return;
+    settings["apiKeyHelper"] = by_token && primary_key ? "printenv " + std::string(auth_token_variable) : std::string();
+}
+
+void add_settings(Plan& plan, const Route& route, const HomeFacts& facts) {
+    boost::json::object settings;
+    hold_helper(settings, plan, facts.claude_primary_key);
+    // A settings file's availableModels would have claude-opus-4-8 asked for in the place of a provider's model.
+    settings["enforceAvailableModels"] = false;
+    settings["env"] = held_variables(plan, route);
+    add_argument(plan, "--settings", from_capsuled);
+    add_argument(plan, boost::json::serialize(settings), from_capsuled);
+}
+
+}  // namespace
+
+bool can_hold_proxy(const Plan& plan, std::string_view name) {
+    const auto found = plan.env.find(std::string(name));
+    return found == plan.env.end() ||
+           (!found->second.secret() && found->second.reveal().find('@') == std::string_view::npos);
+}
+
+void hold_claude_socket(Plan& plan) {
+    // An empty one alone would be overridden, and once a file has set it no later file, nor --settings, unsets it.
+    set_variable(plan, std::string(claude_socket_variable), "", from_capsuled);
+    set_variable(plan, "CLAUDE_CODE_ENVIRONMENT_KIND", "byoc", from_capsuled);
+    std::erase_if(plan.unset, [&](const std::string& name) { return plan.env.contains(name); });
+}
+
+Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    if (!route.native && !inputs.key) return key_absent(*route.provider, KeyState::absent);
+    if (!route.native && !route.model)
+        return Error{ErrorCode::config_conflict, route.provider->label + " has no model for Claude Code",
+                     "Set opus_model, sonnet_model and haiku_model in [providers." + route.provider->id + ".claude]."};
+    add_argument(plan, "claude", from_capsuled);
+    set_variable(plan, "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1", from_capsuled);
+    if (route.native) {
+        render_own_account(plan, route, inputs);
+    } else {
+        render_other_backend(plan, route, inputs);
+    }
+    add_settings(plan, route, inputs.facts);
+    if (inputs.config.session.project_settings == ProjectSettings::ignore) {
+        add_argument(plan, "--setting-sources", "capsule.toml: [session] project_settings");
+        add_argument(plan, "user", "capsule.toml: [session] project_settings");
+    }
+    add_configured_arguments(plan, Agent::claude, inputs.config);
+    return {};
+}
+
+}  // namespace capsule

@@ -1,0 +1,179 @@
+// What Claude Code's settings could do to a session, and which pin holds against it (docs/agents.md says how each was
+// measured).
+#include <algorithm>
+#include <array>
+
+#include "daemon/catalog/variables.hpp"
+#include "daemon/agents/survey_parts.hpp"
+
+namespace capsule {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1";
+
+// What Claude Code 2.1.197 drops from the `env` of every settings file where its provider is managed by the host.
+constexpr std::array dropped = std::to_array<std::string_view>({"ANTHROPIC_API_KEY",
+                                                                "ANTHROPIC_AUTH_TOKEN",
+                                                                "ANTHROPIC_AWS_API_KEY",
+                                                                "ANTHROPIC_AWS_BASE_URL",
+                                                                "ANTHROPIC_AWS_WORKSPACE_ID",
+                                                                "ANTHROPIC_BASE_URL",
+                                                                "ANTHROPIC_BEDROCK_BASE_URL",
+                                                                "ANTHROPIC_BEDROCK_MANTLE_API_KEY",
+                                                                "ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
+                                                                "ANTHROPIC_BEDROCK_SERVICE_TIER",
+                                                                "ANTHROPIC_DEFAULT_*",
+                                                                "ANTHROPIC_FOUNDRY_API_KEY",
+                                                                "ANTHROPIC_FOUNDRY_BASE_URL",
+                                                                "ANTHROPIC_FOUNDRY_RESOURCE",
+                                                                "ANTHROPIC_MODEL",
+                                                                "ANTHROPIC_SMALL_FAST_MODEL",
+                                                                "ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION",
+                                                                "ANTHROPIC_VERTEX_BASE_URL",
+                                                                "ANTHROPIC_VERTEX_PROJECT_ID",
+                                                                "AWS_BEARER_TOKEN_BEDROCK",
+                                                                "CLAUDE_CODE_ARTIFACTS_API_BASE_URL",
+                                                                "CLAUDE_CODE_HOST_AUTH_ENV_VAR",
+                                                                "CLAUDE_CODE_OAUTH_TOKEN",
+                                                                "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST",
+                                                                "CLAUDE_CODE_SKIP_*",
+                                                                "CLAUDE_CODE_SUBAGENT_MODEL",
+                                                                "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+                                                                "CLAUDE_CODE_USE_BEDROCK",
+                                                                "CLAUDE_CODE_USE_FOUNDRY",
+                                                                "CLAUDE_CODE_USE_GATEWAY",
+                                                                "CLAUDE_CODE_USE_MANTLE",
+                                                                "CLAUDE_CODE_USE_VERTEX",
+                                                                "CLOUD_ML_REGION",
+                                                                "HTTPS_PROXY",
+                                                                "HTTP_PROXY",
+                                                                "NO_PROXY",
+                                                                "VERTEX_REGION_CLAUDE_*",
+                                                                "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL"});
+
+// Held by --settings (render/claude.cpp).
+constexpr std::array held = std::to_array<std::string_view>(
+    {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"});
+
+// Commands that Claude Code runs besides hooks.
+constexpr std::array commands =
+    std::to_array<std::string_view>({"awsAuthRefresh", "awsCredentialExport", "fileSuggestion", "gcpAuthRefresh",
+                                     "otelHeadersHelper", "proxyAuthHelper", "statusLine", "subagentStatusLine"});
+
+bool is_dropped(std::string_view name) {
+    return std::ranges::any_of(dropped, [&](std::string_view pattern) { return matches(pattern, name); });
+}
+
+bool is_held(const Findings& findings, std::string_view name) {
+    if (std::ranges::find(held, name) != held.end()) return true;
+    if (findings.route().provider->claude.env.contains(std::string(name))) return true;
+    if (std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
+        return can_hold_proxy(findings.session().plan, name);
+    return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&
+           findings.has_variable(name);
+}
+
+std::string_view effect_of(std::string_view name) {
+    const auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
+    if (has("MODEL")) return other_model;
+    if (has("URL") || has("PROXY") || has("proxy") || has("SOCKET")) return other_address;
+    if (has("KEY") || has("TOKEN") || has("AUTH")) return other_key;
+    if (has("_USE_")) return other_provider;
+    return adds_to_requests;
+}
+
+void survey_variable(Findings& findings, const std::string& name) {
+    std::string_view by;
+    if (is_dropped(name)) {
+        by = managed;
+    } else if (name == claude_socket_variable && findings.has_variable(name)) {
+        by = "CLAUDE_CODE_ENVIRONMENT_KIND=byoc";
+    } else if (is_held(findings, name)) {
+        if (!findings.machine()) by = "--settings";
+    } else if (!is_reserved(name) && std::ranges::find(claude_held_proxies, name) == std::end(claude_held_proxies)) {
+        return;
+    }
+    findings.add("env." + name, effect_of(name), by);
+}
+
+void survey_variables(Findings& findings, const json::object& settings) {
+    const json::value* env = settings.if_contains("env");
+    if (!env || !env->is_object()) return;
+    for (const auto& member : env->get_object())
+        if (is_variable_name(member.key())) survey_variable(findings, member.key());
+}
+
+void survey_model(Findings& findings, const json::object& settings) {
+    // On its own account a model of the settings is that account's; the route's own choice is an argument.
+    if (settings.contains("model")) {
+        if (!findings.route().native) findings.add("model", other_model, "ANTHROPIC_MODEL");
+        if (findings.route().native && findings.route().model) findings.add("model", other_model, "--model");
+    }
+    if (findings.route().native) return;
+    if (settings.contains("modelOverrides")) findings.add("modelOverrides", other_model, "ANTHROPIC_DEFAULT_*_MODEL");
+    for (const char* name : {"availableModels", "enforceAvailableModels"})
+        if (settings.contains(name)) findings.add(name, other_model, findings.machine() ? "" : "--settings");
+}
+
+/// Where the key comes from decides whether a helper counts, or the home's earlier login.
+std::string_view helper_held_by(const Findings& findings) {
+    if (findings.has_variable("ANTHROPIC_API_KEY")) return "ANTHROPIC_API_KEY";
+    const bool token =
+        findings.has_variable("ANTHROPIC_AUTH_TOKEN") || findings.has_variable(claude_oauth_token_variable);
+    return token && !findings.machine() ? "--settings" : "";
+}
+
+void survey_code(Findings& findings, const json::object& settings) {
+    if (settings.contains("apiKeyHelper")) findings.add("apiKeyHelper", other_key, helper_held_by(findings));
+    for (const char* name : {"hooks", "enabledPlugins"})
+        if (settings.contains(name)) findings.add_of_project(name, runs_code);
+    for (const std::string_view name : commands)
+        if (settings.contains(name)) findings.add_of_project(std::string(name), runs_code);
+}
+
+void survey_servers(Findings& findings, const json::object& file) {
+    const json::value* servers = file.if_contains("mcpServers");
+    if (!servers || !servers->is_object()) return;
+    for (const auto& server : servers->get_object())
+        findings.add_of_project("mcpServers." + shown_name(server.key()), names_server);
+}
+
+/// A tier's name, or none, leads to the route's own models.
+void survey_definition(Findings& findings, std::string_view text) {
+    constexpr std::array tiers = std::to_array<std::string_view>({"", "inherit", "opus", "sonnet", "haiku", "fable"});
+    if (findings.route().native || std::ranges::find(tiers, head_value(text, "model")) != tiers.end()) return;
+    findings.add("model", "has this subagent ask the session's provider for another model", "");
+}
+
+}  // namespace
+
+bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings) {
+    if (settings.size() >= max_findings || !read_settings_json(text)) return true;
+    const std::string member = "env." + std::string(claude_socket_variable);
+    return std::ranges::any_of(
+        settings, [&](const FoundSetting& setting) { return setting.member == member && !setting.neutralised_by; });
+}
+
+void survey_claude(Findings& findings, std::string_view text) {
+    if (findings.place().format == SettingsFormat::agent_definition) return survey_definition(findings, text);
+    const auto file = read_settings_json(text);
+    if (!file) return;
+    switch (findings.place().format) {
+        case SettingsFormat::claude_settings:
+            survey_variables(findings, *file);
+            survey_model(findings, *file);
+            survey_code(findings, *file);
+            break;
+        case SettingsFormat::claude_json:
+            survey_variables(findings, *file);
+            if (file->contains("primaryApiKey")) findings.add("primaryApiKey", other_key, helper_held_by(findings));
+            break;
+        default:
+            survey_servers(findings, *file);
+    }
+}
+
+}  // namespace capsule

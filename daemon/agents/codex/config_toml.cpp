@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "daemon/base/toml.hpp"
+#include "daemon/agents/merge.hpp"
+#include "daemon/edit/toml_text.hpp"
+
+namespace capsule {
+namespace {
+
+std::string with_ending(std::string_view text, std::string_view ending) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '\n')
+            out += ending;
+        else
+            out += c;
+    }
+    return out;
+}
+
+bool is_ours(std::string_view part) {
+    for (const TomlLine& line : read_toml_lines(part))
+        if (line.kind == TomlLine::Kind::comment) return false;
+    const toml::parse_result parsed = toml::parse(part);
+    if (!parsed || parsed.table().size() != 1) return false;
+    const toml::table* providers = parsed.table()["model_providers"].as_table();
+    if (providers == nullptr || providers->size() != 1) return false;
+    const toml::table* table = providers->begin()->second.as_table();
+    constexpr std::array<std::string_view, 4> keys{"name", "base_url", "env_key", "wire_api"};
+    return table != nullptr && std::ranges::all_of(*table, [&](const auto& entry) {
+               return entry.second.is_string() && std::ranges::find(keys, entry.first.str()) != keys.end();
+           });
+}
+
+/// The steps of one merge. `text_` stays what the user's file is.
+class BlockMerge {
+  public:
+    BlockMerge(const std::string& text, const TomlBlockIntent& intent)
+        : text_(text), intent_(intent), ending_(line_ending(text)) {}
+
+    Result<Merged> run() {
+        if (auto found = find_block(); !found) return found.error();
+        // Nothing to add, nothing to take away: what else is wrong with the file is its owner's affair.
+        if (!block_ && intent_.tables.empty() && intent_.profiles.empty()) return Merged{text_, false, {}};
+        const std::string theirs = without_ours();
+        const toml::parse_result parsed = toml::parse(theirs);
+        if (!parsed) return invalid(parsed.error());
+        users_ = &parsed.table();
+        if (auto checked = check_profiles(); !checked) return checked.error();
+        if (auto chosen = choose_tables(); !chosen) return chosen.error();
+        std::optional<std::string> merged = compose();
+        if (merged)
+            if (auto verified = verify(*merged); !verified) return verified.error();
+        return Merged{std::move(merged), false, std::move(warnings_)};
+    }
+
+  private:
+    Error conflict(std::size_t line, const std::string& what, std::string hint) const {
+        return {ErrorCode::config_conflict, intent_.path + ":" + std::to_string(line) + ": " + what, std::move(hint)};
+    }
+
+    Error conflict(const toml::node& node, const std::string& what, std::string hint) const {
+        return conflict(node.source().begin.line, what, std::move(hint));
+    }
+
+    Error invalid(const toml::parse_error& error) const {
+        return conflict(error.source().begin.line,
+                        "is not valid TOML (column " + std::to_string(error.source().begin.column) + ": " +
+                            std::string(error.description()) + ")",
+                        "correct that line, or move the file away, then try again");
+    }
+
+    Result<void> find_block() {
+        const TomlBlockSearch found = find_toml_blocks(text_);
+        if (found.unpaired_line != 0)
+            return conflict(found.unpaired_line, "this mark of capsuled's has lost its partner",
+                            "delete that line, and the [model_providers.…] table under it if it was capsuled's");
+        if (found.blocks.size() > 1)
+            return conflict(found.blocks[1].first_line, "a second block of capsuled's", "delete one of the two");
+        if (found.blocks.empty()) return {};
+        block_ = found.blocks.front();
+        if (block_->setting_after != 0)
+            return conflict(block_->setting_after,
+                            "this setting stands below capsuled's block, and so in its last table",
+                            "move it above line " + std::to_string(block_->first_line));
+        return {};
+    }
+
+    std::string_view part_text(const TomlBlock::Part& part) const {
+        return std::string_view(text_).substr(part.begin, part.end - part.begin);
+    }
+
+    // The user's file with our part blanked out, so that line numbers stay what they are. Codex writes new tables
+    // right before our last mark, since for it that is the end of the file: they are the user's.
+    std::string without_ours() {
+        std::string out = text_;
+        if (!block_) return out;
+        const auto blank = [&out](std::size_t begin, std::size_t end) {
+            for (std::size_t i = begin; i < end; ++i)
+                if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
+        };
+        for (const TomlBlock::Part& part : block_->parts) {
+            if (is_ours(part_text(part)))
+                blank(part.begin, part.end);
+            else if (part_text(part).find_first_not_of(" \t\r\n") != std::string_view::npos)
+                theirs_within_ += part_text(part);
+        }
+        return out;
+    }
+
+    Result<void> check_profiles() const {
+        if (intent_.profiles.empty()) return {};
+        if (const toml::node* profile = users_->get("profile"))
+            return conflict(*profile, "with this legacy \"profile\" setting Codex refuses --profile",
+                            "remove the line; choose a profile with codex --profile NAME, kept in NAME.config.toml");
+        const toml::table* profiles = (*users_)["profiles"].as_table();
+        if (profiles == nullptr) return {};
+        for (const std::string& name : intent_.profiles)
+            if (const toml::node* profile = profiles->get(name))
+                return conflict(*profile,
+                                "with this legacy table profiles." + name + " Codex refuses --profile " + name,
+                                "remove it, or give it another name");
+        return {};
+    }
+
+    Result<void> choose_tables() {
+        const toml::node* node = users_->get("model_providers");
+        const toml::table* providers = node == nullptr ? nullptr : node->as_table();
+        for (const TomlBlockIntent::Table& table : intent_.tables) {
+            const toml::node* own = providers == nullptr ? nullptr : providers->get(table.id);
+            if (own == nullptr)
+                tables_.push_back(&table);
+            else
+                warnings_.push_back({"codex.own_table", intent_.path + ":" + std::to_string(own->source().begin.line) +
+                                                            ": model_providers." + table.id +
+                                                            " is a table of your own and stays as it is (sessions "
+                                                            "started by capsuled are not affected); remove it to have "
+                                                            "capsuled's"});
+        }
+        if (tables_.empty() || node == nullptr) return {};
+        if (providers == nullptr)
+            return conflict(*node, "model_providers is not a table", "write it as [model_providers.NAME] tables");
+        if (providers->is_inline())
+            return conflict(*node, "model_providers is an inline table, to which nothing can be added",
+                            "write each of its entries as a [model_providers.NAME] table");
+        return {};
+    }
+
+    // None: a file that capsuled made, and that has nothing else in it.
+    std::optional<std::string> compose() const {
+        if (block_) return compose_in_place();
+        if (tables_.empty()) return text_;
+        // A file without a final newline gets a block without one: so the block's removal gives back that very file.
+        const bool complete = text_.ends_with('\n');
+        const bool empty = text_.empty() || text_ == "\xEF\xBB\xBF";
+        return text_ + (complete || empty ? "" : std::string(ending_)) + our_lines() +
+               (complete ? std::string(ending_) : "");
+    }
+
+    std::optional<std::string> compose_in_place() const {
+        const std::string before = text_.substr(0, block_->begin);
+        const std::string after = text_.substr(block_->next);
+        const std::string final_newline = text_.substr(block_->end, block_->next - block_->end);
+        if (tables_.empty()) {
+            if (!theirs_within_.empty() || !after.empty() || !final_newline.empty()) {
+                std::string rest = before + theirs_within_ + after;
+                if (rest.empty()) return std::nullopt;
+                return rest;
+            }
+            return before.ends_with(ending_) ? before.substr(0, before.size() - ending_.size()) : before;
+        }
+        const bool more = !theirs_within_.empty() || !after.empty();
+        return before + our_lines() + (more && final_newline.empty() ? std::string(ending_) : final_newline) +
+               theirs_within_ + after;
+    }
+
+    // Without the last line ending.
+    std::string our_lines() const {
+        std::string out = std::string(block_start) + "\n";
+        for (const TomlBlockIntent::Table* table : tables_) {
+            out += table->text;
+            if (!out.ends_with('\n')) out += '\n';
+        }
+        return with_ending(out + std::string(block_end), ending_);
+    }
+
+    // What was promised: our tables as they should be, and everything else as it was.
+    Result<void> verify(const std::string& merged) const {
+        toml::parse_result parsed = toml::parse(merged);
+        if (!parsed)
+            return conflict(parsed.error().source().begin.line,
+                            "no block can be added to this file (" + std::string(parsed.error().description()) + ")",
+                            "write model_providers as [model_providers.NAME] tables");
+        toml::table all = std::move(parsed).table();
+        toml::table* providers = all["model_providers"].as_table();
+        for (const TomlBlockIntent::Table* table : tables_) {
+            const toml::parse_result wanted = toml::parse(table->text);
+            const toml::node* now = providers == nullptr ? nullptr : providers->get(table->id);
+            if (!wanted || now == nullptr ||
+                *now->as_table() != *wanted.table()["model_providers"][table->id].as_table())
+                return conflict(1, "capsuled's table model_providers." + table->id + " would not be what it should",
+                                "write model_providers as [model_providers.NAME] tables");
+            providers->erase(table->id);
+        }
+        if (providers != nullptr && providers->empty() && users_->get("model_providers") == nullptr)
+            all.erase("model_providers");
+        if (all != *users_)
+            return conflict(1, "the file's own settings would change by adding capsuled's block",
+                            "write model_providers as [model_providers.NAME] tables");
+        return {};
+    }
+
+    const std::string& text_;
+    const TomlBlockIntent& intent_;
+    std::string_view ending_;
+    std::optional<TomlBlock> block_;
+    std::string theirs_within_;                          ///< what of the user's stands between our marks
+    const toml::table* users_ = nullptr;                 ///< the file without us
+    std::vector<const TomlBlockIntent::Table*> tables_;  ///< to write
+    std::vector<Warning> warnings_;
+};
+
+}  // namespace
+
+Result<Merged> merge_toml_block(const std::optional<std::string>& existing, const TomlBlockIntent& intent) {
+    if (existing) return BlockMerge(*existing, intent).run();
+    if (intent.tables.empty()) return Merged{};
+    // As for a file with a final newline, which is what makes its removal the file's removal.
+    auto merged = BlockMerge("\n", intent).run();
+    if (!merged) return merged.error();
+    merged->text->erase(0, 1);
+    return merged;
+}
+
+}  // namespace capsule

@@ -1,0 +1,140 @@
+#include "daemon/agents/codex/files.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "daemon/agents/build.hpp"
+#include "daemon/agents/codex/models.hpp"
+#include "daemon/agents/quoting.hpp"
+
+namespace capsule {
+
+namespace {
+
+bool routed(const Provider& provider) {
+    return provider.alternative() && provider.codex.kind == CellKind::routed;
+}
+
+TomlBlockIntent::Table block_table(const Provider& provider) {
+    return {provider.id, "[model_providers." + provider.id + "]\nname = " + toml_string(provider.label) +
+                             "\nbase_url = " + toml_string(provider.codex.base_url) +
+                             "\nenv_key = " + toml_string(provider.key_env) +
+                             "\nwire_api = " + toml_string(provider.codex.wire_api) + "\n"};
+}
+
+/// No context window: one in a profile is clamped to the fallback's, so it could never raise it. The catalog does.
+std::string profile_text(const Provider& provider, const std::string& model) {
+    return "# Written by capsuled; it is overwritten. Choose the model in capsule.toml: [codex.providers." +
+           provider.id + "].\nmodel_provider = " + toml_string(provider.id) + "\nmodel = " + toml_string(model) + "\n";
+}
+
+/// One provider's files.
+class ProviderFiles {
+  public:
+    ProviderFiles(const Provider& provider, const SessionInputs& inputs, const Route* session, CodexFiles& out)
+        : provider_(provider),
+          inputs_(inputs),
+          session_(session && session->provider->id == provider.id ? session : nullptr),
+          wanted_(session_ || file_key(inputs, provider.id).any_scope),
+          out_(out) {}
+
+    void render() {
+        const std::string& model = file_model(inputs_.config, Agent::codex, provider_.id, provider_.codex.model).value;
+        add_file(base() + ".config.toml", wanted_ ? std::optional(profile_text(provider_, model)) : std::nullopt);
+        if (wanted_) {
+            add_catalogs(model);
+        } else {
+            remove_catalogs();
+        }
+    }
+
+  private:
+    std::string base() const { return inputs_.home.codex_directory() + "/" + provider_.codex.profile; }
+
+    std::string catalog_path(const std::string& model) const {
+        if (model == provider_.codex.model.value) return base() + ".models.json";
+        return base() + "." + percent_encode(model) + ".models.json";
+    }
+
+    void add_file(std::string path, std::optional<std::string> content) {
+        out_.intents.emplace_back(OwnFileIntent{std::move(path), std::move(content)});
+    }
+
+    /// Without a catalog Codex knows no context window; the session starts all the same. A file of an earlier Codex
+    /// stays where it is (a running session may have been told of it) and is not named.
+    void add_catalogs(const std::string& configured_model) {
+        std::set<std::string> models{provider_.codex.model.value, configured_model};
+        if (session_) models.insert(session_->model->value);
+        for (const std::string& model : models) {
+            const Result<std::string> text = derive(model);
+            if (!text) {
+                warn(text.error());
+                return;
+            }
+            add_file(catalog_path(model), *text);
+        }
+        if (session_) out_.session_catalog = catalog_path(session_->model->value);
+    }
+
+    Result<std::string> derive(const std::string& model) const {
+        if (!inputs_.codex_models.json) return Error{ErrorCode::io_error, inputs_.codex_models.problem};
+        return derive_codex_models(*inputs_.codex_models.json,
+                                   {model, provider_.label, provider_.codex.context_window});
+    }
+
+    void warn(const Error& why) {
+        out_.warnings.push_back(
+            {"codex.models", "Codex is not told " + provider_.codex.model.value + "'s context window of " +
+                                 std::to_string(provider_.codex.context_window) +
+                                 " tokens and takes its own fallback: " + why.message +
+                                 ". Sessions work without it; `codex debug models --bundled` shows what is wrong."});
+    }
+
+    /// Those that we can know of: a request's own models are not written down anywhere.
+    void remove_catalogs() {
+        std::set<std::string> paths{catalog_path(provider_.codex.model.value)};
+        const auto add_override = [&](const AgentModels& models) {
+            const auto found = models.providers.find(provider_.id);
+            if (found != models.providers.end() && found->second.model)
+                paths.insert(catalog_path(found->second.model->value));
+        };
+        add_override(inputs_.config.agent(Agent::codex).models);
+        for (const auto& [name, role] : inputs_.config.roles)
+            if (const auto models = role.agents.find(Agent::codex); models != role.agents.end())
+                add_override(models->second);
+        for (const std::string& path : paths)
+            add_file(path, std::nullopt);
+    }
+
+    const Provider& provider_;
+    const SessionInputs& inputs_;
+    const Route* session_;
+    bool wanted_;
+    CodexFiles& out_;
+};
+
+}  // namespace
+
+CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session) {
+    CodexFiles out;
+    TomlBlockIntent block{inputs.home.codex_directory() + "/config.toml", {}, {}};
+    for (const Provider& provider : inputs.config.catalog.providers) {
+        if (!routed(provider)) continue;
+        const FileKey& key = file_key(inputs, provider.id);
+        if (key.global) block.tables.push_back(block_table(provider));
+        if (key.any_scope || (session && session->provider->id == provider.id))
+            block.profiles.push_back(provider.codex.profile);
+    }
+    out.intents.emplace_back(std::move(block));
+    for (const Provider& provider : inputs.config.catalog.providers)
+        if (routed(provider)) ProviderFiles(provider, inputs, session, out).render();
+    return out;
+}
+
+std::vector<FileIntent> codex_files(const SessionInputs& inputs, std::vector<Warning>& warnings) {
+    CodexFiles files = render_codex_files(inputs, nullptr);
+    std::ranges::move(files.warnings, std::back_inserter(warnings));
+    return std::move(files.intents);
+}
+
+}  // namespace capsule

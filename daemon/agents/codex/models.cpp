@@ -1,0 +1,130 @@
+#include "daemon/agents/codex/models.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace capsule {
+
+namespace {
+
+namespace json = boost::json;
+
+Error not_understood(std::string_view what) {
+    return {ErrorCode::config_conflict, "the installed Codex's model list cannot be understood: " + std::string(what),
+            "Look at `codex debug models --bundled`; a Codex release that capsuled knows is named in its manual."};
+}
+
+bool absent_or(const json::object& entry, std::string_view member, const json::value& harmless) {
+    const json::value* value = entry.if_contains(member);
+    return !value || value->is_null() || *value == harmless;
+}
+
+/// One that a person can pick and that talks the public Responses API.
+bool is_ordinary(const json::object& entry) {
+    return absent_or(entry, "visibility", "list") && absent_or(entry, "use_responses_lite", false) &&
+           absent_or(entry, "tool_mode", "direct");
+}
+
+/// The entry to start from: it gives the prompt, and the names of members that only that Codex knows.
+const json::object* start_of(const json::array& models) {
+    const json::object* first = nullptr;
+    for (const json::value& each : models) {
+        const json::object* entry = each.if_object();
+        if (!entry) return nullptr;
+        if (is_ordinary(*entry)) return entry;
+        if (!first) first = entry;
+    }
+    return first;
+}
+
+/// What a member that is not known here becomes: whatever it switches on, it was made for OpenAI's own service. A
+/// flag or list may be required and stays, off; the rest is left out.
+void switch_off(json::object& out, std::string_view member, const json::value& value) {
+    if (value.is_bool()) out[member] = false;
+    if (value.is_array()) out[member] = json::array();
+}
+
+/// The own prompt, saying which model this is in place of "based on GPT"; only that sentence where the rest of the
+/// prompt is about another model or teaches tools that this session does not have.
+std::string instructions(const json::object& entry, const CodexModel& model) {
+    const std::string identity = "You are Codex, a coding agent running on " + model.id + " by " + model.provider + ".";
+    const json::value* own = entry.if_contains("base_instructions");
+    if (!own || !own->is_string()) return identity;
+    const std::string_view text = own->get_string();
+    const std::size_t end = text.find(". ");
+    if (end == text.npos) return identity;
+    const std::string_view first = text.substr(0, end);
+    const std::string_view rest = text.substr(end + 1);
+    if (first.find("GPT") == first.npos || rest.find("GPT") != rest.npos || rest.find("functions.") != rest.npos)
+        return identity;
+    return identity + std::string(rest);
+}
+
+json::array reasoning_levels() {
+    return {json::object{{"effort", "none"}, {"description", "Answers without reasoning"}},
+            json::object{{"effort", "high"}, {"description", "Reasons before it answers"}}};
+}
+
+void set_window(json::object& out, std::int64_t tokens) {
+    // A table of an operator may name none; Codex then takes its own.
+    if (tokens <= 0) return;
+    out["context_window"] = tokens;
+    out["max_context_window"] = tokens;
+    out["auto_compact_token_limit"] = tokens / 10 * 9;
+    out["effective_context_window_percent"] = 95;
+}
+
+/// What must be right in every version. A Codex ignores members that it does not know, so all of them are always
+/// there; with these it sends what it sends to a model that it has no entry for.
+void set_known(json::object& out, const CodexModel& model) {
+    out["slug"] = model.id;
+    out["display_name"] = model.id;
+    out["description"] = model.id + " by " + model.provider;
+    out["supported_reasoning_levels"] = reasoning_levels();
+    out["default_reasoning_level"] = nullptr;
+    out["default_reasoning_summary"] = "auto";
+    out["supports_reasoning_summaries"] = false;
+    out["supports_parallel_tool_calls"] = true;
+    out["support_verbosity"] = false;
+    out["default_verbosity"] = nullptr;
+    out["apply_patch_tool_type"] = nullptr;
+    out["supports_search_tool"] = false;
+    out["use_responses_lite"] = false;
+    out["experimental_supported_tools"] = json::array();
+    out["web_search_tool_type"] = "text";
+    out["input_modalities"] = json::array{"text", "image"};
+    out["shell_type"] = "unified_exec";
+    out["truncation_policy"] = json::object{{"mode", "bytes"}, {"limit", 10000}};
+    out["visibility"] = "list";
+    out["supported_in_api"] = true;
+    out["priority"] = 0;
+    out["upgrade"] = nullptr;
+    out["availability_nux"] = nullptr;
+}
+
+}  // namespace
+
+Result<std::string> derive_codex_models(std::string_view own_models, const CodexModel& model) {
+    boost::system::error_code failed;
+    const json::value parsed = json::parse({own_models.data(), own_models.size()}, failed);
+    if (failed) return not_understood("it is not JSON");
+    const json::object* root = parsed.if_object();
+    const json::value* list = root ? root->if_contains("models") : nullptr;
+    const json::array* models = list ? list->if_array() : nullptr;
+    if (!models) return not_understood("it has no list named \"models\"");
+    const json::object* start = start_of(*models);
+    if (!start) return not_understood("\"models\" is empty or holds something that is no model");
+    if (!start->contains("slug")) return not_understood("its models have no \"slug\"");
+
+    json::object entry;
+    for (const auto& [member, value] : *start)
+        switch_off(entry, member, value);
+    set_known(entry, model);
+    set_window(entry, model.context_window);
+    entry["base_instructions"] = instructions(*start, model);
+    return json::serialize(json::object{{"models", json::array{std::move(entry)}}}) + "\n";
+}
+
+}  // namespace capsule

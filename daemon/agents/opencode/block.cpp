@@ -1,0 +1,78 @@
+#include "daemon/agents/opencode/block.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include "daemon/edit/json_edit.hpp"
+
+namespace capsule {
+namespace json = boost::json;
+namespace {
+
+std::string key_text(const OpencodeBlock& block, Keys keys) {
+    const Secret* secret = std::get_if<Secret>(&block.api_key);
+    if (secret == nullptr) return std::get<std::string>(block.api_key);
+    return keys == Keys::masked ? mask(*secret) : std::string(secret->reveal());
+}
+
+bool says(const json::object& object, std::string_view name, std::string_view text) {
+    const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
+    return value != nullptr && value->is_string() && std::string_view(value->get_string()) == text;
+}
+
+const json::object* object_in(const json::object& object, const char* name) {
+    const json::value* value = object.if_contains(name);
+    return value == nullptr ? nullptr : value->if_object();
+}
+
+bool has_string(const json::object& object, const char* name) {
+    const json::value* value = object.if_contains(name);
+    return value != nullptr && value->is_string();
+}
+
+// {id: {"name": id}}, one model
+bool has_our_models(const json::object& models) {
+    if (models.size() != 1) return false;
+    const auto& [id, entry] = *models.begin();
+    const json::object* fields = entry.if_object();
+    return fields != nullptr && fields->size() == 1 && says(*fields, "name", std::string_view(id.data(), id.size()));
+}
+
+bool has_duplicates(std::string_view text, std::size_t open) {
+    const JsonContainer container = read_container(text, open);
+    if (container.duplicate() != nullptr) return true;
+    for (const JsonItem& item : container.items)
+        if (text[item.value] == '{' && has_duplicates(text, item.value)) return true;
+    return false;
+}
+
+}  // namespace
+
+json::object opencode_block(const OpencodeBlock& block, Keys keys) {
+    return {{"name", block.name},
+            {"npm", block.npm},
+            {"options", {{"baseURL", block.base_url}, {"apiKey", key_text(block, keys)}}},
+            {"models", {{block.model, {{"name", block.model}}}}}};
+}
+
+json::object opencode_document(const std::vector<OpencodeBlock>& blocks, Keys keys) {
+    json::object document{{"permission", "allow"}};
+    json::object provider;
+    for (const OpencodeBlock& block : blocks)
+        provider[block.id] = opencode_block(block, keys);
+    if (!provider.empty()) document["provider"] = std::move(provider);
+    return document;
+}
+
+bool is_our_opencode_block(std::string_view text, const OpencodeBlock& block) {
+    json::error_code problem;
+    const json::value value = json::parse(json::string_view(text.data(), text.size()), problem);
+    const json::object* found = problem ? nullptr : value.if_object();
+    if (found == nullptr || found->size() != 4 || has_duplicates(text, 0)) return false;
+    const json::object* options = object_in(*found, "options");
+    const json::object* models = object_in(*found, "models");
+    return options != nullptr && models != nullptr && options->size() == 2 && has_string(*found, "name") &&
+           says(*found, "npm", block.npm) && says(*options, "baseURL", block.base_url) &&
+           has_string(*options, "apiKey") && has_our_models(*models);
+}
+
+}  // namespace capsule

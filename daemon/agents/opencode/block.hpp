@@ -1,0 +1,22 @@
+// One provider block of opencode.json: what it says, and whether one that is found is ours.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string_view>
+
+#include "daemon/agents/plan.hpp"
+
+namespace capsule {
+
+enum class Keys { revealed, masked };
+
+boost::json::object opencode_block(const OpencodeBlock& block, Keys keys);
+
+/// permission and provider, as in a file that is wholly ours.
+boost::json::object opencode_document(const std::vector<OpencodeBlock>& blocks, Keys keys);
+
+/// Whether a block's text has just our members, with `block`'s npm and base_url. Whatever else stands in it (a second
+/// model say) makes it the user's own.
+bool is_our_opencode_block(std::string_view text, const OpencodeBlock& block);
+
+}  // namespace capsule

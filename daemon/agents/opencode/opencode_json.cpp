@@ -1,0 +1,175 @@
+#include <algorithm>
+#include <boost/json/parse.hpp>
+
+#include "daemon/edit/json_edit.hpp"
+#include "daemon/agents/merge.hpp"
+#include "daemon/agents/opencode/block.hpp"
+
+namespace capsule {
+namespace json = boost::json;
+namespace {
+
+Error conflict(const OpencodeJsonIntent& intent, std::size_t line, const std::string& what, std::string hint) {
+    return {ErrorCode::config_conflict, intent.path + ":" + std::to_string(line) + ": " + what, std::move(hint)};
+}
+
+bool any_inline(const std::vector<OpencodeBlock>& blocks) {
+    return std::ranges::any_of(blocks,
+                               [](const OpencodeBlock& b) { return std::holds_alternative<Secret>(b.api_key); });
+}
+
+/// The steps on a file that is plain JSON, each on the text that the one before left.
+class OpencodeMerge {
+  public:
+    OpencodeMerge(std::string text, const OpencodeJsonIntent& intent) : text_(std::move(text)), intent_(intent) {}
+
+    Result<Merged> run() {
+        if (auto checked = check(); !checked) return checked.error();
+        remove_stale();
+        if (!intent_.only_remove) {
+            if (root().find("permission") == nullptr) set_member(text_, root(), "permission", "allow");
+            for (const OpencodeBlock& block : intent_.blocks)
+                put(block);
+        }
+        merged_.text = std::move(text_);
+        // Nothing of the user's is in it: exactly what we create, or nothing.
+        if (intent_.only_remove && *merged_.text == format_json(opencode_document({}, Keys::masked)))
+            merged_.text.reset();
+        return std::move(merged_);
+    }
+
+  private:
+    JsonContainer root() const { return read_container(text_, json_root(text_)); }
+
+    Result<void> check() const {
+        const std::size_t start = json_root(text_);
+        if (text_[start] != '{')
+            return conflict(intent_, line_of(text_, start), "is not a JSON object", "make it { … }, or move it away");
+        const JsonContainer top = root();
+        if (auto single = no_duplicates(top); !single) return single;
+        const JsonItem* provider = top.find("provider");
+        if (provider == nullptr) return {};
+        if (text_[provider->value] != '{')
+            return conflict(intent_, line_of(text_, provider->begin), "\"provider\" is not an object",
+                            "make it { … }, or remove it");
+        return no_duplicates(read_container(text_, provider->value));
+    }
+
+    Result<void> no_duplicates(const JsonContainer& object) const {
+        const JsonItem* twice = object.duplicate();
+        if (twice == nullptr) return {};
+        return conflict(intent_, line_of(text_, twice->begin), "\"" + twice->name + "\" is there twice",
+                        "remove one of the two");
+    }
+
+    bool is_ours(const JsonItem& item) const {
+        const std::string_view text = std::string_view(text_).substr(item.value, item.end - item.value);
+        const auto matches = [&](const OpencodeBlock& block) {
+            return block.id == item.name && is_our_opencode_block(text, block);
+        };
+        return std::ranges::any_of(intent_.known, matches) || std::ranges::any_of(intent_.blocks, matches);
+    }
+
+    bool is_wanted(std::string_view id) const {
+        return !intent_.only_remove &&
+               std::ranges::find(intent_.blocks, id, &OpencodeBlock::id) != intent_.blocks.end();
+    }
+
+    void remove_stale() {
+        while (const auto provider = provider_block()) {
+            const auto stale = std::ranges::find_if(
+                provider->items, [&](const JsonItem& item) { return !is_wanted(item.name) && is_ours(item); });
+            if (stale == provider->items.end()) return;
+            const bool last = provider->items.size() == 1;
+            remove_item(text_, *provider, *stale);
+            if (!last || (!intent_.only_remove && !intent_.blocks.empty())) continue;
+            const JsonContainer top = root();
+            return remove_item(text_, top, *top.find("provider"));
+        }
+    }
+
+    std::optional<JsonContainer> provider_block() const {
+        const JsonContainer top = root();
+        const JsonItem* provider = top.find("provider");
+        if (provider == nullptr) return std::nullopt;
+        return read_container(text_, provider->value);
+    }
+
+    void put(const OpencodeBlock& block) {
+        const json::object wanted = opencode_block(block, Keys::revealed);
+        const auto provider = provider_block();
+        if (!provider) {
+            set_member(text_, root(), "provider", json::object{{block.id, wanted}});
+        } else if (const JsonItem* found = provider->find(block.id)) {
+            if (!is_ours(*found)) return keep(block, *found);
+            const std::string_view now = std::string_view(text_).substr(found->value, found->end - found->value);
+            if (json::parse(json::string_view(now.data(), now.size())) != json::value(wanted))
+                set_member(text_, *provider, block.id, wanted);
+        } else {
+            set_member(text_, *provider, block.id, wanted);
+        }
+        merged_.holds_key = merged_.holds_key || std::holds_alternative<Secret>(block.api_key);
+    }
+
+    void keep(const OpencodeBlock& block, const JsonItem& found) {
+        merged_.warnings.push_back(
+            {"opencode.own_block", intent_.path + ":" + std::to_string(line_of(text_, found.begin)) + ": provider \"" +
+                                       block.id +
+                                       "\" is a block of your own and stays as it is (sessions started by "
+                                       "capsuled are not affected); remove it to have capsuled's"});
+    }
+
+    std::string text_;
+    const OpencodeJsonIntent& intent_;
+    Merged merged_;
+};
+
+bool has_already(const json::value& document, const OpencodeBlock& block) {
+    json::error_code problem;
+    const auto at = [&](const std::string& pointer, std::string_view text) {
+        const json::value* found = document.find_pointer("/provider/" + block.id + pointer, problem);
+        return found != nullptr && found->is_string() && std::string_view(found->get_string()) == text;
+    };
+    return at("/npm", block.npm) && at("/options/baseURL", block.base_url);
+}
+
+// JSONC: comments would be lost in an edit, so the user is told what to paste.
+Merged leave_alone(const std::string& existing, const OpencodeJsonIntent& intent) {
+    Merged merged{existing, false, {}};
+    if (intent.only_remove) return merged;
+    json::parse_options options;
+    options.max_depth = 256;
+    options.allow_comments = options.allow_trailing_commas = true;
+    const std::size_t start = existing.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+    json::error_code problem;
+    const json::value document =
+        json::parse(json::string_view(existing).substr(start), problem, json::storage_ptr(), options);
+    std::vector<OpencodeBlock> missing;
+    for (const OpencodeBlock& block : intent.blocks)
+        if (problem || !has_already(document, block)) missing.push_back(block);
+    json::object paste = opencode_document(missing, Keys::masked);
+    if (!problem && document.is_object() && document.get_object().contains("permission")) paste.erase("permission");
+    if (paste.empty()) return merged;
+    std::string message = intent.path + " has comments or trailing commas and is left as it is. Paste into it";
+    if (any_inline(missing)) message += " (with your keys in place of those beginning with …)";
+    merged.warnings.push_back({"opencode.jsonc", message + ":\n" + format_json(paste)});
+    return merged;
+}
+
+}  // namespace
+
+Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
+    if (!existing || is_blank(*existing)) {
+        if (intent.only_remove) return Merged{existing, false, {}};
+        return Merged{format_json(opencode_document(intent.blocks, Keys::revealed)), any_inline(intent.blocks), {}};
+    }
+    const JsonVerdict verdict = examine_json(*existing);
+    if (verdict.kind == JsonVerdict::Kind::jsonc) return leave_alone(*existing, intent);
+    if (verdict.kind == JsonVerdict::Kind::broken)
+        return conflict(intent, verdict.line,
+                        "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")",
+                        "correct that line, or move the file away and let capsuled write a new one");
+    return OpencodeMerge(*existing, intent).run();
+}
+
+}  // namespace capsule

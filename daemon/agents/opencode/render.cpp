@@ -1,0 +1,114 @@
+// OpenCode: OPENCODE_CONFIG_CONTENT outranks every config file. It fences the session into one provider and pins
+// where that is; opencode.json is for an OpenCode that is started by hand.
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "daemon/catalog/cell.hpp"
+#include "daemon/agents/build.hpp"
+#include "daemon/routing/choices.hpp"
+
+namespace capsule {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string key_reference(const Provider& provider) {
+    return "{env:" + provider.key_env + "}";
+}
+
+/// With the SDK once more: a project could name another one for this model alone.
+json::object model_pin(const Provider& provider, const std::string& model) {
+    json::object sdk{{"npm", provider.opencode.npm}, {"api", provider.opencode.base_url}};
+    return {{"id", model}, {"name", model}, {"provider", std::move(sdk)}};
+}
+
+json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
+    json::object options{{"baseURL", provider.opencode.base_url}};
+    if (with_key) options["apiKey"] = key_reference(provider);
+    // An array takes the place of a project's object, where an empty object would be merged with it.
+    options["headers"] = json::array{};
+    json::object pin{{"npm", provider.opencode.npm}, {"options", std::move(options)}};
+    if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model)}};
+    return pin;
+}
+
+std::string config_content(const Provider& provider, const std::string& model, bool with_key) {
+    json::object content{{"$schema", "https://opencode.ai/config.json"},
+                         {"enabled_providers", json::array{provider.id}},
+                         {"disabled_providers", json::array{}}};
+    if (!model.empty()) {
+        content["model"] = provider.id + "/" + model;
+        content["small_model"] = provider.id + "/" + model;
+    }
+    if (!provider.opencode.npm.empty())
+        content["provider"] = json::object{{provider.id, provider_pin(provider, model, with_key)}};
+    return json::serialize(content);
+}
+
+OpencodeBlock block_of(const Provider& provider, const std::string& model, std::variant<std::string, Secret> key) {
+    return {provider.id, provider.label, provider.opencode.npm, provider.opencode.base_url, std::move(key), model};
+}
+
+bool any_key(const SessionInputs& inputs) {
+    return std::ranges::any_of(inputs.config.catalog.providers, [&](const Provider& provider) {
+        return provider.opencode.kind == CellKind::routed && file_key(inputs, provider.id).any_scope;
+    });
+}
+
+OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
+    OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}, false};
+    for (const Provider& provider : inputs.config.catalog.providers) {
+        if (!provider.alternative() || provider.opencode.kind != CellKind::routed) continue;
+        const std::string model = without_provider(
+            file_model(inputs.config, Agent::opencode, provider.id, provider.opencode.model).value, provider);
+        intent.known.push_back(block_of(provider, model, key_reference(provider)));
+        const FileKey& key = file_key(inputs, provider.id);
+        if (!key.global) continue;
+        if (inputs.config.opencode_keys == OpencodeKeys::env) {
+            intent.blocks.push_back(block_of(provider, model, key_reference(provider)));
+        } else {
+            intent.blocks.push_back(block_of(provider, model, *key.global));
+        }
+    }
+    intent.only_remove = intent.blocks.empty() && !any_key(inputs);
+    return intent;
+}
+
+}  // namespace
+
+void leave_project_out(Plan& plan, std::string_view from) {
+    set_variable(plan, "OPENCODE_DISABLE_PROJECT_CONFIG", "1", from);
+    std::erase(plan.unset, "OPENCODE_DISABLE_PROJECT_CONFIG");
+}
+
+Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    const Provider& provider = *route.provider;
+    if (!inputs.key && provider.opencode.kind != CellKind::native) return key_absent(provider, KeyState::absent);
+    const std::string model = route.model ? route.model->value : std::string();
+    add_argument(plan, "opencode", from_capsuled);
+    if (!model.empty()) {
+        add_argument(plan, "-m", route.model->origin);
+        add_argument(plan, provider.id + "/" + model, route.model->origin);
+    }
+    if (inputs.key) set_key(plan, provider.key_env, inputs);
+    set_variable(plan, "OPENCODE_CONFIG_CONTENT", config_content(provider, model, inputs.key.has_value()),
+                 provider.origin);
+    if (inputs.config.session.project_settings == ProjectSettings::ignore)
+        leave_project_out(plan, "capsule.toml: [session] project_settings");
+    OpencodeJsonIntent intent = json_intent(inputs);
+    intent.only_remove = false;
+    plan.files.emplace_back(std::move(intent));
+    add_configured_arguments(plan, Agent::opencode, inputs.config);
+    return {};
+}
+
+std::vector<FileIntent> opencode_files(const SessionInputs& inputs) {
+    std::vector<FileIntent> files;
+    files.emplace_back(json_intent(inputs));
+    return files;
+}
+
+}  // namespace capsule

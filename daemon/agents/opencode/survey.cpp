@@ -1,0 +1,157 @@
+// What OpenCode's configuration could do to a session; OPENCODE_CONFIG_CONTENT holds against most of it.
+#include <algorithm>
+#include <boost/json/value.hpp>
+
+#include "daemon/agents/survey_parts.hpp"
+
+namespace capsule {
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view pin = "OPENCODE_CONFIG_CONTENT";
+
+bool substitutes(std::string_view text) {
+    return text.find("{env:") != std::string_view::npos || text.find("{file:") != std::string_view::npos;
+}
+
+const json::object* object_in(const json::object& object, std::string_view name) {
+    const json::value* value = object.if_contains(name);
+    return value ? value->if_object() : nullptr;
+}
+
+std::string_view text_in(const json::object& object, std::string_view name) {
+    const json::value* value = object.if_contains(name);
+    return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
+}
+
+/// Another provider's model cannot be had, since the session is fenced into its own.
+void survey_model(Findings& findings, const std::string& member, std::string_view model) {
+    if (model.empty()) return;
+    const std::string& id = findings.route().provider->id;
+    const bool fenced = !model.starts_with(id + "/");
+    findings.add(member, fenced ? other_provider : other_model, fenced ? pin : "");
+}
+
+void survey_models(Findings& findings, const json::object& file) {
+    const bool pinned = findings.route().model.has_value();
+    for (const char* name : {"model", "small_model"}) {
+        if (!file.contains(name)) continue;
+        if (pinned) {
+            findings.add(name, other_model, pin);
+        } else {
+            survey_model(findings, name, text_in(file, name));
+        }
+    }
+    for (const char* kind : {"agent", "mode", "command"})
+        if (const json::object* entries = object_in(file, kind))
+            for (const auto& entry : *entries)
+                if (const json::object* one = entry.value().if_object())
+                    survey_model(findings, kind + ("." + shown_name(entry.key())) + ".model", text_in(*one, "model"));
+}
+
+void survey_model_entry(Findings& findings, const std::string& member, const json::object& model, bool pinned) {
+    for (const char* name : {"id", "provider"})
+        if (model.contains(name))
+            findings.add(member + "." + name, name == std::string_view("id") ? other_model : other_address,
+                         pinned ? pin : "");
+    for (const char* name : {"headers", "options"})
+        if (model.contains(name)) findings.add(member + "." + name, adds_to_requests, "");
+}
+
+/// Our own block of opencode.json, and any that agrees with it, says what the pin says.
+bool agrees(const Findings& findings, const json::object& provider) {
+    const OpencodeCell& own = findings.route().provider->opencode;
+    const json::object* options = object_in(provider, "options");
+    return text_in(provider, "npm") == own.npm && options && text_in(*options, "baseURL") == own.base_url;
+}
+
+void survey_provider(Findings& findings, const json::object& provider, const std::string& member) {
+    const json::object* options = object_in(provider, "options");
+    if (!agrees(findings, provider)) {
+        for (const char* name : {"npm", "api"})
+            if (provider.contains(name)) findings.add(member + "." + name, other_address, pin);
+        if (options && options->contains("baseURL")) findings.add(member + ".options.baseURL", other_address, pin);
+        if (options && options->contains("apiKey")) findings.add(member + ".options.apiKey", other_key, pin);
+    }
+    if (options && options->contains("headers")) findings.add(member + ".options.headers", adds_to_requests, pin);
+    const json::object* models = object_in(provider, "models");
+    if (!models) return;
+    for (const auto& model : *models)
+        if (const json::object* entry = model.value().if_object())
+            survey_model_entry(findings, member + ".models." + shown_name(model.key()), *entry,
+                               findings.route().model && findings.route().model->value == model.key());
+}
+
+void survey_what_runs(Findings& findings, const json::object& file) {
+    if (file.contains("plugin")) findings.add_of_project("plugin", runs_code);
+    if (const json::object* servers = object_in(file, "mcp"))
+        for (const auto& server : *servers)
+            findings.add_of_project("mcp." + shown_name(server.key()), names_server);
+}
+
+/// A text with {env:NAME} or {file:PATH}, which OpenCode replaces before anything else.
+bool has_substitution(const json::value& value) {
+    if (const json::string* text = value.if_string()) return substitutes(*text);
+    if (const json::array* elements = value.if_array()) return std::ranges::any_of(*elements, has_substitution);
+    if (const json::object* members = value.if_object())
+        return std::ranges::any_of(
+            *members, [](const auto& member) { return substitutes(member.key()) || has_substitution(member.value()); });
+    return false;
+}
+
+bool names_address(const json::value& value) {
+    if (const json::string* text = value.if_string())
+        return std::string_view(*text).find("://") != std::string_view::npos;
+    const json::array* elements = value.if_array();
+    return elements && std::ranges::any_of(*elements, names_address);
+}
+
+/// What OpenCode fetches or posts by itself, before a model says anything.
+void survey_what_is_sent(Findings& findings, const json::object& file) {
+    for (const char* name : {"share", "autoshare", "enterprise", "skills", "reference", "references"})
+        if (file.contains(name)) findings.add_of_project(name, sends_out);
+    const json::value* instructions = file.if_contains("instructions");
+    if (!instructions) return;
+    if (has_substitution(*instructions)) {
+        findings.add_of_project("instructions", sends_out);
+    } else if (names_address(*instructions)) {
+        findings.add_of_project("instructions", reads_address);
+    }
+}
+
+void survey_config(Findings& findings, const json::object& file) {
+    survey_models(findings, file);
+    for (const char* name : {"enabled_providers", "disabled_providers"})
+        if (file.contains(name)) findings.add(name, other_provider, pin);
+    const std::string& id = findings.route().provider->id;
+    if (const json::object* providers = object_in(file, "provider"))
+        if (const json::object* own = object_in(*providers, id)) survey_provider(findings, *own, "provider." + id);
+    survey_what_is_sent(findings, file);
+    survey_what_runs(findings, file);
+}
+
+}  // namespace
+
+bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings) {
+    if (settings.size() >= max_findings) return true;
+    // What it is, once it is replaced, cannot be known of a text that is no JSON before.
+    if (!read_settings_json(text) && substitutes(text)) return true;
+    return std::ranges::any_of(
+        settings, [](const FoundSetting& setting) { return setting.effect == sends_out && !setting.neutralised_by; });
+}
+
+void survey_opencode(Findings& findings, std::string_view text) {
+    if (findings.place().format == SettingsFormat::plugin) return findings.add_of_project("plugin", runs_code);
+    if (findings.place().format == SettingsFormat::agent_definition)
+        return survey_model(findings, "model", head_value(text, "model"));
+    const auto file = read_settings_json(text);
+    if (!file) return;
+    if (findings.place().format == SettingsFormat::opencode_config) return survey_config(findings, *file);
+    const std::string& id = findings.route().provider->id;
+    if (file->contains(id) && findings.has_variable(findings.route().provider->key_env))
+        findings.add(id, other_key, pin);
+}
+
+}  // namespace capsule

@@ -1,0 +1,56 @@
+#include <boost/json/parse.hpp>
+
+#include "daemon/base/toml.hpp"
+#include "daemon/agents/merge.hpp"
+
+namespace capsule {
+namespace json = boost::json;
+namespace {
+
+constexpr std::string_view our_header = "# Written by capsuled";
+
+bool is_our_profile(std::string_view text) {
+    if (text.starts_with(our_header)) return true;
+    const toml::parse_result parsed = toml::parse(text);
+    if (!parsed) return false;
+    for (const auto& [name, value] : parsed.table())
+        if ((name != "model_provider" && name != "model") || !value.is_string()) return false;
+    return text.find('#') == std::string_view::npos;  // a comment is somebody's own words
+}
+
+// One model under its own name, which no catalog of OpenAI's is.
+bool is_our_catalog(std::string_view text) {
+    json::error_code problem;
+    const json::value document = json::parse(json::string_view(text.data(), text.size()), problem);
+    if (problem || !document.is_object()) return false;
+    const json::value* models = document.get_object().if_contains("models");
+    if (models == nullptr || !models->is_array() || models->get_array().size() != 1) return false;
+    const json::object* model = models->get_array().front().if_object();
+    if (model == nullptr) return false;
+    const json::value* slug = model->if_contains("slug");
+    const json::value* name = model->if_contains("display_name");
+    return slug != nullptr && name != nullptr && slug->is_string() && *slug == *name;
+}
+
+}  // namespace
+
+Result<Merged> merge_own_file(const std::optional<std::string>& existing, const OwnFileIntent& intent) {
+    Merged merged{intent.content, false};
+    if (!existing || existing == intent.content || existing->find_first_not_of(" \t\r\n") == std::string::npos)
+        return merged;
+    if (intent.path.ends_with(".config.toml") && !is_our_profile(*existing)) {
+        merged.text = existing;
+        if (intent.content)
+            merged.warnings.push_back(
+                {"codex.own_profile", intent.path + " is a file of your own and stays as it is (sessions started by "
+                                                    "capsuled are not affected); move it away to have capsuled's"});
+    } else if (intent.path.ends_with(".models.json") && !is_our_catalog(*existing)) {
+        if (intent.content)
+            merged.save_existing = true;
+        else
+            merged.text = existing;
+    }
+    return merged;
+}
+
+}  // namespace capsule

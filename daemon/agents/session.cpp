@@ -1,0 +1,95 @@
+#include "daemon/agents/session.hpp"
+
+#include <set>
+
+#include "daemon/catalog/variables.hpp"
+#include "daemon/agents/build.hpp"
+
+namespace capsule {
+
+namespace {
+
+void warn_of_missing_binary(Agent agent, const SessionInputs& inputs, std::vector<Warning>& warnings) {
+    if (inputs.binary) return;
+    const AgentFacts& facts = facts_of(agent);
+    warnings.push_back({"agent.missing", std::string(facts.label) + " is not installed: there is no program named " +
+                                             std::string(facts.id) + " in the PATH (" + session_path(inputs) +
+                                             ") that " + inputs.home.user.name +
+                                             " can run. Install it, or add its directory to the PATH."});
+}
+
+Result<void> render_route(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    switch (route.agent) {
+        case Agent::claude:
+            return render_claude(plan, route, inputs);
+        case Agent::codex:
+            return render_codex(plan, route, inputs);
+        case Agent::opencode:
+            return render_opencode(plan, route, inputs);
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string SessionHome::codex_directory() const {
+    return codex_home.value_or(home + "/.codex");
+}
+
+std::string SessionHome::opencode_json() const {
+    return xdg_config_home.value_or(home + "/.config") + "/opencode/opencode.json";
+}
+
+std::string SessionHome::claude_json() const {
+    return claude_config_dir.value_or(home) + "/.claude.json";
+}
+
+const Located<std::string>& file_model(const Config& config, Agent agent, const std::string& provider,
+                                       const Located<std::string>& catalog_model) {
+    const auto& overrides = config.agent(agent).models.providers;
+    const auto found = overrides.find(provider);
+    return found != overrides.end() && found->second.model ? *found->second.model : catalog_model;
+}
+
+const FileKey& file_key(const SessionInputs& inputs, const std::string& provider) {
+    static const FileKey nothing;
+    const auto found = inputs.file_keys.find(provider);
+    return found == inputs.file_keys.end() ? nothing : found->second;
+}
+
+void render_unset(Plan& plan, const Config& config) {
+    std::set<std::string_view> names(routing_variables().begin(), routing_variables().end());
+    for (const Provider& provider : config.catalog.providers) {
+        names.insert(provider.key_env);
+        // What one provider's route adds would mislead the next one's.
+        for (const auto& [name, value] : provider.claude.env)
+            names.insert(name);
+    }
+    plan.unset.clear();
+    for (const std::string_view name : names)
+        if (!plan.env.contains(std::string(name))) plan.unset.emplace_back(name);
+}
+
+Result<Plan> render_session(const Route& route, const SessionInputs& inputs) {
+    Plan plan;
+    render_session_env(plan, route, inputs);
+    if (Result<void> rendered = render_route(plan, route, inputs); !rendered) return rendered.error();
+    render_unset(plan, inputs.config);
+    warn_of_missing_binary(route.agent, inputs, plan.warnings);
+    return plan;
+}
+
+std::vector<FileIntent> agent_files(Agent agent, const SessionInputs& inputs, std::vector<Warning>& warnings) {
+    warn_of_missing_binary(agent, inputs, warnings);
+    switch (agent) {
+        case Agent::codex:
+            return codex_files(inputs, warnings);
+        case Agent::opencode:
+            return opencode_files(inputs);
+        case Agent::claude:
+            break;  // all that Claude Code needs is in its environment
+    }
+    return {};
+}
+
+}  // namespace capsule

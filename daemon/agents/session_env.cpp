@@ -1,0 +1,180 @@
+// The environment that every session has, whatever its route. In rising order: the daemon's own allowlisted
+// variables, [env], the request's allowlisted variables, the session user's; the route's own come on top.
+#include <algorithm>
+#include <array>
+
+#include "daemon/base/reference.hpp"
+#include "daemon/catalog/variables.hpp"
+#include "daemon/agents/build.hpp"
+
+namespace capsule {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> of_the_user{"HOME", "USER", "LOGNAME", "SHELL"};
+
+bool is_one_of(std::string_view name, const auto& names) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+bool is_key_variable(const Config& config, std::string_view name) {
+    return config.catalog.by_key_variable(name) != nullptr;
+}
+
+/// Nothing but this daemon sets these: keys, routing, where the configuration is, whose session it is.
+bool is_ours(const Config& config, std::string_view name) {
+    return is_reserved(name) || is_config_location(name) || is_key_variable(config, name) ||
+           is_one_of(name, of_the_user);
+}
+
+bool may_pass(const Config& config, std::string_view name) {
+    if (!is_variable_name(name) || is_ours(config, name)) return false;
+    const auto matches_name = [name](std::string_view pattern) { return matches(pattern, name); };
+    return std::ranges::any_of(default_passthrough(), matches_name) ||
+           std::ranges::any_of(config.session.passthrough, matches_name);
+}
+
+/// For `explain`, which masks secrets: GH_TOKEN by its name, http://user:password@proxy by its value.
+bool looks_secret(std::string_view name, std::string_view value) {
+    constexpr std::array<std::string_view, 6> words{"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"};
+    if (std::ranges::any_of(words, [name](std::string_view word) { return name.find(word) != name.npos; })) return true;
+    const std::size_t scheme = value.find("://");
+    return scheme != value.npos && value.find('@', scheme) != value.npos;
+}
+
+void pass(Plan& plan, const std::string& name, std::string_view value, std::string_view from) {
+    if (looks_secret(name, value)) {
+        set_secret(plan, name, Secret(value), from);
+    } else {
+        set_variable(plan, name, std::string(value), from);
+    }
+}
+
+void pass_from_daemon(Plan& plan, const SessionInputs& inputs) {
+    for (const auto& [name, value] : inputs.daemon_env) {
+        if (!may_pass(inputs.config, name)) continue;
+        if (!inputs.home.same_user && is_of_the_daemons_login(name)) continue;
+        pass(plan, name, value.reveal(), "daemon environment");
+    }
+}
+
+void warn(Plan& plan, std::string_view name, const EnvValue& entry, std::string_view what) {
+    plan.warnings.push_back({"env.unusable", std::string(name) + " (" + entry.origin + ") " + std::string(what)});
+}
+
+/// A value that cannot be had leaves the variable out: better none than one that is wrong.
+void pass_configured(Plan& plan, const std::string& name, const EnvValue& entry, const SessionInputs& inputs) {
+    const std::string_view text = entry.value.reveal();
+    if (is_op_reference(text)) {
+        warn(plan, name, entry,
+             "is left out: op:// references are read for providers' keys only. Give the value "
+             "itself, or $NAME of the daemon's environment.");
+        return;
+    }
+    const std::optional<std::string_view> referred = environment_reference(text);
+    if (!referred) {
+        pass(plan, name, text, entry.origin);
+        return;
+    }
+    if (is_reserved(*referred) || is_key_variable(inputs.config, *referred)) {
+        warn(plan, name, entry,
+             "is left out: it refers to " + std::string(*referred) +
+                 ", which reaches a session under its own name and by its route only.");
+        return;
+    }
+    const auto found = inputs.daemon_env.find(std::string(*referred));
+    if (found == inputs.daemon_env.end()) {
+        warn(plan, name, entry,
+             "is left out: " + std::string(*referred) +
+                 " is not set in the daemon's environment. Set it there, or give the value itself.");
+        return;
+    }
+    pass(plan, name, found->second.reveal(), entry.origin);
+}
+
+void pass_table(Plan& plan, const EnvTable& table, const SessionInputs& inputs) {
+    for (const auto& [name, entry] : table)
+        if (!is_ours(inputs.config, name)) pass_configured(plan, name, entry, inputs);
+}
+
+/// [env], then the workspace's and its role's, which are nearer to the session.
+void pass_from_config(Plan& plan, const SessionInputs& inputs) {
+    pass_table(plan, inputs.config.env, inputs);
+    if (!inputs.workspace) return;
+    const auto workspace = inputs.config.workspaces.find(*inputs.workspace);
+    if (workspace == inputs.config.workspaces.end()) return;
+    pass_table(plan, workspace->second.env, inputs);
+    if (!inputs.role) return;
+    const auto role = workspace->second.roles.find(*inputs.role);
+    if (role != workspace->second.roles.end()) pass_table(plan, role->second, inputs);
+}
+
+void pass_from_request(Plan& plan, const SessionInputs& inputs) {
+    for (const auto& [name, value] : inputs.request_env) {
+        if (may_pass(inputs.config, name)) {
+            pass(plan, name, value, "request");
+        } else {
+            plan.dropped.push_back(name);
+        }
+    }
+}
+
+/// A relative entry would run whatever a repository has by an agent's name.
+std::string absolute_entries(std::string_view path) {
+    std::string out;
+    while (!path.empty()) {
+        const std::string_view entry = path.substr(0, path.find(':'));
+        path.remove_prefix(std::min(entry.size() + 1, path.size()));
+        if (!entry.starts_with('/')) continue;
+        if (!out.empty()) out += ':';
+        out += entry;
+    }
+    return out;
+}
+
+void keep_absolute_path(Plan& plan) {
+    const auto found = plan.env.find("PATH");
+    std::string path = found == plan.env.end() ? std::string() : absolute_entries(found->second.reveal());
+    if (path.empty()) {
+        set_variable(plan, "PATH", std::string(default_path), from_capsuled);
+    } else {
+        found->second.value = std::move(path);
+    }
+}
+
+void pass_everything(Plan& plan, const SessionInputs& inputs) {
+    pass_from_daemon(plan, inputs);
+    pass_from_config(plan, inputs);
+    pass_from_request(plan, inputs);
+    keep_absolute_path(plan);
+}
+
+void set_location(Plan& plan, const std::string& name, const std::optional<std::string>& place,
+                  const std::optional<std::string>& configured) {
+    if (place) set_variable(plan, name, *place, configured ? "capsule.toml: [session]" : "daemon environment");
+}
+
+}  // namespace
+
+void render_session_env(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    const SessionHome& home = inputs.home;
+    const SessionConfig& session = inputs.config.session;
+    pass_everything(plan, inputs);
+    set_variable(plan, "HOME", home.home, "session user");
+    set_variable(plan, "USER", home.user.name, "session user");
+    set_variable(plan, "LOGNAME", home.user.name, "session user");
+    set_variable(plan, "SHELL", home.shell, "session user");
+    set_location(plan, "CODEX_HOME", home.codex_home, session.codex_home);
+    set_location(plan, "XDG_CONFIG_HOME", home.xdg_config_home, session.xdg_config_home);
+    set_location(plan, "CLAUDE_CONFIG_DIR", home.claude_config_dir, session.claude_config_dir);
+    set_variable(plan, "CAPSULE_AGENT", std::string(id_of(route.agent)), from_capsuled);
+    set_variable(plan, "CAPSULE_PROVIDER", route.provider->id, from_capsuled);
+}
+
+std::string session_path(const SessionInputs& inputs) {
+    Plan plan;
+    pass_everything(plan, inputs);
+    return std::string(plan.env.at("PATH").reveal());
+}
+
+}  // namespace capsule

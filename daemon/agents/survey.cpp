@@ -1,0 +1,196 @@
+#include "daemon/agents/survey.hpp"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <map>
+
+#include "daemon/agents/survey_parts.hpp"
+
+namespace capsule {
+
+namespace {
+
+constexpr std::size_t longest_name = 64;
+
+using Places = std::vector<SettingsPlace>;
+
+void add_project(Places& places, const std::vector<std::string>& directories, const std::string& name,
+                 SettingsFormat format, bool directory = false) {
+    for (const std::string& above : directories)
+        places.push_back({above + "/" + name, SettingsOwner::project, format, directory});
+}
+
+Places claude_places(const SessionHome& home, const std::vector<std::string>& directories) {
+    Places places;
+    // Settings of the session's own directory only; agents and servers of those above it, too (measured).
+    if (!directories.empty())
+        for (const char* name : {"/.claude/settings.json", "/.claude/settings.local.json"})
+            places.push_back({directories.front() + name, SettingsOwner::project, SettingsFormat::claude_settings});
+    add_project(places, directories, ".mcp.json", SettingsFormat::mcp_json);
+    add_project(places, directories, ".claude/agents", SettingsFormat::agent_definition, true);
+    const std::string own = home.claude_config_dir.value_or(home.home + "/.claude");
+    places.push_back({own + "/settings.json", SettingsOwner::home, SettingsFormat::claude_settings});
+    places.push_back({home.claude_json(), SettingsOwner::home, SettingsFormat::claude_json});
+    places.push_back(
+        {"/etc/claude-code/managed-settings.json", SettingsOwner::machine, SettingsFormat::claude_settings});
+    return places;
+}
+
+Places codex_places(const SessionHome& home, const std::vector<std::string>& directories) {
+    Places places;
+    add_project(places, directories, ".codex/config.toml", SettingsFormat::codex_config);
+    places.push_back({home.codex_directory() + "/config.toml", SettingsOwner::home, SettingsFormat::codex_config});
+    for (const char* name : {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"})
+        places.push_back({name, SettingsOwner::machine, SettingsFormat::codex_config});
+    return places;
+}
+
+Places opencode_places(const SessionHome& home, const std::vector<std::string>& directories) {
+    Places places;
+    for (const char* name : {".opencode/opencode.json", ".opencode/opencode.jsonc", "opencode.json", "opencode.jsonc"})
+        add_project(places, directories, name, SettingsFormat::opencode_config);
+    for (const char* name : {".opencode/agent", ".opencode/agents", ".opencode/mode", ".opencode/modes"})
+        add_project(places, directories, name, SettingsFormat::agent_definition, true);
+    for (const char* name : {".opencode/plugin", ".opencode/plugins"})
+        add_project(places, directories, name, SettingsFormat::plugin, true);
+    const std::string own = home.xdg_config_home.value_or(home.home + "/.config") + "/opencode/";
+    for (const std::string& path : {own + "config.json", own + "opencode.json", own + "opencode.jsonc",
+                                    home.home + "/.opencode/opencode.json", home.home + "/.opencode/opencode.jsonc"})
+        places.push_back({path, SettingsOwner::home, SettingsFormat::opencode_config});
+    places.push_back(
+        {home.home + "/.local/share/opencode/auth.json", SettingsOwner::home, SettingsFormat::opencode_auth});
+    for (const char* name : {"/etc/opencode/opencode.json", "/etc/opencode/opencode.jsonc"})
+        places.push_back({name, SettingsOwner::machine, SettingsFormat::opencode_config});
+    return places;
+}
+
+std::string ignored_by(Agent agent) {
+    switch (agent) {
+        case Agent::claude:
+            return "--setting-sources user";
+        case Agent::opencode:
+            return "OPENCODE_DISABLE_PROJECT_CONFIG=1";
+        case Agent::codex:
+            break;  // it has no such switch: what is not trusted is not read
+    }
+    return "";
+}
+
+std::string cure(Agent agent) {
+    if (agent == Agent::codex) return "Codex reads it only if you trust this project.";
+    return "[session] project_settings = \"ignore\" keeps it out.";
+}
+
+/// "model, env.ANTHROPIC_BASE_URL and 3 more"
+std::string listed(const std::vector<std::string>& names) {
+    constexpr std::size_t shown = 6;
+    std::string out;
+    for (std::size_t i = 0; i < std::min(names.size(), shown); ++i)
+        out += (i == 0 ? "" : ", ") + names[i];
+    return names.size() > shown ? out + " and " + std::to_string(names.size() - shown) + " more" : out;
+}
+
+}  // namespace
+
+std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
+                                           const std::vector<std::string>& directories) {
+    switch (agent) {
+        case Agent::claude:
+            return claude_places(home, directories);
+        case Agent::codex:
+            return codex_places(home, directories);
+        case Agent::opencode:
+            return opencode_places(home, directories);
+    }
+    return {};
+}
+
+std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std::string& path, std::string_view text,
+                                          const SurveyedSession& session) {
+    Findings findings(place, path, session);
+    switch (session.route.agent) {
+        case Agent::claude:
+            survey_claude(findings, text);
+            break;
+        case Agent::codex:
+            survey_codex(findings, text);
+            break;
+        case Agent::opencode:
+            survey_opencode(findings, text);
+            break;
+    }
+    return findings.take();
+}
+
+std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_findings,
+                                     const SurveyedSession& session) {
+    struct Members {
+        std::vector<std::string> held;
+        std::vector<std::string> not_held;
+    };
+    std::map<std::string, Members> files;
+    for (const FoundSetting& setting : project_findings) {
+        Members& members = files[setting.path];
+        (setting.neutralised_by ? members.held : members.not_held).push_back(setting.member);
+    }
+    std::vector<Warning> warnings;
+    for (const auto& [path, members] : files) {
+        if (!members.held.empty())
+            warnings.push_back({"settings.neutralised",
+                                path + " would redirect this session and has no effect on it: " + listed(members.held) +
+                                    ". `explain` says why."});
+        if (!members.not_held.empty())
+            warnings.push_back({"settings.not_held", path +
+                                                         " has an effect on this session: " + listed(members.not_held) +
+                                                         ". `explain` says which. " + cure(session.route.agent)});
+    }
+    return warnings;
+}
+
+void Findings::add(std::string member, std::string_view effect, std::string_view neutralised_by) {
+    if (found_.size() >= max_findings) return;
+    std::string by(neutralised_by);
+    if (by.empty() && project() && session_.ignore_project) by = ignored_by(route().agent);
+    found_.push_back({path_, std::move(member), std::string(effect),
+                      by.empty() ? std::nullopt : std::optional<std::string>(std::move(by))});
+}
+
+bool Findings::has_argument(std::string_view word) const {
+    return std::ranges::any_of(session_.plan.argv, [&](const Argument& argument) { return argument.value == word; });
+}
+
+std::string shown_name(std::string_view name) {
+    const bool plain = !name.empty() && name.size() <= longest_name && std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.' || c == '/';
+    });
+    return plain ? std::string(name) : "…";
+}
+
+std::optional<boost::json::object> read_settings_json(std::string_view text) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    boost::json::parse_options lenient;
+    lenient.allow_comments = true;
+    lenient.allow_trailing_commas = true;
+    boost::system::error_code broken;
+    boost::json::value value = boost::json::parse({text.data(), text.size()}, broken, {}, lenient);
+    if (broken || !value.is_object()) return std::nullopt;
+    return std::move(value.as_object());
+}
+
+std::string_view head_value(std::string_view text, std::string_view name) {
+    if (!text.starts_with("---")) return {};
+    text = text.substr(0, text.find("\n---", 3));
+    for (std::size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1)) {
+        std::string_view line = text.substr(at + 1);
+        line = line.substr(0, line.find('\n'));
+        if (!line.starts_with(name) || !line.substr(name.size()).starts_with(':')) continue;
+        line.remove_prefix(name.size() + 1);
+        const auto begin = line.find_first_not_of(" \t\"'");
+        const auto end = line.find_last_not_of(" \t\r\"'");
+        return begin == line.npos ? std::string_view() : line.substr(begin, end - begin + 1);
+    }
+    return {};
+}
+
+}  // namespace capsule

@@ -1,0 +1,65 @@
+// Settings of a project, a home or this machine that would take a session elsewhere, and what holds against each. No
+// I/O, and no value of a setting comes out: names only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/agents/session.hpp"
+#include "daemon/routing/route.hpp"
+
+namespace capsule {
+
+/// Whose a settings file is: the machine's are an administrator's and may outrank the session's own arguments.
+enum class SettingsOwner { project, home, machine };
+
+enum class SettingsFormat {
+    claude_settings,
+    claude_json,  ///< .claude.json, Claude Code's own state
+    mcp_json,
+    codex_config,
+    opencode_config,
+    opencode_auth,
+    agent_definition,  ///< Markdown with a head of "name: value" lines
+    plugin,            ///< code: that it is there is all that matters
+};
+
+/// A place where the agent reads settings.
+struct SettingsPlace {
+    std::string path;
+    SettingsOwner owner;
+    SettingsFormat format;
+    /// All "*.md" files of the directory `path` (for plugin: all files) are meant.
+    bool directory = false;
+};
+
+/// Every place where the agent looks, an outer directory's after an inner one's. `directories` are the session's
+/// directory and those above it up to the root of its repository.
+std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
+                                           const std::vector<std::string>& directories);
+
+/// What a finding depends on besides the file.
+struct SurveyedSession {
+    const Route& route;
+    const Plan& plan;
+    bool ignore_project = false;  ///< [session] project_settings = "ignore"
+};
+
+/// What one file of `place` sets that would matter to the session, were there no pins; at most max_findings. A text
+/// that the agent cannot read either (broken) gives nothing.
+std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std::string& path, std::string_view text,
+                                          const SurveyedSession& session);
+inline constexpr std::size_t max_findings = 64;
+
+/// Whether a configuration of OpenCode's, of which these settings were found, would have it send something out by
+/// itself (a URL with {env:…} in it, a shared session), or may: not all of it is understood.
+bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings);
+
+/// The same of a settings file of Claude Code's that names a socket in the place of the provider's host.
+bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings);
+
+/// What a session says of its project's files, one warning each: settings.neutralised, settings.not_held.
+std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_findings, const SurveyedSession& session);
+
+}  // namespace capsule

@@ -1,0 +1,67 @@
+// What the surveys of the three agents share. See survey.hpp.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/agents/survey.hpp"
+
+namespace capsule {
+
+// What a setting would do.
+inline constexpr std::string_view other_address = "sends requests to another address";
+inline constexpr std::string_view other_key = "takes another account or key";
+inline constexpr std::string_view other_model = "asks for another model";
+inline constexpr std::string_view other_provider = "takes another provider";
+inline constexpr std::string_view adds_to_requests = "adds to what is sent";
+inline constexpr std::string_view runs_code = "runs with the session's environment, the key included";
+inline constexpr std::string_view sends_out = "sends the session, a variable or a file to an address of its own";
+inline constexpr std::string_view reads_address = "reads instructions from another address";
+inline constexpr std::string_view names_server = "names a server that may be given the session's environment";
+
+/// Collects what is found in one file.
+class Findings {
+  public:
+    Findings(const SettingsPlace& place, std::string path, const SurveyedSession& session)
+        : place_(place), path_(std::move(path)), session_(session) {}
+
+    /// `neutralised_by` empty: nothing holds it.
+    void add(std::string member, std::string_view effect, std::string_view neutralised_by);
+    /// Of a project only: what the user's own home does is meant.
+    void add_of_project(std::string member, std::string_view effect) {
+        if (project()) add(std::move(member), effect, {});
+    }
+
+    bool project() const { return place_.owner == SettingsOwner::project; }
+    bool machine() const { return place_.owner == SettingsOwner::machine; }
+    const SurveyedSession& session() const { return session_; }
+    const Route& route() const { return session_.route; }
+    const SettingsPlace& place() const { return place_; }
+    bool has_variable(std::string_view name) const { return session_.plan.env.contains(std::string(name)); }
+    bool has_argument(std::string_view word) const;
+    std::vector<FoundSetting> take() { return std::move(found_); }
+
+  private:
+    const SettingsPlace& place_;
+    std::string path_;
+    const SurveyedSession& session_;
+    std::vector<FoundSetting> found_;
+};
+
+/// A name out of a file as it may be shown: "…" for one that is no plain name.
+std::string shown_name(std::string_view name);
+
+/// JSON as these agents read it, comments and trailing commas allowed; none when it is broken.
+std::optional<boost::json::object> read_settings_json(std::string_view text);
+
+/// The value of `name` in a Markdown file's head, without quotes; empty: none.
+std::string_view head_value(std::string_view text, std::string_view name);
+
+void survey_claude(Findings& findings, std::string_view text);
+void survey_codex(Findings& findings, std::string_view text);
+void survey_opencode(Findings& findings, std::string_view text);
+
+}  // namespace capsule

@@ -1,0 +1,11 @@
+#include "daemon/base/unique_fd.hpp"
+
+#include <unistd.h>
+
+namespace capsule {
+
+UniqueFd::~UniqueFd() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace capsule

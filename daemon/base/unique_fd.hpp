@@ -1,0 +1,26 @@
+// The owner of a file descriptor.
+#pragma once
+
+#include <utility>
+
+namespace capsule {
+
+/// Closes its descriptor at the end of its life. -1: none.
+class UniqueFd {
+  public:
+    explicit UniqueFd(int fd = -1) noexcept : fd_(fd) {}
+    UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    UniqueFd& operator=(UniqueFd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~UniqueFd();
+
+    int get() const noexcept { return fd_; }
+    explicit operator bool() const noexcept { return fd_ >= 0; }
+
+  private:
+    int fd_;
+};
+
+}  // namespace capsule

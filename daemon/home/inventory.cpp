@@ -1,0 +1,228 @@
+#include "daemon/home/inventory.hpp"
+
+#include <spdlog/spdlog.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/agents/codex/models.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+/// A home for one run, so that looking never reads or leaves anything in the user's own. The program runs as the
+/// session's user, who therefore owns it.
+class ThrowawayHome {
+  public:
+    explicit ThrowawayHome(const SessionHome& session) {
+        std::string pattern = (std::filesystem::temp_directory_path() / "capsuled-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) return;
+        path_ = pattern;
+        if (!session.same_user && ::chown(path_.c_str(), session.user.uid, session.user.gid) != 0) remove();
+    }
+    ThrowawayHome(const ThrowawayHome&) = delete;
+    ThrowawayHome& operator=(const ThrowawayHome&) = delete;
+    ~ThrowawayHome() { remove(); }
+    const std::string& path() const { return path_; }
+
+  private:
+    void remove() {
+        std::error_code ignored;
+        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+        path_.clear();
+    }
+    std::string path_;
+};
+
+enum class Look { version, bundled_models, models, derived_models };
+
+/// In the throw-away home: a catalog as render derives it, for Codex itself to judge.
+std::string derived_file(const std::string& directory) {
+    return directory + "/derived.models.json";
+}
+
+/// g++ 12 cannot compile the braces of an initializer list inside a coroutine, so requests are made here.
+SubprocessRequest look_request(Look look, const AgentBinary& binary, const SessionHome& home, const std::string& path,
+                               const std::string& directory) {
+    SubprocessRequest request;
+    switch (look) {
+        case Look::version:
+            request.argv = {binary.path, "--version"};
+            break;
+        case Look::bundled_models:
+            request.argv = {binary.path, "debug", "models", "--bundled"};
+            break;
+        case Look::models:
+            request.argv = {binary.path, "debug", "models"};
+            break;
+        case Look::derived_models:
+            request.argv = {binary.path, "debug", "models", "-c",
+                            "model_catalog_json=\"" + derived_file(directory) + "\""};
+            break;
+    }
+    request.env = {{"HOME", directory},
+                   {"CODEX_HOME", directory},
+                   {"XDG_CONFIG_HOME", directory},
+                   {"XDG_DATA_HOME", directory},
+                   {"XDG_CACHE_HOME", directory},
+                   {"XDG_STATE_HOME", directory},
+                   {"TMPDIR", directory},
+                   {"PATH", path},
+                   {"LANG", "C.UTF-8"},
+                   {"DISABLE_AUTOUPDATER", "1"}};
+    request.directory = directory;
+    if (!home.same_user) request.user = home.user;
+    return request;
+}
+
+/// "codex-cli 0.169.0" → "0.169.0": the first word that begins with a digit.
+std::optional<std::string> version_in(std::string_view text) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t end = std::min(text.find_first_of(" \t\r\n", at), text.size());
+        if (end > at && std::isdigit(static_cast<unsigned char>(text[at])) != 0)
+            return std::string(text.substr(at, std::min<std::size_t>(end - at, 64)));
+        at = end + 1;
+    }
+    return std::nullopt;
+}
+
+constexpr std::array bundled_then_not{Look::bundled_models, Look::models};
+
+/// Only the shape of the entry is judged, and that is the same for every model.
+CodexModel any_model() {
+    return {"derived-model", "capsuled", 100'000};
+}
+
+constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
+
+/// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
+constexpr std::chrono::milliseconds after_the_answer{10};
+
+}  // namespace
+
+std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name,
+                                       const std::function<void(const std::string&)>& before_look) {
+    while (!path.empty()) {
+        const std::size_t end = std::min(path.find(':'), path.size());
+        const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
+        path.remove_prefix(std::min(end + 1, path.size()));
+        struct stat status {};
+        if (before_look && candidate.front() == '/') before_look(candidate);
+        if (candidate.front() != '/' || ::stat(candidate.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        if (::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) != 0) continue;
+        const auto time = [](const timespec& when) {
+            return std::to_string(when.tv_sec) + "." + std::to_string(when.tv_nsec);
+        };
+        return AgentBinary{candidate, std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" +
+                                          std::to_string(status.st_size) + ":" + time(status.st_mtim) + ":" +
+                                          time(status.st_ctim)};
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const SessionHome& home,
+                                                   const std::string& path) {
+    const std::string key = binary.path + "\n" + binary.identity;
+    if (const auto found = versions_.find(key); found != versions_.end()) return found->second;
+    if (versions_.size() >= most_remembered) versions_.clear();
+    versions_.emplace(key, std::nullopt);
+    asio::co_spawn(executor_, find_version(key, binary, home, path), asio::detached);
+    spdlog::debug("looking up the version of {}", id_of(agent));
+    return std::nullopt;
+}
+
+asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary binary, SessionHome home,
+                                                   std::string path) {
+    asio::steady_timer answered(executor_, after_the_answer);
+    co_await answered.async_wait(asio::use_awaitable);
+    const ThrowawayHome directory(home);
+    if (directory.path().empty()) co_return;
+    SubprocessRequest request = look_request(Look::version, binary, home, path, directory.path());
+    const auto result = co_await subprocesses_.run(std::move(request));
+    if (result && result->exit_code == 0)
+        versions_.insert_or_assign(key, version_in(result->out));
+    else
+        spdlog::warn("{} --version failed; its version stays unknown", binary.path);
+    changes_.note();
+}
+
+CodexModels AgentInventory::known_codex_models(const AgentBinary& binary) const {
+    const auto found = models_.find(binary.path + "\n" + binary.identity);
+    if (found == models_.end() || !found->second.found) return {std::nullopt, "codex debug models has not run yet"};
+    return *found->second.found;
+}
+
+asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, SessionHome home, std::string path) {
+    const std::string key = binary.path + "\n" + binary.identity;
+    if (models_.size() >= most_remembered && !models_.contains(key))
+        std::erase_if(models_, [](const auto& entry) { return entry.second.found.has_value(); });
+    const auto [entry, first] = models_.try_emplace(key);
+    if (!first) {
+        while (models_.contains(key) && !models_[key].found) {
+            boost::system::error_code ignored;
+            co_await models_[key].done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+        co_return known_codex_models(binary);
+    }
+    entry->second.done = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
+    CodexModels models = co_await run_debug_models(binary, home, path);
+    Lookup<CodexModels>& lookup = models_[key];
+    lookup.found = models;
+    const auto done = std::move(lookup.done);
+    // A failure may pass (a full disk, a slow start): the next session asks again.
+    if (!models.json) models_.erase(key);
+    if (done) done->cancel();
+    changes_.note();
+    co_return models;
+}
+
+/// Codex does not start on a catalog that it cannot read. A version whose schema asks for more than the derivation
+/// knows is therefore given none: what it says to a derived one is the proof. Gives what is wrong; empty: nothing.
+asio::awaitable<std::string> AgentInventory::judge_derived(CodexModels models, AgentBinary binary, SessionHome home,
+                                                           std::string path, std::string directory) {
+    const auto derived = derive_codex_models(*models.json, any_model());
+    if (!derived) co_return std::string();  // the renderer says why
+    std::ofstream(derived_file(directory)) << *derived;
+    SubprocessRequest request = look_request(Look::derived_models, binary, home, path, directory);
+    const auto result = co_await subprocesses_.run(std::move(request));
+    if (!result) co_return result.error().message;
+    if (result->exit_code == 0) co_return std::string();
+    co_return "this Codex does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
+}
+
+asio::awaitable<CodexModels> AgentInventory::run_debug_models(AgentBinary binary, SessionHome home, std::string path) {
+    const ThrowawayHome directory(home);
+    if (directory.path().empty()) co_return CodexModels{std::nullopt, "no temporary directory could be made"};
+    // Without --bundled Codex asks its vendor's server when it is logged in; in this home it never is. Versions that
+    // lack the flag print the same without it.
+    std::string problem;
+    for (const Look look : bundled_then_not) {
+        SubprocessRequest request = look_request(look, binary, home, path, directory.path());
+        const auto result = co_await subprocesses_.run(std::move(request));
+        if (result && result->exit_code == 0 && !result->out.empty()) {
+            CodexModels models{result->out, std::string()};
+            problem = co_await judge_derived(models, binary, home, path, directory.path());
+            if (problem.empty()) co_return models;
+            break;
+        }
+        problem = result ? "codex debug models ended with exit code " + std::to_string(result->exit_code)
+                         : result.error().message;
+        if (!result) break;
+    }
+    spdlog::warn("{}: {}", binary.path, problem);
+    co_return CodexModels{std::nullopt, problem};
+}
+
+}  // namespace capsule

@@ -1,0 +1,70 @@
+// Which agents are installed, in which version, and what Codex says of its models. Looked up anew for every spawn;
+// programs are run at most once per installed binary.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/agents.hpp"
+#include "daemon/agents/session.hpp"
+#include "daemon/home/change_watch.hpp"
+#include "daemon/process/subprocess.hpp"
+
+namespace capsule {
+
+/// An installed binary. Two that compare equal are the same file with the same content.
+struct AgentBinary {
+    std::string path;      ///< as found in PATH, absolute
+    std::string identity;  ///< of the file behind all links: device, inode, size, times
+
+    bool operator==(const AgentBinary&) const = default;
+};
+
+/// The first executable regular file of that name in `path` (PATH's value; entries that are not absolute are passed
+/// over). Runs under the session user's identity: call it through the HomeWorker. `before_look` is called with each
+/// place before it is looked at.
+std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name,
+                                       const std::function<void(const std::string&)>& before_look = {});
+
+class AgentInventory {
+  public:
+    /// `changes` is told of whatever is found out.
+    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses, ChangeWatch& changes)
+        : executor_(std::move(executor)), subprocesses_(subprocesses), changes_(changes) {}
+
+    /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits.
+    std::optional<std::string> version(Agent agent, const AgentBinary& binary, const SessionHome& home,
+                                       const std::string& path);
+
+    /// The models of an installed Codex. Waits for `codex debug models`, which runs once per binary, whoever asks.
+    boost::asio::awaitable<CodexModels> codex_models(AgentBinary binary, SessionHome home, std::string path);
+
+    /// What codex_models() found for that binary earlier. Never waits.
+    CodexModels known_codex_models(const AgentBinary& binary) const;
+
+  private:
+    template <class T>
+    struct Lookup {
+        std::optional<T> found;  ///< none: still running
+        std::unique_ptr<boost::asio::steady_timer> done;
+    };
+
+    boost::asio::awaitable<void> find_version(std::string key, AgentBinary binary, SessionHome home, std::string path);
+    boost::asio::awaitable<std::string> judge_derived(CodexModels models, AgentBinary binary, SessionHome home,
+                                                      std::string path, std::string directory);
+    boost::asio::awaitable<CodexModels> run_debug_models(AgentBinary binary, SessionHome home, std::string path);
+
+    boost::asio::any_io_executor executor_;
+    SubprocessRunner& subprocesses_;
+    ChangeWatch& changes_;
+    std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: being looked up
+    std::map<std::string, Lookup<CodexModels>> models_;
+};
+
+}  // namespace capsule

@@ -1,0 +1,101 @@
+#include "daemon/keys/op_reader.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+
+#include "daemon/catalog/variables.hpp"
+#include "daemon/home/inventory.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::chrono::seconds op_limit{10};
+constexpr std::size_t longest_key = 64 * 1024;  // bytes
+
+Error key_error(const std::string& reference, const std::string& what, const std::string& hint) {
+    return {ErrorCode::key_error, reference + ": " + what, hint};
+}
+
+std::string first_line(std::string_view text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+        text.remove_suffix(1);
+    return std::string(text.substr(0, std::min<std::size_t>(text.find('\n'), 400)));
+}
+
+/// `secrets` gets what op signs in with: it must not come back in its messages.
+Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& environment, const std::string& reference,
+                                     std::vector<Secret>& secrets) {
+    SubprocessRequest request;
+    for (const auto& [name, value] : environment) {
+        if (name != "HOME" && name != "PATH" && !name.starts_with("OP_")) continue;
+        request.env.emplace(name, std::string(value.reveal()));
+        if (name.starts_with("OP_") && value.reveal().size() >= 8) secrets.push_back(value);
+    }
+    request.env.try_emplace("PATH", default_path);
+    const auto binary = find_binary(request.env["PATH"], "op");
+    if (!binary)
+        return key_error(reference, "1Password's op is not installed",
+                         "install the 1Password CLI where the daemon's PATH finds it, or store the key itself");
+    request.argv = {binary->path, "read", "--no-newline", reference};
+    request.limit = op_limit;
+    request.output_limit = longest_key;
+    return request;
+}
+
+}  // namespace
+
+asio::awaitable<Result<Secret>> OpReader::read(std::string reference) {
+    if (const auto found = lookups_.find(reference); found != lookups_.end()) {
+        const std::shared_ptr<Lookup> lookup = found->second;
+        while (!lookup->found) {
+            boost::system::error_code ignored;
+            co_await lookup->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        }
+        co_return *lookup->found;
+    }
+    const auto lookup = std::make_shared<Lookup>(
+        Lookup{std::nullopt, asio::steady_timer(executor_, asio::steady_timer::time_point::max())});
+    lookups_.emplace(reference, lookup);
+    lookup->found = co_await run_op(reference);
+    lookup->done.cancel();
+    changes_.note();
+    co_return *lookup->found;
+}
+
+asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference) {
+    std::vector<Secret> secrets;
+    auto request = op_request(environment_, reference, secrets);
+    if (!request) co_return request.error();
+    auto result = co_await subprocesses_.run(std::move(*request));
+    if (!result) {
+        if (result.error().code == ErrorCode::server_stopping) co_return result.error();
+        co_return key_error(reference, redact(result.error().message, secrets),
+                            "is op signed in for the daemon's user? Then reload");
+    }
+    if (result->exit_code != 0) {
+        const std::string said = first_line(result->err);
+        co_return key_error(reference, "op read failed: " + (said.empty() ? "no message" : redact(said, secrets)),
+                            "sign op in for the daemon's user (OP_SERVICE_ACCOUNT_TOKEN), then reload");
+    }
+    std::string_view value = result->out;
+    if (value.ends_with('\n')) value.remove_suffix(1);
+    if (value.empty()) co_return key_error(reference, "op gave an empty value", "check the item's field, then reload");
+    if (value.find_first_of(std::string_view("\0 \t\r\n", 5)) != std::string_view::npos)
+        co_return key_error(reference, "the value has white space or is no single line",
+                            "point the reference at the field with the key alone, then reload");
+    co_return Secret(value);
+}
+
+std::optional<Result<Secret>> OpReader::remembered(const std::string& reference) const {
+    const auto found = lookups_.find(reference);
+    if (found == lookups_.end()) return std::nullopt;
+    return found->second->found;
+}
+
+void OpReader::forget() {
+    lookups_.clear();
+}
+
+}  // namespace capsule

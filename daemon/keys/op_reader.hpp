@@ -1,0 +1,52 @@
+// Reads op:// references with 1Password's op, each once until the configuration is loaded anew.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/base/secret.hpp"
+#include "daemon/home/change_watch.hpp"
+#include "daemon/process/subprocess.hpp"
+
+namespace capsule {
+
+class OpReader {
+  public:
+    /// `environment` is the daemon's own: op gets its OP_*, HOME and PATH and nothing else. `changes` is told of what
+    /// op says.
+    OpReader(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses,
+             const std::map<std::string, Secret>& environment, ChangeWatch& changes)
+        : executor_(std::move(executor)), subprocesses_(subprocesses), environment_(environment), changes_(changes) {}
+
+    /// Waits for `op read`; several callers of one reference share a run. Fails with key.error and op's own message
+    /// (redacted): not installed, not signed in, no such item, nothing within 10 s, an empty answer. A failure is
+    /// remembered for as long as a value: until forget().
+    boost::asio::awaitable<Result<Secret>> read(std::string reference);
+
+    /// What read() found; none: not read yet. Never waits.
+    std::optional<Result<Secret>> remembered(const std::string& reference) const;
+
+    /// At a reload: the next read() runs op again.
+    void forget();
+
+  private:
+    struct Lookup {
+        std::optional<Result<Secret>> found;  ///< none: op is running
+        boost::asio::steady_timer done;
+    };
+
+    boost::asio::awaitable<Result<Secret>> run_op(std::string reference);
+
+    boost::asio::any_io_executor executor_;
+    SubprocessRunner& subprocesses_;
+    const std::map<std::string, Secret>& environment_;
+    ChangeWatch& changes_;
+    std::map<std::string, std::shared_ptr<Lookup>> lookups_;
+};
+
+}  // namespace capsule

@@ -1,0 +1,287 @@
+#include "daemon/server/connection.hpp"
+
+#include <spdlog/spdlog.h>
+#include <string.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <span>
+
+#include "daemon/server/dispatcher.hpp"
+#include "daemon/log/log.hpp"
+#include "protocol/json_rpc.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+/// Room for a read: a request or two; as much as a pipeline has brought, if it brings more.
+constexpr std::size_t read_bytes = 4 * 1024;
+constexpr std::size_t most_read_bytes = 64 * 1024;
+/// Answers are sent when so many bytes wait, or when no whole request is left.
+constexpr std::size_t flush_bytes = 64 * 1024;
+/// So many remembered answers are given before others have their turn.
+constexpr int turn = 64;
+/// How long a connection that was refused may go on sending before it is closed under it.
+constexpr std::chrono::seconds farewell{1};
+
+// g++ 12 destroys what a braced argument of a co_await made twice: errors are made in functions and named first.
+Error too_large(const LimitsConfig& limits) {
+    return {ErrorCode::request_too_large,
+            "a request may have at most " + std::to_string(limits.request_bytes) + " bytes",
+            "send less, or raise [limits] request_bytes"};
+}
+
+Error not_complete(const LimitsConfig& limits) {
+    return {ErrorCode::invalid_request,
+            "the request was not complete within " + std::to_string(limits.request_timeout.count()) + " ms",
+            "end each request with a line feed"};
+}
+
+}  // namespace
+
+Connection::Connection(Socket socket, Peer peer, Services& services, AnswerMemory& memory, Round& round)
+    : socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      services_(services),
+      memory_(memory),
+      round_(round),
+      limits_(services.generation->config.limits),
+      lines_(limits_.request_bytes),
+      timer_(socket_.get_executor()),
+      left_(socket_.get_executor(), Clock::time_point::max()) {
+    boost::system::error_code ignored;
+    socket_.non_blocking(true, ignored);
+}
+
+void Connection::stop() {
+    stopping_ = true;
+    // Wakes a connection that waits for input; one that is answering goes on and sees the flag.
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+}
+
+Connection::~Connection() {
+    call_off_cut();
+}
+
+/// Cancels what waits at the deadline; timed_out_ then says why.
+void Connection::cut_at(std::chrono::steady_clock::time_point deadline) {
+    timed_out_ = false;
+    cut_set_ = true;
+    timer_.expires_at(deadline);
+    timer_.async_wait([this, set = limits_set_, mine = ++*limits_set_](boost::system::error_code error) {
+        if (error || *set != mine) return;
+        timed_out_ = true;
+        boost::system::error_code ignored;
+        socket_.cancel(ignored);
+    });
+}
+
+void Connection::call_off_cut() {
+    if (!cut_set_) return;
+    ++*limits_set_;
+    timed_out_ = cut_set_ = false;
+    timer_.cancel();
+}
+
+asio::awaitable<void> Connection::run() {
+    for (;;) {
+        if (!co_await answer_lines()) co_return;
+        if (lines_.too_long()) {
+            Error error = too_large(limits_);
+            co_await refuse(std::move(error));
+            co_return;
+        }
+        switch (co_await read_some()) {
+            case Input::more:
+                break;
+            case Input::timed_out: {
+                Error error = not_complete(limits_);
+                co_await refuse(std::move(error));
+                co_return;
+            }
+            case Input::stopping: {
+                while (read_what_is_there() == Input::more) {
+                    if (!co_await answer_lines() || lines_.too_long()) co_return;
+                }
+                [[fallthrough]];
+            }
+            case Input::end: {
+                if (!co_await answer_lines()) co_return;
+                if (auto rest = lines_.rest()) co_await answer_one(std::string(*rest));
+                co_await flush();
+                co_return;
+            }
+        }
+    }
+}
+
+/// False when the connection is of no more use.
+asio::awaitable<bool> Connection::answer_lines() {
+    services_.stack_wiper.soon();
+    while (const auto line = lines_.next()) {
+        request_deadline_.reset();
+        if (!memory_.answer(*line, peer_, Clock::now(), output_)) co_await answer_one(std::string(*line));
+        if (output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes) && !co_await flush())
+            co_return false;
+        // One client's deep pipeline must not hold up the others.
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+        services_.changes.look_again();
+    }
+    co_return co_await flush();
+}
+
+asio::awaitable<void> Connection::answer_one(std::string line) {
+    const std::string answer = co_await answer_line(services_, memory_, peer_, std::move(line));
+    if (answer.empty()) co_return;
+    output_.append(answer);
+    output_.append("\n");
+}
+
+asio::awaitable<Connection::Input> Connection::read_some() {
+    if (stopping_) co_return Input::stopping;
+    if (!lines_.partial()) co_return co_await serve_in_rounds();
+    if (!request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
+    cut_at(*request_deadline_);
+    const std::span<char> room = lines_.room(most_read_bytes);
+    boost::system::error_code error;
+    lines_.added(co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                                                  asio::redirect_error(asio::use_awaitable, error)));
+    services_.changes.look_again();
+    const bool late = timed_out_;
+    call_off_cut();
+    if (late && lines_.partial()) co_return Input::timed_out;
+    if (stopping_) co_return Input::stopping;
+    if (error && !late) co_return Input::end;
+    co_return Input::more;
+}
+
+asio::awaitable<Connection::Input> Connection::serve_in_rounds() {
+    why_left_.reset();
+    start_reading();
+    while (!why_left_) {
+        boost::system::error_code cancelled;
+        co_await left_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    }
+    co_return *why_left_;
+}
+
+void Connection::start_reading() {
+    const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
+    socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                            [this](boost::system::error_code error, std::size_t count) { has_read(error, count); });
+}
+
+void Connection::has_read(boost::system::error_code error, std::size_t count) {
+    last_read_ = count;
+    lines_.added(count);
+    services_.changes.look_again();
+    if (stopping_ || error) return leave_rounds(stopping_ ? Input::stopping : Input::end);
+    try {
+        round_.join(*this);
+    } catch (const std::exception&) {  // no memory
+        give_up();
+    }
+}
+
+void Connection::leave_rounds(Input why) {
+    why_left_ = why;
+    left_.cancel();
+}
+
+void Connection::answer_what_is_remembered(Clock::time_point received) {
+    services_.stack_wiper.soon();
+    for (int answered = 0; answered < turn && output_.size() < limits_.output_bytes; ++answered) {
+        const auto line = lines_.next();
+        if (!line) {
+            // A request that has only begun has a time limit.
+            if (lines_.partial() || lines_.too_long()) why_left_ = Input::more;
+            return;
+        }
+        if (memory_.answer(*line, peer_, received, output_)) continue;
+        lines_.again();
+        why_left_ = Input::more;
+        return;
+    }
+}
+
+void Connection::send_answers() {
+    if (!send_at_once() && !why_left_) why_left_ = Input::more;
+}
+
+void Connection::read_on() {
+    if (stopping_) why_left_ = Input::stopping;
+    if (why_left_) return leave_rounds(*why_left_);
+    if (lines_.waiting()) return round_.join(*this);
+    start_reading();
+}
+
+/// False when not all could be sent: the rest stays in output_.
+bool Connection::send_at_once() {
+    if (output_.empty()) return true;
+    boost::system::error_code error;
+    output_.sent(socket_.write_some(output_.buffers(), error));
+    if (error && error != asio::error::would_block) why_left_ = Input::end;
+    return output_.empty();
+}
+
+Connection::Input Connection::read_what_is_there() {
+    const std::span<char> room = lines_.room(most_read_bytes);
+    boost::system::error_code error;
+    lines_.added(socket_.read_some(asio::buffer(room.data(), room.size()), error));
+    services_.changes.look_again();
+    return error ? Input::end : Input::more;
+}
+
+asio::awaitable<bool> Connection::flush() {
+    if (output_.empty()) co_return true;
+    // Who was given a connection's key is in the log before it is given.
+    flush_log();
+    boost::system::error_code error;
+    // Most answers fit into the socket's buffer at once; a reader that does not read has so long.
+    output_.sent(socket_.write_some(output_.buffers(), error));
+    if (error && error != asio::error::would_block) co_return false;
+    while (!output_.empty()) {
+        cut_at(Clock::now() + limits_.write_timeout);
+        output_.sent(
+            co_await socket_.async_write_some(output_.buffers(), asio::redirect_error(asio::use_awaitable, error)));
+        if (timed_out_) {
+            spdlog::warn("cut off a client that does not read its answers: uid={} pid={}", peer_.uid, peer_.pid);
+            co_return false;
+        }
+        // stop() cancels what waits; an answer that is under way is sent all the same.
+        if (error && !(error == asio::error::operation_aborted && stopping_)) co_return false;
+    }
+    call_off_cut();
+    co_return true;
+}
+
+asio::awaitable<void> Connection::refuse(Error error) {
+    ++services_.requests;
+    ++services_.errors;
+    const RequestId no_id;  // braces as an argument are miscompiled in a coroutine by g++ 12
+    output_.append(error_answer(no_id, error));
+    output_.append("\n");
+    if (co_await flush()) co_await end_politely();
+}
+
+/// Closing over unread input would take the answer from the client: reads it away for a moment first.
+asio::awaitable<void> Connection::end_politely() {
+    boost::system::error_code error;
+    socket_.shutdown(Socket::shutdown_send, error);
+    cut_at(Clock::now() + farewell);
+    std::array<char, read_bytes> chunk;
+    // A client that never stops sending leaves no read that the timer could cancel, so its flag is looked at too.
+    while (!error && !timed_out_)
+        co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+    explicit_bzero(chunk.data(), chunk.size());
+    call_off_cut();
+}
+
+}  // namespace capsule

@@ -1,0 +1,38 @@
+// The password and group files: who the daemon is, and whose home a session has.
+#pragma once
+
+#include <sys/types.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "daemon/base/secret.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/agents/session.hpp"
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+struct PasswordEntry {
+    SessionUser user;
+    std::string home;
+    std::string shell;
+};
+
+/// none: no such user. Without the supplementary groups.
+std::optional<PasswordEntry> find_user(const std::string& name);
+std::optional<PasswordEntry> find_user(uid_t uid);
+
+/// The gid of a group; none: no such group.
+std::optional<gid_t> find_group(const std::string& name);
+
+/// "agent", or the number where the password file has no name.
+std::string user_name(uid_t uid);
+
+/// Whose session it is and where its files are: [session], else the daemon's own user and environment. Fails with
+/// config.conflict: an unknown user, another user without being root, no home.
+Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment);
+
+}  // namespace capsule

@@ -1,0 +1,218 @@
+#include "tests/unit/agents/support.hpp"
+
+namespace capsule::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+const std::string key = "sk-cp-FAKE-the-selected-key-0001";
+
+/// With every other secret in the daemon's environment, so that each test is one of least privilege too.
+Session keyed() {
+    Session session;
+    session.daemon_env.merge(every_secret());
+    session.key = Secret(key);
+    return session;
+}
+
+/// What --settings holds for every alternative cell by token.
+const std::string token_settings =
+    R"({"apiKeyHelper":"","enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
+    R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":"","API_TIMEOUT_MS":"3000000",)"
+    R"("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
+const std::string native_env =
+    R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":""}})";
+const std::string home_settings = "{" + native_env;
+const std::string oauth_settings = R"({"apiKeyHelper":"",)" + native_env;
+
+StringMap alternative_env(const std::string& url, const std::string& opus, const std::string& sonnet,
+                          const std::string& haiku) {
+    return {{"ANTHROPIC_BASE_URL", url},
+            {"ANTHROPIC_AUTH_TOKEN", key},
+            {"ANTHROPIC_DEFAULT_OPUS_MODEL", opus},
+            {"ANTHROPIC_DEFAULT_SONNET_MODEL", sonnet},
+            {"ANTHROPIC_DEFAULT_HAIKU_MODEL", haiku},
+            {"ANTHROPIC_DEFAULT_FABLE_MODEL", opus},
+            {"ANTHROPIC_MODEL", "opus"},
+            {"API_TIMEOUT_MS", "3000000"},
+            {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"},
+            {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}};
+}
+
+TEST(Claude, Zai) {
+    const Plan plan = keyed().plan(Agent::claude, "zai");
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
+    EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, TheSessionsOwnProxyIsHeldUnlessItHasAPassword) {
+    Session session = keyed();
+    session.daemon_env.insert_or_assign("ALL_PROXY", Secret("http://proxy:3128"));
+    session.daemon_env.insert_or_assign("all_proxy", Secret("http://me:FAKE-password@proxy:3128"));
+    const std::string settings = argv_of(session.plan(Agent::claude, "zai")).at(2);
+    EXPECT_THAT(settings, HasSubstr(R"("ALL_PROXY":"http://proxy:3128")"));
+    EXPECT_THAT(settings, Not(HasSubstr("all_proxy")));
+    EXPECT_THAT(settings, Not(HasSubstr("FAKE-password")));
+}
+
+TEST(Claude, ALoginsOwnKeyGivesWayToTheTokensValue) {
+    Session session = keyed();
+    session.facts.claude_primary_key = true;
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")).at(2),
+                HasSubstr(R"("apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN")"));
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "anthropic")).at(2), Not(HasSubstr("printenv")));
+}
+
+TEST(Claude, Minimax) {
+    const Plan plan = keyed().plan(Agent::claude, "minimax");
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
+}
+
+TEST(Claude, Kimi) {
+    const Plan plan = keyed().plan(Agent::claude, "kimi");
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
+}
+
+TEST(Claude, SaysWhereEachVariableComesFrom) {
+    const Plan plan = keyed().plan(Agent::claude, "zai", "glm-4.7");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_AUTH_TOKEN").from, "key: environment");
+    EXPECT_TRUE(plan.env.at("ANTHROPIC_AUTH_TOKEN").secret());
+    EXPECT_EQ(plan.env.at("ANTHROPIC_BASE_URL").from, "catalog");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_DEFAULT_OPUS_MODEL").from, "request");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_MODEL").from, "capsuled");
+}
+
+TEST(Claude, AnOverrideReplacesEveryTier) {
+    const Plan plan = keyed().plan(Agent::claude, "zai", "glm-4.7");
+    EXPECT_EQ(route_env_of(plan), alternative_env("https://api.z.ai/api/anthropic", "glm-4.7", "glm-4.7", "glm-4.7"));
+}
+
+TEST(Claude, ACellByApiKeyApprovesItBesides) {
+    Session session = keyed();
+    session.config.catalog.providers[4].claude.auth = ClaudeAuth::api_key;
+    const Plan plan = session.plan(Agent::claude, "kimi");
+    StringMap expected =
+        alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
+    expected.erase("ANTHROPIC_AUTH_TOKEN");
+    expected["ANTHROPIC_API_KEY"] = key;
+    EXPECT_EQ(route_env_of(plan), expected);
+    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
+    ASSERT_NE(approval, nullptr);
+    EXPECT_EQ(approval->path, "/home/agent/.claude.json");
+    EXPECT_EQ(approval->key_tail, key.substr(key.size() - 20));
+}
+
+TEST(Claude, NativeByOauthToken) {
+    Session session = keyed();
+    session.key_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_EQ(route_env_of(plan),
+              (StringMap{{"CLAUDE_CODE_OAUTH_TOKEN", key}, {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", oauth_settings));
+    EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, NativeByApiKey) {
+    Session session = keyed();
+    session.key_variable = "ANTHROPIC_API_KEY";
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_EQ(route_env_of(plan),
+              (StringMap{{"ANTHROPIC_API_KEY", key}, {"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", home_settings));
+    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
+    ASSERT_NE(approval, nullptr);
+    EXPECT_EQ(approval->key_tail, key.substr(key.size() - 20));
+}
+
+TEST(Claude, AShortKeyIsRememberedWhole) {
+    Session session = keyed();
+    session.key = Secret("FAKE-short");
+    session.key_variable = "ANTHROPIC_API_KEY";
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
+    ASSERT_NE(approval, nullptr);
+    EXPECT_EQ(approval->key_tail, "FAKE-short");
+}
+
+TEST(Claude, NativeByTheHome) {
+    Session session = keyed();
+    session.key.reset();
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", home_settings));
+    EXPECT_THAT(plan.files, IsEmpty());
+}
+
+TEST(Claude, NativeTakesAModelAsAnArgument) {
+    Session session = keyed();
+    session.key_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+    session.config.agents[Agent::claude].models.model = Located<std::string>{"opus", "capsule.toml:30"};
+    const Plan plan = session.plan(Agent::claude, "anthropic");
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--model", "opus", "--settings", oauth_settings));
+    EXPECT_EQ(plan.argv[2].from, "capsule.toml:30");
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude", "--settings", token_settings));
+}
+
+TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
+    Session session = keyed();
+    session.config.session.project_settings = ProjectSettings::ignore;
+    session.config.agents[Agent::claude].args = {{"--dangerously-skip-permissions", "--verbose"}, "capsule.toml:20"};
+    const Plan plan = session.plan(Agent::claude, "zai");
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings, "--setting-sources", "user",
+                                           "--dangerously-skip-permissions", "--verbose"));
+    EXPECT_EQ(plan.argv.back().from, "capsule.toml:20");
+}
+
+TEST(Claude, TheCatalogsVariablesAreAddedAndNeverOverThePins) {
+    Session session = keyed();
+    session.config.catalog.providers[2].claude.env = {{"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"200000", "capsule.toml:5"}},
+                                                      {"ANTHROPIC_BASE_URL", {"https://evil.example", "x"}}};
+    session.config.catalog.providers[2].timeout_ms = 60000;
+    StringMap expected = alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air");
+    expected["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = "200000";
+    expected["API_TIMEOUT_MS"] = "60000";
+    const Plan plan = session.plan(Agent::claude, "zai");
+    EXPECT_EQ(route_env_of(plan), expected);
+    EXPECT_THAT(argv_of(plan).back(), ::testing::HasSubstr(R"("CLAUDE_CODE_MAX_CONTEXT_TOKENS":"200000")"));
+    EXPECT_THAT(argv_of(plan).back(), ::testing::Not(::testing::HasSubstr("evil")));
+    EXPECT_THAT(argv_of(plan).back(), ::testing::HasSubstr(R"("API_TIMEOUT_MS":"60000")"));
+    EXPECT_EQ(plan.env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").from, "capsule.toml:5");
+}
+
+TEST(Claude, SettingsKeepTheOperatorsOwnValues) {
+    Session session = keyed();
+    session.config.env.emplace("CLAUDE_CODE_ENABLE_TELEMETRY", EnvValue{Secret("1"), "capsule.toml:3"});
+    const Plan plan = session.plan(Agent::claude, "zai");
+    EXPECT_EQ(plan.env.at("CLAUDE_CODE_ENABLE_TELEMETRY").reveal(), "1");
+    EXPECT_THAT(argv_of(plan).at(2), ::testing::HasSubstr(R"("CLAUDE_CODE_ENABLE_TELEMETRY":"1")"));
+}
+
+TEST(Claude, ArgumentsNeverHoldAKey) {
+    for (const char* variable : {"CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY"})
+        for (const char* provider : {"anthropic", "zai", "minimax", "kimi"}) {
+            Session session = keyed();
+            session.key_variable = variable;
+            for (const std::string& argument : argv_of(session.plan(Agent::claude, provider)))
+                EXPECT_THAT(argument, ::testing::Not(::testing::HasSubstr("FAKE"))) << provider;
+        }
+}
+
+TEST(Claude, WithoutAKeyThereIsNoSession) {
+    Session session = keyed();
+    session.key.reset();
+    const Result<Plan> plan = session.try_plan(Agent::claude, "zai");
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::key_absent);
+}
+
+}  // namespace
+}  // namespace capsule::testing

@@ -1,0 +1,241 @@
+#include "daemon/agents/merge.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <ctime>
+
+#include "daemon/edit/json_edit.hpp"
+
+namespace capsule {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr const char* fake_key = "sk-cp-FAKE-minimax-0001";
+
+OpencodeBlock inline_block() {
+    return {"minimax", "MiniMax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", Secret(fake_key), "M3"};
+}
+
+Merged must(const Result<Merged>& merged) {
+    EXPECT_TRUE(merged.has_value()) << (merged ? "" : merged.error().message);
+    return merged ? *merged : Merged{};
+}
+
+TEST(TomlBlock, NoFile) {
+    const TomlBlockIntent intent{"config.toml", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {"x"}};
+    const std::string block =
+        "# >>> capsuled: this block is rewritten; keep your own settings outside of it\n"
+        "[model_providers.x]\nname = \"X\"\n# <<< capsuled\n";
+    EXPECT_EQ(must(merge_toml_block(std::nullopt, intent)).text, block);
+    const TomlBlockIntent none{"config.toml", {}, {}};
+    EXPECT_EQ(must(merge_toml_block(std::nullopt, none)).text, std::nullopt);
+    EXPECT_EQ(must(merge_toml_block(block, none)).text, std::nullopt) << "what capsuled made and is empty goes";
+}
+
+TEST(TomlBlock, SeveralTables) {
+    const TomlBlockIntent both{
+        "c", {{"x", "[model_providers.x]\nname = \"X\"\n"}, {"y", "[model_providers.y]\nname = \"Y\"\n"}}, {}};
+    const TomlBlockIntent one{"c", {{"y", "[model_providers.y]\nname = \"Y\"\n"}}, {}};
+    const Merged written = must(merge_toml_block("a = 1\n", both));
+    EXPECT_THAT(*written.text, HasSubstr("[model_providers.x]\nname = \"X\"\n[model_providers.y]"));
+    const Merged fewer = must(merge_toml_block(written.text, one));
+    EXPECT_THAT(*fewer.text, Not(HasSubstr("model_providers.x")));
+    EXPECT_EQ(fewer.text, must(merge_toml_block("a = 1\n", one)).text);
+}
+
+TEST(TomlBlock, NothingToDoLeavesABrokenFileAlone) {
+    const TomlBlockIntent none{"config.toml", {}, {}};
+    const Merged merged = must(merge_toml_block("[broken", none));
+    EXPECT_EQ(merged.text, "[broken");
+    EXPECT_THAT(merged.warnings, IsEmpty());
+}
+
+TEST(TomlBlock, RemovalKeepsTablesThatOthersPutWithinTheMarks) {
+    const TomlBlockIntent some{"c", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
+    const TomlBlockIntent none{"c", {}, {}};
+    std::string text = *must(merge_toml_block("a = 1\n", some)).text;
+    text.insert(text.find("# <<<"), "\n[projects.\"/w\"]\ntrust_level = \"trusted\"\n");
+    EXPECT_EQ(must(merge_toml_block(text, none)).text, "a = 1\n\n[projects.\"/w\"]\ntrust_level = \"trusted\"\n");
+}
+
+TEST(TomlBlock, ErrorsShowNoValue) {
+    const TomlBlockIntent intent{"config.toml", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
+    for (const std::string text : {"token = sk-cp-FAKE-minimax-0001\n", "token = \"sk-cp-FAKE-minimax-0001\n",
+                                   "token = 'a' sk-cp-FAKE-minimax-0001\n", "t = 123sk-cp-FAKE-minimax-0001\n"}) {
+        const auto merged = merge_toml_block(text, intent);
+        ASSERT_TRUE(merged.has_error());
+        EXPECT_THAT(merged.error().message, Not(HasSubstr("FAKE-minimax")));
+    }
+}
+
+TEST(TomlBlock, IsLinear) {
+    const TomlBlockIntent intent{"config.toml", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
+    const auto seconds = [&](int tables) {
+        std::string text;
+        for (int i = 0; i < tables; ++i)
+            text += "[t" + std::to_string(i) + "]\na = 'b'\n# capsuled\n";
+        const std::clock_t start = std::clock();  // of this process alone: others run at the same time
+        must(merge_toml_block(text, intent));
+        return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    };
+    seconds(500);
+    EXPECT_LT(seconds(8000), 60 * seconds(500) + 0.5);  // linear would be 16; quadratic, 256
+}
+
+TEST(OpencodeJson, NoFile) {
+    const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    const Merged merged = must(merge_opencode_json(std::nullopt, intent));
+    EXPECT_TRUE(merged.holds_key);
+    EXPECT_THAT(*merged.text, HasSubstr(fake_key));
+    const OpencodeJsonIntent no_keys{"opencode.json", {}, {inline_block()}};
+    EXPECT_EQ(must(merge_opencode_json(std::nullopt, no_keys)).text, "{\n  \"permission\": \"allow\"\n}\n");
+    EXPECT_FALSE(must(merge_opencode_json(merged.text, no_keys)).holds_key);
+    const OpencodeJsonIntent none{"opencode.json", {}, {inline_block()}, true};
+    EXPECT_EQ(must(merge_opencode_json(std::nullopt, none)).text, std::nullopt);
+    EXPECT_EQ(must(merge_opencode_json(merged.text, none)).text, std::nullopt) << "wholly ours, so it goes";
+    EXPECT_EQ(must(merge_opencode_json("{\n  \"theme\": \"x\"\n}\n", none)).text, "{\n  \"theme\": \"x\"\n}\n");
+}
+
+TEST(OpencodeJson, ARotatedKeyReplacesTheOld) {
+    OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    const Merged old = must(merge_opencode_json(std::nullopt, intent));
+    intent.blocks[0].api_key = Secret("sk-cp-FAKE-minimax-0002");
+    const Merged now = must(merge_opencode_json(old.text, intent));
+    EXPECT_THAT(*now.text, HasSubstr("sk-cp-FAKE-minimax-0002"));
+    EXPECT_THAT(*now.text, Not(HasSubstr(fake_key)));
+}
+
+TEST(OpencodeJson, WarningsMaskKeys) {
+    const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    const Merged merged = must(merge_opencode_json("{} // mine", intent));
+    EXPECT_FALSE(merged.holds_key);
+    ASSERT_EQ(merged.warnings.size(), 1U);
+    EXPECT_EQ(merged.warnings[0].code, "opencode.jsonc");
+    EXPECT_THAT(merged.warnings[0].message, HasSubstr("\"baseURL\": \"https://api.minimax.io/anthropic/v1\""));
+    EXPECT_THAT(merged.warnings[0].message, Not(HasSubstr(fake_key)));
+}
+
+TEST(ClaudeJson, NoFile) {
+    const ClaudeApprovalIntent intent{".claude.json", "FAKE-tail-0123456789"};
+    const Merged merged = must(merge_claude_json(std::nullopt, intent));
+    EXPECT_TRUE(merged.holds_key) << "private from the start";
+    EXPECT_EQ(must(merge_claude_json(merged.text, intent)).text, merged.text);
+    EXPECT_FALSE(must(merge_claude_json(merged.text, intent)).holds_key) << "later its mode is its owner's";
+}
+
+TEST(ClaudeJson, KeepsAllElseAsItWas) {
+    const ClaudeApprovalIntent intent{".claude.json", "NEW"};
+    const auto merge = [&](const std::string& text) { return *must(merge_claude_json(text, intent)).text; };
+    EXPECT_EQ(merge("{\n  \"numStartups\": 1.50,\n  \"oauth\": {\"a\": null}\n}"),
+              "{\n  \"numStartups\": 1.50,\n  \"oauth\": {\"a\": null},\n  \"customApiKeyResponses\": {\n"
+              "    \"approved\": [\n      \"NEW\"\n    ],\n    \"rejected\": []\n  },\n"
+              "  \"hasCompletedOnboarding\": true\n}");
+    EXPECT_EQ(merge("{\"customApiKeyResponses\":{\"approved\":[\"A\"],\"rejected\":[\"B\",\"NEW\"]},"
+                    "\"hasCompletedOnboarding\":false}"),
+              "{\"customApiKeyResponses\":{\"approved\":[\"A\",\"NEW\"],\"rejected\":[\"B\"]},"
+              "\"hasCompletedOnboarding\":true}");
+    EXPECT_EQ(merge("{\"customApiKeyResponses\":{\"approved\":[],\"rejected\":[\"NEW\"]},"
+                    "\"hasCompletedOnboarding\":true}"),
+              "{\"customApiKeyResponses\":{\"approved\":[\"NEW\"],\"rejected\":[]},\"hasCompletedOnboarding\":true}");
+    EXPECT_EQ(merge("{\n  \"customApiKeyResponses\": {},\n  \"hasCompletedOnboarding\": true\n}\n"),
+              "{\n  \"customApiKeyResponses\": {\n    \"approved\": [\n      \"NEW\"\n    ]\n  },\n"
+              "  \"hasCompletedOnboarding\": true\n}\n");
+}
+
+TEST(ClaudeJson, Conflicts) {
+    const ClaudeApprovalIntent intent{".claude.json", "NEW"};
+    const auto message = [&](const std::string& text) {
+        const auto merged = merge_claude_json(text, intent);
+        EXPECT_TRUE(merged.has_error()) << text;
+        if (!merged.has_error()) return std::string();
+        EXPECT_EQ(merged.error().code, ErrorCode::config_conflict);
+        EXPECT_FALSE(merged.error().hint.empty());
+        return merged.error().message;
+    };
+    EXPECT_THAT(message("{\n,}"), HasSubstr(".claude.json:2: is not JSON"));
+    EXPECT_THAT(message("{} // x"), HasSubstr("comments"));
+    EXPECT_THAT(message("[]"), HasSubstr("not a JSON object"));
+    EXPECT_THAT(message("{\n\"customApiKeyResponses\": 1}"), HasSubstr(".claude.json:2: \"customApiKeyResponses\" is"));
+    EXPECT_THAT(message("{\"customApiKeyResponses\": {\n\"approved\": {}}}"),
+                HasSubstr(":2: \"approved\" is not an arr"));
+    EXPECT_THAT(message("{\"a\": 1,\n\"a\": 1}"), HasSubstr(".claude.json:2: \"a\" is there twice"));
+}
+
+TEST(OwnFile, ProfilesOfTheUsersStay) {
+    const OwnFileIntent intent{"/h/minimax.config.toml", "# Written by capsuled; x\nmodel = \"M3\"\n"};
+    const OwnFileIntent none{"/h/minimax.config.toml", std::nullopt};
+    for (const std::string ours :
+         {"# Written by capsuled; y\nz = 1\n", "model_provider = \"minimax\"\nmodel = \"M2\"\n", "", "\n"}) {
+        EXPECT_EQ(must(merge_own_file(ours, intent)).text, intent.content);
+        EXPECT_EQ(must(merge_own_file(ours, none)).text, std::nullopt);
+    }
+    for (const std::string theirs : {"model = \"M3\"\nmodel_reasoning_effort = \"high\"\n",
+                                     "# my words\nmodel = \"x\"\n", "model = 1\n", "[broken"}) {
+        const Merged kept = must(merge_own_file(theirs, intent));
+        EXPECT_EQ(kept.text, theirs);
+        ASSERT_EQ(kept.warnings.size(), 1U);
+        EXPECT_EQ(kept.warnings[0].code, "codex.own_profile");
+        EXPECT_EQ(must(merge_own_file(theirs, none)).text, theirs);
+    }
+}
+
+TEST(OwnFile, CatalogsOfTheUsersAreSaved) {
+    const OwnFileIntent intent{"/h/minimax.models.json", "{\"models\":[]}"};
+    const OwnFileIntent none{"/h/minimax.models.json", std::nullopt};
+    const std::string ours = R"({"models":[{"slug":"M3","display_name":"M3"}]})";
+    EXPECT_FALSE(must(merge_own_file(ours, intent)).save_existing);
+    EXPECT_EQ(must(merge_own_file(ours, none)).text, std::nullopt);
+    for (const std::string theirs : {R"({"models":[{"slug":"gpt-5","display_name":"GPT-5"}]})", "broken", "[]",
+                                     R"({"models":[{"slug":"M3","display_name":"M3"},{"slug":"x"}]})"}) {
+        EXPECT_TRUE(must(merge_own_file(theirs, intent)).save_existing) << theirs;
+        EXPECT_EQ(must(merge_own_file(theirs, intent)).text, intent.content);
+        EXPECT_EQ(must(merge_own_file(theirs, none)).text, theirs);
+    }
+}
+
+TEST(ShownContent, MasksKeysAndShowsNothingOfARemoval) {
+    const FileIntent opencode = OpencodeJsonIntent{"o", {inline_block()}, {}};
+    EXPECT_THAT(*shown_content(opencode), HasSubstr("\"apiKey\": \"…0001\""));
+    EXPECT_THAT(*shown_content(opencode), Not(HasSubstr(fake_key)));
+    EXPECT_THAT(*shown_content(ClaudeApprovalIntent{"c", "sk-ant-FAKE-0123456789"}), Not(HasSubstr("FAKE")));
+    EXPECT_EQ(*shown_content(OwnFileIntent{"m", "text"}), "text");
+    EXPECT_THAT(*shown_content(TomlBlockIntent{"c", {{"x", "[model_providers.x]\n"}}, {}}),
+                HasSubstr("[model_providers.x]\n# <<< capsuled"));
+    EXPECT_EQ(shown_content(OpencodeJsonIntent{"o", {}, {inline_block()}, true}), std::nullopt);
+    EXPECT_EQ(shown_content(OwnFileIntent{"m", std::nullopt}), std::nullopt);
+    EXPECT_EQ(shown_content(TomlBlockIntent{"c", {}, {}}), std::nullopt);
+}
+
+TEST(JsonEdit, RemovesItemsWhereverTheyStand) {
+    for (const auto& [name, rest] : {std::pair{"a", R"({ "b" :2, "c":3 })"}, std::pair{"b", R"({ "a":1, "c":3 })"},
+                                     std::pair{"c", R"({ "a":1, "b" :2 })"}}) {
+        std::string text = R"({ "a":1, "b" :2, "c":3 })";
+        const JsonContainer object = read_container(text, 0);
+        remove_item(text, object, *object.find(name));
+        EXPECT_EQ(text, rest);
+    }
+    std::string text = "[ 1 ]";
+    const JsonContainer array = read_container(text, 0);
+    remove_item(text, array, array.items[0]);
+    EXPECT_EQ(text, "[]");
+}
+
+TEST(JsonEdit, TellsJsoncFromBroken) {
+    using Kind = JsonVerdict::Kind;
+    EXPECT_EQ(examine_json("{\"a\":1e5}").kind, Kind::json);
+    EXPECT_EQ(examine_json("\xEF\xBB\xBF{}").kind, Kind::json);
+    EXPECT_EQ(examine_json("{} // x").kind, Kind::jsonc);
+    EXPECT_EQ(examine_json("[1,]").kind, Kind::jsonc);
+    const JsonVerdict broken = examine_json("{\n  \"a\": x\n}");
+    EXPECT_EQ(broken.kind, Kind::broken);
+    EXPECT_EQ(broken.line, 2U);
+    EXPECT_EQ(broken.column, 8U);
+}
+
+}  // namespace
+}  // namespace capsule

@@ -1,0 +1,116 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "daemon/home/inventory.hpp"
+#include "daemon/users/users.hpp"
+#include "tests/unit/support/run_io.hpp"
+#include "tests/unit/support/temp_dir.hpp"
+
+namespace capsule {
+namespace {
+
+namespace asio = boost::asio;
+
+class Inventory : public testing::Test {
+  protected:
+    std::string path() const { return directory_.path() + ":/usr/bin:/bin"; }
+    AgentBinary codex(const std::string& script) {
+        directory_.program("codex", script);
+        return find_binary(path(), "codex").value();
+    }
+    std::size_t runs() const {
+        std::ifstream log(directory_.path() + "/runs");
+        std::string line;
+        std::size_t count = 0;
+        while (std::getline(log, line))
+            ++count;
+        return count;
+    }
+
+    TempDir directory_;
+    asio::io_context io_;
+    SubprocessRunner runner_;
+    ChangeWatch changes_;
+    AgentInventory inventory_{io_.get_executor(), runner_, changes_};
+    SessionHome home_;
+};
+
+TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
+    EXPECT_FALSE(find_binary(directory_.path(), "claude"));
+    std::ofstream(directory_.path() + "/claude") << "not executable";
+    EXPECT_FALSE(find_binary(directory_.path(), "claude"));
+    directory_.program("claude", "true");
+    EXPECT_EQ(find_binary("/no/such:" + directory_.path(), "claude")->path, directory_.path() + "/claude");
+}
+
+TEST_F(Inventory, LooksInNoDirectoryOfTheOnesThatItIsIn) {
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::create_directory(directory_.path() + "/bin");
+    directory_.program("bin/claude", "true");
+    std::filesystem::current_path(directory_.path());
+    for (const char* path : {"bin", "./bin", "bin:", ":bin"})
+        EXPECT_FALSE(find_binary(path, "claude")) << path;
+    std::filesystem::current_path(before);
+}
+
+TEST_F(Inventory, AReplacedBinaryIsAnother) {
+    const AgentBinary before = codex("true");
+    EXPECT_EQ(before, find_binary(path(), "codex"));
+    EXPECT_NE(before, codex("true"));
+}
+
+TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
+    const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{\"models\":[]}'";
+    const AgentBinary first = codex(log);
+    EXPECT_EQ(run(io_, inventory_.codex_models(first, home_, path())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.codex_models(first, home_, path())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(runs(), 1U);
+    EXPECT_EQ(run(io_, inventory_.codex_models(codex(log), home_, path())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {
+    const AgentBinary binary = codex("[ $# = 2 ] && echo '{}' || exit 2");
+    EXPECT_EQ(run(io_, inventory_.codex_models(binary, home_, path())).json, "{}\n");
+}
+
+TEST_F(Inventory, AFailureSaysWhyAndIsTriedAgain) {
+    const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; exit 7");
+    const CodexModels models = run(io_, inventory_.codex_models(binary, home_, path()));
+    EXPECT_FALSE(models.json);
+    EXPECT_EQ(models.problem, "codex debug models ended with exit code 7");
+    run(io_, inventory_.codex_models(binary, home_, path()));
+    EXPECT_EQ(runs(), 4U);
+}
+
+TEST_F(Inventory, ACatalogThatThisCodexCannotReadIsNotUsed) {
+    const AgentBinary binary = codex(R"(
+if [ "$3" = -c ]; then echo 'Error: missing field `novelty`' >&2; exit 1; fi
+echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibility":"list"}]}')");
+    const CodexModels models = run(io_, inventory_.codex_models(binary, home_, path()));
+    EXPECT_FALSE(models.json);
+    EXPECT_EQ(models.problem, "this Codex does not read a derived catalog: Error: missing field `novelty`");
+}
+
+TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
+    home_.home = directory_.path();  // which is not empty
+    const AgentBinary binary =
+        codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
+    ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);
+    EXPECT_EQ(run(io_, inventory_.codex_models(binary, home_, path())).json,
+              "CODEX_HOME DISABLE_AUTOUPDATER HOME LANG PATH TMPDIR XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME "
+              "XDG_STATE_HOME ");
+    ::unsetenv("ZAI_API_KEY");
+}
+
+TEST_F(Inventory, VersionIsNullFirstAndThenKnown) {
+    const AgentBinary binary = codex("echo 'codex-cli 0.169.0'");
+    EXPECT_EQ(inventory_.version(Agent::codex, binary, home_, path()), std::nullopt);
+    io_.run();
+    EXPECT_EQ(inventory_.version(Agent::codex, binary, home_, path()), "0.169.0");
+}
+
+}  // namespace
+}  // namespace capsule

@@ -1,0 +1,179 @@
+// Which files a session's settings are looked for in. What they mean: tests/unit/agents/survey_test.cpp.
+#include "daemon/home/settings_survey.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/write/temporary_home.hpp"
+
+namespace capsule::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class SettingsSurvey : public ::testing::Test {
+  protected:
+    SettingsSurvey() {
+        provider.id = "zai";
+        home.home = top() + "/home";
+        fs::create_directories(top() + "/repo/.git");
+        fs::create_directories(top() + "/repo/a/b");
+    }
+
+    std::string top() const { return directory.path(); }
+    void write(const std::string& path, const std::string& text) const {
+        fs::create_directories(fs::path(top() + path).parent_path());
+        std::ofstream(top() + path) << text;
+    }
+
+    /// "path below the top: member"
+    std::vector<std::string> survey(Agent agent, const std::string& cwd) {
+        Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}, {}};
+        std::vector<std::string> found;
+        plan = {};
+        plan.unset = {"ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_ENVIRONMENT_KIND", "OTHER"};
+        for (const FoundSetting& setting : survey_session(home, top() + cwd, route, ProjectSettings::allow, plan))
+            if (setting.path.starts_with(top()))
+                found.push_back(setting.path.substr(top().size()) + ": " + setting.member);
+        return found;
+    }
+
+    TemporaryHome directory;
+    Provider provider;
+    SessionHome home;
+    Plan plan;
+};
+
+constexpr const char* claude_settings = R"({"model": "x"})";
+
+TEST_F(SettingsSurvey, LooksWhereClaudeCodeDoes) {
+    for (const char* path : {"/repo/a/b/.claude/settings.json", "/repo/a/b/.claude/settings.local.json",
+                             "/repo/a/.claude/settings.json", "/home/.claude/settings.json"})
+        write(path, claude_settings);
+    write("/repo/.mcp.json", R"({"mcpServers": {"one": {}}})");
+    write("/.mcp.json", R"({"mcpServers": {"above": {}}})");
+    write("/repo/.claude/agents/x.md", "---\nmodel: y\n---\n");
+    write("/repo/.claude/agents/x.txt", "---\nmodel: y\n---\n");
+    EXPECT_THAT(survey(Agent::claude, "/repo/a/b/"),
+                ElementsAre("/home/.claude/settings.json: model", "/repo/a/b/.claude/settings.json: model",
+                            "/repo/a/b/.claude/settings.local.json: model", "/repo/.mcp.json: mcpServers.one",
+                            "/repo/.claude/agents/x.md: model"));
+    EXPECT_EQ(plan.warnings.size(), 4U) << "one for each of the project's files, none for the home's";
+}
+
+TEST_F(SettingsSurvey, ASocketInAnyOfClaudeCodesFilesIsHeld) {
+    const std::string names_a_socket = R"({"env": {"ANTHROPIC_UNIX_SOCKET": "/x"}})";
+    const std::string escaped = R"({"env": {"\u0041NTHROPIC_UNIX_SOCKET": "/x"}})";
+    std::string after_many = R"({"env": {)";
+    for (int i = 0; i < 100; ++i)
+        after_many += "\"ANTHROPIC_DEFAULT_" + std::to_string(i) + "\": \"\", ";
+    after_many += R"("ANTHROPIC_UNIX_SOCKET": "/x"}})";
+    const std::string surrogate = R"({"x": "\ud800", "env": {"ANTHROPIC_UNIX_SOCKET": "/x"}})";  // Claude Code reads it
+    const std::string too_large = std::string(survey_file_bytes, ' ') + names_a_socket;
+    for (const char* path : {"/repo/.claude/settings.json", "/repo/.claude/settings.local.json",
+                             "/home/.claude/settings.json", "/home/.claude.json"}) {
+        for (const std::string& text : {names_a_socket, escaped, surrogate, after_many, too_large}) {
+            if (path == std::string("/home/.claude.json") && text == too_large) continue;  // that may be long
+            write(path, text);
+            const auto found = survey(Agent::claude, "/repo");
+            EXPECT_TRUE(plan.env.contains("ANTHROPIC_UNIX_SOCKET")) << path << found.size();
+            EXPECT_TRUE(plan.env.contains("CLAUDE_CODE_ENVIRONMENT_KIND")) << path;
+            EXPECT_THAT(plan.unset, ElementsAre("OTHER")) << "what is set is not named for unsetting";
+            for (const Warning& warning : plan.warnings)
+                EXPECT_NE(warning.code, "settings.not_held") << warning.message;
+        }
+        fs::remove(top() + path);
+    }
+    write("/repo/.claude/settings.json", R"({"env": {"ANTHROPIC_BASE_URL": "https://x"}})");
+    survey(Agent::claude, "/repo");
+    EXPECT_THAT(plan.env, IsEmpty()) << "it would keep the user's own variables out too";
+}
+
+TEST_F(SettingsSurvey, AProjectWhoseOpenCodeWouldSendSomethingOutIsLeftOut) {
+    std::string after_many = R"({"provider": {"zai": {"models": {)";
+    for (int i = 0; i < 100; ++i)
+        after_many += "\"" + std::to_string(i) + "\": {\"id\": \"x\"}, ";
+    after_many += R"("z": {}}}}, "share": "auto"})";
+    const std::string surrogate =
+        R"({"x": "\ud800 {env:X}", "share": "auto"})";  // OpenCode reads it, a strict parser not
+    for (const std::string& text :
+         {std::string(R"({"share": "auto"})"), std::string(R"({"instructions": ["http://x/{file:y}"]})"), after_many,
+          surrogate, std::string(survey_file_bytes, ' ') + R"({"share": "auto"})"}) {
+        write("/repo/.opencode/opencode.json", text);
+        survey(Agent::opencode, "/repo/a");
+        EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG")) << text.substr(0, 80);
+        for (const Warning& warning : plan.warnings)
+            EXPECT_NE(warning.code, "settings.not_held") << warning.message;
+    }
+    for (const char* text : {R"({"instructions": ["docs/*.md", "https://x/y.md"]})", R"({"model": "zai/x"})",
+                             R"({"mcp": {"a": {"url": "https://x/{env:MINE}"}}})", "broken"}) {
+        write("/repo/.opencode/opencode.json", text);
+        survey(Agent::opencode, "/repo/a");
+        EXPECT_THAT(plan.env, IsEmpty()) << text;
+    }
+    write("/home/.config/opencode/opencode.json", R"({"share": "auto"})");
+    survey(Agent::opencode, "/repo/a");
+    EXPECT_THAT(plan.env, IsEmpty()) << "the user's own";
+}
+
+TEST_F(SettingsSurvey, LooksWhereCodexAndOpenCodeDo) {
+    for (const char* path : {"/repo/a/b/.codex/config.toml", "/repo/.codex/config.toml", "/home/.codex/config.toml"})
+        write(path, "model = \"x\"\n");
+    EXPECT_THAT(survey(Agent::codex, "/repo/a/b"),
+                ElementsAre("/home/.codex/config.toml: model", "/repo/a/b/.codex/config.toml: model",
+                            "/repo/.codex/config.toml: model"));
+    for (const char* path :
+         {"/repo/opencode.jsonc", "/repo/a/.opencode/opencode.json", "/home/.config/opencode/opencode.json"})
+        write(path, R"({"model": "x/y",})");
+    write("/repo/.opencode/plugin/x.js", "");
+    write("/repo/.opencode/agent/x.md", "---\nmodel: x/y\n---\n");
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a/b"),
+                ElementsAre("/home/.config/opencode/opencode.json: model", "/repo/a/.opencode/opencode.json: model",
+                            "/repo/opencode.jsonc: model", "/repo/.opencode/agent/x.md: model",
+                            "/repo/.opencode/plugin/x.js: plugin"));
+}
+
+TEST_F(SettingsSurvey, OutsideOfARepositoryTheDirectoryItselfIsAll) {
+    fs::remove_all(top() + "/repo/.git");
+    write("/repo/opencode.json", R"({"model": "x/y"})");
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a"), IsEmpty());
+    EXPECT_THAT(survey(Agent::opencode, "/repo"), ElementsAre("/repo/opencode.json: model"));
+    EXPECT_THAT(survey(Agent::opencode, "/gone/for/good"), IsEmpty());
+}
+
+TEST_F(SettingsSurvey, InTheHomeItselfEachFileIsLookedAtOnce) {
+    write("/home/.claude/settings.json", claude_settings);
+    EXPECT_THAT(survey(Agent::claude, "/home"), ElementsAre("/home/.claude/settings.json: model"));
+    EXPECT_THAT(plan.warnings, IsEmpty());
+}
+
+TEST_F(SettingsSurvey, WaitsForNothingAndNamesWhatItDidNotLookAt) {
+    fs::create_directories(top() + "/repo/.claude");
+    ASSERT_EQ(mkfifo((top() + "/repo/.claude/settings.json").c_str(), 0600), 0);
+    write("/repo/.claude/settings.local.json", std::string(survey_file_bytes + 1, ' '));
+    EXPECT_THAT(survey(Agent::claude, "/repo"),
+                ElementsAre("/repo/.claude/settings.json: ", "/repo/.claude/settings.local.json: "));
+}
+
+TEST_F(SettingsSurvey, ReadsSoManyFilesAndNoMore) {
+    for (int i = 0; i < 300; ++i)
+        write("/repo/.claude/agents/" + std::to_string(i) + ".md", "---\nmodel: x\n---\n");
+    EXPECT_EQ(survey(Agent::claude, "/repo").size(), survey_files);
+}
+
+TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
+    write("/repo/.git/HEAD", "");
+    for (int i = 0; i < 200; ++i)
+        for (const char* where : {"/repo", "/repo/sub"})
+            write(where + ("/.claude/agents/" + std::to_string(i)) + ".md", "---\nmodel: x\n---\n");
+    EXPECT_EQ(survey(Agent::claude, "/repo/sub").size(), survey_files);
+}
+
+}  // namespace
+}  // namespace capsule::testing

@@ -1,0 +1,69 @@
+#include "daemon/keys/op_reader.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/support/run_io.hpp"
+#include "tests/unit/support/temp_dir.hpp"
+
+namespace capsule {
+namespace {
+
+namespace asio = boost::asio;
+
+class Op : public testing::Test {
+  protected:
+    Op() {
+        environment_.emplace("PATH", Secret(directory_.path() + ":/usr/bin:/bin"));
+        environment_.emplace("HOME", Secret("/home/fake"));
+        environment_.emplace("OP_SERVICE_ACCOUNT_TOKEN", Secret("fake-op-token-0001"));
+        environment_.emplace("ZAI_API_KEY", Secret("fake-zai-key-0001"));
+    }
+    Result<Secret> read() { return run(io_, reader_.read("op://vault/item/field")); }
+
+    TempDir directory_;
+    std::map<std::string, Secret> environment_;
+    asio::io_context io_;
+    SubprocessRunner runner_;
+    ChangeWatch changes_;
+    OpReader reader_{io_.get_executor(), runner_, environment_, changes_};
+};
+
+TEST_F(Op, ReadsOnceUntilForgotten) {
+    directory_.program(
+        "op", "echo run >> " + directory_.path() +
+                  "/runs; [ \"$*\" = 'read --no-newline op://vault/item/field' ] && printf fake-key-%s \"$(wc -l < " +
+                  directory_.path() + "/runs)\"");
+    EXPECT_FALSE(reader_.remembered("op://vault/item/field"));
+    EXPECT_EQ(read()->reveal(), "fake-key-1");
+    EXPECT_EQ(read()->reveal(), "fake-key-1");
+    EXPECT_EQ((*reader_.remembered("op://vault/item/field"))->reveal(), "fake-key-1");
+    reader_.forget();
+    EXPECT_EQ(read()->reveal(), "fake-key-2");
+}
+
+TEST_F(Op, GetsItsOwnVariablesOnly) {
+    directory_.program("op", "env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ,");
+    EXPECT_EQ(read()->reveal(), "HOME,OP_SERVICE_ACCOUNT_TOKEN,PATH,");
+}
+
+TEST_F(Op, FailsWithOpsOwnMessageRedacted) {
+    directory_.program("op", "echo \"[ERROR] not signed in with $OP_SERVICE_ACCOUNT_TOKEN\" >&2; exit 1");
+    const auto value = read();
+    ASSERT_FALSE(value);
+    EXPECT_EQ(value.error().code, ErrorCode::key_error);
+    EXPECT_EQ(value.error().message, "op://vault/item/field: op read failed: [ERROR] not signed in with …0001");
+}
+
+TEST_F(Op, NotInstalledEmptyAndTornValuesAreErrors) {
+    environment_.insert_or_assign("PATH", Secret(directory_.path()));
+    EXPECT_EQ(read().error().message, "op://vault/item/field: 1Password's op is not installed");
+    reader_.forget();
+    directory_.program("op", "echo");
+    EXPECT_EQ(read().error().message, "op://vault/item/field: op gave an empty value");
+    reader_.forget();
+    directory_.program("op", "echo two words");
+    EXPECT_EQ(read().error().message, "op://vault/item/field: the value has white space or is no single line");
+}
+
+}  // namespace
+}  // namespace capsule

@@ -1,0 +1,100 @@
+#include "daemon/process/subprocess.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+
+#include "tests/unit/support/run_io.hpp"
+
+namespace capsule {
+namespace {
+
+namespace asio = boost::asio;
+
+SubprocessRequest shell(const std::string& script) {
+    SubprocessRequest request;
+    request.argv = {"/bin/sh", "-c", script};
+    request.env = {{"PATH", "/usr/bin:/bin"}};
+    return request;
+}
+
+TEST(Subprocess, GivesOutputAndExitCode) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    const auto result = run(io, runner.run(shell("echo out; echo err >&2; exit 3")));
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->exit_code, 3);
+    EXPECT_EQ(result->out, "out\n");
+    EXPECT_EQ(result->err, "err\n");
+}
+
+TEST(Subprocess, HasExactlyTheGivenEnvironment) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    SubprocessRequest request;
+    request.argv = {"/usr/bin/env"};
+    request.env = {{"ONE", "1"}};
+    EXPECT_EQ(run(io, runner.run(request))->out, "ONE=1\n");
+}
+
+TEST(Subprocess, KnowsNoDescriptorsOfTheDaemon) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    const auto result = run(io, runner.run(shell("ls /proc/self/fd | wc -l")));
+    // 0, 1, 2 and the directory that ls reads.
+    EXPECT_EQ(result->out, "4\n");
+}
+
+TEST(Subprocess, OneThatDoesNotExistFailsWithItsName) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    SubprocessRequest request;
+    request.argv = {"/no/such/program"};
+    const auto result = run(io, runner.run(request));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::io_error);
+    EXPECT_EQ(result.error().message, "cannot run /no/such/program: No such file or directory");
+}
+
+TEST(Subprocess, OneThatRunsIntoItsLimitIsKilledWithItsChildren) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    SubprocessRequest request = shell("sleep 60 & sleep 60");
+    request.limit = std::chrono::milliseconds(200);
+    const auto began = std::chrono::steady_clock::now();
+    const auto result = run(io, runner.run(request));
+    ASSERT_FALSE(result);
+    EXPECT_NE(result.error().message.find("did not finish within"), std::string::npos);
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+}
+
+TEST(Subprocess, ABackgroundChildThatKeepsThePipeOpenIsEnded) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    const auto result = run(io, runner.run(shell("sleep 60 & echo done")));
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->out, "done\n");
+}
+
+TEST(Subprocess, OutputOverTheLimitIsCut) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    SubprocessRequest request = shell("head -c 100000 /dev/zero");
+    request.output_limit = 1000;
+    EXPECT_EQ(run(io, runner.run(request))->out.size(), 1000U);
+}
+
+TEST(Subprocess, StopEndsWhatRunsAndRefusesWhatComes) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    asio::steady_timer timer(io, std::chrono::milliseconds(100));
+    timer.async_wait([&](auto) { runner.stop(); });
+    const auto result = run(io, runner.run(shell("sleep 60")));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::server_stopping);
+    EXPECT_EQ(run(io, runner.run(shell("true"))).error().code, ErrorCode::server_stopping);
+}
+
+}  // namespace
+}  // namespace capsule
