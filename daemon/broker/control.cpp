@@ -1,0 +1,83 @@
+#include "daemon/broker/control.hpp"
+
+#include <array>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "protocol/json_struct.hpp"
+
+namespace capsule::broker {
+namespace {
+
+template <class Message>
+constexpr std::string_view name_of = "";
+template <>
+constexpr std::string_view name_of<Configure> = "configure";
+template <>
+constexpr std::string_view name_of<Grant> = "grant";
+template <>
+constexpr std::string_view name_of<Key> = "key";
+template <>
+constexpr std::string_view name_of<Revoke> = "revoke";
+template <>
+constexpr std::string_view name_of<End> = "end";
+template <>
+constexpr std::string_view name_of<Ready> = "ready";
+template <>
+constexpr std::string_view name_of<Traffic> = "traffic";
+template <>
+constexpr std::string_view name_of<Strangers> = "strangers";
+
+template <class Variant>
+Result<Variant> read(std::string_view line) {
+    boost::json::error_code error;
+    const boost::json::value text = boost::json::parse(line, error);
+    if (error || !text.is_object() || text.get_object().size() != 1)
+        return Error{ErrorCode::parse_error, "a control message is a JSON object with one member", ""};
+    const auto& [name, value] = *text.get_object().begin();
+    Result<Variant> out = Error{ErrorCode::invalid_params, "no control message of that name", ""};
+    boost::mp11::mp_for_each<Variant>([&](auto message) {
+        using Message = decltype(message);
+        if (std::string_view(name) != name_of<Message>) return;
+        const auto done = from_json(message, value, name_of<Message>, Unknown::refuse);
+        if (done)
+            out = Variant(std::move(message));
+        else
+            out = done.error();
+    });
+    return out;
+}
+
+/// What is not there is left out: to strict readers null is no value of any type.
+boost::json::value without_nulls(const boost::json::value& in) {
+    if (in.is_array()) {
+        boost::json::array out;
+        for (const auto& item : in.get_array()) out.push_back(without_nulls(item));
+        return out;
+    }
+    if (!in.is_object()) return in;
+    boost::json::object out;
+    for (const auto& [name, item] : in.get_object())
+        if (!item.is_null()) out.emplace(name, without_nulls(item));
+    return out;
+}
+
+template <class Variant>
+std::string line_of(const Variant& message) {
+    return std::visit(
+        [](const auto& each) {
+            boost::json::object out;
+            out.emplace(name_of<std::remove_cvref_t<decltype(each)>>, without_nulls(to_json(each)));
+            return boost::json::serialize(out) + "\n";
+        },
+        message);
+}
+
+}  // namespace
+
+Result<ToBroker> read_to_broker(std::string_view line) { return read<ToBroker>(line); }
+Result<FromBroker> read_from_broker(std::string_view line) { return read<FromBroker>(line); }
+std::string control_line(const ToBroker& message) { return line_of(message); }
+std::string control_line(const FromBroker& message) { return line_of(message); }
+
+}  // namespace capsule::broker

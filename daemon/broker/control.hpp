@@ -1,0 +1,161 @@
+// What capsuled and capsule-broker say to each other, over a socket pair: one JSON object per line (protocol/framing), with
+// one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that is none,
+// ends the connection, and capsuled starts another broker. Optional members may be left out.
+//
+//     capsuled → broker    configure, once and first; grant, key, revoke, end
+//     broker → capsuled    ready, once, when configure has been taken; traffic and strangers, as things happen
+//
+// A broker that has started anew knows nothing: it is sent configure, every grant that lives, and the keys in them. Counts
+// in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart.
+// When the socket pair closes, the broker ends at once.
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule::broker {
+
+// ---- capsuled → broker ----
+
+/// Bounds and ways out. Times in milliseconds.
+struct Configure {
+    std::uint32_t connections = 1024;     ///< open at once; beyond it 503
+    std::uint32_t streams = 64;           ///< requests of one session at once; beyond it 429
+    std::uint32_t header_ms = 10'000;     ///< until a request's head is whole
+    std::uint32_t idle_ms = 60'000;       ///< a kept connection without a request, on either side
+    std::uint32_t connect_ms = 10'000;    ///< DNS, TCP and TLS to the provider, together
+    std::optional<std::string> ca_file;   ///< PEM, in place of the system's trust store
+    std::optional<std::string> proxy;     ///< http://[user:password@]host:port
+    std::optional<std::string> no_proxy;  ///< as NO_PROXY
+};
+BOOST_DESCRIBE_STRUCT(Configure, (), (connections, streams, header_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy))
+
+/// What an answer means; see core/limits.hpp.
+struct Refusals {
+    std::string kind;
+    std::optional<int> status;
+    std::optional<std::string> code;
+    std::optional<std::string> text;
+};
+BOOST_DESCRIBE_STRUCT(Refusals, (), (kind, status, code, text))
+
+/// A session may make requests from now on. A second one of the same id replaces the first.
+struct Grant {
+    std::string session;
+    std::string token_sha256;             ///< 64 hexadecimal digits
+    std::string provider;                 ///< its id
+    std::string label;                    ///< how people call the provider
+    std::string base_url;                 ///< the provider's own
+    std::string surface;                  ///< anthropic_messages, openai_responses, openai_chat
+    std::optional<std::string> key;       ///< none: 401 capsule_key_absent until there is one
+    std::string agent;
+    std::optional<std::uint32_t> uid;     ///< of the session's user; none: anybody with the token
+    std::uint32_t timeout_ms = 3'000'000; ///< how long the provider may be silent
+    std::vector<Refusals> refusals;
+};
+BOOST_DESCRIBE_STRUCT(Grant, (), (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms,
+                                  refusals))
+
+/// Another key for one session, or for all of a provider: the next request uses it, streams that run go on.
+struct Key {
+    std::optional<std::string> session;   ///< exactly one of the two is there
+    std::optional<std::string> provider;
+    std::optional<std::string> value;     ///< none: the key has been removed
+    std::optional<std::string> reason;    ///< why there is none, in the 401's message
+};
+BOOST_DESCRIBE_STRUCT(Key, (), (session, provider, value, reason))
+
+/// The session has ended: its streams are cut, its next request gets 401 with the reason.
+struct Revoke {
+    std::string session;
+    std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(Revoke, (), (session, reason))
+
+/// The broker shall end.
+struct End {};
+BOOST_DESCRIBE_STRUCT(End, (), ())
+
+using ToBroker = std::variant<Configure, Grant, Key, Revoke, End>;
+
+// ---- broker → capsuled ----
+
+struct Ready {
+    std::string address;  ///< "127.0.0.1:4587"
+    int pid = 0;
+};
+BOOST_DESCRIBE_STRUCT(Ready, (), (address, pid))
+
+struct Tokens {
+    std::uint64_t input = 0;   ///< cached ones among them
+    std::uint64_t output = 0;
+    std::uint64_t cached = 0;
+};
+BOOST_DESCRIBE_STRUCT(Tokens, (), (input, output, cached))
+
+struct ModelCount {
+    std::string asked;
+    std::string answered;  ///< empty: the answer did not say
+    std::uint64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(ModelCount, (), (asked, answered, count))
+
+struct LastAnswer {
+    std::string at;  ///< RFC 3339, UTC
+    int status = 0;
+    std::optional<std::string> message;  ///< the provider's own, of an error: at most 500 bytes
+};
+BOOST_DESCRIBE_STRUCT(LastAnswer, (), (at, status, message))
+
+struct Limit {
+    std::string kind;
+    std::string message;                   ///< the provider's own
+    std::optional<std::string> resets_at;  ///< as the provider says it
+};
+BOOST_DESCRIBE_STRUCT(Limit, (), (kind, message, resets_at))
+
+/// What a session did since the last one. At most four a second for each session.
+struct Traffic {
+    std::string session;
+    std::uint64_t requests = 0;
+    std::uint64_t failed = 0;  ///< of these: status 400 or higher, or cut
+    Tokens tokens;
+    std::vector<ModelCount> models;
+    std::uint64_t bytes_up = 0;    ///< of bodies to the provider
+    std::uint64_t bytes_down = 0;  ///< of bodies from the provider
+    /// Of requests by the time from their head to the answer's: how many took up to 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
+    /// seconds, and longer.
+    std::vector<std::uint64_t> latency;
+    double latency_s = 0;                 ///< the sum of these times
+    std::uint64_t streams = 0;            ///< under way now
+    std::optional<LastAnswer> last;
+    std::optional<Limit> limit;           ///< none: the last answer was fine, or nothing is known
+};
+BOOST_DESCRIBE_STRUCT(Traffic, (), (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s,
+                                    streams, last, limit))
+
+/// Somebody was refused before a session was known: counted by code, without the token.
+struct Strangers {
+    std::string code;  ///< such as capsule_session_ended
+    std::uint64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(Strangers, (), (code, count))
+
+using FromBroker = std::variant<Ready, Traffic, Strangers>;
+
+/// Reads one line. Fails with invalid_params, naming the member.
+Result<ToBroker> read_to_broker(std::string_view line);
+Result<FromBroker> read_from_broker(std::string_view line);
+
+/// One line, with its end.
+std::string control_line(const ToBroker& message);
+std::string control_line(const FromBroker& message);
+
+}  // namespace capsule::broker

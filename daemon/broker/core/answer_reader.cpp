@@ -1,0 +1,154 @@
+#include "daemon/broker/core/answer_reader.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "daemon/broker/core/http_head.hpp"
+
+namespace capsule::broker {
+namespace {
+
+constexpr std::string_view data_field = "data:";
+constexpr std::size_t max_model = 128;
+constexpr std::size_t max_message = 500;
+/// More tokens than that in one answer are a mistake of whoever wrote it.
+constexpr std::uint64_t most_tokens = 1'000'000'000;
+
+std::uint64_t number(std::string_view text) {
+    std::uint64_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc() && end == text.data() + text.size() && out <= most_tokens ? out : 0;
+}
+
+bool is_name(std::string_view text) {
+    return !text.empty() && text.size() <= max_model &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
+}
+
+/// The characters of a JSON string's text, printable, as UTF-8 that is not cut within a character.
+std::string readable(std::string_view json) {
+    std::string out;
+    for (std::size_t at = 0; at < json.size(); ++at) {
+        char c = json[at];
+        if (c == '\\' && at + 1 < json.size()) {
+            c = json[++at];
+            if (c == 'u' && at + 4 < json.size()) {
+                at += 4;
+                c = '?';
+            } else if (c != '"' && c != '\\' && c != '/') {
+                c = ' ';
+            }
+        }
+        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+    }
+    if (out.size() <= max_message) return out;
+    out.resize(max_message);
+    std::size_t end = out.size();
+    while (end > 0 && (static_cast<unsigned char>(out[end - 1]) & 0xc0) == 0x80) --end;
+    if (end > 0 && static_cast<unsigned char>(out[end - 1]) >= 0xc0) --end;
+    out.resize(end);
+    return out;
+}
+
+bool contains(std::string_view text, std::string_view part) {
+    return ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
+}
+
+}  // namespace
+
+AnswerReader::Format AnswerReader::format_of(std::string_view content_type, std::string_view content_encoding) noexcept {
+    if (!content_encoding.empty() && !same_name(content_encoding, "identity")) return Format::other;
+    const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
+    if (same_name(type, "text/event-stream")) return Format::events;
+    if (same_name(type, "application/json") || type.ends_with("+json")) return Format::json;
+    return Format::other;
+}
+
+void AnswerReader::feed(std::string_view bytes) {
+    if (format_ == Format::json) scanner_.feed(bytes);
+    if (format_ == Format::events) feed_events(bytes);
+}
+
+void AnswerReader::feed_events(std::string_view bytes) {
+    // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at once.
+    if (line_ == Line::begin && prefix_ == 0 && !model_.empty()) {
+        const std::size_t last = bytes.rfind('\n');
+        if (last != std::string_view::npos) {
+            const std::string_view whole = bytes.substr(0, last + 1);
+            if (!contains(whole, "usage") && !contains(whole, "\"error\"")) bytes.remove_prefix(last + 1);
+        }
+    }
+    while (!bytes.empty()) {
+        if (line_ == Line::begin) {
+            if (bytes.front() == data_field[prefix_]) {
+                bytes.remove_prefix(1);
+                if (++prefix_ < data_field.size()) continue;
+                line_ = Line::data;
+                scanner_.reset();
+            } else {
+                line_ = Line::other;
+            }
+            prefix_ = 0;
+        }
+        const std::size_t end = bytes.find('\n');
+        if (line_ == Line::data) scanner_.feed(bytes.substr(0, end));
+        if (end == std::string_view::npos) return;
+        line_ = Line::begin;
+        bytes.remove_prefix(end + 1);
+    }
+}
+
+void AnswerReader::found(void* self, std::string_view path, std::string_view value, bool is_string) {
+    static_cast<AnswerReader*>(self)->take(path, value, is_string);
+}
+
+void AnswerReader::take(std::string_view path, std::string_view value, bool is_string) {
+    // Anthropic's first event has it below "message", the responses' below "response", some chat streams below a choice.
+    for (const std::string_view wrapper : {"message.", "response.", "choices.[]."})
+        if (path.starts_with(wrapper)) {
+            path.remove_prefix(wrapper.size());
+            break;
+        }
+    if (path.starts_with("usage.") && !is_string) {
+        path.remove_prefix(6);
+        const auto count = [&](std::uint64_t& total) { total = std::max(total, number(value)); };
+        if (path == "input_tokens" || path == "prompt_tokens") count(input_);
+        else if (path == "output_tokens" || path == "completion_tokens") count(output_);
+        else if (path == "cache_read_input_tokens") count(cache_read_);
+        else if (path == "cache_creation_input_tokens") count(cache_written_);
+        else if (path == "input_tokens_details.cached_tokens" || path == "prompt_tokens_details.cached_tokens" ||
+                 path == "cached_tokens")
+            count(cached_);
+    } else if (path == "model" && is_string) {
+        if (model_.empty() && is_name(value)) model_ = value;
+    } else {
+        take_error(path, value, is_string);
+    }
+}
+
+void AnswerReader::take_error(std::string_view path, std::string_view value, bool is_string) {
+    if (value == "null" && !is_string) return;
+    const auto first = [&](std::string& out) {
+        if (out.empty()) out = readable(value);
+    };
+    if (path == "error.message" || path == "base_resp.status_msg" || path == "error_msg" || path == "msg") first(message_);
+    else if (path == "error.code" || path == "code") first(code_);
+    else if (path == "base_resp.status_code" && value != "0") first(code_);
+    else if (path == "error.type") first(type_);
+    else if (path == "error" && is_string) first(message_);
+}
+
+Usage AnswerReader::usage() const noexcept {
+    // Anthropic counts what its cache holds beside the input, OpenAI within it.
+    return {input_ + cache_read_ + cache_written_, output_, std::max(cached_, cache_read_)};
+}
+
+void RequestReader::found(void* self, std::string_view path, std::string_view value, bool is_string) {
+    auto& model = static_cast<RequestReader*>(self)->model_;
+    if (path == "model" && is_string && model.empty() && is_name(value)) model = value;
+}
+
+}  // namespace capsule::broker

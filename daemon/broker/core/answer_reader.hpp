@@ -1,0 +1,78 @@
+// What an answer says of itself (usage, model, error), read out of its bytes as they pass.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/broker/core/json_scanner.hpp"
+
+namespace capsule::broker {
+
+struct Usage {
+    std::uint64_t input = 0;   ///< tokens of the prompt, those out of a cache among them
+    std::uint64_t output = 0;
+    std::uint64_t cached = 0;  ///< of the input, those that came out of a cache
+
+    bool operator==(const Usage&) const = default;
+};
+
+/// Reads answers of the three wire protocols (Anthropic's messages, OpenAI's responses and chat completions), streamed as
+/// server-sent events or whole. It sees copies of what passes: it never holds anything back and never fails. A number that
+/// is none, is negative, or goes backwards within one answer is not counted.
+class AnswerReader {
+  public:
+    enum class Format { json, events, other };
+
+    explicit AnswerReader(Format format) : format_(format), scanner_(&AnswerReader::found, this) {}
+    AnswerReader(const AnswerReader&) = delete;
+    AnswerReader& operator=(const AnswerReader&) = delete;
+
+    /// By the answer's Content-Type and Content-Encoding: what is compressed is not looked into.
+    static Format format_of(std::string_view content_type, std::string_view content_encoding) noexcept;
+
+    void feed(std::string_view bytes);
+
+    Usage usage() const noexcept;
+    const std::string& model() const noexcept { return model_; }        ///< that answered; empty: it does not say
+    const std::string& message() const noexcept { return message_; }    ///< of an error, at most 500 bytes of UTF-8
+    const std::string& code() const noexcept { return code_; }          ///< of an error, as text: "1308"
+    const std::string& type() const noexcept { return type_; }          ///< of an error: "rate_limit_error"
+
+  private:
+    enum class Line : std::uint8_t { begin, data, other };
+
+    static void found(void* self, std::string_view path, std::string_view value, bool is_string);
+    void take(std::string_view path, std::string_view value, bool is_string);
+    void take_error(std::string_view path, std::string_view value, bool is_string);
+    void feed_events(std::string_view bytes);
+
+    Format format_;
+    Line line_ = Line::begin;
+    std::uint8_t prefix_ = 0;  ///< how much of "data:" has been seen
+    JsonScanner scanner_;
+    std::uint64_t input_ = 0, output_ = 0, cached_ = 0, cache_read_ = 0, cache_written_ = 0;
+    std::string model_, message_, code_, type_;
+};
+
+/// Reads the model that a request asks for out of its body: the member "model" of the whole.
+class RequestReader {
+  public:
+    RequestReader() : scanner_(&RequestReader::found, this) {}
+    RequestReader(const RequestReader&) = delete;
+    RequestReader& operator=(const RequestReader&) = delete;
+
+    void feed(std::string_view bytes) {
+        if (model_.empty()) scanner_.feed(bytes);
+    }
+    const std::string& model() const noexcept { return model_; }
+
+  private:
+    static void found(void* self, std::string_view path, std::string_view value, bool is_string);
+
+    JsonScanner scanner_;
+    std::string model_;
+};
+
+}  // namespace capsule::broker

@@ -1,0 +1,48 @@
+#include "daemon/broker/core/chunks.hpp"
+
+namespace capsule::broker {
+namespace {
+
+/// Beyond 2^60 a size is nothing that anybody sends.
+constexpr int most_digits = 15;
+
+int hex_digit(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+}  // namespace
+
+void ChunkScanner::framing(char c) noexcept {
+    const auto expect = [&](char wanted, Part next) { part_ = c == wanted ? next : Part::bad; };
+    switch (part_) {
+        case Part::size:
+            if (const int digit = hex_digit(c); digit >= 0 && digits_ < most_digits) {
+                left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
+                ++digits_;
+            } else {
+                part_ = c == '\r' && digits_ > 0 ? Part::size_lf : Part::bad;
+            }
+            return;
+        case Part::size_lf:
+            expect('\n', left_ == 0 ? Part::end_cr : Part::data);
+            digits_ = 0;
+            return;
+        case Part::data_cr:
+            return expect('\r', Part::data_lf);
+        case Part::data_lf:
+            return expect('\n', Part::size);
+        case Part::end_cr:
+            return expect('\r', Part::end_lf);
+        case Part::end_lf:
+            return expect('\n', Part::done);
+        case Part::data:
+        case Part::done:
+        case Part::bad:
+            return;
+    }
+}
+
+}  // namespace capsule::broker

@@ -1,0 +1,207 @@
+#include "daemon/broker/core/http_head.hpp"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <charconv>
+
+namespace capsule::broker {
+namespace {
+
+namespace http = boost::beast::http;
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+/// Beast's parser with the fields as views into the bytes: no copy, no allocation of its own.
+template <bool is_request>
+class Parser : public http::basic_parser<is_request> {
+  public:
+    using string_view = boost::beast::string_view;
+    std::string_view method, target, reason;
+    int status = 0, version = 0;
+    std::vector<Field> fields;
+
+  private:
+    using code = boost::beast::error_code;
+    static std::string_view view(string_view text) { return {text.data(), text.size()}; }
+
+    void on_request_impl(http::verb, string_view name, string_view path, int v, code&) override {
+        method = view(name);
+        target = view(path);
+        version = v;
+    }
+    void on_response_impl(int s, string_view text, int v, code&) override {
+        status = s;
+        reason = view(text);
+        version = v;
+    }
+    void on_field_impl(http::field, string_view name, string_view value, code&) override {
+        fields.push_back({view(name), view(value)});
+    }
+    void on_header_impl(code&) override {}
+    void on_body_init_impl(const boost::optional<std::uint64_t>&, code&) override {}
+    std::size_t on_body_impl(string_view body, code&) override { return body.size(); }
+    void on_chunk_header_impl(std::uint64_t, string_view, code&) override {}
+    std::size_t on_chunk_body_impl(std::uint64_t, string_view body, code&) override { return body.size(); }
+    void on_finish_impl(code&) override {}
+};
+
+/// The bytes are handed over line by line: with "\r\n" alone at each end, nothing folded, no control characters.
+std::optional<std::string_view> wrong_in(std::string_view head) {
+    bool first = true;
+    while (!head.empty()) {
+        const std::size_t end = head.find('\n');
+        if (end == std::string_view::npos || end == 0 || head[end - 1] != '\r') return "a line does not end with CR LF";
+        const std::string_view line = head.substr(0, end - 1);
+        head.remove_prefix(end + 1);
+        for (const char c : line) {
+            if (c == '\0') return "a NUL byte in the head";
+            if (c == '\r') return "a bare CR in the head";
+            if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return "a control character in the head";
+        }
+        if (line.empty()) return head.empty() ? std::nullopt : std::optional<std::string_view>("bytes after the head");
+        if (line.front() == ' ' || line.front() == '\t') return "a folded line or a space at a line's begin";
+        if (!first) {
+            const std::size_t colon = line.find(':');
+            if (colon == std::string_view::npos || colon == 0) return "a header without a name or a colon";
+            if (line[colon - 1] == ' ' || line[colon - 1] == '\t') return "white space before a header's colon";
+        }
+        first = false;
+    }
+    return "a head without its end";
+}
+
+struct Seen {
+    int lengths = 0, codings = 0, hosts = 0, authorizations = 0, keys = 0;
+    std::string_view length, coding;
+    bool trailer = false, close = false, keep_alive = false, upgrade = false;
+};
+
+bool has_token(std::string_view list, std::string_view wanted) {
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find(','), list.size());
+        std::string_view token = list.substr(0, end);
+        while (!token.empty() && (token.front() == ' ' || token.front() == '\t')) token.remove_prefix(1);
+        while (!token.empty() && (token.back() == ' ' || token.back() == '\t')) token.remove_suffix(1);
+        if (same_name(token, wanted)) return true;
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+    return false;
+}
+
+Seen look_at(const std::vector<Field>& fields) {
+    Seen seen;
+    for (const Field& each : fields) {
+        if (same_name(each.name, "content-length")) {
+            ++seen.lengths;
+            seen.length = each.value;
+        } else if (same_name(each.name, "transfer-encoding")) {
+            ++seen.codings;
+            seen.coding = each.value;
+        } else if (same_name(each.name, "host")) {
+            ++seen.hosts;
+        } else if (same_name(each.name, "authorization")) {
+            ++seen.authorizations;
+        } else if (same_name(each.name, "x-api-key")) {
+            ++seen.keys;
+        } else if (same_name(each.name, "trailer")) {
+            seen.trailer = true;
+        } else if (same_name(each.name, "connection")) {
+            seen.close = seen.close || has_token(each.value, "close");
+            seen.keep_alive = seen.keep_alive || has_token(each.value, "keep-alive");
+        }
+    }
+    return seen;
+}
+
+/// none: no sound length.
+std::optional<BodyLength> length_of(const Seen& seen) {
+    BodyLength out;
+    if (seen.codings > 0) {
+        if (seen.codings > 1 || seen.lengths > 0 || !same_name(seen.coding, "chunked")) return std::nullopt;
+        out.kind = BodyLength::Kind::chunked;
+    } else if (seen.lengths > 0) {
+        const char* end = seen.length.data() + seen.length.size();
+        if (seen.lengths > 1 || seen.length.empty() || seen.length.size() > 18 ||
+            !std::ranges::all_of(seen.length, [](char c) { return c >= '0' && c <= '9'; }) ||
+            std::from_chars(seen.length.data(), end, out.bytes).ptr != end)
+            return std::nullopt;
+        out.kind = out.bytes > 0 ? BodyLength::Kind::length : BodyLength::Kind::none;
+    }
+    return out;
+}
+
+template <bool is_request>
+bool parse(Parser<is_request>& parser, std::string_view bytes) {
+    boost::beast::error_code error;
+    parser.header_limit(max_head + 1);
+    parser.body_limit(boost::none);
+    parser.fields.reserve(24);
+    parser.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+    return !error && parser.is_header_done();
+}
+
+}  // namespace
+
+bool same_name(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept {
+    for (const Field& each : fields)
+        if (same_name(each.name, name)) return each.value;
+    return {};
+}
+
+std::optional<std::size_t> head_size(std::string_view bytes) noexcept {
+    // A head with bare line ends is whole, too, so that it is refused at once and not waited for.
+    for (std::size_t end = bytes.find('\n'); end != std::string_view::npos; end = bytes.find('\n', end + 1)) {
+        if (end == 0 || (end == 1 && bytes[0] == '\r')) return end + 1;
+        if (end + 1 < bytes.size() && bytes[end + 1] == '\n') return end + 2;
+        if (end + 2 < bytes.size() && bytes[end + 1] == '\r' && bytes[end + 2] == '\n') return end + 3;
+    }
+    return std::nullopt;
+}
+
+Allowed<RequestHead> read_request_head(std::string_view bytes) {
+    if (const auto wrong = wrong_in(bytes)) return bad_request(*wrong);
+    if (bytes.starts_with("CONNECT ") || bytes.starts_with("TRACE "))
+        return Refusal{405, "capsule_bad_method", "CONNECT and TRACE are not passed on; the broker is no proxy", 0};
+    Parser<true> parser;
+    const bool parsed = parse(parser, bytes);
+    const Seen seen = look_at(parser.fields);
+    const auto body = length_of(seen);
+    // Before Beast's own word on it, so that the message says what is wrong.
+    if (!body) return bad_request("more than one body length, or a transfer coding that is not chunked alone");
+    if (!parsed) return bad_request("not an HTTP request");
+    if (parser.version != 11) return bad_request("an HTTP version that is not 1.1");
+    if (seen.hosts != 1) return bad_request("not exactly one Host header");
+    if (seen.authorizations > 1 || seen.keys > 1) return bad_request("the same credential header twice");
+    if (seen.trailer) return bad_request("announced trailers");
+    RequestHead out{parser.method, parser.target, std::move(parser.fields), *body, false, seen.close};
+    if (const std::string_view expect = field(out.fields, "expect"); !expect.empty()) {
+        if (!same_name(expect, "100-continue"))
+            return Refusal{417, "capsule_bad_request", "only 100-continue can be expected; leave the Expect header out", 0};
+        out.expects_continue = true;
+    }
+    return out;
+}
+
+Allowed<ResponseHead> read_response_head(std::string_view bytes, std::string_view method) {
+    if (const auto wrong = wrong_in(bytes)) return bad_answer(*wrong);
+    Parser<false> parser;
+    if (!parse(parser, bytes)) return bad_answer("its head is not HTTP");
+    if (parser.status < 100 || parser.status > 599) return bad_answer("its status is none");
+    const Seen seen = look_at(parser.fields);
+    auto body = length_of(seen);
+    if (!body) return bad_answer("it says more than one body length, or another transfer coding");
+    ResponseHead out{parser.status, parser.reason, std::move(parser.fields), *body,
+                     parser.version == 11 ? !seen.close : seen.keep_alive};
+    const bool bodyless = method == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304;
+    if (bodyless) out.body = {};
+    else if (seen.lengths + seen.codings == 0) out.body.kind = BodyLength::Kind::until_close;
+    if (out.body.kind == BodyLength::Kind::until_close) out.keep_alive = false;
+    return out;
+}
+
+}  // namespace capsule::broker

@@ -1,0 +1,62 @@
+// The head of a request or an answer: found in bytes, checked more strictly than a parser needs to, and read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "daemon/broker/core/refusal.hpp"
+
+namespace capsule::broker {
+
+inline constexpr std::size_t max_head = 64 * 1024;  ///< bytes of a request line or status line with all headers
+
+struct Field {
+    std::string_view name;
+    std::string_view value;  ///< without white space at its ends
+};
+
+/// How long a body is, as its head says.
+struct BodyLength {
+    enum class Kind { none, length, chunked, until_close };
+    Kind kind = Kind::none;
+    std::uint64_t bytes = 0;  ///< of Kind::length
+};
+
+/// Views into the bytes that were read.
+struct RequestHead {
+    std::string_view method;
+    std::string_view target;
+    std::vector<Field> fields;
+    BodyLength body;
+    bool expects_continue = false;
+    bool close = false;  ///< "Connection: close"
+};
+
+struct ResponseHead {
+    int status = 0;
+    std::string_view reason;
+    std::vector<Field> fields;
+    BodyLength body;
+    bool keep_alive = true;
+};
+
+/// The size of the head at the front of `bytes` with its empty line; none while it is not whole. Blank lines in front of
+/// a head are not skipped: a client of ours sends none.
+std::optional<std::size_t> head_size(std::string_view bytes) noexcept;
+
+/// Reads a whole head. Refuses with 400 whatever two programs could read differently: NUL, a bare CR or LF, a folded
+/// line, a space before a colon, two lengths, a length beside chunks, another coding, HTTP/1.0, two Hosts or credentials,
+/// announced trailers; with 405 CONNECT and TRACE.
+Allowed<RequestHead> read_request_head(std::string_view bytes);
+
+/// Reads a whole head of an answer to `method`. Refuses with 502 capsule_upstream_invalid what is no sound HTTP.
+Allowed<ResponseHead> read_response_head(std::string_view bytes, std::string_view method);
+
+/// The value of the only field of that name (any case); empty without one.
+std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept;
+
+bool same_name(std::string_view a, std::string_view b) noexcept;  ///< whatever the case
+
+}  // namespace capsule::broker

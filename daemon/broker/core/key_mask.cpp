@@ -1,0 +1,38 @@
+#include "daemon/broker/core/key_mask.hpp"
+
+#include <string.h>
+
+#include <algorithm>
+
+namespace capsule::broker {
+namespace {
+
+/// How many bytes at the end of `text` are a begin of `key`, but not all of it.
+std::size_t begun(std::string_view text, std::string_view key) {
+    for (std::size_t size = std::min(text.size(), key.size() - 1); size > 0; --size)
+        if (text.ends_with(key.substr(0, size))) return size;
+    return 0;
+}
+
+}  // namespace
+
+KeyMask::~KeyMask() { ::explicit_bzero(held_.data(), held_.size()); }
+
+std::string_view KeyMask::feed(std::string_view piece) {
+    const std::string_view key = key_.reveal();
+    if (key.empty()) return piece;
+    held_.erase(0, given_);
+    held_.append(piece);
+    for (std::size_t at = held_.find(key); at != std::string::npos; at = held_.find(key, at + key.size()))
+        std::fill_n(held_.begin() + static_cast<std::ptrdiff_t>(at), key.size(), '*');
+    given_ = held_.size() - begun(held_, key);
+    return std::string_view(held_).substr(0, given_);
+}
+
+std::string_view KeyMask::finish() {
+    held_.erase(0, given_);
+    given_ = held_.size();
+    return held_;
+}
+
+}  // namespace capsule::broker

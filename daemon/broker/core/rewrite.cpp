@@ -1,0 +1,157 @@
+#include "daemon/broker/core/rewrite.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace capsule::broker {
+namespace {
+
+enum class Fate {
+    credential,  ///< says who somebody is: the broker alone does, with the key
+    connection,  ///< concerns the connection to the broker, or to the provider, and not the request
+    ours,        ///< the broker writes it itself
+    origin,      ///< says where a request came from
+    answer,      ///< dropped of answers alone: it would bind the agent to the provider beside the broker
+};
+
+struct Row {
+    std::string_view name;  ///< in lower case; one that ends in '-' stands for all that begin so
+    Fate fate;
+};
+
+/// Everything that is not here passes as it came.
+constexpr std::array table{
+    Row{"authorization", Fate::credential},
+    Row{"proxy-authorization", Fate::credential},
+    Row{"x-api-key", Fate::credential},
+    Row{"api-key", Fate::credential},
+    Row{"x-goog-api-key", Fate::credential},
+    Row{"x-auth-token", Fate::credential},
+    Row{"cookie", Fate::credential},
+    Row{"cookie2", Fate::credential},
+    Row{"connection", Fate::connection},
+    Row{"keep-alive", Fate::connection},
+    Row{"proxy-connection", Fate::connection},
+    Row{"proxy-authenticate", Fate::connection},
+    Row{"te", Fate::connection},
+    Row{"trailer", Fate::connection},
+    Row{"upgrade", Fate::connection},
+    Row{"expect", Fate::connection},
+    Row{"http2-settings", Fate::connection},
+    Row{"host", Fate::ours},
+    Row{"content-length", Fate::ours},
+    Row{"transfer-encoding", Fate::ours},
+    Row{"forwarded", Fate::origin},
+    Row{"x-forwarded-", Fate::origin},
+    Row{"set-cookie", Fate::answer},
+    Row{"set-cookie2", Fate::answer},
+    Row{"alt-svc", Fate::answer},
+};
+
+std::optional<Fate> fate_of(std::string_view name) noexcept {
+    for (const Row& row : table) {
+        const bool family = row.name.ends_with('-');
+        if (same_name(family ? name.substr(0, row.name.size()) : name, row.name)) return row.fate;
+    }
+    return std::nullopt;
+}
+
+bool passes_to_provider(std::string_view name) noexcept {
+    const auto fate = fate_of(name);
+    return !fate || *fate == Fate::answer;
+}
+
+bool passes_to_agent(std::string_view name) noexcept {
+    const auto fate = fate_of(name);
+    return !fate || *fate == Fate::credential || *fate == Fate::origin;
+}
+
+/// Whether one of the Connection headers names it.
+bool is_named_by_connection(const std::vector<Field>& fields, std::string_view name) noexcept {
+    for (const Field& each : fields) {
+        if (!same_name(each.name, "connection")) continue;
+        std::string_view list = each.value;
+        while (!list.empty()) {
+            const std::size_t end = std::min(list.find_first_of(", \t"), list.size());
+            if (same_name(list.substr(0, end), name)) return true;
+            list.remove_prefix(std::min(end + 1, list.size()));
+        }
+    }
+    return false;
+}
+
+void add(std::string& out, std::string_view name, std::string_view value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void add_body_length(std::string& out, const BodyLength& body) {
+    if (body.kind == BodyLength::Kind::length) add(out, "Content-Length", std::to_string(body.bytes));
+    if (body.kind == BodyLength::Kind::chunked) add(out, "Transfer-Encoding", "chunked");
+}
+
+}  // namespace
+
+std::vector<Credential> credentials_of(const RequestHead& head) {
+    std::vector<Credential> out;
+    constexpr std::string_view scheme = "bearer ";
+    std::string_view value = field(head.fields, "authorization");
+    if (value.size() > scheme.size() && same_name(value.substr(0, scheme.size()), scheme)) {
+        value.remove_prefix(scheme.size());
+        while (value.starts_with(' ')) value.remove_prefix(1);
+        out.push_back({Credential::Place::bearer, value});
+    }
+    if (const std::string_view key = field(head.fields, "x-api-key"); !key.empty())
+        out.push_back({Credential::Place::api_key, key});
+    return out;
+}
+
+bool has_credential(const RequestHead& head) noexcept {
+    return std::ranges::any_of(head.fields, [](const Field& each) { return fate_of(each.name) == Fate::credential; });
+}
+
+std::string request_for_provider(const RequestHead& head, const Credential& used, std::string_view key,
+                                 const BaseUrl& base) {
+    std::string out;
+    std::size_t size = head.method.size() + head.target.size() + base.authority.size() + key.size() + 128;
+    for (const Field& each : head.fields) size += each.name.size() + each.value.size() + 4;
+    out.reserve(size);  // once: no half-written copy of the key is left behind
+    out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+    add(out, "Host", base.authority);
+    for (const Field& each : head.fields) {
+        if (used.place == Credential::Place::bearer && same_name(each.name, "authorization"))
+            out.append(each.name).append(": Bearer ").append(key).append("\r\n");
+        else if (used.place == Credential::Place::api_key && same_name(each.name, "x-api-key"))
+            add(out, each.name, key);
+        else if (passes_to_provider(each.name) && !is_named_by_connection(head.fields, each.name) &&
+                 each.value.find(used.token) == std::string_view::npos)
+            add(out, each.name, each.value);
+    }
+    // A POST without a body says so: some servers want to be told.
+    const bool empty = head.body.kind == BodyLength::Kind::none;
+    if (empty && !field(head.fields, "content-length").empty()) add(out, "Content-Length", "0");
+    add_body_length(out, head.body);
+    out.append("\r\n");
+    return out;
+}
+
+std::string response_for_agent(const ResponseHead& head, bool close, std::string_view secret) {
+    std::string out = "HTTP/1.1 " + std::to_string(head.status) + " ";
+    out.reserve(1024);
+    out.append(head.reason).append("\r\n");
+    for (const Field& each : head.fields)
+        if (passes_to_agent(each.name) && !is_named_by_connection(head.fields, each.name)) add(out, each.name, each.value);
+    if (head.body.kind == BodyLength::Kind::none) {
+        // Of an answer to HEAD it is the length that a GET would have.
+        if (const std::string_view length = field(head.fields, "content-length"); !length.empty() && head.status != 204)
+            add(out, "Content-Length", length);
+    }
+    add_body_length(out, head.body);
+    if (close) add(out, "Connection", "close");
+    out.append("\r\n");
+    if (!secret.empty())
+        for (std::size_t at = out.find(secret); at != std::string::npos; at = out.find(secret, at + secret.size()))
+            std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(at), secret.size(), '*');
+    return out;
+}
+
+}  // namespace capsule::broker

@@ -1,0 +1,87 @@
+#include "daemon/broker/core/http_head.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace capsule::broker {
+namespace {
+
+constexpr std::string_view start = "POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:4587\r\n";
+
+int status_of(std::string_view head) {
+    const auto read = read_request_head(head);
+    return read ? 200 : read.error().status;
+}
+
+TEST(HeadSize, EndsAtTheEmptyLine) {
+    EXPECT_EQ(head_size("GET / HTTP/1.1\r\nA: b\r\n\r\nbody"), 24U);
+    EXPECT_EQ(head_size("GET / HTTP/1.1\r\nA: b\r\n\r"), std::nullopt);
+    EXPECT_EQ(head_size("GET / HTTP/1.1\nA: b\n\nbody"), 21U);
+    EXPECT_EQ(head_size("\r\nGET / HTTP/1.1\r\n\r\n"), 2U);
+}
+
+TEST(RequestHead, ReadsWhatAgentsSend) {
+    const std::string text = std::string(start) + "Content-Length: 12\r\nX-Api-Key: t\r\nExpect: 100-continue\r\n\r\n";
+    const auto head = read_request_head(text);
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->method, "POST");
+    EXPECT_EQ(head->target, "/v1/messages");
+    EXPECT_EQ(field(head->fields, "x-api-key"), "t");
+    EXPECT_EQ(head->body.kind, BodyLength::Kind::length);
+    EXPECT_EQ(head->body.bytes, 12U);
+    EXPECT_TRUE(head->expects_continue);
+    EXPECT_EQ(read_request_head(std::string(start) + "Transfer-Encoding: chunked\r\n\r\n")->body.kind,
+              BodyLength::Kind::chunked);
+    EXPECT_EQ(read_request_head(std::string(start) + "\r\n")->body.kind, BodyLength::Kind::none);
+}
+
+TEST(RequestHead, RefusesWhatTwoServersCouldReadDifferently) {
+    for (const std::string_view rest :
+         {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
+          "Content-Length: 1, 1\r\n\r\n", "Content-Length: +1\r\n\r\n", "Content-Length: -1\r\n\r\n",
+          "Content-Length: 0x1\r\n\r\n", "Content-Length:\r\n\r\n", "Content-Length: 99999999999999999999\r\n\r\n",
+          "Transfer-Encoding: gzip, chunked\r\n\r\n", "Transfer-Encoding: identity\r\n\r\n",
+          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding : chunked\r\n\r\n",
+          "Transfer-Encoding:\x0b" "chunked\r\n\r\n", "A: b\r\n c\r\n\r\n", " A: b\r\n\r\n", "A : b\r\n\r\n", "A\t: b\r\n\r\n",
+          "A\r\n\r\n", ": b\r\n\r\n", "A: b\n\r\n", "A: b\rc: d\r\n\r\n", "Host: other\r\n\r\n", "Trailer: x\r\n\r\n",
+          "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", "X-Api-Key: a\r\nx-api-key: b\r\n\r\n",
+          "A\x80: b\r\n\r\n"})
+        EXPECT_EQ(status_of(std::string(start) + std::string(rest)), 400) << rest;
+    using namespace std::string_view_literals;
+    EXPECT_EQ(status_of(std::string(start) + std::string("A: b\0c\r\n\r\n"sv)), 400);
+    for (const std::string_view text :
+         {"GET / HTTP/1.0\r\nHost: x\r\n\r\n", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+          "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n", "\x16\x03\x01\r\n\r\n", "G\tT / HTTP/1.1\r\nHost: x\r\n\r\n"})
+        EXPECT_EQ(status_of(text), 400) << text;
+    EXPECT_EQ(status_of("CONNECT api.z.ai:443 HTTP/1.1\r\nHost: api.z.ai:443\r\n\r\n"), 405);
+    EXPECT_EQ(status_of("TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
+    EXPECT_EQ(status_of(std::string(start) + "Expect: 200-ok\r\n\r\n"), 417);
+}
+
+TEST(ResponseHead, SaysHowLongTheBodyIs) {
+    using Kind = BodyLength::Kind;
+    const auto kind = [](std::string_view text, std::string_view method = "POST") {
+        return read_response_head(text, method).value().body.kind;
+    };
+    EXPECT_EQ(kind("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), Kind::length);
+    EXPECT_EQ(kind("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), Kind::chunked);
+    EXPECT_EQ(kind("HTTP/1.1 200 OK\r\n\r\n"), Kind::until_close);
+    EXPECT_EQ(kind("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "HEAD"), Kind::none);
+    EXPECT_EQ(kind("HTTP/1.1 204 No Content\r\n\r\n"), Kind::none);
+    EXPECT_FALSE(read_response_head("HTTP/1.1 200 OK\r\n\r\n", "GET")->keep_alive);
+    EXPECT_TRUE(read_response_head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "GET")->keep_alive);
+    EXPECT_FALSE(read_response_head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: x, close\r\n\r\n", "GET")->keep_alive);
+    EXPECT_FALSE(read_response_head("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", "GET")->keep_alive);
+}
+
+TEST(ResponseHead, RefusesRubbish) {
+    for (const std::string_view text :
+         {"<html>\r\n\r\n", "HTTP/1.1 2 OK\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 999 X\r\n\r\n"})
+        EXPECT_FALSE(read_response_head(text, "GET")) << text;
+}
+
+}  // namespace
+}  // namespace capsule::broker

@@ -1,0 +1,33 @@
+#include "daemon/broker/core/key_mask.hpp"
+
+#include <gtest/gtest.h>
+
+namespace capsule::broker {
+namespace {
+
+std::string masked(std::string_view text, std::string_view key, std::size_t piece) {
+    KeyMask mask{Secret(key)};
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); at += piece) out += mask.feed(text.substr(at, piece));
+    out += mask.finish();
+    return out;
+}
+
+TEST(KeyMask, FindsTheKeyHoweverTheAnswerIsCut) {
+    constexpr std::string_view key = "FAKE-FAKE-key";
+    constexpr std::string_view text = "no FAKE-FAKE-FAKE-key, FAKE-FAKE-keyFAKE-FAKE-ke FAKE-";
+    for (std::size_t piece = 1; piece <= text.size(); ++piece)
+        EXPECT_EQ(masked(text, key, piece), "no FAKE-*************, *************FAKE-FAKE-ke FAKE-") << piece;
+}
+
+TEST(KeyMask, HoldsBackNoMoreThanABegunKey) {
+    KeyMask mask{Secret("FAKE-key")};
+    EXPECT_EQ(mask.feed("your FAKE"), "your ");
+    EXPECT_EQ(mask.feed("-kex"), "FAKE-kex");
+    EXPECT_EQ(mask.finish(), "");
+}
+
+TEST(KeyMask, OfNoKeyPassesAll) { EXPECT_EQ(masked("anything", "", 3), "anything"); }
+
+}  // namespace
+}  // namespace capsule::broker
