@@ -47,3 +47,10 @@ function(capsule_standalone program)
     target_link_options(${program} PRIVATE -static-libstdc++ -static-libgcc)
   endif()
 endfunction()
+
+# Code that runs once per start or per command: -O2 would cost its compile time and nobody could feel it.
+function(capsule_runs_once)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endforeach()
+endfunction()

@@ -1,6 +1,8 @@
 #include "daemon/command_line.hpp"
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <cstdlib>
 
 #include "capsule_version.hpp"

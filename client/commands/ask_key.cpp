@@ -81,7 +81,7 @@ void drop_line_end(std::string& text) {
 
 }  // namespace
 
-Answer<std::string> ask_key(int descriptor, const std::string& prompt) {
+PersonsAnswer<std::string> ask_key(int descriptor, const std::string& prompt) {
     const bool terminal = ::isatty(descriptor) != 0;
     std::string key;
     Ended ended = Ended::at_end;

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "client/commands/answer.hpp"
+#include "client/commands/persons_answer.hpp"
 
 namespace capsule {
 
@@ -12,6 +12,6 @@ inline constexpr std::size_t longest_key = 64 * 1024;  ///< bytes read from stan
 /// On a terminal: shows `prompt` on standard error and reads one line without echo; the terminal's settings are
 /// restored whatever happens. Else: all of standard input, without one trailing line end. Fails with invalid_params
 /// when there is nothing or too much, with io_error when reading fails.
-Answer<std::string> ask_key(int descriptor, const std::string& prompt);
+PersonsAnswer<std::string> ask_key(int descriptor, const std::string& prompt);
 
 }  // namespace capsule

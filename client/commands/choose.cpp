@@ -34,7 +34,7 @@ std::string ids_of(const PickerPage& page) {
 /// Picks into `chosen`, or says why not. `instead` is what to do where no list can be shown.
 std::optional<ExitCode> ask(const Globals& globals, const PickerPage& page, const std::string& instead,
                             std::string& chosen) {
-    Answer<std::string> answer = pick(page);
+    PersonsAnswer<std::string> answer = pick(page);
     if (std::holds_alternative<Cancelled>(answer)) return ExitCode::cancelled;
     if (auto* error = std::get_if<Error>(&answer)) {
         error->hint = instead + " (" + ids_of(page) + "), or set TERM to a type that this machine knows, such as xterm";

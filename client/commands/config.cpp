@@ -8,7 +8,7 @@
 namespace capsule {
 namespace {
 
-std::string page(const ConfigWriteResult& result) {
+std::string write_page(const ConfigWriteResult& result) {
     Table table;
     for (const WrittenFile& file : result.files)
         table.add({{file.action, file.action == "unchanged" ? Tone::dim : Tone::good},
@@ -28,7 +28,7 @@ void add_config(CLI::App& app, Invocation& invocation) {
     auto params = std::make_shared<ConfigWriteParams>();
     write->add_option("AGENT", params->agent, "claude, codex or opencode")->required()->type_name("");
     run_with(*write, invocation, [params](const Globals& globals) {
-        return call_and_print<ConfigWriteResult>(globals, "config.write", params_json(*params), page);
+        return call_and_print<ConfigWriteResult>(globals, "config.write", params_json(*params), write_page);
     });
 }
 

@@ -8,7 +8,7 @@
 namespace capsule {
 namespace {
 
-struct Options {
+struct ProvidersOptions {
     ProvidersListParams params;
     std::string format;
 };
@@ -20,7 +20,7 @@ std::string labels(const ProvidersListResult& list) {
     return text;
 }
 
-std::string page(const ProvidersListResult& list) {
+std::string list_page(const ProvidersListResult& list) {
     const Style style = output_style();
     std::string text;
     if (list.choices.empty())
@@ -43,8 +43,8 @@ std::string page(const ProvidersListResult& list) {
     return text;
 }
 
-ExitCode run(const Globals& globals, const Options& options) {
-    const auto make = options.format == "label" ? &labels : &page;
+ExitCode run(const Globals& globals, const ProvidersOptions& options) {
+    const auto make = options.format == "label" ? &labels : &list_page;
     return call_and_print<ProvidersListResult>(globals, "providers.list", params_json(options.params), make);
 }
 
@@ -52,7 +52,7 @@ ExitCode run(const Globals& globals, const Options& options) {
 
 void add_providers(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("providers", "What an agent can be started on now, and why not on the rest");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<ProvidersOptions>();
     command->add_option("AGENT", options->params.agent, "claude, codex or opencode")->required()->type_name("");
     command->add_option("--format", options->format, "label: one tab label per line, as a picker's entries")
         ->check(CLI::IsMember({"label"}));

@@ -7,7 +7,7 @@
 namespace capsule {
 namespace {
 
-ExitCode run(const Globals& globals) {
+ExitCode reload(const Globals& globals) {
     const auto result = call(globals, "reload", boost::json::object_kind);
     if (!result) return fail(globals, result.error());
     const auto config = result_as<ConfigStatus>(*result);
@@ -27,7 +27,7 @@ ExitCode run(const Globals& globals) {
 }  // namespace
 
 void add_reload(CLI::App& app, Invocation& invocation) {
-    run_with(*app.add_subcommand("reload", "Let the daemon read its configuration anew"), invocation, run);
+    run_with(*app.add_subcommand("reload", "Let the daemon read its configuration anew"), invocation, reload);
 }
 
 }  // namespace capsule

@@ -11,7 +11,7 @@
 namespace capsule {
 namespace {
 
-struct Options {
+struct SpawnOptions {
     SessionOptions session;
     std::string format = "json";
     bool reveal = false;
@@ -25,7 +25,7 @@ boost::json::value hide_keys(const SpawnResult& session, const ClientResult<boos
     return to_json(mask_session(session, explanation));
 }
 
-ExitCode show(const Globals& globals, const Options& options, const boost::json::value& result) {
+ExitCode show(const Globals& globals, const SpawnOptions& options, const boost::json::value& result) {
     if (globals.json || options.format == "json") {
         print_json(result);
         return ExitCode::done;
@@ -37,7 +37,7 @@ ExitCode show(const Globals& globals, const Options& options, const boost::json:
     return ExitCode::done;
 }
 
-ExitCode run(const Globals& globals, const Options& options) {
+ExitCode run(const Globals& globals, const SpawnOptions& options) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
     const auto params = params_json(session_params(options.session));
@@ -60,7 +60,7 @@ ExitCode run(const Globals& globals, const Options& options) {
 void add_spawn(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("spawn", "Write an agent's files and print what to start it with (see also exec)");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<SpawnOptions>();
     add_session_options(*command, options->session, true);
     command
         ->add_option("--format", options->format,

@@ -22,7 +22,7 @@ namespace {
 
 namespace json = boost::json;
 
-struct Options {
+struct VerifyOptions {
     std::string agent;
     std::string provider;
 };
@@ -37,7 +37,8 @@ std::string command_name(const std::string& agent, const std::string& provider) 
 }
 
 /// The cells that the options name and that would start here.
-std::vector<std::pair<std::string, std::string>> chosen_cells(const StatusResult& status, const Options& options) {
+std::vector<std::pair<std::string, std::string>> chosen_cells(const StatusResult& status,
+                                                              const VerifyOptions& options) {
     std::vector<std::pair<std::string, std::string>> cells;
     for (const auto& agent : status.agents) {
         if (!options.agent.empty() && agent.id != options.agent) continue;
@@ -73,7 +74,7 @@ ClientResult<StatusResult> status_with_versions(Client& client) {
 }
 
 /// What spawn would give, asked of explain: no key leaves the daemon.
-ClientResult<std::vector<Subject>> ask_plans(const Globals& globals, const Options& options) {
+ClientResult<std::vector<Subject>> ask_plans(const Globals& globals, const VerifyOptions& options) {
     auto client = connect(globals);
     if (!client) return client.error();
     const auto status = status_with_versions(*client);
@@ -171,7 +172,7 @@ ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects
     return report(globals, verdicts, subjects, offline);
 }
 
-ExitCode run(const Globals& globals, const Options& options) {
+ExitCode run(const Globals& globals, const VerifyOptions& options) {
     const auto subjects = ask_plans(globals, options);
     if (!subjects) return fail(globals, subjects.error());
     if (subjects->empty())
@@ -191,7 +192,7 @@ void add_verify(CLI::App& app, Invocation& invocation) {
         "in the provider's place, in a temporary home with a copy of your configuration (logins left out).\n"
         "Checked are path, auth header, model, tools and side calls. No key leaves the daemon, nothing leaves the "
         "machine.");
-    auto options = std::make_shared<Options>();
+    auto options = std::make_shared<VerifyOptions>();
     command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)");
     command->add_option("PROVIDER", options->provider, "Only this provider (default: all that have a key)");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });

@@ -207,7 +207,7 @@ bool can_ask() {
     return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
 }
 
-Answer<std::string> pick(const PickerPage& page) {
+PersonsAnswer<std::string> pick(const PickerPage& page) {
     const char* type = std::getenv("TERM");
     const Error unsuitable{ErrorCode::io_error,
                            type == nullptr ? std::string("TERM is not set, so there is no list to choose from")

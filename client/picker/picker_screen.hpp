@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "client/commands/answer.hpp"
+#include "client/commands/persons_answer.hpp"
 #include "client/picker/picker_list.hpp"
 
 namespace capsule {
@@ -14,6 +14,6 @@ bool can_ask();
 /// Shows the page on standard output and gives the id of the entry that was picked. Escape and Ctrl-C cancel, and so
 /// does the end of the input. However it ends, the terminal is as it was. Fails with io_error when TERM names no
 /// terminal that can show it.
-Answer<std::string> pick(const PickerPage& page);
+PersonsAnswer<std::string> pick(const PickerPage& page);
 
 }  // namespace capsule

@@ -10,6 +10,6 @@ namespace capsule {
 struct Cancelled {};  ///< the user pressed Ctrl-C or, where it means that, Escape
 
 template <class T>
-using Answer = std::variant<T, Cancelled, Error>;
+using PersonsAnswer = std::variant<T, Cancelled, Error>;
 
 }  // namespace capsule
