@@ -62,6 +62,15 @@ TEST_F(Pins, OpenCodesOwnAccountUsesItsOwnSdkForAModelThatIsNamed) {
     expect_cell("opencode", "anthropic");
 }
 
+TEST_F(Pins, OpenCodeWithAPinnedModelAsksNoRegistry) {
+    world.start_daemon();
+    const AgentRun run = world.run("opencode", "zai", one_shot("opencode", "[[say fine]]"));
+    expect_printed(run, "fine");
+    // Where there is no way to it, a first start would wait for it.
+    for (const RecordedRequest& request : run.requests)
+        EXPECT_NE(request.host, "models.opencode.ai") << request.target;
+}
+
 TEST_F(Pins, AProjectsModelIsNotClaudes) {
     test::write_file(world.repository() / ".claude/settings.json", R"({"model": "evil"})");
     world.start_daemon();

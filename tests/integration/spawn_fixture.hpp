@@ -88,6 +88,8 @@ class Spawn : public CapsuleTest {
             EXPECT_EQ(text_at(pin, "/small_model"), provider + "/" + model);
             EXPECT_EQ(text_at(pin, "/provider/" + provider + "/models/" + model + "/id"), model);
         }
+        EXPECT_EQ(env["OPENCODE_DISABLE_MODELS_FETCH"], model.empty() ? "" : "1");
+        env.erase("OPENCODE_DISABLE_MODELS_FETCH");
         env.erase("OPENCODE_CONFIG_CONTENT");
         return env;
     }

@@ -141,6 +141,9 @@ def pins():
            OPENCODE_ALL)
     # options.baseURL outranks it.
     yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ANSWER)
+    yield "opencode DISABLE_MODELS_FETCH", OPENCODE, *line(
+        '    if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);\n'), [
+        "Pins.OpenCodeWithAPinnedModelAsksNoRegistry"]
     yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
         "ProjectSettings"]
     yield ("opencode a project that sends something out", SURVEY, "        leave_project_out(plan,",

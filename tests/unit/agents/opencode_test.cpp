@@ -34,6 +34,7 @@ TEST(Opencode, Zai) {
     EXPECT_THAT(argv_of(plan), ElementsAre("opencode", "-m", "zai/glm-5.1"));
     EXPECT_EQ(route_env_of(plan),
               (StringMap{{"ZAI_API_KEY", key},
+                         {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                          {"OPENCODE_CONFIG_CONTENT", content("zai", "glm-5.1", "@ai-sdk/openai-compatible",
                                                              "https://api.z.ai/api/coding/paas/v4", "ZAI_API_KEY")}}));
 }
@@ -44,6 +45,7 @@ TEST(Opencode, Minimax) {
     EXPECT_EQ(
         route_env_of(plan),
         (StringMap{{"MINIMAX_API_KEY", key},
+                   {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                    {"OPENCODE_CONFIG_CONTENT", content("minimax", "MiniMax-M3", "@ai-sdk/anthropic",
                                                        "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY")}}));
 }
@@ -53,6 +55,7 @@ TEST(Opencode, Kimi) {
     EXPECT_THAT(argv_of(plan), ElementsAre("opencode", "-m", "kimi/kimi-for-coding"));
     EXPECT_EQ(route_env_of(plan),
               (StringMap{{"KIMI_CODE_API_KEY", key},
+                         {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                          {"OPENCODE_CONFIG_CONTENT", content("kimi", "kimi-for-coding", "@ai-sdk/anthropic",
                                                              "https://api.kimi.com/coding/v1", "KIMI_CODE_API_KEY")}}));
 }
