@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr auto patience = std::chrono::seconds(120);  // two busy cores take their time
+constexpr auto patience = std::chrono::seconds(300);  // two busy cores take their time
 constexpr auto pace = std::chrono::milliseconds(200);
 
 /// A question that is not about the account, and the key that answers it.

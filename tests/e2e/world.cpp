@@ -31,7 +31,7 @@ const fs::path agents = fs::path(CAPSULE_TEST_DATA) / "node_modules" / ".bin";
 const std::string search_path = agents.string() + ":/usr/local/bin:/usr/bin:/bin";
 
 int run_to_end(pid_t child, ProcessEnvironments& processes) {
-    constexpr auto limit = std::chrono::seconds(150);
+    constexpr auto limit = std::chrono::seconds(300);
     const auto end = std::chrono::steady_clock::now() + limit;
     int status = 0;
     while (waitpid(child, &status, WNOHANG) == 0) {
@@ -120,7 +120,7 @@ test::Outcome World::capsulectl(const std::vector<std::string>& arguments) const
                           .env = {{"PATH", search_path}, {"HOME", home_.string()}},
                           .cwd = repository_};
     program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
-    return test::run_command(program);
+    return test::run_command(program, {}, std::chrono::seconds(300));  // verify starts an agent several times
 }
 
 std::string World::output_of(const std::string& agent, std::vector<std::string> arguments) const {

@@ -36,7 +36,7 @@ class NotifySocket {
     NotifySocket& operator=(const NotifySocket&) = delete;
 
     /// The next message; empty when none came in time.
-    std::string next(Milliseconds limit = std::chrono::seconds(10)) {
+    std::string next(Milliseconds limit = std::chrono::seconds(60)) {
         pollfd wanted{descriptor_, POLLIN, 0};
         if (poll(&wanted, 1, static_cast<int>(limit.count())) != 1) return {};
         std::array<char, 1024> block{};
@@ -146,7 +146,7 @@ TEST_F(Activated, TheFirstConnectionStartsItAndIsAnswered) {
     EXPECT_EQ(text_at(status, "/socket"), socket().string()) << "the one that was passed";
 
     kill(listening_->pid, SIGTERM);
-    EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(10)), 0) << listening_->log();
+    EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(60)), 0) << listening_->log();
     EXPECT_TRUE(fs::exists(socket())) << "it is systemd's to remove";
     EXPECT_THAT(listening_->log(), ::testing::Not(HasSubstr(keys::mark)));
 }
@@ -163,7 +163,7 @@ TEST_F(Activated, WhatIsNotOneUnixStreamSocketIsRefusedWithTheCure) {
         address.sun_family = AF_UNIX;
         socket().string().copy(address.sun_path, sizeof address.sun_path - 1);
         EXPECT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-        EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(10)), 1) << listening_->log();
+        EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(60)), 1) << listening_->log();
         EXPECT_THAT(listening_->log(), HasSubstr("give capsuled.socket exactly one ListenStream= with a path"));
         close(client);
     }

@@ -110,7 +110,7 @@ std::string Tmux::title() const {
 }
 
 std::string Tmux::wait(std::string_view what, const std::function<bool(const std::string&)>& holds) const {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(90);
     for (;;) {
         const std::string shown = screen();
         if (holds(shown)) return shown;

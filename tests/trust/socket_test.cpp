@@ -25,7 +25,7 @@ class SocketPlace : public CapsuleTest {
     }
 
     void expect_refused(const char* reason) const {
-        const Outcome outcome = run_command(capsuled(), {}, std::chrono::seconds(20));
+        const Outcome outcome = run_command(capsuled());
         EXPECT_EQ(outcome.exit_code, 1);
         EXPECT_THAT(outcome.err,
                     AllOf(HasSubstr(socket().parent_path().string()), HasSubstr(reason), HasSubstr("--socket")));
@@ -64,7 +64,7 @@ TEST_F(SocketPlace, ALinkInTheSocketsPlaceIsNotFollowed) {
     fs::create_directories(dir_ / "run");
     fs::permissions(dir_ / "run", fs::perms{0750});
     fs::create_symlink(dir_ / "precious", socket());
-    EXPECT_EQ(run_command(capsuled(), {}, std::chrono::seconds(20)).exit_code, 1);
+    EXPECT_EQ(run_command(capsuled()).exit_code, 1);
     EXPECT_EQ(read_file(dir_ / "precious"), "precious");
 }
 

@@ -96,8 +96,8 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
     if (inputs.key) set_key(plan, provider.key_env, inputs);
     set_variable(plan, "OPENCODE_CONFIG_CONTENT", config_content(provider, model, inputs.key.has_value()),
                  provider.origin);
-    // Without a way to the internet OpenCode would wait ten seconds for its registry of models. The pin names the model,
-    // and OpenCode brings a list of its own for what else it wants to know.
+    // Without a way to the internet OpenCode would wait ten seconds for its registry of models. The pin names the
+    // model, and OpenCode brings a list of its own for what else it wants to know.
     if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);
     if (inputs.config.session.project_settings == ProjectSettings::ignore)
         leave_project_out(plan, "capsule.toml: [session] project_settings");
