@@ -154,9 +154,7 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);
         notify_ready("serving");
     });
-    let_log_wait([&io] { asio::post(io, flush_log); });
     io.run();
-    let_log_wait({});
     spdlog::info("stopped");
 }
 

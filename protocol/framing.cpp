@@ -62,7 +62,6 @@ std::optional<std::string_view> LineReader::next() {
             scanned_ = end;  // stays at the front, for too_long()
             return std::nullopt;
         }
-        last_ = begin_;
         begin_ = scanned_ = end + 1;
         if (!is_blank(line)) return line;
     }

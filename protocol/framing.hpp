@@ -33,17 +33,11 @@ class LineReader {
     /// The next whole line, or none. The view lives until the next append() or next().
     std::optional<std::string_view> next();
 
-    /// The line that next() gave is not done with: it is the next one again.
-    void again() noexcept { begin_ = scanned_ = last_; }
-
     /// At the end of the stream: what stands there without a line end is a line too, unless it is blank.
     std::optional<std::string_view> rest();
 
     /// Whether the line at the front is longer than the limit, be it whole or not: nothing more can be read then.
     bool too_long() const noexcept;
-
-    /// Whether bytes wait that next() has not handed out.
-    bool waiting() const noexcept { return begin_ < end_; }
 
     /// Whether a line has begun that is not whole yet (its time limit runs).
     bool partial() const noexcept;
@@ -56,7 +50,6 @@ class LineReader {
 
     std::string buffer_;       ///< its size is the room there is
     std::size_t end_ = 0;      ///< of what has been read
-    std::size_t last_ = 0;     ///< begin of the line handed out last
     std::size_t begin_ = 0;    ///< of the first line not handed out
     std::size_t scanned_ = 0;  ///< no '\n' between begin_ and here
 };

@@ -63,9 +63,8 @@ BOOST_DESCRIBE_STRUCT(ProviderStatus, (), (id, label, key, cells))
 struct RequestCounts {
     std::uint64_t total = 0;
     std::uint64_t errors = 0;
-    std::optional<std::uint64_t> remembered{};  ///< answered again without being worked out; null: not counted
 };
-BOOST_DESCRIBE_STRUCT(RequestCounts, (), (total, errors, remembered))
+BOOST_DESCRIBE_STRUCT(RequestCounts, (), (total, errors))
 
 struct ConnectionCounts {
     std::uint64_t open = 0;

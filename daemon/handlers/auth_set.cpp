@@ -39,7 +39,6 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     if (!scope) co_return scope.error();
     const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
     if (!stored) co_return stored.error();
-    services.changes.note();
     log_change("auth.set", caller, **provider, *scope);
     co_return row_at(services, *generation, **provider, *scope);
 }

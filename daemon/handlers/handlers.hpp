@@ -5,7 +5,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/value.hpp>
 
-#include "daemon/handlers/lasting.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/log/log.hpp"
 #include "protocol/messages.hpp"
@@ -15,12 +14,12 @@ namespace capsule {
 template <class T>
 using Handled = boost::asio::awaitable<Result<T>>;
 
-Handled<MayLast<StatusResult>> handle_status(Services& services, NoParams params);
+Handled<StatusResult> handle_status(Services& services, NoParams params);
 Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params);
 Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params);
 Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params);
 Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params);
-Handled<MayLast<SpawnResult>> handle_spawn(Services& services, Caller caller, SpawnParams params);
+Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params);
 Handled<ExplainResult> handle_explain(Services& services, SpawnParams params);
 Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);

@@ -10,8 +10,8 @@ namespace asio = boost::asio;
 
 Services::Services(asio::any_io_executor executor, std::map<std::string, Secret> taken)
     : environment(std::move(taken)),
-      inventory(executor, subprocesses, changes),
-      op(executor, subprocesses, environment, changes),
+      inventory(executor, subprocesses),
+      op(executor, subprocesses, environment),
       stack_wiper(executor) {}
 
 Result<void> Services::load_stored_keys() {
@@ -27,14 +27,12 @@ Result<void> reload_configuration(Services& services) {
     const Result<void> stored = generation ? services.load_stored_keys() : Result<void>(generation.error());
     if (!stored) {
         services.reload_error = stored.error().message;
-        services.changes.note();
         spdlog::error("reload failed, the configuration in force stays: {}", stored.error().message);
         return stored.error();
     }
     services.generation = std::move(*generation);
     services.reload_error.reset();
     services.op.forget();
-    services.changes.note();
     spdlog::info("configuration loaded from {}", services.generation->config.path.value_or("defaults (no file)"));
     return {};
 }

@@ -14,7 +14,6 @@
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/home/inventory.hpp"
-#include "daemon/home/change_watch.hpp"
 #include "daemon/keys/op_reader.hpp"
 #include "daemon/process/stack_wiper.hpp"
 #include "daemon/process/subprocess.hpp"
@@ -31,7 +30,6 @@ struct Services {
     std::optional<std::string> stored_path;   ///< of auth.toml; none: nowhere to store
     StoredKeys stored;                        ///< what auth.set stored
 
-    ChangeWatch changes;
     SubprocessRunner subprocesses;
     AgentInventory inventory;
     OpReader op;
@@ -40,7 +38,6 @@ struct Services {
     std::string socket;
     std::uint64_t requests = 0;
     std::uint64_t errors = 0;
-    std::uint64_t remembered = 0;
     std::uint64_t open_connections = 0;
     std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 

@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "daemon/catalog/variables.hpp"
-#include "daemon/handlers/watched.hpp"
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/home/settings_survey.hpp"
 
@@ -133,7 +132,6 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
     const KeyScope scope{params.workspace, params.role};
-    Watched watched(services, *generation);
     const KeyStates states = key_states(services, *generation, scope);
 
     if (!params.provider) {
@@ -157,9 +155,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     inputs.workspace = params.workspace;
     inputs.role = params.role;
     const std::string path = session_path(inputs);
-    const auto binary = co_await generation->worker->run([&] {
-        return find_binary(path, id_of(route->agent), [&](const std::string& place) { watched.watch(place); });
-    });
+    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(route->agent)); });
     if (binary) inputs.binary = binary->path;
     // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
     if (binary && route->agent == Agent::codex) {
@@ -171,12 +167,9 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     }
 
     auto done = co_await generation->worker->run([&]() -> Result<PreparedSession> {
-        watched.watch(home_fact_files(generation->home));
         material.facts = read_home_facts(generation->home);
         auto plan = render_session(*route, inputs);
         if (!plan) return plan.error();
-        for (const FileIntent& file : plan->files)
-            watched.watch(path_of(file));
         auto applied = apply(plan->files, mode, ApplyFor::session);
         if (!applied) return applied.error();
         std::vector<FoundSetting> settings;
@@ -192,8 +185,6 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     if (key->key && key->variable == route->provider->key_env)
         if (auto warning = key_shape_warning(*route->provider, *key->key))
             done->plan.warnings.push_back(std::move(*warning));
-    // What a directory of the session's own has in it is not watched.
-    if (!params.cwd) done->lasting = watched.lasting();
     co_return std::move(*done);
 }
 

@@ -19,8 +19,6 @@ struct PreparedSession {
     std::string tab_label;
     Plan plan;
     Applied applied;
-    /// Services::changes when it was begun, if every change of what it was made from is noticed there; else none.
-    std::optional<std::uint64_t> lasting{};
     std::vector<FoundSetting> settings{};  ///< of the files around `cwd`, when there is one
 };
 

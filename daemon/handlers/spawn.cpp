@@ -6,7 +6,7 @@
 
 namespace capsule {
 
-Handled<MayLast<SpawnResult>> handle_spawn(Services& services, Caller caller, SpawnParams params) {
+Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params) {
     const auto began = std::chrono::steady_clock::now();
     auto session = co_await prepare_session(services, std::move(params), ApplyMode::write);
     if (!session) co_return session.error();
@@ -31,17 +31,16 @@ Handled<MayLast<SpawnResult>> handle_spawn(Services& services, Caller caller, Sp
     }
     result.warnings = std::move(session->plan.warnings);
 
-    std::string fields = session_fields(
-        {result.agent, result.provider, result.model ? *result.model : std::string_view(), result.user.name, changed});
     const auto took = std::chrono::steady_clock::now() - began;
-    log_spawn(caller, std::chrono::duration_cast<std::chrono::microseconds>(took).count(), fields);
-    MayLast<SpawnResult> answer{std::move(result)};
-    // A file that was written now is "unchanged" the next time.
-    if (changed == 0 && session->lasting) {
-        Lasting lasting{*session->lasting, std::move(fields)};
-        answer.lasting = std::move(lasting);
-    }
-    co_return answer;
+    log_info("spawn", {{"uid", std::int64_t{caller.uid}},
+                       {"pid", std::int64_t{caller.pid}},
+                       {"agent", result.agent},
+                       {"provider", result.provider},
+                       {"model", result.model ? std::string_view(*result.model) : "-"},
+                       {"user", result.user.name},
+                       {"files_changed", static_cast<std::int64_t>(changed)},
+                       {"us", std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});
+    co_return result;
 }
 
 }  // namespace capsule

@@ -7,7 +7,6 @@
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/warnings.hpp"
-#include "daemon/handlers/watched.hpp"
 
 namespace capsule {
 namespace {
@@ -28,21 +27,19 @@ struct InTheHome {
     bool opencode_json = false;
 };
 
-InTheHome look_at_home(const Generation& generation, std::string_view path, Watched& watched) {
+InTheHome look_at_home(const Generation& generation, std::string_view path) {
     InTheHome found;
     for (std::size_t i = 0; i < all_agents.size(); ++i)
-        found.agents[i] = find_binary(path, all_agents[i].id, [&](const std::string& place) { watched.watch(place); });
+        found.agents[i] = find_binary(path, all_agents[i].id);
     const std::string file = generation.home.opencode_json();
-    watched.watch(file);
     found.opencode_json = ::access(file.c_str(), F_OK) == 0;
     return found;
 }
 
 }  // namespace
 
-Handled<MayLast<StatusResult>> handle_status(Services& services, NoParams) {
+Handled<StatusResult> handle_status(Services& services, NoParams) {
     const auto generation = services.generation;
-    Watched watched(services, *generation);
     StatusResult status;
     status.version = capsule_version;
     status.pid = ::getpid();
@@ -51,7 +48,7 @@ Handled<MayLast<StatusResult>> handle_status(Services& services, NoParams) {
     status.config = config_status(services);
 
     const std::string path = default_session_path(services, *generation);
-    const InTheHome found = co_await generation->worker->run([&] { return look_at_home(*generation, path, watched); });
+    const InTheHome found = co_await generation->worker->run([&] { return look_at_home(*generation, path); });
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
         const AgentFacts& agent = all_agents[i];
         AgentStatus entry{std::string(agent.id), std::string(agent.label), {}, {}};
@@ -64,12 +61,10 @@ Handled<MayLast<StatusResult>> handle_status(Services& services, NoParams) {
     const KeyResolver keys = resolver(services, *generation);
     for (const Provider& provider : generation->config.catalog.providers)
         status.providers.push_back(provider_status(keys, provider));
-    status.requests = {services.requests, services.errors, services.remembered};
+    status.requests = {services.requests, services.errors};
     status.connections = {services.open_connections, generation->config.limits.connections};
     status.warnings = status_warnings(services, *generation, found.opencode_json);
-    MayLast<StatusResult> answer{std::move(status)};
-    if (const auto revision = watched.lasting()) answer.lasting = Lasting{.revision = *revision, .counters = true};
-    co_return answer;
+    co_return status;
 }
 
 }  // namespace capsule

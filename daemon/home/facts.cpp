@@ -73,10 +73,6 @@ class DotenvNames {
 
 }  // namespace
 
-std::vector<std::string> home_fact_files(const SessionHome& home) {
-    return {home.codex_directory() + "/auth.json", home.codex_directory() + "/.env", home.claude_json()};
-}
-
 HomeFacts read_home_facts(const SessionHome& home) {
     HomeFacts facts;
     const std::string codex = home.codex_directory();

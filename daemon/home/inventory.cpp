@@ -112,14 +112,12 @@ constexpr std::chrono::milliseconds after_the_answer{10};
 
 }  // namespace
 
-std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name,
-                                       const std::function<void(const std::string&)>& before_look) {
+std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name) {
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
         const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
         path.remove_prefix(std::min(end + 1, path.size()));
         struct stat status {};
-        if (before_look && candidate.front() == '/') before_look(candidate);
         if (candidate.front() != '/' || ::stat(candidate.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
         if (::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) != 0) continue;
         const auto time = [](const timespec& when) {
@@ -155,7 +153,6 @@ asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary 
         versions_.insert_or_assign(key, version_in(result->out));
     else
         spdlog::warn("{} --version failed; its version stays unknown", binary.path);
-    changes_.note();
 }
 
 CodexModels AgentInventory::known_codex_models(const AgentBinary& binary) const {
@@ -184,7 +181,6 @@ asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, Se
     // A failure may pass (a full disk, a slow start): the next session asks again.
     if (!models.json) models_.erase(key);
     if (done) done->cancel();
-    changes_.note();
     co_return models;
 }
 

@@ -5,7 +5,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,7 +12,6 @@
 
 #include "protocol/agents.hpp"
 #include "daemon/agents/session.hpp"
-#include "daemon/home/change_watch.hpp"
 #include "daemon/process/subprocess.hpp"
 
 namespace capsule {
@@ -27,16 +25,13 @@ struct AgentBinary {
 };
 
 /// The first executable regular file of that name in `path` (PATH's value; entries that are not absolute are passed
-/// over). Runs under the session user's identity: call it through the HomeWorker. `before_look` is called with each
-/// place before it is looked at.
-std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name,
-                                       const std::function<void(const std::string&)>& before_look = {});
+/// over). Runs under the session user's identity: call it through the HomeWorker.
+std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name);
 
 class AgentInventory {
   public:
-    /// `changes` is told of whatever is found out.
-    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses, ChangeWatch& changes)
-        : executor_(std::move(executor)), subprocesses_(subprocesses), changes_(changes) {}
+    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses)
+        : executor_(std::move(executor)), subprocesses_(subprocesses) {}
 
     /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits.
     std::optional<std::string> version(Agent agent, const AgentBinary& binary, const SessionHome& home,
@@ -62,7 +57,6 @@ class AgentInventory {
 
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
-    ChangeWatch& changes_;
     std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: being looked up
     std::map<std::string, Lookup<CodexModels>> models_;
 };

@@ -60,7 +60,6 @@ asio::awaitable<Result<Secret>> OpReader::read(std::string reference) {
     lookups_.emplace(reference, lookup);
     lookup->found = co_await run_op(reference);
     lookup->done.cancel();
-    changes_.note();
     co_return *lookup->found;
 }
 

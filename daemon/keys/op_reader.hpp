@@ -10,18 +10,16 @@
 #include <string>
 
 #include "daemon/base/secret.hpp"
-#include "daemon/home/change_watch.hpp"
 #include "daemon/process/subprocess.hpp"
 
 namespace capsule {
 
 class OpReader {
   public:
-    /// `environment` is the daemon's own: op gets its OP_*, HOME and PATH and nothing else. `changes` is told of what
-    /// op says.
+    /// `environment` is the daemon's own: op gets its OP_*, HOME and PATH and nothing else.
     OpReader(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses,
-             const std::map<std::string, Secret>& environment, ChangeWatch& changes)
-        : executor_(std::move(executor)), subprocesses_(subprocesses), environment_(environment), changes_(changes) {}
+             const std::map<std::string, Secret>& environment)
+        : executor_(std::move(executor)), subprocesses_(subprocesses), environment_(environment) {}
 
     /// Waits for `op read`; several callers of one reference share a run. Fails with key.error and op's own message
     /// (redacted): not installed, not signed in, no such item, nothing within 10 s, an empty answer. A failure is
@@ -45,7 +43,6 @@ class OpReader {
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     const std::map<std::string, Secret>& environment_;
-    ChangeWatch& changes_;
     std::map<std::string, std::shared_ptr<Lookup>> lookups_;
 };
 

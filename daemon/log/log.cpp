@@ -17,7 +17,6 @@ using Buffer = spdlog::memory_buf_t;
 
 struct FieldsLog {
     std::shared_ptr<spdlog::logger> logger;
-    std::shared_ptr<LogSink> sink;
     LogFormat format = LogFormat::text;
     bool to_journal = false;
 };
@@ -28,13 +27,7 @@ FieldsLog& fields_log() {
     return log;
 }
 
-std::string_view view(const Buffer& text) {
-    return {text.data(), text.size()};
-}
-
-/// `prepared` is text that append_field() has made; it stands between the other fields.
-void log_event(spdlog::level::level_enum level, std::string_view event, std::initializer_list<LogField> fields,
-               std::string_view prepared = {}, std::initializer_list<LogField> last = {}) {
+void log_event(spdlog::level::level_enum level, std::string_view event, std::initializer_list<LogField> fields) {
     const FieldsLog& log = fields_log();
     if (!log.logger || !log.logger->should_log(level)) return;
     Buffer text;
@@ -43,9 +36,6 @@ void log_event(spdlog::level::level_enum level, std::string_view event, std::ini
     append(event);
     append(log.format == LogFormat::json ? "\"" : "");
     for (const LogField& field : fields)
-        append_field(text, log.format, field);
-    append(prepared);
-    for (const LogField& field : last)
         append_field(text, log.format, field);
     log.logger->log(level, spdlog::string_view_t(text.data(), text.size()));
 }
@@ -61,15 +51,7 @@ void start_log(std::string_view level, LogFormat format, bool to_journal) {
         logger->set_level(spdlog::level::from_str(std::string(level)));
     }
     spdlog::set_default_logger(messages);
-    fields_log() = {fields, sink, format, to_journal};
-}
-
-void let_log_wait(std::function<void()> soon) {
-    if (const auto& sink = fields_log().sink) sink->wait_for_flush(std::move(soon));
-}
-
-void flush_log() {
-    if (const auto& sink = fields_log().sink; sink && sink->waiting()) sink->flush();
+    fields_log() = {fields, format, to_journal};
 }
 
 bool is_journal(std::string_view journal_stream, int descriptor) {
@@ -94,21 +76,6 @@ void log_info(std::string_view event, std::initializer_list<LogField> fields) {
 
 void log_warning(std::string_view event, std::initializer_list<LogField> fields) {
     log_event(spdlog::level::warn, event, fields);
-}
-
-std::string session_fields(const SpawnedSession& session) {
-    Buffer text;
-    for (const LogField& field :
-         {LogField{"agent", session.agent}, LogField{"provider", session.provider},
-          LogField{"model", session.model.empty() ? "-" : session.model}, LogField{"user", session.user},
-          LogField{"files_changed", static_cast<std::int64_t>(session.files_changed)}})
-        append_field(text, fields_log().format, field);
-    return std::string(view(text));
-}
-
-void log_spawn(Caller caller, std::int64_t microseconds, std::string_view session_fields) {
-    log_event(spdlog::level::info, "spawn", {{"uid", std::int64_t{caller.uid}}, {"pid", std::int64_t{caller.pid}}},
-              session_fields, {{"us", microseconds}});
 }
 
 }  // namespace capsule

@@ -4,7 +4,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -26,11 +25,6 @@ struct Caller {
 /// or error. For the journal each line begins with its level as sd-daemon(3) has it, and text has no time of its own.
 void start_log(std::string_view level, LogFormat format, bool to_journal);
 
-/// From now on lines below "warn" may wait until flush_log(): `soon` is called when there are some, by any thread, and
-/// sees to that. Empty: no line waits any more.
-void let_log_wait(std::function<void()> soon);
-void flush_log();
-
 /// Whether `descriptor` is the journal's stream: systemd says in JOURNAL_STREAM which device and inode that is. (The
 /// variable alone does not tell: a service may have sent its stderr elsewhere.)
 bool is_journal(std::string_view journal_stream, int descriptor);
@@ -47,19 +41,5 @@ struct LogField {
 /// nothing but a comparison when the level is off, and no memory of the heap when it is on (for lines under 250 bytes).
 void log_info(std::string_view event, std::initializer_list<LogField> fields);
 void log_warning(std::string_view event, std::initializer_list<LogField> fields);
-
-struct SpawnedSession {
-    std::string_view agent;
-    std::string_view provider;
-    std::string_view model;  ///< empty: the agent's own choice
-    std::string_view user;   ///< the session's
-    std::size_t files_changed = 0;
-};
-
-/// What the line of a session says of it, as the log's format has it: the same for each that is spawned like it.
-std::string session_fields(const SpawnedSession& session);
-
-/// The one line of a session that was spawned, which took so long.
-void log_spawn(Caller caller, std::int64_t microseconds, std::string_view session_fields);
 
 }  // namespace capsule

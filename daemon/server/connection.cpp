@@ -13,7 +13,6 @@
 #include <span>
 
 #include "daemon/server/dispatcher.hpp"
-#include "daemon/log/log.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
@@ -25,8 +24,6 @@ constexpr std::size_t read_bytes = 4 * 1024;
 constexpr std::size_t most_read_bytes = 64 * 1024;
 /// Answers are sent when so many bytes wait, or when no whole request is left.
 constexpr std::size_t flush_bytes = 64 * 1024;
-/// So many remembered answers are given before others have their turn.
-constexpr int turn = 64;
 /// How long a connection that was refused may go on sending before it is closed under it.
 constexpr std::chrono::seconds farewell{1};
 
@@ -45,16 +42,13 @@ Error not_complete(const LimitsConfig& limits) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, Peer peer, Services& services, AnswerMemory& memory, Round& round)
+Connection::Connection(Socket socket, Peer peer, Services& services)
     : socket_(std::move(socket)),
       peer_(std::move(peer)),
       services_(services),
-      memory_(memory),
-      round_(round),
       limits_(services.generation->config.limits),
       lines_(limits_.request_bytes),
-      timer_(socket_.get_executor()),
-      left_(socket_.get_executor(), Clock::time_point::max()) {
+      timer_(socket_.get_executor()) {
     boost::system::error_code ignored;
     socket_.non_blocking(true, ignored);
 }
@@ -127,18 +121,17 @@ asio::awaitable<bool> Connection::answer_lines() {
     services_.stack_wiper.soon();
     while (const auto line = lines_.next()) {
         request_deadline_.reset();
-        if (!memory_.answer(*line, peer_, Clock::now(), output_)) co_await answer_one(std::string(*line));
+        co_await answer_one(std::string(*line));
         if (output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes) && !co_await flush())
             co_return false;
         // One client's deep pipeline must not hold up the others.
         co_await asio::post(socket_.get_executor(), asio::use_awaitable);
-        services_.changes.look_again();
     }
     co_return co_await flush();
 }
 
 asio::awaitable<void> Connection::answer_one(std::string line) {
-    const std::string answer = co_await answer_line(services_, memory_, peer_, std::move(line));
+    const std::string answer = co_await answer_line(services_, peer_, std::move(line));
     if (answer.empty()) co_return;
     output_.append(answer);
     output_.append("\n");
@@ -146,14 +139,16 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
 
 asio::awaitable<Connection::Input> Connection::read_some() {
     if (stopping_) co_return Input::stopping;
-    if (!lines_.partial()) co_return co_await serve_in_rounds();
-    if (!request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
-    cut_at(*request_deadline_);
-    const std::span<char> room = lines_.room(most_read_bytes);
+    // Waiting between requests is free; a request that has begun to arrive has a time limit.
+    if (lines_.partial()) {
+        if (!request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
+        cut_at(*request_deadline_);
+    }
+    const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;
-    lines_.added(co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                                                  asio::redirect_error(asio::use_awaitable, error)));
-    services_.changes.look_again();
+    last_read_ = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                                                  asio::redirect_error(asio::use_awaitable, error));
+    lines_.added(last_read_);
     const bool late = timed_out_;
     call_off_cut();
     if (late && lines_.partial()) co_return Input::timed_out;
@@ -162,95 +157,23 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     co_return Input::more;
 }
 
-asio::awaitable<Connection::Input> Connection::serve_in_rounds() {
-    why_left_.reset();
-    start_reading();
-    while (!why_left_) {
-        boost::system::error_code cancelled;
-        co_await left_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-    }
-    co_return *why_left_;
-}
-
-void Connection::start_reading() {
-    const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
-    socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                            [this](boost::system::error_code error, std::size_t count) { has_read(error, count); });
-}
-
-void Connection::has_read(boost::system::error_code error, std::size_t count) {
-    last_read_ = count;
-    lines_.added(count);
-    services_.changes.look_again();
-    if (stopping_ || error) return leave_rounds(stopping_ ? Input::stopping : Input::end);
-    try {
-        round_.join(*this);
-    } catch (const std::exception&) {  // no memory
-        give_up();
-    }
-}
-
-void Connection::leave_rounds(Input why) {
-    why_left_ = why;
-    left_.cancel();
-}
-
-void Connection::answer_what_is_remembered(Clock::time_point received) {
-    services_.stack_wiper.soon();
-    for (int answered = 0; answered < turn && output_.size() < limits_.output_bytes; ++answered) {
-        const auto line = lines_.next();
-        if (!line) {
-            // A request that has only begun has a time limit.
-            if (lines_.partial() || lines_.too_long()) why_left_ = Input::more;
-            return;
-        }
-        if (memory_.answer(*line, peer_, received, output_)) continue;
-        lines_.again();
-        why_left_ = Input::more;
-        return;
-    }
-}
-
-void Connection::send_answers() {
-    if (!send_at_once() && !why_left_) why_left_ = Input::more;
-}
-
-void Connection::read_on() {
-    if (stopping_) why_left_ = Input::stopping;
-    if (why_left_) return leave_rounds(*why_left_);
-    if (lines_.waiting()) return round_.join(*this);
-    start_reading();
-}
-
-/// False when not all could be sent: the rest stays in output_.
-bool Connection::send_at_once() {
-    if (output_.empty()) return true;
-    boost::system::error_code error;
-    output_.sent(socket_.write_some(output_.buffers(), error));
-    if (error && error != asio::error::would_block) why_left_ = Input::end;
-    return output_.empty();
-}
-
 Connection::Input Connection::read_what_is_there() {
     const std::span<char> room = lines_.room(most_read_bytes);
     boost::system::error_code error;
     lines_.added(socket_.read_some(asio::buffer(room.data(), room.size()), error));
-    services_.changes.look_again();
     return error ? Input::end : Input::more;
 }
 
 asio::awaitable<bool> Connection::flush() {
     if (output_.empty()) co_return true;
-    // Who was given a connection's key is in the log before it is given.
-    flush_log();
     boost::system::error_code error;
     // Most answers fit into the socket's buffer at once; a reader that does not read has so long.
-    output_.sent(socket_.write_some(output_.buffers(), error));
+    output_.sent(socket_.write_some(asio::buffer(output_.rest()), error));
     if (error && error != asio::error::would_block) co_return false;
     while (!output_.empty()) {
         cut_at(Clock::now() + limits_.write_timeout);
-        output_.sent(
-            co_await socket_.async_write_some(output_.buffers(), asio::redirect_error(asio::use_awaitable, error)));
+        output_.sent(co_await socket_.async_write_some(asio::buffer(output_.rest()),
+                                                       asio::redirect_error(asio::use_awaitable, error)));
         if (timed_out_) {
             spdlog::warn("cut off a client that does not read its answers: uid={} pid={}", peer_.uid, peer_.pid);
             co_return false;

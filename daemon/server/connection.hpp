@@ -1,8 +1,4 @@
 // One connection: reads lines, answers them in order, until the client goes or the daemon stops.
-//
-// As long as nothing but whole requests comes whose answers are remembered, the connection is served in rounds,
-// together with others; run() does all that takes longer: a request that is to be worked out, or that has only begun to
-// arrive, a reader that is slow, the end.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -16,9 +12,7 @@
 
 #include "daemon/access/peer.hpp"
 #include "daemon/handlers/services.hpp"
-#include "daemon/server/answer_memory.hpp"
 #include "daemon/server/output.hpp"
-#include "daemon/server/round.hpp"
 #include "protocol/framing.hpp"
 
 namespace capsule {
@@ -28,7 +22,7 @@ class Connection {
     using Clock = std::chrono::steady_clock;
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    Connection(Socket socket, Peer peer, Services& services, AnswerMemory& memory, Round& round);
+    Connection(Socket socket, Peer peer, Services& services);
     ~Connection();
 
     /// Serves the connection to its end. Never throws.
@@ -37,22 +31,10 @@ class Connection {
     /// Answers what has been received or lies in the socket's buffer, then ends run().
     void stop();
 
-    /// The parts of a round, for connections that have joined it.
-    void answer_what_is_remembered(Clock::time_point received);
-    void send_answers();
-    void read_on();
-    /// After a part that threw: run() ends the connection.
-    void give_up() { leave_rounds(Input::end); }
-
   private:
     enum class Input { more, end, stopping, timed_out };
 
     boost::asio::awaitable<Input> read_some();
-    boost::asio::awaitable<Input> serve_in_rounds();
-    void start_reading();
-    void has_read(boost::system::error_code error, std::size_t count);
-    void leave_rounds(Input why);
-    bool send_at_once();
     Input read_what_is_there();
     boost::asio::awaitable<bool> answer_lines();
     boost::asio::awaitable<void> answer_one(std::string line);
@@ -65,11 +47,9 @@ class Connection {
     Socket socket_;
     Peer peer_;
     Services& services_;
-    AnswerMemory& memory_;
-    Round& round_;
     LimitsConfig limits_;  ///< as configured when the connection came
     LineReader lines_;
-    std::size_t last_read_ = 0;  ///< bytes
+    std::size_t last_read_ = 0;  ///< bytes that the last read has brought
     Output output_;
     boost::asio::steady_timer timer_;
     /// Counts the time limits that were set or called off. A timer that has already fired cannot be cancelled: its
@@ -77,8 +57,6 @@ class Connection {
     std::shared_ptr<std::uint64_t> limits_set_ = std::make_shared<std::uint64_t>(0);
     /// When the request that has begun to arrive must be complete. Not moved by its later bytes.
     std::optional<std::chrono::steady_clock::time_point> request_deadline_;
-    boost::asio::steady_timer left_;  ///< cancelled when run() is to go on itself
-    std::optional<Input> why_left_;
     bool cut_set_ = false;
     bool timed_out_ = false;
     bool stopping_ = false;

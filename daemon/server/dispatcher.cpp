@@ -31,7 +31,7 @@ Error denied(const MethodInfo& method, const Peer& peer) {
             "an administrator can allow it in [access] " + std::string(name_of(method.tier)) + " of capsule.toml"};
 }
 
-asio::awaitable<Result<MayLast<std::string>>> call(Services& services, const Peer& peer, Request& request) {
+asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, Request& request) {
     const MethodInfo* method = find_method(request.method);
     if (method == nullptr) co_return unknown_method(request.method);
     if (!services.generation->policy.allows(method->tier, peer)) co_return denied(*method, peer);
@@ -50,24 +50,18 @@ asio::awaitable<Result<MayLast<std::string>>> call(Services& services, const Pee
     }
 }
 
-/// `lone` is the line that has nothing but this request; null: it is one of several.
-asio::awaitable<std::string> answer_request(Services& services, AnswerMemory& memory, const Peer& peer,
-                                            Request& request, const std::string* lone) {
+asio::awaitable<std::string> answer_request(Services& services, const Peer& peer, Request& request) {
     ++services.requests;
     auto outcome = co_await call(services, peer, request);
     if (!outcome) ++services.errors;
     if (!request.id) co_return std::string();
     if (!outcome) co_return error_answer(*request.id, outcome.error());
-    std::string answer = success_answer(*request.id, outcome->result);
-    if (lone != nullptr && outcome->lasting)
-        memory.remember(*lone, *request.id, *find_method(request.method), std::move(outcome->result),
-                        *std::move(outcome->lasting));
-    co_return answer;
+    co_return success_answer(*request.id, *outcome);
 }
 
 }  // namespace
 
-asio::awaitable<std::string> answer_line(Services& services, AnswerMemory& memory, Peer peer, std::string line) {
+asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line) {
     auto parsed = parse_line(line);
     if (!parsed) {
         ++services.requests;
@@ -79,7 +73,7 @@ asio::awaitable<std::string> answer_line(Services& services, AnswerMemory& memor
     for (auto& item : parsed->items) {
         std::string answer;
         if (auto* request = std::get_if<Request>(&item)) {
-            answer = co_await answer_request(services, memory, peer, *request, parsed->batch ? nullptr : &line);
+            answer = co_await answer_request(services, peer, *request);
         } else {
             const auto& wrong = std::get<NotARequest>(item);
             ++services.requests;

@@ -6,22 +6,19 @@
 #include <string_view>
 
 #include "daemon/access/peer.hpp"
-#include "daemon/handlers/lasting.hpp"
 #include "daemon/handlers/services.hpp"
-#include "daemon/server/answer_memory.hpp"
 #include "daemon/log/log.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
 
 /// A result as JSON text.
-using Handler = boost::asio::awaitable<Result<MayLast<std::string>>> (*)(Services&, Caller, boost::json::value params);
+using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, Caller, boost::json::value params);
 
 /// The handler of a method; null: no such method.
 Handler find_handler(std::string_view method);
 
 /// Answers one line: the text of the answer without a line end; empty when there is nothing to answer (notifications).
-/// An answer that lasts is put into `memory`.
-boost::asio::awaitable<std::string> answer_line(Services& services, AnswerMemory& memory, Peer peer, std::string line);
+boost::asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line);
 
 }  // namespace capsule

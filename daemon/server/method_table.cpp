@@ -13,7 +13,7 @@ namespace {
 
 /// A typed handler as the table wants it: params read strictly, the result written as JSON.
 template <class Params, class Answer, auto handler>
-asio::awaitable<Result<MayLast<std::string>>> typed(Services& services, Caller caller, boost::json::value json) {
+asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, boost::json::value json) {
     Params params;
     if (auto read = from_json(params, json, "params", Unknown::refuse); !read) co_return read.error();
     Handled<Answer> handled = [&] {
@@ -25,13 +25,7 @@ asio::awaitable<Result<MayLast<std::string>>> typed(Services& services, Caller c
     }();
     auto result = co_await std::move(handled);
     if (!result) co_return result.error();
-    MayLast<std::string> answer;
-    if constexpr (requires { result->lasting; }) {
-        answer = {boost::json::serialize(to_json(result->result)), std::move(result->lasting)};
-    } else {
-        answer.result = boost::json::serialize(to_json(*result));
-    }
-    co_return answer;
+    co_return boost::json::serialize(to_json(*result));
 }
 
 struct Row {
@@ -40,11 +34,11 @@ struct Row {
 };
 
 constexpr std::array rows{
-    Row{"status", typed<NoParams, MayLast<StatusResult>, handle_status>},
+    Row{"status", typed<NoParams, StatusResult, handle_status>},
     Row{"providers.list", typed<ProvidersListParams, ProvidersListResult, handle_providers_list>},
     Row{"auth.list", typed<AuthListParams, AuthListResult, handle_auth_list>},
     Row{"rpc.discover", typed<NoParams, boost::json::value, handle_discover>},
-    Row{"spawn", typed<SpawnParams, MayLast<SpawnResult>, handle_spawn>},
+    Row{"spawn", typed<SpawnParams, SpawnResult, handle_spawn>},
     Row{"explain", typed<SpawnParams, ExplainResult, handle_explain>},
     Row{"config.write", typed<ConfigWriteParams, ConfigWriteResult, handle_config_write>},
     Row{"auth.set", typed<AuthSetParams, AuthRow, handle_auth_set>},

@@ -1,11 +1,9 @@
-// What waits to be sent on a connection: bytes of its own, and remembered answers that many connections share.
+// The answers of one connection that wait to be sent.
 #pragma once
 
-#include <boost/asio/buffer.hpp>
-#include <memory>
+#include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace capsule {
 
@@ -14,33 +12,23 @@ class Output {
     Output() = default;
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
+    ~Output();
 
     void append(std::string_view text);
-    void share(std::shared_ptr<const std::string> text);
 
-    std::size_t size() const noexcept { return size_; }
-    bool empty() const noexcept { return size_ == 0; }
+    std::size_t size() const noexcept { return bytes_.size() - sent_; }
+    bool empty() const noexcept { return size() == 0; }
 
-    /// The first of it, in order: at most as many pieces as one system call takes. Valid until the next change.
-    const std::vector<boost::asio::const_buffer>& buffers();
+    /// What is still to be sent, in order. Valid until the next change.
+    std::string_view rest() const noexcept { return std::string_view(bytes_).substr(sent_); }
 
-    /// So many bytes are sent. When nothing is left, what was its own is zeroed, though its memory may be kept: answers
-    /// hold keys.
+    /// `count` more bytes are sent. When nothing is left, the bytes are zeroed, because answers hold keys, and a small
+    /// buffer is kept for the next answer.
     void sent(std::size_t count);
 
   private:
-    struct Piece {
-        std::shared_ptr<const std::string> shared;  ///< none: bytes of own_
-        std::size_t begin = 0;
-        std::size_t end = 0;
-    };
-    void clear();
-
-    std::string own_;
-    std::vector<Piece> pieces_;
-    std::size_t front_ = 0;  ///< of pieces_: the first that is not sent
-    std::size_t size_ = 0;
-    std::vector<boost::asio::const_buffer> buffers_;
+    std::string bytes_;
+    std::size_t sent_ = 0;  ///< of bytes_, from the front
 };
 
 }  // namespace capsule

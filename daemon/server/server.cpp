@@ -42,11 +42,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       listening_(std::move(socket)),
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
-      memory_(executor, services),
-      round_(executor),
-      ended_(executor, asio::steady_timer::time_point::max()) {
-    asio::co_spawn(executor_, memory_.forget_in_time(), asio::detached);
-}
+      ended_(executor, asio::steady_timer::time_point::max()) {}
 
 asio::awaitable<void> Server::accept_connections() {
     asio::steady_timer pause(executor_);
@@ -88,7 +84,7 @@ asio::awaitable<void> Server::serve(Connection::Socket socket) {
         spdlog::error("{}", peer.error().message);
         co_return;
     }
-    Connection connection(std::move(socket), std::move(*peer), services_, memory_, round_);
+    Connection connection(std::move(socket), std::move(*peer), services_);
     connections_.insert(&connection);
     ++services_.open_connections;
     try {

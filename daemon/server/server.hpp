@@ -33,8 +33,6 @@ class Server {
     ListeningSocket listening_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
     Services& services_;
-    AnswerMemory memory_;
-    Round round_;
     std::set<Connection*> connections_;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
     bool stopping_ = false;

@@ -34,7 +34,4 @@ Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, Appl
 /// What renderers must know of the home before they render.
 HomeFacts read_home_facts(const SessionHome& home);
 
-/// The files that read_home_facts() looks for.
-std::vector<std::string> home_fact_files(const SessionHome& home);
-
 }  // namespace capsule

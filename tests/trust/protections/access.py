@@ -20,7 +20,7 @@ BY_PID = """Peer as_in_proc(Peer peer) {
     return peer;
 }
 
-asio::awaitable<Result<MayLast<std::string>>> call("""
+asio::awaitable<Result<std::string>> call("""
 
 
 def protections() -> list[Protection]:
@@ -40,9 +40,6 @@ def who_may_call() -> list[Protection]:
             "trust_access:Access.TheSessionsUserCannotGetAKey", "integration_errors:Errors.OtherUsersGetNoKeys"),
         one("authorized before anything else", DISPATCHER, AUTHORIZE + READ_PARAMS, READ_PARAMS + AUTHORIZE,
             "trust_access:Access.AnythingWrongInAParameterIsToldOnlyToThoseWhoMayCall"),
-        one("remembered answers are authorized too", "daemon/server/answer_memory.cpp",
-            "    if (!services_.generation->policy.allows(entry.tier, peer)) return false;\n", "",
-            "integration_remembered:Remembered.NeverReachWhoMayNotAsk"),
         one("a reload holds for open connections", DISPATCHER, AUTHORIZE,
             "    static const auto first = services.generation;\n" + AUTHORIZE.replace("services.generation", "first"),
             "trust_access:Access.AReloadHoldsForConnectionsThatAreOpen"),
@@ -75,7 +72,7 @@ def who_is_calling() -> list[Protection]:
     return [
         Protection("who connected counts, not who has the pid now", [
             Edit(DISPATCHER, "#include <spdlog/spdlog.h>\n", "#include <spdlog/spdlog.h>\n#include <sys/stat.h>\n"),
-            Edit(DISPATCHER, "asio::awaitable<Result<MayLast<std::string>>> call(", BY_PID),
+            Edit(DISPATCHER, "asio::awaitable<Result<std::string>> call(", BY_PID),
             Edit(DISPATCHER, "allows(method->tier, peer)", "allows(method->tier, as_in_proc(peer))"),
         ], ["trust_access:Access.WhoConnectedCountsNotWhoUsesTheConnection"]),
         one("supplementary groups count", POLICY, "std::any_of(peer.groups.begin(), peer.groups.end(), in_group))",

@@ -26,11 +26,8 @@ def protections() -> list[Protection]:
 
 
 def whose_identity() -> list[Protection]:
-    look = "co_await generation->worker->run([&] { return look_at_home(*generation, path, watched); });"
-    binary = """    const auto binary = co_await generation->worker->run([&] {
-        return find_binary(path, id_of(route->agent), [&](const std::string& place) { watched.watch(place); });
-    });
-"""
+    look = "co_await generation->worker->run([&] { return look_at_home(*generation, path); });"
+    binary = "co_await generation->worker->run([&] { return find_binary(path, id_of(route->agent)); });"
     return [
         one("files with the session user's identity", WORKER, "    if (same_user) return;\n",
             "    if (same_user || user.uid != 0) return;\n", AS_ANOTHER + "APlantedLinkGivesNobodyAnything",
@@ -38,10 +35,10 @@ def whose_identity() -> list[Protection]:
         one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
             "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
         one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", binary,
-            binary.replace("co_await generation->worker->run([&] {", "[&] {").replace("\n    });\n", "\n    }();\n"),
+            "find_binary(path, id_of(route->agent));",
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
         one("and so for status", "daemon/handlers/status.cpp", look,
-            "look_at_home(*generation, path, watched);",
+            "look_at_home(*generation, path);",
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
         one("programs run as the session's user", INVENTORY, "if (!home.same_user) request.user",
             "if (!home.same_user && false) request.user",
@@ -144,7 +141,7 @@ def each_write() -> list[Protection]:
             KILLED + "AuthTomlUpdated"),
         one("its mode is mended", ATOMIC, "const bool same = *wanted.text == existing->text && mode == now;",
             "const bool same = *wanted.text == existing->text && (mode == now || true);",
-            "integration_remembered:Remembered.AModeThatShowsKeysIsMendedAtOnce",
+            "integration_changes:Changes.AModeThatShowsKeysIsMendedAtOnce",
             "unit_write:UpdateFile.ForcesAPrivateMode"),
         one("directories are made 0700", ACCESS, "::mkdir(directory.c_str(), 0700)", "::mkdir(directory.c_str(), 0755)",
             "unit_write:UpdateFile.CreatesWithItsDirectories", times=2),

@@ -6,7 +6,6 @@ HARDENING = "daemon/process/hardening.cpp"
 SECRET = "daemon/base/secret.hpp"
 SECRET_CPP = "daemon/base/secret.cpp"
 SESSION = "daemon/server/connection.cpp"
-MEMORY = "daemon/server/answer_memory.cpp"
 FRAMING = "protocol/framing.cpp"
 STACK = "daemon/process/stack_wiper.cpp"
 
@@ -99,20 +98,8 @@ def what_stays() -> list[Protection]:
         one("a request's buffer that goes", FRAMING, "    ::explicit_bzero(buffer_.data(), end_);\n}\n", "}\n",
             "unit_protocol:LineReader.leaves_nothing_in_memory_that_it_gives_back"),
         one("answers of an open connection", "daemon/server/output.cpp",
-            "void Output::clear() {\n    ::explicit_bzero(own_.data(), own_.size());\n", "void Output::clear() {\n",
+            "    ::explicit_bzero(bytes_.data(), bytes_.size());\n    bytes_.clear();\n", "    bytes_.clear();\n",
             OPEN),
         one("what a refused client goes on sending", SESSION, "    explicit_bzero(chunk.data(), chunk.size());\n", "",
             CANARY + "WhatARefusedClientGoesOnSendingIsNowhereInTheProcess"),
-        one("what is looked up among remembered answers", MEMORY, "    ::explicit_bzero(key_.data(), key_.size());\n",
-            "",
-            OPEN),
-        # At the change, and once more by who waits for it.
-        Protection("remembered answers go with the key", [
-            Edit(MEMORY, "    services_.changes.on_change([this] { forget(); });\n", ""),
-            Edit(MEMORY, "if (services_.changes.revision() != revision_) forget();",
-                 "(void)services_.changes.revision();"),
-        ], ["integration_remembered:Remembered.AKeyThatChangedIsForgottenThoughNobodyAsks"]),
-        one("though nobody asks", "daemon/server/server.cpp",
-            "    asio::co_spawn(executor_, memory_.forget_in_time(), asio::detached);\n", "",
-            "integration_remembered:Remembered.AKeyThatChangedIsForgottenThoughNobodyAsks"),
     ]  # fmt: skip

@@ -32,8 +32,7 @@ class Inventory : public testing::Test {
     TempDir directory_;
     asio::io_context io_;
     SubprocessRunner runner_;
-    ChangeWatch changes_;
-    AgentInventory inventory_{io_.get_executor(), runner_, changes_};
+    AgentInventory inventory_{io_.get_executor(), runner_};
     SessionHome home_;
 };
 

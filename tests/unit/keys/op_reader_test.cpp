@@ -24,8 +24,7 @@ class Op : public testing::Test {
     std::map<std::string, Secret> environment_;
     asio::io_context io_;
     SubprocessRunner runner_;
-    ChangeWatch changes_;
-    OpReader reader_{io_.get_executor(), runner_, environment_, changes_};
+    OpReader reader_{io_.get_executor(), runner_, environment_};
 };
 
 TEST_F(Op, ReadsOnceUntilForgotten) {

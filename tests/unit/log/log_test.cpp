@@ -50,10 +50,15 @@ std::vector<std::string> logged(const std::function<void()>& act) {
     return lines;
 }
 
-const SpawnedSession a_session{"claude", "zai", "glm-5.1", "agent", 2};
-
-void log_a_spawn(const SpawnedSession& session = a_session) {
-    log_spawn({1000, 4711}, 812, session_fields(session));
+void log_a_spawn(std::string_view model = "glm-5.1") {
+    log_info("spawn", {{"uid", 1000},
+                       {"pid", 4711},
+                       {"agent", "claude"},
+                       {"provider", "zai"},
+                       {"model", model},
+                       {"user", "agent"},
+                       {"files_changed", 2},
+                       {"us", 812}});
 }
 
 /// Bytes that somebody could choose so that a line looks like two, or a terminal obeys.
@@ -143,9 +148,7 @@ TEST(Log, ASpawnIsOneObject) {
 
 TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {
     start_log("info", LogFormat::text, true);
-    SpawnedSession session = a_session;
-    session.model = "x us=1 user=root\n<0>forged";
-    EXPECT_THAT(logged([&] { log_a_spawn(session); }),
+    EXPECT_THAT(logged([&] { log_a_spawn("x us=1 user=root\n<0>forged"); }),
                 ElementsAre(testing::HasSubstr(R"( model="x us=1 user=root\n<0>forged" user=agent )")));
     EXPECT_THAT(logged([] {
                     log_info("e", {{"a", ""}, {"b", "c=d"}, {"e", "f\"g"}, {"h", "i\\j"}});
@@ -156,17 +159,16 @@ TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {
 TEST(Log, ASpawnsLineTakesNoMemory) {
     for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
         start_log("warn", format, false);
-        const std::string fields = session_fields(a_session);
         EXPECT_THAT(logged([&] {
                         const std::size_t before = allocations;
-                        log_spawn({1000, 4711}, 812, fields);
+                        log_a_spawn();
                         EXPECT_EQ(allocations, before) << "switched off";
                     }),
                     testing::IsEmpty());
         start_log("info", format, false);
         logged([&] {
             const std::size_t before = allocations;
-            log_spawn({1000, 4711}, 812, fields);
+            log_a_spawn();
             EXPECT_EQ(allocations, before) << "switched on";
         });
     }

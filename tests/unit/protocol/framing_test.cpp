@@ -133,22 +133,6 @@ TEST(LineReader, reads_straight_into_its_room) {
     EXPECT_EQ(all, "one|two|three|");
 }
 
-TEST(LineReader, gives_a_line_again) {
-    LineReader reader;
-    reader.append("\n one\r\n\ntwo\n");
-    EXPECT_EQ(reader.next(), " one");
-    reader.again();
-    EXPECT_EQ(reader.next(), " one");
-    EXPECT_EQ(reader.next(), "two");
-    reader.again();
-    EXPECT_TRUE(reader.waiting());
-    reader.append("three\n");
-    EXPECT_EQ(reader.next(), "two");
-    EXPECT_EQ(reader.next(), "three");
-    EXPECT_EQ(reader.next(), std::nullopt);
-    EXPECT_FALSE(reader.waiting());
-}
-
 // A client's library has no operator delete that zeroes.
 TEST(LineReader, leaves_nothing_in_memory_that_it_gives_back) {
     const std::string key = "sk-FAKE-in-a-request-0001";
