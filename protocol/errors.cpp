@@ -31,6 +31,14 @@ constexpr std::array rows{
     Row{ErrorCode::server_stopping, -32011, "server.stopping"},
 };
 
+/// row_of() finds a code's row by its number in the enumeration.
+constexpr bool in_the_order_of_the_codes() {
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        if (rows[i].code != static_cast<ErrorCode>(i)) return false;
+    return rows.back().code == last_error_code;
+}
+static_assert(in_the_order_of_the_codes());
+
 const Row& row_of(ErrorCode code) noexcept { return rows[static_cast<std::size_t>(code)]; }
 
 }  // namespace

@@ -29,6 +29,7 @@ enum class ErrorCode {
     server_overloaded,
     server_stopping,
 };
+inline constexpr ErrorCode last_error_code = ErrorCode::server_stopping;
 
 /// The number in `error.code`: -32700 … -32603 as in JSON-RPC 2.0, -32001 … -32011 ours.
 int rpc_number(ErrorCode code) noexcept;

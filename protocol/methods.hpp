@@ -1,38 +1,75 @@
-// Every method's name, tier and purpose: the one table that dispatcher, rpc.discover and documents share.
+// Every method: its name, tier, purpose, types and errors. The one table that dispatcher, rpc.discover and documents
+// share: a method that is not here cannot be called, and one that is here is in rpc.discover.
 #pragma once
 
 #include <array>
+#include <boost/json/value.hpp>
+#include <span>
 #include <string_view>
+#include <tuple>
+
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+#include "protocol/tier.hpp"
 
 namespace capsule {
-
-/// What a peer must be allowed to do for a method; each tier includes those before it.
-enum class Tier { status, spawn, admin };
-
-constexpr std::string_view name_of(Tier tier) noexcept {
-    constexpr std::array<std::string_view, 3> names{"status", "spawn", "admin"};
-    return names[static_cast<std::size_t>(tier)];
-}
 
 struct MethodInfo {
     std::string_view name;
     Tier tier;
     std::string_view summary;
+    std::span<const ErrorCode> errors{};  ///< what it can fail with beside what any method can
 };
 
-inline constexpr std::array methods{
-    MethodInfo{"status", Tier::status, "The daemon, its configuration, the agents, each provider's key and cells"},
-    MethodInfo{"providers.list", Tier::status, "What an agent can be started on now, and why not on the rest"},
-    MethodInfo{"auth.list", Tier::status, "Each provider's key: its state, source and scope, and how to get one"},
-    MethodInfo{"rpc.discover", Tier::status, "This document"},
-    MethodInfo{"spawn", Tier::spawn,
-               "Writes an agent's files and gives the exact argv and environment to start it with"},
-    MethodInfo{"explain", Tier::spawn, "What spawn would do and why, with nothing written and every secret masked"},
-    MethodInfo{"config.write", Tier::spawn, "Writes an agent's configuration files"},
-    MethodInfo{"auth.set", Tier::admin, "Stores a provider's key, effective at once"},
-    MethodInfo{"auth.unset", Tier::admin, "Forgets a provider's stored key"},
-    MethodInfo{"reload", Tier::admin, "Reads the configuration anew; on an error the old one stays in force"},
+/// A row of the table. `ParamsType` and `ResultType` are the structs of protocol/messages.hpp.
+template <class ParamsType, class ResultType>
+struct Method : MethodInfo {
+    using Params = ParamsType;
+    using Result = ResultType;
 };
+
+namespace method_errors {
+
+using enum ErrorCode;
+
+inline constexpr std::array choosing{agent_unknown};
+inline constexpr std::array planning{agent_unknown, provider_unknown, cell_unsupported, cell_blocked,
+                                     key_absent,    key_error,        config_conflict,  io_error};
+inline constexpr std::array writing{agent_unknown, key_error, config_conflict, io_error};
+inline constexpr std::array storing{provider_unknown, config_conflict, io_error};
+inline constexpr std::array loading{config_conflict, io_error};
+
+}  // namespace method_errors
+
+inline constexpr std::tuple method_rows{
+    Method<NoParams, StatusResult>{
+        {"status", Tier::status, "The daemon, its configuration, the agents, each provider's key and cells"}},
+    Method<ProvidersListParams, ProvidersListResult>{{"providers.list", Tier::status,
+                                                      "What an agent can be started on now, and why not on the rest",
+                                                      method_errors::choosing}},
+    Method<AuthListParams, AuthListResult>{
+        {"auth.list", Tier::status, "Each provider's key: its state, source and scope, and how to get one"}},
+    Method<NoParams, boost::json::value>{{"rpc.discover", Tier::status, "This document"}},
+    Method<SpawnParams, SpawnResult>{
+        {"spawn", Tier::spawn, "Writes an agent's files and gives the exact argv and environment to start it with",
+         method_errors::planning}},
+    Method<SpawnParams, ExplainResult>{
+        {"explain", Tier::spawn, "What spawn would do and why, with nothing written and every secret masked",
+         method_errors::planning}},
+    Method<ConfigWriteParams, ConfigWriteResult>{
+        {"config.write", Tier::spawn, "Writes an agent's configuration files", method_errors::writing}},
+    Method<AuthSetParams, AuthRow>{
+        {"auth.set", Tier::admin, "Stores a provider's key, effective at once", method_errors::storing}},
+    Method<AuthUnsetParams, AuthRow>{
+        {"auth.unset", Tier::admin, "Forgets a provider's stored key", method_errors::storing}},
+    Method<NoParams, ConfigStatus>{{"reload", Tier::admin,
+                                    "Reads the configuration anew; on an error the old one stays in force",
+                                    method_errors::loading}},
+};
+
+/// The rows without their types, in the same order.
+inline constexpr std::array methods =
+    std::apply([](const auto&... row) { return std::array{static_cast<const MethodInfo&>(row)...}; }, method_rows);
 
 /// The method of that name, or nullptr.
 constexpr const MethodInfo* find_method(std::string_view name) noexcept {

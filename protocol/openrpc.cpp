@@ -2,7 +2,8 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <initializer_list>
+#include <concepts>
+#include <tuple>
 #include <utility>
 
 #include "protocol/errors.hpp"
@@ -77,37 +78,13 @@ using enum ErrorCode;
 /// What any method can fail with once its request has been understood.
 constexpr std::array common_errors{invalid_params, internal_error, access_denied, server_overloaded, server_stopping};
 
-struct Shape {
-    std::string_view method;
-    json::object (*params)(Unknown);
-    json::object (*result)(Unknown);
-    std::vector<ErrorCode> errors;  ///< beside the common ones
-};
-
-/// rpc.discover's own result, as OpenRPC asks for it.
-json::object meta_schema(Unknown) {
-    return {{"$ref", "https://raw.githubusercontent.com/open-rpc/meta-schema/master/schema.json"}};
-}
-
-const std::vector<Shape>& shapes() {
-    static const std::vector<ErrorCode> planning{agent_unknown, provider_unknown, cell_unsupported, cell_blocked,
-                                                 key_absent,    key_error,        config_conflict,  io_error};
-    static const std::vector<Shape> table{
-        {"status", schema_of<NoParams>, schema_of<StatusResult>, {}},
-        {"providers.list", schema_of<ProvidersListParams>, schema_of<ProvidersListResult>, {agent_unknown}},
-        {"auth.list", schema_of<AuthListParams>, schema_of<AuthListResult>, {}},
-        {"rpc.discover", schema_of<NoParams>, meta_schema, {}},
-        {"spawn", schema_of<SpawnParams>, schema_of<SpawnResult>, planning},
-        {"explain", schema_of<SpawnParams>, schema_of<ExplainResult>, planning},
-        {"config.write",
-         schema_of<ConfigWriteParams>,
-         schema_of<ConfigWriteResult>,
-         {agent_unknown, key_error, config_conflict, io_error}},
-        {"auth.set", schema_of<AuthSetParams>, schema_of<AuthRow>, {provider_unknown, config_conflict, io_error}},
-        {"auth.unset", schema_of<AuthUnsetParams>, schema_of<AuthRow>, {provider_unknown, config_conflict, io_error}},
-        {"reload", schema_of<NoParams>, schema_of<ConfigStatus>, {config_conflict, io_error}},
-    };
-    return table;
+/// A result's schema. rpc.discover's own result is the document that OpenRPC describes.
+template <class T>
+json::object result_schema() {
+    if constexpr (std::same_as<T, json::value>)
+        return {{"$ref", "https://raw.githubusercontent.com/open-rpc/meta-schema/master/schema.json"}};
+    else
+        return schema_of<T>(Unknown::ignore);
 }
 
 json::object describe_error(ErrorCode code) {
@@ -126,35 +103,31 @@ json::array describe_params(const json::object& schema) {
     return params;
 }
 
-json::object describe_method(const MethodInfo& info, const Shape& shape) {
-    const json::object params = shape.params(Unknown::refuse);
+template <class Row>
+json::object describe_method(const Row& row) {
+    const json::object params = schema_of<typename Row::Params>(Unknown::refuse);
     json::array errors;
     for (const ErrorCode code : common_errors)
         errors.push_back(describe_error(code));
-    for (const ErrorCode code : shape.errors)
+    for (const ErrorCode code : row.errors)
         errors.push_back(describe_error(code));
     return {
-        {"name", view(info.name)},
-        {"summary", view(info.summary)},
+        {"name", view(row.name)},
+        {"summary", view(row.summary)},
         {"paramStructure", "by-name"},
         {"params", describe_params(params)},
-        {"result", {{"name", "result"}, {"schema", shape.result(Unknown::ignore)}}},
+        {"result", {{"name", "result"}, {"schema", result_schema<typename Row::Result>()}}},
         {"errors", std::move(errors)},
-        {"x-tier", view(name_of(info.tier))},
+        {"x-tier", view(name_of(row.tier))},
         {"x-params", params},
     };
 }
 
 }  // namespace
 
-json::value openrpc_document(std::string_view version, const std::vector<std::string_view>& method_names) {
+json::value openrpc_document(std::string_view version) {
     json::array described;
-    for (const std::string_view name : method_names) {
-        const MethodInfo* info = find_method(name);
-        const auto shape =
-            std::find_if(shapes().begin(), shapes().end(), [&](const Shape& s) { return s.method == name; });
-        if (info != nullptr && shape != shapes().end()) described.push_back(describe_method(*info, *shape));
-    }
+    std::apply([&](const auto&... row) { (described.push_back(describe_method(row)), ...); }, method_rows);
     return {
         {"openrpc", "1.2.6"},
         {"info",

@@ -3,13 +3,11 @@
 
 #include <boost/json/value.hpp>
 #include <string_view>
-#include <vector>
 
 namespace capsule {
 
-/// Describes the methods named (others of methods.hpp are left out, names that it does not know are ignored), in that
-/// order. `version` is the product's. Beside OpenRPC's own members each method has "x-tier", and "x-params": its params
-/// as one JSON Schema (nothing but the members named is accepted).
-boost::json::value openrpc_document(std::string_view version, const std::vector<std::string_view>& method_names);
+/// Describes every method of methods.hpp, in that order. `version` is the product's. Beside OpenRPC's own members each
+/// method has "x-tier", and "x-params": its params as one JSON Schema (nothing but the members named is accepted).
+boost::json::value openrpc_document(std::string_view version);
 
 }  // namespace capsule

@@ -7,7 +7,7 @@
 #include "daemon/access/peer.hpp"
 #include "daemon/config/config.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/methods.hpp"
+#include "protocol/tier.hpp"
 
 namespace capsule {
 

@@ -9,14 +9,15 @@
 #include "daemon/handlers/services.hpp"
 #include "daemon/log/log.hpp"
 #include "protocol/json_rpc.hpp"
+#include "protocol/methods.hpp"
 
 namespace capsule {
 
 /// A result as JSON text.
 using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, Caller, boost::json::value params);
 
-/// The handler of a method; null: no such method.
-Handler find_handler(std::string_view method);
+/// The handler of a row of `methods`.
+Handler handler_of(const MethodInfo& method);
 
 /// Answers one line: the text of the answer without a line end; empty when there is nothing to answer (notifications).
 boost::asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line);

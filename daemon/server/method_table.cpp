@@ -1,6 +1,9 @@
-// Every method that can be called, with its handler; protocol/methods.hpp has its tier.
+// Which handler answers which method. protocol/methods.hpp has each method's tier and types; a handler with other types
+// does not compile here.
 #include <array>
 #include <boost/json/serialize.hpp>
+#include <tuple>
+#include <type_traits>
 
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/server/dispatcher.hpp"
@@ -11,14 +14,29 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-/// A typed handler as the table wants it: params read strictly, the result written as JSON.
-template <class Params, class Answer, auto handler>
+template <class Function>
+struct HandlerTypes;
+template <class P, class R>
+struct HandlerTypes<Handled<R> (*)(Services&, P)> {
+    using Params = P;
+    using Result = R;
+    static constexpr bool is_told_who_calls = false;
+};
+template <class P, class R>
+struct HandlerTypes<Handled<R> (*)(Services&, Caller, P)> {
+    using Params = P;
+    using Result = R;
+    static constexpr bool is_told_who_calls = true;  // because it logs it
+};
+
+/// A typed handler as the dispatcher calls it: params read strictly, the result written as JSON.
+template <auto handler>
 asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, boost::json::value json) {
-    Params params;
+    using Types = HandlerTypes<decltype(handler)>;
+    typename Types::Params params;
     if (auto read = from_json(params, json, "params", Unknown::refuse); !read) co_return read.error();
-    Handled<Answer> handled = [&] {
-        // Only a handler that logs it is told who calls.
-        if constexpr (std::is_invocable_v<decltype(handler), Services&, Caller, Params>)
+    Handled<typename Types::Result> handled = [&] {
+        if constexpr (Types::is_told_who_calls)
             return handler(services, caller, std::move(params));
         else
             return handler(services, std::move(params));
@@ -28,39 +46,54 @@ asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, bo
     co_return boost::json::serialize(to_json(*result));
 }
 
-struct Row {
+template <auto handler>
+struct Answers : HandlerTypes<decltype(handler)> {
     std::string_view method;
-    Handler handler;
+    Handler call = typed<handler>;
 };
 
-constexpr std::array rows{
-    Row{"status", typed<NoParams, StatusResult, handle_status>},
-    Row{"providers.list", typed<ProvidersListParams, ProvidersListResult, handle_providers_list>},
-    Row{"auth.list", typed<AuthListParams, AuthListResult, handle_auth_list>},
-    Row{"rpc.discover", typed<NoParams, boost::json::value, handle_discover>},
-    Row{"spawn", typed<SpawnParams, SpawnResult, handle_spawn>},
-    Row{"explain", typed<SpawnParams, ExplainResult, handle_explain>},
-    Row{"config.write", typed<ConfigWriteParams, ConfigWriteResult, handle_config_write>},
-    Row{"auth.set", typed<AuthSetParams, AuthRow, handle_auth_set>},
-    Row{"auth.unset", typed<AuthUnsetParams, AuthRow, handle_auth_unset>},
-    Row{"reload", typed<NoParams, ConfigStatus, handle_reload>},
-};
-
-/// What rpc.discover names is what can be called, in the same order.
-constexpr bool agrees_with_protocol() {
-    if (rows.size() != methods.size()) return false;
-    for (std::size_t i = 0; i < rows.size(); ++i)
-        if (rows[i].method != methods[i].name) return false;
-    return true;
+template <auto handler>
+constexpr Answers<handler> answers(std::string_view method) {
+    Answers<handler> row;
+    row.method = method;
+    return row;
 }
-static_assert(agrees_with_protocol());
+
+constexpr std::tuple table{
+    answers<handle_status>("status"),
+    answers<handle_providers_list>("providers.list"),
+    answers<handle_auth_list>("auth.list"),
+    answers<handle_discover>("rpc.discover"),
+    answers<handle_spawn>("spawn"),
+    answers<handle_explain>("explain"),
+    answers<handle_config_write>("config.write"),
+    answers<handle_auth_set>("auth.set"),
+    answers<handle_auth_unset>("auth.unset"),
+    answers<handle_reload>("reload"),
+};
+
+/// A handler and the row of protocol/methods.hpp in the same place: the same method with the same types.
+template <class Handling, class Row>
+constexpr bool agree(const Handling& handling, const Row& row) {
+    static_assert(std::is_same_v<typename Handling::Params, typename Row::Params>);
+    static_assert(std::is_same_v<typename Handling::Result, typename Row::Result>);
+    return handling.method == row.name;
+}
+
+template <std::size_t... i>
+constexpr bool all_agree(std::index_sequence<i...>) {
+    static_assert(std::tuple_size_v<decltype(table)> == sizeof...(i));
+    return (agree(std::get<i>(table), std::get<i>(method_rows)) && ...);
+}
+static_assert(all_agree(std::make_index_sequence<methods.size()>()));
+
+constexpr std::array handlers =
+    std::apply([](const auto&... row) { return std::array<Handler, sizeof...(row)>{row.call...}; }, table);
 
 }  // namespace
 
-Handler find_handler(std::string_view method) {
-    for (const Row& row : rows)
-        if (row.method == method) return row.handler;
-    return nullptr;
+Handler handler_of(const MethodInfo& method) {
+    return handlers[static_cast<std::size_t>(&method - methods.data())];
 }
 
 }  // namespace capsule

@@ -12,17 +12,20 @@ namespace {
 namespace json = boost::json;
 
 json::value method_named(std::string_view name) {
-    return openrpc_document("0", {name}).at("methods").at(0);
+    const json::value document = openrpc_document("0");
+    for (const json::value& method : document.at("methods").as_array())
+        if (method.at("name") == json::string_view(name)) return method;
+    throw std::runtime_error("no such method: " + std::string(name));
 }
 
-TEST(OpenRpc, lists_just_the_methods_named_in_their_order) {
-    const auto document = openrpc_document("1.2.3", {"status", "reload", "no.such"});
+TEST(OpenRpc, lists_every_method_in_its_order) {
+    const auto document = openrpc_document("1.2.3");
     EXPECT_EQ(document.at("info").at("version"), "1.2.3");
     EXPECT_TRUE(document.at("openrpc").as_string().starts_with("1."));
     const auto& listed = document.at("methods").as_array();
-    ASSERT_EQ(listed.size(), 2U);
-    EXPECT_EQ(listed[0].at("name"), "status");
-    EXPECT_EQ(listed[1].at("name"), "reload");
+    ASSERT_EQ(listed.size(), methods.size());
+    for (std::size_t i = 0; i < methods.size(); ++i)
+        EXPECT_EQ(listed[i].at("name"), json::string_view(methods[i].name));
 }
 
 TEST(OpenRpc, can_describe_every_method) {
