@@ -7,6 +7,8 @@
 namespace capsule {
 namespace {
 
+constexpr std::size_t kept_bytes = 64 * 1024;  ///< a larger buffer is given back when no line waits
+
 bool is_blank(std::string_view line) {
     return line.find_first_not_of(" \t\r") == std::string_view::npos;
 }
@@ -31,6 +33,7 @@ void LineReader::drop_handed_out() {
     end_ = kept;
     scanned_ -= begin_;
     begin_ = 0;
+    if (end_ == 0 && buffer_.size() > kept_bytes) std::string().swap(buffer_);  // all of it is zeroed: see above
 }
 
 std::span<char> LineReader::room(std::size_t size) {

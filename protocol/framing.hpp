@@ -39,6 +39,9 @@ class LineReader {
     /// Whether the line at the front is longer than the limit, be it whole or not: nothing more can be read then.
     bool too_long() const noexcept;
 
+    /// Bytes that next() has not handed out.
+    std::size_t unread() const noexcept { return end_ - begin_; }
+
     /// Whether a line has begun that is not whole yet (its time limit runs).
     bool partial() const noexcept;
 

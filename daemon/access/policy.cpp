@@ -46,7 +46,7 @@ Result<Policy> Policy::make(const AccessConfig& access, uid_t daemon_uid) {
 }
 
 bool Policy::allows(Tier tier, const Peer& peer) const {
-    if (peer.uid == 0 || peer.uid == daemon_uid_) return true;
+    if (is_owner(peer)) return true;
     // A higher tier includes the lower ones.
     for (auto i = static_cast<std::size_t>(tier); i < tiers_.size(); ++i) {
         const Members& members = tiers_[i];

@@ -18,6 +18,7 @@ class Policy {
 
     /// The daemon's own user and root always may: both could read the keys anyway.
     bool allows(Tier tier, const Peer& peer) const;
+    bool is_owner(const Peer& peer) const noexcept { return peer.uid == 0 || peer.uid == daemon_uid_; }
 
   private:
     struct Members {

@@ -16,6 +16,7 @@ constexpr std::int64_t smallest_message = 1024;
 constexpr std::int64_t largest_message = 64 * 1024 * 1024;
 constexpr std::int64_t largest_output = std::int64_t{1024} * 1024 * 1024;
 constexpr std::int64_t most_connections = 1'000'000;
+constexpr std::int64_t most_requests = 10'000;
 constexpr std::int64_t longest_wait_ms = 3'600'000;
 
 /// A path that is to be used as it stands: the daemon's working directory means nothing.
@@ -72,10 +73,14 @@ void read_limits(TableReader& in, LimitsConfig& out) {
         if (const auto given = in.integer(key, 1, longest_wait_ms)) value = std::chrono::milliseconds(*given);
     };
     count("connections", 1, most_connections, out.connections);
+    count("connections_per_user", 1, most_connections, out.connections_per_user);
+    count("requests_per_user", 1, most_requests, out.requests_per_user);
+    count("memory_per_user", smallest_message, largest_output, out.memory_per_user);
     count("request_bytes", smallest_message, largest_message, out.request_bytes);
     count("output_bytes", smallest_message, largest_output, out.output_bytes);
     wait("request_timeout_ms", out.request_timeout);
     wait("write_timeout_ms", out.write_timeout);
+    wait("idle_timeout_ms", out.idle_timeout);
     in.finish();
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/access/quotas.hpp"
 #include "daemon/handlers/generation.hpp"
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/stored_keys.hpp"
@@ -38,7 +39,7 @@ struct Services {
     std::string socket;
     std::uint64_t requests = 0;
     std::uint64_t errors = 0;
-    std::uint64_t open_connections = 0;
+    Quotas quotas;
     std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 
     /// Reads auth.toml anew. A broken one is refused like a broken capsule.toml; what was known before then stays.

@@ -62,7 +62,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     for (const Provider& provider : generation->config.catalog.providers)
         status.providers.push_back(provider_status(keys, provider));
     status.requests = {services.requests, services.errors};
-    status.connections = {services.open_connections, generation->config.limits.connections};
+    status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.warnings = status_warnings(services, *generation, found.opencode_json);
     co_return status;
 }

@@ -12,6 +12,7 @@
 #include <boost/asio/write.hpp>
 #include <span>
 
+#include "daemon/log/log.hpp"
 #include "daemon/server/dispatcher.hpp"
 #include "protocol/json_rpc.hpp"
 
@@ -42,10 +43,11 @@ Error not_complete(const LimitsConfig& limits) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, Peer peer, Services& services)
+Connection::Connection(Socket socket, Client client, Services& services, Turns& turns)
     : socket_(std::move(socket)),
-      peer_(std::move(peer)),
+      client_(std::move(client)),
       services_(services),
+      turns_(turns),
       limits_(services.generation->config.limits),
       lines_(limits_.request_bytes),
       timer_(socket_.get_executor()) {
@@ -92,9 +94,16 @@ asio::awaitable<void> Connection::run() {
             co_await refuse(std::move(error));
             co_return;
         }
+        if (const auto held = hold(); !held) {
+            Error error = held.error();
+            co_await refuse(std::move(error));
+            co_return;
+        }
         switch (co_await read_some()) {
             case Input::more:
                 break;
+            case Input::idle:
+                co_return;
             case Input::timed_out: {
                 Error error = not_complete(limits_);
                 co_await refuse(std::move(error));
@@ -122,6 +131,11 @@ asio::awaitable<bool> Connection::answer_lines() {
     while (const auto line = lines_.next()) {
         request_deadline_.reset();
         co_await answer_one(std::string(*line));
+        if (const auto held = hold(); !held) {
+            Error error = held.error();
+            co_await refuse(std::move(error));
+            co_return false;
+        }
         if (output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes) && !co_await flush())
             co_return false;
         // One client's deep pipeline must not hold up the others.
@@ -130,8 +144,17 @@ asio::awaitable<bool> Connection::answer_lines() {
     co_return co_await flush();
 }
 
+Result<void> Connection::hold() {
+    return client_.place.hold(lines_.unread() + output_.size());
+}
+
 asio::awaitable<void> Connection::answer_one(std::string line) {
-    const std::string answer = co_await answer_line(services_, peer_, std::move(line));
+    std::string answer;
+    {
+        const Turns::Turn turn =
+            co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
+        answer = co_await answer_line(services_, client_.peer, std::move(line));
+    }
     if (answer.empty()) co_return;
     output_.append(answer);
     output_.append("\n");
@@ -139,11 +162,14 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
 
 asio::awaitable<Connection::Input> Connection::read_some() {
     if (stopping_) co_return Input::stopping;
-    // Waiting between requests is free; a request that has begun to arrive has a time limit.
-    if (lines_.partial()) {
-        if (!request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
+    // A request that has begun to arrive has a time limit. Waiting between requests has one for guests alone, so that
+    // their places come free again.
+    const bool partial = lines_.partial();
+    if (partial && !request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
+    if (partial)
         cut_at(*request_deadline_);
-    }
+    else if (client_.standing == Standing::guest)
+        cut_at(Clock::now() + limits_.idle_timeout);
     const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;
     last_read_ = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
@@ -152,6 +178,7 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     const bool late = timed_out_;
     call_off_cut();
     if (late && lines_.partial()) co_return Input::timed_out;
+    if (late && !partial && last_read_ == 0) co_return Input::idle;
     if (stopping_) co_return Input::stopping;
     if (error && !late) co_return Input::end;
     co_return Input::more;
@@ -175,7 +202,9 @@ asio::awaitable<bool> Connection::flush() {
         output_.sent(co_await socket_.async_write_some(asio::buffer(output_.rest()),
                                                        asio::redirect_error(asio::use_awaitable, error)));
         if (timed_out_) {
-            spdlog::warn("cut off a client that does not read its answers: uid={} pid={}", peer_.uid, peer_.pid);
+            log_warning("cut", {{"uid", std::int64_t{client_.peer.uid}},
+                                {"pid", std::int64_t{client_.peer.pid}},
+                                {"why", "it does not read its answers"}});
             co_return false;
         }
         // stop() cancels what waits; an answer that is under way is sent all the same.

@@ -10,19 +10,27 @@
 #include <optional>
 #include <string>
 
-#include "daemon/access/peer.hpp"
+#include "daemon/access/quotas.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/output.hpp"
+#include "daemon/server/turns.hpp"
 #include "protocol/framing.hpp"
 
 namespace capsule {
+
+/// Who is at the other end, and the place that was found for them.
+struct Client {
+    Peer peer;
+    Standing standing;
+    Quotas::Place place;
+};
 
 class Connection {
   public:
     using Clock = std::chrono::steady_clock;
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    Connection(Socket socket, Peer peer, Services& services);
+    Connection(Socket socket, Client client, Services& services, Turns& turns);
     ~Connection();
 
     /// Serves the connection to its end. Never throws.
@@ -32,12 +40,13 @@ class Connection {
     void stop();
 
   private:
-    enum class Input { more, end, stopping, timed_out };
+    enum class Input { more, end, stopping, idle, timed_out };
 
     boost::asio::awaitable<Input> read_some();
     Input read_what_is_there();
     boost::asio::awaitable<bool> answer_lines();
     boost::asio::awaitable<void> answer_one(std::string line);
+    Result<void> hold();
     boost::asio::awaitable<bool> flush();
     boost::asio::awaitable<void> refuse(Error error);
     boost::asio::awaitable<void> end_politely();
@@ -45,8 +54,9 @@ class Connection {
     void call_off_cut();
 
     Socket socket_;
-    Peer peer_;
+    Client client_;
     Services& services_;
+    Turns& turns_;
     LimitsConfig limits_;  ///< as configured when the connection came
     LineReader lines_;
     std::size_t last_read_ = 0;  ///< bytes that the last read has brought

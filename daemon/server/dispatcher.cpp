@@ -2,6 +2,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "daemon/log/log.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/methods.hpp"
@@ -71,6 +74,8 @@ asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::str
     }
     std::string answers;
     for (auto& item : parsed->items) {
+        // A batch takes its turns like a pipeline: what it asks for may be answered without a wait.
+        if (parsed->batch) co_await asio::post(asio::use_awaitable);
         std::string answer;
         if (auto* request = std::get_if<Request>(&item)) {
             answer = co_await answer_request(services, peer, *request);

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/access/peer.hpp"
+#include "daemon/log/log.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
@@ -24,11 +25,10 @@ bool is_passing(const boost::system::error_code& error) {
 }
 
 /// One answer to a connection that is one too many, without waiting for it.
-void turn_away(Connection::Socket& socket, std::uint64_t limit) {
-    const std::string answer =
-        error_answer({}, {ErrorCode::server_overloaded, "there are " + std::to_string(limit) + " connections already",
-                          "close some, or raise [limits] connections"}) +
-        "\n";
+void turn_away(Connection::Socket& socket, const Peer& peer, const Error& error) {
+    log_warning("turned_away",
+                {{"uid", std::int64_t{peer.uid}}, {"pid", std::int64_t{peer.pid}}, {"why", error.message}});
+    const std::string answer = error_answer({}, error) + "\n";
     boost::system::error_code ignored;
     socket.non_blocking(true, ignored);
     socket.write_some(asio::buffer(answer), ignored);
@@ -42,6 +42,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       listening_(std::move(socket)),
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
+      turns_(executor),
       ended_(executor, asio::steady_timer::time_point::max()) {}
 
 asio::awaitable<void> Server::accept_connections() {
@@ -70,23 +71,22 @@ asio::awaitable<void> Server::accept_connections() {
 }
 
 void Server::start(Connection::Socket socket) {
-    const std::uint64_t limit = services_.generation->config.limits.connections;
-    if (services_.open_connections >= limit) {
-        spdlog::warn("turned a connection away: {} are open", limit);
-        return turn_away(socket, limit);
-    }
-    asio::co_spawn(executor_, serve(std::move(socket)), asio::detached);
-}
-
-asio::awaitable<void> Server::serve(Connection::Socket socket) {
     auto peer = peer_of(socket.native_handle());
     if (!peer) {
         spdlog::error("{}", peer.error().message);
-        co_return;
+        return;
     }
-    Connection connection(std::move(socket), std::move(*peer), services_);
+    const Generation& generation = *services_.generation;
+    const Standing standing = standing_of(generation.policy, *peer);
+    auto place = services_.quotas.take_place(*peer, standing, generation.config.limits);
+    if (!place) return turn_away(socket, *peer, place.error());
+    asio::co_spawn(executor_, serve(std::move(socket), {std::move(*peer), standing, std::move(*place)}),
+                   asio::detached);
+}
+
+asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
+    Connection connection(std::move(socket), std::move(client), services_, turns_);
     connections_.insert(&connection);
-    ++services_.open_connections;
     try {
         if (stopping_) connection.stop();
         co_await connection.run();
@@ -94,7 +94,6 @@ asio::awaitable<void> Server::serve(Connection::Socket socket) {
         // One connection's fault (out of memory, say) is no other's.
         spdlog::error("a connection ended with {}", typeid(failure).name());
     }
-    --services_.open_connections;
     connections_.erase(&connection);
     ended_.cancel();
 }

@@ -11,6 +11,7 @@
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/listener.hpp"
 #include "daemon/server/connection.hpp"
+#include "daemon/server/turns.hpp"
 
 namespace capsule {
 
@@ -26,13 +27,14 @@ class Server {
     boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point deadline);
 
   private:
-    boost::asio::awaitable<void> serve(Connection::Socket socket);
+    boost::asio::awaitable<void> serve(Connection::Socket socket, Client client);
     void start(Connection::Socket socket);
 
     boost::asio::any_io_executor executor_;
     ListeningSocket listening_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
     Services& services_;
+    Turns turns_;
     std::set<Connection*> connections_;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
     bool stopping_ = false;

@@ -4,6 +4,7 @@ from protection import Protection, one
 
 SESSION = "daemon/server/connection.cpp"
 SERVER = "daemon/server/server.cpp"
+QUOTAS = "daemon/access/quotas.cpp"
 APP = "daemon/app.cpp"
 JSON_RPC = "protocol/json_rpc.cpp"
 LOAD = "daemon/config/load_config.cpp"
@@ -37,8 +38,8 @@ def sizes() -> list[Protection]:
             "output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes)",
             "output_.size() >= std::size_t{1} << 40",
             "trust_limits:Limits.AReaderThatDoesNotReadIsCutWhileOthersAreServed"),
-        one("connections", SERVER, "if (services_.open_connections >= limit)",
-            "if (services_.open_connections >= limit * 9)",
+        one("connections", QUOTAS, "if (counts_->connections >= places_for(standing, limits.connections))",
+            "if (counts_->connections >= 9 * places_for(standing, limits.connections))",
             "trust_limits:Limits.ConnectionsOverTheLimitGetTheirError",
             "trust_limits:Limits.AThousandAnd24ConnectionsAreServedAndNoMore"),
     ]  # fmt: skip
@@ -47,12 +48,12 @@ def sizes() -> list[Protection]:
 def times() -> list[Protection]:
     reads_on = "            case Input::timed_out: {\n"
     return [
-        one("a half-sent request is cut", SESSION, "    cut_at(*request_deadline_);\n", "",
+        one("a half-sent request is cut", SESSION, "        cut_at(*request_deadline_);\n", "        ;\n",
             "trust_limits:Limits.AHalfSentRequestIsCutWithItsError"),
         one("with its error", SESSION, reads_on, reads_on + "                co_return;\n",
             "trust_limits:Limits.AHalfSentRequestIsCutWithItsError"),
         one("the time runs from its first byte", SESSION,
-            "    if (!request_deadline_) request_deadline_ = Clock::now()", "    request_deadline_ = Clock::now()",
+            "    if (partial && !request_deadline_) request_deadline_", "    if (partial) request_deadline_",
             "trust_limits:Limits.ARequestThatTricklesIsCutToo"),
         one("each request has its own time", SESSION, "        request_deadline_.reset();\n", "",
             "trust_limits:Limits.EachRequestHasItsOwnTime"),
@@ -80,7 +81,7 @@ def turns() -> list[Protection]:
             "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
         one("a client that vanishes ends its session", SESSION, "    if (error && !late) co_return Input::end;\n", "",
             "trust_limits:Limits.ClientsThatVanishLeaveNothingBehind"),
-        one("and is counted off", SERVER, "    --services_.open_connections;\n", "",
+        one("and is counted off", QUOTAS, "    --counts->connections;\n", "",
             "trust_limits:Limits.ClientsThatVanishLeaveNothingBehind"),
     ]  # fmt: skip
 
@@ -94,6 +95,12 @@ def settings() -> list[Protection]:
             ("connections", '    count("connections", 1, most_connections, out.connections);\n'),
             ("request_bytes", '    count("request_bytes", smallest_message, largest_message, out.request_bytes);\n'),
             ("output_bytes", '    count("output_bytes", smallest_message, largest_output, out.output_bytes);\n'),
+            ("connections_per_user",
+             '    count("connections_per_user", 1, most_connections, out.connections_per_user);\n'),
+            ("requests_per_user", '    count("requests_per_user", 1, most_requests, out.requests_per_user);\n'),
+            ("memory_per_user",
+             '    count("memory_per_user", smallest_message, largest_output, out.memory_per_user);\n'),
+            ("idle_timeout_ms", '    wait("idle_timeout_ms", out.idle_timeout);\n'),
             ("request_timeout_ms", '    wait("request_timeout_ms", out.request_timeout);\n'),
             ("write_timeout_ms", '    wait("write_timeout_ms", out.write_timeout);\n'),
         ]

@@ -14,6 +14,10 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_THAT(config.access.spawn, testing::ElementsAre("root"));
     EXPECT_THAT(config.access.admin, testing::ElementsAre("root"));
     EXPECT_EQ(config.limits.connections, 1024U);
+    EXPECT_EQ(config.limits.connections_per_user, 256U);
+    EXPECT_EQ(config.limits.requests_per_user, 4U);
+    EXPECT_EQ(config.limits.memory_per_user, 16U * 1024 * 1024);
+    EXPECT_EQ(config.limits.idle_timeout, std::chrono::minutes(1));
     EXPECT_EQ(config.limits.request_bytes, 256U * 1024);
     EXPECT_EQ(config.limits.output_bytes, 1024U * 1024);
     EXPECT_EQ(config.limits.request_timeout, std::chrono::seconds(10));
@@ -37,10 +41,14 @@ spawn = ["agent", "@devs"]
 admin = []
 [limits]
 connections = 10
+connections_per_user = 5
+requests_per_user = 3
+memory_per_user = 65536
 request_bytes = 4096
 output_bytes = 8192
 request_timeout_ms = 100
 write_timeout_ms = 200
+idle_timeout_ms = 300
 [session]
 user = "agent"
 passthrough = ["MY_TEAM_*", "FOO", "*"]
@@ -72,6 +80,10 @@ model = "zai/glm-4.7"
     EXPECT_THAT(config.access.spawn, testing::ElementsAre("agent", "@devs"));
     EXPECT_TRUE(config.access.admin.empty());
     EXPECT_EQ(config.limits.connections, 10U);
+    EXPECT_EQ(config.limits.connections_per_user, 5U);
+    EXPECT_EQ(config.limits.requests_per_user, 3U);
+    EXPECT_EQ(config.limits.memory_per_user, 65536U);
+    EXPECT_EQ(config.limits.idle_timeout, std::chrono::milliseconds(300));
     EXPECT_EQ(config.limits.request_bytes, 4096U);
     EXPECT_EQ(config.limits.output_bytes, 8192U);
     EXPECT_EQ(config.limits.request_timeout, std::chrono::milliseconds(100));
@@ -84,13 +96,13 @@ model = "zai/glm-4.7"
     EXPECT_EQ(config.session.claude_config_dir, "/d");
     const AgentConfig& claude = config.agent(Agent::claude);
     EXPECT_THAT(claude.args.value, testing::ElementsAre("--dangerously-skip-permissions"));
-    EXPECT_EQ(claude.args.origin, "capsule.toml:24");
+    EXPECT_EQ(claude.args.origin, "capsule.toml:28");
     EXPECT_EQ(claude.provider->value, "zai");
-    EXPECT_EQ(claude.provider->origin, "capsule.toml:25");
+    EXPECT_EQ(claude.provider->origin, "capsule.toml:29");
     EXPECT_EQ(claude.native, ClaudeNative::api_key);
     EXPECT_EQ(claude.models.model->value, "opus");
     EXPECT_EQ(claude.models.providers.at("minimax").model->value, "MiniMax-M2.7");
-    EXPECT_EQ(claude.models.providers.at("minimax").haiku_model->origin, "capsule.toml:33");
+    EXPECT_EQ(claude.models.providers.at("minimax").haiku_model->origin, "capsule.toml:37");
     EXPECT_EQ(config.opencode_keys, OpencodeKeys::env);
     EXPECT_EQ(config.agent(Agent::opencode).models.providers.at("zai").model->value, "zai/glm-4.7");
 }
