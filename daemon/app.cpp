@@ -60,12 +60,12 @@ void start_log(const CommandLine& line, const DaemonConfig* config, bool to_jour
     if (config == nullptr) config = &none;
     const auto format = line.log_format ? line.log_format : config->log_format;
     const auto level = line.log_level ? line.log_level : config->log_level;
-    start_log(level.value_or("info"), format == "json" ? LogFormat::json : LogFormat::text, to_journal);
+    start_log(level.value_or("info"), format == "json" ? LogFormat::json : LogFormat::text, to_journal, line.log_file);
 }
 
-bool logs_to_journal(const std::map<std::string, Secret>& environment) {
+bool logs_to_journal(const CommandLine& line, const std::map<std::string, Secret>& environment) {
     const auto stream = lookup_in(environment)("JOURNAL_STREAM");
-    return stream && is_journal(*stream, STDERR_FILENO);
+    return !line.log_file && stream && is_journal(*stream, STDERR_FILENO);
 }
 
 /// Where to listen: --socket and CAPSULE_SOCKET, then [daemon] socket, then the default place.
@@ -93,6 +93,14 @@ asio::awaitable<void> reload_on_hangup(asio::signal_set& hangup, Services& servi
         services.stack_wiper.soon();
         notify_ready(reloaded ? "serving" : "serving the older configuration: the reload failed");
     }
+}
+
+asio::awaitable<void> tell_of_left_out_lines(asio::io_context& io) {
+    asio::steady_timer timer(io);
+    do {
+        timer.expires_after(std::chrono::minutes(1));
+        co_await timer.async_wait(asio::use_awaitable);
+    } while (tell_left_out());
 }
 
 asio::awaitable<void> feed_watchdog(std::chrono::microseconds interval) {
@@ -128,7 +136,7 @@ void check_configuration(const CommandLine& line, const std::map<std::string, Se
 }
 
 void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
-    const bool to_journal = logs_to_journal(environment);
+    const bool to_journal = logs_to_journal(line, environment);
     start_log(line, nullptr, to_journal);
     // Sockets and timers are the I/O thread's alone; the home thread only posts.
     asio::io_context io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO);
@@ -154,7 +162,10 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);
         notify_ready("serving");
     });
+    on_left_out([&io] { asio::co_spawn(io, tell_of_left_out_lines(io), asio::detached); });
     io.run();
+    on_left_out({});
+    tell_left_out(true);
     spdlog::info("stopped");
 }
 

@@ -22,6 +22,7 @@ CommandLine read_command_line(int argc, char** argv) {
         ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
     app.add_option("--log-format", line.log_format, "text or json: one object per line")
         ->check(CLI::IsMember({"text", "json"}));
+    app.add_option("--log-file", line.log_file, "Log to this file, and keep one older one, instead of stderr");
     app.add_flag("--check-config", line.check_config, "Read the configuration, say what is wrong with it, and end");
     app.set_version_flag("--version", std::string("capsuled ") + capsule_version);
     try {

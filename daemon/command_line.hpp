@@ -11,6 +11,7 @@ struct CommandLine {
     std::optional<std::string> socket;
     std::optional<std::string> log_level;
     std::optional<std::string> log_format;
+    std::optional<std::string> log_file;
     bool check_config = false;
 };
 

@@ -75,11 +75,14 @@ stop_daemon() {
 }
 
 start_daemon() {
-    local log=/dev/stderr tries=0
+    local log=/dev/stderr options=() tries=0
     # An agent's screen is not to be written into.
-    if [ -t 2 ]; then log=/run/capsule/capsuled.log; fi
+    if [ -t 2 ]; then
+        log=/run/capsule/capsuled.log
+        options=(--log-file "$log")
+    fi
     # In a session of its own: what a terminal's keys send is for the agent.
-    (umask 0077 && exec setsid capsuled >>"$log" 2>&1 </dev/null) &
+    (umask 0077 && exec setsid capsuled "${options[@]}" >>"$log" 2>&1 </dev/null) &
     daemon=$!
     until capsulectl status --quiet 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
         tries=$((tries + 1))

@@ -53,9 +53,9 @@ inline constexpr std::tuple method_rows{
     Method<SpawnParams, SpawnResult>{
         {"spawn", Tier::spawn, "Writes an agent's files and gives the exact argv and environment to start it with",
          method_errors::planning}},
-    Method<SpawnParams, ExplainResult>{
-        {"explain", Tier::spawn, "What spawn would do and why, with nothing written and every secret masked",
-         method_errors::planning}},
+    Method<SpawnParams, ExplainResult>{{"explain", Tier::spawn,
+                                        "What spawn would do and why, with nothing written and every secret masked",
+                                        method_errors::planning}},
     Method<ConfigWriteParams, ConfigWriteResult>{
         {"config.write", Tier::spawn, "Writes an agent's configuration files", method_errors::writing}},
     Method<AuthSetParams, AuthRow>{

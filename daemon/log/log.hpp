@@ -4,7 +4,9 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,9 +23,18 @@ struct Caller {
     pid_t pid = 0;
 };
 
-/// From now on the log is what is on stderr: spdlog's default logger writes there. `level` is trace, debug, info, warn
-/// or error. For the journal each line begins with its level as sd-daemon(3) has it, and text has no time of its own.
-void start_log(std::string_view level, LogFormat format, bool to_journal);
+/// From now on spdlog's default logger writes to stderr, or to `file` if one is given (which throws Failure when it
+/// cannot be opened). `level` is trace, debug, info, warn or error. For the journal each line begins with its level as
+/// sd-daemon(3) has it, and text has no time of its own. Nothing here waits for who reads the log.
+void start_log(std::string_view level, LogFormat format, bool to_journal, const std::optional<std::string>& file = {});
+
+/// Of one kind of line only so many a minute are written for each user (see LogLimit); the rest is counted. `call` is
+/// called when that begins, on any thread, and has tell_left_out() called from the next minute on until it says no.
+void on_left_out(std::function<void()> call);
+
+/// Says how many lines were left out, of each kind and user that may be written again. `at_the_end`: of all. Whether
+/// there is more to tell later.
+bool tell_left_out(bool at_the_end = false);
 
 /// Whether `descriptor` is the journal's stream: systemd says in JOURNAL_STREAM which device and inode that is. (The
 /// variable alone does not tell: a service may have sent its stderr elsewhere.)
@@ -37,7 +48,8 @@ struct LogField {
     std::variant<std::string_view, std::int64_t> value;
 };
 
-/// At level info or warn: `event name=value …`, or the same as members of a JSON object. No value may be a key. Costs
+/// At level info or warn: `event name=value …`, or the same as members of a JSON object. No value may be a key. Limited
+/// for each user (the field "uid") and event: at most 1000 lines a minute at level info, 100 at level warn. Costs
 /// nothing but a comparison when the level is off, and no memory of the heap when it is on (for lines under 250 bytes).
 void log_info(std::string_view event, std::initializer_list<LogField> fields);
 void log_warning(std::string_view event, std::initializer_list<LogField> fields);

@@ -1,23 +1,109 @@
 #include "daemon/log/log_sink.hpp"
 
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "protocol/errors.hpp"
 
 namespace capsule {
 
-/// A log that cannot be written is no reason to stop.
-void LogSink::sink_it_(const spdlog::details::log_msg& record) {
-    spdlog::memory_buf_t line;
-    formatter_->format(record, line);
-    const char* at = line.data();
-    const char* const end = at + line.size();
-    while (at < end) {
-        const ssize_t written = ::write(STDERR_FILENO, at, static_cast<std::size_t>(end - at));
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) break;
-        at += written;
+// Without O_NONBLOCK on stderr itself: whoever started the daemon has the same description, and would be surprised.
+LogSink::LogSink() : descriptor_(STDERR_FILENO) {
+    struct stat status {};
+    if (::fstat(STDERR_FILENO, &status) != 0 || S_ISREG(status.st_mode)) return;
+    if (S_ISSOCK(status.st_mode)) {
+        way_ = Way::socket;
+        return;
     }
+    own_ = UniqueFd(::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    way_ = own_ ? Way::ours : Way::careful;
+    if (own_) descriptor_ = own_.get();
+}
+
+LogSink::LogSink(std::string path) : path_(std::move(path)), descriptor_(-1) {
+    open_file();
+    if (!own_)
+        throw Failure({ErrorCode::io_error,
+                       "cannot open the log " + path_ + ": " + std::generic_category().message(errno),
+                       "give another --log-file, or none to log to stderr"});
+}
+
+void LogSink::open_file() {
+    own_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    descriptor_ = own_.get();
+    struct stat status {};
+    file_size_ = own_ && ::fstat(own_.get(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
+}
+
+void LogSink::rotate(std::size_t more) {
+    if (path_.empty() || file_size_ + more <= largest_file) return;
+    ::rename(path_.c_str(), (path_ + ".1").c_str());
+    open_file();
+}
+
+/// How many bytes could be written without waiting. What fails for another reason counts as written: a log that cannot
+/// be written is no reason to stop.
+std::size_t LogSink::write_some(std::string_view text) {
+    if (way_ == Way::careful) {
+        pollfd ready{descriptor_, POLLOUT, 0};
+        if (::poll(&ready, 1, 0) != 1) return 0;
+        text = text.substr(0, PIPE_BUF);  // a pipe that is writable takes so much
+    }
+    ssize_t written = -1;
+    do {
+        written = way_ == Way::socket ? ::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                      : ::write(descriptor_, text.data(), text.size());
+    } while (written < 0 && errno == EINTR);
+    if (written >= 0) return static_cast<std::size_t>(written);
+    return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : text.size();
+}
+
+/// False when not even its beginning could be written. What is left of it is written before the next line.
+bool LogSink::write(std::string_view text) {
+    const std::size_t size = text.size();
+    while (!text.empty()) {
+        const std::size_t written = write_some(text);
+        if (written == 0) break;
+        text.remove_prefix(written);
+    }
+    file_size_ += size - text.size();
+    if (text.size() == size) return size == 0;
+    unfinished_.assign(text);
+    return true;
+}
+
+void LogSink::sink_it_(const spdlog::details::log_msg& record) {
+    if (!unfinished_.empty()) {
+        const std::string rest = std::exchange(unfinished_, {});
+        if (!write(rest)) unfinished_ = rest;
+        if (!unfinished_.empty()) {
+            ++unread_;
+            return;
+        }
+    }
+    spdlog::memory_buf_t line;
+    if (unread_ > 0) {
+        const std::string text = std::to_string(unread_) + " lines were left out here: nobody read the log";
+        formatter_->format({record.time, {}, "capsuled", spdlog::level::warn, text}, line);
+        if (!write({line.data(), line.size()})) {
+            ++unread_;
+            return;
+        }
+        unread_ = 0;
+        line.clear();
+    }
+    formatter_->format(record, line);
+    rotate(line.size());
+    if (!unfinished_.empty() || !write({line.data(), line.size()})) ++unread_;
 }
 
 }  // namespace capsule

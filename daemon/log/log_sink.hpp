@@ -1,16 +1,53 @@
-// The log's lines on stderr.
+// Where the log's lines go: stderr, or a file of the daemon's own. Nobody who does not read them can hold the daemon
+// up.
 #pragma once
 
 #include <spdlog/sinks/base_sink.h>
 
+#include <cstdint>
 #include <mutex>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/unique_fd.hpp"
 
 namespace capsule {
 
 class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    /// To stderr.
+    LogSink();
+
+    /// To that file, which is made with mode 0600. When it has `largest_file` bytes it is renamed to `path`.1, in place
+    /// of the one before, and begun anew. Throws Failure when it cannot be opened.
+    explicit LogSink(std::string path);
+
+    static constexpr std::size_t largest_file = 4 * 1024 * 1024;
+
   protected:
     void sink_it_(const spdlog::details::log_msg& record) override;
     void flush_() override {}
+
+  private:
+    enum class Way {
+        file,     ///< a write waits for a disk at most
+        socket,   ///< sent without waiting
+        ours,     ///< a pipe or a terminal, opened once more, without waiting, for this process alone
+        careful,  ///< it cannot be opened once more: looked at before each write
+    };
+
+    void open_file();
+    void rotate(std::size_t more);
+    bool write(std::string_view text);
+    std::size_t write_some(std::string_view text);
+
+    std::string path_;  ///< empty: stderr
+    UniqueFd own_;
+    int descriptor_;
+    Way way_ = Way::file;
+    std::size_t file_size_ = 0;
+    std::string unfinished_;    ///< the rest of a line of which a part is written
+    std::uint64_t unread_ = 0;  ///< lines that were left out since nobody read
 };
 
 }  // namespace capsule

@@ -151,8 +151,7 @@ Result<void> Connection::hold() {
 asio::awaitable<void> Connection::answer_one(std::string line) {
     std::string answer;
     {
-        const Turns::Turn turn =
-            co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
+        const Turns::Turn turn = co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
         answer = co_await answer_line(services_, client_.peer, std::move(line));
     }
     if (answer.empty()) co_return;

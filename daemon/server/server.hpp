@@ -9,8 +9,8 @@
 #include <set>
 
 #include "daemon/handlers/services.hpp"
-#include "daemon/server/listener.hpp"
 #include "daemon/server/connection.hpp"
+#include "daemon/server/listener.hpp"
 #include "daemon/server/turns.hpp"
 
 namespace capsule {

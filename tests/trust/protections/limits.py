@@ -13,7 +13,7 @@ LOG_FORMAT = "daemon/log/log_format.cpp"
 
 
 def protections() -> list[Protection]:
-    return sizes() + times() + turns() + settings() + the_end() + the_log()
+    return sizes() + times() + turns() + quotas() + settings() + the_end() + the_log()
 
 
 def sizes() -> list[Protection]:
@@ -86,6 +86,28 @@ def turns() -> list[Protection]:
     ]  # fmt: skip
 
 
+def quotas() -> list[Protection]:
+    return [
+        one("places of one user", QUOTAS, "own >= limits.connections_per_user)", "own >= limits.connections)",
+            "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserDoNotShutRootOut"),
+        one("places that guests have not", QUOTAS, "            return all - all / 4;\n", "            return all;\n",
+            "trust_quotas:Quotas.NorDoThoseOfManyUsers",
+            "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),
+        one("places that launchers have not", QUOTAS, "            return all - all / 8;\n", "            return all;\n",
+            "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),
+        one("idle guests are closed", SESSION, "        cut_at(Clock::now() + limits_.idle_timeout);\n", "        ;\n",
+            "trust_quotas:Quotas.AnIdleConnectionIsClosedUnlessItsUserMaySpawn"),
+        one("a user's requests in work", "daemon/server/turns.cpp", "line.in_work < most &&", "",
+            "trust_quotas:Quotas.AFloodOnManyConnectionsIsServedInTurns"),
+        one("a batch takes its turns", "daemon/server/dispatcher.cpp",
+            "        if (parsed->batch) co_await asio::post(asio::use_awaitable);\n", "",
+            "trust_quotas:Quotas.SoAreBatches"),
+        one("what waits for a user", QUOTAS, "    if (all <= most_bytes_) return {};\n", "    return {};\n",
+            "trust_quotas:Quotas.WhatWaitsForAUserThatDoesNotReadIsBounded",
+            "trust_quotas:Quotas.SoAreRequestsThatAreNotWhole"),
+    ]  # fmt: skip
+
+
 def settings() -> list[Protection]:
     names = "unit_config:LoadConfig.EverySetting"
     defaults = "unit_config:LoadConfig.NothingIsTheDefaults"
@@ -143,6 +165,15 @@ def the_end() -> list[Protection]:
 
 def the_log() -> list[Protection]:
     return [
+        one("lines of one kind and user", "daemon/log/log_limit.cpp", "    if (its.taken < most) {\n",
+            "    if (its.taken < most || most > 0) {\n",
+            "unit_log:Limit.ABucketIsEachKindsAndEachUsers",
+            "trust_log:DaemonsLog.RefusalsGrowItByABoundedAmountAndAreCounted"),
+        one("no reader of its log holds it up", "daemon/log/log_sink.cpp",
+            "O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC", "O_WRONLY | O_NOCTTY | O_CLOEXEC",
+            "trust_log:DaemonsLog.APipeThatNobodyReadsDoesNotStopTheDaemon"),
+        one("its own file does not grow without end", "daemon/log/log_sink.cpp", "    rotate(line.size());\n", "",
+            "trust_log:DaemonsLog.AFileOfItsOwnIsBegunAnewBeforeItGrowsTooLarge"),
         one("nobody can forge a line", LOG_FORMAT, "} else if (is_obeyed(character.code)) {",
             "} else if (is_obeyed(character.code) && false) {", "integration_log:DaemonLog.NobodyCanForgeALine",
             "unit_log:Log.OddContentStaysOneLineOfText", "unit_log:Log.JsonIsOneObjectALineWhateverIsInIt"),

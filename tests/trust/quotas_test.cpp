@@ -1,0 +1,197 @@
+// What one user does to the daemon costs the other users next to nothing: their connections, their memory and their
+// turns are bounded. The count of requests, which each answer to status has, shows how many of the others' requests
+// were served before it.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include "tests/support/capsule_test.hpp"
+#include "tests/trust/outside.hpp"
+
+namespace capsule::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+using Clock = std::chrono::steady_clock;
+
+class Quotas : public CapsuleTest {
+  protected:
+    void SetUp() override {
+        if (!am_root()) GTEST_SKIP() << "needs root to be another user";
+        rlimit files{};
+        ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+        files.rlim_cur = files.rlim_max;
+        ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+        ASSERT_GT(files.rlim_cur, 4000U);
+    }
+
+    void start_open(const std::string& config = "") {
+        start({.config = config});
+        fs::permissions(socket().parent_path(), fs::perms{0755});
+        fs::permissions(socket(), fs::perms{0666});
+    }
+
+    std::vector<RawConnection> connect_as(Identity identity, int count) const {
+        const AsUser other(identity);
+        std::vector<RawConnection> all;
+        for (int i = 0; i < count; ++i)
+            all.push_back(daemon().connect());
+        return all;
+    }
+
+    void expect_root_is_served() const {
+        EXPECT_NO_THROW(call("status"));
+        EXPECT_NO_THROW(call("spawn", R"({"agent":"claude","provider":"zai"})"));
+        EXPECT_EQ(ctl({"status", "--quiet"}).exit_code, 0) << "the health check";
+    }
+
+    static bool was_turned_away(RawConnection& connection) {
+        const auto line = connection.read_line();
+        return line && line->find("server.overloaded") != std::string::npos;
+    }
+
+    /// The attack has been sent to a daemon that stood still, and so have 50 requests of root: how many of the
+    /// attacker's requests are served between two of root's, in the middle and at the most, and how long root waited
+    /// for each.
+    void expect_turns(std::vector<RawConnection>& attackers, const std::string& attack) const {
+        constexpr int asked = 50;
+        RawConnection root = daemon().connect();
+        root.ask(request("1", "status"));
+        daemon().suspend();
+        for (RawConnection& attacker : attackers)
+            attacker.send(attack);
+        std::string all;
+        for (int i = 0; i < asked; ++i)
+            all += request("1", "status") + "\n";
+        root.send(all);
+        daemon().signal(SIGCONT);
+        std::vector<long> others;
+        std::vector<Clock::duration> waits;
+        long before = -1;
+        auto last = Clock::now();
+        for (int i = 0; i < asked; ++i) {
+            const long total = at(parse(root.read_line().value()), "/result/requests/total").to_number<long>();
+            if (before >= 0) others.push_back(total - before - 1);
+            before = total;
+            waits.push_back(Clock::now() - std::exchange(last, Clock::now()));
+        }
+        std::sort(others.begin(), others.end());
+        std::sort(waits.begin(), waits.end());
+        EXPECT_GT(others.back(), 0) << "the attack was over too soon to say anything";
+        EXPECT_LE(others[others.size() / 2], 40);
+        // Machines are busy: what is promised is 100 ms and 1 s.
+        EXPECT_LT(waits[waits.size() / 2], seconds(1));
+        EXPECT_LT(waits.back(), seconds(10));
+    }
+};
+
+TEST_F(Quotas, AThousandIdleConnectionsOfAnotherUserDoNotShutRootOut) {
+    start_open();
+    std::vector<RawConnection> open = connect_as(nobody, 1024);
+    EXPECT_TRUE(was_turned_away(open.back()));
+    open[100].ask(request("1", "status"));
+    expect_root_is_served();
+    EXPECT_THAT(daemon().log(), HasSubstr("turned_away uid=65534"));
+}
+
+TEST_F(Quotas, NorDoThoseOfManyUsers) {
+    start_open();
+    std::vector<std::vector<RawConnection>> open;
+    for (uid_t uid = 4001; uid <= 4005; ++uid)
+        open.push_back(connect_as({uid, uid}, 256));
+    EXPECT_TRUE(was_turned_away(open.back().back()));
+    expect_root_is_served();
+    EXPECT_EQ(at(call("status"), "/connections/open").to_number<int>(), 768 + 1) << "a quarter is kept";
+}
+
+TEST_F(Quotas, WhoMaySpawnHasPlacesThatOthersHaveNot) {
+    start_open("[access]\nspawn = [\"daemon\"]\n[limits]\nconnections = 16\n");
+    const std::vector<RawConnection> guests = connect_as(nobody, 20);
+    std::vector<RawConnection> launchers = connect_as({1, 1}, 3);
+    EXPECT_THAT(launchers[0].ask(request("1", "spawn", R"({"agent":"claude","provider":"zai"})")), HasSubstr("result"));
+    launchers[1].ask(request("1", "status"));
+    EXPECT_TRUE(was_turned_away(launchers[2])) << "the last eighth is root's";
+    expect_root_is_served();
+}
+
+TEST_F(Quotas, AnIdleConnectionIsClosedUnlessItsUserMaySpawn) {
+    start_open("[limits]\nidle_timeout_ms = 300\n");
+    RawConnection roots = daemon().connect();
+    std::vector<RawConnection> guests = connect_as(nobody, 2);
+    guests[0].ask(request("1", "status"));
+    EXPECT_EQ(guests[0].read_line(), std::nullopt) << "closed after its last request";
+    EXPECT_EQ(guests[1].read_line(), std::nullopt) << "closed though it never asked";
+    EXPECT_TRUE(roots.silent_for(milliseconds(600)));
+    roots.ask(request("1", "status"));
+}
+
+TEST_F(Quotas, AFloodOnManyConnectionsIsServedInTurns) {
+    start_open();
+    std::vector<RawConnection> attackers = connect_as(nobody, 250);
+    std::string attack;
+    for (int i = 0; i < 40; ++i)
+        attack += request("1", "status") + "\n";
+    expect_turns(attackers, attack);
+}
+
+TEST_F(Quotas, SoAreBatches) {
+    start_open();
+    std::vector<RawConnection> attackers = connect_as(nobody, 100);
+    std::string batch = "[" + request("1", "auth.list");
+    for (int i = 1; i < 64; ++i)
+        batch += "," + request("1", "auth.list");
+    batch += "]\n";
+    expect_turns(attackers, batch + batch + batch + batch);
+}
+
+TEST_F(Quotas, AndPipelinesOfWhatNeedsNoAnswer) {
+    start_open();
+    std::vector<RawConnection> attackers = connect_as(nobody, 100);
+    std::string attack;
+    for (int i = 0; i < 200; ++i)
+        attack += R"({"jsonrpc":"2.0","method":"status"})"
+                  "\n";
+    expect_turns(attackers, attack);
+}
+
+TEST_F(Quotas, WhatWaitsForAUserThatDoesNotReadIsBounded) {
+    start_open("[limits]\nmemory_per_user = 1048576\n");
+    std::vector<RawConnection> deaf = connect_as(nobody, 100);
+    std::string all;
+    for (int i = 0; i < 300; ++i)  // some 4 MB of answers on each
+        all += request("1", "rpc.discover") + "\n";
+    for (RawConnection& connection : deaf)
+        connection.send(all);
+    expect_root_is_served();
+    int cut = 0;
+    for (RawConnection& connection : deaf)
+        for (const std::string& line : connection.read_to_end(seconds(60)))
+            if (line.find("memory_per_user") != std::string::npos) ++cut;
+    EXPECT_GT(cut, 50) << "of a hundred connections with 80 KiB each";
+    expect_root_is_served();
+}
+
+TEST_F(Quotas, SoAreRequestsThatAreNotWhole) {
+    start_open("[limits]\nmemory_per_user = 1048576\n");
+    std::vector<RawConnection> half = connect_as(nobody, 20);
+    const std::string beginning = R"({"jsonrpc":"2.0","method":")" + std::string(200'000, 'x');
+    for (RawConnection& connection : half)
+        connection.send(beginning);
+    int refused = 0;
+    for (RawConnection& connection : half) {
+        connection.half_close();
+        for (const std::string& line : connection.read_to_end())
+            if (line.find("memory_per_user") != std::string::npos) ++refused;
+    }
+    EXPECT_GE(refused, 10) << "five of them are a mebibyte";
+    expect_root_is_served();
+}
+
+}  // namespace
+}  // namespace capsule::test
