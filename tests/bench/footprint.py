@@ -3,7 +3,7 @@
 import time
 
 from servers import Place, resp, rpc
-from throughput import METHODS, Target, reply_size
+from throughput import METHODS, Target, reply_size, request_of
 
 IDLE_S = 5
 
@@ -16,10 +16,11 @@ def memory(place: Place, requests: int) -> dict:
         capsuled.ask(rpc("status", {}, "1").encode())
         redis.ask(resp("PING").encode(), b"\r\n")
         at_start = {name: server.memory_kib() for name, server in servers.items()}
-        size = sum(reply_size(capsuled, method) for method in METHODS) // len(METHODS)
+        size = sum(reply_size(place, capsuled, method) for method in METHODS) // len(METHODS)
         redis.ask(resp("SET", "v", "v" * size).encode(), b"\r\n")
         part = requests // len(METHODS)
-        for request, expected in METHODS.values():
+        for method in METHODS:
+            request, expected = request_of(place, method)
             Target(capsuled, request, 0, expected).load(place, 50, 16, "--requests", str(part), "--warm-up", "0")
         reply = len(f"${size}\r\n\r\n") + size
         Target(redis, resp("GET", "v"), reply).load(place, 50, 16, "--requests", str(requests), "--warm-up", "0")
@@ -35,7 +36,7 @@ def idle(place: Place) -> dict:
     capsuled = place.capsuled("idle").start()
     try:
         for method in METHODS:
-            reply_size(capsuled, method)
+            reply_size(place, capsuled, method)
         time.sleep(1)
         before = capsuled.wake_ups()
         time.sleep(IDLE_S)

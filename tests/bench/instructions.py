@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the instructions of one warm request under callgrind, which no other load on the machine can change.
+"""Counts the instructions of one warm request, a launch as people make it, under callgrind, which no other load on the machine can change.
 
     instructions.py --capsuled F --agent F --preload F [--record]
 
@@ -19,11 +19,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from servers import Place, Runner, Server
-from throughput import METHODS
+from throughput import METHODS, request_of
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE / "instructions.json"
-FEW, MANY = 500, 4500
+FEW, MANY = 100, 500
 TOLERANCE = 0.10
 # Library functions that exist once for each generation of processors would count differently on each.
 SAME_EVERYWHERE = "glibc.cpu.hwcaps=" + ",".join(f"-{name}" for name in (
@@ -49,9 +49,9 @@ class Counted(Server):
         return int(found[1])
 
 
-def ask_in_turn(server: Server, method: str, times: int) -> None:
+def ask_in_turn(place: Place, server: Server, method: str, times: int) -> None:
     """One connection, one request after the other, ids as long as one another."""
-    request, expected = METHODS[method]
+    request, expected = request_of(place, method)
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(60)
         client.connect(str(server.socket))
@@ -72,7 +72,7 @@ def count(programs: dict[str, Path], models: Path, method: str, times: int) -> i
         server = Counted(place, method)
         server.start()
         try:
-            ask_in_turn(server, method, times)
+            ask_in_turn(place, server, method, times)
         finally:
             server.stop()
         return server.total()

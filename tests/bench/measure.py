@@ -70,8 +70,8 @@ def measure(arguments: argparse.Namespace, place: Place) -> dict:
         if "throughput" in arguments.figures:
             print(report.HEAD)
             rounds, seconds = (3, 0.3) if quick else (5, 1.0)
-            results["throughput"] = throughput.measure(place, capsuled, redis, arguments.methods, arguments.loads, rounds,
-                                                       seconds, report.show_row)
+            results["throughput"] = throughput.measure(place, capsuled, arguments.methods, arguments.loads, rounds, seconds,
+                                                       report.show_row)
             print()
         if "commands" in arguments.figures:
             results["starts"] = seen = starts.commands(place, capsuled, redis, 100 if quick else 400)
@@ -87,7 +87,7 @@ def measure(arguments: argparse.Namespace, place: Place) -> dict:
         report.show_pair("capsuled is ready after", seen["capsuled"] / 1e3, "redis-server", seen["redis"] / 1e3, "ms",
                          report.LIMITS["ready"])
     if "memory" in arguments.figures:
-        results["memory"] = footprint.memory(place, 40_000 if quick else 1_000_000)
+        results["memory"] = footprint.memory(place, 4_000 if quick else 100_000)
         report.show_memory(results["memory"])
     if "idle" in arguments.figures:
         results["idle"] = footprint.idle(place)

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 
 from servers import Place, Server
-from throughput import LOADS, METHODS, Target, reply_size
+from throughput import LOADS, Target, reply_size, request_of
 
 SECONDS = 4
 
@@ -12,8 +12,8 @@ SECONDS = 4
 def show(place: Place, capsuled: Server, method: str, load: str) -> None:
     if not shutil.which("perf"):
         raise SystemExit("--profile needs perf: apt-get install linux-perf")
-    reply_size(capsuled, method)
-    request, expected = METHODS[method]
+    reply_size(place, capsuled, method)
+    request, expected = request_of(place, method)
     data = place.top / "perf.data"
     # No hardware counters in many virtual machines, hence the clock; a rate that such a machine can keep up with.
     record = subprocess.Popen(["perf", "record", "--quiet", "--event", "cpu-clock", "--freq", "997", "--output", str(data),

@@ -1,30 +1,19 @@
 """The ratios as the Markdown tables of docs/performance.md."""
 
-from report import exec_overhead, ratios
+from report import exec_overhead, p50_to_echo
 
 NAMES = {"status": "`status`", "claude": "`spawn claude`", "codex": "`spawn codex`", "opencode": "`spawn opencode`"}
 
 
-FIGURES = {
-    "Requests per second, to Redis's": lambda row: ratios(row)["rate_to_redis"],
-    "Median latency, to the echo's": lambda row: ratios(row)["p50_to_echo"],
-    "99th percentile of the latency, to Redis's": lambda row: row["capsuled"]["p99_us"] / row["redis"]["p99_us"],
-    "CPU time per request, to Redis's": lambda row: ratios(row)["cpu_to_redis"],
-}
-
-
 def throughput_tables(rows: list) -> list[str]:
     loads = list(dict.fromkeys(row["load"] for row in rows))
-    lines = []
-    for title, figure in FIGURES.items():
-        lines += [f"{title}:", "", "| | " + " | ".join(load.replace("x", " × ") for load in loads) + " |",
-                  "|---|" + "---|" * len(loads)]
-        for method in dict.fromkeys(row["method"] for row in rows):
-            own = [row for row in rows if row["method"] == method]
-            lines.append(f"| {NAMES[method]} ({own[0]['reply_bytes'] / 1000:.1f} KB) | "
-                         + " | ".join(f"{figure(row):.2f}" for row in own) + " |")
-        lines.append("")
-    return lines
+    lines = ["| median latency, to the echo's | " + " | ".join(load.replace("x", " × ") for load in loads) + " |",
+             "|---|" + "---|" * len(loads)]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == method]
+        lines.append(f"| {NAMES[method]} ({own[0]['reply_bytes'] / 1000:.1f} KB) | "
+                     + " | ".join(f"{p50_to_echo(row):.1f}" for row in own) + " |")
+    return [*lines, ""]
 
 
 def other_table(results: dict) -> list[str]:

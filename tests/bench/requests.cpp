@@ -18,26 +18,26 @@ constexpr std::string_view id_mark = "@ID@";
 
 Requests::Requests(const std::vector<std::string>& templates, std::uint64_t first_id) : next_id_(first_id) {
     for (const std::string& text : templates) {
-        const auto mark = text.find(id_mark);
-        if (mark == std::string::npos)
-            parts_.push_back({text, "", false});
-        else
-            parts_.push_back({text.substr(0, mark), text.substr(mark + id_mark.size()), true});
+        std::vector<std::string>& parts = parts_.emplace_back();
+        std::size_t begin = 0;
+        for (auto mark = text.find(id_mark); mark != std::string::npos; mark = text.find(id_mark, begin)) {
+            parts.push_back(text.substr(begin, mark - begin));
+            begin = mark + id_mark.size();
+        }
+        parts.push_back(text.substr(begin));
     }
     if (parts_.empty()) throw std::invalid_argument("missing: --request");
 }
 
 std::uint64_t Requests::append_next(std::string& out) {
-    const Parts& parts = parts_[turn_];
+    const std::vector<std::string>& parts = parts_[turn_];
     if (++turn_ == parts_.size()) turn_ = 0;
     const std::uint64_t id = next_id_++;
-    out += parts.before;
-    if (parts.has_id) {
-        std::array<char, 20> digits;
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), id).ptr;
-        out.append(digits.data(), end);
-        out += parts.after;
-    }
+    std::array<char, 20> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), id).ptr;
+    out += parts.front();
+    for (std::size_t i = 1; i < parts.size(); ++i)
+        out.append(digits.data(), end).append(parts[i]);
     return id;
 }
 

@@ -9,7 +9,8 @@
 
 namespace capsule::bench {
 
-/// Requests from templates, taken in turn. "@ID@" becomes an id that rises with each request, as real clients' do.
+/// Requests from templates, taken in turn. Each "@ID@" becomes a number that rises with each request: its id, and
+/// whatever else no two requests of real clients have in common.
 class Requests {
   public:
     Requests(const std::vector<std::string>& templates, std::uint64_t first_id);
@@ -18,11 +19,7 @@ class Requests {
     std::uint64_t append_next(std::string& out);
 
   private:
-    struct Parts {
-        std::string before, after;
-        bool has_id;
-    };
-    std::vector<Parts> parts_;
+    std::vector<std::vector<std::string>> parts_;  ///< of each template, around its marks
     std::size_t turn_ = 0;
     std::uint64_t next_id_;
 };

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# How fast capsuled is, beside Redis and a raw Asio echo on Unix sockets in the same run. Fails with a list when a promise
+# How fast capsuled is, beside a raw Asio echo and Redis on Unix sockets in the same run. Fails with a list when a promise
 # of docs/performance.md is not met.
 #
 #   tests/bench/run.sh                        everything, some ten minutes
 #   tests/bench/run.sh --quick                short rounds: a first look
 #   tests/bench/run.sh --only NAME[,NAME…]    only these: a figure (throughput, ready, commands, memory, idle, sizes,
-#                                             parts), a method (status, claude, codex, opencode), or a load (1x1, 50x1,
-#                                             50x16, 1000x1)
+#                                             parts), a method (status, claude, codex, opencode), or a load (1x1, 50x1)
 #   tests/bench/run.sh --quiet-cores          servers and clients with real-time priority (chrt -f), for a busy machine
 #   tests/bench/run.sh --profile --only …     where capsuled's time goes under these loads, by perf
 #   tests/bench/run.sh --json FILE            the figures as JSON too

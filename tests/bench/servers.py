@@ -20,6 +20,17 @@ if [ "$1 $2" = 'debug models' ]; then exec /bin/cat "${0%/*}/codex.models"; fi
 if [ "$*" = --version ]; then echo 'codex-cli 0.169.0'; fi
 """
 
+# What the agents read of a project that has been worked on.
+PROJECT = {
+    ".git/HEAD": "ref: refs/heads/main\n",
+    ".claude/settings.json": '{"permissions":{"allow":["Bash(make:*)","Bash(git status)"]},"env":{"MAKEFLAGS":"-j4"}}\n',
+    ".claude/settings.local.json": '{"permissions":{"allow":["WebFetch(domain:example.org)"]}}\n',
+    ".codex/config.toml": 'model_reasoning_effort = "high"\n[tools]\nweb_search = true\n',
+    "opencode.json": '{"$schema":"https://opencode.ai/config.json","theme":"system","instructions":["AGENTS.md"]}\n',
+    "AGENTS.md": "Run make before you commit.\n",
+    "src/main.c": "int main(void) { return 0; }\n",
+}
+
 KEYS = {
     "ANTHROPIC_API_KEY": "sk-ant-FAKE-bench-0001",
     "OPENAI_API_KEY": "sk-FAKE-bench-0002",
@@ -119,6 +130,10 @@ class Place:
         for name in ("bin", "home", "state"):
             (self.top / name).mkdir(mode=0o700)
         (self.top / "capsule.toml").touch(mode=0o600)
+        self.project = self.top / "project"
+        for name, text in PROJECT.items():
+            (self.project / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.project / name).write_text(text)
         for agent in ("claude", "opencode"):
             shutil.copy(programs["bench_agent"], self.top / "bin" / agent)
         (self.top / "bin/codex").write_text(CODEX)

@@ -5,7 +5,7 @@ import os
 from statistics import median
 
 from servers import SERVER_CORE, Place, Server, resp, rpc
-from throughput import METHODS
+from throughput import request_of
 
 
 def ready(place: Place, runs: int) -> dict:
@@ -26,7 +26,7 @@ def ready(place: Place, runs: int) -> dict:
 
 def commands(place: Place, capsuled: Server, redis: Server, rounds: int) -> dict:
     """Wall time of whole processes, in turns."""
-    capsuled.ask(METHODS["claude"][0].replace("@ID@", "1").encode())  # its files are written before
+    capsuled.ask(request_of(place, "claude")[0].replace("@ID@", "1").encode())  # its files are written before
     agent = str(place.top / "bin/claude")
     capsulectl = [str(place.programs["capsulectl"]), "--socket", str(capsuled.socket)]
     programs = {

@@ -1,19 +1,26 @@
-"""Requests per second and latencies: capsuled, Redis and a raw echo in turns under the same load."""
+"""Requests per second and latencies: capsuled and a raw echo of as many bytes in turns under the same load."""
 
 import json
 from statistics import median
 
-from servers import KEYS, Place, Server, resp, rpc
+from servers import KEYS, Place, Server, rpc
 
-# What is asked for, and what must be in its answer.
-METHODS = {
-    "status": (rpc("status", {}), ['"result":{', '"protocol":1']),
-    "claude": (rpc("spawn", {"agent": "claude", "provider": "zai"}), ['"result":{', KEYS["ZAI_API_KEY"]]),
-    "codex": (rpc("spawn", {"agent": "codex", "provider": "minimax"}), ['"result":{', KEYS["MINIMAX_API_KEY"]]),
-    "opencode": (rpc("spawn", {"agent": "opencode", "provider": "zai"}), ['"result":{', KEYS["ZAI_API_KEY"]]),
-}
-LOADS = {"1x1": (1, 1), "50x1": (50, 1), "50x16": (50, 16), "1000x1": (1000, 1)}
+# What is asked for, and what must be in its answer. Launches as people make them: from a directory of a project that has
+# settings, and no two alike.
+AGENTS = {"claude": ("zai", "ZAI_API_KEY"), "codex": ("minimax", "MINIMAX_API_KEY"), "opencode": ("zai", "ZAI_API_KEY")}
+METHODS = ("status", *AGENTS)
+LOADS = {"1x1": (1, 1), "50x1": (50, 1)}
 IDS_PER_RUN = 100_000_000
+
+
+def request_of(place: Place, method: str) -> tuple[str, list[str]]:
+    """The request, in which each "@ID@" becomes its number, and what its answer has."""
+    if method not in AGENTS:
+        return rpc(method, {}), ['"result":{', '"protocol":1']
+    provider, key = AGENTS[method]
+    params = {"agent": method, "provider": provider, "cwd": str(place.project / "src"),
+              "env": {"TERM": "xterm-256color", "GIT_AUTHOR_NAME": "tab @ID@"}}
+    return rpc("spawn", params), ['"result":{', KEYS[key], '"GIT_AUTHOR_NAME":"tab ']
 
 
 class Target:
@@ -33,21 +40,9 @@ class Target:
         return json.loads(place.runner.client(command))
 
 
-def targets(place: Place, method: str, capsuled: Server, redis: Server, echo: Server, reply_bytes: int) -> dict:
-    request, expected = METHODS[method]
-    reply = f"${reply_bytes}\r\n" + "v" * reply_bytes + "\r\n"
-    if redis.ask(resp("SET", method, "v" * reply_bytes).encode(), b"\r\n") != b"+OK\r\n":
-        raise SystemExit("redis does not take values")
-    return {
-        "capsuled": Target(capsuled, request, 0, expected),
-        "redis": Target(redis, resp("GET", method), len(reply)),
-        "echo": Target(echo, request, reply_bytes),
-    }
-
-
-def reply_size(capsuled: Server, method: str) -> int:
+def reply_size(place: Place, capsuled: Server, method: str) -> int:
     """Bytes of an answer; the first ones also make the daemon write its files and ask Codex for its models."""
-    request = METHODS[method][0].replace("@ID@", "1000000").encode()
+    request = request_of(place, method)[0].replace("@ID@", "100000001").encode()
     for _ in range(3):
         reply = capsuled.ask(request)
     if "error" in json.loads(reply):
@@ -55,14 +50,14 @@ def reply_size(capsuled: Server, method: str) -> int:
     return len(reply)
 
 
-def measure(place: Place, capsuled: Server, redis: Server, methods: list, loads: list, rounds: int, seconds: float,
-            show) -> list:
+def measure(place: Place, capsuled: Server, methods: list, loads: list, rounds: int, seconds: float, show) -> list:
     """One row for each method and load, as `report` prints them; `show` gets each when it is there."""
     rows = []
     for method in methods:
-        size = reply_size(capsuled, method)
+        size = reply_size(place, capsuled, method)
+        request, expected = request_of(place, method)
         echo = place.echo(size).start()
-        servers = targets(place, method, capsuled, redis, echo, size)
+        servers = {"capsuled": Target(capsuled, request, 0, expected), "echo": Target(echo, request, size)}
         for load in loads:
             seen = {name: [] for name in servers}
             for _ in range(rounds):
