@@ -1,5 +1,7 @@
 #include "client/client.hpp"
 
+#include <unistd.h>
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
@@ -7,6 +9,7 @@
 #include "client/connection.hpp"
 #include "protocol/json_rpc.hpp"
 #include "protocol/json_struct.hpp"
+#include "protocol/methods.hpp"
 
 namespace capsule {
 namespace {
@@ -39,6 +42,21 @@ ClientError broken(std::string message) {
              "status and capsulectl --version"}};
 }
 
+bool is_of_status_tier(std::string_view name) {
+    const MethodInfo* method = find_method(name);
+    return method != nullptr && method->tier == Tier::status;
+}
+
+/// Root would send another user its environment or a key, or run what that user says.
+ClientError not_for_root(std::string_view method, const std::string& path, uid_t server) {
+    return {ClientError::Kind::untrusted,
+            {ErrorCode::access_denied,
+             "root does not call " + std::string(method) + " at " + path + ": the daemon there is user " +
+                 std::to_string(server) + "'s",
+             "run this as that user (setpriv --reuid " + std::to_string(server) +
+                 " --clear-groups …), or ask a daemon that runs as root"}};
+}
+
 template <class T>
 ClientResult<T> typed(const ClientResult<json::value>& result) {
     if (!result) return result.error();
@@ -46,6 +64,12 @@ ClientResult<T> typed(const ClientResult<json::value>& result) {
 }
 
 }  // namespace
+
+Result<std::string> client_socket_path(const std::optional<std::string>& given, uid_t uid,
+                                       const EnvironmentLookup& env) {
+    const bool has_place_of_its_own = given || env("CAPSULE_SOCKET") || env("XDG_RUNTIME_DIR");
+    return has_place_of_its_own ? socket_path(given, uid, env) : socket_path(given, 0, env);
+}
 
 json::value params_json(const ProvidersListParams& params) {
     return without_nulls(params);
@@ -88,6 +112,10 @@ Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
+uid_t Client::server_uid() const noexcept {
+    return connection_->server_uid();
+}
+
 ClientResult<Client> Client::connect(const std::string& path, std::chrono::milliseconds timeout) {
     auto connection = std::make_unique<Connection>(timeout);
     if (auto done = connection->connect(path); !done) return done.error();
@@ -95,6 +123,8 @@ ClientResult<Client> Client::connect(const std::string& path, std::chrono::milli
 }
 
 ClientResult<std::vector<ClientResult<json::value>>> Client::call_all(const std::vector<Call>& calls) {
+    for (const Call& call : calls)
+        if (auto allowed = may_call(call.method); !allowed) return allowed.error();
     std::string text;
     const std::uint64_t first_id = last_id_ + 1;
     for (const Call& call : calls)
@@ -156,6 +186,12 @@ ClientResult<AuthRow> Client::auth_unset(const AuthUnsetParams& params) {
 
 ClientResult<ConfigStatus> Client::reload() {
     return typed<ConfigStatus>(call("reload", json::object()));
+}
+
+ClientResult<void> Client::may_call(std::string_view method) const {
+    if (::geteuid() == 0 && server_uid() != 0 && !is_of_status_tier(method))
+        return not_for_root(method, connection_->path(), server_uid());
+    return {};
 }
 
 ClientResult<json::value> Client::discover() {

@@ -6,6 +6,8 @@
 //     if (session) …                                    // start session->argv with exactly session->env
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <memory>
@@ -15,8 +17,14 @@
 
 #include "client/client_error.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/socket_path.hpp"
 
 namespace capsule {
+
+/// Where a client looks: as socket_path(), but a user without XDG_RUNTIME_DIR (an agent's in a container) finds the
+/// system's daemon, at /run/capsule/capsule.sock.
+Result<std::string> client_socket_path(const std::optional<std::string>& given, uid_t uid,
+                                       const EnvironmentLookup& env);
 
 /// One connection to the daemon. Calls block, one at a time; an object may be moved but not shared between threads.
 /// After `timed_out` or `broken` every further call fails with `broken`: connect again.
@@ -25,8 +33,13 @@ class Client {
     /// For connecting, and for each call: a key may be read from a password manager meanwhile, which takes up to 10 s.
     static constexpr std::chrono::milliseconds default_timeout{30'000};
 
-    /// Connects to the Unix socket at `path` (see socket_path()). Fails with `unreachable`, `denied` or `timed_out`.
+    /// Connects to the Unix socket at `path` (see socket_path()). Who listens there must be root, the caller's own
+    /// user, or the owner of the socket's directory where nobody else may write to it or to those above it. Fails with
+    /// `unreachable`, `denied`, `untrusted` or `timed_out`.
     static ClientResult<Client> connect(const std::string& path, std::chrono::milliseconds timeout = default_timeout);
+
+    /// The user who listens at the other end, as the kernel says.
+    uid_t server_uid() const noexcept;
 
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
@@ -41,10 +54,14 @@ class Client {
     ClientResult<AuthRow> auth_set(const AuthSetParams& params);
     ClientResult<AuthRow> auth_unset(const AuthUnsetParams& params);
     ClientResult<ConfigStatus> reload();
+    /// Whether a call of `method` would be sent: see call().
+    ClientResult<void> may_call(std::string_view method) const;
     /// The OpenRPC document.
     ClientResult<boost::json::value> discover();
 
-    /// Any method; `params` is an object.
+    /// Any method; `params` is an object. A caller who is root asks a server that is not root only methods of the
+    /// status tier: no key goes to it, and no user, program or environment is taken from it. All others fail with
+    /// `untrusted`, as do the calls above.
     ClientResult<boost::json::value> call(std::string_view method, const boost::json::value& params);
 
     struct Call {

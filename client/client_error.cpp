@@ -8,6 +8,8 @@ std::string_view name_of(const ClientError& error) noexcept {
             return "client.unreachable";
         case ClientError::Kind::denied:
             return "client.denied";
+        case ClientError::Kind::untrusted:
+            return "client.untrusted";
         case ClientError::Kind::timed_out:
             return "client.timed_out";
         case ClientError::Kind::broken:

@@ -12,6 +12,7 @@ struct ClientError {
     enum class Kind {
         unreachable,  ///< nothing listens on the socket
         denied,       ///< the socket may not be opened
+        untrusted,    ///< who answers there is neither root, nor the caller, nor the owner of the socket's directory
         timed_out,    ///< no answer within the time limit; the connection is closed
         broken,       ///< the connection ended before the answer, or what came is no JSON-RPC
         answered,     ///< the daemon answered with this error

@@ -1,6 +1,8 @@
 // A Unix stream socket with time limits. Internal to capsule_client; only connection.cpp includes Asio.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -18,7 +20,10 @@ class Client::Connection {
     Connection& operator=(const Connection&) = delete;
     ~Connection();
 
+    /// Fails with `untrusted` when somebody listens there who should not: see Client::connect().
     ClientResult<void> connect(const std::string& path);
+    uid_t server_uid() const noexcept { return server_uid_; }
+    const std::string& path() const noexcept { return path_; }
     ClientResult<void> send(std::string text);
     /// The next line without its end. The view lives until the next call.
     ClientResult<std::string_view> read_line();
@@ -26,6 +31,8 @@ class Client::Connection {
   private:
     struct Socket;
     std::unique_ptr<Socket> socket_;
+    std::string path_;
+    uid_t server_uid_ = static_cast<uid_t>(-1);
 };
 
 }  // namespace capsule

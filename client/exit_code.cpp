@@ -32,6 +32,7 @@ ExitCode exit_code_for(const ClientError& error) noexcept {
         case ClientError::Kind::timed_out:
             return ExitCode::unreachable;
         case ClientError::Kind::denied:
+        case ClientError::Kind::untrusted:
             return ExitCode::denied;
         case ClientError::Kind::broken:
             return ExitCode::failed;

@@ -7,13 +7,14 @@
 #include <clocale>
 #include <cstdint>
 #include <cwchar>
+#include <numeric>
 #include <utility>
 
 namespace capsule {
 namespace {
 
-constexpr std::size_t column_gap = 2;
-constexpr std::size_t narrowest_last_column = 20;  ///< rather than that, lines are left too long
+constexpr std::size_t narrowest_column = 8;        ///< of those that are cut, while there is room for more
+constexpr std::size_t narrowest_last_column = 20;  ///< one that is narrower is cut and not wrapped
 
 std::string_view sgr(Tone tone) {
     switch (tone) {
@@ -33,14 +34,40 @@ std::string_view sgr(Tone tone) {
     return "";
 }
 
-std::vector<std::size_t> column_widths(const std::vector<std::vector<Cell>>& rows) {
+struct Columns {
     std::vector<std::size_t> widths;
-    for (const auto& row : rows) {
-        widths.resize(std::max(widths.size(), row.size()));
-        for (std::size_t i = 0; i < row.size(); ++i)
-            widths[i] = std::max(widths[i], display_width(row[i].text));
+    std::size_t gap = 2;
+
+    /// Without the last one.
+    std::size_t before_last() const {
+        return std::accumulate(widths.begin(), widths.end() - 1, (widths.size() - 1) * gap);
     }
-    return widths;
+    /// Takes from the widest of those before the last, down to `narrowest`, until all fit.
+    void narrow(std::size_t narrowest, std::size_t last, std::size_t room) {
+        while (before_last() + last > room) {
+            const auto widest = std::max_element(widths.begin(), widths.end() - 1);
+            if (widest == widths.end() - 1 || *widest <= narrowest) return;
+            --*widest;
+        }
+    }
+};
+
+/// As wide as their widest cell, as far as the terminal has room: the last one is wrapped, the others are cut.
+Columns columns_of(const std::vector<std::vector<Cell>>& rows, const Style& style, std::size_t indent) {
+    Columns columns;
+    for (const auto& row : rows) {
+        columns.widths.resize(std::max(columns.widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i)
+            columns.widths[i] = std::max(columns.widths[i], display_width(row[i].text));
+    }
+    if (columns.widths.empty() || style.width <= indent) return columns;
+    const std::size_t room = style.width - indent;
+    const std::size_t last = columns.widths.back();
+    columns.narrow(narrowest_column, std::min(last, narrowest_last_column), room);
+    if (columns.before_last() + std::min(last, narrowest_last_column) <= room) return columns;
+    columns.gap = 1;
+    columns.narrow(1, std::min(last, narrowest_column), room);
+    return columns;
 }
 
 /// While it lives, this thread's characters are UTF-8, whatever the environment says.
@@ -85,20 +112,22 @@ std::string without_trailing_spaces(std::string line) {
 }
 
 /// One row, its last cell wrapped into the columns that are left.
-std::string row_text(const std::vector<Cell>& row, const std::vector<std::size_t>& widths, std::size_t indent,
-                     const Style& style) {
+std::string row_text(const std::vector<Cell>& row, const Columns& columns, std::size_t indent, const Style& style) {
     std::string line(indent, ' ');
     std::size_t column = indent;
     for (std::size_t i = 0; i < row.size(); ++i) {
-        const bool last = i + 1 == widths.size();
+        const bool last = i + 1 == columns.widths.size();
         const std::string& text = row[i].text;
-        if (last && style.width > column + narrowest_last_column) {
-            line += paint(wrapped(text, style.width - column, column), row[i].tone, style);
+        if (last) {
+            const std::size_t room = style.width > column ? style.width - column : style.width == 0 ? 0 : 1;
+            const bool cut = style.width != 0 && room < narrowest_last_column;
+            line += paint(cut ? fitted(text, room) : wrapped(text, room, column), row[i].tone, style);
             break;
         }
-        line += paint(text, row[i].tone, style);
-        if (!last) line.append(widths[i] - display_width(text) + column_gap, ' ');
-        column += widths[i] + column_gap;
+        const std::string shown = fitted(text, columns.widths[i]);
+        line += paint(shown, row[i].tone, style);
+        line.append(columns.widths[i] - display_width(shown) + columns.gap, ' ');
+        column += columns.widths[i] + columns.gap;
     }
     return without_trailing_spaces(std::move(line)) + "\n";
 }
@@ -188,6 +217,11 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
     return out;
 }
 
+std::string wrapped_first_line(const std::string& text, std::size_t width, std::size_t indent) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    return wrapped(text.substr(0, end), width, indent) + text.substr(end);
+}
+
 Table::Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
 
 std::string Table::text(const Style& style, std::size_t indent) const {
@@ -201,29 +235,19 @@ std::string Table::text(const Style& style, std::size_t indent) const {
     for (auto& row : rows)
         for (Cell& cell : row)
             cell.text = printable(cell.text);
-    const auto widths = column_widths(rows);
+    const Columns columns = columns_of(rows, style, indent);
     std::string out;
     for (const auto& row : rows)
-        out += row_text(row, widths, indent, style);
+        out += row_text(row, columns, indent, style);
     return out;
 }
-
-namespace {
-
-/// What follows the first line is there to be pasted.
-std::string wrapped_first_line(const std::string& text, std::size_t width) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    return wrapped(text.substr(0, end), width, 2) + text.substr(end);
-}
-
-}  // namespace
 
 std::string warnings_text(const std::vector<Warning>& warnings, const Style& style) {
     std::string out;
     for (const Warning& warning : warnings) {
         const std::size_t width = style.width > 4 ? style.width - 2 : 0;
-        out +=
-            paint("!", Tone::warning, style) + " " + wrapped_first_line(printable(warning.message, true), width) + "\n";
+        out += paint("!", Tone::warning, style) + " " + wrapped_first_line(printable(warning.message, true), width, 2) +
+               "\n";
     }
     return out;
 }

@@ -38,12 +38,17 @@ std::string fitted(std::string_view text, std::size_t width);
 /// `text` broken at spaces so that no line is wider than `width` (0: as it is), each further line indented.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
+/// The same with the first line of `text` only: what follows it is there to be pasted.
+std::string wrapped_first_line(const std::string& text, std::size_t width, std::size_t indent);
+
 struct Cell {
     std::string text;
     Tone tone = Tone::plain;
 };
 
-/// Columns as wide as their widest cell; where the terminal is too narrow, the last column is wrapped.
+/// Columns as wide as their widest cell. Where the terminal is too narrow, the last column is wrapped and the others
+/// are cut, the widest first; what is cut ends with "…". Only a word without room in the last column is wider than the
+/// terminal.
 class Table {
   public:
     /// Without `heading` the table has no first line of its own.

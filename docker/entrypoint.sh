@@ -7,7 +7,7 @@ usage() {
     cat <<'TEXT'
 What a capsule is started with:
 
-  AGENT [--provider ID] [--] [ARGUMENTS]   a session of claude, codex or opencode, as `capsulectl exec` has it
+  AGENT [--provider ID] [-- ARGUMENTS]     a session of claude, codex or opencode, as `capsulectl exec` has it
   serve [OPTIONS]                          capsuled alone; sessions are then started in the container with
                                            capsulectl exec AGENT (docker exec, kubectl exec)
   shell [ARGUMENTS]                        a login shell of the agents' user; on a terminal, what no arguments mean

@@ -4,11 +4,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <boost/json/object.hpp>
 
 #include "client/commands/ask_key.hpp"
 #include "client/commands/auth_page.hpp"
 #include "client/commands/command_table.hpp"
+#include "protocol/nearest.hpp"
 
 namespace capsule {
 namespace {
@@ -43,8 +45,36 @@ ExitCode store(const Globals& globals, const KeyOptions& options, std::string va
     });
 }
 
+Error unknown_provider(const std::string& given, const AuthListResult& list) {
+    std::vector<std::string_view> ids;
+    std::string all;
+    for (const AuthRow& row : list.rows) {
+        ids.push_back(row.provider);
+        all += (all.empty() ? "" : ", ") + row.provider;
+    }
+    const auto near = nearest(given, ids);
+    constexpr std::size_t longest_shown = 24;  // what is longer may be a key
+    return {ErrorCode::provider_unknown,
+            given.size() > longest_shown ? "there is no such provider" : "there is no provider \"" + given + "\"",
+            (near ? "did you mean \"" + std::string(*near) + "\"? " : "") + "the providers are " + all};
+}
+
+/// Before somebody types a secret: does the daemon answer, may it be given one, does it know the provider?
+ClientResult<void> check_before_asking(const Globals& globals, const KeyOptions& options) {
+    auto client = connect(globals);
+    if (!client) return client.error();
+    if (auto allowed = client->may_call("auth.set"); !allowed) return allowed.error();
+    const auto list = client->auth_list({options.workspace, options.role});
+    if (!list) return list.error();
+    const bool known = std::any_of(list->rows.begin(), list->rows.end(),
+                                   [&](const AuthRow& row) { return row.provider == options.provider; });
+    if (known) return {};
+    return ClientError{ClientError::Kind::answered, unknown_provider(options.provider, *list)};
+}
+
 ExitCode set(const Globals& globals, const KeyOptions& options) {
     if (options.op) return store(globals, options, *options.op);
+    if (const auto ready = check_before_asking(globals, options); !ready) return fail(globals, ready.error());
     auto answer = ask_key(STDIN_FILENO, "Key for " + options.provider + " (it does not show): ");
     if (std::holds_alternative<Cancelled>(answer)) return ExitCode::cancelled;
     if (const auto* error = std::get_if<Error>(&answer)) return fail(globals, ExitCode::usage, "client.usage", *error);
@@ -53,7 +83,8 @@ ExitCode set(const Globals& globals, const KeyOptions& options) {
 
 ExitCode unset(const Globals& globals, const KeyOptions& options) {
     return call_and_print<AuthRow>(globals, "auth.unset",
-                                   params_json(AuthUnsetParams{options.provider, scope_of(options)}), row_page);
+                                   params_json(AuthUnsetParams{options.provider, scope_of(options)}),
+                                   [](const AuthRow& row) { return row_page(row) + still_there(row, output_style()); });
 }
 
 void add_scope(CLI::App& command, std::optional<std::string>& workspace, std::optional<std::string>& role) {
@@ -70,6 +101,8 @@ void add_key_commands(CLI::App& auth, Invocation& invocation) {
     auto options = std::make_shared<KeyOptions>();
     CLI::App* set_command = auth.add_subcommand("set", "Store a key: typed unseen, or piped in, never an argument");
     CLI::App* unset_command = auth.add_subcommand("unset", "Forget a stored key");
+    add_examples(*set_command, "", {"auth set zai", "auth set kimi --op op://Private/kimi/key"});
+    add_examples(*unset_command, "", {"auth unset zai", "auth unset zai --workspace acme"});
     for (CLI::App* command : {set_command, unset_command}) {
         command->add_option("PROVIDER", options->provider, "Whose key")->required()->type_name("");
         add_scope(*command, options->workspace, options->role);
@@ -87,7 +120,9 @@ void add_auth(CLI::App& app, Invocation& invocation) {
     CLI::App* auth =
         app.add_subcommand("auth", "Each provider's key: where it is from, how to get one, how to store it");
     auth->require_subcommand(0, 1);
+    add_examples(*auth, "", {"auth", "auth set zai"});
     CLI::App* list = auth->add_subcommand("list", "All providers' keys (what \"auth\" alone does)");
+    add_examples(*list, "", {"auth list", "auth list --workspace acme --role reviewer"});
     auto params = std::make_shared<AuthListParams>();
     add_scope(*list, params->workspace, params->role);
     const auto run_list = [params](const Globals& globals) {

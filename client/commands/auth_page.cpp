@@ -39,6 +39,24 @@ bool has_any_key(const AuthListResult& list) {
 
 }  // namespace
 
+std::string still_there(const AuthRow& row, const Style& style) {
+    if (row.state == "absent" || !row.source) return {};
+    const std::string& source = *row.source;
+    std::string how = "remove it from " + source;
+    if (source == "environment")
+        how = "remove " + row.variable + " from the environment that capsuled is started with, and restart capsuled";
+    else if (source == "auth.toml")
+        how = "it is stored for a wider scope: capsulectl auth unset " + row.provider +
+              " without --role, then without --workspace";
+    else if (source.find(".toml") != std::string::npos)
+        how = "remove that line, then run capsulectl reload";
+    const std::string verb = row.state == "ignored" ? " is ignored because of " : " still comes from ";
+    return "\n" +
+           wrapped(printable("The key of " + row.label + verb + source + ". To remove it: " + how + "."), style.width,
+                   0) +
+           "\n";
+}
+
 std::string auth_page(const AuthListResult& list, const Style& style) {
     Table table({"PROVIDER", "MODE", "KEY", "FROM", "SCOPE", "VARIABLE"});
     std::string missing;

@@ -12,4 +12,7 @@ namespace capsule {
 /// next.
 std::string auth_page(const AuthListResult& list, const Style& style);
 
+/// After auth.unset: that another source still has the key, which one, and how to remove it there; else nothing.
+std::string still_there(const AuthRow& row, const Style& style);
+
 }  // namespace capsule

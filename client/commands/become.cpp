@@ -2,12 +2,18 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -62,6 +68,19 @@ std::string how_to_install(std::string_view name) {
     return "install it, or put its directory into the daemon's or your PATH";
 }
 
+/// While this process is still root. A capability that cannot be dropped cannot be gained either, see no_new_privs.
+void empty_bounding_set() {
+    for (unsigned long each = 0; ::prctl(PR_CAPBSET_READ, each, 0, 0, 0) >= 0; ++each)
+        ::prctl(PR_CAPBSET_DROP, each, 0, 0, 0);
+}
+
+bool clear_capabilities() {
+    ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);  // fails where the kernel has none, which is as good
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    return ::syscall(SYS_capset, &header, none.data()) == 0;
+}
+
 }  // namespace
 
 Result<void> become_user(const SessionUser& user) {
@@ -86,6 +105,29 @@ Result<void> become_user(const SessionUser& user) {
     if (!has_ids(user) || can_return || sorted(groups) != sorted(current_groups()))
         return Error{ErrorCode::io_error, "becoming " + describe(user) + " did not take", hint};
     return {};
+}
+
+Result<void> become_without_privileges(const SessionUser& user, bool keep) {
+    if (keep) return become_user(user);
+    if (user.uid != 0) empty_bounding_set();
+    if (auto done = become_user(user); !done) return done;
+    if (user.uid != 0 && !clear_capabilities())
+        return system_error("cannot give up the capabilities", errno, "see [session] privileges of capsule.toml");
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return system_error("cannot set no_new_privs", errno, "see [session] privileges of capsule.toml");
+    return {};
+}
+
+void forget_environment() {
+    constexpr std::array kept{"TERM", "NO_COLOR"};  // how errors are shown from here on
+    std::array<std::optional<std::string>, kept.size()> values;
+    for (std::size_t i = 0; i < kept.size(); ++i)
+        if (const char* value = std::getenv(kept[i])) values[i] = value;
+    for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry)
+        ::explicit_bzero(*entry, std::strlen(*entry));
+    ::clearenv();
+    for (std::size_t i = 0; i < kept.size(); ++i)
+        if (values[i]) ::setenv(kept[i], values[i]->c_str(), 1);
 }
 
 Result<std::string> find_program(const std::string& name, std::string_view path) {

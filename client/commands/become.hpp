@@ -13,6 +13,16 @@ namespace capsule {
 /// only what they are already. Fails with access_denied or io_error.
 Result<void> become_user(const SessionUser& user);
 
+/// Gives up for good what a program of `user` could gain more than that user has: no_new_privs, so that neither sudo
+/// nor a file's capabilities give it any; no inheritable and ambient capabilities; and an empty bounding set, where
+/// this process may empty it (CAP_SETPCAP; without it, no_new_privs is what holds). Root's own session keeps its
+/// capabilities. Then become_user(). `keep` leaves all of this out but become_user().
+Result<void> become_without_privileges(const SessionUser& user, bool keep);
+
+/// Zeroes this process's environment but for TERM and NO_COLOR: once this process is another user's, that user may get
+/// to see its memory.
+void forget_environment();
+
 /// The program `name` in `path` (PATH's form), of which only absolute entries count; a `name` with a '/' is taken as it
 /// is if it is absolute. Fails with io_error when there is no such executable file.
 Result<std::string> find_program(const std::string& name, std::string_view path);

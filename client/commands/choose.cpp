@@ -50,7 +50,7 @@ std::optional<ExitCode> no_agent(const Globals& globals, const StatusResult& sta
         names += (names.empty() ? "" : ", ") + agent.id;
     return fail(globals, ExitCode::usage, "client.usage",
                 {ErrorCode::invalid_params, "which agent? name one of " + names,
-                 "capsulectl exec AGENT [--provider ID] [--] ARGUMENTS"});
+                 "capsulectl exec AGENT [--provider ID] [-- ARGUMENTS]"});
 }
 
 std::optional<ExitCode> none_installed(const Globals& globals, const PickerPage& page) {

@@ -21,6 +21,15 @@ namespace json = boost::json;
 /// Not one of the daemon's numbers: JSON-RPC leaves it to the implementation.
 constexpr int client_side = -32000;
 
+/// "label text", wrapped so that further lines stand a little to the right of the label.
+std::string labelled(const std::string& indent, const std::string& label, Tone tone, const std::string& text,
+                     const Style& style) {
+    const std::size_t further = indent.size() + 2;
+    const std::size_t width = style.width > further ? style.width - further : 0;
+    const std::string whole = wrapped_first_line(label + " " + printable(text, true), width, further);
+    return indent + paint(label, tone, style) + whole.substr(label.size()) + "\n";
+}
+
 void report(const Globals& globals, int number, std::string_view name, const Error& error) {
     if (globals.json) {
         const json::string_view code(name.data(), name.size());
@@ -30,9 +39,8 @@ void report(const Globals& globals, int number, std::string_view name, const Err
         return;
     }
     const Style style = error_style();
-    std::string text = paint("capsulectl:", Tone::bad, style) + " " + printable(error.message, true) + "\n";
-    if (!error.hint.empty())
-        text += "  " + paint("hint:", Tone::strong, style) + " " + printable(error.hint, true) + "\n";
+    std::string text = labelled("", "capsulectl:", Tone::bad, error.message, style);
+    if (!error.hint.empty()) text += labelled("  ", "hint:", Tone::strong, error.hint, style);
     std::fwrite(text.data(), 1, text.size(), stderr);
 }
 
@@ -44,8 +52,16 @@ void run_with(CLI::App& command, Invocation& invocation, std::function<ExitCode(
     });
 }
 
+void add_examples(CLI::App& command, const std::string& text, const std::vector<std::string>& examples) {
+    std::string footer = text.empty() ? "" : text + "\n\n";
+    footer += "Examples:";
+    for (const std::string& example : examples)
+        footer += "\n  capsulectl " + example;
+    command.footer(footer);
+}
+
 ClientResult<Client> connect(const Globals& globals) {
-    const auto path = socket_path(globals.socket, ::geteuid(), process_environment);
+    const auto path = client_socket_path(globals.socket, ::geteuid(), process_environment);
     if (!path) return ClientError{ClientError::Kind::unreachable, path.error()};
     return Client::connect(*path);
 }

@@ -34,6 +34,9 @@ struct Invocation {
 /// Lets `command` run `action` with the global options.
 void run_with(CLI::App& command, Invocation& invocation, std::function<ExitCode(const Globals&)> action);
 
+/// What stands at the end of `command`'s help: `text`, which may be empty, and examples, without "capsulectl".
+void add_examples(CLI::App& command, const std::string& text, const std::vector<std::string>& examples);
+
 /// Connects to the socket that the options and the environment name.
 ClientResult<Client> connect(const Globals& globals);
 

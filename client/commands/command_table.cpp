@@ -5,13 +5,29 @@
 #include <CLI/Formatter.hpp>
 
 namespace capsule {
+namespace {
+
+/// The heading above the list of commands in --help.
+void group_commands(CLI::App& app) {
+    for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        command->group("Commands");
+        group_commands(*command);
+    }
+}
+
+}  // namespace
 
 void add_commands(CLI::App& app, Invocation& invocation) {
     app.description("Talks to capsuled: which agent runs on which provider, with which key, and why");
-    app.footer(
+    add_examples(
+        app,
         "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 access denied, 5 key absent or unusable,\n"
-        "6 cell blocked or unsupported, 7 config conflict, 130 cancelled");
-    app.set_version_flag("--version", "capsulectl " CAPSULE_VERSION);
+        "6 cell blocked or unsupported, 7 config conflict, 130 cancelled",
+        {"status", "auth set zai", "exec claude --provider zai"});
+    app.get_formatter()->label("Positionals", "Arguments");
+    app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+    app.get_formatter()->label("REQUIRED", "(required)");
+    app.set_version_flag("-V,--version", "capsulectl " CAPSULE_VERSION);
     app.set_help_flag("-h,--help", "Explain, and exit");
     app.add_option("--socket", invocation.globals.socket, "The daemon's socket (else CAPSULE_SOCKET, else the default)")
         ->type_name("PATH");
@@ -28,6 +44,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
     add_reload(app, invocation);
     add_verify(app, invocation);
     add_completion(app, invocation);
+    group_commands(app);
 }
 
 }  // namespace capsule

@@ -9,6 +9,7 @@ namespace capsule {
 
 void add_completion(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("completion", "Print a shell's completion script");
+    add_examples(*command, "", {"completion bash >/etc/bash_completion.d/capsulectl", "completion fish | source"});
     auto shell = std::make_shared<std::string>();
     command->add_option("SHELL", *shell, "bash, zsh or fish")
         ->required()

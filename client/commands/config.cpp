@@ -25,6 +25,8 @@ void add_config(CLI::App& app, Invocation& invocation) {
     CLI::App* config = app.add_subcommand("config", "An agent's configuration files");
     config->require_subcommand(1);
     CLI::App* write = config->add_subcommand("write", "Write them now, so that an agent started by hand works too");
+    add_examples(*config, "", {"config write codex", "config write opencode"});
+    add_examples(*write, "", {"config write codex", "config write opencode --json"});
     auto params = std::make_shared<ConfigWriteParams>();
     write->add_option("AGENT", params->agent, "claude, codex or opencode")->required()->type_name("");
     run_with(*write, invocation, [params](const Globals& globals) {

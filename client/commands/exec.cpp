@@ -8,6 +8,8 @@
 #include "client/commands/choose.hpp"
 #include "client/commands/command_table.hpp"
 #include "client/commands/session_options.hpp"
+#include "client/terminal/descriptors.hpp"
+#include "client/terminal/own_terminal.hpp"
 
 namespace capsule {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 struct Options {
     SessionOptions session;
     bool no_title = false;
+    std::vector<int> kept;  ///< --keep-fd
 };
 
 /// The connection is closed when this returns: the agent does not inherit it.
@@ -39,7 +42,33 @@ void set_title(const SpawnResult& session) {
     print(title_sequence(session.tab_label, type == session.env.end() ? "" : type->second));
 }
 
+/// Becomes the session's user and the program: only returns when that fails.
+ExitCode start(const Globals& globals, const Options& options, const SpawnResult& session) {
+    if (auto done = close_others_at_exec(options.kept); !done)
+        return fail(globals, ExitCode::usage, "client.usage", done.error());
+    forget_environment();
+    if (auto done = become_without_privileges(session.user, false); !done) return refuse(globals, done.error());
+    // Looked up as the session's user, who must be able to run it.
+    const auto path = session.env.find("PATH");
+    const auto program = find_program(session.argv.front(), path == session.env.end() ? "" : path->second);
+    if (!program) return refuse(globals, program.error());
+    if (!options.no_title) set_title(session);
+    return refuse(globals, become_program(*program, session));
+}
+
+ExitCode start_on_own_terminal(const Globals& globals, const Options& options, SpawnResult& session) {
+    OwnTerminalTask task;
+    task.owner = session.user.uid;
+    task.kept = options.kept;
+    task.program = [&] { return static_cast<int>(start(globals, options, session)); };
+    task.forget = [&] { session = {}; };  // freed memory is zeroed, see CMakeLists.txt
+    const auto status = run_on_own_terminal(std::move(task));
+    if (!status) return refuse(globals, status.error());
+    return static_cast<ExitCode>(end_alike(*status));
+}
+
 ExitCode run(const Globals& globals, const Options& options, const std::vector<std::string>& arguments) {
+    fill_standard_descriptors();
     SpawnParams params = session_params(options.session);
     const auto asked = choose(globals, params);
     if (const auto* ended = std::get_if<ExitCode>(&asked)) return *ended;
@@ -47,32 +76,39 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
     if (!session) return fail(globals, session.error());
     if (std::get<Asked>(asked) == Asked::yes) remember(*session, params.cwd);
     print_warnings(session->warnings);
+    print_warnings(not_passed(options.session, session->dropped));
     if (session->argv.empty())
         return refuse(globals, {ErrorCode::internal_error, "the daemon named no program to start",
                                 "are daemon and capsulectl of the same version?"});
     session->argv.insert(session->argv.end(), arguments.begin(), arguments.end());
 
-    if (auto done = become_user(session->user); !done) return refuse(globals, done.error());
-    // Looked up as the session's user, who must be able to run it.
-    const auto path = session->env.find("PATH");
-    const auto program = find_program(session->argv.front(), path == session->env.end() ? "" : path->second);
-    if (!program) return refuse(globals, program.error());
-    if (!options.no_title) set_title(*session);
-    return refuse(globals, become_program(*program, *session));
+    params = {};
+
+    const bool becomes_another = ::geteuid() == 0 && session->user.uid != 0;
+    if (becomes_another && has_terminal(options.kept)) return start_on_own_terminal(globals, options, *session);
+    return start(globals, options, *session);
 }
 
 }  // namespace
 
 void add_exec(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("exec", "Become the agent: its user, its environment, its arguments");
-    command->footer(
+    add_examples(
+        *command,
         "On a terminal, AGENT and --provider are chosen from a list where they are left out and there is a choice.\n"
-        "What follows AGENT and our own options goes to the agent; \"--\" separates where it would be ours.\n"
+        "What follows \"--\" goes to the agent.\n"
         "The daemon is offered the caller's variables, except those whose names look like keys (GH_TOKEN is offered),\n"
-        "and passes on what its allowlist has.");
+        "and passes on what its allowlist has.",
+        {"exec claude --provider zai", "exec codex --provider minimax -- exec \"say hi\""});
     auto options = std::make_shared<Options>();
     add_session_options(*command, options->session, false);
     command->add_flag("--no-title", options->no_title, "Leave the terminal's title alone");
+    command
+        ->add_option("--keep-fd", options->kept, "A descriptor besides 0, 1 and 2 for the agent; all others are closed")
+        ->type_name("N")
+        ->check(CLI::Range(3, 1'048'575))
+        ->expected(1)
+        ->take_all();
     run_with(*command, invocation, [options, &invocation](const Globals& globals) {
         return run(globals, *options, invocation.agent_arguments);
     });

@@ -11,6 +11,7 @@ namespace capsule {
 void add_explain(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("explain", "What spawn would do and why; nothing is written, keys are masked");
+    add_examples(*command, "", {"explain claude", "explain codex --provider minimax --workspace acme"});
     auto options = std::make_shared<SessionOptions>();
     add_session_options(*command, *options, true);
     run_with(*command, invocation, [options](const Globals& globals) {

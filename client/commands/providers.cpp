@@ -52,6 +52,7 @@ ExitCode run(const Globals& globals, const ProvidersOptions& options) {
 
 void add_providers(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("providers", "What an agent can be started on now, and why not on the rest");
+    add_examples(*command, "", {"providers claude", "providers opencode --format label"});
     auto options = std::make_shared<ProvidersOptions>();
     command->add_option("AGENT", options->params.agent, "claude, codex or opencode")->required()->type_name("");
     command->add_option("--format", options->format, "label: one tab label per line, as a picker's entries")

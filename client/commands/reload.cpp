@@ -27,7 +27,9 @@ ExitCode reload(const Globals& globals) {
 }  // namespace
 
 void add_reload(CLI::App& app, Invocation& invocation) {
-    run_with(*app.add_subcommand("reload", "Let the daemon read its configuration anew"), invocation, reload);
+    CLI::App* command = app.add_subcommand("reload", "Let the daemon read its configuration anew");
+    add_examples(*command, "", {"reload", "reload --json"});
+    run_with(*command, invocation, reload);
 }
 
 }  // namespace capsule

@@ -6,12 +6,26 @@
 #include <algorithm>
 
 #include "client/commands/command_table.hpp"
+#include "client/commands/help_text.hpp"
 #include "client/commands/split_exec.hpp"
 #include "client/commands/usage.hpp"
 
 namespace capsule {
 
-ExitCode run_capsulectl(const std::vector<std::string>& words) {
+namespace {
+
+/// "help COMMAND" is "COMMAND --help".
+std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
+    if (words.empty() || words.front() != "help") return words;
+    words.erase(words.begin());
+    words.emplace_back("--help");
+    return words;
+}
+
+}  // namespace
+
+ExitCode run_capsulectl(const std::vector<std::string>& given) {
+    const std::vector<std::string> words = with_help_as_option(given);
     Invocation invocation;
     CLI::App app{"", "capsulectl"};
     add_commands(app, invocation);
@@ -22,7 +36,7 @@ ExitCode run_capsulectl(const std::vector<std::string>& words) {
     } catch (const CLI::Success& asked) {                               // --help, --version
         std::ostringstream text;
         app.exit(asked, text, text);
-        print(text.str());
+        print(help_text(text.str(), output_style().width));
         return ExitCode::done;
     } catch (const CLI::ParseError& error) {
         invocation.globals.json = std::find(own.begin(), own.end(), "--json") != own.end();

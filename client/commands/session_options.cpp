@@ -5,6 +5,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <filesystem>
 
 #include "client/environment.hpp"
@@ -60,6 +61,19 @@ SpawnParams session_params(const SessionOptions& options) {
                             "the variable " + name + " was not offered to the daemon: it is too large or not UTF-8"});
     print_warnings(warnings);
     return params;
+}
+
+std::vector<Warning> not_passed(const SessionOptions& options, const std::vector<std::string>& dropped) {
+    std::vector<Warning> warnings;
+    for (const std::string& assignment : options.env) {
+        const std::string name = assignment.substr(0, assignment.find('='));
+        if (std::find(dropped.begin(), dropped.end(), name) == dropped.end()) continue;
+        warnings.push_back(
+            {"client.not_passed", "--env " + name +
+                                      " is not passed to the session: capsuled sets or holds it, or it is "
+                                      "not in [session] passthrough of capsule.toml"});
+    }
+    return warnings;
 }
 
 }  // namespace capsule

@@ -21,4 +21,7 @@ void add_session_options(CLI::App& command, SessionOptions& options, bool agent_
 /// the current directory. What was held back of the environment is told on standard error.
 SpawnParams session_params(const SessionOptions& options);
 
+/// A warning for each variable of --env that is among `dropped`, those that the daemon did not pass on.
+std::vector<Warning> not_passed(const SessionOptions& options, const std::vector<std::string>& dropped);
+
 }  // namespace capsule

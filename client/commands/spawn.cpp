@@ -33,6 +33,7 @@ ExitCode show(const Globals& globals, const SpawnOptions& options, const boost::
     const auto session = result_as<SpawnResult>(result);
     if (!session) return fail(globals, session.error());
     print_warnings(session->warnings);
+    print_warnings(not_passed(options.session, session->dropped));
     print(options.format == "shell" ? shell_script(*session) : env0(*session));
     return ExitCode::done;
 }
@@ -60,6 +61,8 @@ ExitCode run(const Globals& globals, const SpawnOptions& options) {
 void add_spawn(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("spawn", "Write an agent's files and print what to start it with (see also exec)");
+    add_examples(*command, "",
+                 {"spawn claude --provider zai", "spawn codex --provider minimax --format env0 | xargs -0 env -i"});
     auto options = std::make_shared<SpawnOptions>();
     add_session_options(*command, options->session, true);
     command

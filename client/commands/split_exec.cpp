@@ -3,19 +3,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 
 namespace capsule {
 namespace {
 
 bool looks_like_option(const std::string& word) {
     return word.size() > 1 && word.front() == '-';
-}
-
-/// The option that `word` names, in `command` or among the global ones; nullptr: none of ours.
-const CLI::Option* option_of(const std::string& word, const CLI::App& app, const CLI::App* command) {
-    const std::string name = word.substr(0, word.find('='));
-    const CLI::Option* option = command != nullptr ? command->get_option_no_throw(name) : nullptr;
-    return option != nullptr ? option : app.get_option_no_throw(name);
 }
 
 /// How many words the option takes, itself included.
@@ -27,29 +21,16 @@ std::size_t words_of(const CLI::Option& option, const std::string& word) {
 }  // namespace
 
 SplitCommandLine split_exec(const std::vector<std::string>& words, const CLI::App& app) {
-    const CLI::App* exec = nullptr;
-    bool has_agent = false;
     std::size_t at = 0;
-    while (at < words.size()) {
-        const std::string& word = words[at];
-        if (word == "--") break;
-        if (looks_like_option(word)) {
-            const CLI::Option* option = option_of(word, app, exec);
-            if (option == nullptr) break;
-            at += words_of(*option, word);
-        } else if (exec == nullptr) {
-            if (word != "exec") return {words, {}};
-            exec = app.get_subcommand("exec");
-            ++at;
-        } else {
-            if (has_agent) break;
-            has_agent = true;
-            ++at;
-        }
+    while (at < words.size() && looks_like_option(words[at])) {
+        if (words[at] == "--") return {words, {}};
+        const CLI::Option* option = app.get_option_no_throw(words[at].substr(0, words[at].find('=')));
+        at += option != nullptr ? words_of(*option, words[at]) : 1;
     }
-    if (exec == nullptr || at >= words.size()) return {words, {}};
-    const auto split = words.begin() + static_cast<std::ptrdiff_t>(at);
-    return {{words.begin(), split}, {words[at] == "--" ? split + 1 : split, words.end()}};
+    if (at >= words.size() || words[at] != "exec") return {words, {}};
+    const auto separator = std::find(words.begin() + static_cast<std::ptrdiff_t>(at), words.end(), "--");
+    if (separator == words.end()) return {words, {}};
+    return {{words.begin(), separator}, {separator + 1, words.end()}};
 }
 
 }  // namespace capsule

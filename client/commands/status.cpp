@@ -51,6 +51,7 @@ ExitCode run(const Globals& globals, bool quiet) {
 
 void add_status(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("status", "The daemon, each provider's key, each cell, and what is wrong");
+    add_examples(*command, "", {"status", "status --quiet || echo \"capsuled is not well\""});
     auto quiet = std::make_shared<bool>(false);
     command->add_flag("-q,--quiet", *quiet,
                       "Print nothing; exit 0 if the daemon answers and its configuration is good");

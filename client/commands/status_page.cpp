@@ -5,6 +5,10 @@
 namespace capsule {
 namespace {
 
+std::string counted(std::uint64_t count, std::string_view what) {
+    return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+}
+
 Cell cell_of(const ProviderStatus& provider, const std::string& agent) {
     const auto found = provider.cells.find(agent);
     const std::string state = found == provider.cells.end() ? "unsupported" : found->second;
@@ -50,7 +54,7 @@ std::string head(const StatusResult& status, const Style& style) {
                    {"the last load failed, the older configuration is in force: " + config.error.value_or("unknown"),
                     Tone::bad}});
     table.add({{"served", Tone::dim},
-               {std::to_string(status.requests.total) + " requests, " + std::to_string(status.requests.errors) +
+               {counted(status.requests.total, "request") + ", " + std::to_string(status.requests.errors) +
                 " with errors; " + std::to_string(status.connections.open) + " of " +
                 std::to_string(status.connections.limit) + " connections open"}});
     const Tone tone = config.ok ? Tone::good : Tone::bad;

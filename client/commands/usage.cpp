@@ -10,6 +10,8 @@
 namespace capsule {
 namespace {
 
+constexpr std::size_t longest_shown = 24;  ///< characters of a word that may be repeated: keys are longer
+
 Error invalid(std::string message, std::string hint) {
     return {ErrorCode::invalid_params, std::move(message), std::move(hint)};
 }
@@ -45,22 +47,34 @@ std::vector<std::string> command_names(const CLI::App& command) {
     return names;
 }
 
+/// A word of exec's that is none of ours: an option, or the agent's, but for the "--".
+Error about_exec(const std::string& extra) {
+    const std::string separator = "what is for the agent stands after \"--\": capsulectl exec AGENT -- ARGUMENTS";
+    if (extra.size() > longest_shown) return invalid("exec takes one AGENT and options", separator);
+    const auto provider = nearest(extra, {"anthropic", "openai", "zai", "minimax", "kimi"});
+    const std::string meant = provider ? "did you mean --provider " + std::string(*provider) + "? " : "";
+    return invalid("exec takes one AGENT: \"" + extra + "\" is one word too many", meant + separator);
+}
+
 /// The words that nothing took. What is not plainly a name may be a key, so it is not repeated.
 Error about_extras(const CLI::App& command, const std::string& extra, const std::string& help) {
     if (extra.starts_with('-')) {
         const std::string name = extra.substr(0, extra.find('='));
         // "-sk-…", a key pasted after a dash, is no option either.
-        if (extra.starts_with("--") && name.size() <= 24)
-            return invalid("unknown option " + name, did_you_mean(name, option_names(command), help));
-        return invalid("unknown option", help);
+        const std::string otherwise =
+            path_of(command) == "capsulectl exec" ? about_exec(extra).hint + "; " + help : help;
+        if (extra.starts_with("--") && name.size() <= longest_shown)
+            return invalid("unknown option " + name, did_you_mean(name, option_names(command), otherwise));
+        return invalid("unknown option" + (extra.size() == 2 ? " " + extra : ""), otherwise);
     }
+    if (path_of(command) == "capsulectl exec") return about_exec(extra);
     if (path_of(command) == "capsulectl auth set")
         return invalid(
             "a key is never given as an argument: other users see it in the process list, and the shell keeps "
             "it in its history",
             "run \"capsulectl auth set PROVIDER\" and type it at the prompt, or pipe it in");
     const auto commands = command_names(command);
-    if (!commands.empty() && extra.size() <= 24)
+    if (!commands.empty() && extra.size() <= longest_shown)
         return invalid("unknown command \"" + extra + "\"", did_you_mean(extra, commands, help));
     return invalid("too many arguments", help);
 }

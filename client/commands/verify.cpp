@@ -14,6 +14,8 @@
 #include "client/commands/command_table.hpp"
 #include "client/commands/session_options.hpp"
 #include "client/recorder/recorder.hpp"
+#include "client/terminal/descriptors.hpp"
+#include "client/terminal/own_terminal.hpp"
 #include "client/verify/start.hpp"
 #include "client/verify/verify_cell.hpp"
 
@@ -149,8 +151,11 @@ ExitCode report(const Globals& globals, const std::vector<CellVerdict>& verdicts
     return good ? ExitCode::done : ExitCode::failed;
 }
 
-ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
-    if (auto done = become_user(subjects.front().plan.user); !done)
+ExitCode verify_as_user(const Globals& globals, const std::vector<Subject>& subjects) {
+    if (auto done = close_others_at_exec({}); !done)
+        return fail(globals, ExitCode::failed, "client.failed", done.error());
+    forget_environment();
+    if (auto done = become_without_privileges(subjects.front().plan.user, false); !done)
         return fail(globals, ExitCode::denied, "client.denied", done.error());
     const bool offline = go_offline();
     if (!offline)
@@ -172,6 +177,16 @@ ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects
     return report(globals, verdicts, subjects, offline);
 }
 
+/// As exec does: neither this process, once it is another user's, nor the agents may have root's terminal.
+ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
+    const SessionUser& user = subjects.front().plan.user;
+    if (::geteuid() != 0 || user.uid == 0 || !has_terminal({})) return verify_as_user(globals, subjects);
+    const auto status =
+        run_on_own_terminal({user.uid, {}, [&] { return static_cast<int>(verify_as_user(globals, subjects)); }, [] {}});
+    if (!status) return fail(globals, ExitCode::failed, "client.failed", status.error());
+    return static_cast<ExitCode>(end_alike(*status));
+}
+
 ExitCode run(const Globals& globals, const VerifyOptions& options) {
     const auto subjects = ask_plans(globals, options);
     if (!subjects) return fail(globals, subjects.error());
@@ -187,14 +202,17 @@ ExitCode run(const Globals& globals, const VerifyOptions& options) {
 void add_verify(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("verify", "Start the installed agents against a stand-in and check what they send");
-    command->footer(
+    add_examples(
+        *command,
         "Each agent runs one prompt with the route that spawn would give it, but with a dummy key, and with 127.0.0.1\n"
         "in the provider's place, in a temporary home with a copy of your configuration (logins left out).\n"
         "Checked are path, auth header, model, tools and side calls. No key leaves the daemon, nothing leaves the "
-        "machine.");
+        "machine.",
+        {"verify", "verify claude --provider zai"});
     auto options = std::make_shared<VerifyOptions>();
     command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)");
-    command->add_option("PROVIDER", options->provider, "Only this provider (default: all that have a key)");
+    command->add_option("--provider", options->provider, "Only this provider (default: all that have a key)")
+        ->type_name("ID");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });
 }
 

@@ -10,10 +10,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 #include <utility>
 
 #include "daemon/users/users.hpp"
+#include "protocol/safe_path.hpp"
 
 namespace capsule {
 namespace {
@@ -40,31 +42,52 @@ bool is_live(const std::string& path) {
     return live;
 }
 
-/// `group` is who may come to the socket, so a directory that is made here must let that group through.
-Result<void> prepare_directory(const std::string& directory, const std::optional<gid_t>& group) {
-    std::error_code error;
-    const auto parent = std::filesystem::path(directory).parent_path();
-    if (!parent.empty()) std::filesystem::create_directories(parent, error);
-    const bool made = ::mkdir(directory.c_str(), 0750) == 0;
-    if (!made && errno != EEXIST)
-        return io("cannot make the socket's directory " + directory, "make it, or choose another --socket");
-    if (made && group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
-        return io("cannot give the socket's directory " + directory + " to its group",
-                  "the daemon must be root or in [daemon] socket_group");
-    if (made) ::chmod(directory.c_str(), 0750);
-    struct stat status {};
-    if (::lstat(directory.c_str(), &status) != 0)
-        return io("cannot look at the socket's directory " + directory, "choose another --socket");
+/// Makes what is missing of `directory`, from the top down. Each step is looked at before the next one is made in it.
+Result<void> make_directories(const std::string& directory,
+                              const std::function<Result<void>(const std::string&)>& check) {
+    for (std::size_t end = 0; end != std::string::npos;) {
+        end = directory.find('/', end + 1);
+        const std::string step = directory.substr(0, end);
+        if (::mkdir(step.c_str(), 0755) != 0) {
+            if (errno == EEXIST || errno == EISDIR) continue;
+            return io("cannot make the socket's directory " + step, "make it, or choose another --socket");
+        }
+        if (auto checked = check(step); !checked) return checked;
+    }
+    return {};
+}
+
+/// Whoever may write there, or above, could put another socket in our place.
+Result<void> check_directory(const std::string& directory, const std::string& step) {
     const std::string refused = "refusing to listen in " + directory + ": ";
     const std::string cure = "use a directory of the daemon's own, such as /run/capsule, or choose another --socket";
-    if (S_ISLNK(status.st_mode)) return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
-    if (!S_ISDIR(status.st_mode)) return Error{ErrorCode::io_error, refused + "it is no directory", cure};
-    if (status.st_uid != ::geteuid() && status.st_uid != 0)
-        return Error{ErrorCode::io_error, refused + "it belongs to user " + user_name(status.st_uid), cure};
-    // Whoever may write there could put another socket in our place; the sticky bit (/tmp) prevents that.
-    const bool others_write = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
-    if (others_write) return Error{ErrorCode::io_error, refused + "everybody may write there", cure};
-    return {};
+    struct stat status {};
+    if (::lstat(step.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && step == directory)
+        return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
+    const auto unsafe = who_else_can_change(step, {::geteuid()});
+    if (!unsafe) return {};
+    const std::string which = unsafe->directory == directory ? "" : unsafe->directory + ": ";
+    return Error{ErrorCode::io_error,
+                 refused + which + (unsafe->owner ? "it belongs to user " + user_name(*unsafe->owner) : unsafe->reason),
+                 cure};
+}
+
+/// `group` is who may come to the socket, so a directory that is made here must let that group through.
+Result<void> prepare_directory(const std::string& directory, const std::optional<gid_t>& group) {
+    const auto check = [&](const std::string& step) { return check_directory(directory, step); };
+    if (auto checked = check(directory); !checked) return checked;
+    struct stat status {};
+    if (::lstat(directory.c_str(), &status) == 0) return {};
+    const mode_t old_mask = ::umask(0022);  // a looser one would make what is refused above
+    auto made = make_directories(directory, check);
+    ::umask(old_mask);
+    if (!made) return made;
+    if (group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
+        return io("cannot give the socket's directory " + directory + " to its group",
+                  "the daemon must be root or in [daemon] socket_group");
+    if (::chmod(directory.c_str(), 0750) != 0)
+        return io("cannot set the mode of the socket's directory " + directory, "choose another --socket");
+    return check(directory);
 }
 
 /// A bound and listening socket under a name of its own, so that `path` never leads to one that does not listen yet.
@@ -125,9 +148,9 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
             return Error{ErrorCode::config_conflict, "[daemon] socket_group: there is no group \"" + *group + "\"",
                          "create the group first, or remove socket_group"};
     }
-    const std::string directory = std::filesystem::path(path).parent_path().string();
     if (!path.starts_with('/'))
         return Error{ErrorCode::io_error, "the socket's path must be absolute: " + path, "give it from the root on"};
+    const std::string directory = std::filesystem::path(path).parent_path().lexically_normal().string();
     if (auto prepared = prepare_directory(directory, gid); !prepared) return prepared.error();
     const std::string own = path + "." + std::to_string(::getpid() % 100'000);
     if (own.size() >= sizeof(sockaddr_un::sun_path))

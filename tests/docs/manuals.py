@@ -14,7 +14,7 @@ from pathlib import Path
 from reference import difference, setting_names
 from sandbox import Sandbox
 
-OPTION = re.compile(r"\*\*(-[a-z]|\\--[a-z-]+)\*\*")  # as a page writes it
+OPTION = re.compile(r"\*\*(-[a-zA-Z]|\\--[a-z-]+)\*\*")  # as a page writes it
 HELP_OPTION = re.compile(r"^  (-\S+)", re.MULTILINE)
 SHARED = "session options"  # of exec, spawn and explain: a section of its own
 
@@ -43,7 +43,7 @@ def sections(page: str, level: str) -> dict[str, str]:
 def commands_of(program: str, *words: str) -> dict[str, str]:
     """Every command with its help, those of a command included."""
     found = {}
-    listed = help_of(program, *words).partition("\nSubcommands:\n")[2].partition("\n\n")[0]
+    listed = help_of(program, *words).partition("\nCommands:\n")[2].partition("\n\n")[0]
     for name in re.findall(r"^  ([a-z]+)\b", listed, re.MULTILINE):
         found[" ".join([*words, name])] = help_of(program, *words, name)
         found |= commands_of(program, *words, name)
@@ -55,13 +55,13 @@ def check_capsulectl(page: str, program: str) -> list[str]:
     shown = {re.sub(r" \[?[A-Z].*", "", title): text for title, text in sections(page, "##").items()}
     real = commands_of(program)
     # One that only leads to others, such as `config`, need not be explained.
-    real = {name: text for name, text in real.items() if name in shown or "Subcommands:" not in text}
+    real = {name: text for name, text in real.items() if name in shown or "Commands:" not in text}
     problems = difference("capsulectl(1), commands", set(shown), set(real))
     problems += difference("capsulectl(1), options", options_on(tops["OPTIONS"]), options_in(help_of(program)))
     for name in shown.keys() & real.keys():
         text = shown[name] + (tops[SHARED.upper()] if SHARED in shown[name] else "")
         problems += difference(f"capsulectl(1), {name}", options_on(text), options_in(real[name]) - {"-h", "--help"})
-    said = " ".join(help_of(program).partition("Exit codes: ")[2].split())
+    said = " ".join(help_of(program).partition("Exit codes: ")[2].partition("\n\n")[0].split())
     codes = dict(re.findall(r"(\d+) ([a-z][a-z ]+)", said))
     listed = dict(re.findall(r"^\*\*(\d+)\*\*\n: (.+)$", tops["EXIT STATUS"], re.MULTILINE))
     return problems + difference("capsulectl(1), exit status", set(listed.items()), set(codes.items()))

@@ -50,7 +50,7 @@ TEST_F(Verify, IsGreenForASessionAsItIs) {
 
 TEST_F(Verify, TheCommandSaysWhichVersionItTried) {
     world.start_daemon();  // it has looked at no agent yet
-    const auto outcome = world.capsulectl({"--json", "verify", "claude", "zai"});
+    const auto outcome = world.capsulectl({"--json", "verify", "claude", "--provider", "zai"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
     const auto verdict = test::parse(outcome.out);
     EXPECT_EQ(test::at(verdict, "/ok"), true);

@@ -4,6 +4,7 @@
 namespace capsule::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -136,6 +137,24 @@ TEST_F(Auth, TheCommandTakesAKeyFromItsInputAndNeverFromItsArguments) {
     EXPECT_THAT(argument.err, Not(HasSubstr(keys::mark)));
     EXPECT_EQ(ctl({"auth", "unset", "zai"}).exit_code, 0);
     EXPECT_EQ(zai_key(), "key.absent");
+}
+
+TEST_F(Auth, TheCommandFindsOutThatTheProviderExistsBeforeItAsksForASecret) {
+    start({.env = {}});
+    const Outcome unknown = ctl({"auth", "set", "zaii"}, "");  // with nothing to read, asking would be the error
+    EXPECT_EQ(unknown.exit_code, 2);
+    EXPECT_THAT(unknown.err, AllOf(HasSubstr("there is no provider \"zaii\""), HasSubstr("did you mean \"zai\"?")));
+    Program away = ctl_program({"auth", "set", "zai"});
+    away.argv[2] = dir_ / "nobody.sock";
+    EXPECT_EQ(run_command(away).exit_code, 3);
+}
+
+TEST_F(Auth, UnsettingAKeyThatComesFromElsewhereSaysFromWhereAndHowToRemoveItThere) {
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}, .config = "[env]\nKIMI_CODE_API_KEY = \"FAKE-kimi-1\"\n"});
+    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out,
+                AllOf(HasSubstr("still comes from environment"), HasSubstr("remove ZAI_API_KEY from the environment")));
+    EXPECT_THAT(ctl({"auth", "unset", "kimi"}).out, AllOf(HasSubstr("capsule.toml:2"), HasSubstr("capsulectl reload")));
+    EXPECT_THAT(ctl({"auth", "unset", "minimax"}).out, Not(HasSubstr("still comes")));
 }
 
 }  // namespace

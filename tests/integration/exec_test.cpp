@@ -67,7 +67,8 @@ TEST_F(Exec, HoldsTheSelectedKeyOnceAndNoOtherSecret) {
 
 TEST_F(Exec, TheRoutesArgumentsComeBeforeTheUsers) {
     start();
-    const SeenStart seen = FakeAgents::parse(run_command(exec({"opencode", "--provider", "zai", "run", "hello"})).out);
+    const SeenStart seen =
+        FakeAgents::parse(run_command(exec({"opencode", "--provider", "zai", "--", "run", "hello"})).out);
     EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.1", "run", "hello"));
 }
 
@@ -155,6 +156,52 @@ TEST_F(ExecAsAnother, ExecBecomesThatUser) {
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(FakeAgents::parse(outcome.out).ids, "4711:4711:4711");
     EXPECT_EQ(FakeAgents::parse(outcome.out).env.at("HOME"), agent_home_.string());
+}
+
+/// What the session is: the agent shows it instead of doing anything.
+class SessionOfAnother : public ExecAsAnother {
+  protected:
+    void agent_does(std::string_view script) const {
+        write_file(agents_.bin() / "claude", "#!/bin/sh\n" + std::string(script) + "\n");
+    }
+    std::string privileges(const Program& program) const {
+        agent_does("grep -E '^(NoNewPrivs|Cap.*):' /proc/self/status");
+        const Outcome outcome = run_command(program);
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        return outcome.out;
+    }
+    /// capsulectl as a launcher's shell starts it, with descriptors that this shell has open.
+    Program from_shell(const std::string& redirections, std::vector<std::string> options = {}) const {
+        Program program = exec({"claude", "--provider", "zai"});
+        program.argv.insert(program.argv.end(), options.begin(), options.end());
+        program.argv.insert(program.argv.begin(), {"/bin/sh", "-c", "exec \"$@\" " + redirections, "sh"});
+        return program;
+    }
+};
+
+TEST_F(SessionOfAnother, CanGainNoPrivileges) {
+    const std::string none = "0000000000000000\n";
+    EXPECT_EQ(privileges(exec({"claude", "--provider", "zai"})), "CapInh:\t" + none + "CapPrm:\t" + none + "CapEff:\t" +
+                                                                     none + "CapBnd:\t" + none + "CapAmb:\t" + none +
+                                                                     "NoNewPrivs:\t1\n");
+}
+
+TEST_F(SessionOfAnother, HasNoDescriptorOfTheLaunchers) {
+    write_file(dir_ / "secret", "FAKE-of-the-launcher\n");
+    agent_does("for each in /proc/$$/fd/*; do echo ${each##*/}; done; cat <&9 2>&1");
+    const Outcome outcome = run_command(from_shell("9<" + (dir_ / "secret").string()));
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("0\n1\n"), Not(HasSubstr("\n9\n")), Not(HasSubstr(keys::mark))));
+}
+
+TEST_F(SessionOfAnother, HasThoseThatAreAskedFor) {
+    write_file(dir_ / "for-the-agent", "for the agent\n");
+    agent_does("cat <&5");
+    const std::string file = (dir_ / "for-the-agent").string();
+    EXPECT_EQ(run_command(from_shell("5<" + file + " 6<" + file, {"--keep-fd", "5", "--keep-fd", "6"})).out,
+              "for the agent\n");
+    const Outcome closed = run_command(from_shell("5<" + file, {"--keep-fd", "7"}));
+    EXPECT_EQ(closed.exit_code, 2);
+    EXPECT_THAT(closed.err, HasSubstr("--keep-fd 7: it is not open"));
 }
 
 // Root may be in groups that the session's user is not in; what those may read is not for that user either.

@@ -53,6 +53,34 @@ TEST_F(SocketPlace, ADirectoryThatEverybodyMayWriteToIsRefused) {
     expect_refused("everybody may write");
 }
 
+TEST_F(SocketPlace, ADirectoryThatItsGroupMayWriteToIsRefused) {
+    fs::create_directories(dir_ / "run");
+    fs::permissions(dir_ / "run", fs::perms{0770});
+    expect_refused("its group may write");
+}
+
+TEST_F(SocketPlace, ADirectoryBelowOneThatOthersMayWriteToIsRefused) {
+    fs::create_directories(dir_ / "run");
+    fs::permissions(dir_ / "run", fs::perms{0750});
+    for (const int mode : {0775, 0777}) {
+        fs::permissions(dir_.path(), fs::perms(mode));
+        expect_refused(mode == 0775 ? "its group may write" : "everybody may write");
+    }
+    fs::remove(dir_ / "run");
+    expect_refused("everybody may write");
+    EXPECT_FALSE(fs::exists(dir_ / "run")) << "nothing is made there either";
+    fs::permissions(dir_.path(), fs::perms{0755});
+}
+
+TEST_F(SocketPlace, ADirectoryBelowAnotherUsersIsRefused) {
+    if (!am_root()) GTEST_SKIP() << "needs root to give a directory away";
+    fs::create_directories(dir_ / "run");
+    fs::permissions(dir_ / "run", fs::perms{0750});
+    ASSERT_EQ(chown(dir_.path().c_str(), nobody.uid, nobody.gid), 0);
+    expect_refused("nobody");
+    ASSERT_EQ(chown(dir_.path().c_str(), 0, 0), 0);
+}
+
 TEST_F(SocketPlace, AFileInTheDirectorysPlaceIsRefused) {
     write_file(dir_ / "run", "precious");
     expect_refused("");

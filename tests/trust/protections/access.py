@@ -6,7 +6,9 @@ DISPATCHER = "daemon/server/dispatcher.cpp"
 POLICY = "daemon/access/policy.cpp"
 PEER = "daemon/access/peer.cpp"
 LISTENER = "daemon/server/listener.cpp"
+SAFE_PATH = "protocol/safe_path.cpp"
 METHODS = "protocol/methods.hpp"
+PLACE = "trust_socket:SocketPlace."
 
 AUTHORIZE = "    if (!services.generation->policy.allows(method->tier, peer)) co_return denied(*method, peer);\n"
 READ_PARAMS = """    if (request.params.is_array())
@@ -91,11 +93,8 @@ def where_it_listens() -> list[Protection]:
     modes = "integration_lifecycle:Lifecycle.TheSocketIsForItsOwnerAndGroupOnly"
     group = "trust_access:Access.TheSocketsGroupCanReachItAndOthersCannot"
     return [
-        # Made so, and made so again for an umask that takes the group's part away.
-        Protection("the socket's directory is 0750", [
-            Edit(LISTENER, "::mkdir(directory.c_str(), 0750)", "::mkdir(directory.c_str(), 0755)"),
-            Edit(LISTENER, "::chmod(directory.c_str(), 0750)", "::chmod(directory.c_str(), 0755)"),
-        ], [modes]),
+        one("the socket's directory is 0750", LISTENER, "::chmod(directory.c_str(), 0750)",
+            "::chmod(directory.c_str(), 0755)", modes),
         Protection("the socket is 0660", [
             Edit(LISTENER, "::umask(0117)", "::umask(0111)"),
             Edit(LISTENER, "::chmod(name.c_str(), 0660)", "::chmod(name.c_str(), 0666)"),
@@ -103,14 +102,22 @@ def where_it_listens() -> list[Protection]:
         one("the socket is its group's", LISTENER,
             "!group || ::chown(name.c_str(), static_cast<uid_t>(-1), *group) == 0",
             "!group || true", group),
-        one("its directory too", LISTENER, "if (made && group && ::chown(", "if (made && group && false && ::chown(",
+        one("its directory too", LISTENER, "if (group && ::chown(directory", "if (group && false && ::chown(directory",
             group),
-        one("a linked directory is refused", LISTENER, "::lstat(directory.c_str(), &status)",
-            "::stat(directory.c_str(), &status)", "trust_socket:SocketPlace.ALinkedDirectoryIsRefused"),
-        one("another user's directory is refused", LISTENER, "status.st_uid != ::geteuid() && status.st_uid != 0",
-            "false", "trust_socket:SocketPlace.AnotherUsersDirectoryIsRefused"),
-        one("a directory that everybody may write to is refused", LISTENER, "if (others_write)",
-            "if (others_write && false)", "trust_socket:SocketPlace.ADirectoryThatEverybodyMayWriteToIsRefused"),
+        one("a linked directory is refused", LISTENER, "S_ISLNK(status.st_mode) && step == directory",
+            "false", PLACE + "ALinkedDirectoryIsRefused"),
+        one("another user's directory is refused", SAFE_PATH, "if (!is_owned_by(status, trusted))", "if (false)",
+            PLACE + "AnotherUsersDirectoryIsRefused", PLACE + "ADirectoryBelowAnotherUsersIsRefused"),
+        one("a directory that everybody may write to is refused", SAFE_PATH, "(status.st_mode & S_IWOTH) != 0",
+            "false", PLACE + "ADirectoryThatEverybodyMayWriteToIsRefused"),
+        one("one that its group may write to, too", SAFE_PATH, "(status.st_mode & S_IWGRP) != 0", "false",
+            PLACE + "ADirectoryThatItsGroupMayWriteToIsRefused"),
+        one("and what is above it counts", SAFE_PATH, "    std::string here = \"/\";\n",
+            "    std::string here = path;\n    names.clear();\n", PLACE + "ADirectoryBelowOneThatOthersMayWriteToIsRefused",
+            PLACE + "ADirectoryBelowAnotherUsersIsRefused"),
+        one("before anything is made there", LISTENER,
+            "    if (auto checked = check(directory); !checked) return checked;\n    struct stat",
+            "    struct stat", PLACE + "ADirectoryBelowOneThatOthersMayWriteToIsRefused"),
     ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import access  # noqa: E402
 import files  # noqa: E402
 import keys  # noqa: E402
+import launching  # noqa: E402
 import limits  # noqa: E402
 import memory  # noqa: E402
 from protection import Protection  # noqa: E402
@@ -30,7 +31,7 @@ import edits  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 LIMIT = 100  # seconds for one test: without its protection it may hang
-THEMES = (access, limits, memory, files, keys)
+THEMES = (access, limits, memory, files, keys, launching)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
 
 

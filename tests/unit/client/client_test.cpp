@@ -8,6 +8,7 @@
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <map>
 #include <set>
 
 #include "client/exit_code.hpp"
@@ -26,6 +27,19 @@ constexpr std::string_view config_result =
 
 std::string error_for(const Error& error) {
     return error_answer({"1"}, error) + "\n";
+}
+
+TEST(ClientSocketPath, is_the_systems_where_a_user_has_no_place_of_its_own) {
+    const auto path = [](std::map<std::string, std::string, std::less<>> env) {
+        return *client_socket_path({}, 1000, [&](std::string_view name) {
+            const auto found = env.find(name);
+            return found == env.end() ? std::nullopt : std::optional(found->second);
+        });
+    };
+    EXPECT_EQ(path({}), "/run/capsule/capsule.sock");
+    EXPECT_EQ(path({{"XDG_RUNTIME_DIR", "/run/user/1000"}}), "/run/user/1000/capsule/capsule.sock");
+    EXPECT_EQ(path({{"CAPSULE_SOCKET", "/s"}}), "/s");
+    EXPECT_EQ(*client_socket_path("/given", 1000, [](std::string_view) { return std::nullopt; }), "/given");
 }
 
 TEST(Client, gives_typed_results) {

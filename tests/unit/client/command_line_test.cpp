@@ -7,6 +7,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <cstdio>
@@ -65,19 +66,24 @@ TEST_P(UsageErrors, exit_with_2_and_say_what_to_do) {
     EXPECT_THAT(outcome.out, IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, UsageErrors,
-                         testing::Values(Case{{}, "a command is missing"}, Case{{"statsu"}, "did you mean \"status\"?"},
-                                         Case{{"status", "--quite"}, "did you mean \"--quiet\"?"},
-                                         Case{{"status", "x"}, "too many"}, Case{{"spawn"}, "AGENT"},
-                                         Case{{"spawn", "claude", "--format", "xml"}, "json"},
-                                         Case{{"spawn", "claude", "--env", "nonsense"}, "NAME=VALUE"},
-                                         Case{{"config"}, "hint"}, Case{{"auth", "set"}, "PROVIDER"},
-                                         Case{{"auth", "set", "zai", "sk-FAKE-0001"}, "never given as an argument"},
-                                         Case{{"auth", "set", "zai", "-sk-FAKE-0001"}, "unknown option"},
-                                         Case{{"auth", "set", "zai", "--value=sk-FAKE-0001"}, "--value"},
-                                         Case{{"auth", "set", "zai", "--op", "Private/zai"}, "op://"},
-                                         Case{{"auth", "set", "zai", "--role", "r"}, "--workspace"},
-                                         Case{{"completion", "tcsh"}, "bash"}));
+INSTANTIATE_TEST_SUITE_P(
+    Each, UsageErrors,
+    testing::Values(Case{{}, "a command is missing"}, Case{{"statsu"}, "did you mean \"status\"?"},
+                    Case{{"status", "--quite"}, "did you mean \"--quiet\"?"}, Case{{"status", "x"}, "too many"},
+                    Case{{"spawn"}, "AGENT"}, Case{{"spawn", "claude", "--format", "xml"}, "json"},
+                    Case{{"spawn", "claude", "--env", "nonsense"}, "NAME=VALUE"}, Case{{"config"}, "hint"},
+                    Case{{"auth", "set"}, "PROVIDER"},
+                    Case{{"auth", "set", "zai", "sk-FAKE-0001"}, "never given as an argument"},
+                    Case{{"auth", "set", "zai", "-sk-FAKE-0001"}, "unknown option"},
+                    Case{{"auth", "set", "zai", "--value=sk-FAKE-0001"}, "--value"},
+                    Case{{"auth", "set", "zai", "--op", "Private/zai"}, "op://"},
+                    Case{{"auth", "set", "zai", "--role", "r"}, "--workspace"}, Case{{"completion", "tcsh"}, "bash"},
+                    Case{{"exec", "claude", "zai"}, "did you mean --provider zai?"},
+                    Case{{"exec", "claude", "resume"}, "what is for the agent stands after \"--\""},
+                    Case{{"exec", "claude", "sk-FAKE-0000000000000000000"}, "exec takes one AGENT"},
+                    Case{{"exec", "claude", "--provder", "zai"}, "did you mean \"--provider\"?"},
+                    Case{{"exec", "claude", "-p", "hi"}, "unknown option -p"},
+                    Case{{"exec", "claude", "--resume"}, "stands after \"--\""}));
 
 TEST(UsageErrorsAsJson, are_one_object_on_standard_output) {
     const Outcome outcome = capsulectl({"--json", "statsu"});
@@ -91,6 +97,37 @@ TEST(Help, is_no_error) {
     EXPECT_THAT(capsulectl({"--help"}).out, AllOf(HasSubstr("status"), HasSubstr("Exit codes")));
     EXPECT_THAT(capsulectl({"spawn", "--help"}).out, HasSubstr("--reveal"));
     EXPECT_THAT(capsulectl({"--version"}).out, testing::StartsWith("capsulectl "));
+}
+
+TEST(Help, is_a_command_too_and_every_one_has_two_examples) {
+    EXPECT_EQ(capsulectl({"help"}).out, capsulectl({"--help"}).out);
+    EXPECT_EQ(capsulectl({"help", "auth", "set"}).out, capsulectl({"auth", "set", "--help"}).out);
+    EXPECT_EQ(capsulectl({"-V"}).out, capsulectl({"--version"}).out);
+    for (const Words& command : {Words{},
+                                 {"status"},
+                                 {"exec"},
+                                 {"spawn"},
+                                 {"explain"},
+                                 {"providers"},
+                                 {"auth"},
+                                 {"auth", "list"},
+                                 {"auth", "set"},
+                                 {"auth", "unset"},
+                                 {"config"},
+                                 {"config", "write"},
+                                 {"reload"},
+                                 {"verify"},
+                                 {"completion"}}) {
+        Words words = command;
+        words.emplace_back("--help");
+        const std::string help = capsulectl(words).out;
+        const std::size_t examples = help.find("Examples:\n");
+        ASSERT_NE(examples, std::string::npos) << help;
+        const auto lines = std::count(help.begin() + static_cast<std::ptrdiff_t>(examples), help.end(), '\n');
+        EXPECT_GE(lines, 3) << help;
+        EXPECT_THAT(help,
+                    Not(testing::AnyOf(HasSubstr("SUBCOMMAND"), HasSubstr("Positionals"), HasSubstr("REQUIRED"))));
+    }
 }
 
 TEST(Unreachable, exits_with_3) {
@@ -181,13 +218,25 @@ TEST(Exec, becomes_the_agent_with_its_environment_and_arguments) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::close(STDERR_FILENO);
-        ::_exit(static_cast<int>(run_capsulectl({"--socket", server.path(), "exec", "claude", "-p", "hi there"})));
+        ::_exit(
+            static_cast<int>(run_capsulectl({"--socket", server.path(), "exec", "claude", "--", "-p", "hi there"})));
     }
     int status = 0;
     ::waitpid(child, &status, 0);
     EXPECT_EQ(WEXITSTATUS(status), 0);
     std::ifstream file(out);
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "this -p hi there ");
+}
+
+TEST(Exec, says_which_variable_of_the_command_line_is_not_passed) {
+    TemporaryDirectory directory;
+    std::string answer = session_for(directory.path() + "/out");
+    answer.replace(answer.find("\"dropped\":[]"), 12, "\"dropped\":[\"FOO\",\"OTHER\"]");
+    TestServer server([&](const std::string& line) { return result_for(line, answer); });
+    const Outcome outcome =
+        capsulectl_at(server, {"spawn", "claude", "--format", "shell", "--env", "FOO=bar", "--env", "LANG=C"});
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("--env FOO is not passed"), HasSubstr("passthrough")));
+    EXPECT_THAT(outcome.err, Not(testing::AnyOf(HasSubstr("OTHER"), HasSubstr("LANG"), HasSubstr("bar"))));
 }
 
 TEST(Exec, names_the_agents_when_none_is_named) {
@@ -221,18 +270,14 @@ TEST_F(Split, leaves_other_commands_alone) {
     expect({}, {}, {});
 }
 
-TEST_F(Split, finds_the_agents_arguments) {
+TEST_F(Split, takes_for_the_agents_only_what_follows_the_separator) {
     expect({"exec", "claude"}, {"exec", "claude"}, {});
-    expect({"exec", "claude", "-p", "hi"}, {"exec", "claude"}, {"-p", "hi"});
-    expect({"exec", "claude", "resume", "--json"}, {"exec", "claude"}, {"resume", "--json"});
+    expect({"exec", "claude", "-p", "hi"}, {"exec", "claude", "-p", "hi"}, {});
     expect({"exec", "claude", "--provider", "zai", "--", "--model", "x"}, {"exec", "claude", "--provider", "zai"},
            {"--model", "x"});
-    expect({"exec", "--provider=zai", "claude", "--json", "-p"}, {"exec", "--provider=zai", "claude", "--json"},
-           {"-p"});
     expect({"--socket", "/s", "exec", "claude", "--"}, {"--socket", "/s", "exec", "claude"}, {});
-    expect({"exec", "--", "-p"}, {"exec"}, {"-p"});
+    expect({"--socket=/s", "--json", "exec", "--", "-p"}, {"--socket=/s", "--json", "exec"}, {"-p"});
     expect({"exec", "claude", "--", "--", "x"}, {"exec", "claude"}, {"--", "x"});
-    expect({"exec", "claude", "-"}, {"exec", "claude"}, {"-"});
 }
 
 std::string bash_completes(const std::string& script, const std::string& words) {

@@ -1,5 +1,6 @@
 #include "client/output.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <sys/ioctl.h>
@@ -7,7 +8,9 @@
 
 #include <boost/json/parse.hpp>
 #include <map>
+#include <sstream>
 
+#include "client/commands/help_text.hpp"
 #include "client/json_text.hpp"
 
 namespace capsule {
@@ -48,7 +51,42 @@ TEST(Table, wraps_its_last_column_on_a_narrow_terminal) {
     Style narrow{.terminal = true, .colour = false, .width = 25};
     EXPECT_EQ(table.text(narrow), "a  one two three four\n   five six seven\n");
     narrow.width = 10;
-    EXPECT_EQ(table.text(narrow), "a  one two three four five six seven\n") << "too narrow to be of use";
+    EXPECT_EQ(table.text(narrow), "a one two…\n") << "too narrow for words";
+}
+
+TEST(Table, cuts_columns_rather_than_overflowing_at_any_width) {
+    Table table({"PROVIDER", "MODE", "KEY", "FROM", "VARIABLE"});
+    table.add({{"a-provider-with-a-long-name"},
+               {"api_key"},
+               {"…0001"},
+               {"/etc/capsule/capsule.toml:12"},
+               {"its name, and what it is for"}});
+    for (const std::size_t width : {20UL, 40UL, 60UL, 80UL}) {
+        std::istringstream lines(table.text({.terminal = true, .colour = false, .width = width}));
+        for (std::string line; std::getline(lines, line);)
+            EXPECT_LE(display_width(line), width) << line;
+    }
+    EXPECT_THAT(table.text({.terminal = true, .colour = false, .width = 60}), testing::HasSubstr("…  api_key  …0001"));
+    EXPECT_THAT(table.text({}), testing::Not(testing::HasSubstr("…  ")));
+}
+
+constexpr std::string_view page =
+    "Does something\nUsage: program [OPTIONS] [AGENT]\n\nOptions:\n"
+    "  -h,--help                   Explain what this program does with its words, and exit\n"
+    "  --a-long-option OF A KIND, such as this\n"
+    "                              What it is for, in a sentence of some length\n\n"
+    "A footer whose lines are broken where the source was wide,\nand go on here.\n\nExamples:\n  program status\n";
+
+TEST(HelpText, breaks_lines_at_words_at_the_width_that_there_is) {
+    EXPECT_EQ(help_text(page, 0), page);
+    for (const std::size_t width : {20UL, 60UL, 80UL}) {
+        std::istringstream lines(help_text(page, width));
+        for (std::string line; std::getline(lines, line);)
+            EXPECT_LE(display_width(line), width) << line;
+    }
+    EXPECT_THAT(help_text(page, 60), testing::HasSubstr("  -h,--help                   Explain what this program does\n"
+                                                        "                              with its words, and exit\n"));
+    EXPECT_THAT(help_text(page, 40), testing::HasSubstr("  -h,--help\n      Explain what this program does\n"));
 }
 
 TEST(Table, lets_no_cell_command_the_terminal) {

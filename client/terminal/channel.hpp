@@ -1,0 +1,26 @@
+// What the relay of a session's terminal and the session's leader tell each other, over a socketpair of packets.
+#pragma once
+
+#include <optional>
+
+namespace capsule {
+
+struct TerminalMessage {
+    enum class Kind {
+        stopped,         ///< leader: the program was stopped; `value` is the signal
+        ended,           ///< leader: the program ended; `value` is waitpid's status
+        proceed,         ///< relay: continue what was stopped
+        signal_program,  ///< relay: send the program the signal `value`
+        signal_front,    ///< relay: send it to all that is in the terminal's foreground, as a terminal does
+    };
+    Kind kind = Kind::ended;
+    int value = 0;
+};
+
+/// A peer that is gone is no error: receive() tells.
+void tell(int channel, TerminalMessage message);
+
+/// The next one, waited for; none when the other end is gone.
+std::optional<TerminalMessage> receive(int channel);
+
+}  // namespace capsule

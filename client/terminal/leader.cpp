@@ -1,0 +1,108 @@
+#include "client/terminal/leader.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+
+#include "client/terminal/channel.hpp"
+#include "client/terminal/descriptors.hpp"
+
+namespace capsule {
+namespace {
+
+using Kind = TerminalMessage::Kind;
+
+[[noreturn]] void run_program(const LeaderTask& task) {
+    ::setpgid(0, 0);
+    ::tcsetpgrp(task.terminal, ::getpid());  // SIGTTOU is blocked, so this process may do it from the background
+    for (const int descriptor : task.replaced)
+        ::dup2(task.terminal, descriptor);
+    ::close(task.terminal);
+    ::close(task.channel);
+    ::sigprocmask(SIG_SETMASK, &task.mask, nullptr);
+    const int code = task.program();
+    std::fflush(nullptr);
+    ::_exit(code);
+}
+
+class Leader {
+  public:
+    Leader(const LeaderTask& task, pid_t program)
+        : terminal_(task.terminal), channel_(task.channel), program_(program) {}
+
+    [[noreturn]] void run() {
+        sigset_t children;
+        ::sigemptyset(&children);
+        ::sigaddset(&children, SIGCHLD);
+        std::array<pollfd, 2> polled{pollfd{channel_, POLLIN, 0},
+                                     pollfd{::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0}};
+        for (;;) {
+            look_at_program();
+            if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+            signalfd_siginfo ignored{};
+            [[maybe_unused]] const auto count = ::read(polled[1].fd, &ignored, sizeof ignored);
+            if (polled[0].revents == 0) continue;
+            const auto message = receive(channel_);
+            if (!message) hang_up();
+            obey(*message);
+        }
+    }
+
+  private:
+    void look_at_program() {
+        int status = 0;
+        while (!ended_ && ::waitpid(program_, &status, WNOHANG | WUNTRACED) == program_) {
+            ended_ = !WIFSTOPPED(status);
+            tell(channel_,
+                 ended_ ? TerminalMessage{Kind::ended, status} : TerminalMessage{Kind::stopped, WSTOPSIG(status)});
+        }
+    }
+
+    void obey(const TerminalMessage& message) const {
+        if (message.kind == Kind::signal_program && !ended_) ::kill(program_, message.value);
+        if (message.kind == Kind::signal_front) signal_front(message.value);
+        if (message.kind == Kind::proceed) {
+            if (!ended_) ::kill(-program_, SIGCONT);
+            signal_front(SIGCONT);
+        }
+    }
+
+    void signal_front(int number) const {
+        const pid_t front = ::tcgetpgrp(terminal_);
+        if (front > 1) ::kill(-front, number);
+    }
+
+    /// The relay is gone. This process's end takes the terminal from all that is left in the session.
+    [[noreturn]] void hang_up() const {
+        if (!ended_) ::kill(-program_, SIGHUP);
+        if (!ended_) ::kill(-program_, SIGCONT);
+        ::_exit(0);
+    }
+
+    int terminal_;
+    int channel_;
+    pid_t program_;
+    bool ended_ = false;
+};
+
+}  // namespace
+
+void lead_session(LeaderTask task) {
+    ::setsid();
+    ::ioctl(task.terminal, TIOCSCTTY, 0);
+    const pid_t program = ::fork();
+    if (program == 0) run_program(task);
+    if (program < 0) ::_exit(1);
+    ::setpgid(program, program);  // in the program, too: whichever comes first
+    task.forget();
+    replace_with_nothing({0, 1, 2});
+    Leader(task, program).run();
+}
+
+}  // namespace capsule

@@ -1,0 +1,123 @@
+#include "client/terminal/own_terminal.hpp"
+
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+#include "client/terminal/descriptors.hpp"
+#include "client/terminal/leader.hpp"
+#include "client/terminal/relay.hpp"
+
+namespace capsule {
+namespace {
+
+Error failed(const std::string& what) {
+    return {ErrorCode::io_error,
+            "cannot give the session a terminal of its own: " + what + ": " + std::generic_category().message(errno),
+            "is /dev/pts mounted, and is there room for one more? Without any terminal (setsid, input and output "
+            "redirected) none is needed"};
+}
+
+struct NewTerminal {
+    int master = -1;
+    int slave = -1;
+};
+
+Result<NewTerminal> open_terminal(const UserTerminal& user, uid_t owner) {
+    NewTerminal made;
+    const winsize size = user.size();
+    const termios settings = user.settings();
+    if (::openpty(&made.master, &made.slave, nullptr, &settings, &size) != 0) return failed("openpty");
+    for (const int descriptor : {made.master, made.slave})
+        ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    ::fcntl(made.master, F_SETFL, O_RDWR | O_NONBLOCK);
+    // Programs open their terminal by its name, too.
+    if (::fchown(made.slave, owner, static_cast<gid_t>(-1)) != 0 || ::fchmod(made.slave, S_IRUSR | S_IWUSR) != 0)
+        return failed("chown");
+    return made;
+}
+
+sigset_t block_all() {
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, &before);
+    return before;
+}
+
+/// The program's input and output are the program's: a reader of its pipe sees the end when the program closes it.
+void let_go(const std::vector<int>& terminals, const std::vector<int>& kept) {
+    std::vector<int> passed_on = kept;
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO})
+        if (std::find(terminals.begin(), terminals.end(), descriptor) == terminals.end())
+            passed_on.push_back(descriptor);
+    replace_with_nothing(passed_on);
+}
+
+}  // namespace
+
+bool has_terminal(const std::vector<int>& kept) {
+    if (!terminals_among(kept).empty()) return true;
+    const int controlling = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (controlling >= 0) ::close(controlling);
+    return controlling >= 0;
+}
+
+Result<int> run_on_own_terminal(OwnTerminalTask task) {
+    UserTerminal user;
+    const auto terminal = open_terminal(user, task.owner);
+    if (!terminal) return terminal.error();
+    std::array<int, 2> channel{-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) return failed("socketpair");
+    const auto terminals = terminals_among(task.kept);
+    std::fflush(nullptr);
+    const sigset_t before = block_all();
+    const pid_t leader = ::fork();
+    if (leader == 0) {
+        ::close(terminal->master);
+        ::close(channel[0]);
+        lead_session({terminal->slave, channel[1], terminals, before, std::move(task.program), task.forget});
+    }
+    const int fork_error = errno;
+    ::close(terminal->slave);
+    ::close(channel[1]);
+    if (leader < 0) {
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        errno = fork_error;
+        return failed("fork");
+    }
+    task.forget();
+    task.program = nullptr;
+    let_go(terminals, task.kept);
+    const int status = relay_terminal(user, terminal->master, channel[0]);
+    ::waitpid(leader, nullptr, 0);
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    return status;
+}
+
+int end_alike(int status) {
+    if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
+    const int number = WTERMSIG(status);
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);  // of this process: the program's own was its own affair
+    ::signal(number, SIG_DFL);
+    sigset_t only;
+    ::sigemptyset(&only);
+    ::sigaddset(&only, number);
+    ::raise(number);
+    ::sigprocmask(SIG_UNBLOCK, &only, nullptr);
+    return 128 + number;
+}
+
+}  // namespace capsule

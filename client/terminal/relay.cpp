@@ -1,0 +1,170 @@
+#include "client/terminal/relay.hpp"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+
+#include "client/terminal/channel.hpp"
+
+namespace capsule {
+namespace {
+
+using Kind = TerminalMessage::Kind;
+
+constexpr int look_again = 1000;  ///< ms: a job that runs in the background is told of nothing when it is brought back
+constexpr int leader_is_gone = 1 << 8;                   ///< as waitpid gives exit status 1
+constexpr std::size_t most_left_over = 4 * 1024 * 1024;  ///< bytes read after the end, however much is written
+
+class Relay {
+  public:
+    Relay(UserTerminal& user, int master, int channel) : user_(user), master_(master), channel_(channel) {
+        const sigset_t signals = relayed_signals();
+        signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    }
+    ~Relay() {
+        hang_up();
+        ::close(channel_);  // the leader waits for this, and ends
+        ::close(signals_);
+        ::explicit_bzero(chunk_.data(), chunk_.size());
+    }
+    Relay(const Relay&) = delete;
+    Relay& operator=(const Relay&) = delete;
+
+    int run() {
+        user_.make_raw();
+        while (!status_)
+            step();
+        for (std::size_t left = most_left_over; left > 0 && pass_output();)
+            left -= std::min(left, chunk_.size());
+        return *status_;
+    }
+
+  private:
+    void step() {
+        const bool reads_keys = user_.keys() >= 0 && typed_.empty() && master_ >= 0 && user_.is_in_foreground();
+        const bool is_away = user_.keys() >= 0 && !user_.is_in_foreground();
+        const auto wanted = static_cast<short>(POLLIN | (typed_.empty() ? 0 : POLLOUT));
+        std::array<pollfd, 4> polled{pollfd{channel_, POLLIN, 0}, pollfd{signals_, POLLIN, 0},
+                                     pollfd{master_, wanted, 0}, pollfd{reads_keys ? user_.keys() : -1, POLLIN, 0}};
+        if (::poll(polled.data(), polled.size(), is_away ? look_again : -1) < 0) return;
+        user_.make_raw();  // nothing where it is raw, or another job has the keys
+        if ((polled[1].revents & POLLIN) != 0) take_signal();
+        if (polled[3].revents != 0) take_keys();
+        if ((polled[2].revents & POLLOUT) != 0) pass_keys();
+        if ((polled[2].revents & (POLLIN | POLLHUP)) != 0) pass_output();
+        if (polled[0].revents != 0) take_message();
+    }
+
+    void take_message() {
+        const auto message = receive(channel_);
+        if (!message) status_ = leader_is_gone;
+        if (message && message->kind == Kind::ended) status_ = message->value;
+        if (message && message->kind == Kind::stopped) stop_too();
+    }
+
+    void take_keys() {
+        const ssize_t count = ::read(user_.keys(), chunk_.data(), chunk_.size());
+        if (count > 0) {
+            typed_.assign(chunk_.data(), static_cast<std::size_t>(count));
+            ::explicit_bzero(chunk_.data(), static_cast<std::size_t>(count));
+            pass_keys();
+        } else if (count == 0 || (errno != EINTR && errno != EAGAIN)) {
+            hang_up();
+        }
+    }
+
+    void pass_keys() {
+        const ssize_t count = ::write(master_, typed_.data(), typed_.size());
+        if (count < 0) return;
+        ::explicit_bzero(typed_.data(), static_cast<std::size_t>(count));
+        typed_.erase(0, static_cast<std::size_t>(count));
+    }
+
+    /// False when there is nothing to pass on now.
+    bool pass_output() {
+        if (master_ < 0) return false;
+        const ssize_t count = ::read(master_, chunk_.data(), chunk_.size());
+        if (count <= 0) return count < 0 && errno == EINTR;
+        if (user_.write({chunk_.data(), static_cast<std::size_t>(count)})) return true;
+        hang_up();
+        return false;
+    }
+
+    void take_signal() {
+        signalfd_siginfo info{};
+        if (::read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
+        const int number = static_cast<int>(info.ssi_signo);
+        if (number == SIGCONT) {
+            user_.make_raw();
+            copy_size();
+        } else if (number == SIGWINCH) {
+            copy_size();
+        } else {
+            // A terminal's signal is for all that it has in front; anybody else's was for the program.
+            const bool from_terminal = info.ssi_code == SI_KERNEL || number == SIGTSTP;
+            tell(channel_, {from_terminal ? Kind::signal_front : Kind::signal_program, number});
+        }
+    }
+
+    void copy_size() const {
+        const winsize size = user_.size();
+        if (master_ >= 0) ::ioctl(master_, TIOCSWINSZ, &size);
+    }
+
+    /// The shell gets its terminal back as it gave it, and sees its job stopped, until it continues it. A group that no
+    /// shell looks after is not stopped by SIGTSTP: then the program goes on at once.
+    void stop_too() {
+        while (pass_output()) {
+        }
+        user_.restore();
+        sigset_t stop;
+        ::sigemptyset(&stop);
+        ::sigaddset(&stop, SIGTSTP);
+        ::kill(0, SIGTSTP);
+        ::sigprocmask(SIG_UNBLOCK, &stop, nullptr);  // here it stops
+        ::sigprocmask(SIG_BLOCK, &stop, nullptr);
+        user_.make_raw();
+        copy_size();
+        tell(channel_, {Kind::proceed, 0});
+    }
+
+    /// All that is on the session's terminal gets SIGHUP from the kernel.
+    void hang_up() {
+        if (master_ >= 0) ::close(master_);
+        master_ = -1;
+        ::explicit_bzero(typed_.data(), typed_.size());
+        typed_.clear();
+    }
+
+    UserTerminal& user_;
+    int master_;
+    int channel_;
+    int signals_ = -1;
+    std::string typed_;  ///< not yet taken by the session's terminal
+    std::array<char, 16 * 1024> chunk_{};
+    std::optional<int> status_;
+};
+
+}  // namespace
+
+sigset_t relayed_signals() {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    for (const int number : {SIGWINCH, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM})
+        ::sigaddset(&signals, number);
+    return signals;
+}
+
+int relay_terminal(UserTerminal& user, int master, int channel) {
+    const int status = Relay(user, master, channel).run();
+    user.restore();
+    return status;
+}
+
+}  // namespace capsule

@@ -1,0 +1,43 @@
+// The terminal of the person who started capsulectl: its modes, its size, who is in its foreground.
+#pragma once
+
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#include <string_view>
+
+namespace capsule {
+
+class UserTerminal {
+  public:
+    /// Finds it among 0, 1, 2 and this process's controlling terminal; exists() says whether there is one. Keys are
+    /// read from it if 0 is a terminal and 1 is none of a pipeline's: there the keyboard is its next program's.
+    UserTerminal();
+    ~UserTerminal();
+    UserTerminal(const UserTerminal&) = delete;
+    UserTerminal& operator=(const UserTerminal&) = delete;
+
+    bool exists() const noexcept { return output_ >= 0; }
+    /// What keys are read from, or -1.
+    int keys() const noexcept { return keys_; }
+    /// Its settings as they were found.
+    const termios& settings() const noexcept { return found_; }
+    winsize size() const noexcept;
+    /// Whether keys are this process's to read now.
+    bool is_in_foreground() const noexcept;
+
+    /// Hands each key through as it is. Nothing without keys() or in the background.
+    void make_raw();
+    /// The settings that were found. What was typed, or sent by the terminal, and not read yet is dropped.
+    void restore();
+    /// False when the terminal is gone.
+    bool write(std::string_view text) const;
+
+  private:
+    int keys_ = -1;
+    int output_ = -1;
+    termios found_{};
+    bool raw_ = false;
+};
+
+}  // namespace capsule

@@ -1,0 +1,86 @@
+#include "protocol/safe_path.hpp"
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <string_view>
+#include <system_error>
+
+namespace capsule {
+namespace {
+
+constexpr int most_links = 40;  ///< as many as the kernel follows
+
+using Names = std::deque<std::string>;
+
+Names names_of(std::string_view path) {
+    Names names;
+    while (!path.empty()) {
+        const std::size_t end = std::min(path.find('/'), path.size());
+        if (end > 0 && path.substr(0, end) != ".") names.emplace_back(path.substr(0, end));
+        path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    return names;
+}
+
+std::string parent_of(const std::string& directory) {
+    const std::size_t slash = directory.rfind('/');
+    return slash == 0 || slash == std::string::npos ? "/" : directory.substr(0, slash);
+}
+
+std::string joined(const std::string& directory, const std::string& name) {
+    return (directory == "/" ? "" : directory) + "/" + name;
+}
+
+bool is_owned_by(const struct stat& status, const std::vector<uid_t>& trusted) {
+    return status.st_uid == 0 || std::find(trusted.begin(), trusted.end(), status.st_uid) != trusted.end();
+}
+
+/// Why who does not own `status`, of a directory or a link, could change it all the same; empty: nobody could.
+std::string reason_against(const struct stat& status, bool last) {
+    if (S_ISLNK(status.st_mode)) return {};
+    if (!S_ISDIR(status.st_mode)) return "it is no directory";
+    if (!last && (status.st_mode & S_ISVTX) != 0) return {};
+    if ((status.st_mode & S_IWOTH) != 0) return "everybody may write there";
+    if ((status.st_mode & S_IWGRP) != 0) return "its group may write there";
+    return {};
+}
+
+}  // namespace
+
+std::optional<UnsafePlace> who_else_can_change(const std::string& path, const std::vector<uid_t>& trusted) {
+    Names names = names_of(path);
+    std::string here = "/";
+    int links = 0;
+    for (;;) {
+        struct stat status {};
+        if (::lstat(here.c_str(), &status) != 0) {
+            if (errno == ENOENT) return std::nullopt;
+            return UnsafePlace{here, std::generic_category().message(errno)};
+        }
+        if (!is_owned_by(status, trusted))
+            return UnsafePlace{here, "it belongs to user " + std::to_string(status.st_uid), status.st_uid};
+        if (auto reason = reason_against(status, names.empty()); !reason.empty())
+            return UnsafePlace{here, std::move(reason)};
+        if (S_ISLNK(status.st_mode)) {
+            std::array<char, PATH_MAX> target{};
+            const ssize_t length = ::readlink(here.c_str(), target.data(), target.size());
+            if (length <= 0 || ++links > most_links) return UnsafePlace{here, "the link cannot be followed"};
+            const std::string_view text(target.data(), static_cast<std::size_t>(length));
+            const Names more = names_of(text);
+            names.insert(names.begin(), more.begin(), more.end());
+            here = text.front() == '/' ? "/" : parent_of(here);
+        }
+        if (names.empty()) return std::nullopt;
+        const std::string name = std::move(names.front());
+        names.pop_front();
+        here = name == ".." ? parent_of(here) : joined(here, name);
+    }
+}
+
+}  // namespace capsule

@@ -1,0 +1,223 @@
+// Root's exec of another user's agent: on a terminal of its own, in all else as if it were root's. An agent that has
+// root's terminal types commands into root's shell, and reads what root types there later.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <regex>
+
+#include "tests/terminal/terminal_test.hpp"
+#include "tests/trust/outside.hpp"
+
+namespace capsule::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace fs = std::filesystem;
+
+class OwnTerminal : public TerminalTest {
+  protected:
+    static constexpr uid_t agent_id = 4711;
+
+    void SetUp() override {
+        if (!am_root()) GTEST_SKIP() << "needs root to start another user's session";
+        TerminalTest::SetUp();
+        const fs::path home = dir_ / "agents-home";
+        fs::create_directories(home);
+        ASSERT_EQ(chown(home.c_str(), agent_id, agent_id), 0);
+        write_file(dir_ / "passwd", read_file("/etc/passwd") + "agent:x:4711:4711::" + home.string() + ":/bin/sh\n");
+        fs::permissions(dir_ / "passwd", fs::perms{0644});
+        fs::create_directories(notes());
+        ASSERT_EQ(chown(notes().c_str(), agent_id, agent_id), 0);
+        start({.config = "[session]\nuser = \"agent\"\n", .passwd = dir_ / "passwd"});
+        open_terminal({{"NOTES", notes().string()}});
+    }
+
+    /// What the agent does: a shell script, with the agent's notes in the current directory.
+    void agent_does(std::string_view script) const {
+        write_file(agents_.bin() / "claude", "#!/bin/sh\n[ \"$*\" != --version ] || exit 0\ncd " + notes().string() +
+                                                 "\n" + std::string(script) + "\n");
+    }
+    void exec() const { terminal().run("capsulectl exec claude --provider zai"); }
+    void exec(std::string_view script) const {
+        agent_does(script);
+        exec();
+    }
+    /// Where the agent and its helpers write.
+    fs::path notes() const { return dir_ / "notes"; }
+    bool noted(std::string_view name) const {
+        return eventually([&] { return fs::exists(notes() / name); });
+    }
+    std::string note(std::string_view name) const {
+        EXPECT_TRUE(noted(name)) << name;
+        return fs::exists(notes() / name) ? read_file(notes() / name) : "";
+    }
+};
+
+TEST_F(OwnTerminal, IsNeitherRootsNorThereAfterwards) {
+    terminal().run("tty >$NOTES/of-root");
+    exec(
+        "id -u >who; tty >name; (tty </dev/tty) >controlling; ls -l /proc/$$/fd >descriptors; tty <&1; tty <&2 >third");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    const std::string of_root = note("of-root");
+    const std::string own = note("name");
+    EXPECT_EQ(note("who"), "4711\n");
+    EXPECT_THAT(own, HasSubstr("/dev/pts/"));
+    EXPECT_NE(own, of_root);
+    EXPECT_EQ(note("third"), own);
+    EXPECT_EQ(note("controlling"), "/dev/tty\n");
+    EXPECT_THAT(note("descriptors"), Not(HasSubstr(of_root.substr(0, of_root.size() - 1) + "\n")));
+    EXPECT_FALSE(fs::exists(own.substr(0, own.size() - 1))) << "it ends with the session";
+}
+
+constexpr std::string_view type_at = R"sh(
+type_at() { perl -e 'open(T, "+<", $ARGV[0]) or exit; ioctl(T, 0x5412, $_) for split //, "touch $ENV{PWD}/typed\n"' "$1"; }
+)sh";
+
+TEST_F(OwnTerminal, NothingThatTheAgentTypesReachesRootsShell) {
+    fs::permissions(notes(), fs::perms{0777});
+    terminal().run("tty >$NOTES/of-root");
+    exec(std::string(type_at) +
+         "type_at /dev/tty; type_at $(cat of-root); type_at /proc/self/fd/0; type_at /proc/self/fd/2; touch done");
+    EXPECT_TRUE(noted("done"));
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_FALSE(fs::exists(notes() / "typed")) << "root's shell ran it";
+}
+
+// It has left its session, so that it needs to be in nobody's foreground to read.
+TEST_F(OwnTerminal, AProcessThatIsLeftBehindReadsNoKey) {
+    exec(R"sh(perl -e '
+use POSIX; fork and exit; POSIX::setsid(); $SIG{HUP} = "IGNORE";
+open(my $read, ">", "read"); $read->autoflush(1); open(my $there, ">", "there");
+while (sysread(STDIN, my $typed, 1)) { print $read $typed }
+open(my $ended, ">", "ended")'
+until [ -e there ]; do sleep 0.05; done)sh");
+    EXPECT_TRUE(noted("there"));
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_TRUE(noted("ended")) << "its terminal is gone, so it can read no more";
+    terminal().run("capsulectl auth set kimi");
+    terminal().wait_for("it does not show");
+    terminal().type(keys::kimi);
+    terminal().press({"Enter"});
+    terminal().wait_for("It takes effect at once");
+    EXPECT_EQ(note("read"), "");
+}
+
+TEST_F(OwnTerminal, HasRootsTerminalsSizeAndFollowsIt) {
+    exec(
+        "trap 'stty size >changed; touch sized' WINCH; stty size >size; touch ready; until [ -e sized ]; do sleep "
+        "0.05; done");
+    EXPECT_TRUE(noted("ready"));
+    EXPECT_EQ(note("size"), "30 100\n");
+    terminal().resize({72, 21});
+    EXPECT_TRUE(noted("sized"));
+    EXPECT_EQ(note("changed"), "21 72\n");
+}
+
+TEST_F(OwnTerminal, CtrlZStopsTheJobAndFgContinuesIt) {
+    terminal().run("stty -g >$NOTES/before");
+    exec("echo ready; while read -r line; do echo \"got $line\"; [ \"$line\" != end ] || exit 3; done");
+    terminal().wait_for("ready");
+    for (const char* word : {"one", "two"}) {
+        terminal().press({"C-z"});
+        terminal().wait_for("Stopped");
+        terminal().run_on_clear_screen("stty -g >$NOTES/new && mv $NOTES/new $NOTES/stopped");
+        terminal().run("fg");
+        terminal().wait_for("fg\ncapsulectl exec");
+        terminal().type(std::string(word) + "\n");
+        terminal().wait_for(std::string("got ") + word);
+        EXPECT_EQ(note("stopped"), note("before")) << "the shell has its terminal as it was";
+    }
+    terminal().type("end\n");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 3);
+}
+
+TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
+    exec("echo ready; kill -STOP $$; echo again");
+    terminal().wait_for("Stopped");
+    terminal().run("fg");
+    terminal().wait_for("\nagain");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+}
+
+TEST_F(OwnTerminal, CtrlCIsTheAgents) {
+    exec("trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.05; done");
+    terminal().wait_for("ready");
+    terminal().press({"C-c"});
+    terminal().wait_for("caught");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 7);
+    exec("echo again; exec sleep 60");
+    terminal().wait_for("again");
+    terminal().press({"C-c"});
+    EXPECT_EQ(terminal().wait_for_exit_status(), 130);
+}
+
+TEST_F(OwnTerminal, ExitStatusAndDeathBySignalArePassedOn) {
+    terminal().run("stty -g >$NOTES/before");
+    for (const auto& [script, status] : {std::pair{"exit 42", 42}, {"kill -TERM $$", 143}, {"kill -KILL $$", 137}}) {
+        exec(script);
+        EXPECT_EQ(terminal().wait_for_exit_status(), status);
+        terminal().run("stty -g >$NOTES/new && mv $NOTES/new $NOTES/after");
+        EXPECT_EQ(note("after"), note("before")) << script;
+        fs::remove(notes() / "after");
+    }
+}
+
+TEST_F(OwnTerminal, SignalsThatCapsulectlGetsAreTheAgents) {
+    agent_does("trap 'touch terminated; exit 5' TERM; touch ready; while :; do sleep 0.05; done");
+    terminal().run("capsulectl exec claude --provider zai & echo $! >$NOTES/pid; wait $!");
+    EXPECT_TRUE(noted("ready"));
+    kill(static_cast<pid_t>(std::stol(note("pid"))), SIGTERM);
+    EXPECT_TRUE(noted("terminated"));
+    EXPECT_EQ(terminal().wait_for_exit_status(), 5);
+}
+
+TEST_F(OwnTerminal, AKilledRelayHangsTheSessionUp) {
+    agent_does("trap 'touch hung-up; exit' HUP; touch ready; while :; do sleep 0.05; done");
+    terminal().run("capsulectl exec claude --provider zai & echo $! >$NOTES/pid; wait $!");
+    EXPECT_TRUE(noted("ready"));
+    kill(static_cast<pid_t>(std::stol(note("pid"))), SIGKILL);
+    EXPECT_TRUE(noted("hung-up"));
+}
+
+TEST_F(OwnTerminal, PipesAndFilesArePassedOnAndOnlyTerminalsReplaced) {
+    agent_does("[ -t 0 ] || echo piped; [ -t 1 ] || echo to-file; [ -t 2 ] && echo shown >&2; cat");
+    terminal().run("echo through | capsulectl exec claude --provider zai >$NOTES/out");
+    terminal().wait_for("\nshown");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_EQ(note("out"), "piped\nto-file\nthrough\n");
+    terminal().run_on_clear_screen("capsulectl exec claude --provider zai </dev/null | cat -A");
+    EXPECT_THAT(terminal().wait_for("to-file"), HasSubstr("\npiped$\nto-file$\n"));
+}
+
+// Whoever has the controlling terminal needs none of the descriptors.
+TEST_F(OwnTerminal, RootsControllingTerminalIsOutOfReachWhereNoDescriptorIsATerminal) {
+    fs::permissions(notes(), fs::perms{0777});
+    agent_does(std::string(type_at) + "type_at /dev/tty; echo done >done");
+    terminal().run("capsulectl exec claude --provider zai </dev/null >$NOTES/out 2>&1");
+    EXPECT_TRUE(noted("done"));
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_FALSE(fs::exists(notes() / "typed"));
+}
+
+TEST_F(OwnTerminal, AKeptDescriptorThatIsRootsTerminalIsReplacedToo) {
+    terminal().run("tty >$NOTES/of-root");
+    agent_does("tty >name; tty <&5 >fifth");
+    terminal().run("capsulectl exec claude --provider zai --keep-fd 5 5<>$(tty)");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_EQ(note("fifth"), note("name"));
+    EXPECT_NE(note("fifth"), note("of-root"));
+}
+
+TEST_F(OwnTerminal, RelaysMuchOutputWhole) {
+    exec("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i; done");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    const std::string shown = terminal().everything();
+    for (int i = 1; i <= 3000; ++i)
+        ASSERT_THAT(shown, HasSubstr("line-" + std::to_string(i) + "\n"));
+}
+
+}  // namespace
+}  // namespace capsule::test

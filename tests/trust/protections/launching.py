@@ -1,0 +1,66 @@
+"""Root's capsulectl: whom it believes, and what another user's session gets of it."""
+
+from protection import Edit, Protection, one
+
+CONNECTION = "client/connection.cpp"
+CLIENT = "client/client.cpp"
+BECOME = "client/commands/become.cpp"
+EXEC = "client/commands/exec.cpp"
+DESCRIPTORS = "client/terminal/descriptors.cpp"
+LEADER = "client/terminal/leader.cpp"
+RELAY = "client/terminal/relay.cpp"
+OWN = "client/terminal/own_terminal.cpp"
+
+SERVER = "trust_client:UntrustedServer."
+SESSION = "integration_exec:SessionOfAnother."
+TERMINAL = "terminal:OwnTerminal."
+
+
+def protections() -> list[Protection]:
+    return whom_it_believes() + whose_terminal() + what_comes_along()
+
+
+def whom_it_believes() -> list[Protection]:
+    return [
+        one("root runs nothing that a server of another user says", CLIENT, " && !is_of_status_tier(method))",
+            " && false)", SERVER + "RootNeitherRunsNorBecomesWhatItSays", SERVER + "RootGivesItNoKey"),
+        one("who listens must own the socket's directory", CONNECTION, " || status.st_uid != server.uid)", ")",
+            SERVER + "IsSentNothingWhereItIsNotTheDirectorysOwner"),
+        one("and nobody else may change it", CONNECTION,
+            "if (const auto unsafe = who_else_can_change(directory, {server.uid, ::geteuid()}))",
+            "if (const auto unsafe = who_else_can_change(\"/\", {}))",
+            SERVER + "IsSentNothingWhereOthersCouldHavePutItThere"),
+        one("that holds for every caller", CONNECTION, "if (server.uid == 0 || server.uid == ::geteuid())",
+            "if (server.uid == 0 || ::geteuid() != 0)", SERVER + "AnotherUserIsToldTheSame"),
+    ]  # fmt: skip
+
+
+def whose_terminal() -> list[Protection]:
+    own = "if (becomes_another && has_terminal(options.kept)) return"
+    return [
+        one("a terminal of its own", EXEC, own, "if (false) return", TERMINAL + "IsNeitherRootsNorThereAfterwards",
+            TERMINAL + "NothingThatTheAgentTypesReachesRootsShell", TERMINAL + "AProcessThatIsLeftBehindReadsNoKey",
+            TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
+        one("where root's is only the controlling one, too", OWN, "    return controlling >= 0;\n", "    return false;\n",
+            TERMINAL + "RootsControllingTerminalIsOutOfReachWhereNoDescriptorIsATerminal"),
+        one("a kept descriptor that is a terminal is replaced", DESCRIPTORS,
+            "    descriptors.insert(descriptors.end(), kept.begin(), kept.end());\n", "",
+            TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
+        one("it ends with the session", LEADER, "    ::setsid();\n    ::ioctl(task.terminal, TIOCSCTTY, 0);\n",
+            "    ::ioctl(task.terminal, TIOCSCTTY, 0);\n", TERMINAL + "IsNeitherRootsNorThereAfterwards"),
+        one("and with the relay", LEADER, "            if (!message) hang_up();\n", "            if (!message) continue;\n",
+            TERMINAL + "AKilledRelayHangsTheSessionUp"),
+        one("the shell gets its terminal back", RELAY, "        user_.restore();\n", "",
+            TERMINAL + "CtrlZStopsTheJobAndFgContinuesIt"),
+    ]  # fmt: skip
+
+
+def what_comes_along() -> list[Protection]:
+    gains = SESSION + "CanGainNoPrivileges"
+    return [
+        one("no descriptor of the launcher's", DESCRIPTORS,
+            "if (::close_range(first_after_standard, ~0U, CLOSE_RANGE_CLOEXEC) != 0) mark_each();", "",
+            SESSION + "HasNoDescriptorOfTheLaunchers"),
+        one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
+        one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
+    ]  # fmt: skip
