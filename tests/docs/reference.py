@@ -60,8 +60,8 @@ def check_errors(root: Path, page: str, troubleshooting: str, document: dict) ->
 
 
 def check_warnings(root: Path, page: str) -> list[str]:
-    parts = [root / "daemon" / part for part in ("handlers", "keys", "render", "write")]
-    sources = [file for part in parts for file in part.glob("*.cpp")]
+    parts = [root / "daemon" / part for part in ("handlers", "keys", "agents", "home", "write")]
+    sources = [file for part in parts for file in part.rglob("*.cpp")]
     real = {code for file in sources for code in re.findall(r'\{"([a-z]+\.(?!toml")[a-z_]+)",', file.read_text())}
     rows = re.findall(r"^\| (`.*?) \|", page.partition("\n## Warnings\n")[2], re.MULTILINE)
     return difference("docs/protocol.md, warnings", set(re.findall(r"`([\w.]+)`", " ".join(rows))), real)
