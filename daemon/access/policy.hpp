@@ -13,7 +13,8 @@ namespace capsule {
 
 class Policy {
   public:
-    /// Looks the names of [access] up. Fails with config.conflict when a user or a group does not exist.
+    /// Looks the names of [access] up. Fails with config.conflict when a user or a group does not exist, or is the one
+    /// that unknown ones look like.
     static Result<Policy> make(const AccessConfig& access, uid_t daemon_uid);
 
     /// The daemon's own user and root always may: both could read the keys anyway.
@@ -29,6 +30,7 @@ class Policy {
     static Result<Members> members_of(const char* tier, const std::vector<std::string>& names);
 
     uid_t daemon_uid_ = 0;
+    uid_t overflow_uid_ = 0;
     std::array<Members, 3> tiers_;
 };
 

@@ -24,7 +24,7 @@ std::optional<std::string> shown_block(const TomlBlockIntent& intent) {
 
 std::optional<std::string> shown_opencode(const OpencodeJsonIntent& intent) {
     if (intent.only_remove) return std::nullopt;
-    return format_json(opencode_document(intent.blocks, Keys::masked));
+    return format_json(opencode_document(intent.blocks, intent.permission, Keys::masked));
 }
 
 std::string shown_approval(const ClaudeApprovalIntent& intent) {

@@ -39,12 +39,15 @@ struct TomlBlockIntent {
     std::vector<Table> tables;
     /// Profiles whose --profile a legacy table in this file would break ([profiles.<name>]).
     std::vector<std::string> profiles;
+    /// Every provider that could have a table of ours: how one whose key is gone is recognised.
+    std::vector<std::string> known{};
 };
 
 /// A file that is wholly ours. No content: it goes.
 struct OwnFileIntent {
     std::string path;
     std::optional<std::string> content;
+    bool needed = false;  ///< the session's argv names it: without it there is no session
 };
 
 /// One provider block of opencode.json.
@@ -62,8 +65,12 @@ struct OpencodeJsonIntent {
     std::vector<OpencodeBlock> blocks;  ///< of providers whose key is present
     /// Every provider that could have a block of ours: how one whose key is gone is recognised (npm and base_url).
     std::vector<OpencodeBlock> known;
-    /// Nothing of ours should stand in it any more ("permission" then stays as it is).
+    /// Nothing of ours should stand in it any more.
     bool only_remove = false;
+    /// What "permission" should say where no permission of the user's stands in any file; empty: nothing.
+    std::string permission = "allow";
+    /// The other files that OpenCode merges with this one. A permission in one of them must not be weakened.
+    std::vector<std::string> merged_files{};
 };
 
 /// The approval of an API key in Claude Code's .claude.json.

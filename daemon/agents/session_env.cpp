@@ -2,6 +2,7 @@
 // variables, [env], the request's allowlisted variables, the session user's; the route's own come on top.
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "daemon/base/reference.hpp"
 #include "daemon/catalog/variables.hpp"
@@ -27,8 +28,15 @@ bool is_ours(const Config& config, std::string_view name) {
            is_one_of(name, of_the_user);
 }
 
+/// Settings of git by variables, which outrank every file. Where a project's settings are left out, a request (whose
+/// launcher may have been started in that project) has none of these, and pin_git_settings() adds ours.
+bool is_git_setting(std::string_view name) {
+    return name.starts_with("GIT_CONFIG");
+}
+
 bool may_pass(const Config& config, std::string_view name) {
     if (!is_variable_name(name) || is_ours(config, name)) return false;
+    if (config.session.project_settings == ProjectSettings::ignore && is_git_setting(name)) return false;
     const auto matches_name = [name](std::string_view pattern) { return matches(pattern, name); };
     return std::ranges::any_of(default_passthrough(), matches_name) ||
            std::ranges::any_of(config.session.passthrough, matches_name);
@@ -142,6 +150,26 @@ void keep_absolute_path(Plan& plan) {
     }
 }
 
+/// A repository's .git/config can name programs that git runs by itself: the monitor of its files, and hooks. After the
+/// operator's own from [env], since the later of two counts.
+void pin_git_settings(Plan& plan) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> settings{
+        {{"core.fsmonitor", "false"}, {"core.hooksPath", "/dev/null"}}};
+    constexpr std::string_view from = "capsule.toml: [session] project_settings";
+    constexpr unsigned most = 1000;
+    unsigned count = 0;
+    if (const auto own = plan.env.find("GIT_CONFIG_COUNT"); own != plan.env.end()) {
+        const std::string_view text = own->second.reveal();
+        if (std::from_chars(text.begin(), text.end(), count).ec != std::errc() || count > most) count = 0;
+    }
+    for (const auto& [key, value] : settings) {
+        set_variable(plan, "GIT_CONFIG_KEY_" + std::to_string(count), std::string(key), from);
+        set_variable(plan, "GIT_CONFIG_VALUE_" + std::to_string(count), std::string(value), from);
+        ++count;
+    }
+    set_variable(plan, "GIT_CONFIG_COUNT", std::to_string(count), from);
+}
+
 void pass_everything(Plan& plan, const SessionInputs& inputs) {
     pass_from_daemon(plan, inputs);
     pass_from_config(plan, inputs);
@@ -160,6 +188,7 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
     const SessionHome& home = inputs.home;
     const SessionConfig& session = inputs.config.session;
     pass_everything(plan, inputs);
+    if (session.project_settings == ProjectSettings::ignore) pin_git_settings(plan);
     set_variable(plan, "HOME", home.home, "session user");
     set_variable(plan, "USER", home.user.name, "session user");
     set_variable(plan, "LOGNAME", home.user.name, "session user");

@@ -78,7 +78,14 @@ struct AgentConfig {
     AgentModels models;
 };
 
-enum class OpencodeKeys { in_file, env };
+/// How opencode.json names a provider's key: by its variable, or the key itself, which every process of the session's
+/// user can then read.
+enum class OpencodeKeys { env, in_file };
+
+struct OpencodeConfig {
+    OpencodeKeys keys = OpencodeKeys::env;
+    std::string permission = "allow";  ///< what opencode.json says of every tool; empty: nothing
+};
 
 /// A value of an [env] table. A key's value is "" (ignore), a literal, "op://…" or "$NAME".
 struct EnvValue {
@@ -103,7 +110,7 @@ struct Config {
     LimitsConfig limits;
     SessionConfig session;
     std::map<Agent, AgentConfig> agents;  ///< every agent is in it
-    OpencodeKeys opencode_keys = OpencodeKeys::in_file;
+    OpencodeConfig opencode;
     EnvTable env;
     std::map<std::string, WorkspaceConfig> workspaces;
     std::map<std::string, RoleManifest> roles;

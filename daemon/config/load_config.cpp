@@ -65,6 +65,14 @@ void read_access(TableReader& in, AccessConfig& out) {
     in.finish();
 }
 
+void read_opencode(TableReader& in, OpencodeConfig& out) {
+    out.keys = in.word<OpencodeKeys>("api_key", {{"inline", OpencodeKeys::in_file}, {"env", OpencodeKeys::env}})
+                   .value_or(out.keys);
+    out.permission =
+        in.word<std::string>("permission", {{"allow", "allow"}, {"ask", "ask"}, {"deny", "deny"}, {"none", ""}})
+            .value_or(out.permission);
+}
+
 void read_limits(TableReader& in, LimitsConfig& out) {
     const auto count = [&](std::string_view key, std::int64_t low, std::int64_t high, std::uint64_t& value) {
         if (const auto given = in.integer(key, low, high)) value = static_cast<std::uint64_t>(*given);
@@ -111,10 +119,7 @@ void read_agent_sections(TableReader& in, Config& config) {
     for (const AgentFacts& facts : all_agents) {
         auto section = in.table(facts.id);
         if (!section) continue;
-        if (facts.agent == Agent::opencode)
-            config.opencode_keys =
-                section->word<OpencodeKeys>("api_key", {{"inline", OpencodeKeys::in_file}, {"env", OpencodeKeys::env}})
-                    .value_or(config.opencode_keys);
+        if (facts.agent == Agent::opencode) read_opencode(*section, config.opencode);
         read_models(*section, config.catalog, facts.agent, config.agents[facts.agent].models);
     }
 }

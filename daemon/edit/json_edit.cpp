@@ -285,6 +285,25 @@ void remove_item(std::string& text, const JsonContainer& container, const JsonIt
     }
 }
 
+// No style has its first member right behind the opening bracket and a space before the closing one.
+void fill_empty_object(std::string& text, const JsonContainer& object, std::string_view name,
+                       const json::value& value) {
+    Style style = style_in(text, object);
+    style.indent = line_indentation(text, object.open);
+    std::string out;
+    write_name(out, name, style);
+    write(out, value, style, style.indent);
+    text.insert(object.open + 1, out + " ");
+}
+
+bool was_empty_object(std::string_view text, const JsonContainer& object) {
+    return object.items.size() == 1 && object.items[0].begin == object.open + 1 && text[object.items[0].end] == ' ';
+}
+
+void empty_again(std::string& text, const JsonContainer& object) {
+    text.erase(object.open + 1, object.items[0].end + 1 - (object.open + 1));
+}
+
 std::string format_json(const json::value& value) {
     std::string out;
     write(out, value, Style{}, "");

@@ -62,6 +62,13 @@ void set_member(std::string& text, const JsonContainer& object, std::string_view
 void append_element(std::string& text, const JsonContainer& array, const boost::json::value& value);
 void remove_item(std::string& text, const JsonContainer& container, const JsonItem& item);
 
+/// A first member for an object that its owner left empty. How it is spaced says later that the object was there
+/// before: was_empty_object() sees that, and empty_again() gives back what stood between the brackets.
+void fill_empty_object(std::string& text, const JsonContainer& object, std::string_view name,
+                       const boost::json::value& value);
+bool was_empty_object(std::string_view text, const JsonContainer& object);
+void empty_again(std::string& text, const JsonContainer& object);
+
 /// A whole new file: two spaces, a final newline.
 std::string format_json(const boost::json::value& value);
 

@@ -1,6 +1,10 @@
 #include "daemon/handlers/warnings.hpp"
 
+#include <set>
+
+#include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/keys/secret_file.hpp"
 
 namespace capsule {
 namespace {
@@ -12,13 +16,29 @@ bool has_key_in_any_scope(const Services& services, const Generation& generation
 }
 
 bool writes_inline_keys(const Services& services, const Generation& generation) {
-    if (generation.config.opencode_keys != OpencodeKeys::in_file) return false;
+    if (generation.config.opencode.keys != OpencodeKeys::in_file) return false;
     const auto keys = file_keys(services, generation);
     for (const Provider& provider : generation.config.catalog.providers)
         if (provider.alternative() && provider.cell(Agent::opencode) == CellKind::routed &&
             keys.at(provider.id).global)
             return true;
     return false;
+}
+
+/// capsule.toml, auth.toml, and every file that a key is looked for in.
+std::set<std::string> readable_key_files(const Services& services, const Generation& generation) {
+    std::set<std::string> files(generation.config.readable_by_others.begin(),
+                                generation.config.readable_by_others.end());
+    const KeyResolver keys = resolver(services, generation);
+    const auto look = [&](const std::string& variable) {
+        for (std::string& path : keys.files(variable))
+            if (others_can_read(path)) files.insert(std::move(path));
+    };
+    for (const Provider& provider : generation.config.catalog.providers)
+        look(provider.key_env);
+    look(std::string(claude_oauth_token_variable));
+    if (services.stored_path && others_can_read(*services.stored_path)) files.insert(*services.stored_path);
+    return files;
 }
 
 }  // namespace
@@ -32,8 +52,9 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
         warnings.push_back({"access.same_user",
                             "agents run as the daemon's own user (" + generation.home.user.name +
                                 "), so they can ask for every key; run capsuled as root with [session] user set"});
-    for (const std::string& file : generation.config.readable_by_others)
-        warnings.push_back({"keys.readable", file + " holds keys and others can read it; run: chmod 600 " + file});
+    for (const std::string& file : readable_key_files(services, generation))
+        warnings.push_back({"keys.readable", file + " holds keys and others can read it; run: chmod 600 " + file +
+                                                 " (or, where it is mounted, mount it with mode 0400)"});
     if (opencode_json && writes_inline_keys(services, generation))
         warnings.push_back({"keys.inline", "keys stand inline in " + generation.home.opencode_json() +
                                                ", where every process of " + generation.home.user.name +

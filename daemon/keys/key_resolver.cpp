@@ -63,6 +63,16 @@ KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope)
     return std::move(findings).result();
 }
 
+std::vector<std::string> KeyResolver::files(const std::string& variable) const {
+    std::vector<std::string> paths{sources_.secrets_directory + "/" + variable};
+    if (sources_.credentials_directory) paths.push_back(*sources_.credentials_directory + "/" + variable);
+    if (sources_.environment)
+        if (const auto named = sources_.environment->find(variable + "_FILE");
+            named != sources_.environment->end() && !named->second.empty())
+            paths.emplace_back(named->second.reveal());
+    return paths;
+}
+
 bool KeyResolver::in_any_scope(const std::string& variable) const {
     if (usable(find(variable, {}).state)) return true;
     const auto in_one_of = [&](const std::map<std::string, WorkspaceConfig>& workspaces) {

@@ -56,6 +56,9 @@ class KeyResolver {
     /// Whether any workspace or role has it.
     bool in_any_scope(const std::string& variable) const;
 
+    /// The container's files that find() looks for, whether they are there or not.
+    std::vector<std::string> files(const std::string& variable) const;
+
   private:
     Sources sources_;
 };

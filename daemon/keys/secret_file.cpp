@@ -106,4 +106,9 @@ Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     return Found(std::move(key));
 }
 
+bool others_can_read(const std::string& path) {
+    struct stat about {};
+    return ::stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
+}
+
 }  // namespace capsule

@@ -17,4 +17,7 @@ inline constexpr std::size_t max_secret_file_bytes = 64 * 1024;
 /// not readable, or what it holds is no key.
 Result<std::optional<Secret>> read_secret_file(const std::string& path);
 
+/// Whether the mode of a regular file lets its group or everybody read it. False where there is none.
+bool others_can_read(const std::string& path);
+
 }  // namespace capsule

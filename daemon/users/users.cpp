@@ -1,11 +1,16 @@
 #include "daemon/users/users.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <vector>
+
+#include "daemon/base/unique_fd.hpp"
 
 namespace capsule {
 namespace {
@@ -53,6 +58,16 @@ PasswordEntry own_entry() {
     return {{std::to_string(uid), uid, ::getegid(), own_groups()}, "", "/bin/sh"};
 }
 
+std::uint32_t read_overflow_id(const char* path) {
+    constexpr std::uint32_t kernels_default = 65534;
+    std::array<char, 16> digits{};
+    const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+    const ssize_t size = file ? ::read(file.get(), digits.data(), digits.size()) : 0;
+    std::uint32_t id = 0;
+    const auto read = std::from_chars(digits.data(), digits.data() + std::max<ssize_t>(size, 0), id);
+    return read.ec == std::errc() ? id : kernels_default;
+}
+
 Error cannot_serve(const std::string& what, const std::string& hint) {
     return {ErrorCode::config_conflict, what, hint};
 }
@@ -83,6 +98,14 @@ std::optional<gid_t> find_group(const std::string& name) {
     if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
         return std::nullopt;
     return entry.gr_gid;
+}
+
+uid_t overflow_uid() {
+    return read_overflow_id("/proc/sys/kernel/overflowuid");
+}
+
+gid_t overflow_gid() {
+    return read_overflow_id("/proc/sys/kernel/overflowgid");
 }
 
 std::string user_name(uid_t uid) {

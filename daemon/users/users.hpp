@@ -31,6 +31,11 @@ std::optional<gid_t> find_group(const std::string& name);
 /// "agent", or the number where the password file has no name.
 std::string user_name(uid_t uid);
 
+/// What the kernel says instead of the id of a user, or group, that this user namespace does not know: a container's
+/// user seen from outside, say. Whoever has it may be anybody.
+uid_t overflow_uid();
+gid_t overflow_gid();
+
 /// Whose session it is and where its files are: [session], else the daemon's own user and environment. Fails with
 /// config.conflict: an unknown user, another user without being root, no home.
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment);

@@ -1,8 +1,11 @@
 #include "daemon/write/apply.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "daemon/agents/merge.hpp"
 
@@ -22,44 +25,51 @@ bool has_inline_keys(const FileIntent& intent) {
            });
 }
 
-// While `path` is updated: as NAME.before-capsuled, or under a further number where that name is taken by something
-// else.
-Result<void> save(const std::string& path, const std::string& text) {
-    constexpr int copies = 10;
-    for (int i = 1; i <= copies; ++i) {
-        const std::string name = path + ".before-capsuled" + (i == 1 ? "" : "." + std::to_string(i));
-        bool there = false;
-        const auto keep = [&](const std::optional<std::string>& existing) -> Result<Wanted> {
-            there = !existing || *existing == text;
-            return Wanted{existing ? existing : text};
-        };
-        const auto saved = update_file(name, keep, Turn::has);
-        if (!saved) return saved.error();
-        if (there) return {};
-    }
-    return Error{ErrorCode::io_error, path + " is not capsuled's, and ten copies of earlier ones are kept already",
-                 "move the " + path + ".before-capsuled files away"};
+// Its words anywhere: one too many costs a setting of ours, one too few would weaken what the user said. What is too
+// large to be looked at counts as saying so.
+bool says_permission(const std::string& path) {
+    if (::access(path.c_str(), F_OK) != 0) return false;
+    constexpr std::size_t limit = 1024 * 1024;
+    const auto text = read_file(path, limit);
+    if (!text) return true;
+    constexpr std::array<std::string_view, 3> words{"permission", "tools", "wellknown"};
+    return *text && std::ranges::any_of(words, [&](std::string_view word) { return (*text)->find(word) != word.npos; });
+}
+
+FileIntent with_regard_to_other_files(FileIntent intent) {
+    auto* opencode = std::get_if<OpencodeJsonIntent>(&intent);
+    if (opencode != nullptr && std::ranges::any_of(opencode->merged_files, says_permission))
+        opencode->permission.clear();
+    return intent;
 }
 
 /// One file: what the merge says, put on the disk or only looked at.
 class FileUpdate {
   public:
-    FileUpdate(const FileIntent& intent, ApplyMode mode) : intent_(intent), mode_(mode) {}
+    FileUpdate(const FileIntent& intent, ApplyMode mode) : intent_(with_regard_to_other_files(intent)), mode_(mode) {}
 
     Result<Applied::File> run() {
         const std::string& path = path_of(intent_);
         const Transform transform = [this](const std::optional<std::string>& existing) { return wanted(existing); };
-        const auto updated = mode_ == ApplyMode::write ? update_file(path, transform) : preview_file(path, transform);
-        if (!updated) return updated.error();
-        for (const std::string& saved : updated->saved)
-            warnings_.push_back({"file.saved", "a run that was cut off left another program's version of " + path +
-                                                   ": it is kept as " + saved + "; compare the two"});
-        return Applied::File{path, updated->change, updated->mode, left_alone_ ? std::nullopt : shown_content(intent_)};
+        if (mode_ == ApplyMode::preview) return applied(preview_file(path, transform));
+        auto updated = update_file(path, transform);
+        if (updated && to_be_kept_) {
+            if (auto kept = keep_beside(path); !kept) return kept.error();
+            kept_ = true;
+            updated = update_file(path, transform);
+        }
+        return applied(std::move(updated));
     }
 
     std::vector<Warning> take_warnings() { return std::move(warnings_); }
 
   private:
+    Result<Applied::File> applied(const Result<Updated>& updated) const {
+        if (!updated) return updated.error();
+        return Applied::File{path_of(intent_), updated->change, updated->mode,
+                             left_alone_ ? std::nullopt : shown_content(intent_)};
+    }
+
     // Each time on the newest version: only what it says last counts.
     Result<Wanted> wanted(const std::optional<std::string>& existing) {
         warnings_.clear();
@@ -73,20 +83,36 @@ class FileUpdate {
         auto merged = merge(existing, intent_);
         if (!merged) return merged.error();
         warnings_ = std::move(merged->warnings);
-        if (merged->save_existing && mode_ == ApplyMode::write)
-            if (auto saved = save(path, *existing); !saved) return saved.error();
+        to_be_kept_ = merged->save_existing && !kept_ && mode_ == ApplyMode::write;
+        if (to_be_kept_) return Wanted{existing};
         return Wanted{std::move(merged->text), merged->holds_key};
     }
 
-    const FileIntent& intent_;
+    FileIntent intent_;
     ApplyMode mode_;
     std::vector<Warning> warnings_;
     bool left_alone_ = false;
+    bool to_be_kept_ = false;  ///< what is there is not ours, and is to have a second name first
+    bool kept_ = false;        ///< it has one
 };
 
-bool only_warns(const Error& error, const FileIntent& intent, ApplyFor purpose) {
-    return purpose == ApplyFor::session && error.code == ErrorCode::config_conflict &&
-           std::holds_alternative<OpencodeJsonIntent>(intent);
+std::string agent_of(const FileIntent& intent) {
+    if (std::holds_alternative<OpencodeJsonIntent>(intent)) return "opencode";
+    return std::holds_alternative<ClaudeApprovalIntent>(intent) ? "claude" : "codex";
+}
+
+// A session's pins say all that these files say, but for a file that its argv names.
+bool only_warns(const FileIntent& intent, ApplyFor purpose) {
+    const auto* own = std::get_if<OwnFileIntent>(&intent);
+    return purpose == ApplyFor::session && (own == nullptr || !own->needed);
+}
+
+Warning as_warning(const Error& error, const FileIntent& intent) {
+    std::string code = error.code == ErrorCode::config_conflict ? agent_of(intent) + ".conflict" : "file.not_written";
+    const bool asks = std::holds_alternative<ClaudeApprovalIntent>(intent);
+    const char* meaning =
+        asks ? " (Claude Code will ask once whether to use the key)" : " (this session is not affected)";
+    return {std::move(code), error.message + ": " + error.hint + meaning};
 }
 
 }  // namespace
@@ -100,9 +126,8 @@ Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, Appl
             applied.files.push_back(*std::move(file));
             for (Warning& warning : update.take_warnings())
                 applied.warnings.push_back(std::move(warning));
-        } else if (only_warns(file.error(), intent, purpose)) {
-            applied.warnings.push_back({"opencode.conflict", file.error().message + ": " + file.error().hint +
-                                                                 " (this session is not affected)"});
+        } else if (only_warns(intent, purpose)) {
+            applied.warnings.push_back(as_warning(file.error(), intent));
         } else {
             return file.error();
         }

@@ -15,7 +15,8 @@ enum class ApplyMode {
     preview,  ///< says what write would do
 };
 
-/// A conflict in opencode.json only warns for a session (its pins outrank the file) and fails config.write.
+/// A file that cannot be written, or to which nothing can be added, fails config.write. For a session it is a warning,
+/// since its pins outrank the files, unless its argv names that file.
 enum class ApplyFor { session, config_write };
 
 struct Applied {

@@ -9,22 +9,30 @@
 #include <thread>
 
 #include "daemon/write/file_access.hpp"
-#include "daemon/write/leftovers.hpp"
 #include "daemon/write/replace.hpp"
 
 namespace capsule {
 namespace {
 
-// Between our own runs only, so that a leftover is known to be one; other programs are met by the exchange. Whoever
-// holds it for longer than this delays a write, and no more.
-bool lock(const Place& place) {
-    constexpr int tries = 500;
-    for (int i = 0; i < tries; ++i) {
-        if (::flock(place.directory_fd.get(), LOCK_EX | LOCK_NB) == 0) return true;
-        if (errno != EWOULDBLOCK) return false;
-        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+// Between our own runs only; other programs are met by the exchange. Whoever else holds it (any program of that user
+// can) does not hold the daemon.
+Result<void> take_turn(const Place& place) {
+    constexpr std::chrono::seconds longest{2};
+    constexpr std::chrono::milliseconds pause{1};
+    const auto limit = std::chrono::steady_clock::now() + longest;
+    while (::flock(place.directory_fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return {};  // a file system without locks
+        if (std::chrono::steady_clock::now() > limit)
+            return Error{ErrorCode::io_error, "another program keeps the lock of " + place.directory,
+                         "see which with `lsof " + place.directory + "`, end it, then try again"};
+        std::this_thread::sleep_for(pause);
     }
-    return false;
+    return {};
+}
+
+mode_t mode_for(const Wanted& wanted, const Snapshot* existing) {
+    if (wanted.private_mode) return 0600;
+    return existing != nullptr ? existing->status.st_mode & 0777U : 0644U;
 }
 
 const Snapshot* pointer(const std::optional<Snapshot>& existing) {
@@ -36,7 +44,7 @@ std::optional<std::string> text_of(const std::optional<Snapshot>& existing) {
 }
 
 Updated what_would_be(const std::optional<Snapshot>& existing, const Wanted& wanted, bool link) {
-    const mode_t now = existing ? existing->status.st_mode & 0777U : 0U;
+    const mode_t now = existing ? existing->status.st_mode & (S_ISVTX | 0777U) : 0U;
     if (!wanted.text) return {existing ? FileChange::removed : FileChange::unchanged, 0, link};
     const mode_t mode = mode_for(wanted, pointer(existing));
     if (!existing) return {FileChange::created, mode, link};
@@ -52,20 +60,20 @@ bool repair_mode(const Place& place, const Snapshot& existing, mode_t mode) {
     return fd && ::fstat(fd.get(), &status) == 0 && same_file(status, existing.status) && ::fchmod(fd.get(), mode) == 0;
 }
 
-Result<Outcome> carry_out(const Place& place, std::optional<Snapshot> existing, Wanted wanted, const Updated& plan,
-                          const Transform& transform) {
+Result<Outcome> carry_out(const Place& place, const std::optional<Snapshot>& existing, const Wanted& wanted,
+                          const Updated& plan) {
     switch (plan.change) {
         case FileChange::unchanged:
             return Outcome::done;
         case FileChange::created:
-            return create(place, wanted);
+            return create(place, *wanted.text, plan.mode);
         case FileChange::removed:
             return remove(place, *existing);
         case FileChange::updated:
             break;
     }
     if (*wanted.text == existing->text && repair_mode(place, *existing, plan.mode)) return Outcome::done;
-    return replace(place, *std::move(existing), std::move(wanted), transform);
+    return replace(place, *existing, *wanted.text, plan.mode);
 }
 
 Result<std::optional<Snapshot>> existing_at(const Place& place) {
@@ -73,29 +81,31 @@ Result<std::optional<Snapshot>> existing_at(const Place& place) {
     return look_at(place, place.name, max_file_bytes);
 }
 
-// As the file is now: replace() may have merged with a newer version, with another mode.
-mode_t mode_now(const Place& place, mode_t otherwise) {
-    struct stat status {};
-    const bool known = ::fstatat(place.directory_fd.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    return known ? status.st_mode & 0777U : otherwise;
-}
+enum class Turn { has, has_not };
 
-/// One try, from the reading on; none: the file changed meanwhile.
-Result<std::optional<Updated>> update_once(Place& place, const Transform& transform) {
-    auto existing = existing_at(place);
+/// One try, from the reading on. None: it is to be done anew, in our turn.
+Result<std::optional<Updated>> update_once(Place& place, const Transform& transform, Turn turn) {
+    const auto existing = existing_at(place);
     if (!existing) return existing.error();
-    auto wanted = transform(text_of(*existing));
+    const auto wanted = transform(text_of(*existing));
     if (!wanted) return wanted.error();
-    Updated plan = what_would_be(*existing, *wanted, place.link);
-    if (plan.change == FileChange::unchanged) return std::optional(plan);
+    const Updated plan = what_would_be(*existing, *wanted, place.link);
+    const bool leftover = place.directory_fd && turn == Turn::has_not && has_leftover(place);
+    if (plan.change == FileChange::unchanged && !leftover) return std::optional(plan);
     if (!place.directory_fd)
         if (auto made = make_directory(place); !made) return made.error();
-    const auto outcome = carry_out(place, *std::move(existing), *std::move(wanted), plan, transform);
+    if (turn == Turn::has_not) return std::optional<Updated>();
+    const auto outcome = carry_out(place, *existing, *wanted, plan);
     if (!outcome) return outcome.error();
     if (*outcome == Outcome::again) return std::optional<Updated>();
     if (::fsync(place.directory_fd.get()) != 0) return io_error("sync the directory of", place.path(), errno);
-    if (plan.change != FileChange::removed) plan.mode = mode_now(place, plan.mode);
     return std::optional(plan);
+}
+
+Result<void> have_turn(const Place& place) {
+    if (!place.directory_fd) return {};
+    if (auto taken = take_turn(place); !taken) return taken;
+    return clear_leftover(place);
 }
 
 }  // namespace
@@ -114,23 +124,42 @@ std::string_view name_of(FileChange change) {
     return "";
 }
 
-Result<Updated> update_file(const std::string& path, const Transform& transform, Turn turn) {
-    std::vector<std::string> saved;
-    for (int round = 0; round < max_rounds; ++round) {
+Result<Updated> update_file(const std::string& path, const Transform& transform) {
+    // Most files are as they should be: only to change one is a turn needed.
+    Turn turn = Turn::has_not;
+    for (int round = 0; round <= max_rounds; ++round) {
         // Anew each time: the file may have become a link meanwhile, or the link another one.
         auto place = find_place(path);
         if (!place) return place.error();
-        if (place->directory_fd && (turn == Turn::has || lock(*place)))
-            for (std::string& name : tidy_leftovers(*place))
-                saved.push_back(std::move(name));
-        auto updated = update_once(*place, transform);
+        if (turn == Turn::has)
+            if (auto had = have_turn(*place); !had) return had.error();
+        auto updated = update_once(*place, transform, turn);
         if (!updated) return updated.error();
-        if (!*updated) continue;
-        (*updated)->saved = std::move(saved);
-        return **std::move(updated);
+        if (*updated) return **std::move(updated);
+        turn = Turn::has;
     }
     return Error{ErrorCode::io_error, path + " keeps changing while it is written",
                  "another program rewrites it all the time: stop that program, then try again"};
+}
+
+Result<void> keep_beside(const std::string& path) {
+    const auto place = find_place(path);
+    if (!place) return place.error();
+    if (!place->directory_fd) return {};
+    const int directory = place->directory_fd.get();
+    const auto now = look_at(*place, place->name, max_file_bytes);
+    if (!now) return now.error();
+    if (!*now) return {};
+    constexpr int names = 10;
+    for (int i = 1; i <= names; ++i) {
+        const std::string name = place->name + ".before-capsuled" + (i == 1 ? "" : "." + std::to_string(i));
+        if (::linkat(directory, place->name.c_str(), directory, name.c_str(), 0) == 0) return {};
+        if (errno != EEXIST) return io_error("keep", place->path(), errno);
+        const auto kept = look_at(*place, name, max_file_bytes);
+        if (kept && *kept && (*kept)->text == (*now)->text) return {};
+    }
+    return Error{ErrorCode::io_error, path + " is not capsuled's, and ten earlier ones are kept already",
+                 "move the " + path + ".before-capsuled files away"};
 }
 
 Result<Updated> preview_file(const std::string& path, const Transform& transform) {

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "protocol/errors.hpp"
 
@@ -29,21 +28,25 @@ struct Updated {
     FileChange change = FileChange::unchanged;
     mode_t mode = 0;    ///< of the file as it is now; 0 when there is none
     bool link = false;  ///< the path is a symbolic link, which stays one: its target was read and written
-    /// Versions of other programs that a killed run left behind and that could not be merged: where they are now.
-    std::vector<std::string> saved{};
 };
 
 /// At most so many bytes of a file are read; a larger one is io.error.
 inline constexpr std::size_t max_file_bytes = 16 * 1024 * 1024;
 
-/// Our own runs take turns in a directory. A transform that writes beside its own file has the turn already.
-enum class Turn { wait, has };
+/// How often a file that changes under our hands is merged again before that is an error.
+inline constexpr int max_rounds = 20;
 
 /// Reads `path`, calls `transform`, and puts its text there if that differs: temporary file beside the target, fsync,
-/// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that changed between the
-/// reading and the exchange is merged again. Fails as `transform` does, and with io.error (with the cure: a bind
-/// mount, a full disk, no permission, no regular file). Acts with the calling thread's identity.
-Result<Updated> update_file(const std::string& path, const Transform& transform, Turn turn = Turn::wait);
+/// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that another program
+/// replaced between the reading and the exchange is merged again: nothing of it is lost. What a program writes into the
+/// old file itself, in place, while the two change places, can be lost. Our own runs take turns in a directory; one
+/// that cannot have its turn within two seconds fails. Fails as `transform` does, and with io.error (with the cure: a
+/// bind mount, a full disk, no permission, no regular file). Acts with the calling thread's identity.
+Result<Updated> update_file(const std::string& path, const Transform& transform);
+
+/// Gives a file that is about to be replaced a second name, NAME.before-capsuled (or .2 to .10 where that is taken),
+/// under which it stays. Nothing where there is no such file.
+Result<void> keep_beside(const std::string& path);
 
 /// As update_file, but nothing is written: what would be done.
 Result<Updated> preview_file(const std::string& path, const Transform& transform);

@@ -1,21 +1,16 @@
 #include "daemon/write/file_access.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <thread>
+#include <tuple>
 
 namespace capsule {
 namespace {
 
-constexpr std::string_view infix = ".capsuled-";
 constexpr int max_links = 40;  // as the kernel's own limit
 
 std::string_view cure(int error_number) {
@@ -38,6 +33,8 @@ std::string_view cure(int error_number) {
             return "the file size limit is too low: raise it (LimitFSIZE= of the service, ulimit -f)";
         case EIO:
             return "the disk reports an error: see dmesg";
+        case EAGAIN:
+            return "another program holds the file (a lock or a lease): end that program, then try again";
         case ENOMEM:
             return "memory ran out: free some, then try again";
         case ELOOP:
@@ -65,16 +62,6 @@ Error too_large(const Place& place, const std::string& name, std::size_t limit) 
     return {ErrorCode::io_error,
             place.directory + "/" + name + " is larger than " + std::to_string(limit) + " bytes, which is not expected",
             "see what is in it, and move it out of the way"};
-}
-
-// Somebody who is just putting a file there holds a lease on it for moments; O_NONBLOCK then says EAGAIN.
-int open_patiently(int directory, const char* name, int flags) {
-    constexpr int tries = 2000;
-    for (int i = 0;; ++i) {
-        const int fd = ::openat(directory, name, flags);
-        if (fd >= 0 || errno != EAGAIN || i == tries) return fd;
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
 }
 
 Result<std::string> read_to_end(int fd, const Place& place, const std::string& name, std::size_t limit) {
@@ -105,16 +92,6 @@ int make_all(const std::string& directory) {
     return ::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST ? 0 : errno;
 }
 
-std::string hex(std::uint64_t number) {
-    std::array<char, 16> digits;
-    digits.fill('0');
-    std::array<char, 16> some;
-    const char* end = std::to_chars(some.begin(), some.end(), number, 16).ptr;
-    const auto size = static_cast<std::size_t>(end - some.begin());
-    std::copy(some.begin(), some.begin() + size, digits.end() - size);
-    return {digits.begin(), digits.end()};
-}
-
 int write_all(int fd, std::string_view text) {
     while (!text.empty()) {
         const ssize_t put = ::write(fd, text.data(), text.size());
@@ -125,16 +102,16 @@ int write_all(int fd, std::string_view text) {
     return 0;
 }
 
-int fill(NewFile& file, mode_t mode, const Snapshot* like) {
+int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* like) {
     const int fd = file.fd.get();
-    if (const int problem = write_all(fd, file.text); problem != 0) return problem;
+    if (const int problem = write_all(fd, text); problem != 0) return problem;
     if (::fstat(fd, &file.status) != 0) return errno;
     if (like != nullptr && (like->status.st_uid != file.status.st_uid || like->status.st_gid != file.status.st_gid)) {
         // Only root may give a file away; a group of one's own is everybody's right. What cannot be kept is not.
         if (::fchown(fd, like->status.st_uid, like->status.st_gid) != 0)
             std::ignore = ::fchown(fd, static_cast<uid_t>(-1), like->status.st_gid);
     }
-    if (::fchmod(fd, mode) != 0) return errno;
+    if (::fchmod(fd, S_ISVTX | mode) != 0) return errno;
     if (::fsync(fd) != 0) return errno;
     return ::fstat(fd, &file.status) == 0 ? 0 : errno;
 }
@@ -186,8 +163,8 @@ Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& n
         return io_error("read", path, errno);
     }
     if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
-    const UniqueFd fd(open_patiently(place.directory_fd.get(), name.c_str(),
-                                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const UniqueFd fd(
+        ::openat(place.directory_fd.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (!fd && errno == ENOENT) return std::optional<Snapshot>();
     if (!fd) return io_error("read", path, errno);
     if (::fstat(fd.get(), &found.status) != 0) return io_error("read", path, errno);
@@ -199,62 +176,21 @@ Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& n
     return std::optional<Snapshot>(std::move(found));
 }
 
-std::uint64_t fingerprint(std::string_view text) noexcept {
-    std::uint64_t hash = 14695981039346656037U;  // FNV-1a: the same in every build
-    for (const char c : text)
-        hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-    return hash;
+std::string temporary_name(const Place& place) {
+    return "." + place.name + ".capsuled";
 }
 
-std::string random_letters() {
-    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    std::array<unsigned char, 8> random;
-    std::string out;
-    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-        random.fill(static_cast<unsigned char>(std::chrono::steady_clock::now().time_since_epoch().count()));
-    for (const unsigned char r : random)
-        out += letters[r % letters.size()];
-    return out;
-}
-
-std::string temporary_name(const std::string& name, Fingerprints fingerprints) {
-    return "." + name + std::string(infix) + random_letters() + "-" + hex(fingerprints.replaced) + "-" +
-           hex(fingerprints.written);
-}
-
-std::optional<Fingerprints> read_temporary_name(std::string_view entry, const std::string& name) {
-    const std::string start = "." + name + std::string(infix);
-    constexpr std::size_t tail = 8 + 1 + 16 + 1 + 16;
-    if (!entry.starts_with(start) || entry.size() != start.size() + tail) return std::nullopt;
-    entry.remove_prefix(start.size());
-    if (entry[8] != '-' || entry[25] != '-') return std::nullopt;
-    Fingerprints out;
-    const auto read = [](std::string_view digits, std::uint64_t& number) {
-        return std::from_chars(digits.begin(), digits.end(), number, 16).ptr == digits.end();
-    };
-    if (!read(entry.substr(9, 16), out.replaced) || !read(entry.substr(26), out.written)) return std::nullopt;
-    return out;
-}
-
-Result<NewFile> write_beside(const Place& place, std::string text, mode_t mode, const Snapshot* like,
-                             std::uint64_t replaced) {
+Result<NewFile> write_beside(const Place& place, const std::string& text, mode_t mode, const Snapshot* like) {
+    const std::string name = temporary_name(place);
     NewFile file;
-    file.name = temporary_name(place.name, {replaced, fingerprint(text)});
-    file.text = std::move(text);
-    file.fd = UniqueFd(::openat(place.directory_fd.get(), file.name.c_str(),
-                                  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_ISVTX | 0600));
+    file.fd = UniqueFd(::openat(place.directory_fd.get(), name.c_str(),
+                                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_ISVTX | 0600));
     if (!file.fd) return io_error("write", place.path(), errno);
-    if (const int problem = fill(file, mode, like); problem != 0) {
-        ::unlinkat(place.directory_fd.get(), file.name.c_str(), 0);
+    if (const int problem = fill(file, text, mode, like); problem != 0) {
+        ::unlinkat(place.directory_fd.get(), name.c_str(), 0);
         return io_error("write", place.path(), problem);
     }
-    file.leased = take_lease(file.fd.get());
     return file;
-}
-
-bool take_lease(int fd) noexcept {
-    // The kernel tells a lease's holder that somebody waits; the signal for that must be one that is ignored.
-    return ::fcntl(fd, F_SETSIG, SIGURG) == 0 && ::fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
 
 bool same_file(const struct stat& a, const struct stat& b) noexcept {

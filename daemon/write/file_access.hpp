@@ -3,11 +3,9 @@
 
 #include <sys/stat.h>
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "daemon/base/unique_fd.hpp"
 #include "protocol/errors.hpp"
@@ -42,37 +40,17 @@ struct Snapshot {
 /// link, a FIFO, a device, a directory, more than `limit` bytes are io.error.
 Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& name, std::size_t limit);
 
-/// What a temporary file's name tells the run after a killed one: what was replaced, and by what.
-struct Fingerprints {
-    std::uint64_t replaced = 0;
-    std::uint64_t written = 0;
-};
-std::uint64_t fingerprint(std::string_view text) noexcept;
+/// ".NAME.capsuled": one of a kind, so that what a killed run left is found at once.
+std::string temporary_name(const Place& place);
 
-/// ".NAME.capsuled-XXXXXX-…", not to be guessed.
-std::string temporary_name(const std::string& name, Fingerprints fingerprints);
-std::optional<Fingerprints> read_temporary_name(std::string_view entry, const std::string& name);
-std::string random_letters();
-
-/// A complete file beside the target, on the disk.
 struct NewFile {
-    std::string name;
-    std::string text;
     UniqueFd fd;
     struct stat status {};
-    /// Nobody can open it until its descriptor closes (a write lease): what it says may still be corrected unseen.
-    bool leased = false;
 };
 
-/// Written, with its mode, and synced; `like` gives the owner where that is possible, `replaced` the fingerprint of
-/// what it is to replace. Until it is complete it has the sticky bit, so that a half-written one of a killed run is
-/// known as such. Fails with io.error and leaves nothing.
-Result<NewFile> write_beside(const Place& place, std::string text, mode_t mode, const Snapshot* like,
-                             std::uint64_t replaced);
-
-/// From now on whoever opens the file waits until `fd` is closed (a write lease). False, with errno: somebody has it
-/// open (EAGAIN), it is another user's, or the file system has no leases.
-bool take_lease(int fd) noexcept;
+/// The temporary file: written, with its mode and the sticky bit, and synced. Nobody but its owner can read it before
+/// it is complete. `like` gives the owner where that is possible. Fails with io.error, and leaves nothing.
+Result<NewFile> write_beside(const Place& place, const std::string& text, mode_t mode, const Snapshot* like);
 
 bool same_file(const struct stat& a, const struct stat& b) noexcept;
 

@@ -1,4 +1,15 @@
-// One file put in another's place, with somebody else writing there at the same time.
+// One file put in another's place, with somebody else writing there at the same time. Every step works on one open
+// directory, with the lock among our own runs held.
+//
+// The new text is written to a temporary file beside the target, which is then exchanged with it. What comes out of the
+// exchange says whether the target still was what had been read. Until that is certain our file has the sticky bit. A
+// run that is killed therefore leaves one of these, which the next run tells apart:
+//
+//   temporary file   target     what happened                             what clear_leftover() does
+//   sticky           any        ours, never put in place                  deletes it
+//   not sticky       sticky     exchanged, and not looked at any more     exchanges back, deletes ours
+//   not sticky       none       taken away, and not looked at any more    puts it back
+//   not sticky       not sticky somebody wrote the target since           nothing: an error that names both
 #pragma once
 
 #include "daemon/write/atomic_file.hpp"
@@ -6,23 +17,18 @@
 
 namespace capsule {
 
-/// How often a file that changes under our hands is merged again before that is an error.
-inline constexpr int max_rounds = 100;
-
-/// again: the file is not what it was when `base` was read; nothing was done, look anew.
+/// again: the file is not what it was when `base` was read. Nothing was done; look anew.
 enum class Outcome { done, again };
 
-mode_t mode_for(const Wanted& wanted, const Snapshot* existing) noexcept;
+/// Whether something has the temporary file's name.
+bool has_leftover(const Place& place) noexcept;
 
-Result<Outcome> create(const Place& place, const Wanted& wanted);
+/// io.error where something has that name and is not provably ours.
+Result<void> clear_leftover(const Place& place);
 
-/// Exchanges. When another version than `base` comes out, that is the newer base: it is merged by `transform` and
-/// exchanged in turn, while ours, which lacks what the other program just wrote, can be read by nobody (a lease; where
-/// the file system has none, it can for some milliseconds). A version that is merged, or that its own program has
-/// itself written over, goes; any other is back in its place when this returns, whatever failed.
-Result<Outcome> replace(const Place& place, Snapshot base, Wanted wanted, const Transform& transform);
-
-/// Takes the file away, looks at it, and only then deletes it.
+/// For these, clear_leftover() comes first.
+Result<Outcome> create(const Place& place, const std::string& text, mode_t mode);
+Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode);
 Result<Outcome> remove(const Place& place, const Snapshot& base);
 
 }  // namespace capsule

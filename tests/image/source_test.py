@@ -41,6 +41,10 @@ def ignored(name: str) -> bool:
 
 
 class BuildFromSource(unittest.TestCase):
+    def test_every_base_can_be_named_by_digest(self):
+        bases = re.findall(r"^FROM (\S+) AS", (SOURCE / "docker/Dockerfile").read_text(), re.MULTILINE)
+        self.assertEqual(bases, ["${BASE}", "scratch", "${PACKAGE}", "${BASE}"])
+
     def test_installs_what_the_build_needs_by_the_same_list(self):
         copied = " ".join(words for name, words in stage("built") if name == "COPY").split()
         for needed in ("tests/install_packages.sh", "tests/packages.txt"):

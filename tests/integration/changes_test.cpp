@@ -154,7 +154,7 @@ TEST_F(Changes, AChangeThroughAnotherNameOfTheFileCounts) {
 }
 
 TEST_F(Changes, AModeThatShowsKeysIsMendedAtOnce) {
-    spawn_with(all_keys(), opencode_zai);
+    spawn_with(all_keys(), opencode_zai, "[opencode]\napi_key = \"inline\"\n");
     const fs::path file = home() / ".config/opencode/opencode.json";
     ASSERT_EQ(mode_of(file), 0600U);
     fs::permissions(file, fs::perms{0644});

@@ -119,8 +119,7 @@ TEST_F(Errors, AKeyThatSomebodyTypesIntoARequestIsNotRepeated) {
 TEST_F(Errors, AFileThatCannotBeWrittenIsNamedWithACure) {
     start();
     fs::create_directories(home() / ".codex/config.toml");
-    EXPECT_THAT(expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32008, "io.error"),
-                HasSubstr("config.toml"));
+    EXPECT_THAT(expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error"), HasSubstr("config.toml"));
     write_file(home() / ".config", "a file where a directory should be");
     EXPECT_THAT(expect_error("config.write", R"({"agent":"opencode"})", -32008, "io.error"), HasSubstr(".config"));
 }
@@ -145,11 +144,16 @@ TEST_F(Errors, AFifoOrAHugeFileNeverHangsTheDaemon) {
     start();
     fs::create_directories(home() / ".codex");
     ASSERT_EQ(mkfifo((home() / ".codex/config.toml").c_str(), 0600), 0);
-    expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32008, "io.error");
+    const auto expect_that_only_writing_fails = [&] {
+        const json::value plan = call("spawn", R"({"agent":"codex","provider":"minimax"})");
+        EXPECT_THAT(json::serialize(at(plan, "/warnings")), HasSubstr("file.not_written"));
+        expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error");
+    };
+    expect_that_only_writing_fails();
     fs::remove(home() / ".codex/config.toml");
     write_file(home() / ".codex/config.toml", "");
     fs::resize_file(home() / ".codex/config.toml", 1ULL << 40);
-    expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32008, "io.error");
+    expect_that_only_writing_fails();
 }
 
 TEST_F(Errors, OtherUsersGetNoKeys) {

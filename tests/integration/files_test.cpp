@@ -119,18 +119,8 @@ TEST_F(Files, AUsersOwnTableIsKeptAndWarnedAbout) {
     EXPECT_THAT(json::serialize(at(plan, "/argv")), HasSubstr("https://api.minimax.io/v1"));
 }
 
-TEST_F(Files, AConfigurationOfCodexThatCannotTakeTheRouteIsAConflict) {
+TEST_F(Files, AVariableOfCodexsThatWouldDefeatTheRouteIsAConflict) {
     start();
-    write_file(codex("config.toml"), "model = \"a\"\nbroken = = 1\n");
-    EXPECT_THAT(refused_untouched("codex", "minimax"), HasSubstr("2"));
-    for (const char* legacy : {"# one\nprofile = \"minimax\"\n", "[profiles.minimax]\nmodel = \"x\"\n",
-                               "profiles = { minimax = { model = \"x\" } }\n"}) {
-        write_file(codex("config.toml"), legacy);
-        EXPECT_THAT(refused_untouched("codex", "minimax"), HasSubstr("config.toml")) << legacy;
-    }
-    write_file(codex("config.toml"), "model_providers = {}\n");
-    refused_untouched("codex", "minimax");
-    write_file(codex("config.toml"), "");
     write_file(codex(".env"), "export MINIMAX_API_KEY=other\n");
     EXPECT_THAT(refused_untouched("codex", "minimax"), HasSubstr(".env"));
     fs::remove(codex(".env"));
@@ -148,7 +138,8 @@ TEST_F(Files, CodexWithoutAUsableModelListStartsWithoutACatalogAndWarns) {
 }
 
 TEST_F(Files, OpencodesBlocksAreThoseOfThePresentKeys) {
-    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"KIMI_CODE_API_KEY", std::string(keys::kimi)}}});
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"KIMI_CODE_API_KEY", std::string(keys::kimi)}},
+           .config = "[opencode]\napi_key = \"inline\"\n"});
     EXPECT_EQ(action(spawn("opencode", "zai"), opencode()), "created");
     EXPECT_EQ(mode_of(opencode()), 0600U);
     EXPECT_EQ(parse(read_file(opencode())), parse(R"({"permission":"allow","provider":{
@@ -161,12 +152,47 @@ TEST_F(Files, OpencodesBlocksAreThoseOfThePresentKeys) {
     EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), HasSubstr("opencode.json"));
 }
 
-TEST_F(Files, OpencodesKeysCanStayInTheEnvironment) {
-    start({.config = "[opencode]\napi_key = \"env\"\n"});
-    spawn("opencode", "zai");
+TEST_F(Files, NoKeyIsInTheHome) {
+    start();
+    for (const auto& [agent, provider] :
+         {std::pair{"opencode", "zai"}, {"codex", "minimax"}, {"claude", "kimi"}, {"claude", "anthropic"}})
+        spawn(agent, provider);
     const std::string text = read_file(opencode());
-    EXPECT_THAT(text, Not(HasSubstr(keys::mark)));
     EXPECT_EQ(text_at(parse(text), "/provider/zai/options/apiKey"), "{env:ZAI_API_KEY}");
+    for (const auto& [name, value] : all_keys())
+        EXPECT_THAT(snapshot(home()), Not(HasSubstr(value))) << name;
+}
+
+// A user's own words in another file that OpenCode merges: with ours read after it, bash would run unasked.
+TEST_F(Files, APermissionOfTheUsersIsNotWeakened) {
+    start();
+    for (const char* name : {"config.json", "opencode.jsonc"}) {
+        spawn("opencode", "zai");
+        EXPECT_EQ(text_at(parse(read_file(opencode())), "/permission"), "allow") << name;
+        write_file(opencode().parent_path() / name, R"({"permission":{"bash":"deny"}})");
+        spawn("opencode", "zai");
+        EXPECT_THAT(read_file(opencode()), Not(HasSubstr("permission"))) << name;
+        fs::remove(opencode().parent_path() / name);
+    }
+}
+
+// What Codex reads and the merge does not, what leaves no room for a block, what is broken, and legacy profiles.
+TEST_F(Files, ASessionStartsWhateverItsFilesSayOrAre) {
+    start();
+    for (const char* said : {"env = {\n A = \"1\",\n}\n", "model_providers = { x = { name = \"X\" } }\n",
+                             "model_providers = {}\n", "model = \"a\"\nbroken = = 1\n", "# one\nprofile = \"minimax\"\n",
+                             "[profiles.minimax]\nmodel = \"x\"\n",
+                             "profiles = { minimax = { model = \"x\" } }\n"}) {
+        write_file(codex("config.toml"), said);
+        EXPECT_THAT(codes(at(spawn("codex", "minimax"), "/warnings")), ::testing::Contains("codex.conflict")) << said;
+        EXPECT_THAT(expect_error("config.write", R"({"agent":"codex"})", -32007, "config.conflict"),
+                    Not(HasSubstr("invalid")));
+        EXPECT_EQ(read_file(codex("config.toml")), said);
+    }
+    fs::remove(codex("config.toml"));
+    fs::create_directory(codex("config.toml"));
+    EXPECT_THAT(codes(at(spawn("codex", "minimax"), "/warnings")), ::testing::Contains("file.not_written"));
+    expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error");
 }
 
 TEST_F(Files, TheUsersMembersOfOpencodeJsonSurviveAsTheyWereWritten) {
@@ -203,7 +229,7 @@ TEST_F(Files, ABrokenOrCommentedOpencodeJsonIsLeftAsItIs) {
 }
 
 TEST_F(Files, ALinkStaysALinkAndNoKeyGoesThroughIt) {
-    start({.env = {{"MINIMAX_API_KEY", std::string(keys::minimax)}}});
+    start({.env = {{"MINIMAX_API_KEY", std::string(keys::minimax)}}, .config = "[opencode]\napi_key = \"inline\"\n"});
     write_file(home() / "dotfiles/config.toml", "# mine\n");
     fs::create_directories(home() / ".codex");
     fs::create_symlink("../dotfiles/config.toml", codex("config.toml"));
@@ -238,7 +264,7 @@ TEST_F(Files, ConfigWriteWritesAnAgentsFilesAndTakesThemAwayAgain) {
     EXPECT_EQ(action(written, codex("config.toml")), "updated");
     EXPECT_EQ(text_at(find_by(at(written, "/files"), "path", codex("minimax.config.toml").string()), "/mode"), "0644");
     const json::value opencode_written = call("config.write", R"({"agent":"opencode"})");
-    EXPECT_EQ(text_at(at(opencode_written, "/files/0"), "/mode"), "0600");
+    EXPECT_EQ(text_at(at(opencode_written, "/files/0"), "/mode"), "0644");
     EXPECT_THAT(at(call("config.write", R"({"agent":"claude"})"), "/files").as_array(), IsEmpty());
     stop();
 

@@ -86,6 +86,36 @@ TEST_F(KeySources, EachOneWinsOverThoseBelowUntilItIsGone) {
     EXPECT_EQ(losers(), "");
 }
 
+TEST_F(KeySources, AFileThatOthersCanReadIsWarnedOf) {
+    const fs::path credentials = dir_ / "credentials";
+    const std::vector<fs::path> files{dir_ / "zai-key", credentials / "KIMI_CODE_API_KEY",
+                                      credentials / "CLAUDE_CODE_OAUTH_TOKEN", dir_ / "state/auth.toml"};
+    for (const fs::path& file : files)
+        write_file(file, "FAKE-file-0001");
+    write_file(files.back(), "[env]\nMINIMAX_API_KEY = \"FAKE-stored-0001\"\n");
+    for (const fs::path& file : files)
+        fs::permissions(file, fs::perms{0644});
+    start({.env = {{"ZAI_API_KEY_FILE", files[0].string()}, {"CREDENTIALS_DIRECTORY", credentials.string()}}});
+    const auto warned = [&] {
+        std::set<std::string> of;
+        const json::value status = call("status");
+        for (const json::value& warning : at(status, "/warnings").as_array())
+            if (text_at(warning, "/code") == "keys.readable")
+                for (const fs::path& file : files)
+                    if (text_at(warning, "/message").starts_with(file.string() + " ")) of.insert(file.string());
+        return of;
+    };
+    EXPECT_EQ(warned().size(), files.size());
+    fs::permissions(files[0], fs::perms{0640});
+    EXPECT_EQ(warned().size(), files.size());
+    for (const fs::path& file : files)
+        fs::permissions(file, fs::perms{0600});
+    fs::permissions(files[1], fs::perms{0604});
+    EXPECT_EQ(warned(), std::set<std::string>{files[1].string()});
+    fs::permissions(files[1], fs::perms{0600});
+    EXPECT_EQ(warned(), std::set<std::string>{});
+}
+
 TEST_F(KeySources, TheContainersOwnComeInTheirOrder) {
     write_file(dir_ / "file", "FAKE-file\n");
     write_file(dir_ / "credentials/ZAI_API_KEY", "FAKE-credential\n");

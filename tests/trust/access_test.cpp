@@ -17,7 +17,8 @@ using ::testing::Not;
 
 namespace fs = std::filesystem;
 
-constexpr gid_t games = 60;  // a group that every Debian has
+constexpr gid_t games = 60;  // a group that every Debian has; its user is 5
+constexpr Identity someone{7, 7};
 
 struct Call {
     const char *method, *params;
@@ -100,16 +101,23 @@ TEST_F(Access, AnythingWrongInAParameterIsToldOnlyToThoseWhoMayCall) {
 }
 
 TEST_F(Access, AUserCanBeNamed) {
-    start_open("[access]\nspawn = [\"nobody\"]\n");
-    expect_tiers(connect_as(nobody), true, true, false);
-    expect_tiers(connect_as({5, games}), true, false, false);
+    start_open("[access]\nspawn = [\"games\"]\n");
+    expect_tiers(connect_as({5, games}), true, true, false);
+    expect_tiers(connect_as({7, games}), true, false, false);
+}
+
+// Whom a container's users may look like from outside.
+TEST_F(Access, WhoLooksLikeAnUnknownUserHasWhatEverybodyHas) {
+    start_open("[access]\nspawn = [\"@games\"]\n");
+    expect_tiers(connect_as({nobody.uid, games}), true, false, false);
+    expect_tiers(connect_as(nobody, {7, games}), true, false, false);
 }
 
 TEST_F(Access, AGroupCanBeNamedAndMayBeASupplementaryOne) {
     start_open("[access]\nspawn = [\"@games\"]\n");
-    expect_tiers(connect_as({nobody.uid, games}), true, true, false);
-    expect_tiers(connect_as(nobody, {7, games, 9}), true, true, false);
-    expect_tiers(connect_as(nobody, {7, 9}), true, false, false);
+    expect_tiers(connect_as({someone.uid, games}), true, true, false);
+    expect_tiers(connect_as(someone, {7, games, 9}), true, true, false);
+    expect_tiers(connect_as(someone, {7, 9}), true, false, false);
 }
 
 TEST_F(Access, AUserWithMoreThan64GroupsIsInAllOfThem) {
@@ -117,15 +125,15 @@ TEST_F(Access, AUserWithMoreThan64GroupsIsInAllOfThem) {
     std::vector<gid_t> groups;
     for (gid_t group = 5000; group < 5300; ++group)
         groups.push_back(group);
-    expect_tiers(connect_as(nobody, groups), true, false, false);
+    expect_tiers(connect_as(someone, groups), true, false, false);
     groups.push_back(games);
-    expect_tiers(connect_as(nobody, groups), true, true, false);
+    expect_tiers(connect_as(someone, groups), true, true, false);
 }
 
 TEST_F(Access, TheHigherTierHasTheLowerOnes) {
-    start_open("[access]\nstatus = []\nspawn = []\nadmin = [\"nobody\"]\n");
-    expect_tiers(connect_as(nobody), true, true, true);
-    expect_tiers(connect_as({5, games}), false, false, false);
+    start_open("[access]\nstatus = []\nspawn = []\nadmin = [\"games\"]\n");
+    expect_tiers(connect_as({5, games}), true, true, true);
+    expect_tiers(connect_as(someone), false, false, false);
     expect_tiers(daemon().connect(), true, true, true);
 }
 
@@ -135,8 +143,8 @@ TEST_F(Access, EverybodyCanBeAllowedOnPurpose) {
 }
 
 TEST_F(Access, AReloadHoldsForConnectionsThatAreOpen) {
-    start_open("[access]\nspawn = [\"nobody\"]\n");
-    RawConnection other = connect_as(nobody);
+    start_open("[access]\nspawn = [\"games\"]\n");
+    RawConnection other = connect_as({5, games});
     expect_all(other, spawn_calls, true);
     write_file(config_file(), "");
     call("reload");

@@ -18,13 +18,21 @@ constexpr std::string_view oauth_variable = claude_oauth_token_variable;
 constexpr std::string_view api_key_variable = "ANTHROPIC_API_KEY";
 constexpr std::string_view auth_token_variable = "ANTHROPIC_AUTH_TOKEN";
 
-/// An API key, unlike a token, is asked about at the first interactive start, with No as the default.
+/// An API key, unlike a token, is asked about at the first interactive start, with No as the default. Claude Code
+/// remembers the answer by the key's last characters, which of a short key are all.
 void set_api_key(Plan& plan, const SessionInputs& inputs) {
     constexpr std::size_t remembered = 20;
     const std::string_view key = inputs.key->reveal();
-    const std::string_view tail = key.substr(key.size() - std::min(key.size(), remembered));
     set_key(plan, std::string(api_key_variable), inputs);
-    plan.files.emplace_back(ClaudeApprovalIntent{inputs.home.claude_json(), std::string(tail)});
+    if (key.size() <= remembered) {
+        plan.warnings.push_back(
+            {"claude.short_key",
+             "Claude Code will ask once whether to use this key: say yes. The answer is not written "
+             "in advance, since a key of at most 20 characters would stand in .claude.json whole."});
+        return;
+    }
+    plan.files.emplace_back(
+        ClaudeApprovalIntent{inputs.home.claude_json(), std::string(key.substr(key.size() - remembered))});
 }
 
 /// Never both: Claude Code would bill the API key.

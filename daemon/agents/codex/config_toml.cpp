@@ -20,18 +20,39 @@ std::string with_ending(std::string_view text, std::string_view ending) {
     return out;
 }
 
-bool is_ours(std::string_view part) {
+// One table of a provider that capsuled writes tables for, with the settings that it writes and no word more. The
+// values may be older ones.
+bool is_ours(std::string_view part, const TomlBlockIntent& intent) {
     for (const TomlLine& line : read_toml_lines(part))
         if (line.kind == TomlLine::Kind::comment) return false;
     const toml::parse_result parsed = toml::parse(part);
     if (!parsed || parsed.table().size() != 1) return false;
     const toml::table* providers = parsed.table()["model_providers"].as_table();
     if (providers == nullptr || providers->size() != 1) return false;
+    const std::string_view id = providers->begin()->first.str();
     const toml::table* table = providers->begin()->second.as_table();
     constexpr std::array<std::string_view, 4> keys{"name", "base_url", "env_key", "wire_api"};
-    return table != nullptr && std::ranges::all_of(*table, [&](const auto& entry) {
+    const bool known = std::ranges::find(intent.known, id) != intent.known.end() ||
+                       std::ranges::find(intent.tables, id, &TomlBlockIntent::Table::id) != intent.tables.end();
+    return known && table != nullptr && std::ranges::all_of(*table, [&](const auto& entry) {
                return entry.second.is_string() && std::ranges::find(keys, entry.first.str()) != keys.end();
            });
+}
+
+// Codex itself adds these tables right before our last mark, since for it that is the end of the file.
+bool is_written_by_codex(std::string_view part) {
+    for (const TomlLine& line : read_toml_lines(part))
+        if (line.kind == TomlLine::Kind::comment) return false;
+    const toml::parse_result parsed = toml::parse(part);
+    constexpr std::array<std::string_view, 4> tables{"notice", "projects", "tui", "mcp_servers"};
+    return parsed && std::ranges::all_of(parsed.table(), [&](const auto& entry) {
+               return entry.second.is_table() && std::ranges::find(tables, entry.first.str()) != tables.end();
+           });
+}
+
+bool has_header(std::string_view part) {
+    return std::ranges::any_of(read_toml_lines(part),
+                               [](const TomlLine& line) { return line.kind == TomlLine::Kind::header; });
 }
 
 /// The steps of one merge. `text_` stays what the user's file is.
@@ -46,7 +67,7 @@ class BlockMerge {
         if (!block_ && intent_.tables.empty() && intent_.profiles.empty()) return Merged{text_, false, {}};
         const std::string theirs = without_ours();
         const toml::parse_result parsed = toml::parse(theirs);
-        if (!parsed) return invalid(parsed.error());
+        if (!parsed) return not_understood(parsed.error());
         users_ = &parsed.table();
         if (auto checked = check_profiles(); !checked) return checked.error();
         if (auto chosen = choose_tables(); !chosen) return chosen.error();
@@ -65,11 +86,13 @@ class BlockMerge {
         return conflict(node.source().begin.line, what, std::move(hint));
     }
 
-    Error invalid(const toml::parse_error& error) const {
+    // It may be valid all the same: Codex reads TOML 1.1, toml++ does not.
+    Error not_understood(const toml::parse_error& error) const {
         return conflict(error.source().begin.line,
-                        "is not valid TOML (column " + std::to_string(error.source().begin.column) + ": " +
-                            std::string(error.description()) + ")",
-                        "correct that line, or move the file away, then try again");
+                        "is not TOML 1.0 (column " + std::to_string(error.source().begin.column) + ": " +
+                            std::string(error.description()) + "), and capsuled adds nothing to what it cannot read",
+                        "if Codex reads the file, write that setting as TOML 1.0 has it (an inline table on one line, "
+                        "without a comma at its end); else correct it");
     }
 
     Result<void> find_block() {
@@ -92,8 +115,9 @@ class BlockMerge {
         return std::string_view(text_).substr(part.begin, part.end - part.begin);
     }
 
-    // The user's file with our part blanked out, so that line numbers stay what they are. Codex writes new tables
-    // right before our last mark, since for it that is the end of the file: they are the user's.
+    // The user's file with our part blanked out, so that line numbers stay what they are. What else stands between
+    // the marks is the user's: it moves out of the block. Settings above the first table belong to the table above the
+    // block, and go there.
     std::string without_ours() {
         std::string out = text_;
         if (!block_) return out;
@@ -102,12 +126,23 @@ class BlockMerge {
                 if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
         };
         for (const TomlBlock::Part& part : block_->parts) {
-            if (is_ours(part_text(part)))
+            const std::string_view text = part_text(part);
+            if (is_ours(text, intent_)) {
                 blank(part.begin, part.end);
-            else if (part_text(part).find_first_not_of(" \t\r\n") != std::string_view::npos)
-                theirs_within_ += part_text(part);
+            } else if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) {
+                const bool first = &part == &block_->parts.front();
+                (first && !has_header(text) ? theirs_above_ : theirs_within_) += text;
+                if (!is_written_by_codex(text)) warn_of_move(part);
+            }
         }
         return out;
+    }
+
+    void warn_of_move(const TomlBlock::Part& part) {
+        const auto line = 1 + std::ranges::count(std::string_view(text_).substr(0, part.begin), '\n');
+        warnings_.push_back({"codex.moved", intent_.path + ":" + std::to_string(line) +
+                                                ": what stands between capsuled's marks and is not capsuled's is "
+                                                "moved out of them, as it is"});
     }
 
     Result<void> check_profiles() const {
@@ -160,7 +195,7 @@ class BlockMerge {
     }
 
     std::optional<std::string> compose_in_place() const {
-        const std::string before = text_.substr(0, block_->begin);
+        const std::string before = text_.substr(0, block_->begin) + theirs_above_;
         const std::string after = text_.substr(block_->next);
         const std::string final_newline = text_.substr(block_->end, block_->next - block_->end);
         if (tables_.empty()) {
@@ -216,7 +251,8 @@ class BlockMerge {
     const TomlBlockIntent& intent_;
     std::string_view ending_;
     std::optional<TomlBlock> block_;
-    std::string theirs_within_;                          ///< what of the user's stands between our marks
+    std::string theirs_above_;                           ///< what of the user's stands between our marks, before
+    std::string theirs_within_;                          ///< the first table and after it
     const toml::table* users_ = nullptr;                 ///< the file without us
     std::vector<const TomlBlockIntent::Table*> tables_;  ///< to write
     std::vector<Warning> warnings_;

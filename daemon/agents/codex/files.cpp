@@ -56,8 +56,8 @@ class ProviderFiles {
         return base() + "." + percent_encode(model) + ".models.json";
     }
 
-    void add_file(std::string path, std::optional<std::string> content) {
-        out_.intents.emplace_back(OwnFileIntent{std::move(path), std::move(content)});
+    void add_file(std::string path, std::optional<std::string> content, bool needed = false) {
+        out_.intents.emplace_back(OwnFileIntent{std::move(path), std::move(content), needed});
     }
 
     /// Without a catalog Codex knows no context window; the session starts all the same. A file of an earlier Codex
@@ -71,7 +71,7 @@ class ProviderFiles {
                 warn(text.error());
                 return;
             }
-            add_file(catalog_path(model), *text);
+            add_file(catalog_path(model), *text, session_ && model == session_->model->value);
         }
         if (session_) out_.session_catalog = catalog_path(session_->model->value);
     }
@@ -120,6 +120,7 @@ CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session)
     TomlBlockIntent block{inputs.home.codex_directory() + "/config.toml", {}, {}};
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!routed(provider)) continue;
+        block.known.push_back(provider.id);
         const FileKey& key = file_key(inputs, provider.id);
         if (key.global) block.tables.push_back(block_table(provider));
         if (key.any_scope || (session && session->provider->id == provider.id))

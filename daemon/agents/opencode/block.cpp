@@ -47,18 +47,29 @@ bool has_duplicates(std::string_view text, std::size_t open) {
 
 }  // namespace
 
-json::object opencode_block(const OpencodeBlock& block, Keys keys) {
+json::object opencode_block(const OpencodeBlock& block, Keys keys, bool with_permission) {
+    json::object options;
+    if (with_permission) options["baseURL"] = block.base_url;
+    options["apiKey"] = key_text(block, keys);
+    options["baseURL"] = block.base_url;
     return {{"name", block.name},
             {"npm", block.npm},
-            {"options", {{"baseURL", block.base_url}, {"apiKey", key_text(block, keys)}}},
+            {"options", std::move(options)},
             {"models", {{block.model, {{"name", block.model}}}}}};
 }
 
-json::object opencode_document(const std::vector<OpencodeBlock>& blocks, Keys keys) {
-    json::object document{{"permission", "allow"}};
+bool came_with_permission(std::string_view text) {
+    const JsonContainer block = read_container(text, 0);
+    const JsonItem* options = block.find("options");
+    return read_container(text, options->value).items.front().name == "baseURL";
+}
+
+json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const std::string& permission, Keys keys) {
+    json::object document;
+    if (!permission.empty()) document["permission"] = permission;
     json::object provider;
     for (const OpencodeBlock& block : blocks)
-        provider[block.id] = opencode_block(block, keys);
+        provider[block.id] = opencode_block(block, keys, !permission.empty());
     if (!provider.empty()) document["provider"] = std::move(provider);
     return document;
 }

@@ -10,10 +10,16 @@ namespace capsule {
 
 enum class Keys { revealed, masked };
 
-boost::json::object opencode_block(const OpencodeBlock& block, Keys keys);
+/// Of the options, baseURL comes first where our "permission" stands in the file too, else apiKey: nothing else says
+/// later whose the permission is.
+boost::json::object opencode_block(const OpencodeBlock& block, Keys keys, bool with_permission);
 
-/// permission and provider, as in a file that is wholly ours.
-boost::json::object opencode_document(const std::vector<OpencodeBlock>& blocks, Keys keys);
+/// Of a block of ours.
+bool came_with_permission(std::string_view text);
+
+/// permission (none where it is empty) and provider, as in a file that is wholly ours.
+boost::json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const std::string& permission,
+                                      Keys keys);
 
 /// Whether a block's text has just our members, with `block`'s npm and base_url. Whatever else stands in it (a second
 /// model say) makes it the user's own.

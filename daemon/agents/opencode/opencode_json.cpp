@@ -25,21 +25,86 @@ class OpencodeMerge {
 
     Result<Merged> run() {
         if (auto checked = check(); !checked) return checked.error();
+        const bool written_by_us = intent_.only_remove && is_as_we_write_it();
+        settle_permission();
         remove_stale();
-        if (!intent_.only_remove) {
-            if (root().find("permission") == nullptr) set_member(text_, root(), "permission", "allow");
+        if (!intent_.only_remove)
             for (const OpencodeBlock& block : intent_.blocks)
                 put(block);
-        }
+        const bool nothing_left = root().items.empty();
         merged_.text = std::move(text_);
-        // Nothing of the user's is in it: exactly what we create, or nothing.
-        if (intent_.only_remove && *merged_.text == format_json(opencode_document({}, Keys::masked)))
-            merged_.text.reset();
+        if (nothing_left && written_by_us) merged_.text.reset();
         return std::move(merged_);
     }
 
   private:
     JsonContainer root() const { return read_container(text_, json_root(text_)); }
+
+    std::string_view raw(const JsonItem& item) const {
+        return std::string_view(text_).substr(item.value, item.end - item.value);
+    }
+
+    bool is_as_we_write_it() const {
+        json::error_code problem;
+        const json::value document = json::parse(text_, problem);
+        return !problem && text_ == format_json(document);
+    }
+
+    // A file with a permission of ours alone, which OpenCode then gives a $schema.
+    bool has_nothing_but_our_permission() const {
+        constexpr std::string_view schema = "\n  \"$schema\": \"https://opencode.ai/config.json\",";
+        const auto is_alone = [&](const std::string& word) {
+            const std::string alone = format_json(json::object{{"permission", word}});
+            return text_ == alone || text_ == "{" + std::string(schema) + alone.substr(1);
+        };
+        return is_alone("allow") || is_alone(intent_.permission);
+    }
+
+    bool permission_is_ours() const {
+        const JsonContainer top = root();
+        const JsonItem* permission = top.find("permission");
+        if (permission == nullptr) return false;
+        const std::string_view word = raw(*permission);
+        if (word != R"("allow")" && word != "\"" + intent_.permission + "\"") return false;
+        if (has_nothing_but_our_permission()) return true;
+        const auto provider = provider_block();
+        return provider && std::ranges::any_of(provider->items, [&](const JsonItem& item) {
+                   return is_ours(item) && came_with_permission(raw(item));
+               });
+    }
+
+    bool will_have_a_block_of_ours() const {
+        const auto provider = provider_block();
+        return std::ranges::any_of(intent_.blocks, [&](const OpencodeBlock& block) {
+            const JsonItem* found = provider ? provider->find(block.id) : nullptr;
+            return found == nullptr || is_ours(*found);
+        });
+    }
+
+    // "tools" is OpenCode's older word for the same; an agent (or, older, a mode) may have its own of both.
+    bool users_say_permission(const JsonContainer& object, bool top, bool ours) const {
+        for (const JsonItem& item : object.items) {
+            if (item.name == "tools" || (item.name == "permission" && !ours)) return true;
+            if (!top || (item.name != "agent" && item.name != "mode") || text_[item.value] != '{') continue;
+            for (const JsonItem& agent : read_container(text_, item.value).items)
+                if (text_[agent.value] == '{' && users_say_permission(read_container(text_, agent.value), false, false))
+                    return true;
+        }
+        return false;
+    }
+
+    // Ours goes with our blocks, and is never there beside a permission of the user's: what is said last counts.
+    void settle_permission() {
+        const JsonContainer top = root();
+        const JsonItem* permission = top.find("permission");
+        const bool ours = permission_is_ours();
+        const bool alone = has_nothing_but_our_permission();
+        with_permission_ = !intent_.only_remove && !intent_.permission.empty() &&
+                           !users_say_permission(top, true, ours) && (alone || will_have_a_block_of_ours());
+        if (!with_permission_ && ours) return remove_item(text_, top, *permission);
+        if (with_permission_ && (permission == nullptr || raw(*permission) != "\"" + intent_.permission + "\""))
+            set_member(text_, top, "permission", json::string(intent_.permission));
+    }
 
     Result<void> check() const {
         const std::size_t start = json_root(text_);
@@ -63,9 +128,8 @@ class OpencodeMerge {
     }
 
     bool is_ours(const JsonItem& item) const {
-        const std::string_view text = std::string_view(text_).substr(item.value, item.end - item.value);
         const auto matches = [&](const OpencodeBlock& block) {
-            return block.id == item.name && is_our_opencode_block(text, block);
+            return block.id == item.name && is_our_opencode_block(raw(item), block);
         };
         return std::ranges::any_of(intent_.known, matches) || std::ranges::any_of(intent_.blocks, matches);
     }
@@ -81,6 +145,7 @@ class OpencodeMerge {
                 provider->items, [&](const JsonItem& item) { return !is_wanted(item.name) && is_ours(item); });
             if (stale == provider->items.end()) return;
             const bool last = provider->items.size() == 1;
+            if (was_empty_object(text_, *provider)) return empty_again(text_, *provider);
             remove_item(text_, *provider, *stale);
             if (!last || (!intent_.only_remove && !intent_.blocks.empty())) continue;
             const JsonContainer top = root();
@@ -96,14 +161,17 @@ class OpencodeMerge {
     }
 
     void put(const OpencodeBlock& block) {
-        const json::object wanted = opencode_block(block, Keys::revealed);
+        const json::object wanted = opencode_block(block, Keys::revealed, with_permission_);
         const auto provider = provider_block();
         if (!provider) {
             set_member(text_, root(), "provider", json::object{{block.id, wanted}});
+        } else if (provider->items.empty()) {
+            fill_empty_object(text_, *provider, block.id, wanted);  // the user's, who gets it back
         } else if (const JsonItem* found = provider->find(block.id)) {
             if (!is_ours(*found)) return keep(block, *found);
-            const std::string_view now = std::string_view(text_).substr(found->value, found->end - found->value);
-            if (json::parse(json::string_view(now.data(), now.size())) != json::value(wanted))
+            const std::string_view now = raw(*found);
+            if (json::parse(json::string_view(now.data(), now.size())) != json::value(wanted) ||
+                came_with_permission(now) != with_permission_)
                 set_member(text_, *provider, block.id, wanted);
         } else {
             set_member(text_, *provider, block.id, wanted);
@@ -121,6 +189,7 @@ class OpencodeMerge {
 
     std::string text_;
     const OpencodeJsonIntent& intent_;
+    bool with_permission_ = false;  ///< a permission of ours stands in the result
     Merged merged_;
 };
 
@@ -147,8 +216,10 @@ Merged leave_alone(const std::string& existing, const OpencodeJsonIntent& intent
     std::vector<OpencodeBlock> missing;
     for (const OpencodeBlock& block : intent.blocks)
         if (problem || !has_already(document, block)) missing.push_back(block);
-    json::object paste = opencode_document(missing, Keys::masked);
-    if (!problem && document.is_object() && document.get_object().contains("permission")) paste.erase("permission");
+    const bool says_permission =
+        existing.find("\"permission\"") != std::string::npos || existing.find("\"tools\"") != std::string::npos;
+    const json::object paste =
+        opencode_document(missing, says_permission ? std::string() : intent.permission, Keys::masked);
     if (paste.empty()) return merged;
     std::string message = intent.path + " has comments or trailing commas and is left as it is. Paste into it";
     if (any_inline(missing)) message += " (with your keys in place of those beginning with …)";
@@ -161,7 +232,9 @@ Merged leave_alone(const std::string& existing, const OpencodeJsonIntent& intent
 Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
     if (!existing || is_blank(*existing)) {
         if (intent.only_remove) return Merged{existing, false, {}};
-        return Merged{format_json(opencode_document(intent.blocks, Keys::revealed)), any_inline(intent.blocks), {}};
+        const json::object document = opencode_document(intent.blocks, intent.permission, Keys::revealed);
+        if (document.empty()) return Merged{existing, false, {}};
+        return Merged{format_json(document), any_inline(intent.blocks), {}};
     }
     const JsonVerdict verdict = examine_json(*existing);
     if (verdict.kind == JsonVerdict::Kind::jsonc) return leave_alone(*existing, intent);

@@ -58,8 +58,24 @@ bool any_key(const SessionInputs& inputs) {
     });
 }
 
+/// Whatever else OpenCode takes settings from for this user, besides a project: its own directory's other files, the
+/// home's .opencode, an administrator's, and its accounts, of which an organisation's (wellknown) brings settings too.
+std::vector<std::string> merged_files(const SessionHome& home) {
+    const std::string own = home.opencode_json().substr(0, home.opencode_json().rfind('/') + 1);
+    std::vector<std::string> files{home.home + "/.local/share/opencode/auth.json"};
+    for (const char* name : {"config.json", "opencode.jsonc", "config"})
+        files.push_back(own + name);
+    for (const char* name : {"/opencode.json", "/opencode.jsonc"}) {
+        files.push_back(home.home + "/.opencode" + name);
+        files.push_back(std::string("/etc/opencode") + name);
+    }
+    return files;
+}
+
 OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
-    OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}, false};
+    OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}};
+    intent.permission = inputs.config.opencode.permission;
+    intent.merged_files = merged_files(inputs.home);
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!provider.alternative() || provider.opencode.kind != CellKind::routed) continue;
         const std::string model = without_provider(
@@ -67,7 +83,7 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
         intent.known.push_back(block_of(provider, model, key_reference(provider)));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
-        if (inputs.config.opencode_keys == OpencodeKeys::env) {
+        if (inputs.config.opencode.keys == OpencodeKeys::env) {
             intent.blocks.push_back(block_of(provider, model, key_reference(provider)));
         } else {
             intent.blocks.push_back(block_of(provider, model, *key.global));

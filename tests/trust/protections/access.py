@@ -36,7 +36,13 @@ def who_may_call() -> list[Protection]:
         for method, tier in [("spawn", "spawn"), ("explain", "spawn"), ("config.write", "spawn"), ("auth.set", "admin"),
                              ("auth.unset", "admin"), ("reload", "admin")]
     ]  # fmt: skip
+    unknown = "unit_access:Policy.WhomUnknownUsersLookLikeCannotBeNamed"
     return tiers + [
+        one("nobody cannot be named", POLICY, "if (user->user.uid == overflow_uid())", "if (false)", unknown),
+        one("nor can its group", POLICY, "if (*gid == overflow_gid())", "if (false)", unknown),
+        one("who looks like nobody is in no group", POLICY, "        if (peer.uid == overflow_uid_) continue;\n", "",
+            "unit_access:Policy.WhoLooksLikeAnUnknownUserHasWhatEverybodyHas",
+            "trust_access:Access.WhoLooksLikeAnUnknownUserHasWhatEverybodyHas"),
         one("authorized in the dispatcher", DISPATCHER, AUTHORIZE, AUTHORIZE.replace("if (", "if (false && "),
             "trust_access:Access.AnotherUserMayAskForStatusAndNothingElse",
             "trust_access:Access.TheSessionsUserCannotGetAKey", "integration_errors:Errors.OtherUsersGetNoKeys"),

@@ -19,6 +19,9 @@ FAILING = "unit_write_faults:All/EveryCall.FailingIsACleanError/"
 ORDER = "unit_write_faults:All/EveryCall.ANewFileIsOnTheDiskBeforeItHasTheNameAndTheNameBeforeTheAnswer/*"
 CONCURRENT = "unit_write:ConcurrentWriter."
 LEFTOVER = "unit_write:Leftover."
+TOML_BLOCK = "daemon/agents/codex/config_toml.cpp"
+OPENCODE = "daemon/agents/opencode/opencode_json.cpp"
+MERGE = "unit_merge:"
 
 
 def protections() -> list[Protection]:
@@ -119,12 +122,12 @@ def links() -> list[Protection]:
 
 
 def each_write() -> list[Protection]:
-    replace = "    return Exchange(place, transform).run(std::move(base), std::move(wanted));\n"
+    exchange = "    const auto file = write_beside(place, text, mode, &base);\n"
     in_place = """    const UniqueFd fd(::openat(place.directory_fd.get(), place.name.c_str(), O_WRONLY | O_TRUNC));
-    if (fd && ::write(fd.get(), wanted.text->data(), wanted.text->size()) >= 0) return Outcome::done;
+    if (fd && ::write(fd.get(), text.data(), text.size()) >= 0) return Outcome::done;
 """
     return [
-        one("a file is written beside the old one", REPLACE, replace, in_place + replace,
+        one("a file is written beside the old one", REPLACE, exchange, in_place + exchange,
             KILLED + "ConfigTomlUpdated", KILLED + "AuthTomlUpdated"),
         one("the file is synced", ACCESS, "    if (::fsync(fd) != 0) return errno;\n", "", ORDER),
         one("the directory is synced before the answer", ATOMIC,
@@ -134,7 +137,7 @@ def each_write() -> list[Protection]:
         one("a write that fails is an error", ACCESS, "        if (put < 0) return errno;\n",
             "        if (put < 0) return 0;\n",
             FAILING + "*", "trust_write_faults:All/WriteFaults.ACallThatFailsIsACleanErrorAndTheDaemonGoesOn/*"),
-        one("what holds a key is 0600", REPLACE, "if (wanted.private_mode) return",
+        one("what holds a key is 0600", ATOMIC, "if (wanted.private_mode) return",
             "if (wanted.private_mode && false) return", "unit_write:UpdateFile.ForcesAPrivateMode",
             "unit_keys:StoredKeys.AModeThatOthersCanReadIsClosed"),
         one("before a byte is in it", ACCESS, "S_ISVTX | 0600", "S_ISVTX | 0644", KILLED + "OpencodeJsonUpdated",
@@ -145,43 +148,53 @@ def each_write() -> list[Protection]:
             "unit_write:UpdateFile.ForcesAPrivateMode"),
         one("directories are made 0700", ACCESS, "::mkdir(directory.c_str(), 0700)", "::mkdir(directory.c_str(), 0755)",
             "unit_write:UpdateFile.CreatesWithItsDirectories", times=2),
-        one("what a killed run left goes", ATOMIC, "for (std::string& name : tidy_leftovers(*place))",
-            "for (std::string& name : false ? tidy_leftovers(*place) : std::vector<std::string>())",
+        one("what a killed run left goes", REPLACE, "        if (unlink_in(place, name)) return {};\n        return io_error",
+            "        if (true) return {};\n        return io_error",
             KILLED + "AuthTomlUpdated", LEFTOVER + "HalfWrittenGoes",
             "trust_write_faults:All/WriteFaults.KilledItLeavesOldFilesOrNewOnes/*"),
         one("what a failed run left goes at once", ACCESS,
-            "        ::unlinkat(place.directory_fd.get(), file.name.c_str(), 0);\n        return io_error(\"write\"",
+            "        ::unlinkat(place.directory_fd.get(), name.c_str(), 0);\n        return io_error(\"write\"",
             "        return io_error(\"write\"", "unit_write:Fault.FileSizeLimit"),
-        one("another's version in a leftover is kept", "daemon/write/leftovers.cpp",
-            "if (put_back(place, leftover)) continue;",
-            "if (::unlinkat(directory, leftover.name.c_str(), 0) == 0 || put_back(place, leftover)) continue;",
-            LEFTOVER + "AnotherProgramsVersionIsMerged", LEFTOVER + "IsKeptInSightWhenTheFileWentOn"),
+        one("another's version in a leftover comes back", REPLACE, "    if (ours && put_back(place, *target)) return {};\n",
+            "    if (ours && unlink_in(place, name)) return {};\n", LEFTOVER + "AnotherProgramsVersionIsMerged"),
+        one("what may be another's is left alone", REPLACE, " && not_later(target->st_mtim, left->st_ctim);", ";",
+            LEFTOVER + "WhatMayBeAnotherProgramsIsNeverTouched"),
         one("auth.toml is written so", "daemon/keys/stored_keys.cpp", ".private_mode = true", ".private_mode = false",
             "unit_keys:StoredKeys.AModeThatOthersCanReadIsClosed"),
     ]  # fmt: skip
 
 
 def other_writers() -> list[Protection]:
-    ten_thousand = CONCURRENT + "LosesNothingInTenThousandRewrites"
     return [
-        one("exchanged, not renamed over", REPLACE, "rename_in(place_, file->name, place_.name, RENAME_EXCHANGE)",
-            "rename_in(place_, file->name, place_.name, 0)", CONCURRENT + "IsMerged", ten_thousand),
-        one("what came out is looked at", REPLACE, "        if (expected) return finish(name);\n",
-            "        if (expected || true) return finish(name);\n",
-            CONCURRENT + "IsMerged", ten_thousand),
-        one("nothing new is renamed over", REPLACE, "rename_in(place, file->name, place.name, RENAME_NOREPLACE)",
-            "rename_in(place, file->name, place.name, 0)", CONCURRENT + "MadeTheFileFirst"),
+        one("exchanged, not renamed over", REPLACE, "rename_in(place, name, place.name, RENAME_EXCHANGE); problem",
+            "rename_in(place, name, place.name, 0); problem", CONCURRENT + "IsMerged"),
+        one("what came out is looked at", REPLACE,
+            "    if (out && *out && (*out)->text == base.text) {\n        // Where",
+            "    if (out && *out) {\n        // Where", CONCURRENT + "IsMerged"),
+        one("nothing new is renamed over", REPLACE, "rename_in(place, name, place.name, RENAME_NOREPLACE);\n    if (unsup",
+            "rename_in(place, name, place.name, 0);\n    if (unsup", CONCURRENT + "MadeTheFileFirst"),
         one("a removal looks at what it removes", REPLACE,
-            "    if (out && *out && (*out)->text == base.text) {\n        unlink_in",
-            "    if (out && *out) {\n        unlink_in", CONCURRENT + "KeepsWhatItWroteBeforeARemoval"),
-        one("ours cannot be opened before it is sure", ACCESS, "    file.leased = take_lease(file.fd.get());\n", "",
-            ten_thousand),
-        one("what cannot be merged goes back", REPLACE,
-            "        if (!came_out_.empty() && !(readable_ && give_back())) put_back();\n", "",
-            CONCURRENT + "IsPutBackWhenItCannotBeMerged"),
-        one("our own runs take turns", ATOMIC, "(turn == Turn::has || lock(*place))",
-            "(turn == Turn::has || true || lock(*place))",
+            "    if (out && *out && (*out)->text == base.text) {\n        if (unlink_in",
+            "    if (out && *out) {\n        if (unlink_in", CONCURRENT + "KeepsWhatItWroteBeforeARemoval"),
+        one("what cannot be merged goes back", REPLACE, "    if (!put_back(place, file->status)) return in_the_way(place);\n",
+            "    unlink_in(place, name);\n", CONCURRENT + "IsPutBackWhenItCannotBeMerged"),
+        one("our own runs take turns", ATOMIC, "    while (::flock(", "    while (false && ::flock(",
             CONCURRENT + "OurOwnThreadsLoseNothingOfEachOther"),
+        one("a turn is waited for so long", ATOMIC, "LOCK_EX | LOCK_NB", "LOCK_EX",
+            CONCURRENT + "AProgramThatKeepsTheLockIsAnError"),
+        one("only what is ours is taken out of config.toml", TOML_BLOCK, "return known && table != nullptr",
+            "return (known || true) && table != nullptr", MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted",
+            MERGE + "Corpus.ConfigToml"),
+        one("what moves is told", TOML_BLOCK, "if (!is_written_by_codex(text)) warn_of_move(part);", "",
+            MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted"),
+        one("a permission of the user's stands", OPENCODE, "!users_say_permission(top, true, ours) && ", "",
+            MERGE + "OpencodeJson.AUsersPermissionIsNeverWeakened"),
+        one("in every file that OpenCode merges", APPLY, "std::ranges::any_of(opencode->merged_files, says_permission)",
+            "false", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened",
+            "integration_files:Files.APermissionOfTheUsersIsNotWeakened"),
+        one("an empty object of the user's stays", OPENCODE,
+            "            if (was_empty_object(text_, *provider)) return empty_again(text_, *provider);\n", "",
+            MERGE + "OpencodeJson.AUsersEmptyProviderStays"),
     ]  # fmt: skip
 
 

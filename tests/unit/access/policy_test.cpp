@@ -31,11 +31,29 @@ TEST(Policy, EmptyListsDenyEverybodyElse) {
 }
 
 TEST(Policy, AHigherTierIncludesTheLowerOnesAndNotTheOtherWayRound) {
-    const Policy policy = make({{}, {"nobody"}, {}});
-    const Peer nobody = peer(65534);
-    EXPECT_TRUE(policy.allows(Tier::status, nobody));
-    EXPECT_TRUE(policy.allows(Tier::spawn, nobody));
-    EXPECT_FALSE(policy.allows(Tier::admin, nobody));
+    const Policy policy = make({{}, {"games"}, {}});
+    const Peer games = peer(5);  // on Debian
+    EXPECT_TRUE(policy.allows(Tier::status, games));
+    EXPECT_TRUE(policy.allows(Tier::spawn, games));
+    EXPECT_FALSE(policy.allows(Tier::admin, games));
+}
+
+TEST(Policy, WhomUnknownUsersLookLikeCannotBeNamed) {
+    for (const auto& [name, kind] : {std::pair{"nobody", "user"}, {"@nogroup", "group"}}) {
+        const auto refused = Policy::make({{}, {name}, {}}, daemon_uid);
+        ASSERT_FALSE(refused) << name;
+        EXPECT_EQ(refused.error().code, ErrorCode::config_conflict);
+        EXPECT_NE(refused.error().message.find("every " + std::string(kind)), std::string::npos);
+        EXPECT_FALSE(refused.error().hint.empty());
+    }
+}
+
+TEST(Policy, WhoLooksLikeAnUnknownUserHasWhatEverybodyHas) {
+    const Policy policy = make({{"*"}, {"@daemon"}, {}});
+    const Peer unknown = peer(65534, 1, {1});
+    EXPECT_TRUE(policy.allows(Tier::status, unknown));
+    EXPECT_FALSE(policy.allows(Tier::spawn, unknown)) << "whatever groups it has";
+    EXPECT_FALSE(make({{}, {"@daemon"}, {}}).allows(Tier::status, unknown));
 }
 
 TEST(Policy, GroupsCountWhetherPrimaryOrSupplementary) {

@@ -133,14 +133,19 @@ TEST(Claude, NativeByApiKey) {
     EXPECT_EQ(approval->key_tail, key.substr(key.size() - 20));
 }
 
-TEST(Claude, AShortKeyIsRememberedWhole) {
+TEST(Claude, OfAShortKeyNothingIsWritten) {
     Session session = keyed();
-    session.key = Secret("FAKE-short");
+    session.key = Secret("FAKE-short-20-chars-");
     session.key_variable = "ANTHROPIC_API_KEY";
     const Plan plan = session.plan(Agent::claude, "anthropic");
-    const auto* approval = intent_of<ClaudeApprovalIntent>(plan.files);
-    ASSERT_NE(approval, nullptr);
-    EXPECT_EQ(approval->key_tail, "FAKE-short");
+    EXPECT_EQ(intent_of<ClaudeApprovalIntent>(plan.files), nullptr);
+    const auto warning = std::ranges::find(plan.warnings, "claude.short_key", &Warning::code);
+    ASSERT_NE(warning, plan.warnings.end());
+    EXPECT_THAT(warning->message, ::testing::AllOf(HasSubstr("ask once"), Not(HasSubstr("FAKE"))));
+    session.key = Secret("FAKE-of-21-characters");
+    const Plan longer = session.plan(Agent::claude, "anthropic");
+    ASSERT_NE(intent_of<ClaudeApprovalIntent>(longer.files), nullptr);
+    EXPECT_EQ(intent_of<ClaudeApprovalIntent>(longer.files)->key_tail, "AKE-of-21-characters");
 }
 
 TEST(Claude, NativeByTheHome) {

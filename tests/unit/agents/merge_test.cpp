@@ -32,7 +32,7 @@ TEST(TomlBlock, NoFile) {
         "# >>> capsuled: this block is rewritten; keep your own settings outside of it\n"
         "[model_providers.x]\nname = \"X\"\n# <<< capsuled\n";
     EXPECT_EQ(must(merge_toml_block(std::nullopt, intent)).text, block);
-    const TomlBlockIntent none{"config.toml", {}, {}};
+    const TomlBlockIntent none{"config.toml", {}, {}, {"x"}};
     EXPECT_EQ(must(merge_toml_block(std::nullopt, none)).text, std::nullopt);
     EXPECT_EQ(must(merge_toml_block(block, none)).text, std::nullopt) << "what capsuled made and is empty goes";
 }
@@ -40,7 +40,7 @@ TEST(TomlBlock, NoFile) {
 TEST(TomlBlock, SeveralTables) {
     const TomlBlockIntent both{
         "c", {{"x", "[model_providers.x]\nname = \"X\"\n"}, {"y", "[model_providers.y]\nname = \"Y\"\n"}}, {}};
-    const TomlBlockIntent one{"c", {{"y", "[model_providers.y]\nname = \"Y\"\n"}}, {}};
+    const TomlBlockIntent one{"c", {{"y", "[model_providers.y]\nname = \"Y\"\n"}}, {}, {"x", "y"}};
     const Merged written = must(merge_toml_block("a = 1\n", both));
     EXPECT_THAT(*written.text, HasSubstr("[model_providers.x]\nname = \"X\"\n[model_providers.y]"));
     const Merged fewer = must(merge_toml_block(written.text, one));
@@ -57,10 +57,55 @@ TEST(TomlBlock, NothingToDoLeavesABrokenFileAlone) {
 
 TEST(TomlBlock, RemovalKeepsTablesThatOthersPutWithinTheMarks) {
     const TomlBlockIntent some{"c", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
-    const TomlBlockIntent none{"c", {}, {}};
+    const TomlBlockIntent none{"c", {}, {}, {"x"}};
     std::string text = *must(merge_toml_block("a = 1\n", some)).text;
     text.insert(text.find("# <<<"), "\n[projects.\"/w\"]\ntrust_level = \"trusted\"\n");
     EXPECT_EQ(must(merge_toml_block(text, none)).text, "a = 1\n\n[projects.\"/w\"]\ntrust_level = \"trusted\"\n");
+}
+
+TEST(TomlBlock, WhatIsNotOursIsNeverDeleted) {
+    const TomlBlockIntent some{"c", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
+    const TomlBlockIntent none{"c", {}, {}, {"x"}};
+    const std::string block = *must(merge_toml_block(std::nullopt, some)).text;
+    const std::size_t first = block.find("[model");
+    const std::size_t last = block.find("# <<<");
+    const std::string mine = "[model_providers.mine]\nname = \"Mine\"\nbase_url = \"http://[::1]:1/v1\"\n";
+    for (const auto& [at, theirs] : {std::pair{last, mine},
+                                     {first, mine},
+                                     {last, std::string("# my words\n")},
+                                     {last, std::string("request_max_retries = 9\n")},
+                                     {first, std::string("approval_policy = \"never\"\n")},
+                                     {last, std::string("[a]\nb = { c = 1 }\n")}}) {
+        std::string text = block;
+        text.insert(at, theirs);
+        for (const TomlBlockIntent* intent : {&some, &none}) {
+            const Merged merged = must(merge_toml_block(text, *intent));
+            ASSERT_TRUE(merged.text.has_value()) << text;
+            EXPECT_THAT(*merged.text, HasSubstr(theirs)) << text;
+            const std::size_t start = merged.text->find("# >>>");
+            const std::size_t end = start == std::string::npos ? start : merged.text->find("# <<<") - start;
+            EXPECT_THAT(start == std::string::npos ? "" : merged.text->substr(start, end), Not(HasSubstr(theirs)));
+            ASSERT_FALSE(merged.warnings.empty()) << text;
+            EXPECT_EQ(merged.warnings[0].code, "codex.moved");
+            EXPECT_EQ(must(merge_toml_block(merged.text, *intent)).text, merged.text);
+        }
+    }
+    // What Codex itself adds there is no news.
+    std::string text = block;
+    text.insert(last, "\n[projects.\"/w\"]\ntrust_level = \"trusted\"\n");
+    EXPECT_THAT(must(merge_toml_block(text, some)).warnings, IsEmpty());
+}
+
+TEST(TomlBlock, WhatOnlyCodexReadsIsNotCalledInvalid) {
+    const TomlBlockIntent intent{"config.toml", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
+    for (const std::string text : {"env = {\n A = \"1\",\n}\n", "a = { b = 1, }\n", "a = \"\\e\"\n"}) {
+        const auto merged = merge_toml_block(text, intent);
+        ASSERT_TRUE(merged.has_error()) << text;
+        EXPECT_EQ(merged.error().code, ErrorCode::config_conflict);
+        EXPECT_THAT(merged.error().message, Not(HasSubstr("valid")));
+        EXPECT_THAT(merged.error().message, HasSubstr("is not TOML 1.0"));
+        EXPECT_THAT(merged.error().hint, HasSubstr("if Codex reads the file"));
+    }
 }
 
 TEST(TomlBlock, ErrorsShowNoValue) {
@@ -99,6 +144,63 @@ TEST(OpencodeJson, NoFile) {
     EXPECT_EQ(must(merge_opencode_json(std::nullopt, none)).text, std::nullopt);
     EXPECT_EQ(must(merge_opencode_json(merged.text, none)).text, std::nullopt) << "wholly ours, so it goes";
     EXPECT_EQ(must(merge_opencode_json("{\n  \"theme\": \"x\"\n}\n", none)).text, "{\n  \"theme\": \"x\"\n}\n");
+}
+
+TEST(OpencodeJson, OurPermissionGoesWithOurBlock) {
+    const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    OpencodeJsonIntent none{"opencode.json", {}, {inline_block()}, true};
+    const std::string theirs = "{\n  \"theme\": \"x\"\n}\n";
+    const Merged written = must(merge_opencode_json(theirs, intent));
+    EXPECT_THAT(*written.text, HasSubstr("\"permission\": \"allow\""));
+    EXPECT_EQ(must(merge_opencode_json(written.text, none)).text, theirs);
+    // The user's own word is the user's, whether or not it is what we would have written.
+    const std::string own = "{\n  \"permission\": \"allow\",\n  \"theme\": \"x\"\n}\n";
+    EXPECT_EQ(must(merge_opencode_json(must(merge_opencode_json(own, intent)).text, none)).text, own);
+    // A file without a block gets no permission: nothing would say that it is ours.
+    const OpencodeJsonIntent no_blocks{"opencode.json", {}, {inline_block()}};
+    EXPECT_EQ(must(merge_opencode_json(theirs, no_blocks)).text, theirs);
+    const std::string schema =
+        "{\n  \"$schema\": \"https://opencode.ai/config.json\",\n  \"permission\": \"allow\"\n}\n";
+    EXPECT_EQ(must(merge_opencode_json(schema, no_blocks)).text, schema);
+    EXPECT_THAT(*must(merge_opencode_json(schema, none)).text, Not(HasSubstr("permission")));
+}
+
+TEST(OpencodeJson, AUsersPermissionIsNeverWeakened) {
+    OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    for (const std::string said :
+         {R"("permission": {"bash": "deny"})", R"("permission": "ask")", R"("permission": null)",
+          R"("tools": {"bash": false})", R"("agent": {"build": {"permission": {"edit": "ask"}}})",
+          R"("mode": {"plan": {"tools": {"write": false}}})"}) {
+        const Merged merged = must(merge_opencode_json("{ " + said + " }", intent));
+        EXPECT_THAT(*merged.text, Not(HasSubstr("\"allow\""))) << said;
+        EXPECT_THAT(*merged.text, HasSubstr(said));
+        EXPECT_THAT(*merged.text, HasSubstr("api.minimax.io"));
+    }
+    // Said later, beside ours.
+    std::string text = *must(merge_opencode_json(std::nullopt, intent)).text;
+    text.insert(1, "\n  \"tools\": {\"bash\": false},");
+    EXPECT_THAT(*must(merge_opencode_json(text, intent)).text, Not(HasSubstr("\"permission\"")));
+    // Said in another file.
+    const Merged ours = must(merge_opencode_json(std::nullopt, intent));
+    intent.permission.clear();
+    EXPECT_THAT(*must(merge_opencode_json(ours.text, intent)).text, Not(HasSubstr("\"permission\"")));
+    EXPECT_THAT(*must(merge_opencode_json(std::nullopt, intent)).text, Not(HasSubstr("\"permission\"")));
+    intent.permission = "ask";
+    EXPECT_THAT(*must(merge_opencode_json(ours.text, intent)).text, HasSubstr("\"permission\": \"ask\""));
+}
+
+TEST(OpencodeJson, AUsersEmptyProviderStays) {
+    const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    const OpencodeJsonIntent none{"opencode.json", {}, {inline_block()}, true};
+    for (const std::string theirs :
+         {"{\n  \"permission\": \"ask\",\n  \"provider\": {}\n}\n", R"({"theme":"x","provider":{}})",
+          R"({ "provider": { }, "theme": "x" })", "{\r\n\t\"provider\": {\r\n\t},\r\n\t\"theme\": 1\r\n}"}) {
+        EXPECT_EQ(must(merge_opencode_json(theirs, none)).text, theirs);
+        const Merged written = must(merge_opencode_json(theirs, intent));
+        EXPECT_THAT(*written.text, HasSubstr("api.minimax.io")) << theirs;
+        EXPECT_EQ(must(merge_opencode_json(written.text, intent)).text, written.text);
+        EXPECT_EQ(must(merge_opencode_json(written.text, none)).text, theirs);
+    }
 }
 
 TEST(OpencodeJson, ARotatedKeyReplacesTheOld) {

@@ -143,9 +143,8 @@ OpencodeJsonIntent file_of(const Session& session) {
 TEST(OpencodeJson, ABlockForEachAlternativeProviderWithAGlobalKey) {
     const OpencodeJsonIntent file = file_of(with_file_keys());
     EXPECT_EQ(file.path, "/home/agent/.config/opencode/opencode.json");
-    EXPECT_THAT(shown(file.blocks),
-                ElementsAre("zai | Z.AI | @ai-sdk/openai-compatible | "
-                            "https://api.z.ai/api/coding/paas/v4 | glm-5.1 | secret FAKE-zai-0001"));
+    EXPECT_THAT(shown(file.blocks), ElementsAre("zai | Z.AI | @ai-sdk/openai-compatible | "
+                                                "https://api.z.ai/api/coding/paas/v4 | glm-5.1 | {env:ZAI_API_KEY}"));
     EXPECT_FALSE(file.only_remove);
 }
 
@@ -156,10 +155,22 @@ TEST(OpencodeJson, KnowsEveryBlockThatCouldBeOurs) {
     EXPECT_THAT(ids, ElementsAre("zai", "minimax", "kimi"));
 }
 
-TEST(OpencodeJson, KeysMayStayInTheEnvironment) {
+TEST(OpencodeJson, KeysMayStandInTheFile) {
     Session session = with_file_keys();
-    session.config.opencode_keys = OpencodeKeys::env;
-    EXPECT_THAT(shown(file_of(session).blocks).at(0), HasSubstr("| {env:ZAI_API_KEY}"));
+    session.config.opencode.keys = OpencodeKeys::in_file;
+    EXPECT_THAT(shown(file_of(session).blocks).at(0), HasSubstr("| secret FAKE-zai-0001"));
+}
+
+TEST(OpencodeJson, KnowsTheFilesThatOpencodeMergesWithIt) {
+    Session session = with_file_keys();
+    session.config.opencode.permission = "ask";
+    const OpencodeJsonIntent file = file_of(session);
+    EXPECT_EQ(file.permission, "ask");
+    for (const char* path : {"/home/agent/.config/opencode/config.json", "/home/agent/.config/opencode/opencode.jsonc",
+                             "/home/agent/.config/opencode/config", "/home/agent/.opencode/opencode.json",
+                             "/home/agent/.opencode/opencode.jsonc", "/etc/opencode/opencode.json",
+                             "/etc/opencode/opencode.jsonc", "/home/agent/.local/share/opencode/auth.json"})
+        EXPECT_THAT(file.merged_files, ::testing::Contains(path));
 }
 
 TEST(OpencodeJson, CarriesTheConfiguredModelAndNotTheRequests) {

@@ -248,6 +248,38 @@ TEST(SessionEnv, ConfigLocationsComeFromTheHome) {
     EXPECT_EQ(plan.env.at("CLAUDE_CONFIG_DIR").reveal(), "/srv/claude");
 }
 
+TEST(SessionEnv, WhereProjectsAreLeftOutGitRunsNothingOfTheirs) {
+    Session session;
+    session.config.session.passthrough = {"GIT_*"};
+    session.request_env = {{"GIT_CONFIG_COUNT", "1"},
+                           {"GIT_CONFIG_KEY_0", "core.pager"},
+                           {"GIT_CONFIG_VALUE_0", "./theirs"},
+                           {"GIT_CONFIG_PARAMETERS", "'core.hooksPath'='hooks'"},
+                           {"GIT_TERMINAL_PROMPT", "0"}};
+    EXPECT_EQ(bare_env(session)["GIT_CONFIG_VALUE_0"], "./theirs") << "the operator's own choice, by default";
+    session.config.session.project_settings = ProjectSettings::ignore;
+    const Plan plan = bare(session);
+    StringMap env = env_of(plan);
+    EXPECT_EQ(env["GIT_CONFIG_COUNT"], "2");
+    EXPECT_EQ(env["GIT_CONFIG_KEY_0"], "core.fsmonitor");
+    EXPECT_EQ(env["GIT_CONFIG_VALUE_0"], "false");
+    EXPECT_EQ(env["GIT_CONFIG_KEY_1"], "core.hooksPath");
+    EXPECT_EQ(env["GIT_CONFIG_VALUE_1"], "/dev/null");
+    EXPECT_EQ(env["GIT_TERMINAL_PROMPT"], "0");
+    EXPECT_FALSE(env.contains("GIT_CONFIG_PARAMETERS"));
+    EXPECT_THAT(plan.dropped,
+                ElementsAre("GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_VALUE_0"));
+    // What the operator says for every session stays, and ours comes after it.
+    session.config.env.emplace("GIT_CONFIG_COUNT", configured("1"));
+    session.config.env.emplace("GIT_CONFIG_KEY_0", configured("safe.directory"));
+    session.config.env.emplace("GIT_CONFIG_VALUE_0", configured("*"));
+    env = env_of(bare(session));
+    EXPECT_EQ(env["GIT_CONFIG_COUNT"], "3");
+    EXPECT_EQ(env["GIT_CONFIG_VALUE_0"], "*");
+    EXPECT_EQ(env["GIT_CONFIG_KEY_1"], "core.fsmonitor");
+    EXPECT_EQ(env["GIT_CONFIG_KEY_2"], "core.hooksPath");
+}
+
 TEST(SessionEnv, ExplainDoesNotShowTokensOrProxyPasswords) {
     Session session;
     session.daemon_env.emplace("GH_TOKEN", Secret("FAKE-gh-token-0001"));

@@ -23,7 +23,8 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_EQ(config.limits.request_timeout, std::chrono::seconds(10));
     EXPECT_EQ(config.limits.write_timeout, std::chrono::seconds(10));
     EXPECT_EQ(config.session.project_settings, ProjectSettings::allow);
-    EXPECT_EQ(config.opencode_keys, OpencodeKeys::in_file);
+    EXPECT_EQ(config.opencode.keys, OpencodeKeys::env);
+    EXPECT_EQ(config.opencode.permission, "allow");
     EXPECT_EQ(config.agents.size(), 3U);
     EXPECT_EQ(config.agent(Agent::claude).native, ClaudeNative::automatic);
     EXPECT_EQ(config.catalog.providers.size(), 5U);
@@ -68,7 +69,8 @@ model = "opus"
 model = "MiniMax-M2.7"
 haiku_model = "MiniMax-M2"
 [opencode]
-api_key = "env"
+api_key = "inline"
+permission = "none"
 model = "anthropic/claude-x"
 [opencode.providers.zai]
 model = "zai/glm-4.7"
@@ -103,7 +105,8 @@ model = "zai/glm-4.7"
     EXPECT_EQ(claude.models.model->value, "opus");
     EXPECT_EQ(claude.models.providers.at("minimax").model->value, "MiniMax-M2.7");
     EXPECT_EQ(claude.models.providers.at("minimax").haiku_model->origin, "capsule.toml:37");
-    EXPECT_EQ(config.opencode_keys, OpencodeKeys::env);
+    EXPECT_EQ(config.opencode.keys, OpencodeKeys::in_file);
+    EXPECT_EQ(config.opencode.permission, "");
     EXPECT_EQ(config.agent(Agent::opencode).models.providers.at("zai").model->value, "zai/glm-4.7");
 }
 

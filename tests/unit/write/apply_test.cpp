@@ -92,18 +92,61 @@ TEST(Apply, AnOpencodeConflictOnlyWarnsASession) {
     EXPECT_EQ(read_bytes(home / "opencode.json"), "{ broken");
 }
 
-TEST(Apply, OtherConflictsAndIoErrorsStopASession) {
+TEST(Apply, WhatThePinsDoNotNeedOnlyWarnsASession) {
     const TemporaryHome home;
-    write_bytes(home / "config.toml", "profile = \"x\"\n");
     fs::create_directory(home / "opencode.json");
-    const auto conflict = apply({toml(home / "config.toml")}, ApplyMode::write, ApplyFor::session);
-    ASSERT_TRUE(conflict.has_error());
-    EXPECT_EQ(conflict.error().code, ErrorCode::config_conflict);
-    EXPECT_THAT(conflict.error().message, HasSubstr((home / "config.toml") + ":1: "));
-    EXPECT_EQ(read_bytes(home / "config.toml"), "profile = \"x\"\n");
-    const auto io = apply({opencode(home / "opencode.json", std::string("k"))}, ApplyMode::write, ApplyFor::session);
+    fs::create_directory(home / "minimax.config.toml");
+    write_bytes(home / ".claude.json", "[]");
+    const std::string config = home / "config.toml";
+    for (const std::string said : {"profile = \"x\"\n", "[profiles.minimax]\na = 1\n", "env = {\n A = \"1\",\n}\n",
+                                   "model_providers = { x = { name = \"X\" } }\n"}) {
+        write_bytes(config, said);
+        const Applied session = must(apply({toml(config)}, ApplyMode::write, ApplyFor::session));
+        ASSERT_EQ(session.warnings.size(), 1U) << said;
+        EXPECT_EQ(session.warnings[0].code, "codex.conflict");
+        EXPECT_THAT(session.warnings[0].message, HasSubstr(config + ":1: "));
+        const auto written = apply({toml(config)}, ApplyMode::write, ApplyFor::config_write);
+        ASSERT_TRUE(written.has_error());
+        EXPECT_EQ(written.error().code, ErrorCode::config_conflict);
+        EXPECT_EQ(read_bytes(config), said);
+    }
+    for (const auto& [intent, code] :
+         {std::pair<FileIntent, std::string>{opencode(home / "opencode.json", std::string("k")), "file.not_written"},
+          {OwnFileIntent{home / "minimax.config.toml", "x"}, "file.not_written"},
+          {ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"}, "claude.conflict"}}) {
+        const Applied session = must(apply({intent}, ApplyMode::write, ApplyFor::session));
+        ASSERT_EQ(session.warnings.size(), 1U) << code;
+        EXPECT_EQ(session.warnings[0].code, code);
+        EXPECT_TRUE(apply({intent}, ApplyMode::write, ApplyFor::config_write).has_error());
+    }
+}
+
+TEST(Apply, AFileThatTheArgvNamesStopsASession) {
+    const TemporaryHome home;
+    fs::create_directory(home / "minimax.models.json");
+    OwnFileIntent catalog{home / "minimax.models.json", "{}", true};
+    const auto io = apply({catalog}, ApplyMode::write, ApplyFor::session);
     ASSERT_TRUE(io.has_error());
     EXPECT_EQ(io.error().code, ErrorCode::io_error);
+}
+
+TEST(Apply, APermissionInAnotherFileOfOpencodesIsNotWeakened) {
+    const TemporaryHome home;
+    OpencodeJsonIntent intent = opencode(home / "opencode.json", std::string("{env:ZAI_API_KEY}"));
+    intent.merged_files = {home / "config.json", home / "opencode.jsonc"};
+    const auto text = [&] {
+        must(apply({intent}, ApplyMode::write, ApplyFor::session));
+        return read_bytes(home / "opencode.json");
+    };
+    EXPECT_THAT(text(), HasSubstr("\"permission\": \"allow\""));
+    write_bytes(home / "opencode.jsonc", "{ /* mine */ \"permission\": {\"bash\": \"deny\"}, }");
+    EXPECT_THAT(text(), Not(HasSubstr("permission")));
+    fs::rename(home / "opencode.jsonc", home / "config.json");
+    EXPECT_THAT(text(), Not(HasSubstr("permission")));
+    write_bytes(home / "config.json", "{\"tools\": {\"bash\": false}}");
+    EXPECT_THAT(text(), Not(HasSubstr("permission")));
+    write_bytes(home / "config.json", "{\"theme\": \"dark\"}");
+    EXPECT_THAT(text(), HasSubstr("\"permission\": \"allow\""));
 }
 
 TEST(Apply, NoKeysThroughALink) {
