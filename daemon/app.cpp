@@ -15,6 +15,7 @@
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
+#include "daemon/keys/op_program.hpp"
 #include "daemon/server/server.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/systemd.hpp"
@@ -131,6 +132,7 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, asio::signal_set& sig
 void check_configuration(const CommandLine& line, const std::map<std::string, Secret>& environment) {
     const ConfigSource source = config_source(line, environment);
     const auto generation = value_or_throw(load_generation(source, environment));
+    if (generation->config.keys.op) value_or_throw(find_op(generation->config.keys.op));
     if (const auto path = stored_keys_path(environment)) value_or_throw(StoredKeys::load(*path));
     std::cout << generation->config.path.value_or("no configuration file: defaults") << ": ok\n";
 }

@@ -5,9 +5,11 @@
 #include "daemon/command_line.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/hardening.hpp"
+#include "daemon/process/run_as.hpp"
 #include "protocol/errors.hpp"
 
 int main(int argc, char** argv) {
+    capsule::run_as_if_asked(argc, argv);
     constexpr int failed = 1;
     try {
         // Before anything else can copy a key out of the environment, or crash with one in memory.

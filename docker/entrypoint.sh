@@ -3,6 +3,10 @@
 # stopped in order, and the container ends with the code of the session.
 set -euo pipefail
 
+# PATH is the sessions' alone: agents may write to a directory in it. What runs as root is found in root's directories.
+sessions_path=${PATH:-}
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
 usage() {
     cat <<'TEXT'
 What a capsule is started with:
@@ -15,6 +19,13 @@ TEXT
 }
 
 say() { printf 'capsule: %s\n' "$*" >&2; }
+
+# Becomes a program of root's that hands PATH on to sessions.
+with_sessions_path() {
+    local program
+    program=$(command -v "$1")
+    PATH=$sessions_path exec "$program" "${@:2}"
+}
 
 as_agent() { setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@"; }
 
@@ -82,7 +93,7 @@ start_daemon() {
         options=(--log-file "$log")
     fi
     # In a session of its own: what a terminal's keys send is for the agent.
-    (umask 0077 && exec setsid capsuled "${options[@]}" >>"$log" 2>&1 </dev/null) &
+    (umask 0077 && with_sessions_path setsid "$(command -v capsuled)" "${options[@]}" >>"$log" 2>&1 </dev/null) &
     daemon=$!
     until capsulectl status --quiet 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
         tries=$((tries + 1))
@@ -100,7 +111,7 @@ start_daemon() {
 run_session() {
     local code=0
     exec 3<&0
-    env --default-signal=INT,QUIT tini -s -- "$@" <&3 3<&- &
+    (with_sessions_path env --default-signal=INT,QUIT "$(command -v tini)" -s -- "$@" <&3 3<&-) &
     session=$!
     exec 3<&-
     wait_for "$session" || code=$?
@@ -115,7 +126,7 @@ done
 case ${1:-} in
 serve)
     prepare
-    exec capsuled "${@:2}"
+    with_sessions_path capsuled "${@:2}"
     ;;
 help | --help | -h)
     usage
@@ -130,12 +141,12 @@ help | --help | -h)
     start_daemon
     # An interactive shell does not end with SIGTERM.
     trap "forward HUP" TERM
-    run_session setpriv --reuid=agent --regid=agent --init-groups --reset-env -- \
+    run_session "$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --reset-env -- \
         env LANG="${LANG:-C.UTF-8}" CAPSULE_SOCKET="${CAPSULE_SOCKET:-/run/capsule/capsule.sock}" /bin/bash -l "${@:2}"
     ;;
 *)
     prepare
     start_daemon
-    run_session capsulectl exec "$@"
+    run_session "$(command -v capsulectl)" exec "$@"
     ;;
 esac

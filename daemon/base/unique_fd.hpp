@@ -19,6 +19,9 @@ class UniqueFd {
     int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
 
+    /// Gives the descriptor away, for the caller to close.
+    int release() noexcept { return std::exchange(fd_, -1); }
+
   private:
     int fd_;
 };

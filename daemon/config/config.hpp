@@ -43,6 +43,10 @@ struct LimitsConfig {
     std::chrono::milliseconds idle_timeout{60'000};  ///< between requests, for who may ask for status at most
 };
 
+struct KeysConfig {
+    std::optional<std::string> op;  ///< 1Password's CLI; none: looked for in root's directories
+};
+
 enum class ProjectSettings { allow, ignore };
 
 struct SessionConfig {
@@ -109,6 +113,7 @@ struct Config {
     AccessConfig access;
     LimitsConfig limits;
     SessionConfig session;
+    KeysConfig keys;
     std::map<Agent, AgentConfig> agents;  ///< every agent is in it
     OpencodeConfig opencode;
     EnvTable env;

@@ -115,6 +115,11 @@ void read_session(TableReader& in, SessionConfig& out) {
     in.finish();
 }
 
+void read_keys(TableReader& in, KeysConfig& out) {
+    out.op = read_path(in, "op");
+    in.finish();
+}
+
 void read_agent_sections(TableReader& in, Config& config) {
     for (const AgentFacts& facts : all_agents) {
         auto section = in.table(facts.id);
@@ -129,6 +134,7 @@ void read_capsule_toml(TableReader& in, Config& config) {
     if (auto section = in.table("access")) read_access(*section, config.access);
     if (auto section = in.table("limits")) read_limits(*section, config.limits);
     if (auto section = in.table("session")) read_session(*section, config.session);
+    if (auto section = in.table("keys")) read_keys(*section, config.keys);
     // Everything below speaks of providers.
     if (auto section = in.table("providers")) read_providers(*section, config.catalog);
     if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);

@@ -7,10 +7,19 @@
 
 namespace capsule {
 namespace asio = boost::asio;
+namespace {
+
+std::string temporary_directory(const std::map<std::string, Secret>& environment) {
+    const auto found = environment.find("TMPDIR");
+    const bool usable = found != environment.end() && found->second.reveal().starts_with('/');
+    return usable ? std::string(found->second.reveal()) : "/tmp";
+}
+
+}  // namespace
 
 Services::Services(asio::any_io_executor executor, std::map<std::string, Secret> taken)
     : environment(std::move(taken)),
-      inventory(executor, subprocesses),
+      inventory(executor, subprocesses, temporary_directory(environment)),
       op(executor, subprocesses, environment),
       stack_wiper(executor) {}
 
@@ -58,7 +67,7 @@ asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_
                                                 const Provider& provider, std::string variable, KeyScope scope) {
     KeyFinding finding = resolver(services, *generation).find(variable, scope);
     if (finding.state == KeyState::unresolved) {
-        auto value = co_await services.op.read(finding.reference);
+        auto value = co_await services.op.read(finding.reference, generation->config.keys.op);
         if (value) {
             finding.value = std::move(*value);
             finding.state = KeyState::present;

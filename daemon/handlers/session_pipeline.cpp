@@ -85,7 +85,7 @@ asio::awaitable<Result<SessionKey>> key_of(Services& services, std::shared_ptr<c
     co_return session_key(std::move(*finding), route.provider->key_env);
 }
 
-/// What a renderer reads, in one place that outlives the awaits in between.
+/// What a renderer reads.
 struct Material {
     HomeFacts facts;
     CodexModels models{std::nullopt, "codex is not installed"};
@@ -98,6 +98,23 @@ struct Material {
                 std::nullopt};
     }
 };
+
+/// In one place that outlives the awaits in between. A job of the home's thread has a share in it: it may be left
+/// behind with it.
+struct Work {
+    Work(const Services& services, std::shared_ptr<const Generation> current)
+        : generation(std::move(current)), inputs(material.inputs(services, *generation)) {}
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+
+    std::shared_ptr<const Generation> generation;
+    Material material;
+    SessionInputs inputs;  ///< refers to the two above
+};
+
+AgentPlace agent_place(const Generation& generation, std::string path) {
+    return {generation.home, std::move(path), generation.worker};
+}
 
 }  // namespace
 
@@ -145,40 +162,48 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     auto key = co_await key_of(services, generation, *route, scope);
     if (!key) co_return key.error();
 
-    Material material;
-    material.request_env = std::move(params.env);
-    material.keys = file_keys(services, *generation);
-    SessionInputs inputs = material.inputs(services, *generation);
+    const auto work = std::make_shared<Work>(services, generation);
+    work->material.request_env = std::move(params.env);
+    work->material.keys = file_keys(services, *generation);
+    SessionInputs& inputs = work->inputs;
     inputs.key = key->key;
     inputs.key_from = key->from;
     inputs.key_variable = key->variable;
     inputs.workspace = params.workspace;
     inputs.role = params.role;
     const std::string path = session_path(inputs);
-    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(route->agent)); });
+    // g++ 12 destroys what a lambda holds twice where it is made in a co_await's argument: hence the names.
+    auto look = [path, name = id_of(route->agent)]() -> Result<std::optional<AgentBinary>> {
+        return find_binary(path, name);
+    };
+    const auto found = co_await generation->worker->run(std::move(look));
+    if (!found) co_return found.error();
+    const std::optional<AgentBinary>& binary = *found;
     if (binary) inputs.binary = binary->path;
     // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
     if (binary && route->agent == Agent::codex) {
         // Only a session that names a catalog waits for Codex to print its own.
+        const AgentPlace place = agent_place(*generation, path);
         if (route->native)
-            material.models = services.inventory.known_codex_models(*binary);
+            work->material.models = services.inventory.known_codex_models(*binary);
         else
-            material.models = co_await services.inventory.codex_models(*binary, generation->home, path);
+            work->material.models = co_await services.inventory.codex_models(*binary, place);
     }
 
-    auto done = co_await generation->worker->run([&]() -> Result<PreparedSession> {
-        material.facts = read_home_facts(generation->home);
-        auto plan = render_session(*route, inputs);
+    auto write = [work, mode, route = *route, cwd = params.cwd]() -> Result<PreparedSession> {
+        const Generation& now = *work->generation;
+        work->material.facts = read_home_facts(now.home);
+        auto plan = render_session(route, work->inputs);
         if (!plan) return plan.error();
         auto applied = apply(plan->files, mode, ApplyFor::session);
         if (!applied) return applied.error();
         std::vector<FoundSetting> settings;
-        if (params.cwd)
-            settings = survey_session(generation->home, *params.cwd, *route, config.session.project_settings, *plan);
-        PreparedSession prepared{generation, *route, "", std::move(*plan), std::move(*applied)};
+        if (cwd) settings = survey_session(now.home, *cwd, route, now.config.session.project_settings, *plan);
+        PreparedSession prepared{work->generation, route, "", std::move(*plan), std::move(*applied)};
         prepared.settings = std::move(settings);
         return prepared;
-    });
+    };
+    auto done = co_await generation->worker->run(std::move(write));
     if (!done) co_return done.error();
     done->tab_label = tab_label(config, *agent, *route->provider, states);
     std::move(done->applied.warnings.begin(), done->applied.warnings.end(), std::back_inserter(done->plan.warnings));
@@ -195,33 +220,37 @@ std::string default_session_path(const Services& services, const Generation& gen
 
 asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent) {
     const auto generation = services.generation;
-    Material material;
-    material.keys = file_keys(services, *generation);
+    const auto work = std::make_shared<Work>(services, generation);
+    work->material.keys = file_keys(services, *generation);
     // Here there is time to ask op: the files are what this call is for.
     const KeyScope global;
     for (const Provider& provider : generation->config.catalog.providers) {
-        FileKey& key = material.keys[provider.id];
+        FileKey& key = work->material.keys[provider.id];
         if (key.global || provider.cell(agent) != CellKind::routed) continue;
         if (resolver(services, *generation).find(provider.key_env, global).state != KeyState::unresolved) continue;
         auto found = co_await resolve_key(services, generation, provider, provider.key_env, global);
         if (!found) co_return found.error();
         key.global = std::move(found->value);
     }
-    SessionInputs inputs = material.inputs(services, *generation);
-    const std::string path = session_path(inputs);
-    const auto binary = co_await generation->worker->run([&] { return find_binary(path, id_of(agent)); });
-    if (binary) inputs.binary = binary->path;
+    const std::string path = session_path(work->inputs);
+    auto look = [path, name = id_of(agent)]() -> Result<std::optional<AgentBinary>> { return find_binary(path, name); };
+    const auto found = co_await generation->worker->run(std::move(look));
+    if (!found) co_return found.error();
+    const std::optional<AgentBinary>& binary = *found;
+    if (binary) work->inputs.binary = binary->path;
+    const AgentPlace place = agent_place(*generation, path);
     if (binary && agent == Agent::codex)
-        material.models = co_await services.inventory.codex_models(*binary, generation->home, path);
-    co_return co_await generation->worker->run([&]() -> Result<Applied> {
-        material.facts = read_home_facts(generation->home);
+        work->material.models = co_await services.inventory.codex_models(*binary, place);
+    auto write = [work, agent]() -> Result<Applied> {
+        work->material.facts = read_home_facts(work->generation->home);
         std::vector<Warning> warnings;
-        const auto files = agent_files(agent, inputs, warnings);
+        const auto files = agent_files(agent, work->inputs, warnings);
         auto applied = apply(files, ApplyMode::write, ApplyFor::config_write);
         if (!applied) return applied.error();
         applied->warnings.insert(applied->warnings.begin(), warnings.begin(), warnings.end());
         return std::move(*applied);
-    });
+    };
+    co_return co_await generation->worker->run(std::move(write));
 }
 
 }  // namespace capsule

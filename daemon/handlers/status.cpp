@@ -21,13 +21,16 @@ ProviderStatus provider_status(const KeyResolver& keys, const Provider& provider
     return status;
 }
 
+/// `status` tells what it can tell soon, whatever holds the home up.
+constexpr std::chrono::milliseconds home_limit{2'000};
+
 /// What the session's user has.
 struct InTheHome {
     std::array<std::optional<AgentBinary>, all_agents.size()> agents;
     bool opencode_json = false;
 };
 
-InTheHome look_at_home(const Generation& generation, std::string_view path) {
+Result<InTheHome> look_at_home(const Generation& generation, std::string_view path) {
     InTheHome found;
     for (std::size_t i = 0; i < all_agents.size(); ++i)
         found.agents[i] = find_binary(path, all_agents[i].id);
@@ -48,13 +51,16 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.config = config_status(services);
 
     const std::string path = default_session_path(services, *generation);
-    const InTheHome found = co_await generation->worker->run([&] { return look_at_home(*generation, path); });
+    auto look = [generation, path] { return look_at_home(*generation, path); };
+    const auto looked = co_await generation->worker->run(std::move(look), home_limit);
+    const InTheHome found = looked ? *looked : InTheHome{};
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
         const AgentFacts& agent = all_agents[i];
         AgentStatus entry{std::string(agent.id), std::string(agent.label), {}, {}};
         if (const auto& binary = found.agents[i]) {
             entry.binary = binary->path;
-            entry.version = services.inventory.version(agent.agent, *binary, generation->home, path);
+            const AgentPlace place{generation->home, path, generation->worker};
+            entry.version = services.inventory.version(agent.agent, *binary, place);
         }
         status.agents.push_back(std::move(entry));
     }
@@ -64,6 +70,9 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.requests = {services.requests, services.errors};
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.warnings = status_warnings(services, *generation, found.opencode_json);
+    if (!looked)
+        status.warnings.push_back({"home.busy", looked.error().message + ", so the agents are not known: " +
+                                                    looked.error().hint});
     co_return status;
 }
 

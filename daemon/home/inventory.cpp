@@ -1,7 +1,7 @@
 #include "daemon/home/inventory.hpp"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,48 +12,21 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
 
 #include "daemon/agents/codex/models.hpp"
+#include "daemon/home/scratch_home.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-/// A home for one run, so that looking never reads or leaves anything in the user's own. The program runs as the
-/// session's user, who therefore owns it.
-class ThrowawayHome {
-  public:
-    explicit ThrowawayHome(const SessionHome& session) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "capsuled-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) return;
-        path_ = pattern;
-        if (!session.same_user && ::chown(path_.c_str(), session.user.uid, session.user.gid) != 0) remove();
-    }
-    ThrowawayHome(const ThrowawayHome&) = delete;
-    ThrowawayHome& operator=(const ThrowawayHome&) = delete;
-    ~ThrowawayHome() { remove(); }
-    const std::string& path() const { return path_; }
-
-  private:
-    void remove() {
-        std::error_code ignored;
-        if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-        path_.clear();
-    }
-    std::string path_;
-};
-
 enum class Look { version, bundled_models, models, derived_models };
 
-/// In the throw-away home: a catalog as render derives it, for Codex itself to judge.
-std::string derived_file(const std::string& directory) {
-    return directory + "/derived.models.json";
-}
+/// In the program's home: a catalog as render derives it, for Codex itself to judge.
+constexpr std::string_view derived_name = "derived.models.json";
 
 /// g++ 12 cannot compile the braces of an initializer list inside a coroutine, so requests are made here.
-SubprocessRequest look_request(Look look, const AgentBinary& binary, const SessionHome& home, const std::string& path,
+SubprocessRequest look_request(Look look, const AgentBinary& binary, const AgentPlace& place,
                                const std::string& directory) {
     SubprocessRequest request;
     switch (look) {
@@ -68,7 +41,7 @@ SubprocessRequest look_request(Look look, const AgentBinary& binary, const Sessi
             break;
         case Look::derived_models:
             request.argv = {binary.path, "debug", "models", "-c",
-                            "model_catalog_json=\"" + derived_file(directory) + "\""};
+                            "model_catalog_json=\"" + directory + "/" + std::string(derived_name) + "\""};
             break;
     }
     request.env = {{"HOME", directory},
@@ -78,11 +51,11 @@ SubprocessRequest look_request(Look look, const AgentBinary& binary, const Sessi
                    {"XDG_CACHE_HOME", directory},
                    {"XDG_STATE_HOME", directory},
                    {"TMPDIR", directory},
-                   {"PATH", path},
+                   {"PATH", place.path},
                    {"LANG", "C.UTF-8"},
                    {"DISABLE_AUTOUPDATER", "1"}};
     request.directory = directory;
-    if (!home.same_user) request.user = home.user;
+    if (!place.home.same_user) request.user = place.home.user;
     return request;
 }
 
@@ -130,29 +103,49 @@ std::optional<AgentBinary> find_binary(std::string_view path, std::string_view n
     return std::nullopt;
 }
 
-std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const SessionHome& home,
-                                                   const std::string& path) {
+std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const AgentPlace& place) {
     const std::string key = binary.path + "\n" + binary.identity;
     if (const auto found = versions_.find(key); found != versions_.end()) return found->second;
     if (versions_.size() >= most_remembered) versions_.clear();
     versions_.emplace(key, std::nullopt);
-    asio::co_spawn(executor_, find_version(key, binary, home, path), asio::detached);
+    asio::co_spawn(executor_, find_version(key, binary, place), asio::detached);
     spdlog::debug("looking up the version of {}", id_of(agent));
     return std::nullopt;
 }
 
-asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary binary, SessionHome home,
-                                                   std::string path) {
+/// A home for one run, so that looking never reads or leaves anything in the user's own.
+asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place) {
+    auto make = [above = temporary_] {
+        auto made = make_scratch_home(above);
+        return made ? made : make_scratch_home("/tmp");
+    };
+    co_return co_await place.worker->run(std::move(make));
+}
+
+asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory) {
+    auto remove = [directory]() -> Result<void> {
+        remove_scratch_home(directory);
+        return {};
+    };
+    const auto removed = co_await place.worker->run(std::move(remove));
+    if (!removed) spdlog::warn("{} stays: {}", directory, removed.error().message);
+}
+
+asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary binary, AgentPlace place) {
     asio::steady_timer answered(executor_, after_the_answer);
     co_await answered.async_wait(asio::use_awaitable);
-    const ThrowawayHome directory(home);
-    if (directory.path().empty()) co_return;
-    SubprocessRequest request = look_request(Look::version, binary, home, path, directory.path());
+    const auto directory = co_await make_home(place);
+    if (!directory) {
+        spdlog::warn("{} stays of an unknown version: {}", binary.path, directory.error().message);
+        co_return;
+    }
+    SubprocessRequest request = look_request(Look::version, binary, place, *directory);
     const auto result = co_await subprocesses_.run(std::move(request));
     if (result && result->exit_code == 0)
         versions_.insert_or_assign(key, version_in(result->out));
     else
         spdlog::warn("{} --version failed; its version stays unknown", binary.path);
+    co_await remove_home(place, *directory);
 }
 
 CodexModels AgentInventory::known_codex_models(const AgentBinary& binary) const {
@@ -161,7 +154,7 @@ CodexModels AgentInventory::known_codex_models(const AgentBinary& binary) const 
     return *found->second.found;
 }
 
-asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, SessionHome home, std::string path) {
+asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, AgentPlace place) {
     const std::string key = binary.path + "\n" + binary.identity;
     if (models_.size() >= most_remembered && !models_.contains(key))
         std::erase_if(models_, [](const auto& entry) { return entry.second.found.has_value(); });
@@ -174,7 +167,7 @@ asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, Se
         co_return known_codex_models(binary);
     }
     entry->second.done = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-    CodexModels models = co_await run_debug_models(binary, home, path);
+    CodexModels models = co_await run_debug_models(binary, place);
     Lookup<CodexModels>& lookup = models_[key];
     lookup.found = models;
     const auto done = std::move(lookup.done);
@@ -186,30 +179,41 @@ asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, Se
 
 /// Codex does not start on a catalog that it cannot read. A version whose schema asks for more than the derivation
 /// knows is therefore given none: what it says to a derived one is the proof. Gives what is wrong; empty: nothing.
-asio::awaitable<std::string> AgentInventory::judge_derived(CodexModels models, AgentBinary binary, SessionHome home,
-                                                           std::string path, std::string directory) {
+asio::awaitable<std::string> AgentInventory::judge_derived(CodexModels models, AgentBinary binary, AgentPlace place,
+                                                           std::string directory) {
     const auto derived = derive_codex_models(*models.json, any_model());
     if (!derived) co_return std::string();  // the renderer says why
-    std::ofstream(derived_file(directory)) << *derived;
-    SubprocessRequest request = look_request(Look::derived_models, binary, home, path, directory);
+    auto write = [directory, text = *derived] {
+        return write_in_scratch_home(directory, std::string(derived_name), text);
+    };
+    const auto written = co_await place.worker->run(std::move(write));
+    if (!written) co_return written.error().message;
+    SubprocessRequest request = look_request(Look::derived_models, binary, place, directory);
     const auto result = co_await subprocesses_.run(std::move(request));
     if (!result) co_return result.error().message;
     if (result->exit_code == 0) co_return std::string();
     co_return "this Codex does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
 }
 
-asio::awaitable<CodexModels> AgentInventory::run_debug_models(AgentBinary binary, SessionHome home, std::string path) {
-    const ThrowawayHome directory(home);
-    if (directory.path().empty()) co_return CodexModels{std::nullopt, "no temporary directory could be made"};
+asio::awaitable<CodexModels> AgentInventory::run_debug_models(AgentBinary binary, AgentPlace place) {
+    const auto directory = co_await make_home(place);
+    if (!directory) co_return CodexModels{std::nullopt, directory.error().message};
+    CodexModels models = co_await look_for_models(std::move(binary), place, *directory);
+    co_await remove_home(place, *directory);
+    co_return models;
+}
+
+asio::awaitable<CodexModels> AgentInventory::look_for_models(AgentBinary binary, AgentPlace place,
+                                                             std::string directory) {
     // Without --bundled Codex asks its vendor's server when it is logged in; in this home it never is. Versions that
     // lack the flag print the same without it.
     std::string problem;
     for (const Look look : bundled_then_not) {
-        SubprocessRequest request = look_request(look, binary, home, path, directory.path());
+        SubprocessRequest request = look_request(look, binary, place, directory);
         const auto result = co_await subprocesses_.run(std::move(request));
         if (result && result->exit_code == 0 && !result->out.empty()) {
             CodexModels models{result->out, std::string()};
-            problem = co_await judge_derived(models, binary, home, path, directory.path());
+            problem = co_await judge_derived(models, binary, place, directory);
             if (problem.empty()) co_return models;
             break;
         }

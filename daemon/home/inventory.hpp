@@ -12,6 +12,7 @@
 
 #include "protocol/agents.hpp"
 #include "daemon/agents/session.hpp"
+#include "daemon/home/worker.hpp"
 #include "daemon/process/subprocess.hpp"
 
 namespace capsule {
@@ -28,17 +29,24 @@ struct AgentBinary {
 /// over). Runs under the session user's identity: call it through the HomeWorker.
 std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name);
 
+/// For whom an agent's program is run, and on which thread that user's files are made and removed.
+struct AgentPlace {
+    SessionHome home;
+    std::string path;  ///< PATH
+    std::shared_ptr<HomeWorker> worker;
+};
+
 class AgentInventory {
   public:
-    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses)
-        : executor_(std::move(executor)), subprocesses_(subprocesses) {}
+    /// Programs get a home below `temporary`, else below /tmp.
+    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses, std::string temporary)
+        : executor_(std::move(executor)), subprocesses_(subprocesses), temporary_(std::move(temporary)) {}
 
     /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits.
-    std::optional<std::string> version(Agent agent, const AgentBinary& binary, const SessionHome& home,
-                                       const std::string& path);
+    std::optional<std::string> version(Agent agent, const AgentBinary& binary, const AgentPlace& place);
 
     /// The models of an installed Codex. Waits for `codex debug models`, which runs once per binary, whoever asks.
-    boost::asio::awaitable<CodexModels> codex_models(AgentBinary binary, SessionHome home, std::string path);
+    boost::asio::awaitable<CodexModels> codex_models(AgentBinary binary, AgentPlace place);
 
     /// What codex_models() found for that binary earlier. Never waits.
     CodexModels known_codex_models(const AgentBinary& binary) const;
@@ -50,13 +58,17 @@ class AgentInventory {
         std::unique_ptr<boost::asio::steady_timer> done;
     };
 
-    boost::asio::awaitable<void> find_version(std::string key, AgentBinary binary, SessionHome home, std::string path);
-    boost::asio::awaitable<std::string> judge_derived(CodexModels models, AgentBinary binary, SessionHome home,
-                                                      std::string path, std::string directory);
-    boost::asio::awaitable<CodexModels> run_debug_models(AgentBinary binary, SessionHome home, std::string path);
+    boost::asio::awaitable<void> find_version(std::string key, AgentBinary binary, AgentPlace place);
+    boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
+    static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
+    boost::asio::awaitable<std::string> judge_derived(CodexModels models, AgentBinary binary, AgentPlace place,
+                                                      std::string directory);
+    boost::asio::awaitable<CodexModels> look_for_models(AgentBinary binary, AgentPlace place, std::string directory);
+    boost::asio::awaitable<CodexModels> run_debug_models(AgentBinary binary, AgentPlace place);
 
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
+    std::string temporary_;
     std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: being looked up
     std::map<std::string, Lookup<CodexModels>> models_;
 };

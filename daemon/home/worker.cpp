@@ -1,19 +1,37 @@
 #include "daemon/home/worker.hpp"
 
+#include <pthread.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_future.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <condition_variable>
+#include <deque>
+#include <exception>
 #include <future>
-#include <system_error>
+#include <mutex>
+#include <thread>
+#include <vector>
 
-#include "protocol/errors.hpp"
+#include "daemon/base/time_limit.hpp"
+#include "daemon/process/stack_wiper.hpp"
 
 namespace capsule {
+namespace asio = boost::asio;
 namespace {
+
+/// A call that a signal ends (open on a leased file, a lock) is ended by the first of these or by one of the next.
+constexpr int interruptions = 10;
+constexpr std::chrono::milliseconds between_interruptions{50};
 
 /// For this thread only, and for files only: the real and saved ids stay the daemon's, so that the user's processes
 /// cannot signal or trace the thread. Leaving fsuid 0 also takes the capabilities that override permissions away.
@@ -31,22 +49,210 @@ void take_file_identity(const SessionUser& user) {
                        "run the daemon with CAP_SETUID and CAP_SETGID, or unset [session] user"});
 }
 
-}  // namespace
-
-HomeWorker::HomeWorker(const SessionUser& user, bool same_user) {
-    if (same_user) return;
-    std::promise<void> taken;
-    boost::asio::post(thread_, [&] {
-        try {
-            take_file_identity(user);
-            taken.set_value();
-        } catch (...) {
-            taken.set_exception(std::current_exception());
-        }
-    });
-    taken.get_future().get();
+int interrupting_signal() {
+    return SIGRTMIN;
 }
 
-HomeWorker::~HomeWorker() { thread_.join(); }
+/// Without SA_RESTART, so that the call that the signal meets fails with EINTR.
+void prepare_interruptions() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(interrupting_signal(), &action, nullptr);
+}
+
+}  // namespace
+
+/// The coroutine that waits for a job. Of the caller's thread alone.
+struct HomeWorker::Waiter {
+    Waiter(const asio::any_io_executor& executor, std::chrono::milliseconds limit) : done(executor, limit) {}
+
+    asio::steady_timer done;
+    bool finished = false;
+    std::exception_ptr failure;
+};
+
+struct HomeWorker::Job {
+    std::function<void()> work;
+    std::chrono::steady_clock::time_point end;
+    std::function<void(std::exception_ptr)> tell;  ///< none: nobody waits any more
+};
+
+/// One thread.
+struct HomeWorker::Seat {
+    pthread_t thread{};
+    std::shared_ptr<Job> current;  ///< none: it waits for one
+    bool left_behind = false;
+};
+
+/// What the caller's thread and the others share, all of it under the lock.
+struct HomeWorker::Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<std::shared_ptr<Job>> queue;
+    bool closed = false;
+    int stuck = 0;
+
+    /// Takes the jobs, one after the other, until it is left behind.
+    void serve(Seat& seat) {
+        std::unique_lock lock(mutex);
+        seat.thread = ::pthread_self();
+        while (!seat.left_behind) {
+            changed.wait(lock, [&] { return closed || !queue.empty(); });
+            if (queue.empty()) return;
+            seat.current = std::move(queue.front());
+            queue.pop_front();
+            const auto job = seat.current;
+            lock.unlock();
+            std::exception_ptr failure = run(*job);
+            lock.lock();
+            if (job->tell) job->tell(std::move(failure));
+            job->tell = nullptr;
+            seat.current = nullptr;
+        }
+        --stuck;
+    }
+
+    static std::exception_ptr run(Job& job) {
+        // Whatever way the job ends, its stack held what it read and wrote.
+        struct Wipe {
+            ~Wipe() { wipe_stack(); }
+        } wipe;
+        set_time_limit(job.end);
+        std::exception_ptr failure;
+        try {
+            job.work();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        job.work = nullptr;  // what it holds goes here, and not where the waiter is
+        return failure;
+    }
+
+    bool take_back(const std::shared_ptr<Job>& job) {
+        const std::lock_guard lock(mutex);
+        return std::erase(queue, job) > 0;
+    }
+
+    /// A signal for the thread that runs the job; false: it has come to its end.
+    bool interrupt(const Seat& seat, const std::shared_ptr<Job>& job) {
+        const std::lock_guard lock(mutex);
+        return seat.current == job && ::pthread_kill(seat.thread, interrupting_signal()) == 0;
+    }
+
+    /// False: the thread has come back after all.
+    bool leave_behind(Seat& seat, const std::shared_ptr<Job>& job) {
+        const std::lock_guard lock(mutex);
+        if (seat.current != job) return false;
+        seat.left_behind = true;
+        ++stuck;
+        return true;
+    }
+
+    bool too_many_stuck() {
+        const std::lock_guard lock(mutex);
+        return stuck >= most_stuck_home_threads;
+    }
+};
+
+/// While a coroutine waits: nobody is told who has gone, however that came.
+class HomeWorker::Awaited {
+  public:
+    Awaited(std::shared_ptr<Shared> shared, std::shared_ptr<Job> job)
+        : shared_(std::move(shared)), job_(std::move(job)) {
+        const std::lock_guard lock(shared_->mutex);
+        shared_->queue.push_back(job_);
+        shared_->changed.notify_one();
+    }
+    Awaited(const Awaited&) = delete;
+    Awaited& operator=(const Awaited&) = delete;
+    ~Awaited() {
+        const std::lock_guard lock(shared_->mutex);
+        job_->tell = nullptr;
+    }
+
+  private:
+    std::shared_ptr<Shared> shared_;
+    std::shared_ptr<Job> job_;
+};
+
+HomeWorker::HomeWorker(const SessionUser& user, bool same_user)
+    : user_(user), same_user_(same_user), shared_(std::make_shared<Shared>()) {
+    prepare_interruptions();
+    start_thread();
+}
+
+HomeWorker::~HomeWorker() {
+    // Not joined: a thread that is held up would hold up the daemon's end. It owns all that it still uses.
+    const std::lock_guard lock(shared_->mutex);
+    shared_->closed = true;
+    shared_->changed.notify_all();
+}
+
+void HomeWorker::start_thread() {
+    auto seat = std::make_shared<Seat>();
+    std::promise<void> identity;
+    auto taken = identity.get_future();
+    std::thread([shared = shared_, seat, user = user_, same_user = same_user_,
+                 identity = std::move(identity)]() mutable {
+        try {
+            if (!same_user) take_file_identity(user);
+            identity.set_value();
+        } catch (...) {
+            identity.set_exception(std::current_exception());
+            return;
+        }
+        shared->serve(*seat);
+    }).detach();
+    taken.get();
+    seat_ = std::move(seat);
+}
+
+Error HomeWorker::too_late() const {
+    return {ErrorCode::io_error, "the files of " + user_.name + "'s session did not answer in time",
+            "see what holds them up: a lock or lease of one of that user's programs (`lslocks`), a file system that "
+            "does not answer, or a loaded machine"};
+}
+
+void HomeWorker::replace_thread(const std::shared_ptr<Job>& job) {
+    if (!shared_->leave_behind(*seat_, job)) return;
+    spdlog::warn("something in the home of {} holds a thread up: another one goes on", user_.name);
+    try {
+        start_thread();
+    } catch (const std::exception& failure) {
+        // Jobs then run into their limits, until this one comes back or the configuration is loaded anew.
+        spdlog::error("no other thread for the home of {}: {}", user_.name, failure.what());
+    }
+}
+
+asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::chrono::milliseconds limit) {
+    const auto shared = shared_;
+    if (shared->too_many_stuck()) co_return too_late();
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto waiter = std::make_shared<Waiter>(executor, limit);
+    const auto job = std::make_shared<Job>();
+    job->work = std::move(work);
+    job->end = waiter->done.expiry();
+    job->tell = [waiter, executor](std::exception_ptr failure) {
+        asio::post(executor, [waiter, failure] {
+            waiter->finished = true;
+            waiter->failure = failure;
+            waiter->done.cancel();
+        });
+    };
+    const Awaited awaited(shared, job);
+    boost::system::error_code ignored;
+    co_await waiter->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (!waiter->finished && shared->take_back(job)) co_return too_late();
+    bool interrupted = false;
+    for (int i = 0; i < interruptions && !waiter->finished; ++i) {
+        interrupted = shared->interrupt(*seat_, job) || interrupted;
+        waiter->done.expires_after(between_interruptions);
+        co_await waiter->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    if (!waiter->finished) replace_thread(job);
+    if (!waiter->finished || interrupted) co_return too_late();
+    if (waiter->failure) std::rethrow_exception(waiter->failure);
+    co_return Result<void>();
+}
 
 }  // namespace capsule

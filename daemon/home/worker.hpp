@@ -1,17 +1,26 @@
-// The thread on which everything in the session user's home is read and written, with that user's identity.
+// The thread on which everything in the session user's home is read and written, with that user's identity. Whatever
+// that user does to its files, nobody waits for the thread longer than a limit.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
-#include "daemon/process/stack_wiper.hpp"
+#include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
+
+/// From the call to the answer, waiting for other jobs included.
+inline constexpr std::chrono::milliseconds home_job_limit{10'000};
+
+/// So many threads may be left behind in calls that do not return. Then nothing more is begun in that home until one
+/// of them comes back.
+inline constexpr int most_stuck_home_threads = 4;
 
 class HomeWorker {
   public:
@@ -22,23 +31,39 @@ class HomeWorker {
     HomeWorker(const HomeWorker&) = delete;
     HomeWorker& operator=(const HomeWorker&) = delete;
 
-    /// Calls `job` on the thread and resumes the caller with what it gives. Jobs run one after the other.
-    template <class Job>
-    boost::asio::awaitable<std::invoke_result_t<Job>> run(Job job) {
-        co_return co_await boost::asio::co_spawn(thread_, call(std::move(job)), boost::asio::use_awaitable);
+    /// Calls `job`, which gives a Result, on the thread and resumes the caller with it. Jobs run one after the other.
+    /// Fails with io.error at the limit. The job is then interrupted, and if that does not help, it and its thread are
+    /// left behind and a new thread takes over: a job must own all that it uses. The thread's time limit
+    /// (base/time_limit.hpp) is the job's. To be called on the thread of the caller's executor, one for all calls.
+    template <class Function>
+    boost::asio::awaitable<std::invoke_result_t<Function>> run(Function job,
+                                                               std::chrono::milliseconds limit = home_job_limit) {
+        using Value = std::invoke_result_t<Function>;
+        // Both are the job's, whoever is the last to need them.
+        const auto kept = std::make_shared<Function>(std::move(job));
+        const auto value = std::make_shared<std::optional<Value>>();
+        std::function<void()> work = [kept, value] { value->emplace((*kept)()); };
+        const auto done = co_await call(std::move(work), limit);
+        if (!done) co_return done.error();
+        co_return std::move(**value);
     }
 
   private:
-    template <class Job>
-    static boost::asio::awaitable<std::invoke_result_t<Job>> call(Job job) {
-        // Whatever way the job ends, its stack held what it read and wrote.
-        struct Wipe {
-            ~Wipe() { wipe_stack(); }
-        } wipe;
-        co_return job();
-    }
+    struct Job;
+    struct Seat;
+    struct Shared;
+    struct Waiter;
+    class Awaited;
 
-    boost::asio::thread_pool thread_{1};
+    boost::asio::awaitable<Result<void>> call(std::function<void()> work, std::chrono::milliseconds limit);
+    void start_thread();
+    void replace_thread(const std::shared_ptr<Job>& job);
+    Error too_late() const;
+
+    SessionUser user_;
+    bool same_user_;
+    std::shared_ptr<Shared> shared_;
+    std::shared_ptr<Seat> seat_;  ///< of the thread that takes the jobs
 };
 
 }  // namespace capsule

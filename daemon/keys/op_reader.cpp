@@ -4,8 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
-#include "daemon/catalog/variables.hpp"
-#include "daemon/home/inventory.hpp"
+#include "daemon/keys/op_program.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -26,19 +25,17 @@ std::string first_line(std::string_view text) {
 
 /// `secrets` gets what op signs in with: it must not come back in its messages.
 Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& environment, const std::string& reference,
-                                     std::vector<Secret>& secrets) {
+                                     const std::optional<std::string>& program, std::vector<Secret>& secrets) {
+    auto op = find_op(program);
+    if (!op) return key_error(reference, op.error().message, op.error().hint);
     SubprocessRequest request;
     for (const auto& [name, value] : environment) {
-        if (name != "HOME" && name != "PATH" && !name.starts_with("OP_")) continue;
+        if (name != "HOME" && !name.starts_with("OP_")) continue;
         request.env.emplace(name, std::string(value.reveal()));
         if (name.starts_with("OP_") && value.reveal().size() >= 8) secrets.push_back(value);
     }
-    request.env.try_emplace("PATH", default_path);
-    const auto binary = find_binary(request.env["PATH"], "op");
-    if (!binary)
-        return key_error(reference, "1Password's op is not installed",
-                         "install the 1Password CLI where the daemon's PATH finds it, or store the key itself");
-    request.argv = {binary->path, "read", "--no-newline", reference};
+    request.env.emplace("PATH", trusted_directories);
+    request.argv = {std::move(*op), "read", "--no-newline", reference};
     request.limit = op_limit;
     request.output_limit = longest_key;
     return request;
@@ -46,7 +43,7 @@ Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& enviro
 
 }  // namespace
 
-asio::awaitable<Result<Secret>> OpReader::read(std::string reference) {
+asio::awaitable<Result<Secret>> OpReader::read(std::string reference, std::optional<std::string> program) {
     if (const auto found = lookups_.find(reference); found != lookups_.end()) {
         const std::shared_ptr<Lookup> lookup = found->second;
         while (!lookup->found) {
@@ -58,14 +55,14 @@ asio::awaitable<Result<Secret>> OpReader::read(std::string reference) {
     const auto lookup = std::make_shared<Lookup>(
         Lookup{std::nullopt, asio::steady_timer(executor_, asio::steady_timer::time_point::max())});
     lookups_.emplace(reference, lookup);
-    lookup->found = co_await run_op(reference);
+    lookup->found = co_await run_op(reference, std::move(program));
     lookup->done.cancel();
     co_return *lookup->found;
 }
 
-asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference) {
+asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::optional<std::string> program) {
     std::vector<Secret> secrets;
-    auto request = op_request(environment_, reference, secrets);
+    auto request = op_request(environment_, reference, program, secrets);
     if (!request) co_return request.error();
     auto result = co_await subprocesses_.run(std::move(*request));
     if (!result) {

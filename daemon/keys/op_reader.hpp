@@ -16,15 +16,15 @@ namespace capsule {
 
 class OpReader {
   public:
-    /// `environment` is the daemon's own: op gets its OP_*, HOME and PATH and nothing else.
+    /// `environment` is the daemon's own: op gets its OP_* and HOME, a PATH of root's directories, and nothing else.
     OpReader(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses,
              const std::map<std::string, Secret>& environment)
         : executor_(std::move(executor)), subprocesses_(subprocesses), environment_(environment) {}
 
-    /// Waits for `op read`; several callers of one reference share a run. Fails with key.error and op's own message
-    /// (redacted): not installed, not signed in, no such item, nothing within 10 s, an empty answer. A failure is
-    /// remembered for as long as a value: until forget().
-    boost::asio::awaitable<Result<Secret>> read(std::string reference);
+    /// Waits for `op read`; several callers of one reference share a run. `program` is [keys] op, see op_program.hpp.
+    /// Fails with key.error and op's own message (redacted): not installed, not to be trusted, not signed in, no such
+    /// item, nothing within 10 s, an empty answer. A failure is remembered for as long as a value: until forget().
+    boost::asio::awaitable<Result<Secret>> read(std::string reference, std::optional<std::string> program);
 
     /// What read() found; none: not read yet. Never waits.
     std::optional<Result<Secret>> remembered(const std::string& reference) const;
@@ -38,7 +38,7 @@ class OpReader {
         boost::asio::steady_timer done;
     };
 
-    boost::asio::awaitable<Result<Secret>> run_op(std::string reference);
+    boost::asio::awaitable<Result<Secret>> run_op(std::string reference, std::optional<std::string> program);
 
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;

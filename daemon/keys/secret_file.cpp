@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/key_value.hpp"
 
 namespace capsule {
@@ -86,6 +87,10 @@ std::string_view without_newline(std::string_view text) {
 
 Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     using Found = std::optional<Secret>;
+    if (const auto problem = untrusted_component(path, FileOwner::anybody))
+        return Error{ErrorCode::key_error,
+                     "the key file " + path + " is not read: " + problem->component + " " + problem->why,
+                     problem->cure() + "."};
     // O_NONBLOCK: a FIFO without a writer must not hold the daemon up.
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (file.get() < 0) {

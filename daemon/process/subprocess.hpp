@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,8 @@
 #include "protocol/messages.hpp"
 
 namespace capsule {
+
+class Child;
 
 struct SubprocessRequest {
     std::vector<std::string> argv;  ///< argv[0] is an absolute path
@@ -32,15 +35,17 @@ struct SubprocessResult {
 /// Knows the programs that run, so that a stopping daemon can end them.
 class SubprocessRunner {
   public:
-    /// Fails with io.error: it cannot be started (errno's text), or it ran into its limit (its whole process group is
-    /// killed then). A program that ends with a status other than 0 is a result, not a failure.
+    /// Ends with the program, and a moment after the limit at the latest, whatever the program, its children or its
+    /// user do: what else has its pipes open is not waited for. Its process group is killed when it ends. Fails with
+    /// io.error: it cannot be started (errno's text), or it ran into its limit. A program that ends with a status other
+    /// than 0 is a result, not a failure.
     boost::asio::awaitable<Result<SubprocessResult>> run(SubprocessRequest request);
 
     /// Kills what runs; their run() returns at once with server.stopping, and so does every later one.
     void stop();
 
   private:
-    std::set<int> running_;  ///< process groups
+    std::set<std::shared_ptr<Child>> running_;
     bool stopping_ = false;
 };
 

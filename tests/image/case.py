@@ -30,7 +30,7 @@ class ImageTest(unittest.TestCase):
     def setUp(self):
         self.container = options.container
         # no-new-privileges, as compose.yaml has it.
-        self.entrypoint = ["setpriv", "--no-new-privs", *options.config["Entrypoint"]]
+        self.entrypoint = ["/usr/bin/setpriv", "--no-new-privs", *options.config["Entrypoint"]]
         self.secrets = options.scratch / "secrets"
         self.secrets.mkdir(exist_ok=True)
         for name, value in KEYS.items():

@@ -3,10 +3,15 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
 from case import KEYS, SHOW_ENVIRONMENT, ImageTest, options
+
+# What the entrypoint runs by its name, and what capsuled could.
+PLANTED = ("id", "ls", "find", "chmod", "chown", "install", "setpriv", "setsid", "env", "sleep", "cat", "tini",
+           "capsuled", "capsulectl", "op")  # fmt: skip
 
 
 class Session(ImageTest):
@@ -66,6 +71,27 @@ class Session(ImageTest):
         self.assertEqual((run.returncode, out), (3, "told\n"), err)
         self.assertRegex(err, r"(?s)info stopping\n.*info stopped\n")
         self.assertFalse((self.container.top / "run/capsule/capsule.sock").exists())
+
+    def test_runs_nothing_of_the_agents_as_root(self):
+        """An image with a directory of the agents' in PATH, in front: the session finds its programs there, root none."""
+        planted = self.container.top / "home/agent/bin"
+        planted.mkdir()
+        self.addCleanup(shutil.rmtree, planted)
+        ran = planted / "ran"
+        ran.write_text("")
+        for name in PLANTED:
+            (planted / name).write_text("#!/bin/sh\n/usr/bin/id -u >>/home/agent/bin/ran\n"
+                                        f'PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin exec {name} "$@"\n')
+        for path in (planted, *planted.iterdir()):
+            path.chmod(0o777)
+            os.chown(path, 1000, 1000)
+        path = "PATH=/home/agent/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        done = self.capsule("claude", "--provider", "zai", "--", "run:id; echo $PATH",
+                            more=[*self.one_by_one(), "--env", path])  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("uid=1000", done.stdout)
+        self.assertIn(path.partition("=")[2], done.stdout, "PATH is the session's")
+        self.assertEqual(set(ran.read_text().split()), {"1000"}, "the session's own id, and nothing of root's")
 
     def test_goes_on_without_the_daemon(self):
         run = self.start("claude", "--provider", "zai", "--", "run:echo up; read -r; exit 4", stdin=subprocess.PIPE)

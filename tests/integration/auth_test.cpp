@@ -86,7 +86,8 @@ TEST_F(Auth, ASlowPasswordManagerDelaysOnlyWhoNeedsIt) {
     write_file(agents_.bin() / "op", "#!/bin/sh\n/bin/sleep 2\necho FAKE-from-op\necho run >>\"${0%/*}/op.runs\"\n");
     fs::permissions(agents_.bin() / "op", fs::perms{0755});
     start({.env = {{"KIMI_CODE_API_KEY", std::string(keys::kimi)}},
-           .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n"});
+           .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n[keys]\nop = \"" +
+                     (agents_.bin() / "op").string() + "\"\n"});
     EXPECT_EQ(text_at(zai_row(), "/state"), "unresolved") << "status-tier calls never start a subprocess";
     RawConnection slow = daemon().connect();
     slow.send_line(request("1", "spawn", R"({"agent":"claude","provider":"zai"})"));
@@ -101,7 +102,9 @@ TEST_F(Auth, ASlowPasswordManagerDelaysOnlyWhoNeedsIt) {
 TEST_F(Auth, APasswordManagersFailureIsTheKeysErrorWithItsOwnMessage) {
     write_file(agents_.bin() / "op", "#!/bin/sh\necho 'you are not signed in' >&2\nexit 1\n");
     fs::permissions(agents_.bin() / "op", fs::perms{0755});
-    start({.env = {}, .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n"});
+    start({.env = {},
+           .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n[keys]\nop = \"" +
+                     (agents_.bin() / "op").string() + "\"\n"});
     EXPECT_THAT(expect_error("spawn", R"({"agent":"claude","provider":"zai"})", -32006, "key.error"),
                 HasSubstr("not signed in"));
 }

@@ -50,7 +50,9 @@ class KeySources : public CapsuleTest {
     void start_with_op(std::string_view script) {
         write_file(agents_.bin() / "op", "#!/bin/sh\n" + std::string(script));
         fs::permissions(agents_.bin() / "op", fs::perms{0755});
-        start({.env = {}, .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n"});
+        start({.env = {},
+               .config = "[env]\nZAI_API_KEY = \"op://Private/zai/key\"\n[keys]\nop = \"" +
+                         (agents_.bin() / "op").string() + "\"\n"});
     }
 };
 

@@ -2,9 +2,6 @@
 
 from protection import Edit, Protection, one
 
-WORKER = "daemon/home/worker.cpp"
-SUBPROCESS = "daemon/process/subprocess.cpp"
-INVENTORY = "daemon/home/inventory.cpp"
 ACCESS = "daemon/write/file_access.cpp"
 ATOMIC = "daemon/write/atomic_file.cpp"
 REPLACE = "daemon/write/replace.cpp"
@@ -25,36 +22,19 @@ MERGE = "unit_merge:"
 
 
 def protections() -> list[Protection]:
-    return whose_identity() + odd_files() + links() + each_write() + other_writers() + programs()
+    return whose_identity() + odd_files() + links() + each_write() + other_writers()
 
 
 def whose_identity() -> list[Protection]:
-    look = "co_await generation->worker->run([&] { return look_at_home(*generation, path); });"
-    binary = "co_await generation->worker->run([&] { return find_binary(path, id_of(route->agent)); });"
+    look = "co_await generation->worker->run(std::move(look), home_limit);"
+    binary = "return find_binary(path, name);\n    };\n    const auto found = co_await generation->worker->run(std::move(look));\n"
     return [
-        one("files with the session user's identity", WORKER, "    if (same_user) return;\n",
-            "    if (same_user || user.uid != 0) return;\n", AS_ANOTHER + "APlantedLinkGivesNobodyAnything",
-            AS_ANOTHER + "TheSessionIsThatUsers"),
-        one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
-            "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
         one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", binary,
-            "find_binary(path, id_of(route->agent));",
+            binary.replace("co_await generation->worker->run(std::move(look))", "look()"),
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
         one("and so for status", "daemon/handlers/status.cpp", look,
-            "look_at_home(*generation, path);",
+            "look();",
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
-        one("programs run as the session's user", INVENTORY, "if (!home.same_user) request.user",
-            "if (!home.same_user && false) request.user",
-            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
-        one("a program has that user's groups", SUBPROCESS,
-            "        if (::setgroups(image.groups.size(), image.groups.data()) != 0) fail();\n", "",
-            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
-        one("a program has that user's group for good", SUBPROCESS,
-            "        if (::setresgid(request.user->gid, request.user->gid, request.user->gid) != 0) fail();\n", "",
-            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
-        one("a program is that user for good", SUBPROCESS,
-            "::setresuid(request.user->uid, request.user->uid, request.user->uid)", "::seteuid(request.user->uid)",
-            AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"),
     ]  # fmt: skip
 
 
@@ -195,33 +175,4 @@ def other_writers() -> list[Protection]:
         one("an empty object of the user's stays", OPENCODE,
             "            if (was_empty_object(text_, *provider)) return empty_again(text_, *provider);\n", "",
             MERGE + "OpencodeJson.AUsersEmptyProviderStays"),
-    ]  # fmt: skip
-
-
-def programs() -> list[Protection]:
-    limit = "        late = true;\n        ::kill(-pid, SIGKILL);\n"
-    ran_out = "unit_process:Subprocess.OneThatRunsIntoItsLimitIsKilledWithItsChildren"
-    return [
-        one("a program's environment is its own", SUBPROCESS, "image.argv.data(), image.env.data());",
-            "image.argv.data(), environ);",
-            "unit_process:Subprocess.HasExactlyTheGivenEnvironment", "unit_op_reader:Op.GetsItsOwnVariablesOnly"),
-        one("a program has no descriptor of the daemon's", SUBPROCESS,
-            "    if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) fail();\n", "",
-            "unit_process:Subprocess.KnowsNoDescriptorsOfTheDaemon"),
-        one("agents see an empty home", INVENTORY, '{{"HOME", directory},', '{{"HOME", home.home},',
-            "unit_home:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
-        one("op sees no other secret", "daemon/keys/op_reader.cpp",
-            '        if (name != "HOME" && name != "PATH" && !name.starts_with("OP_")) continue;\n', "",
-            "unit_op_reader:Op.GetsItsOwnVariablesOnly"),
-        one("op's message is redacted", "daemon/keys/op_reader.cpp", "redact(said, secrets)", "said",
-            "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted"),
-        one("op has 10 s", "daemon/keys/op_reader.cpp", "op_limit{10}", "op_limit{1000}",
-            "integration_key_sources:KeySources.OpThatNeverAnswersIsCutOffWhileOthersAreServed"),
-        one("a program has so long", SUBPROCESS, limit, "        late = true;\n", ran_out),
-        one("its children have no longer", SUBPROCESS, "    ::setsid();\n", "", ran_out),
-        one("nor do they stay", SUBPROCESS, "    ::kill(-pid, SIGKILL);\n    int status = 0;", "    int status = 0;",
-            "unit_process:Subprocess.ABackgroundChildThatKeepsThePipeOpenIsEnded"),
-        one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",
-            "std::min(count, 1000 * limit - text.size())",
-            "unit_process:Subprocess.OutputOverTheLimitIsCut"),
     ]  # fmt: skip

@@ -26,12 +26,13 @@ import keys  # noqa: E402
 import launching  # noqa: E402
 import limits  # noqa: E402
 import memory  # noqa: E402
+import programs  # noqa: E402
 from protection import Protection  # noqa: E402
 import edits  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 LIMIT = 100  # seconds for one test: without its protection it may hang
-THEMES = (access, limits, memory, files, keys, launching)
+THEMES = (access, limits, memory, files, keys, launching, programs)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
 
 

@@ -32,8 +32,10 @@ class Inventory : public testing::Test {
     TempDir directory_;
     asio::io_context io_;
     SubprocessRunner runner_;
-    AgentInventory inventory_{io_.get_executor(), runner_};
+    AgentInventory inventory_{io_.get_executor(), runner_, directory_.path()};
     SessionHome home_;
+    std::shared_ptr<HomeWorker> worker_ = std::make_shared<HomeWorker>(SessionUser{}, true);
+    AgentPlace place() const { return {home_, path(), worker_}; }
 };
 
 TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
@@ -63,24 +65,24 @@ TEST_F(Inventory, AReplacedBinaryIsAnother) {
 TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{\"models\":[]}'";
     const AgentBinary first = codex(log);
-    EXPECT_EQ(run(io_, inventory_.codex_models(first, home_, path())).json, "{\"models\":[]}\n");
-    EXPECT_EQ(run(io_, inventory_.codex_models(first, home_, path())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.codex_models(first, place())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.codex_models(first, place())).json, "{\"models\":[]}\n");
     EXPECT_EQ(runs(), 1U);
-    EXPECT_EQ(run(io_, inventory_.codex_models(codex(log), home_, path())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.codex_models(codex(log), place())).json, "{\"models\":[]}\n");
     EXPECT_EQ(runs(), 2U);
 }
 
 TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {
     const AgentBinary binary = codex("[ $# = 2 ] && echo '{}' || exit 2");
-    EXPECT_EQ(run(io_, inventory_.codex_models(binary, home_, path())).json, "{}\n");
+    EXPECT_EQ(run(io_, inventory_.codex_models(binary, place())).json, "{}\n");
 }
 
 TEST_F(Inventory, AFailureSaysWhyAndIsTriedAgain) {
     const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; exit 7");
-    const CodexModels models = run(io_, inventory_.codex_models(binary, home_, path()));
+    const CodexModels models = run(io_, inventory_.codex_models(binary, place()));
     EXPECT_FALSE(models.json);
     EXPECT_EQ(models.problem, "codex debug models ended with exit code 7");
-    run(io_, inventory_.codex_models(binary, home_, path()));
+    run(io_, inventory_.codex_models(binary, place()));
     EXPECT_EQ(runs(), 4U);
 }
 
@@ -88,7 +90,7 @@ TEST_F(Inventory, ACatalogThatThisCodexCannotReadIsNotUsed) {
     const AgentBinary binary = codex(R"(
 if [ "$3" = -c ]; then echo 'Error: missing field `novelty`' >&2; exit 1; fi
 echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibility":"list"}]}')");
-    const CodexModels models = run(io_, inventory_.codex_models(binary, home_, path()));
+    const CodexModels models = run(io_, inventory_.codex_models(binary, place()));
     EXPECT_FALSE(models.json);
     EXPECT_EQ(models.problem, "this Codex does not read a derived catalog: Error: missing field `novelty`");
 }
@@ -98,7 +100,7 @@ TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
     const AgentBinary binary =
         codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
     ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);
-    EXPECT_EQ(run(io_, inventory_.codex_models(binary, home_, path())).json,
+    EXPECT_EQ(run(io_, inventory_.codex_models(binary, place())).json,
               "CODEX_HOME DISABLE_AUTOUPDATER HOME LANG PATH TMPDIR XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME "
               "XDG_STATE_HOME ");
     ::unsetenv("ZAI_API_KEY");
@@ -106,9 +108,9 @@ TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
 
 TEST_F(Inventory, VersionIsNullFirstAndThenKnown) {
     const AgentBinary binary = codex("echo 'codex-cli 0.169.0'");
-    EXPECT_EQ(inventory_.version(Agent::codex, binary, home_, path()), std::nullopt);
+    EXPECT_EQ(inventory_.version(Agent::codex, binary, place()), std::nullopt);
     io_.run();
-    EXPECT_EQ(inventory_.version(Agent::codex, binary, home_, path()), "0.169.0");
+    EXPECT_EQ(inventory_.version(Agent::codex, binary, place()), "0.169.0");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "daemon/keys/op_reader.hpp"
 
+#include "daemon/keys/op_program.hpp"
+
 #include <gtest/gtest.h>
 
 #include "tests/unit/support/run_io.hpp"
@@ -13,12 +15,12 @@ namespace asio = boost::asio;
 class Op : public testing::Test {
   protected:
     Op() {
-        environment_.emplace("PATH", Secret(directory_.path() + ":/usr/bin:/bin"));
+        environment_.emplace("PATH", Secret(directory_.path() + "/of-the-sessions"));
         environment_.emplace("HOME", Secret("/home/fake"));
         environment_.emplace("OP_SERVICE_ACCOUNT_TOKEN", Secret("fake-op-token-0001"));
         environment_.emplace("ZAI_API_KEY", Secret("fake-zai-key-0001"));
     }
-    Result<Secret> read() { return run(io_, reader_.read("op://vault/item/field")); }
+    Result<Secret> read() { return run(io_, reader_.read("op://vault/item/field", directory_.path() + "/op")); }
 
     TempDir directory_;
     std::map<std::string, Secret> environment_;
@@ -54,14 +56,37 @@ TEST_F(Op, FailsWithOpsOwnMessageRedacted) {
 }
 
 TEST_F(Op, NotInstalledEmptyAndTornValuesAreErrors) {
-    environment_.insert_or_assign("PATH", Secret(directory_.path()));
-    EXPECT_EQ(read().error().message, "op://vault/item/field: 1Password's op is not installed");
+    EXPECT_EQ(read().error().message,
+              "op://vault/item/field: [keys] op: " + directory_.path() + "/op cannot be executed");
     reader_.forget();
     directory_.program("op", "echo");
     EXPECT_EQ(read().error().message, "op://vault/item/field: op gave an empty value");
     reader_.forget();
     directory_.program("op", "echo two words");
     EXPECT_EQ(read().error().message, "op://vault/item/field: the value has white space or is no single line");
+}
+
+TEST_F(Op, IsNotLookedForInThePath) {
+    std::filesystem::create_directory(directory_.path() + "/of-the-sessions");
+    directory_.program("of-the-sessions/op", "echo FAKE-of-the-sessions");
+    const auto value = run(io_, reader_.read("op://vault/item/field", std::nullopt));
+    ASSERT_FALSE(value);
+    EXPECT_NE(value.error().message.find("op is not installed"), std::string::npos) << value.error().message;
+}
+
+TEST_F(Op, HasAPathOfRootsDirectories) {
+    directory_.program("op", "printf %s \"$PATH\"");
+    EXPECT_EQ(read()->reveal(), trusted_directories);
+}
+
+TEST_F(Op, OneThatOthersCouldReplaceIsNotRun) {
+    directory_.program("op", "echo FAKE-of-another");
+    ASSERT_EQ(::chmod(directory_.path().c_str(), 0777), 0);
+    const auto value = read();
+    ASSERT_FALSE(value);
+    EXPECT_NE(value.error().message.find(directory_.path() + " can be written to by everybody"), std::string::npos)
+        << value.error().message;
+    EXPECT_FALSE(value.error().hint.empty());
 }
 
 }  // namespace

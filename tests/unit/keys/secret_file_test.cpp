@@ -62,6 +62,23 @@ TEST(SecretFile, FollowsLinksAsKubernetesMakesThem) {
     EXPECT_EQ(key_in(directory / "key"), "FAKE-key");
 }
 
+TEST(SecretFile, OneThatOthersCouldReplaceIsNotRead) {
+    const TemporaryDirectory directory;
+    const std::string above = directory / "secrets";
+    const std::string path = above + "/key";
+    std::filesystem::create_directory(above);
+    write_file(path, "FAKE-key");
+    ::chmod(path.c_str(), 0600);
+    ::chmod(above.c_str(), 0777);
+    EXPECT_THAT(problem_of(path), HasSubstr(above + " can be written to by everybody"));
+    ::chmod(above.c_str(), 0755);
+    EXPECT_EQ(key_in(path), "FAKE-key");
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::chown(above.c_str(), 4711, 4711), 0);
+    EXPECT_THAT(problem_of(path), HasSubstr(above + " belongs to user 4711"));
+    EXPECT_THAT(problem_of(above + "/none"), HasSubstr(above)) << "it is not even looked at";
+}
+
 TEST(SecretFile, WhatIsNoRegularFileIsAnErrorAndNeverWaits) {
     const TemporaryDirectory directory;
     EXPECT_THAT(problem_of(directory.path()), HasSubstr("is a directory"));

@@ -1,6 +1,7 @@
 #include "daemon/process/subprocess.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -75,6 +76,49 @@ TEST(Subprocess, ABackgroundChildThatKeepsThePipeOpenIsEnded) {
     const auto result = run(io, runner.run(shell("sleep 60 & echo done")));
     ASSERT_TRUE(result);
     EXPECT_EQ(result->out, "done\n");
+}
+
+// One that has left the group, as a daemon does, is somebody else's business: nobody waits for it.
+TEST(Subprocess, OneThatHasLeftTheGroupAndKeepsThePipeOpenIsNotWaitedFor) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    const auto began = std::chrono::steady_clock::now();
+    const auto result = run(io, runner.run(shell("setsid sleep 30 & echo done")));
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->out, "done\n");
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+}
+
+TEST(Subprocess, WhatWasWrittenLastIsReadThoughThePipeStaysOpen) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    const auto result = run(io, runner.run(shell("setsid sleep 30 & head -c 60000 /dev/zero")));
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->out.size(), 60000U);
+}
+
+TEST(Subprocess, ADirectoryThatIsNotThereIsAnError) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    SubprocessRequest request = shell("true");
+    request.directory = "/no/such/directory";
+    EXPECT_EQ(run(io, runner.run(request)).error().message, "cannot run /bin/sh: No such file or directory");
+}
+
+TEST(Subprocess, HasNoMoreOpenFilesThanALogin) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    EXPECT_LE(std::stoi(run(io, runner.run(shell("ulimit -n")))->out), 1024);
+}
+
+TEST(Subprocess, LeavesNoZombieBehind) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    SubprocessRequest request = shell("sleep 60");
+    request.limit = std::chrono::milliseconds(50);
+    EXPECT_FALSE(run(io, runner.run(request)));
+    EXPECT_TRUE(run(io, runner.run(shell("true"))));
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "there is a child left";
 }
 
 TEST(Subprocess, OutputOverTheLimitIsCut) {

@@ -1,0 +1,86 @@
+#include "daemon/home/scratch_home.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "daemon/base/time_limit.hpp"
+#include "daemon/base/unique_fd.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr int open_directory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
+Error cannot(std::string_view what, const std::string& path, int error) {
+    return {ErrorCode::io_error, "cannot " + std::string(what) + " " + path + ": " + ::strerror(error),
+            "let the session's user write to the directory for temporary files (TMPDIR, else /tmp)"};
+}
+
+bool is_own_or_above(const char* name) {
+    return ::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0;
+}
+
+class Removal {
+  public:
+    /// Empties the directory. False when something is left.
+    bool empty(UniqueFd directory, int depth) {
+        const int fd = directory.get();
+        const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd), ::closedir);
+        if (!listing) return false;
+        directory.release();  // it is the listing's
+        bool all = true;
+        while (const dirent* entry = ::readdir(listing.get())) {
+            if (is_own_or_above(entry->d_name)) continue;
+            if (--left_ < 0 || time_is_up()) return false;
+            all = remove(fd, entry->d_name, depth) && all;
+        }
+        return all;
+    }
+
+  private:
+    bool remove(int directory, const char* name, int depth) {
+        if (::unlinkat(directory, name, 0) == 0) return true;
+        if (errno != EISDIR || depth >= deepest_scratch_directory) return false;
+        UniqueFd below(::openat(directory, name, open_directory));
+        if (below && !empty(std::move(below), depth + 1)) return false;
+        return ::unlinkat(directory, name, AT_REMOVEDIR) == 0;
+    }
+
+    int left_ = most_scratch_entries;
+};
+
+}  // namespace
+
+Result<std::string> make_scratch_home(const std::string& above) {
+    std::string path = above + "/capsuled-XXXXXX";
+    if (::mkdtemp(path.data()) == nullptr) return cannot("make a temporary directory in", above, errno);
+    return path;
+}
+
+Result<void> write_in_scratch_home(const std::string& home, const std::string& name, std::string_view text) {
+    const std::string path = home + "/" + name;
+    const UniqueFd directory(::open(home.c_str(), open_directory));
+    if (!directory) return cannot("open", home, errno);
+    const UniqueFd file(::openat(directory.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                 S_IRUSR | S_IWUSR));
+    if (!file) return cannot("write", path, errno);
+    while (!text.empty()) {
+        const ssize_t count = ::write(file.get(), text.data(), text.size());
+        if (count < 0) return cannot("write", path, errno);
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+}
+
+void remove_scratch_home(const std::string& home) {
+    UniqueFd directory(::open(home.c_str(), open_directory));
+    if (directory && Removal().empty(std::move(directory), 0)) ::rmdir(home.c_str());
+}
+
+}  // namespace capsule

@@ -1,0 +1,52 @@
+#include "daemon/keys/op_program.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "daemon/base/trusted_path.hpp"
+
+namespace capsule {
+namespace {
+
+bool can_be_executed(const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+           ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+Error untrusted(const std::string& path, const UntrustedPath& problem) {
+    return {ErrorCode::key_error,
+            "1Password's op is not run as " + path + ": " + problem.component + " " + problem.why,
+            problem.cure() + " ([keys] op)"};
+}
+
+}  // namespace
+
+Result<std::string> find_op(const std::optional<std::string>& configured) {
+    if (configured) {
+        // Before anything of it is looked at.
+        if (const auto problem = untrusted_component(*configured)) return untrusted(*configured, *problem);
+        if (can_be_executed(*configured)) return *configured;
+        return Error{ErrorCode::key_error, "[keys] op: " + *configured + " cannot be executed",
+                     "install the 1Password CLI there, or name the place where it is"};
+    }
+    std::optional<Error> first;
+    for (std::string_view left = trusted_directories; !left.empty();) {
+        const std::size_t end = std::min(left.find(':'), left.size());
+        const std::string path = std::string(left.substr(0, end)) + "/op";
+        left.remove_prefix(std::min(end + 1, left.size()));
+        const auto problem = untrusted_component(path);
+        if (!problem && can_be_executed(path)) return path;
+        if (problem && !first) first = untrusted(path, *problem);
+    }
+    if (first) return *first;
+    return Error{ErrorCode::key_error, "1Password's op is not installed",
+                 "install the 1Password CLI in /usr/bin or /usr/local/bin (the daemon's PATH is not searched), name "
+                 "its path as [keys] op, or store the key itself"};
+}
+
+}  // namespace capsule

@@ -1,0 +1,19 @@
+// Which op is run. It runs as the daemon's user and is given what signs in to 1Password: nobody else may choose it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+/// Where programs are looked for that run as the daemon's user. The daemon's PATH is the sessions' alone.
+inline constexpr std::string_view trusted_directories =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The op that `configured` names ([keys] op, an absolute path), else the first in trusted_directories. Fails with
+/// key.error: there is none that can be executed, or another user could put another one in its place.
+Result<std::string> find_op(const std::optional<std::string>& configured);
+
+}  // namespace capsule

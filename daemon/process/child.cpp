@@ -1,0 +1,151 @@
+#include "daemon/process/child.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+constexpr int above_the_childs = run_as_report + 1;  ///< where a descriptor is in no other's way
+
+struct Pipe {
+    UniqueFd read_end;
+    UniqueFd write_end;
+};
+
+/// With the write end where the child needs nothing else.
+bool open_pipe(Pipe& pipe) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+    pipe.read_end = UniqueFd(ends[0]);
+    const UniqueFd write_end(ends[1]);
+    pipe.write_end = UniqueFd(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, above_the_childs));
+    return static_cast<bool>(pipe.write_end);
+}
+
+/// A file in memory that holds the plan, to be read from its beginning.
+UniqueFd file_of(const std::string& plan) {
+    const UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
+    if (!file) return UniqueFd();
+    for (std::size_t at = 0; at < plan.size();) {
+        const ssize_t count = ::pwrite(file.get(), plan.data() + at, plan.size() - at, static_cast<off_t>(at));
+        if (count < 0) return UniqueFd();
+        at += static_cast<std::size_t>(count);
+    }
+    return UniqueFd(::fcntl(file.get(), F_DUPFD_CLOEXEC, above_the_childs));
+}
+
+/// What posix_spawn does between fork and exec.
+class SpawnSetup {
+  public:
+    SpawnSetup(int plan, int out, int err, int report) {
+        ::posix_spawn_file_actions_init(&files_);
+        ::posix_spawn_file_actions_adddup2(&files_, plan, run_as_plan);
+        ::posix_spawn_file_actions_adddup2(&files_, out, STDOUT_FILENO);
+        ::posix_spawn_file_actions_adddup2(&files_, err, STDERR_FILENO);
+        ::posix_spawn_file_actions_adddup2(&files_, report, run_as_report);
+        // Whatever the daemon itself has open, or was started with, stays with the daemon.
+        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);
+        ::posix_spawnattr_init(&attributes_);
+        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        sigset_t signals;
+        sigemptyset(&signals);
+        ::posix_spawnattr_setsigmask(&attributes_, &signals);
+        sigfillset(&signals);
+        ::posix_spawnattr_setsigdefault(&attributes_, &signals);
+    }
+    SpawnSetup(const SpawnSetup&) = delete;
+    SpawnSetup& operator=(const SpawnSetup&) = delete;
+    ~SpawnSetup() {
+        ::posix_spawn_file_actions_destroy(&files_);
+        ::posix_spawnattr_destroy(&attributes_);
+    }
+
+    /// The helper's pid; -1 with errno.
+    pid_t start() {
+        // The very file that this process runs, though a newer version may have taken its name by now.
+        constexpr const char* own_executable = "/proc/self/exe";
+        std::string name(run_as_name);
+        const std::array<char*, 2> argv{name.data(), nullptr};
+        const std::array<char*, 1> env{nullptr};
+        pid_t pid = -1;
+        errno = ::posix_spawn(&pid, own_executable, &files_, &attributes_, argv.data(), env.data());
+        return errno == 0 ? pid : -1;
+    }
+
+  private:
+    posix_spawn_file_actions_t files_{};
+    posix_spawnattr_t attributes_{};
+};
+
+void kill_unreaped(pid_t pid) {
+    ::kill(-pid, SIGKILL);
+    siginfo_t ignored{};
+    ::waitid(P_PID, static_cast<id_t>(pid), &ignored, WEXITED);
+}
+
+}  // namespace
+
+std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_executor& executor, ChildPipes& pipes) {
+    Pipe out, err, report;
+    if (!open_pipe(out) || !open_pipe(err) || !open_pipe(report)) return nullptr;
+    if (::fcntl(report.read_end.get(), F_SETFL, O_NONBLOCK) != 0) return nullptr;
+    const UniqueFd text = file_of(write_run_plan(plan));
+    if (!text) return nullptr;
+    SpawnSetup setup(text.get(), out.write_end.get(), err.write_end.get(), report.write_end.get());
+    const pid_t pid = setup.start();
+    if (pid < 0) return nullptr;
+    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd) {
+        const int error = errno;
+        kill_unreaped(pid);
+        errno = error;
+        return nullptr;
+    }
+    pipes = {std::move(out.read_end), std::move(err.read_end), std::move(report.read_end)};
+    asio::posix::stream_descriptor awaited(executor, pidfd.release());
+    return std::shared_ptr<Child>(new Child(pid, std::move(awaited)));
+}
+
+Child::~Child() {
+    kill_group();
+    reap();
+}
+
+asio::awaitable<void> Child::ended() {
+    boost::system::error_code ignored;
+    co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                               asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+void Child::kill_group() noexcept {
+    if (!exit_code_) ::kill(-pid_, SIGKILL);
+}
+
+bool Child::has_ended() noexcept {
+    siginfo_t info{};
+    const auto id = static_cast<id_t>(pidfd_.native_handle());
+    return exit_code_ || (::waitid(P_PIDFD, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0);
+}
+
+std::optional<int> Child::reap() noexcept {
+    if (exit_code_) return exit_code_;
+    siginfo_t info{};
+    const auto pidfd = static_cast<id_t>(pidfd_.native_handle());
+    if (::waitid(P_PIDFD, pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return std::nullopt;
+    exit_code_ = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+    return exit_code_;
+}
+
+}  // namespace capsule

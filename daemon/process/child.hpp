@@ -1,0 +1,57 @@
+// A program that was started, until it is reaped: known by a pidfd, so that no signal ever meets another process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <memory>
+#include <optional>
+
+#include "daemon/base/unique_fd.hpp"
+#include "daemon/process/run_as.hpp"
+
+namespace capsule {
+
+/// The daemon's ends of a program's pipes.
+struct ChildPipes {
+    UniqueFd out;
+    UniqueFd err;
+    UniqueFd report;  ///< nonblocking; an int (errno) comes here if the helper could not run the program
+};
+
+class Child {
+  public:
+    /// Starts the helper of run_as.hpp, which becomes the program, in a session and process group of its own. Does not
+    /// wait for what the helper does. Null, with errno, when not even that can be started.
+    static std::shared_ptr<Child> start(const RunPlan& plan, const boost::asio::any_io_executor& executor,
+                                        ChildPipes& pipes);
+
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+    /// Kills what is left.
+    ~Child();
+
+    /// Resumes when the program has ended, or when it is cancelled.
+    boost::asio::awaitable<void> ended();
+
+    /// SIGKILL for its whole process group. Until it is reaped no other group can have that number; then this does
+    /// nothing.
+    void kill_group() noexcept;
+
+    /// Whether the program has ended, reaped or not.
+    bool has_ended() noexcept;
+
+    /// Takes the exit code of a program that has ended: 128 + n when signal n ended it; none: it still runs.
+    std::optional<int> reap() noexcept;
+
+  private:
+    Child(pid_t pid, boost::asio::posix::stream_descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+
+    pid_t pid_;
+    boost::asio::posix::stream_descriptor pidfd_;
+    std::optional<int> exit_code_;
+};
+
+}  // namespace capsule

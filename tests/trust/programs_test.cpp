@@ -1,0 +1,263 @@
+// The session's user against the programs that the daemon runs for it: by its own program, by its signals, by what it
+// puts where the program works. Each of these once got a key, a file of root's, or the daemon's time.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <vector>
+
+#include "tests/support/capsule_test.hpp"
+#include "tests/trust/outside.hpp"
+
+namespace capsule::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+constexpr Identity agent{4711, 4711};
+constexpr std::string_view spawn_codex = R"({"agent":"codex","provider":"minimax"})";
+
+/// A daemon of root's that serves a user of the test's own, in a password file that only this daemon sees.
+class Programs : public CapsuleTest {
+  protected:
+    void SetUp() override {
+        if (!am_root()) GTEST_SKIP() << "needs root to serve another user";
+        fs::create_directories(agent_home());
+        ASSERT_EQ(chown(agent_home().c_str(), agent.uid, agent.gid), 0);
+        write_file(dir_ / "passwd",
+                   read_file("/etc/passwd") + "agent:x:4711:4711::" + agent_home().string() + ":/bin/sh\n");
+        fs::permissions(dir_ / "passwd", fs::perms{0644});
+        fs::create_directories(dir_ / "agents-tmp");
+        fs::permissions(dir_ / "agents-tmp", fs::perms{01777});
+    }
+
+    fs::path agent_home() const { return dir_ / "agents-home"; }
+
+    void start_for_agent() {
+        start({.env = with(all_keys(), {{"TMPDIR", (dir_ / "agents-tmp").string()}}),
+               .config = "[session]\nuser = \"agent\"\n",
+               .passwd = dir_ / "passwd"});
+    }
+
+    /// What Codex does before it prints its models, in its home and as the agent's user.
+    void set_codex(const std::string& first) {
+        const fs::path program = agents_.bin() / "codex";
+        const std::string text = read_file(program);
+        write_file(program, "#!/bin/sh\n" + first + "\n" + text);
+        fs::permissions(program, fs::perms{0755});
+    }
+
+    std::string warnings(std::string_view params = spawn_codex) const {
+        return json::serialize(at(call("spawn", params), "/warnings"));
+    }
+
+    /// A program of the daemon's that is the agent's user by now; 0: there is none.
+    pid_t program_of_agent() const {
+        for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+            const std::string name = entry.path().filename().string();
+            if (!std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) continue;
+            try {
+                const pid_t pid = std::stoi(name);
+                if (status_field(pid, "PPid") == std::to_string(daemon().pid()) &&
+                    status_field(pid, "Uid").starts_with("4711\t4711"))
+                    return pid;
+            } catch (const std::runtime_error&) {
+                continue;  // it has ended meanwhile
+            }
+        }
+        return 0;
+    }
+
+    void expect_served_soon() const {
+        const auto began = Clock::now();
+        expect_alive();
+        call("spawn", R"({"agent":"claude","provider":"zai"})");
+        EXPECT_LT(Clock::now() - began, seconds(5));
+    }
+};
+
+/// Whoever executes the program waits, until this goes.
+class Lease {
+  public:
+    explicit Lease(const fs::path& program) : fd_(open(program.c_str(), O_RDWR | O_CLOEXEC)) {
+        std::signal(SIGIO, SIG_IGN);
+        if (fd_ < 0 || fcntl(fd_, F_SETLEASE, F_WRLCK) != 0) throw std::runtime_error("no lease to be had");
+    }
+    ~Lease() { close(fd_); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+  private:
+    int fd_;
+};
+
+// With fs.suid_dumpable=1 the agent's user could read it then.
+TEST_F(Programs, WhatBecomesTheAgentsUserHasNoKeyInItsMemory) {
+    if (!memory_is_the_daemons_own) GTEST_SKIP() << "memory is a sanitizer's";
+    start_for_agent();
+    RawConnection slow = daemon().connect();
+    auto lease = std::make_unique<Lease>(agents_.bin() / "codex");
+    slow.send_line(request("1", "spawn", spawn_codex));
+    ASSERT_TRUE(eventually([&] { return program_of_agent() != 0; }));
+    const pid_t child = program_of_agent();
+    std::string keys_in_it;
+    each_writable_mapping(child, [&](std::string_view bytes, const std::string& name) {
+        if (bytes.find(keys::mark) != std::string_view::npos) keys_in_it += name + " ";
+    });
+    EXPECT_THAT(keys_in_it, IsEmpty());
+    EXPECT_EQ(status_field(child, "NoNewPrivs"), "1");
+    EXPECT_EQ(status_field(child, "CapBnd"), "0000000000000000");
+    EXPECT_EQ(open_descriptors(child), 4U) << "0, 1, 2, and the report that closes with the exec";
+    expect_served_soon();
+    lease.reset();
+    EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
+}
+
+// At the limit of ten seconds the request has its answer, a session without that catalog.
+TEST_F(Programs, OneThatTheAgentsUserStopsHoldsUpItsRequestAlone) {
+    start_for_agent();
+    RawConnection slow = daemon().connect();
+    auto lease = std::make_unique<Lease>(agents_.bin() / "codex");
+    slow.send_line(request("1", "spawn", spawn_codex));
+    ASSERT_TRUE(eventually([&] { return program_of_agent() != 0; }));
+    const pid_t child = program_of_agent();
+    kill(child, SIGSTOP);
+    lease.reset();
+    expect_served_soon();
+    EXPECT_THAT(slow.read_line().value(), HasSubstr("did not finish within 10 s"));
+    EXPECT_NE(kill(child, 0), 0) << "it was ended";
+}
+
+TEST_F(Programs, ALinkInItsHomeIsNotWrittenThrough) {
+    start_for_agent();
+    write_file(dir_ / "of-root", "root's\n");
+    set_codex("ln -s " + (dir_ / "of-root").string() + " \"$HOME/derived.models.json\"");
+    EXPECT_THAT(warnings(), HasSubstr("codex.models"));
+    EXPECT_EQ(read_file(dir_ / "of-root"), "root's\n");
+}
+
+TEST_F(Programs, AFifoInItsHomeIsNotWaitedFor) {
+    start_for_agent();
+    set_codex("/usr/bin/mkfifo \"$HOME/derived.models.json\"");
+    const auto began = Clock::now();
+    EXPECT_THAT(warnings(), HasSubstr("codex.models"));
+    EXPECT_LT(Clock::now() - began, seconds(8));
+}
+
+TEST_F(Programs, TheirHomeIsTheAgentsAndGoesWithThem) {
+    start_for_agent();
+    set_codex("/usr/bin/stat -c '%U %u %a' \"$HOME\" >\"${0%/*}/codex.runs\"");
+    warnings();
+    EXPECT_THAT(read_file(agents_.bin() / "codex.runs"), HasSubstr(" 4711 700\n"));
+    EXPECT_TRUE(eventually([&] { return fs::is_empty(dir_ / "agents-tmp"); }));
+}
+
+TEST_F(Programs, WhatIsMovedIntoTheirHomeHoldsNobodyUp) {
+    start_for_agent();
+    set_codex("cd \"$HOME\" && /bin/mkdir many && cd many && /usr/bin/seq 20000 | /usr/bin/xargs /usr/bin/touch");
+    warnings();
+    expect_served_soon();
+    EXPECT_FALSE(fs::is_empty(dir_ / "agents-tmp")) << "what is beyond the limit stays with its owner";
+}
+
+TEST_F(Programs, OneThatLeavesAnotherBehindWithItsPipesHoldsNothingUp) {
+    start_for_agent();
+    set_codex("/usr/bin/setsid /bin/sleep 60 &");
+    const auto began = Clock::now();
+    warnings();
+    EXPECT_LT(Clock::now() - began, seconds(8));
+}
+
+// As the image starts it: nobody but root could read what root makes.
+TEST_F(Programs, CodexIsAskedOnceUnderTheImagesUmask) {
+    set_codex(R"(if [ "$3" = -c ]; then f=${4#*\"}; exec /bin/cat "${f%\"}" >/dev/null; fi)");
+    const mode_t before = umask(0077);
+    start_for_agent();
+    umask(before);
+    EXPECT_THAT(warnings(), Not(HasSubstr("codex.models")));
+    EXPECT_THAT(warnings(), Not(HasSubstr("codex.models")));
+    EXPECT_EQ(agents_.codex_models_runs(), 1U);
+}
+
+/// The lines of a trace whose caller has root's identity: the I/O thread's, and the helper's until it is the agent.
+std::vector<std::string> of_roots_identity(const std::string& trace, pid_t io_thread) {
+    std::set<std::string> root{std::to_string(io_thread)};
+    std::vector<std::string> out;
+    std::istringstream lines(trace);
+    for (std::string line; std::getline(lines, line);) {
+        const std::string thread = line.substr(0, line.find(' '));
+        if (line.find("execve(\"/proc/self/exe\"") != std::string::npos) root.insert(thread);
+        if (line.find("setresuid(4711") != std::string::npos) root.erase(thread);
+        if (root.contains(thread)) out.push_back(line);
+    }
+    return out;
+}
+
+// Whatever the daemon is asked: with its own identity it does nothing below a directory of the agent's.
+TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
+    const fs::path strace = "/usr/bin/strace";
+    if (!fs::exists(strace)) GTEST_SKIP() << "needs strace";
+    const fs::path project = dir_ / "agents-project";
+    write_file(project / "opencode.json", "{}");
+    write_file(project / ".claude/settings.json", "{}");
+    start_for_agent();
+    for (const fs::path& top : {project, agents_.bin()}) {
+        ASSERT_EQ(chown(top.c_str(), agent.uid, agent.gid), 0);
+        for (const fs::directory_entry& entry : fs::recursive_directory_iterator(top))
+            ASSERT_EQ(chown(entry.path().c_str(), agent.uid, agent.gid), 0);
+    }
+    const std::string pid = std::to_string(daemon().pid());
+    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const pid_t tracer = start_program({.argv = {strace, "-f", "-qq", "-s", "4096", "-e", "trace=%file,setresuid", "-o",
+                                                 dir_ / "trace", "-p", pid}},
+                                       {nothing, nothing, nothing});
+    close(nothing);
+    const auto all_traced = [&] {
+        const fs::directory_iterator threads("/proc/" + pid + "/task");
+        return std::all_of(begin(threads), end(threads), [](const fs::directory_entry& thread) {
+            return status_field(std::stoi(thread.path().filename().string()), "TracerPid") != "0";
+        });
+    };
+    ASSERT_TRUE(eventually(all_traced));
+
+    const std::string cwd = R"(,"cwd":")" + project.string() + "\"}";
+    for (const char* cell : {R"({"agent":"codex","provider":"minimax")", R"({"agent":"claude","provider":"zai")",
+                             R"({"agent":"opencode","provider":"zai")"})
+        for (const char* method : {"spawn", "explain"})
+            call(method, cell + cwd);
+    for (const char* agent_name : {"codex", "claude", "opencode"})
+        call("config.write", R"({"agent":")" + std::string(agent_name) + "\"}");
+    call("reload");
+    EXPECT_TRUE(eventually([&] { return at(call("status"), "/agents/0/version").is_string(); }));
+    EXPECT_TRUE(eventually([&] { return fs::is_empty(dir_ / "agents-tmp"); }));
+    kill(tracer, SIGINT);
+    wait_for_exit(tracer, seconds(20));
+
+    const std::vector<std::string> calls = of_roots_identity(read_file(dir_ / "trace"), daemon().pid());
+    for (const std::string& line : calls)
+        for (const fs::path& theirs : {project, agents_.bin(), agent_home(), dir_ / "agents-tmp"})
+            EXPECT_EQ(line.find(theirs.string()), std::string::npos) << line;
+    const auto seen = [&](const std::string& text) {
+        return std::any_of(calls.begin(), calls.end(),
+                           [&](const std::string& line) { return line.find(text) != std::string::npos; });
+    };
+    EXPECT_TRUE(seen("capsule.toml")) << "the reload: so the I/O thread was watched";
+    EXPECT_TRUE(seen("/proc/self/exe")) << "and so were the programs";
+}
+
+}  // namespace
+}  // namespace capsule::test

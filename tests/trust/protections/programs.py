@@ -1,0 +1,140 @@
+"""Programs that the daemon runs, the thread that works in the home, and whose paths are believed: "Of the home" and
+"What root's process does with other people's paths, programs and terminals" in docs/security.md."""
+
+from protection import Protection, one
+
+RUN_AS = "daemon/process/run_as.cpp"
+CHILD = "daemon/process/child.cpp"
+SUBPROCESS = "daemon/process/subprocess.cpp"
+INVENTORY = "daemon/home/inventory.cpp"
+SCRATCH = "daemon/home/scratch_home.cpp"
+WORKER = "daemon/home/worker.cpp"
+TRUSTED = "daemon/base/trusted_path.cpp"
+OP = "daemon/keys/op_reader.cpp"
+OP_PROGRAM = "daemon/keys/op_program.cpp"
+
+AS_ANOTHER = "integration_exec:ExecAsAnother."
+ATTACK = "trust_programs:Programs."
+RUNS = "unit_process:Subprocess."
+HOME = "unit_home:ScratchHome."
+JOB = "unit_home:Worker."
+TRUST = "unit_base:TrustedPath."
+
+
+def protections() -> list[Protection]:
+    return who_it_becomes() + how_it_ends() + its_home() + the_homes_thread() + what_is_believed()
+
+
+def who_it_becomes() -> list[Protection]:
+    user = "    require(::setresuid(identity.uid, identity.uid, identity.uid) == 0);\n"
+    memory = ATTACK + "WhatBecomesTheAgentsUserHasNoKeyInItsMemory"
+    as_that_user = AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"
+    return [
+        one("programs run as the session's user", INVENTORY, "if (!place.home.same_user) request.user",
+            "if (!place.home.same_user && false) request.user", as_that_user),
+        one("a program has that user's groups", RUN_AS,
+            "    require(::setgroups(groups.size(), groups.data()) == 0);\n", "", as_that_user),
+        one("a program has that user's group for good", RUN_AS,
+            "    require(::setresgid(identity.gid, identity.gid, identity.gid) == 0);\n", "", as_that_user),
+        one("a program is that user for good", RUN_AS, user, user.replace("setresuid(identity.uid, identity.uid, "
+            "identity.uid)", "seteuid(identity.uid)"), as_that_user),
+        one("a program's bounding set is empty", RUN_AS, "    give_up_capabilities();\n", "", memory),
+        one("a program gets the helper's descriptors and no others", CHILD,
+            "        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);\n", "",
+            RUNS + "KnowsNoDescriptorsOfTheDaemon"),
+        one("nor the report", RUN_AS, "    require(::fcntl(run_as_report, F_SETFD, FD_CLOEXEC) == 0);\n", "",
+            RUNS + "KnowsNoDescriptorsOfTheDaemon"),
+        one("a program's environment is its own", RUN_AS, "    ::execve(argv[0], argv.data(), env.data());\n",
+            "    texts.emplace_back(\"MORE=1\");\n    env.back() = texts.back().data();\n    env.push_back(nullptr);\n"
+            "    ::execve(argv[0], argv.data(), env.data());\n",
+            RUNS + "HasExactlyTheGivenEnvironment"),
+        one("a program has as many files as a login", RUN_AS, "    files.rlim_cur = std::min(files.rlim_max, "
+            "most_files);\n", "", RUNS + "HasNoMoreOpenFilesThanALogin"),
+    ]  # fmt: skip
+
+
+def how_it_ends() -> list[Protection]:
+    ran_out = RUNS + "OneThatRunsIntoItsLimitIsKilledWithItsChildren"
+    return [
+        one("a program has so long", SUBPROCESS, "std::make_shared<Run>(executor, request.limit)",
+            "std::make_shared<Run>(executor, request.limit * 1000)", ran_out),
+        one("its children have no longer", CHILD, "POSIX_SPAWN_SETSID | ", "", ran_out),
+        one("nor do they stay", SUBPROCESS, "    run->child->kill_group();\n    if (in_time)", "    if (in_time)",
+            ran_out),
+        one("who has left its group is not waited for", SUBPROCESS, "        if (!error) run->stop_reading();\n", "",
+            RUNS + "OneThatHasLeftTheGroupAndKeepsThePipeOpenIsNotWaitedFor"),
+        one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",
+            "std::min(count, 1000 * limit - text.size())", RUNS + "OutputOverTheLimitIsCut"),
+        one("op has 10 s", OP, "op_limit{10}", "op_limit{1000}",
+            "integration_key_sources:KeySources.OpThatNeverAnswersIsCutOffWhileOthersAreServed"),
+    ]  # fmt: skip
+
+
+def its_home() -> list[Protection]:
+    return [
+        one("agents see an empty home", INVENTORY, '{{"HOME", directory},', '{{"HOME", place.home.home},',
+            "unit_home:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
+        one("nothing is written through what is planted there", SCRATCH, "O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW",
+            "O_WRONLY | O_CREAT", HOME + "NothingIsWrittenThroughWhatWasPlanted"),
+        one("nor into another home", SCRATCH, "O_RDONLY | O_DIRECTORY | O_NOFOLLOW |", "O_RDONLY | O_DIRECTORY |",
+            HOME + "NothingIsWrittenThroughWhatWasPlanted"),
+        one("a home that grew is left to its owner", SCRATCH, "if (--left_ < 0 || time_is_up()) return false;",
+            "if (time_is_up()) return false;", HOME + "WhoMovesMoreIntoItKeepsIt",
+            ATTACK + "WhatIsMovedIntoTheirHomeHoldsNobodyUp"),
+        one("or takes too long", SCRATCH, "if (--left_ < 0 || time_is_up()) return false;",
+            "if (--left_ < 0) return false;", HOME + "NoLongerThanThereIsTimeFor"),
+        one("Codex's home is made, used and removed as the session's user", INVENTORY,
+            "    co_return co_await place.worker->run(std::move(make));\n", "    co_return make();\n",
+            ATTACK + "TheirHomeIsTheAgentsAndGoesWithThem"),
+    ]  # fmt: skip
+
+
+def the_homes_thread() -> list[Protection]:
+    back = JOB + "ACallThatWaitsIsInterruptedAtTheLimitAndTheThreadGoesOn"
+    behind = JOB + "AThreadThatDoesNotComeBackIsLeftBehindAndAnotherGoesOn"
+    return [
+        one("files with the session user's identity", WORKER, "if (!same_user) take_file_identity(user);",
+            "if (!same_user && user.uid == 0) take_file_identity(user);",
+            AS_ANOTHER + "APlantedLinkGivesNobodyAnything", AS_ANOTHER + "TheSessionIsThatUsers"),
+        one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
+            "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
+        one("the stack of the home's thread", WORKER, "~Wipe() { wipe_stack(); }", "~Wipe() {}",
+            "trust_process:Canary.AKeyThatIsUnsetIsNowhereInTheProcess"),
+        one("a call in the home that waits is interrupted", WORKER,
+            "seat.current == job && ::pthread_kill(seat.thread, interrupting_signal()) == 0", "seat.current == job",
+            back),
+        one("one that does not end is left behind", WORKER, "    if (!waiter->finished) replace_thread(job);\n", "",
+            behind),
+        one("but not many", WORKER, "return stuck >= most_stuck_home_threads;", "return stuck >= 1000;",
+            JOB + "ThoseThatAreLeftBehindAreNotMoreThanAFew"),
+        one("who waits behind it has a limit too", WORKER,
+            "    if (!waiter->finished && shared->take_back(job)) co_return too_late();\n", "",
+            JOB + "WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit"),
+    ]  # fmt: skip
+
+
+def what_is_believed() -> list[Protection]:
+    key_file = "unit_keys:SecretFile.OneThatOthersCouldReplaceIsNotRead"
+    return [
+        one("a path of another user's is not believed", TRUSTED,
+            "if (status.st_uid != 0 && status.st_uid != ::geteuid())", "if (false)",
+            TRUST + "WhatBelongsToAnotherUserIsNot"),
+        one("nor one that everybody can write to", TRUSTED, "if ((status.st_mode & S_IWOTH) != 0)", "if (false)",
+            TRUST + "TheFirstThatOthersCanWriteToIsNamed", "unit_op_reader:Op.OneThatOthersCouldReplaceIsNotRun"),
+        one("nor one that its group can write to", TRUSTED, "if ((status.st_mode & S_IWGRP) != 0 &&", "if (false &&",
+            TRUST + "WhatBelongsToAnotherUserIsNot"),
+        one("nor a link to one", TRUSTED, "            rest.splice(rest.begin(), parts_of(target));\n",
+            "            return std::nullopt;\n", TRUST + "WhatALinkLeadsToCounts"),
+        one("an op that others could replace is not run", OP_PROGRAM,
+            "        if (const auto problem = untrusted_component(*configured)) return untrusted(*configured, *problem);\n",
+            "", "unit_op_reader:Op.OneThatOthersCouldReplaceIsNotRun"),
+        one("op has no other PATH", OP, 'request.env.emplace("PATH", trusted_directories);',
+            'request.env.emplace("PATH", "/nowhere");', "unit_op_reader:Op.HasAPathOfRootsDirectories"),
+        one("op sees no other secret", OP, '        if (name != "HOME" && !name.starts_with("OP_")) continue;\n', "",
+            "unit_op_reader:Op.GetsItsOwnVariablesOnly"),
+        one("op's message is redacted", OP, "redact(said, secrets)", "said",
+            "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted"),
+        one("a key file that others could replace is not read", "daemon/keys/secret_file.cpp",
+            "    if (const auto problem = untrusted_component(path, FileOwner::anybody))\n",
+            "    if (const auto problem = untrusted_component(\"/\", FileOwner::anybody))\n", key_file),
+    ]  # fmt: skip

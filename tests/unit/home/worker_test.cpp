@@ -1,0 +1,135 @@
+#include "daemon/home/worker.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+#include "daemon/base/time_limit.hpp"
+#include "tests/unit/support/run_io.hpp"
+#include "tests/unit/support/temp_dir.hpp"
+
+namespace capsule {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr milliseconds soon{100};
+constexpr milliseconds patient{60'000};
+
+class Worker : public testing::Test {
+  protected:
+    static SessionUser somebody() { return {.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}; }
+
+    template <class Job>
+    auto ask(Job job, milliseconds limit) {
+        return run(io_, worker_.run(std::move(job), limit));
+    }
+
+    Result<std::thread::id> thread() {
+        return ask([]() -> Result<std::thread::id> { return std::this_thread::get_id(); }, patient);
+    }
+
+    TempDir directory_;
+    asio::io_context io_;
+    HomeWorker worker_{somebody(), true};
+};
+
+TEST_F(Worker, GivesWhatTheJobGives) {
+    EXPECT_EQ(*ask([]() -> Result<int> { return 7; }, patient), 7);
+    const auto failed = ask([]() -> Result<int> { return Error{ErrorCode::key_error, "no", ""}; }, patient);
+    EXPECT_EQ(failed.error().code, ErrorCode::key_error);
+    EXPECT_EQ(*thread(), *thread());
+    EXPECT_NE(*thread(), std::this_thread::get_id());
+}
+
+// As a lease, a lock or a FIFO of the session's user would.
+TEST_F(Worker, ACallThatWaitsIsInterruptedAtTheLimitAndTheThreadGoesOn) {
+    const std::string fifo = directory_.path() + "/fifo";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    const auto before = *thread();
+    const auto error = std::make_shared<std::atomic<int>>(0);
+    const auto result = ask(
+        [fifo, error]() -> Result<int> {
+            const int fd = ::open(fifo.c_str(), O_RDONLY | O_CLOEXEC);
+            *error = errno;
+            return fd;
+        },
+        soon);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::io_error);
+    EXPECT_NE(result.error().message.find("somebody"), std::string::npos);
+    EXPECT_FALSE(result.error().hint.empty());
+    EXPECT_EQ(*error, EINTR);
+    EXPECT_EQ(*thread(), before);
+}
+
+/// A job that no signal ends, until `go` is set: as one whose file system does not answer.
+auto stuck(const std::shared_ptr<std::atomic<bool>>& go) {
+    return [go]() -> Result<int> {
+        while (!*go)
+            std::this_thread::sleep_for(milliseconds(5));
+        return 0;
+    };
+}
+
+TEST_F(Worker, AThreadThatDoesNotComeBackIsLeftBehindAndAnotherGoesOn) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    const auto before = *thread();
+    EXPECT_FALSE(ask(stuck(go), soon));
+    const auto after = thread();
+    ASSERT_TRUE(after);
+    EXPECT_NE(*after, before);
+    *go = true;
+}
+
+TEST_F(Worker, ThoseThatAreLeftBehindAreNotMoreThanAFew) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    for (int i = 0; i < most_stuck_home_threads; ++i)
+        EXPECT_FALSE(ask(stuck(go), soon));
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_FALSE(thread());
+    EXPECT_LT(std::chrono::steady_clock::now() - began, patient / 2) << "it is refused at once";
+    *go = true;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!thread() && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(milliseconds(5));
+    EXPECT_TRUE(thread()) << "they came back";
+}
+
+TEST_F(Worker, WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    std::optional<bool> first;
+    asio::co_spawn(io_, worker_.run(stuck(go), patient),
+                   [&](std::exception_ptr, Result<int> result) { first = static_cast<bool>(result); });
+    bool ran = false;
+    asio::co_spawn(io_, worker_.run([&ran]() -> Result<int> { ran = true; return 0; }, soon),
+                   [&](std::exception_ptr, Result<int> result) {
+                       EXPECT_FALSE(result);
+                       *go = true;
+                   });
+    io_.run();
+    EXPECT_EQ(first, true);
+    EXPECT_FALSE(ran);
+}
+
+TEST_F(Worker, AJobKnowsHowMuchTimeItHas) {
+    EXPECT_FALSE(*ask([]() -> Result<bool> { return time_is_up(); }, patient));
+    const auto up = ask(
+        []() -> Result<bool> {
+            while (!time_is_up())
+                std::this_thread::sleep_for(milliseconds(1));
+            return true;
+        },
+        soon);
+    EXPECT_TRUE(up || up.error().code == ErrorCode::io_error);
+    EXPECT_FALSE(time_is_up()) << "of that thread alone";
+}
+
+}  // namespace
+}  // namespace capsule
