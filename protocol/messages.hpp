@@ -213,11 +213,13 @@ struct SpawnResult {
     std::vector<std::string> unset;
     std::vector<std::string> dropped;
     SessionUser user;
+    std::optional<std::string> privileges;  ///< drop, keep: may it gain any, as by sudo? null: an older daemon, drop
     std::vector<FileAction> files;
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(SpawnResult, (),
-                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, files, warnings))
+                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, privileges, files,
+                       warnings))
 
 struct ExplainedArgument {
     std::string value;

@@ -47,7 +47,8 @@ ExitCode start(const Globals& globals, const Options& options, const SpawnResult
     if (auto done = close_others_at_exec(options.kept); !done)
         return fail(globals, ExitCode::usage, "client.usage", done.error());
     forget_environment();
-    if (auto done = become_without_privileges(session.user, false); !done) return refuse(globals, done.error());
+    if (auto done = become_without_privileges(session.user, session.privileges == "keep"); !done)
+        return refuse(globals, done.error());
     // Looked up as the session's user, who must be able to run it.
     const auto path = session.env.find("PATH");
     const auto program = find_program(session.argv.front(), path == session.env.end() ? "" : path->second);

@@ -49,10 +49,14 @@ struct KeysConfig {
 
 enum class ProjectSettings { allow, ignore };
 
+/// Whether a session may gain privileges that its user has not (sudo).
+enum class Privileges { drop, keep };
+
 struct SessionConfig {
     std::optional<std::string> user;  ///< none: the daemon's own
     std::vector<std::string> passthrough;
     ProjectSettings project_settings = ProjectSettings::allow;
+    Privileges privileges = Privileges::drop;
     std::optional<std::string> codex_home;
     std::optional<std::string> xdg_config_home;
     std::optional<std::string> claude_config_dir;

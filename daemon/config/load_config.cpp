@@ -109,6 +109,8 @@ void read_session(TableReader& in, SessionConfig& out) {
     out.project_settings = in.word<ProjectSettings>("project_settings", {{"allow", ProjectSettings::allow},
                                                                          {"ignore", ProjectSettings::ignore}})
                                .value_or(out.project_settings);
+    out.privileges = in.word<Privileges>("privileges", {{"drop", Privileges::drop}, {"keep", Privileges::keep}})
+                         .value_or(out.privileges);
     out.codex_home = read_path(in, "codex_home");
     out.xdg_config_home = read_path(in, "xdg_config_home");
     out.claude_config_dir = read_path(in, "claude_config_dir");

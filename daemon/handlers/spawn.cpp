@@ -24,6 +24,8 @@ Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams
     result.unset = std::move(session->plan.unset);
     result.dropped = std::move(session->plan.dropped);
     result.user = session->generation->home.user;
+    const bool keep = session->generation->config.session.privileges == Privileges::keep;
+    result.privileges = keep ? "keep" : "drop";
     std::size_t changed = 0;
     for (const Applied::File& file : session->applied.files) {
         result.files.push_back({file.path, std::string(name_of(file.change))});

@@ -180,10 +180,20 @@ class SessionOfAnother : public ExecAsAnother {
 };
 
 TEST_F(SessionOfAnother, CanGainNoPrivileges) {
+    EXPECT_EQ(text_at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/privileges"), "drop");
     const std::string none = "0000000000000000\n";
     EXPECT_EQ(privileges(exec({"claude", "--provider", "zai"})), "CapInh:\t" + none + "CapPrm:\t" + none + "CapEff:\t" +
                                                                      none + "CapBnd:\t" + none + "CapAmb:\t" + none +
                                                                      "NoNewPrivs:\t1\n");
+}
+
+TEST_F(SessionOfAnother, MayGainThemWhereTheAdministratorSaysSo) {
+    stop();
+    start({.config = "[session]\nuser = \"agent\"\nprivileges = \"keep\"\n", .passwd = dir_ / "passwd"});
+    EXPECT_EQ(text_at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/privileges"), "keep");
+    EXPECT_THAT(privileges(exec({"claude", "--provider", "zai"})),
+                AllOf(HasSubstr("CapEff:\t0000000000000000\n"), Not(HasSubstr("CapBnd:\t0000000000000000\n")),
+                      HasSubstr("NoNewPrivs:\t0\n")));
 }
 
 TEST_F(SessionOfAnother, HasNoDescriptorOfTheLaunchers) {

@@ -63,4 +63,6 @@ def what_comes_along() -> list[Protection]:
             SESSION + "HasNoDescriptorOfTheLaunchers"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
+        one("unless the administrator says otherwise", BECOME, "    if (keep) return become_user(user);\n", "",
+            SESSION + "MayGainThemWhereTheAdministratorSaysSo"),
     ]  # fmt: skip
