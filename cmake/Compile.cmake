@@ -19,6 +19,21 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # In a unity build every file is an included one, where g++ takes a coroutine's local types for a header's.
   target_compile_options(capsule_options INTERFACE -Wno-subobject-linkage)
 endif()
+# What is released is hardened as Debian hardens its own programs (dpkg-buildflags, hardening=+all): checked calls of libc,
+# assertions of the C++ library, a stack that cannot be jumped over, marked targets of jumps, nothing at a fixed address,
+# nothing writable that could be called. tests/trust/hardening.py reads the programs.
+set(CAPSULE_HARDENED OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT CAPSULE_SANITIZE AND NOT CAPSULE_FUZZ)
+  set(CAPSULE_HARDENED ON)
+  target_compile_options(capsule_options INTERFACE -fPIE -fstack-clash-protection)
+  target_compile_definitions(capsule_options INTERFACE _FORTIFY_SOURCE=2 _GLIBCXX_ASSERTIONS)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    target_compile_options(capsule_options INTERFACE -fcf-protection=full)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    target_compile_options(capsule_options INTERFACE -mbranch-protection=standard)
+  endif()
+  add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
+endif()
 if(CAPSULE_SANITIZE)
   target_compile_options(capsule_options INTERFACE -fsanitize=${CAPSULE_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(capsule_options INTERFACE -fsanitize=${CAPSULE_SANITIZE})
