@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -140,9 +139,6 @@ void confine() {
     drop_capabilities();
     // Once more: the kernel may have changed it with the user.
     require(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "PR_SET_DUMPABLE");
-    const rlimit nothing{0, 0};
-    require(::setrlimit(RLIMIT_FSIZE, &nothing) == 0, "RLIMIT_FSIZE");
-    ::signal(SIGXFSZ, SIG_IGN);  // a message to a stderr that is a file is lost and ends nothing
     ::signal(SIGPIPE, SIG_IGN);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which call much more
     Program program = filter();

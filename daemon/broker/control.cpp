@@ -10,23 +10,25 @@ namespace capsule::broker {
 namespace {
 
 template <class Message>
-constexpr std::string_view name_of = "";
+constexpr std::string_view message_name = "";
 template <>
-constexpr std::string_view name_of<Configure> = "configure";
+constexpr std::string_view message_name<Configure> = "configure";
 template <>
-constexpr std::string_view name_of<Grant> = "grant";
+constexpr std::string_view message_name<Grant> = "grant";
 template <>
-constexpr std::string_view name_of<Key> = "key";
+constexpr std::string_view message_name<Key> = "key";
 template <>
-constexpr std::string_view name_of<Revoke> = "revoke";
+constexpr std::string_view message_name<Revoke> = "revoke";
 template <>
-constexpr std::string_view name_of<End> = "end";
+constexpr std::string_view message_name<End> = "end";
 template <>
-constexpr std::string_view name_of<Ready> = "ready";
+constexpr std::string_view message_name<Ready> = "ready";
 template <>
-constexpr std::string_view name_of<Traffic> = "traffic";
+constexpr std::string_view message_name<Taken> = "taken";
 template <>
-constexpr std::string_view name_of<Strangers> = "strangers";
+constexpr std::string_view message_name<Traffic> = "traffic";
+template <>
+constexpr std::string_view message_name<Strangers> = "strangers";
 
 template <class Variant>
 Result<Variant> read(std::string_view line) {
@@ -38,8 +40,8 @@ Result<Variant> read(std::string_view line) {
     Result<Variant> out = Error{ErrorCode::invalid_params, "no control message of that name", ""};
     boost::mp11::mp_for_each<Variant>([&](auto message) {
         using Message = decltype(message);
-        if (std::string_view(name) != name_of<Message>) return;
-        const auto done = from_json(message, value, name_of<Message>, Unknown::refuse);
+        if (std::string_view(name) != message_name<Message>) return;
+        const auto done = from_json(message, value, message_name<Message>, Unknown::refuse);
         if (done)
             out = Variant(std::move(message));
         else
@@ -67,7 +69,7 @@ std::string line_of(const Variant& message) {
     return std::visit(
         [](const auto& each) {
             boost::json::object out;
-            out.emplace(name_of<std::remove_cvref_t<decltype(each)>>, without_nulls(to_json(each)));
+            out.emplace(message_name<std::remove_cvref_t<decltype(each)>>, without_nulls(to_json(each)));
             return boost::json::serialize(out) + "\n";
         },
         message);

@@ -3,7 +3,8 @@
 // ends the connection, and capsuled starts another broker. Optional members may be left out.
 //
 //     capsuled → broker    configure, once and first; grant, key, revoke, end
-//     broker → capsuled    ready, once, when configure has been taken; traffic and strangers, as things happen
+//     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
+//                          token is handed out only when it is good; traffic and strangers, as things happen
 //
 // A broker that has started anew knows nothing: it is sent configure, every grant that lives, and the keys in them. Counts
 // in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart.
@@ -93,6 +94,13 @@ struct Ready {
 };
 BOOST_DESCRIBE_STRUCT(Ready, (), (address, pid))
 
+/// A grant, key or revoke holds from now on.
+struct Taken {
+    std::string message;  ///< "grant", "key", "revoke"
+    std::string id;       ///< the session's, or for a key of a provider, that one's
+};
+BOOST_DESCRIBE_STRUCT(Taken, (), (message, id))
+
 struct Tokens {
     std::uint64_t input = 0;   ///< cached ones among them
     std::uint64_t output = 0;
@@ -148,7 +156,7 @@ struct Strangers {
 };
 BOOST_DESCRIBE_STRUCT(Strangers, (), (code, count))
 
-using FromBroker = std::variant<Ready, Traffic, Strangers>;
+using FromBroker = std::variant<Ready, Taken, Traffic, Strangers>;
 
 /// Reads one line. Fails with invalid_params, naming the member.
 Result<ToBroker> read_to_broker(std::string_view line);

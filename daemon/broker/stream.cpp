@@ -59,6 +59,8 @@ Io Stream::try_read(std::span<char> room) {
         const int result = ::SSL_read_ex(ssl_.get(), room.data() + total, room.size() - total, &got);
         if (result == 1) {
             total += got;
+            // A short record is mostly the last that has arrived: asking the kernel for another would be for nothing.
+            if (got < SSL3_RT_MAX_PLAIN_LENGTH && ::SSL_has_pending(ssl_.get()) == 0) break;
             continue;
         }
         if (total > 0) break;  // whatever it is, it comes again
@@ -79,8 +81,10 @@ Io Stream::try_write(std::string_view bytes) {
 
 bool Stream::is_still_good() {
     std::array<char, 1> byte{};
-    // Tickets that came after the handshake are taken in by this, too.
-    return try_read(byte).is == Io::Is::wants_read;
+    const ssize_t waiting = ::recv(socket_.native_handle(), byte.data(), byte.size(), MSG_PEEK | MSG_DONTWAIT);
+    const bool nothing = waiting < 0 && errno == EAGAIN && (!ssl_ || ::SSL_has_pending(ssl_.get()) == 0);
+    // What has arrived may be a ticket of TLS, which a read takes in.
+    return nothing || (waiting != 0 && ssl_ && try_read(byte).is == Io::Is::wants_read);
 }
 
 void Stream::close() noexcept {

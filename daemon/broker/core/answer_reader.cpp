@@ -1,10 +1,9 @@
 #include "daemon/broker/core/answer_reader.hpp"
 
-#include <string.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "daemon/broker/core/http_head.hpp"
 
@@ -53,8 +52,40 @@ std::string readable(std::string_view json) {
     return out;
 }
 
-bool contains(std::string_view text, std::string_view part) {
-    return ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
+constexpr std::size_t word_size = 7;  ///< of each of these with its quotes
+
+bool is_telling(std::string_view word, bool model_too) {
+    return word == "\"usage\"" || word == "\"error\"" || (model_too && word == "\"model\"");
+}
+
+using Block = unsigned char __attribute__((vector_size(16)));
+
+Block block_at(const char* text) {
+    Block out;
+    std::memcpy(&out, text, sizeof out);
+    return out;
+}
+
+/// Whether a text has "usage" or "error", or "model" where that is wanted, too, in quotes. Sixteen places at once: a stream is a lot of text, and the
+/// library's search takes longer than all that is done with it otherwise.
+bool has_telling_word(std::string_view text, bool model_too) {
+    const auto all = [](char c) { return Block{} + static_cast<unsigned char>(c); };
+    const Block quote = all('"'), u = all('u'), g = all('g'), e = all('e'), o = all('o'), m = all('m');
+    std::size_t at = 0;
+    for (; at + sizeof(Block) + word_size <= text.size(); at += sizeof(Block)) {
+        const char* here = text.data() + at;
+        const Block second = block_at(here + 1), fifth = block_at(here + 4);
+        const auto found = (block_at(here) == quote) &
+                           (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) | ((second == m) & (fifth == e)));
+        std::uint64_t halves[2];
+        std::memcpy(halves, &found, sizeof halves);
+        if ((halves[0] | halves[1]) == 0) continue;
+        for (std::size_t i = 0; i < sizeof(Block); ++i)
+            if (is_telling(text.substr(at + i, word_size), model_too)) return true;
+    }
+    for (; at + word_size <= text.size(); ++at)
+        if (is_telling(text.substr(at, word_size), model_too)) return true;
+    return false;
 }
 
 }  // namespace
@@ -74,12 +105,10 @@ void AnswerReader::feed(std::string_view bytes) {
 
 void AnswerReader::feed_events(std::string_view bytes) {
     // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at once.
-    if (line_ == Line::begin && prefix_ == 0 && !model_.empty()) {
+    if (line_ == Line::begin && prefix_ == 0) {
         const std::size_t last = bytes.rfind('\n');
-        if (last != std::string_view::npos) {
-            const std::string_view whole = bytes.substr(0, last + 1);
-            if (!contains(whole, "usage") && !contains(whole, "\"error\"")) bytes.remove_prefix(last + 1);
-        }
+        const std::string_view whole = bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
+        if (!has_telling_word(whole, model_.empty())) bytes.remove_prefix(whole.size());
     }
     while (!bytes.empty()) {
         if (line_ == Line::begin) {

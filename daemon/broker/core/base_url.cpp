@@ -8,6 +8,8 @@
 #include <cstring>
 #include <optional>
 
+#include "daemon/broker/core/hex.hpp"
+
 namespace capsule::broker {
 namespace {
 
@@ -38,13 +40,6 @@ std::optional<std::uint16_t> port_number(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), last, out);
     if (error != std::errc() || end != last || out == 0) return std::nullopt;
     return out;
-}
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 Refusal bad_target(std::string_view what) {

@@ -1,17 +1,12 @@
 #include "daemon/broker/core/chunks.hpp"
 
+#include "daemon/broker/core/hex.hpp"
+
 namespace capsule::broker {
 namespace {
 
 /// Beyond 2^60 a size is nothing that anybody sends.
 constexpr int most_digits = 15;
-
-int hex_digit(char c) noexcept {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 }  // namespace
 

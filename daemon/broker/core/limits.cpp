@@ -19,7 +19,7 @@ bool begins_like(std::string_view text, std::string_view shape) {
     return true;
 }
 
-bool contains(std::string_view text, std::string_view part) {
+bool has_part(std::string_view text, std::string_view part) {
     return std::search(text.begin(), text.end(), part.begin(), part.end(),
                        [](char a, char b) { return (a | 32) == (b | 32); }) != text.end();
 }
@@ -30,7 +30,7 @@ std::optional<std::string> limit_kind(const std::vector<LimitRule>& rules, const
     for (const LimitRule& rule : rules) {
         if (rule.status && *rule.status != answer.status) continue;
         if (rule.code && *rule.code != answer.code && *rule.code != answer.type) continue;
-        if (rule.text && !contains(answer.message, *rule.text)) continue;
+        if (rule.text && !has_part(answer.message, *rule.text)) continue;
         // A row that names nothing would match every answer.
         if (rule.status || rule.code || rule.text) return rule.kind;
     }

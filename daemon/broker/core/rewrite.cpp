@@ -41,6 +41,7 @@ constexpr std::array table{
     Row{"host", Fate::ours},
     Row{"content-length", Fate::ours},
     Row{"transfer-encoding", Fate::ours},
+    Row{"accept-encoding", Fate::ours},
     Row{"forwarded", Fate::origin},
     Row{"x-forwarded-", Fate::origin},
     Row{"set-cookie", Fate::answer},
@@ -126,6 +127,8 @@ std::string request_for_provider(const RequestHead& head, const Credential& used
                  each.value.find(used.token) == std::string_view::npos)
             add(out, each.name, each.value);
     }
+    // What is compressed can neither be counted nor looked through for the key.
+    if (!field(head.fields, "accept-encoding").empty()) add(out, "Accept-Encoding", "identity");
     // A POST without a body says so: some servers want to be told.
     const bool empty = head.body.kind == BodyLength::Kind::none;
     if (empty && !field(head.fields, "content-length").empty()) add(out, "Content-Length", "0");

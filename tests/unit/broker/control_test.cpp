@@ -25,7 +25,7 @@ TEST(Control, EveryMessageComesBackAsItWas) {
     Traffic traffic;
     traffic.session = "s1";
     traffic.last = LastAnswer{"2026-11-26T01:02:03Z", 429, std::nullopt};
-    for (const FromBroker& message : {FromBroker(Ready{"127.0.0.1:1", 7}), FromBroker(traffic), FromBroker(Strangers{"c", 2})}) {
+    for (const FromBroker& message : {FromBroker(Ready{"127.0.0.1:1", 7}), FromBroker(Taken{"grant", "s1"}), FromBroker(traffic), FromBroker(Strangers{"c", 2})}) {
         const auto back = read_from_broker(control_line(message));
         ASSERT_TRUE(back) << back.error().message;
         EXPECT_EQ(back->index(), message.index());

@@ -26,7 +26,7 @@ TEST(RequestForProvider, PutsTheKeyWhereTheTokenStood) {
 
 TEST(RequestForProvider, DropsEveryOtherCredential) {
     const std::string out = rewritten(
-        "Authorization: Bearer cst_T\r\nX-Api-Key: cst_T\r\nCookie: a=b\r\nProxy-Authorization: Basic x\r\napi-key: y\r\n");
+        "Authorization: Bearer cst_T\r\nX-Api-Key: another\r\nCookie: a=b\r\nProxy-Authorization: Basic x\r\napi-key: y\r\n");
     EXPECT_EQ(out.find("cst_T"), std::string::npos);
     for (const std::string_view name : {"X-Api-Key", "Cookie", "Proxy-", "api-key"})
         EXPECT_THAT(out, Not(HasSubstr(name)));
@@ -52,9 +52,16 @@ TEST(RequestForProvider, PassesAllElseAsItCame) {
     EXPECT_TRUE(out.starts_with("POST /api/anthropic/v1/messages?beta=true HTTP/1.1\r\nHost: api.z.ai\r\n")) << out;
     for (const std::string_view line :
          {"User-Agent: claude-cli/2.1.197 (external)\r\n", "anthropic-version: 2023-06-01\r\n", "ANTHROPIC-Beta: a,b\r\n",
-          "Accept-Encoding: gzip, br\r\n", "Content-Encoding: gzip\r\n", "Content-Length: 5\r\n"})
+          "Content-Encoding: gzip\r\n", "Content-Length: 5\r\n"})
         EXPECT_THAT(out, HasSubstr(line));
     EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+}
+
+TEST(RequestForProvider, AsksForWhatItCanLookInto) {
+    const std::string out = rewritten("x-api-key: cst_T\r\nAccept-Encoding: gzip, br\r\n");
+    EXPECT_THAT(out, HasSubstr("\r\nAccept-Encoding: identity\r\n"));
+    EXPECT_THAT(out, Not(HasSubstr("gzip")));
+    EXPECT_THAT(rewritten("x-api-key: cst_T\r\n"), Not(HasSubstr("Accept-Encoding")));
 }
 
 TEST(RequestForProvider, SaysTheBodysLengthOnce) {

@@ -1,0 +1,141 @@
+#include "daemon/broker/broker.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "daemon/broker/connection.hpp"
+
+namespace capsule::broker {
+namespace {
+
+/// How late a time limit may be noticed. Without a connection nobody looks.
+constexpr std::chrono::milliseconds look_every{250};
+constexpr std::chrono::milliseconds report_after{250};
+/// When no descriptor or no memory is left for a connection.
+constexpr std::chrono::milliseconds accept_again{100};
+
+Failure bad_listener(std::string_view why) {
+    return Failure({ErrorCode::io_error, "the listening socket: " + std::string(why),
+                    "capsuled hands over a listening socket on 127.0.0.1; capsule-broker is not started by hand"});
+}
+
+sockaddr_in own_address(int listener) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    int listens = 0;
+    socklen_t flag = sizeof listens;
+    if (::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sin_family != AF_INET)
+        throw bad_listener("not an IPv4 socket");
+    if (address.sin_addr.s_addr != htonl(INADDR_LOOPBACK)) throw bad_listener("not on 127.0.0.1");
+    if (::getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag) != 0 || listens == 0)
+        throw bad_listener("it does not listen");
+    return address;
+}
+
+}  // namespace
+
+Broker::Broker(asio::io_context& context, int listener, Send send)
+    : context_(context), acceptor_(context), send_(std::move(send)), port_(ntohs(own_address(listener).sin_port)),
+      clock_(context), reporter_(context) {
+    acceptor_.assign(Tcp::v4(), listener);
+    acceptor_.non_blocking(true);
+}
+
+Broker::~Broker() = default;
+
+void Broker::configure(Configure limits) {
+    tls_ = std::make_unique<TlsContext>(limits.ca_file);
+    limits_ = std::move(limits);
+    asio::co_spawn(context_, accept(), asio::detached);
+}
+
+asio::awaitable<void> Broker::accept() {
+    for (;;) {
+        ErrorOf error;
+        Tcp::endpoint from;
+        Tcp::socket socket(context_);
+        co_await acceptor_.async_accept(socket, from, asio::redirect_error(asio::use_awaitable, error));
+        if (error == asio::error::operation_aborted) co_return;
+        if (!error) {
+            sockaddr_in peer{};
+            peer.sin_family = AF_INET;
+            peer.sin_port = htons(from.port());
+            peer.sin_addr.s_addr = htonl(from.address().to_v4().to_uint());
+            welcome(std::move(socket), peer);
+        } else if (error != asio::error::connection_aborted) {
+            asio::steady_timer pause(context_, accept_again);
+            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        }
+    }
+}
+
+void Broker::welcome(Tcp::socket socket, const sockaddr_in& peer) {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    own.sin_port = htons(port_);
+    own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // Before a byte of it is read.
+    const PeerUid::Answer whose = peers_.ask(peer, own, socket.native_handle());
+    if (whose.known == PeerUid::Known::refused) return count_stranger("capsule_peer_gone");
+    const bool too_many = connections_->size() >= limits_.connections;
+    const auto connection = std::make_shared<Connection>(
+        *this, std::move(socket), whose.known == PeerUid::Known::yes ? std::optional(whose.uid) : std::nullopt);
+    connections_->insert(connection.get());
+    watch_time();
+    if (too_many) asio::co_spawn(context_, connection->turn_away(connection), asio::detached);
+    else asio::co_spawn(context_, connection->run(connection), asio::detached);
+}
+
+void Broker::revoke(const Revoke& revoke) {
+    const auto session = sessions_.revoke(revoke);
+    if (!session) return;
+    for (Connection* each : *connections_)
+        if (each->serves(*session)) each->cut();
+}
+
+void Broker::watch_time() {
+    if (watching_) return;
+    watching_ = true;
+    look_at_the_time();
+}
+
+void Broker::look_at_the_time() {
+    clock_.expires_after(look_every);
+    clock_.async_wait([this](ErrorOf error) {
+        if (error) return;
+        const auto now = Clock::now();
+        for (Connection* each : *connections_) each->look_at_the_time(now);
+        const bool kept = sessions_.close_idle(now - std::chrono::milliseconds(limits_.idle_ms));
+        watching_ = kept || !connections_->empty();
+        if (watching_) look_at_the_time();
+    });
+}
+
+void Broker::counted(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
+    sessions_.count(session, exchanged);
+    report_soon();
+}
+
+void Broker::count_stranger(std::string_view code) {
+    ++strangers_[std::string(code)];
+    report_soon();
+}
+
+void Broker::report_soon() {
+    if (std::exchange(reporting_, true)) return;
+    reporter_.expires_after(report_after);
+    reporter_.async_wait([this](ErrorOf error) {
+        reporting_ = false;
+        if (!error) report();
+    });
+}
+
+void Broker::report() {
+    for (Traffic& each : sessions_.take_traffic()) send_(std::move(each));
+    for (const auto& [code, count] : strangers_) send_(Strangers{code, count});
+    strangers_.clear();
+}
+
+}  // namespace capsule::broker

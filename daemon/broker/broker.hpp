@@ -1,0 +1,69 @@
+// What connections share, all of it on one thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "daemon/broker/peer_uid.hpp"
+#include "daemon/broker/sessions.hpp"
+#include "daemon/broker/tls.hpp"
+
+namespace capsule::broker {
+
+class Connection;
+
+class Broker {
+  public:
+    using Send = std::function<void(const FromBroker&)>;
+
+    /// `listener`: a listening socket on 127.0.0.1, held by capsuled, too. Throws Failure when it is none.
+    Broker(asio::io_context& context, int listener, Send send);
+    ~Broker();
+
+    /// Takes connections from now on. Throws Failure: ca_file.
+    void configure(Configure limits);
+    void revoke(const Revoke& revoke);
+
+    Sessions& sessions() noexcept { return sessions_; }
+    const Configure& limits() const noexcept { return limits_; }
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    WayOut way_out() { return {context_.get_executor(), limits_, *tls_}; }
+
+    /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
+    std::span<char> scratch() noexcept { return scratch_; }
+
+    void counted(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
+    void count_stranger(std::string_view code);
+    /// All that are open. They outlive the broker when the program ends: each strikes itself out.
+    const std::shared_ptr<std::set<Connection*>>& connections() const noexcept { return connections_; }
+    /// Connections to providers are kept: they are to be closed when nobody comes for them.
+    void watch_time();
+
+  private:
+    asio::awaitable<void> accept();
+    void welcome(Tcp::socket socket, const sockaddr_in& peer);
+    void look_at_the_time();
+    void report_soon();
+    void report();
+
+    asio::io_context& context_;
+    Tcp::acceptor acceptor_;
+    Send send_;
+    std::uint16_t port_ = 0;
+    Configure limits_;
+    std::unique_ptr<TlsContext> tls_;
+    PeerUid peers_;
+    Sessions sessions_;
+    std::shared_ptr<std::set<Connection*>> connections_ = std::make_shared<std::set<Connection*>>();
+    std::map<std::string, std::uint64_t, std::less<>> strangers_;
+    asio::steady_timer clock_, reporter_;
+    bool watching_ = false, reporting_ = false;
+    std::array<char, 64 * 1024> scratch_{};
+};
+
+}  // namespace capsule::broker

@@ -1,0 +1,207 @@
+#include "daemon/broker/connection.hpp"
+
+#include <sys/socket.h>
+
+#include "daemon/broker/core/error_text.hpp"
+
+namespace capsule::broker {
+namespace {
+
+/// How long a client that was refused may go on sending before the answer is cut off.
+constexpr std::uint32_t leave_ms = 2000;
+
+constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+}  // namespace
+
+Connection::Connection(Broker& broker, Tcp::socket socket, std::optional<std::uint32_t> uid)
+    : broker_(broker), all_(broker.connections()), client_(std::move(socket)), uid_(uid) {}
+
+Connection::~Connection() { all_->erase(this); }
+
+asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
+    bool again = true;
+    while (again) {
+        Refusal refusal;
+        const auto size = co_await read_head(refusal);
+        if (!size && refusal.code.empty()) break;  // it has left
+        if (!size) {
+            co_await refuse(std::move(refusal));
+            break;
+        }
+        const auto head = read_request_head(std::string_view(in_).substr(0, *size));
+        if (!head) {
+            co_await refuse(head.error());
+            break;
+        }
+        surface_ = surface_of(*head);
+        head_only_ = head->method == "HEAD";
+        if (const auto wrong = check_browser(*head)) {
+            co_await refuse(*wrong);
+            break;
+        }
+        if (is_probe(*head)) {
+            const bool written = co_await write_all(client_, fine);
+            again = written && !head->close;
+            in_.erase(0, *size);
+            continue;
+        }
+        auto admitted = admit(*head);
+        if (!admitted) {
+            co_await refuse(admitted.error());
+            break;
+        }
+        Admitted who = std::move(*admitted);
+        RequestHead request = *head;
+        again = !request.close;
+        const auto failed = co_await exchange(std::move(request), *size, std::move(who), again);
+        if (failed) {
+            co_await refuse(*failed);
+            break;
+        }
+    }
+    co_await leave();
+}
+
+asio::awaitable<void> Connection::turn_away([[maybe_unused]] Self self) {
+    Refusal refusal{503, "capsule_too_many_connections",
+                    "too many connections to the key broker at once ([broker] connections): try again", 1};
+    co_await refuse(std::move(refusal));
+    co_await leave();
+}
+
+/// Gives the head's size; none with a refusal, or without one when the client has left or was too slow.
+asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
+    if (in_.empty()) std::string().swap(in_);  // an idle connection holds no buffer
+    limit(in_.empty() ? Bound::idle : Bound::header, in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
+    for (;;) {
+        const auto size = head_size(in_);
+        if (size.value_or(in_.size()) > max_head) {
+            refusal = {431, "capsule_head_too_large", "the request's headers take more than 64 KiB: send fewer or shorter ones", 0};
+            co_return std::nullopt;
+        }
+        if (size) {
+            limit_ = Bound::none;
+            co_return size;
+        }
+        const Io io = client_.try_read(broker_.scratch());
+        if (io.is == Io::Is::done) {
+            if (in_.empty()) limit(Bound::header, broker_.limits().header_ms);
+            in_.append(broker_.scratch().data(), io.bytes);
+        } else if (io.waits()) {
+            ErrorOf error;
+            co_await client_.wait(io.is, error);
+            if (error) co_return std::nullopt;
+        } else {
+            co_return std::nullopt;
+        }
+    }
+}
+
+/// A browser that was led here (by a page whose name resolves to 127.0.0.1) says so in these.
+std::optional<Refusal> Connection::check_browser(const RequestHead& head) const {
+    const Refusal refusal{403, "capsule_not_this_session",
+                          "this address is for an agent's own requests, not for a browser's or under another name: use the "
+                          "base URL as the session has it",
+                          0};
+    if (!same_name(field(head.fields, "host"), broker_.address())) return refusal;
+    for (const Field& each : head.fields) {
+        constexpr std::string_view fetch = "sec-fetch-";
+        if (same_name(each.name, "origin") || same_name(each.name.substr(0, fetch.size()), fetch)) return refusal;
+    }
+    return std::nullopt;
+}
+
+/// Claude Code asks for the base URL by HEAD, without a credential, before it begins.
+bool Connection::is_probe(const RequestHead& head) const {
+    return head.method == "HEAD" && head.body.kind == BodyLength::Kind::none && !has_credential(head) &&
+           broker_.sessions().has_base_path(head.target);
+}
+
+Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
+    // Codex tries seven times unless it is told at once.
+    if (!field(head.fields, "upgrade").empty())
+        return Refusal{426, "capsule_no_upgrade", "WebSockets are not passed on: use plain HTTP", 0};
+    const auto credentials = credentials_of(head);
+    if (credentials.empty())
+        return Refusal{401, "capsule_no_token",
+                       "the request has no session token: start the agent with capsulectl exec, or a launcher that asks capsuled", 0};
+    std::optional<Admitted> out;
+    for (const Credential& each : credentials)
+        if (!out)
+            if (auto session = broker_.sessions().find(each.token)) out = Admitted{std::move(session), each};
+    if (!out) {
+        const std::string why = broker_.sessions().ended(credentials.front().token);
+        return Refusal{401, "capsule_session_ended",
+                       (why.empty() ? "this session has ended, or its token was never one"
+                                    : "this session has ended: " + why) + "; start the agent again",
+                       0};
+    }
+    const Session& session = *out->session;
+    surface_ = session.surface;  // errors from here on are in its shape
+    if (uid_ && session.grant.uid && *uid_ != *session.grant.uid)
+        return Refusal{403, "capsule_not_this_session",
+                       "this token belongs to another user's session: every user's sessions have tokens of their own", 0};
+    if (const auto where = check_target(head.target, session.base.path); !where) return where.error();
+    if (head.target.find(out->credential.token) != std::string_view::npos)
+        return Refusal{400, "capsule_bad_target", "the session token is part of the URL: it belongs into a header", 0};
+    if (!session.upstream)
+        return Refusal{401, "capsule_key_absent",
+                       "there is no key for " + session.grant.label +
+                           (session.why_no_key.empty() ? std::string() : ": " + session.why_no_key) +
+                           "; set it with capsulectl auth set " + session.grant.provider,
+                       0};
+    if (session.streams >= broker_.limits().streams)
+        return Refusal{429, "capsule_busy", "this session has too many requests under way at once ([broker] streams): wait for one to end", 1};
+    return *std::move(out);
+}
+
+asio::awaitable<void> Connection::refuse(Refusal refusal) {
+    // A session's own refusals are counted where its exchanges are.
+    if (!session_) broker_.count_stranger(refusal.code);
+    const std::string answer = error_answer(surface_, refusal, head_only_);
+    limit(Bound::client, leave_ms);
+    co_await write_all(client_, answer);
+}
+
+/// Closing with bytes unread would take the answer back from a client that still sends.
+asio::awaitable<void> Connection::leave() {
+    discarding_ = true;
+    if (upstream_) upstream_->close();
+    upstream_.reset();
+    ErrorOf error;
+    client_.socket().shutdown(Tcp::socket::shutdown_send, error);
+    limit(Bound::leaving, leave_ms);
+    if (uploading_) co_return;  // that coroutine reads on, and is the last one here
+    while (!error) {
+        const Io io = client_.try_read(broker_.scratch());
+        if (io.is == Io::Is::done) continue;
+        if (!io.waits()) break;
+        co_await client_.wait(io.is, error);
+    }
+    client_.close();
+}
+
+void Connection::cut() {
+    cut_ = true;
+    if (upstream_) upstream_->close();
+    reset_client();
+}
+
+/// The agent must not take half an answer for a whole one: a reset, and not an orderly end.
+void Connection::reset_client() {
+    const linger at_once{1, 0};
+    ::setsockopt(client_.socket().native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    client_.close();
+}
+
+void Connection::look_at_the_time(Clock::time_point now) {
+    if (limit_ == Bound::provider) watch_for_leaving();
+    if (limit_ == Bound::none || now < deadline_) return;
+    const Bound over = std::exchange(limit_, Bound::none);
+    late_ = true;
+    if (over == Bound::provider && upstream_) upstream_->close();
+    else client_.close();
+}
+
+}  // namespace capsule::broker

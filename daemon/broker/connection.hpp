@@ -1,0 +1,86 @@
+// One agent's connection. connection.cpp reads from top to bottom as a request goes: accept → whose token → where to →
+// rewrite → stream (exchange.cpp) → count.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/broker/body.hpp"
+#include "daemon/broker/broker.hpp"
+#include "daemon/broker/core/key_mask.hpp"
+#include "daemon/broker/core/rewrite.hpp"
+
+namespace capsule::broker {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    using Self = std::shared_ptr<Connection>;  ///< keeps it for as long as a coroutine runs
+
+    /// `uid`: of who made the socket at the other end; none: it cannot be known.
+    Connection(Broker& broker, Tcp::socket socket, std::optional<std::uint32_t> uid);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    asio::awaitable<void> run(Self self);
+    /// One too many: it is told so, and that is all.
+    asio::awaitable<void> turn_away(Self self);
+
+    bool serves(const Session& session) const noexcept { return session_.get() == &session; }
+    /// The session has ended: everything is closed at once.
+    void cut();
+    void look_at_the_time(Clock::time_point now);
+
+  private:
+    /// What the time limit that runs is for.
+    enum class Bound : std::uint8_t { none, header, idle, provider, client, leaving };
+
+    /// Who may go where.
+    struct Admitted {
+        std::shared_ptr<Session> session;
+        Credential credential;
+    };
+    struct Exchange;
+
+    // connection.cpp
+    asio::awaitable<std::optional<std::size_t>> read_head(Refusal& refusal);
+    std::optional<Refusal> check_browser(const RequestHead& head) const;
+    Allowed<Admitted> admit(const RequestHead& head);
+    bool is_probe(const RequestHead& head) const;
+    asio::awaitable<void> refuse(Refusal refusal);
+    asio::awaitable<void> leave();
+
+    // exchange.cpp
+    asio::awaitable<std::optional<Refusal>> exchange(RequestHead head, std::size_t head_bytes, Admitted admitted, bool& again);
+    asio::awaitable<std::optional<Refusal>> ask(Exchange& exchange);
+    asio::awaitable<std::optional<Refusal>> read_answer(Exchange& exchange);
+    asio::awaitable<bool> relay(Exchange& exchange, bool& again);
+    asio::awaitable<bool> pass_on(Exchange& exchange, std::string_view bytes, std::string out);
+    asio::awaitable<void> upload(Self self, std::shared_ptr<Exchange> exchange);
+    Refusal why_no_answer(const Exchange& exchange) const;
+    void watch_for_leaving();
+    void settle(Exchange& exchange);
+    void reset_client();
+
+    void limit(Bound what, std::uint32_t milliseconds) {
+        limit_ = what;
+        deadline_ = Clock::now() + std::chrono::milliseconds(milliseconds);
+    }
+
+    Broker& broker_;
+    std::shared_ptr<std::set<Connection*>> all_;
+    Stream client_;
+    std::optional<std::uint32_t> uid_;
+    std::string in_;  ///< read of the client and not yet passed on
+    std::shared_ptr<Stream> upstream_;
+    std::shared_ptr<Session> session_;  ///< whose request is under way
+    Surface surface_ = Surface::anthropic_messages;
+    bool head_only_ = false;  ///< the request under way is a HEAD
+    bool uploading_ = false, discarding_ = false;
+    bool watching_ = false, client_left_ = false, late_ = false, cut_ = false;
+    Bound limit_ = Bound::none;
+    Clock::time_point deadline_;
+};
+
+}  // namespace capsule::broker

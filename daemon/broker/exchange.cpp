@@ -1,0 +1,318 @@
+// One request and its answer, once it is known who asks and where it goes.
+#include <string.h>
+#include <sys/socket.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <fmt/format.h>
+
+#include "daemon/broker/connection.hpp"
+#include "daemon/broker/core/answer_reader.hpp"
+#include "daemon/broker/core/error_text.hpp"
+
+namespace capsule::broker {
+namespace {
+
+/// A stream that always has more lets the others have their turn after so many reads.
+constexpr int reads_in_a_turn = 16;
+
+constexpr std::string_view proceed = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+struct Connection::Exchange {
+    std::shared_ptr<Session> session;
+    std::shared_ptr<Upstream> provider;  ///< with the key that this request has
+    std::string out;                     ///< the head with the key, and what of the body came with it
+    Body sent;                           ///< the request's
+    RequestReader asked;
+    bool was_kept = false;
+    bool bad_body = false;
+
+    std::string got;  ///< of the answer: its head, and what came with it
+    std::size_t head_bytes = 0;
+    ResponseHead head;  ///< views into `got`
+    Body received;
+    std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key
+    std::unique_ptr<AnswerReader> answer;
+
+    Exchanged counts;
+    Clock::time_point begin = Clock::now();
+
+    ~Exchange() { wipe(); }
+    void wipe() noexcept {
+        ::explicit_bzero(out.data(), out.size());
+        std::string().swap(out);
+    }
+};
+
+asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t head_bytes, Admitted admitted,
+                                                             bool& again) {
+    const auto exchange = std::make_shared<Exchange>();
+    exchange->session = session_ = admitted.session;
+    exchange->provider = session_->upstream;
+    surface_ = session_->surface;
+    ++session_->streams;
+    exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
+    exchange->sent = Body(head.body);
+    const std::string_view rest = std::string_view(in_).substr(head_bytes);
+    const std::size_t mine = exchange->sent.take(rest, [&](std::string_view part) { exchange->asked.feed(part); });
+    exchange->out.append(rest.substr(0, mine));
+    exchange->counts.bytes_up = mine;
+    const bool expects = head.expects_continue && !exchange->sent.done();
+    in_.erase(0, head_bytes + mine);  // `head` is gone with it
+
+    std::optional<Refusal> refusal;
+    if (exchange->sent.bad()) refusal = bad_request("a chunked body with extensions, trailers or another mistake");
+    if (!refusal && expects) co_await write_all(client_, proceed);
+    if (!refusal) refusal = co_await ask(*exchange);
+    if (!refusal && !exchange->sent.done()) {
+        uploading_ = true;
+        const auto executor = co_await asio::this_coro::executor;
+        asio::co_spawn(executor, upload(shared_from_this(), exchange), asio::detached);
+    }
+    if (!refusal) refusal = co_await read_answer(*exchange);
+    if (refusal) {
+        again = false;
+        exchange->counts.status = refusal->status;
+        exchange->counts.message = refusal->message;
+    } else {
+        exchange->counts.whole = co_await relay(*exchange, again);
+        again = again && exchange->counts.whole;
+    }
+    settle(*exchange);
+    co_return refusal;
+}
+
+/// Sends the head, with what came of the body, over a kept connection or a new one.
+asio::awaitable<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
+    upstream_ = exchange.was_kept ? nullptr : exchange.provider->take();  // was_kept already: this is the second time
+    const bool second = std::exchange(exchange.was_kept, upstream_ != nullptr);
+    if (!upstream_) {
+        exchange.was_kept = false;
+        auto opened = co_await open_upstream(broker_.way_out(), exchange.session->base);
+        if (!opened) co_return opened.error();
+        upstream_ = *std::move(opened);
+    }
+    // The session may have ended meanwhile: then no key goes out.
+    if (cut_ || !exchange.session->live)
+        co_return Refusal{401, "capsule_session_ended", "this session has ended; start the agent again", 0};
+    limit(Bound::provider, exchange.session->grant.timeout_ms);
+    const bool sent = co_await write_all(*upstream_, exchange.out);
+    if (sent) co_return std::nullopt;
+    if (!second && exchange.was_kept && exchange.sent.done() && !late_ && !cut_) {
+        const auto refusal = co_await ask(exchange);
+        co_return refusal;
+    }
+    co_return why_no_answer(exchange);
+}
+
+asio::awaitable<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
+    for (;;) {
+        // Nothing can be there yet: waiting first saves a system call.
+        limit(Bound::provider, exchange.session->grant.timeout_ms);
+        ErrorOf error;
+        co_await upstream_->wait(Io::Is::wants_read, error);
+        const Io io = error ? Io{} : upstream_->try_read(broker_.scratch());
+        if (io.is == Io::Is::done) {
+            exchange.got.append(broker_.scratch().data(), io.bytes);
+        } else if (!io.waits()) {
+            // A kept connection that was closed while this request was on its way: nobody has seen it.
+            const bool closed_before = exchange.was_kept && exchange.got.empty() && exchange.sent.done();
+            if (!closed_before || late_ || cut_ || client_left_ || uploading_) co_return why_no_answer(exchange);
+            const auto refusal = co_await ask(exchange);
+            if (refusal) co_return refusal;
+            continue;
+        }
+        for (auto size = head_size(exchange.got); size || exchange.got.size() > max_head; size = head_size(exchange.got)) {
+            if (size.value_or(exchange.got.size()) > max_head) co_return bad_answer("its headers take more than 64 KiB");
+            auto head = read_response_head(std::string_view(exchange.got).substr(0, *size), head_only_ ? "HEAD" : "GET");
+            if (!head) co_return head.error();
+            if (head->status == 101) co_return bad_answer("it changes the protocol without being asked");
+            if (head->status < 200) {
+                exchange.got.erase(0, *size);  // "go on": the client has been told
+                continue;
+            }
+            exchange.head = *std::move(head);
+            exchange.head_bytes = *size;
+            exchange.wipe();
+            co_return std::nullopt;
+        }
+    }
+}
+
+Refusal Connection::why_no_answer(const Exchange& exchange) const {
+    if (exchange.bad_body) return bad_request("a chunked body with extensions, trailers or another mistake");
+    if (cut_) return {401, "capsule_session_ended", "this session has ended; start the agent again", 0};
+    const std::string& who = exchange.session->grant.label;
+    if (late_)
+        return {504, "capsule_upstream_timeout",
+                fmt::format("{} was silent for {} seconds; try again", who, exchange.session->grant.timeout_ms / 1000), 0};
+    return {502, "capsule_upstream_unreachable", who + " closed the connection without an answer; try again", 0};
+}
+
+/// Passes the answer on as it arrives. Gives whether all of it came and went.
+asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
+    const ResponseHead& head = exchange.head;
+    exchange.received = Body(head.body);
+    const bool may_keep = head.keep_alive;
+    again = again && exchange.sent.done() && !exchange.received.ends_with_connection();
+    exchange.counts.status = head.status;
+    exchange.counts.seconds = std::chrono::duration<double>(Clock::now() - exchange.begin).count();
+    const Secret& key = exchange.provider->key();
+    const std::string_view coding = field(head.fields, "content-encoding");
+    if (head.status >= 300 && !exchange.received.done() && !coding.empty() && !same_name(coding, "identity")) {
+        // What cannot be read cannot be looked through for the key.
+        again = false;
+        const Refusal instead{head.status, "capsule_encoded_error",
+                              fmt::format("{} answered {}, in a coding that the broker does not look into", exchange.session->grant.label,
+                                          head.status),
+                              0};
+        exchange.counts.message = instead.message;
+        co_await write_all(client_, error_answer(surface_, instead, head_only_));
+        co_return true;
+    }
+    if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
+    exchange.answer = std::make_unique<AnswerReader>(AnswerReader::format_of(field(head.fields, "content-type"), coding));
+    std::string out = response_for_agent(head, !again, key.reveal());
+    const std::string first = exchange.got.substr(exchange.head_bytes);
+    std::string().swap(exchange.got);  // and with it what `head` shows
+    bool good = co_await pass_on(exchange, first, std::move(out));
+    bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
+    for (int reads = 1; good && !exchange.received.done() && !exchange.received.bad(); ++reads) {
+        const Io io = upstream_->try_read(broker_.scratch());
+        if (io.is == Io::Is::done) {
+            const std::uint64_t before = exchange.counts.bytes_down;
+            const std::string_view bytes(broker_.scratch().data(), io.bytes);
+            std::string nothing;
+            good = co_await pass_on(exchange, bytes, std::move(nothing));
+            surplus = exchange.counts.bytes_down - before < io.bytes;
+            if (reads % reads_in_a_turn == 0) {
+                const auto executor = co_await asio::this_coro::executor;
+                co_await asio::post(executor, asio::use_awaitable);
+            }
+        } else if (io.waits()) {
+            limit(Bound::provider, exchange.session->grant.timeout_ms);
+            ErrorOf error;
+            co_await upstream_->wait(io.is, error);
+            good = !error;
+        } else {
+            good = io.is == Io::Is::ended && exchange.received.ends_with_connection();
+            break;
+        }
+    }
+    if (good && exchange.mask && exchange.received.ends_with_connection()) {
+        const std::string last(exchange.mask->finish());
+        good = co_await write_all(client_, last);
+    }
+    limit_ = Bound::none;
+    good = good && !cut_ && (exchange.received.done() || exchange.received.ends_with_connection());
+    if (good && may_keep && !surplus && exchange.sent.done() && exchange.session->live) {
+        exchange.provider->keep(std::move(upstream_));
+        broker_.watch_time();
+    }
+    if (!good) reset_client();
+    upstream_.reset();
+    co_return good;
+}
+
+/// Hands `out`, and what of `bytes` is the answer's, to the agent. `bytes` may be the shared buffer.
+asio::awaitable<bool> Connection::pass_on(Exchange& exchange, std::string_view bytes, std::string out) {
+    std::string payload;  // of an answer that is masked: what may go out
+    const std::size_t taken = exchange.received.take(bytes, [&](std::string_view part) {
+        if (exchange.mask) part = exchange.mask->feed(part);
+        exchange.answer->feed(part);
+        if (exchange.mask) payload += part;
+    });
+    exchange.counts.bytes_down += taken;
+    if (exchange.received.bad()) co_return false;
+    if (exchange.mask && (exchange.received.done())) {
+        const std::string_view last = exchange.mask->finish();
+        exchange.answer->feed(last);
+        payload += last;
+    }
+    limit(Bound::client, exchange.session->grant.timeout_ms);
+    if (!exchange.mask && out.empty()) {
+        const bool written = co_await write_all(client_, bytes.substr(0, taken));
+        co_return written;
+    }
+    if (!exchange.mask) out.append(bytes.substr(0, taken));
+    else if (!exchange.received.is_chunked()) out += payload;
+    else {
+        if (!payload.empty()) out += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
+        if (exchange.received.done()) out += "0\r\n\r\n";
+    }
+    const bool written = co_await write_all(client_, out);
+    co_return written;
+}
+
+/// Passes the request's body on while the answer is waited for, or comes already.
+asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchange> exchange) {
+    const auto to = upstream_;
+    while (discarding_ || !exchange->sent.done()) {
+        const Io io = client_.try_read(broker_.scratch());
+        if (io.waits()) {
+            ErrorOf error;
+            co_await client_.wait(io.is, error);
+            if (error) break;
+        } else if (io.is != Io::Is::done) {
+            client_left_ = client_left_ || !discarding_;
+            break;
+        } else if (!discarding_) {
+            const std::string_view bytes(broker_.scratch().data(), io.bytes);
+            const std::size_t mine = exchange->sent.take(bytes, [&](std::string_view part) { exchange->asked.feed(part); });
+            exchange->bad_body = exchange->sent.bad();
+            in_.append(bytes.substr(mine));
+            if (exchange->bad_body) break;
+            exchange->counts.bytes_up += mine;
+            limit(Bound::provider, exchange->session->grant.timeout_ms);
+            const bool sent = co_await write_all(*to, bytes.substr(0, mine));
+            if (!sent) break;  // the answer, if there is one, says why
+        }
+    }
+    uploading_ = false;
+    if (discarding_) client_.close();
+    else if (client_left_ || exchange->bad_body) to->close();
+}
+
+/// An agent that has gone (somebody pressed Escape) shall not cost its plan any more of the answer. Begun when an answer takes
+/// a while: a short one is there before anybody could leave.
+void Connection::watch_for_leaving() {
+    if (watching_ || uploading_ || !session_) return;
+    watching_ = true;
+    client_.socket().async_wait(Tcp::socket::wait_read, [weak = weak_from_this()](ErrorOf error) {
+        const auto self = weak.lock();
+        if (error || !self || !self->watching_) return;
+        char byte = 0;
+        const ssize_t size = ::recv(self->client_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (size > 0 || (size < 0 && errno == EAGAIN)) return;  // its next request
+        self->client_left_ = true;
+        if (self->upstream_) self->upstream_->close();
+    });
+}
+
+void Connection::settle(Exchange& exchange) {
+    limit_ = Bound::none;
+    if (std::exchange(watching_, false)) {
+        ErrorOf ignored;
+        client_.socket().cancel(ignored);
+    }
+    Exchanged& counts = exchange.counts;
+    counts.asked = exchange.asked.model();
+    if (exchange.answer) {
+        const AnswerReader& answer = *exchange.answer;
+        counts.usage = answer.usage();
+        counts.answered = answer.model();
+        if (counts.status >= 400 || !answer.code().empty()) counts.message = answer.message();
+        const LimitAnswer refused{counts.status, answer.code(), answer.type(), answer.message()};
+        if (auto kind = limit_kind(exchange.session->rules, refused))
+            counts.limit = Limit{std::move(*kind), answer.message(), reset_time(answer.message())};
+    }
+    --exchange.session->streams;
+    broker_.counted(exchange.session, counts);
+    session_.reset();
+}
+
+}  // namespace capsule::broker

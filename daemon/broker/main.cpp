@@ -1,0 +1,85 @@
+// capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a listening
+// socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
+#include <boost/asio/co_spawn.hpp>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <optional>
+#include <string>
+
+#include "capsule_version.hpp"
+#include "daemon/broker/confine.hpp"
+#include "daemon/broker/control_channel.hpp"
+#include "daemon/process/hardening.hpp"
+
+namespace {
+
+using namespace capsule;
+
+constexpr int listener = 3, control = 4;
+constexpr int failed = 1, usage_error = 2;
+
+constexpr const char* usage =
+    "usage: capsule-broker [--uid NUMBER --gid NUMBER] | --version\n"
+    "Started by capsuled alone, with a listening socket as descriptor 3 and a socket pair as descriptor 4.\n";
+
+struct Options {
+    std::optional<std::uint32_t> uid, gid;
+};
+
+std::optional<Options> read_options(int argc, char** argv) {
+    Options out;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const std::string_view name = argv[i], text = argv[i + 1];
+        std::uint32_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+        if (name == "--uid") out.uid = value;
+        else if (name == "--gid") out.gid = value;
+        else return std::nullopt;
+    }
+    if (argc % 2 == 0 || out.uid.has_value() != out.gid.has_value()) return std::nullopt;
+    return out;
+}
+
+void serve() {
+    boost::asio::io_context context{1};
+    broker::ControlChannel channel(context, control);
+    broker::Broker broker(context, listener, [&](const broker::FromBroker& message) { channel.send(message); });
+    std::exception_ptr broken;
+    boost::asio::co_spawn(context, channel.run(broker), [&](std::exception_ptr why) {
+        broken = why;
+        context.stop();
+    });
+    broker::digest_of("");  // OpenSSL is whole before the filter is there
+    broker::confine();
+    context.run();
+    if (broken) std::rethrow_exception(broken);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
+        std::printf("capsule-broker %s\n", capsule_version);
+        return 0;
+    }
+    const auto options = read_options(argc, argv);
+    if (!options) {
+        std::fputs(usage, stderr);
+        return usage_error;
+    }
+    try {
+        harden_process();
+        take_environment();
+        if (options->uid) broker::become(*options->uid, *options->gid);
+        serve();
+        return 0;
+    } catch (const Failure& failure) {
+        std::fprintf(stderr, "capsule-broker: %s; %s\n", failure.error().message.c_str(), failure.error().hint.c_str());
+    } catch (const std::exception& failure) {
+        std::fprintf(stderr, "capsule-broker: internal error: %s\n", failure.what());
+    }
+    return failed;
+}

@@ -1,0 +1,188 @@
+#include "daemon/broker/sessions.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+
+namespace capsule::broker {
+namespace {
+
+constexpr std::size_t remembered_ends = 1024;
+constexpr std::array latency_bounds{0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
+
+std::optional<Digest> digest_from_hex(std::string_view text) {
+    Digest out{};
+    if (text.size() != out.size() * 2) return std::nullopt;
+    const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
+        if (high < 0 || low < 0) return std::nullopt;
+        out[i] = static_cast<unsigned char>(high * 16 + low);
+    }
+    return out;
+}
+
+bool same(const Digest& a, const Digest& b) { return ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+
+Error refused(std::string message) { return {ErrorCode::invalid_params, std::move(message), ""}; }
+
+void add(Traffic& traffic, const Exchanged& each) {
+    ++traffic.requests;
+    if (!each.whole || each.status >= 400) ++traffic.failed;
+    traffic.tokens.input += each.usage.input;
+    traffic.tokens.output += each.usage.output;
+    traffic.tokens.cached += each.usage.cached;
+    traffic.bytes_up += each.bytes_up;
+    traffic.bytes_down += each.bytes_down;
+    if (!each.asked.empty() || !each.answered.empty()) {
+        const auto known = std::ranges::find_if(traffic.models, [&](const ModelCount& model) {
+            return model.asked == each.asked && model.answered == each.answered;
+        });
+        // A session that asks for names without end is no reason to grow.
+        if (known != traffic.models.end()) ++known->count;
+        else if (traffic.models.size() < 64) traffic.models.push_back({each.asked, each.answered, 1});
+    }
+    if (each.status > 0) {
+        traffic.latency.resize(latency_bounds.size() + 1);
+        ++traffic.latency[static_cast<std::size_t>(std::ranges::lower_bound(latency_bounds, each.seconds) - latency_bounds.begin())];
+        traffic.latency_s += each.seconds;
+        traffic.last = LastAnswer{now_text(), each.status, {}};
+        if (!each.message.empty()) traffic.last->message = each.message;
+        traffic.limit = each.limit;
+    }
+}
+
+}  // namespace
+
+std::string now_text() {
+    // Asked for with each answer, and the same for a whole second.
+    static std::time_t last = 0;
+    static std::string text;
+    const std::time_t now = std::time(nullptr);
+    if (std::exchange(last, now) == now) return text;
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    std::array<char, 32> out{};
+    text.assign(out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &utc));
+    return text;
+}
+
+Digest digest_of(std::string_view text) {
+    static EVP_MD* const sha256 = ::EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    Digest out{};
+    unsigned int size = 0;
+    if (sha256 == nullptr || ::EVP_Digest(text.data(), text.size(), out.data(), &size, sha256, nullptr) != 1)
+        throw Failure({ErrorCode::internal_error, "OpenSSL has no SHA-256", "see whether its configuration is sound"});
+    return out;
+}
+
+std::size_t Sessions::Hash::operator()(const Digest& digest) const noexcept {
+    std::size_t out = 0;  // a digest is as good as any hash of it
+    std::memcpy(&out, digest.data(), sizeof out);
+    return out;
+}
+
+Result<void> Sessions::grant(Grant grant) {
+    auto session = std::make_shared<Session>();
+    const auto token = digest_from_hex(grant.token_sha256);
+    const auto base = parse_base_url(grant.base_url);
+    const auto surface = surface_named(grant.surface);
+    if (!token) return refused("grant.token_sha256: 64 hexadecimal digits in lower case");
+    if (!base) return base.error();
+    if (!surface) return refused("grant.surface: anthropic_messages, openai_responses or openai_chat");
+    session->token = *token;
+    session->base = *base;
+    session->surface = *surface;
+    for (const Refusals& each : grant.refusals) session->rules.push_back({each.kind, each.status, each.code, each.text});
+    if (grant.key) {
+        session->upstream = upstream_for(*base, Secret(*grant.key));
+        std::fill(grant.key->begin(), grant.key->end(), '\0');
+        grant.key.reset();
+    }
+    session->grant = std::move(grant);
+    if (const auto old = by_id_.find(session->grant.session); old != by_id_.end()) {
+        old->second->live = false;
+        by_token_.erase(old->second->token);
+    }
+    by_id_[session->grant.session] = session;
+    by_token_[session->token] = session;
+    return {};
+}
+
+void Sessions::set_key(const Key& key) {
+    for (const auto& [id, session] : by_id_) {
+        if (key.session ? id != *key.session : session->grant.provider != key.provider.value_or("")) continue;
+        session->upstream = key.value ? upstream_for(session->base, Secret(*key.value)) : nullptr;
+        session->why_no_key = key.reason.value_or("");
+    }
+}
+
+std::shared_ptr<Session> Sessions::revoke(const Revoke& revoke) {
+    const auto found = by_id_.find(revoke.session);
+    if (found == by_id_.end()) return nullptr;
+    const auto session = found->second;
+    session->live = false;
+    session->upstream.reset();
+    by_token_.erase(session->token);
+    by_id_.erase(found);
+    ended_.emplace_back(session->token, revoke.reason);
+    if (ended_.size() > remembered_ends) ended_.pop_front();
+    return session;
+}
+
+std::shared_ptr<Session> Sessions::find(std::string_view token) const {
+    const Digest digest = digest_of(token);
+    const auto found = by_token_.find(digest);
+    return found != by_token_.end() && same(found->first, digest) ? found->second : nullptr;
+}
+
+std::string Sessions::ended(std::string_view token) const {
+    const Digest digest = digest_of(token);
+    for (const auto& [known, reason] : ended_)
+        if (same(known, digest)) return reason;
+    return "";
+}
+
+bool Sessions::has_base_path(std::string_view path) const {
+    while (path.ends_with('/')) path.remove_suffix(1);
+    return std::ranges::any_of(by_id_, [&](const auto& each) { return each.second->base.path == path; });
+}
+
+std::shared_ptr<Upstream> Sessions::upstream_for(const BaseUrl& base, Secret key) {
+    std::erase_if(upstreams_, [](const auto& each) { return each.expired(); });
+    for (const auto& each : upstreams_)
+        if (auto upstream = each.lock(); upstream && upstream->is_for(base, key)) return upstream;
+    auto made = std::make_shared<Upstream>(base, std::move(key));
+    upstreams_.push_back(made);
+    return made;
+}
+
+void Sessions::count(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
+    add(session->traffic, exchanged);
+    if (!std::exchange(session->changed, true)) changed_.push_back(session);
+}
+
+std::vector<Traffic> Sessions::take_traffic() {
+    std::vector<Traffic> out;
+    for (const auto& session : changed_) {
+        session->changed = false;
+        session->traffic.session = session->grant.session;
+        session->traffic.streams = session->streams;
+        session->traffic.latency.resize(latency_bounds.size() + 1);
+        out.push_back(std::exchange(session->traffic, {}));
+    }
+    changed_.clear();
+    return out;
+}
+
+bool Sessions::close_idle(Clock::time_point then) {
+    bool left = false;
+    for (const auto& each : upstreams_)
+        if (const auto upstream = each.lock()) left = upstream->close_older_than(then) || left;
+    return left;
+}
+
+}  // namespace capsule::broker

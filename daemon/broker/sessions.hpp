@@ -1,0 +1,90 @@
+// The sessions that may make requests, and what each of them did.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/broker/control.hpp"
+#include "daemon/broker/core/answer_reader.hpp"
+#include "daemon/broker/core/error_text.hpp"
+#include "daemon/broker/core/limits.hpp"
+#include "daemon/broker/upstream.hpp"
+
+namespace capsule::broker {
+
+using Digest = std::array<unsigned char, 32>;  ///< SHA-256
+
+Digest digest_of(std::string_view text);
+
+struct Session {
+    Grant grant;  ///< without its key
+    Digest token{};
+    BaseUrl base;
+    Surface surface = Surface::anthropic_messages;
+    std::vector<LimitRule> rules;
+    std::shared_ptr<Upstream> upstream;  ///< none: there is no key
+    std::string why_no_key;
+    bool live = true;
+    std::uint32_t streams = 0;  ///< requests under way
+    Traffic traffic;            ///< since the last message
+    bool changed = false;
+};
+
+/// One finished exchange, as it is counted.
+struct Exchanged {
+    int status = 0;        ///< 0: none came
+    bool whole = false;    ///< the answer came to its end
+    Usage usage;
+    std::string asked, answered, message;
+    std::optional<Limit> limit;
+    std::uint64_t bytes_up = 0, bytes_down = 0;
+    double seconds = 0;  ///< from the request's head to the answer's
+};
+
+class Sessions {
+  public:
+    Result<void> grant(Grant grant);
+    void set_key(const Key& key);
+
+    /// Gives the session that has ended, for its streams to be cut.
+    std::shared_ptr<Session> revoke(const Revoke& revoke);
+
+    /// By its token; none: unknown. Takes the same time for every token that is not one.
+    std::shared_ptr<Session> find(std::string_view token) const;
+
+    /// Why a token is none any more; empty: it never was one, or long ago.
+    std::string ended(std::string_view token) const;
+
+    /// Whether a live session has this base path (with or without a slash at its end).
+    bool has_base_path(std::string_view path) const;
+
+    void count(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
+    bool has_traffic() const noexcept { return !changed_.empty(); }
+    /// The messages that are due, oldest first.
+    std::vector<Traffic> take_traffic();
+
+    /// Closes kept connections to providers that have been idle since before `then`; whether any is left.
+    bool close_idle(Clock::time_point then);
+
+  private:
+    std::shared_ptr<Upstream> upstream_for(const BaseUrl& base, Secret key);
+
+    struct Hash {
+        std::size_t operator()(const Digest& digest) const noexcept;
+    };
+    std::unordered_map<std::string, std::shared_ptr<Session>> by_id_;
+    std::unordered_map<Digest, std::shared_ptr<Session>, Hash> by_token_;
+    std::vector<std::weak_ptr<Upstream>> upstreams_;
+    std::deque<std::pair<Digest, std::string>> ended_;
+    std::vector<std::shared_ptr<Session>> changed_;
+};
+
+/// RFC 3339, UTC, whole seconds.
+std::string now_text();
+
+}  // namespace capsule::broker

@@ -1,0 +1,64 @@
+#include "daemon/broker/tls.hpp"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "protocol/errors.hpp"
+
+namespace capsule::broker {
+namespace {
+
+bool is_address(const std::string& host) {
+    in6_addr ignored{};
+    return ::inet_pton(AF_INET, host.c_str(), &ignored) == 1 || ::inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
+}
+
+/// SSL_set_tlsext_host_name, whose macro casts as C does.
+bool set_name(SSL* ssl, std::string host) {
+    return ::SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data()) == 1;
+}
+
+void require(bool done, const std::string& what, const std::string& hint) {
+    if (!done) throw Failure({ErrorCode::config_conflict, what, hint});
+}
+
+}  // namespace
+
+TlsContext::TlsContext(const std::optional<std::string>& ca_file) : context_(::SSL_CTX_new(::TLS_client_method())) {
+    SSL_CTX* context = context_.get();
+    require(context != nullptr && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1, "OpenSSL does not start",
+            "see whether its configuration is sound");
+    const bool trusts = ca_file ? ::SSL_CTX_load_verify_file(context, ca_file->c_str()) == 1
+                                : ::SSL_CTX_set_default_verify_paths(context) == 1;
+    require(trusts, "[broker] ca_file: cannot read certificates" + (ca_file ? " from " + *ca_file : std::string()),
+            "name a PEM file with the authorities to trust");
+    ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+    ::SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(context, 1);  // one system call for a record, not two
+    ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+Ssl TlsContext::make(const BaseUrl& base) const {
+    Ssl ssl(::SSL_new(context_.get()));
+    if (!ssl) return {};
+    constexpr unsigned char http11[] = "\x08http/1.1";
+    const bool named = is_address(base.host)
+                           ? ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl.get()), base.host.c_str()) == 1
+                           : ::SSL_set1_host(ssl.get(), base.host.c_str()) == 1 &&
+                                 set_name(ssl.get(), base.host);
+    ::SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (!named || ::SSL_set_alpn_protos(ssl.get(), http11, sizeof http11 - 1) != 0) return {};
+    return ssl;
+}
+
+std::string why_tls_failed(SSL* ssl) {
+    if (const long verdict = ::SSL_get_verify_result(ssl); verdict != X509_V_OK)
+        return std::string("its certificate: ") + ::X509_verify_cert_error_string(verdict);
+    const unsigned long error = ::ERR_peek_last_error();
+    const char* reason = error == 0 ? nullptr : ::ERR_reason_error_string(error);
+    return reason == nullptr ? "it closed the connection" : reason;
+}
+
+}  // namespace capsule::broker

@@ -1,0 +1,30 @@
+// TLS to providers: 1.2 or higher, a trusted certificate, the host's own name in it. Nothing here can be switched off.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/broker/core/base_url.hpp"
+#include "daemon/broker/stream.hpp"
+
+namespace capsule::broker {
+
+class TlsContext {
+  public:
+    /// Trusts the system's store, or `ca_file` in its place. Throws Failure when that cannot be read.
+    explicit TlsContext(const std::optional<std::string>& ca_file);
+
+    /// For one connection to that host; none when OpenSSL refuses.
+    Ssl make(const BaseUrl& base) const;
+
+  private:
+    struct Delete {
+        void operator()(SSL_CTX* context) const noexcept { ::SSL_CTX_free(context); }
+    };
+    std::unique_ptr<SSL_CTX, Delete> context_;
+};
+
+/// Why the handshake failed, for people: what is the matter with the certificate, or OpenSSL's own word.
+std::string why_tls_failed(SSL* ssl);
+
+}  // namespace capsule::broker

@@ -1,0 +1,55 @@
+// A provider as one key reaches it, and the connections to it that are kept.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "daemon/base/secret.hpp"
+#include "daemon/broker/control.hpp"
+#include "daemon/broker/core/base_url.hpp"
+#include "daemon/broker/tls.hpp"
+
+namespace capsule::broker {
+
+using Clock = std::chrono::steady_clock;
+
+/// Connections carry requests of one key only. Shared by the sessions that have that key; when the last of them has ended,
+/// the key is wiped and the kept connections are closed.
+class Upstream {
+  public:
+    Upstream(BaseUrl base, Secret key) : base_(std::move(base)), key_(std::move(key)) {}
+
+    bool is_for(const BaseUrl& base, const Secret& key) const;
+    const Secret& key() const noexcept { return key_; }
+
+    /// A kept connection that is still good; none: open one.
+    std::shared_ptr<Stream> take();
+    void keep(std::shared_ptr<Stream> stream);
+
+    /// Closes what has been kept since before `then`. Says whether any is left.
+    bool close_older_than(Clock::time_point then);
+
+  private:
+    struct Kept {
+        std::shared_ptr<Stream> stream;
+        Clock::time_point since;
+    };
+    BaseUrl base_;
+    Secret key_;
+    std::vector<Kept> kept_;
+};
+
+/// What opening a connection needs to know.
+struct WayOut {
+    asio::any_io_executor executor;
+    const Configure& limits;
+    const TlsContext& tls;
+};
+
+/// Name lookup, TCP, the proxy's CONNECT and TLS, within limits.connect_ms. The refusals tell these apart:
+/// 502 capsule_upstream_unreachable, 504 capsule_upstream_timeout.
+asio::awaitable<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base);
+
+}  // namespace capsule::broker

@@ -1,0 +1,155 @@
+"""Agents that vanish, crawl, or send a great deal."""
+
+import socket
+import struct
+import threading
+import time
+import unittest
+
+from case import Case
+from harness import answer, read_reply, request, until
+
+
+def reset(connection: socket.socket):
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def memory(process) -> int:
+    """Resident kilobytes."""
+    for line in open(f"/proc/{process.pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+class Clients(Case):
+    def test_one_that_vanishes_while_the_provider_thinks(self):
+        gone = threading.Event()
+
+        def serve(peer, _):
+            peer.request()
+            try:
+                peer.more()
+            finally:
+                gone.set()
+
+        for leave in (reset, socket.socket.close):
+            gone.clear()
+            broker, provider = self.pair(serve)
+            connection = self.connect(broker)
+            connection.sendall(request(broker.port))
+            self.assertTrue(until(lambda: b"m-0" in provider.bytes))
+            leave(connection)
+            self.assertTrue(gone.wait(20), "the provider goes on for nobody")
+
+    def test_one_that_vanishes_in_a_download(self):
+        gone = threading.Event()
+
+        def serve(peer, _):
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            try:
+                while True:
+                    peer.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+            finally:
+                gone.set()
+
+        broker, _ = self.pair(serve)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        connection.recv(1000)
+        reset(connection)
+        self.assertTrue(gone.wait(20))
+        self.assertEqual(broker.traffic()["failed"], 1)
+
+    def test_one_that_vanishes_in_an_upload(self):
+        gone = threading.Event()
+
+        def serve(peer, _):
+            try:
+                peer.request()
+            finally:
+                gone.set()
+
+        broker, provider = self.pair(serve)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port, "Content-Length: 1000000", length=False, body=b"begun"))
+        self.assertTrue(until(lambda: b"begun" in provider.bytes))
+        connection.close()
+        self.assertTrue(gone.wait(20))
+        self.assertEqual(broker.traffic()["failed"], 1)
+
+    def test_two_hundred_megabytes_up(self):
+        size = 200 * 1000 * 1000
+        got = {"bytes": 0}
+
+        def serve(peer, _):
+            while b"\r\n\r\n" not in peer.buffer:
+                peer.buffer += peer.connection.recv(65536)
+            got["bytes"] = len(peer.buffer.partition(b"\r\n\r\n")[2])
+            while got["bytes"] < size:
+                got["bytes"] += len(peer.connection.recv(1 << 20))
+            peer.send(answer())
+
+        broker, _ = self.pair(serve)
+        before = memory(broker.process)
+        connection = self.connect(broker)
+        connection.settimeout(120)
+        connection.sendall(request(broker.port, f"Content-Length: {size}", length=False, body=b""))
+        piece = bytes(1 << 20)
+        left = size
+        while left > 0:
+            connection.sendall(piece[:left])
+            left -= len(piece[:left])
+        self.assertEqual(read_reply(connection).status, 200)
+        self.assertEqual(got["bytes"], size)
+        self.assertLess(memory(broker.process) - before, 2048)
+
+    def test_one_that_does_not_read_holds_the_provider_back(self):
+        sent = {"bytes": 0}
+
+        def serve(peer, _):
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n")
+            for _ in range(200):
+                peer.send(bytes(1000000))
+                sent["bytes"] += 1000000
+
+        broker, _ = self.pair(serve)
+        before = memory(broker.process)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        self.assertTrue(until(lambda: sent["bytes"] > 0))
+        last = -1
+        while last != sent["bytes"]:  # until nothing more goes in
+            last = sent["bytes"]
+            time.sleep(0.5)
+        self.assertLess(sent["bytes"], 100_000_000)
+        self.assertLess(memory(broker.process) - before, 2048)
+        left = 200_000_000
+        while b"\r\n\r\n" not in (raw := connection.recv(65536)):
+            pass
+        left -= len(raw.partition(b"\r\n\r\n")[2])
+        while left > 0:
+            left -= len(connection.recv(1 << 20))
+        self.assertEqual(left, 0)
+
+    def test_byte_by_byte(self):
+        broker, _ = self.pair()
+        connection = self.connect(broker)
+        for byte in request(broker.port):
+            connection.sendall(bytes([byte]))
+            time.sleep(0.002)
+        self.assertEqual(read_reply(connection).status, 200)
+
+    def test_a_refused_upload_still_gets_its_answer(self):
+        broker, provider = self.pair()
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port, "Content-Length: 5000000", token="cst_wrong", length=False, body=bytes(500000)))
+        self.refused(read_reply(connection), 401, "capsule_session_ended")
+        self.assertEqual(provider.connections, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,175 @@
+"""Providers that are not as they should be."""
+
+import time
+import unittest
+
+from case import Case
+from harness import KEY, Broker, answer, read_reply, request
+
+
+def sending(*pieces: bytes):
+    def serve(peer, _):
+        peer.request()
+        for piece in pieces:
+            peer.send(piece)
+
+    return serve
+
+
+class Providers(Case):
+    def unreachable(self, broker, step: str):
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertTrue(reply.error["message"].startswith(step), reply.error["message"])
+
+    def test_not_there(self):
+        broker = self.broker()
+        broker.grant()  # port 1
+        self.unreachable(broker, "TCP: ")
+
+    def test_no_such_name(self):
+        broker = self.broker()
+        broker.grant(base_url="https://no-such-host.invalid/api/anthropic")
+        self.unreachable(broker, "DNS: ")
+
+    def test_a_certificate_of_another_name(self):
+        broker, provider = self.broker(), self.provider(name="elsewhere.example")
+        broker.grant(provider)
+        self.unreachable(broker, "TLS: ")
+        self.assertEqual(provider.bytes, b"")
+
+    def test_a_certificate_that_nobody_trusts(self):
+        provider = self.provider()
+        broker = Broker()  # the system's store
+        self.addCleanup(broker.close)
+        broker.grant(provider)
+        self.unreachable(broker, "TLS: ")
+        self.assertEqual(provider.bytes, b"")
+
+    def test_tls_that_is_too_old(self):
+        broker, provider = self.broker(), self.provider(oldest=True)
+        broker.grant(provider)
+        self.unreachable(broker, "TLS: ")
+        self.assertEqual(provider.bytes, b"")
+
+    def test_rubbish(self):
+        for rubbish in (b"<html>\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0",
+                        b"HTTP/1.1 200 OK\nA: b\n\n", b"HTTP/1.1 101 Switching\r\n\r\n", b"\0" * 70000):
+            with self.subTest(rubbish[:40]):
+                broker, _ = self.pair(sending(rubbish))
+                self.refused(self.ask(broker), 502, "capsule_upstream_invalid")
+
+    def test_a_hundred_headers_of_a_kilobyte(self):
+        broker, _ = self.pair(sending(answer(b"{}", "200 OK", *(f"X-{n}: {'a' * 1000}" for n in range(100)))))
+        self.refused(self.ask(broker), 502, "capsule_upstream_invalid")
+        broker, _ = self.pair(sending(answer(b"{}", "200 OK", *(f"X-{n}: {'a' * 1000}" for n in range(50)))))
+        self.assertEqual(len(self.ask(broker).headers), 52)
+
+    def test_it_closes_without_an_answer(self):
+        broker, _ = self.pair(sending())
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+
+    def cut_short(self, *pieces):
+        broker, _ = self.pair(sending(*pieces))
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        raw = b""
+        with self.assertRaises(ConnectionResetError):  # and not an orderly end, which could pass for the answer's
+            while got := connection.recv(65536):
+                raw += got
+        seen = broker.traffic()
+        self.assertEqual(seen["failed"], 1)
+
+    def test_it_stops_in_the_middle(self):
+        self.cut_short(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+
+    def test_chunks_that_are_rubbish(self):
+        self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"xyz\r\n")
+
+    def test_it_trickles(self):
+        def serve(peer, _):
+            peer.request()
+            for byte in answer(b"slowly"):
+                peer.send(bytes([byte]))
+                time.sleep(0.002)
+
+        broker, _ = self.pair(serve)
+        self.assertEqual(self.ask(broker).body, b"slowly")
+
+    def test_a_kept_connection_that_was_closed_is_tried_again_and_nothing_else_is(self):
+        def serve(peer, provider):
+            peer.request()
+            if peer.number != 1:
+                peer.send(answer())
+
+        broker, provider = self.pair(serve)  # it closes after each answer, though it said nothing of it
+        self.assertEqual(self.ask(broker).status, 200)
+        self.refused(self.ask(broker), 502, "capsule_upstream_unreachable")  # a new one that does not answer
+        self.assertEqual(provider.connections, 2)
+        self.assertEqual(self.ask(broker).status, 200)
+
+    def test_an_early_answer_to_a_long_upload(self):
+        def serve(peer, _):
+            while b"\r\n\r\n" not in peer.buffer:
+                peer.more()
+            peer.send(answer(b'{"error":{"message":"too large"}}', "413 Too Large", "Connection: close"))
+
+        broker, _ = self.pair(serve)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port, "Content-Length: 50000000", length=False, body=b"x" * 1000))
+        reply = read_reply(connection)
+        self.assertEqual(reply.status, 413)
+
+    def test_an_error_that_repeats_the_key(self):
+        body = b'{"error":{"message":"key ' + KEY.encode() + b' is wrong"}}'
+        half = len(body) // 2
+
+        def serve(peer, _):
+            peer.request()
+            peer.send(b"HTTP/1.1 401 Unauthorized\r\nX-Key: %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      % KEY.encode())
+            for piece in (body[:half], body[half:]):
+                peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+            peer.send(b"0\r\n\r\n")
+            peer.request()
+            peer.send(answer(body, "401 Unauthorized"))
+            peer.request()
+            peer.send(answer(body, "401 Unauthorized", "Content-Encoding: br"))
+
+        broker, _ = self.pair(serve)
+        for _ in range(3):
+            reply = self.ask(broker)
+            self.assertEqual(reply.status, 401)
+            self.assertNotIn(b"FAKE-", reply.raw)
+        self.assertNotIn("FAKE-", str(broker.traffic(requests=3)))
+
+    def test_an_answer_with_more_than_it_said_is_cut_and_its_connection_not_used_again(self):
+        broker, provider = self.pair(sending(answer(b"{}") + b"HTTP/1.1 200 OK\r\n\r\nsmuggled"))
+        for _ in range(2):
+            self.assertEqual(self.ask(broker).body, b"{}")
+        self.assertEqual(provider.connections, 2)
+
+    def test_bytes_that_come_after_an_answer_are_nobodys_answer(self):
+        def serve(peer, _):
+            peer.request()
+            peer.send(answer(b"{}"))
+            time.sleep(0.1)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled")
+            peer.more()
+
+        broker, provider = self.pair(serve)
+        self.assertEqual(self.ask(broker).body, b"{}")
+        time.sleep(0.5)
+        self.assertEqual(self.ask(broker).body, b"{}")
+        self.assertEqual(provider.connections, 2)
+
+    def test_no_key_goes_to_link_local_addresses(self):
+        broker = self.broker()
+        with self.assertRaises(AssertionError):
+            broker.grant(base_url="https://169.254.169.254/api/anthropic")
+
+
+if __name__ == "__main__":
+    unittest.main()

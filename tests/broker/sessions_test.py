@@ -1,0 +1,183 @@
+"""The lives of sessions and keys: rotation, removal, the end; whose socket it is; what memory then holds."""
+
+import multiprocessing
+import os
+import socket
+import time
+import unittest
+
+from case import Case
+from harness import KEY, TOKEN, read_reply, request, until
+
+NEW = "FAKE-rotated-key-5555555555"
+
+
+def streaming(gate):
+    """Sends a first event at once and the rest when the gate is open; every later request is answered."""
+
+    def serve(peer, _):
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        if until(lambda: gate["open"]):
+            peer.send(b"3\r\ntwo\r\n0\r\n\r\n")
+
+    return serve
+
+
+def holds(pid: int, text: bytes) -> bool:
+    """Whether a process's memory has the text. As root."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            if not rights.startswith("rw"):
+                continue
+            begin, end = (int(each, 16) for each in span.split("-"))
+            memory.seek(begin)
+            try:
+                if text in memory.read(end - begin):
+                    return True
+            except OSError:
+                pass
+    return False
+
+
+class Sessions(Case):
+    def begun(self, broker):
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        raw = b""
+        while b"one" not in raw:
+            raw += connection.recv(65536)
+        return connection
+
+    def test_a_rotated_key_is_the_next_requests_and_streams_go_on(self):
+        gate = {"open": False}
+        broker, provider = self.pair(streaming(gate))
+        connection = self.begun(broker)
+        broker.tell("key", provider="zai", value=NEW)
+        second = self.connect(broker)
+        second.sendall(request(broker.port))
+        self.assertTrue(until(lambda: len(provider.received) == 2 and NEW.encode() in provider.received[1]))
+        self.assertNotIn(KEY.encode(), provider.received[1])
+        gate["open"] = True
+        raw = b""
+        while not raw.endswith(b"0\r\n\r\n"):
+            got = connection.recv(65536)
+            self.assertTrue(got, "the running stream was cut")
+            raw += got
+        self.assertIn(b"two", raw)
+
+    def test_a_removed_key(self):
+        broker, provider = self.pair()
+        broker.tell("key", session="s1", reason="it was unset by capsulectl auth")
+        reply = self.ask(broker)
+        self.refused(reply, 401, "capsule_key_absent")
+        self.assertIn("it was unset by capsulectl auth", reply.error["message"])
+        broker.tell("key", session="s1", value=NEW)
+        self.assertEqual(self.ask(broker).status, 200)
+        self.assertIn(NEW.encode(), provider.bytes)
+
+    def test_the_end_cuts_its_streams_and_no_others(self):
+        gate = {"open": False}
+        broker, provider = self.pair(streaming(gate))
+        broker.grant(provider, session="s2", token="cst_two")
+        connection = self.begun(broker)
+        other = self.connect(broker)
+        other.sendall(request(broker.port, token="cst_two"))
+        raw = b""
+        while b"one" not in raw:
+            raw += other.recv(65536)
+        begin = time.monotonic()
+        broker.tell("revoke", session="s1", reason="its process has ended")
+        with self.assertRaises(ConnectionResetError):
+            while connection.recv(65536):
+                pass
+        self.assertLess(time.monotonic() - begin, 1 if os.environ.get("CAPSULE_TIMED") else 10)
+        reply = self.ask(broker)
+        self.refused(reply, 401, "capsule_session_ended")
+        self.assertIn("its process has ended", reply.error["message"])
+        gate["open"] = True
+        while b"two" not in raw:
+            raw += other.recv(65536)
+
+    def test_the_last_end_wipes_the_key(self):
+        if os.geteuid() != 0:
+            self.skipTest("reading another process's memory takes root")
+        broker, provider = self.pair()
+        broker.grant(provider, session="s2", token="cst_two")
+        for token in (TOKEN, "cst_two"):
+            self.assertEqual(self.ask(broker, token=token).status, 200)
+        self.assertTrue(holds(broker.process.pid, KEY.encode()), "a live session's key is there: the look finds it")
+        broker.tell("revoke", session="s1", reason="ended")
+        self.assertTrue(holds(broker.process.pid, KEY.encode()))
+        broker.tell("revoke", session="s2", reason="ended")
+        self.assertTrue(until(lambda: not holds(broker.process.pid, KEY.encode())), "the key is still there")
+
+    def test_a_message_that_is_none_ends_it(self):
+        broker, _ = self.pair()
+        broker.control.sendall(b'{"grant":{"session":1}}\n')
+        self.assertEqual(broker.process.wait(20), 1)
+        self.assertIn("grant", broker.stderr())
+
+    def test_it_ends_with_capsuled(self):
+        broker, _ = self.pair()
+        broker.lines.close()
+        broker.control.close()
+        self.assertEqual(broker.process.wait(20), 0)
+        broker, _ = self.pair()
+        broker.tell("end")
+        self.assertEqual(broker.process.wait(20), 0)
+
+
+def ask_as(uid: int, port: int, text: bytes, answers):
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(text)
+        answers.put(read_reply(connection).status)
+
+
+def ask_mapped(uid: int, port: int, text: bytes, answers):
+    os.setresuid(uid, uid, uid)
+    with socket.create_connection(("::ffff:127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(text)
+        answers.put(read_reply(connection).status)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
+class Users(Case):
+    def status_as(self, uid: int, broker, ask=ask_as) -> int:
+        answers = multiprocessing.Queue()
+        child = multiprocessing.Process(target=ask, args=(uid, broker.port, request(broker.port), answers))
+        child.start()
+        status = answers.get(timeout=30)
+        child.join()
+        return status
+
+    def test_a_token_is_good_for_its_user_alone(self):
+        broker, provider = self.broker(), self.provider()
+        broker.grant(provider, uid=4242)
+        for ask in (ask_as, ask_mapped):
+            self.assertEqual(self.status_as(4243, broker, ask), 403)
+            self.assertEqual(self.status_as(0, broker, ask), 403)
+        self.assertEqual(provider.connections, 0)
+        for ask in (ask_as, ask_mapped):
+            self.assertEqual(self.status_as(4242, broker, ask), 200)
+
+    def test_a_request_whose_socket_is_closed_already_is_nobodys(self):
+        broker, provider = self.broker(), self.provider()
+        broker.grant(provider, uid=4242)
+        os.kill(broker.process.pid, 19)
+        try:
+            for _ in range(5):
+                with socket.create_connection(("127.0.0.1", broker.port), timeout=20) as connection:
+                    connection.sendall(request(broker.port))
+        finally:
+            os.kill(broker.process.pid, 18)
+        broker.wait_for(lambda told: told.get("strangers", {}).get("code") == "capsule_peer_gone")
+        self.assertEqual(provider.connections, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

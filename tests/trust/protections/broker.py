@@ -1,0 +1,63 @@
+"""What the key broker passes on and what it does not: docs/broker.md. Its rules without I/O; tests/broker tries the program."""
+
+from protection import Protection, one
+
+BASE = "daemon/broker/core/base_url.cpp"
+HEAD = "daemon/broker/core/http_head.cpp"
+REWRITE = "daemon/broker/core/rewrite.cpp"
+MASK = "daemon/broker/core/key_mask.cpp"
+CHUNKS = "daemon/broker/core/chunks.cpp"
+TARGET = "unit_broker:CheckTarget."
+TO_PROVIDER = "unit_broker:RequestForProvider."
+TO_AGENT = "unit_broker:ResponseForAgent."
+SMUGGLED = "unit_broker:RequestHead.RefusesWhatTwoServersCouldReadDifferently"
+
+
+def protections() -> list[Protection]:
+    return where_to() + what_it_reads() + what_passes()
+
+
+def where_to() -> list[Protection]:
+    odd = TARGET + "RefusesWhatTwoServersCouldReadDifferently"
+    return [
+        one("only below the base path", BASE, "if (!path->starts_with(base_path) || ", "if (false && ",
+            TARGET + "KeepsAwayFromEverythingBesideIt"),
+        one("no dots", BASE, 'if (segment == "." || segment == "..")', 'if (segment == "...")', odd),
+        one("no two slashes", BASE, "if (segment.empty() && !last)", "if (segment.empty() && !last && false)", odd),
+        one("no encoded slash", BASE, "if (c == '/' || c == '\\\\')", "if (c == '\\0')", odd),
+        one("decoded once and never twice", BASE, "if (c == '%')", "if (false)", odd),
+        one("http to loopback alone", BASE, "if (!out.tls && ", "if (false && ", "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
+        one("nothing link-local", BASE, "if (is_link_local_address(out.host)) return", "if (false) return",
+            "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
+    ]  # fmt: skip
+
+
+def what_it_reads() -> list[Protection]:
+    return [
+        one("one length, or chunks", HEAD, "if (seen.codings > 1 || seen.lengths > 0 || ", "if (", SMUGGLED),
+        one("one length", HEAD, "if (seen.lengths > 1 || ", "if (", SMUGGLED),
+        one("no announced trailers", HEAD, "if (seen.trailer) return", "if (false) return", SMUGGLED),
+        one("nothing folded", HEAD, "if (line.front() == ' ' || line.front() == '\\t') return", "if (false) return", SMUGGLED),
+        one("each credential once", HEAD, "if (seen.authorizations > 1 || seen.keys > 1) return", "if (false) return", SMUGGLED),
+        one("plain chunks", CHUNKS, "part_ = c == '\\r' && digits_ > 0 ? Part::size_lf : Part::bad;",
+            "part_ = c == '\\r' && digits_ > 0 ? Part::size_lf : part_;", "unit_broker:ChunkScanner.RefusesEverythingThatIsNotPlain"),
+    ]  # fmt: skip
+
+
+def what_passes() -> list[Protection]:
+    drops = TO_PROVIDER + "DropsEveryOtherCredential"
+    return [
+        one("no cookie", REWRITE, '    Row{"cookie", Fate::credential},\n', "", drops),
+        one("no second key", REWRITE, '    Row{"x-api-key", Fate::credential},\n', "", drops),
+        one("nothing that Connection names", REWRITE, "passes_to_provider(each.name) && !is_named_by_connection(head.fields, each.name)",
+            "passes_to_provider(each.name)", TO_PROVIDER + "DropsWhatConcernsThisConnection"),
+        one("the token nowhere", REWRITE, "each.value.find(used.token) == std::string_view::npos", "true",
+            TO_PROVIDER + "LeavesTheTokenNowhere"),
+        one("answers that can be looked into", REWRITE, '    Row{"accept-encoding", Fate::ours},\n', "",
+            TO_PROVIDER + "AsksForWhatItCanLookInto"),
+        one("no cookie of the provider", REWRITE, '    Row{"set-cookie", Fate::answer},\n', "",
+            TO_AGENT + "DropsWhatWouldBindTheAgentToTheProvider"),
+        one("the key masked in headers", REWRITE, "    if (!secret.empty())\n", "    if (false)\n", TO_AGENT + "MasksTheKey"),
+        one("the key masked across pieces", MASK, "held_.size() - begun(held_, key)", "held_.size()",
+            "unit_broker:KeyMask.FindsTheKeyHoweverTheAnswerIsCut"),
+    ]  # fmt: skip
