@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "daemon/broker/core/http_head.hpp"
 
@@ -104,13 +105,15 @@ void AnswerReader::feed(std::string_view bytes) {
 }
 
 void AnswerReader::feed_events(std::string_view bytes) {
-    // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at once.
-    if (line_ == Line::begin && prefix_ == 0) {
-        const std::size_t last = bytes.rfind('\n');
-        const std::string_view whole = bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
-        if (!has_telling_word(whole, model_.empty())) bytes.remove_prefix(whole.size());
-    }
+    bool looked = false;
     while (!bytes.empty()) {
+        // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at once.
+        if (line_ == Line::begin && prefix_ == 0 && !std::exchange(looked, true)) {
+            const std::size_t last = bytes.rfind('\n');
+            const std::string_view whole = bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
+            if (!has_telling_word(whole, model_.empty())) bytes.remove_prefix(whole.size());
+            if (bytes.empty()) return;
+        }
         if (line_ == Line::begin) {
             if (bytes.front() == data_field[prefix_]) {
                 bytes.remove_prefix(1);
