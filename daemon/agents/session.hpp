@@ -20,6 +20,7 @@ struct SessionHome {
     bool same_user = true;  ///< as the daemon
     std::string home;
     std::string shell;
+    std::string shell_from = "session user";  ///< for explain
     std::optional<std::string> codex_home;         ///< as it goes into the env; none: ~/.codex
     std::optional<std::string> xdg_config_home;    ///< none: ~/.config
     std::optional<std::string> claude_config_dir;  ///< none: ~/.claude and ~/.claude.json

@@ -192,7 +192,7 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
     set_variable(plan, "HOME", home.home, "session user");
     set_variable(plan, "USER", home.user.name, "session user");
     set_variable(plan, "LOGNAME", home.user.name, "session user");
-    set_variable(plan, "SHELL", home.shell, "session user");
+    set_variable(plan, "SHELL", home.shell, home.shell_from);
     set_location(plan, "CODEX_HOME", home.codex_home, session.codex_home);
     set_location(plan, "XDG_CONFIG_HOME", home.xdg_config_home, session.xdg_config_home);
     set_location(plan, "CLAUDE_CONFIG_DIR", home.claude_config_dir, session.claude_config_dir);

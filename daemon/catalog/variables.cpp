@@ -14,7 +14,7 @@ constexpr std::array passthrough = std::to_array<std::string_view>(
      "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
      "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE",
      // who commits
-     "GIT_AUTHOR_*", "GIT_COMMITTER_*", "GH_TOKEN", "JACKIN_*"});
+     "GIT_AUTHOR_*", "GIT_COMMITTER_*", "JACKIN_GIT_*"});
 
 // clang-format off
 constexpr std::array routing = std::to_array<std::string_view>({

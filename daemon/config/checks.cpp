@@ -28,8 +28,10 @@ std::optional<std::string> why_not_in_env(std::string_view name) {
 }
 
 bool is_account_name(std::string_view name) {
-    return !name.empty() && !has_white_space(name) && !has_control_character(name) &&
-           name.find_first_of(":,/@*") == name.npos && !name.starts_with('-');
+    // Directories of companies have names like "user@corp.example.com" and "CORP\\domain users".
+    return !name.empty() && !has_control_character(name) && name.find(':') == name.npos &&
+           std::string_view("-@*").find(name.front()) == std::string_view::npos && name.front() != ' ' &&
+           name.back() != ' ';
 }
 
 const Provider& check_cell(const TableReader& in, std::string_view key, const Catalog& catalog, Agent agent,

@@ -32,7 +32,7 @@ std::optional<std::string> read_path(TableReader& in, std::string_view key) {
 std::optional<std::string> read_account(TableReader& in, std::string_view key) {
     const auto name = in.text(key);
     if (!name) return std::nullopt;
-    if (!is_account_name(name->value)) in.refuse(key, "must be a name without white space, ':', ',' and '/'");
+    if (!is_account_name(name->value)) in.refuse(key, "must be a name of the system's, which has no ':'");
     return name->value;
 }
 

@@ -53,6 +53,13 @@ void harden_process() {
     require(::setrlimit(RLIMIT_CORE, &no_core) == 0, "RLIMIT_CORE");
     rlimit files{};
     require(::getrlimit(RLIMIT_NOFILE, &files) == 0, "RLIMIT_NOFILE");
+    // Its own sockets, pipes and files take about twenty; less than that and nobody would ever get an answer.
+    constexpr rlim_t fewest = 64;
+    if (files.rlim_max < fewest)
+        throw Failure({ErrorCode::io_error,
+                       "the limit of open files is too low: " + std::to_string(files.rlim_max) + " (ulimit -n)",
+                       "raise it to " + std::to_string(fewest) + " or more: LimitNOFILE= of the service, --ulimit "
+                                                                "nofile of the container, ulimit -n in a shell"});
     files.rlim_cur = files.rlim_max;
     require(::setrlimit(RLIMIT_NOFILE, &files) == 0, "RLIMIT_NOFILE");
 }

@@ -68,6 +68,19 @@ std::uint32_t read_overflow_id(const char* path) {
     return read.ec == std::errc() ? id : kernels_default;
 }
 
+/// A login shell that refuses to log in would run none of an agent's commands either.
+bool runs_commands(std::string_view shell) {
+    const std::string_view name = shell.substr(shell.rfind('/') + 1);
+    return name != "nologin" && name != "false" && ::access(std::string(shell).c_str(), X_OK) == 0;
+}
+
+void set_shell(SessionHome& home, const std::string& own) {
+    home.shell = own.empty() ? "/bin/sh" : own;
+    if (runs_commands(home.shell)) return;
+    home.shell_from = "capsuled: " + home.shell + ", the session user's own, runs no commands";
+    home.shell = ::access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh";
+}
+
 Error cannot_serve(const std::string& what, const std::string& hint) {
     return {ErrorCode::config_conflict, what, hint};
 }
@@ -134,7 +147,7 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
     }
     home.user = entry.user;
     home.home = entry.home;
-    home.shell = entry.shell.empty() ? "/bin/sh" : entry.shell;
+    set_shell(home, entry.shell);
     if (!config.session.user)
         if (auto own = own_variable(environment, "HOME")) home.home = *own;
     while (home.home.size() > 1 && home.home.ends_with('/'))

@@ -91,13 +91,13 @@ TEST_F(Cli, ProvidersAndAuthForPeople) {
 
 TEST_F(Cli, SpawnInThreeFormats) {
     const std::string odd = "it's \"odd\" $HOME `x` \\ \n two lines";
-    start({.env = with(all_keys(), {{"JACKIN_ODD", odd}})});
+    start({.env = with(all_keys(), {{"JACKIN_GIT_ODD", odd}})});
     const json::value plan = call("spawn", R"({"agent":"opencode","provider":"zai"})");
     EXPECT_EQ(string_map(at(printed({"spawn", "opencode", "--provider", "zai"}), "/env")),
               string_map(at(plan, "/env")));
 
     Environment expected = string_map(at(plan, "/env"));
-    expected["JACKIN_ODD"] = odd.substr(0, odd.find('\n'));  // the stand-in's output is read by lines
+    expected["JACKIN_GIT_ODD"] = odd.substr(0, odd.find('\n'));  // the stand-in's output is read by lines
     const std::string spawn = "capsulectl spawn opencode --provider zai --format ";
     for (const std::string& launcher : {"eval \"$(" + spawn + "shell)\"", spawn + "env0 | xargs -0 env -i"}) {
         Program program = ctl_program({});

@@ -15,7 +15,7 @@ using ::testing::IsSupersetOf;
 using ::testing::Not;
 
 TEST_F(Session, TheRequestsEnvironmentPassesTheAllowlistOnly) {
-    start_with("[session]\npassthrough = [\"MY_TEAM_*\"]\n", {{"MY_TEAM_A", "daemon"}, {"JACKIN_X", "daemon"}});
+    start_with("[session]\npassthrough = [\"MY_TEAM_*\"]\n", {{"MY_TEAM_A", "daemon"}, {"JACKIN_GIT_X", "daemon"}});
     const json::value plan = spawn(
         "claude", "zai",
         R"(,"env":{"TERM":"screen","LC_ALL":"C","MY_TEAM_A":"request",)"
@@ -25,7 +25,7 @@ TEST_F(Session, TheRequestsEnvironmentPassesTheAllowlistOnly) {
     EXPECT_EQ(env, with(session("claude", "zai",
                                 claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.1", "glm-5-turbo",
                                              "glm-4.5-air")),
-                        {{"TERM", "screen"}, {"LC_ALL", "C"}, {"MY_TEAM_A", "request"}, {"JACKIN_X", "daemon"}}));
+                        {{"TERM", "screen"}, {"LC_ALL", "C"}, {"MY_TEAM_A", "request"}, {"JACKIN_GIT_X", "daemon"}}));
     EXPECT_THAT(strings(at(plan, "/dropped")),
                 IsSupersetOf({"JACKIN_CODEX_PROFILE", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR",
                               "ANTHROPIC_BASE_URL", "ZAI_API_KEY", "LD_PRELOAD", "OTHER"}));

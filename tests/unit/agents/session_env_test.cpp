@@ -31,7 +31,7 @@ TEST(SessionEnv, IsExactlyTheUsersAndTheAllowlistedPart) {
     Session session;
     for (const auto& [name, value] : StringMap{{"TERM", "xterm"},
                                                {"LC_TIME", "C"},
-                                               {"JACKIN_TAB", "3"},
+                                               {"JACKIN_GIT_TAB", "3"},
                                                {"GIT_AUTHOR_NAME", "A"},
                                                {"https_proxy", "http://proxy:3128"},
                                                {"UNKNOWN", "x"},
@@ -43,7 +43,7 @@ TEST(SessionEnv, IsExactlyTheUsersAndTheAllowlistedPart) {
     EXPECT_EQ(bare_env(session), (StringMap{{"PATH", "/usr/bin:/bin"},
                                             {"TERM", "xterm"},
                                             {"LC_TIME", "C"},
-                                            {"JACKIN_TAB", "3"},
+                                            {"JACKIN_GIT_TAB", "3"},
                                             {"GIT_AUTHOR_NAME", "A"},
                                             {"https_proxy", "http://proxy:3128"},
                                             {"HOME", "/home/agent"},
@@ -283,6 +283,8 @@ TEST(SessionEnv, WhereProjectsAreLeftOutGitRunsNothingOfTheirs) {
 TEST(SessionEnv, ExplainDoesNotShowTokensOrProxyPasswords) {
     Session session;
     session.daemon_env.emplace("GH_TOKEN", Secret("FAKE-gh-token-0001"));
+    EXPECT_FALSE(bare(session).env.contains("GH_TOKEN")) << "a secret passes only where an operator names it";
+    session.config.session.passthrough = {"GH_TOKEN"};
     session.daemon_env.emplace("HTTPS_PROXY", Secret("http://me:FAKE-password@proxy:3128"));
     session.daemon_env.emplace("NO_PROXY", Secret("localhost"));
     const Plan plan = bare(session);
@@ -290,6 +292,12 @@ TEST(SessionEnv, ExplainDoesNotShowTokensOrProxyPasswords) {
     EXPECT_TRUE(plan.env.at("HTTPS_PROXY").secret());
     EXPECT_FALSE(plan.env.at("NO_PROXY").secret());
     EXPECT_FALSE(plan.env.at("PATH").secret());
+}
+
+TEST(SessionEnv, ExplainSaysWhereAnotherShellIsFrom) {
+    Session session;
+    session.home.shell_from = "capsuled: /usr/sbin/nologin, the session user's own, runs no commands";
+    EXPECT_EQ(bare(session).env.at("SHELL").from, session.home.shell_from);
 }
 
 }  // namespace

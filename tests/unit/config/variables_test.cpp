@@ -67,10 +67,10 @@ TEST(Variables, DefaultPassthrough) {
                              "CODEX_CA_CERTIFICATE",
                              "GIT_AUTHOR_NAME",
                              "GIT_COMMITTER_EMAIL",
-                             "GH_TOKEN",
-                             "JACKIN_SESSION"})
+                             "JACKIN_GIT_DIR"})
         EXPECT_TRUE(passes(name)) << name;
-    for (const char* name : {"HOME", "AWS_SECRET_ACCESS_KEY", "ZAI_API_KEY", "GIT_DIR", "XDG_CONFIG_HOME", "PS1"})
+    for (const char* name : {"HOME", "AWS_SECRET_ACCESS_KEY", "ZAI_API_KEY", "GIT_DIR", "XDG_CONFIG_HOME", "PS1",
+                             "GH_TOKEN", "JACKIN_SESSION"})
         EXPECT_FALSE(passes(name)) << name;
 }
 
@@ -125,7 +125,7 @@ TEST(Variables, RoutingListIsWhatTheSpecificationNamesAndMore) {
     for (const std::string_view name : names) {
         EXPECT_TRUE(is_variable_name(name)) << name;
         EXPECT_EQ(builtin_catalog().by_key_variable(name), nullptr) << name << " is a key variable";
-        if (name == "JACKIN_CODEX_PROFILE") continue;  // JACKIN_* passes, this one never
+        if (name == "JACKIN_CODEX_PROFILE") continue;
         EXPECT_FALSE(passes(name)) << name << " would pass by default";
     }
 }

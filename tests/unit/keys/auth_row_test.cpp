@@ -78,6 +78,31 @@ TEST(AuthRow, WarnsOfAnotherShapeAndOfWhatLost) {
         EXPECT_THAT(warning.message, ::testing::Not(HasSubstr("FAKE")));
 }
 
+TEST(AuthRow, WhatPeopleCopyAlongWithAKeyIsNamed) {
+    for (const auto& [value, what] : std::vector<std::pair<std::string, std::string>>{
+             {"\"sk-cp-FAKE-minimax-0001\"", "has quotes around it"},
+             {"'sk-cp-FAKE-minimax-0001'", "has quotes around it"},
+             {"sk-cp-FAKE-minimax-0001\"", "has quotes around it"},
+             {"MINIMAX_API_KEY=sk-cp-FAKE-minimax-0001", "has a variable's name and '=' before it"},
+             {"export MINIMAX_API_KEY=sk-cp-FAKE-minimax-0001", "begins with \"export\""},
+             {"Bearer sk-cp-FAKE-minimax-0001", "begins with \"Bearer\""},
+         }) {
+        Provider provider = minimax();
+        for (const char* prefix : {"sk-cp-", ""}) {
+            provider.key_prefix = prefix;
+            const AuthRow row = auth_row(provider, present(value));
+            ASSERT_EQ(row.warnings.size(), 1u) << what;
+            EXPECT_EQ(row.warnings[0].code, "key.shape");
+            EXPECT_THAT(row.warnings[0].message, HasSubstr(what));
+            EXPECT_THAT(row.warnings[0].message, ::testing::Not(HasSubstr("FAKE")));
+        }
+    }
+    Provider provider = minimax();
+    provider.key_prefix.clear();
+    for (const char* fine : {"FAKE-base64==", "FAKE_with_underscore=", "FAKE.a=b"})
+        EXPECT_TRUE(auth_row(provider, present(fine)).warnings.empty()) << fine;
+}
+
 TEST(AuthRow, AnyShapeWillDoWhereNoneIsKnown) {
     Provider provider = minimax();
     provider.key_prefix.clear();

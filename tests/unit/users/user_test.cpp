@@ -44,6 +44,9 @@ TEST(SessionHome, AnotherUsersComesFromThePasswordFile) {
     ASSERT_TRUE(home);
     EXPECT_FALSE(home->same_user);
     EXPECT_EQ(home->home, "/usr/games");
+    // Its own is /usr/sbin/nologin, which runs none of an agent's commands.
+    EXPECT_TRUE(home->shell == "/bin/bash" || home->shell == "/bin/sh") << home->shell;
+    EXPECT_THAT(home->shell_from, ::testing::HasSubstr("nologin"));
     EXPECT_THAT(home->user.groups, ::testing::Contains(home->user.gid)) << "as the group file has it";
     EXPECT_EQ(home->codex_home, std::nullopt);
 }
