@@ -53,10 +53,12 @@ std::string readable(std::string_view json) {
     return out;
 }
 
-constexpr std::size_t word_size = 7;  ///< of each of these with its quotes
+constexpr std::size_t word_size = 7;  ///< of the shortest of these with its quotes
 
-bool is_telling(std::string_view word, bool model_too) {
-    return word == "\"usage\"" || word == "\"error\"" || (model_too && word == "\"model\"");
+/// Whether a text begins with a name without which an event has nothing to read.
+bool is_telling(std::string_view rest, bool model_too) {
+    return rest.starts_with("\"usage\"") || rest.starts_with("\"error\"") || rest.starts_with("\"base_resp\"") ||
+           (model_too && rest.starts_with("\"model\""));
 }
 
 using Block = unsigned char __attribute__((vector_size(16)));
@@ -67,25 +69,26 @@ Block block_at(const char* text) {
     return out;
 }
 
-/// Whether a text has "usage" or "error", or "model" where that is wanted, too, in quotes. Sixteen places at once: a stream is a lot of text, and the
+/// Whether a text has one of them anywhere. Sixteen places at once: a stream is a lot of text, and the
 /// library's search takes longer than all that is done with it otherwise.
 bool has_telling_word(std::string_view text, bool model_too) {
     const auto all = [](char c) { return Block{} + static_cast<unsigned char>(c); };
-    const Block quote = all('"'), u = all('u'), g = all('g'), e = all('e'), o = all('o'), m = all('m');
+    const Block quote = all('"'), u = all('u'), g = all('g'), e = all('e'), o = all('o'), m = all('m'), b = all('b');
     std::size_t at = 0;
     for (; at + sizeof(Block) + word_size <= text.size(); at += sizeof(Block)) {
         const char* here = text.data() + at;
         const Block second = block_at(here + 1), fifth = block_at(here + 4);
         const auto found = (block_at(here) == quote) &
-                           (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) | ((second == m) & (fifth == e)));
+                           (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) |
+                            (((second == m) | (second == b)) & (fifth == e)));
         std::uint64_t halves[2];
         std::memcpy(halves, &found, sizeof halves);
         if ((halves[0] | halves[1]) == 0) continue;
         for (std::size_t i = 0; i < sizeof(Block); ++i)
-            if (is_telling(text.substr(at + i, word_size), model_too)) return true;
+            if (is_telling(text.substr(at + i), model_too)) return true;
     }
     for (; at + word_size <= text.size(); ++at)
-        if (is_telling(text.substr(at, word_size), model_too)) return true;
+        if (is_telling(text.substr(at), model_too)) return true;
     return false;
 }
 
@@ -166,8 +169,11 @@ void AnswerReader::take_error(std::string_view path, std::string_view value, boo
     const auto first = [&](std::string& out) {
         if (out.empty()) out = readable(value);
     };
-    if (path == "error.message" || path == "base_resp.status_msg" || path == "error_msg" || path == "msg") first(message_);
-    else if (path == "error.code" || path == "code") first(code_);
+    // An event names its error in one of these two ways, a whole answer in others, too.
+    const bool whole = format_ == Format::json;
+    if (path == "error.message" || path == "base_resp.status_msg") first(message_);
+    else if (whole && (path == "error_msg" || path == "msg")) first(message_);
+    else if (path == "error.code" || (whole && path == "code")) first(code_);
     else if (path == "base_resp.status_code" && value != "0") first(code_);
     else if (path == "error.type") first(type_);
     else if (path == "error" && is_string) first(message_);

@@ -78,6 +78,15 @@ TEST(AnswerReader, ReadsErrors) {
     EXPECT_EQ(read(Format::json, "{\"base_resp\":{\"status_code\":0}}").code, "");
 }
 
+TEST(AnswerReader, ReadsErrorsOfEvents) {
+    const std::string before = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"some text before it\"}}\n\n";
+    const Read minimax = read(Format::events, before + "data: {\"base_resp\":{\"status_code\":1008,\"status_msg\":\"no\"}}\n\n" + before);
+    EXPECT_EQ(minimax.code, "1008");
+    const Read anthropic = read(Format::events, before + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n");
+    EXPECT_EQ(anthropic.type, "overloaded_error");
+    EXPECT_EQ(read(Format::events, before + "data: {\"code\":\"7\",\"msg\":\"x\"}\n\n").code, "");
+}
+
 TEST(AnswerReader, CountsOnlyWhatIsSound) {
     EXPECT_EQ(read(Format::events, "data: {\"usage\":{\"output_tokens\":50}}\n\ndata: {\"usage\":{\"output_tokens\":20}}\n\n").usage.output,
               50U);
