@@ -153,8 +153,6 @@ void keep_absolute_path(Plan& plan) {
 /// A repository's .git/config can name programs that git runs by itself: the monitor of its files, and hooks. After the
 /// operator's own from [env], since the later of two counts.
 void pin_git_settings(Plan& plan) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> settings{
-        {{"core.fsmonitor", "false"}, {"core.hooksPath", "/dev/null"}}};
     constexpr std::string_view from = "capsule.toml: [session] project_settings";
     constexpr unsigned most = 1000;
     unsigned count = 0;
@@ -162,11 +160,13 @@ void pin_git_settings(Plan& plan) {
         const std::string_view text = own->second.reveal();
         if (std::from_chars(text.begin(), text.end(), count).ec != std::errc() || count > most) count = 0;
     }
-    for (const auto& [key, value] : settings) {
-        set_variable(plan, "GIT_CONFIG_KEY_" + std::to_string(count), std::string(key), from);
-        set_variable(plan, "GIT_CONFIG_VALUE_" + std::to_string(count), std::string(value), from);
+    const auto pin = [&](std::string key, std::string value) {
+        set_variable(plan, "GIT_CONFIG_KEY_" + std::to_string(count), std::move(key), from);
+        set_variable(plan, "GIT_CONFIG_VALUE_" + std::to_string(count), std::move(value), from);
         ++count;
-    }
+    };
+    pin("core.fsmonitor", "false");
+    pin("core.hooksPath", "/dev/null");
     set_variable(plan, "GIT_CONFIG_COUNT", std::to_string(count), from);
 }
 

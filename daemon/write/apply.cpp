@@ -96,11 +96,6 @@ class FileUpdate {
     bool kept_ = false;        ///< it has one
 };
 
-std::string agent_of(const FileIntent& intent) {
-    if (std::holds_alternative<OpencodeJsonIntent>(intent)) return "opencode";
-    return std::holds_alternative<ClaudeApprovalIntent>(intent) ? "claude" : "codex";
-}
-
 // A session's pins say all that these files say, but for a file that its argv names.
 bool only_warns(const FileIntent& intent, ApplyFor purpose) {
     const auto* own = std::get_if<OwnFileIntent>(&intent);
@@ -108,11 +103,13 @@ bool only_warns(const FileIntent& intent, ApplyFor purpose) {
 }
 
 Warning as_warning(const Error& error, const FileIntent& intent) {
-    std::string code = error.code == ErrorCode::config_conflict ? agent_of(intent) + ".conflict" : "file.not_written";
-    const bool asks = std::holds_alternative<ClaudeApprovalIntent>(intent);
-    const char* meaning =
-        asks ? " (Claude Code will ask once whether to use the key)" : " (this session is not affected)";
-    return {std::move(code), error.message + ": " + error.hint + meaning};
+    const std::string said = error.message + ": " + error.hint;
+    const std::string harmless = said + " (this session is not affected)";
+    if (error.code != ErrorCode::config_conflict) return {"file.not_written", harmless};
+    if (std::holds_alternative<OpencodeJsonIntent>(intent)) return {"opencode.conflict", harmless};
+    if (std::holds_alternative<ClaudeApprovalIntent>(intent))
+        return {"claude.conflict", said + " (Claude Code will ask once whether to use the key)"};
+    return {"codex.conflict", harmless};
 }
 
 }  // namespace

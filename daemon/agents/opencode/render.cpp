@@ -63,7 +63,7 @@ bool any_key(const SessionInputs& inputs) {
 std::vector<std::string> merged_files(const SessionHome& home) {
     const std::string own = home.opencode_json().substr(0, home.opencode_json().rfind('/') + 1);
     std::vector<std::string> files{home.home + "/.local/share/opencode/auth.json"};
-    for (const char* name : {"config.json", "opencode.jsonc", "config"})
+    for (const char* name : {"config", "config.json", "opencode.jsonc"})
         files.push_back(own + name);
     for (const char* name : {"/opencode.json", "/opencode.jsonc"}) {
         files.push_back(home.home + "/.opencode" + name);
