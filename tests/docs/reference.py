@@ -24,6 +24,8 @@ ELSEWHERE = {
     "dockerfile": ["docs/guides/containers.md"],
     "sh": ["README.md", "CONTRIBUTING.md", "docs/fuzzing.md", "docs/performance.md"],
 }
+# Texts of the sources that look like a warning's code: names of files, and of git's settings.
+NO_WARNINGS = {"config.json", "config.toml", "core.fsmonitor"}
 # Pictures, and files: TOML that is a whole file is put in force by page.py.
 NOT_RUN = {"", "toml", "json"}
 
@@ -62,7 +64,13 @@ def check_errors(root: Path, page: str, troubleshooting: str, document: dict) ->
 def check_warnings(root: Path, page: str) -> list[str]:
     parts = [root / "daemon" / part for part in ("handlers", "keys", "agents", "home", "write")]
     sources = [file for part in parts for file in part.rglob("*.cpp")]
-    real = {code for file in sources for code in re.findall(r'\{"([a-z]+\.(?!toml")[a-z_]+)",', file.read_text())}
+    text = "".join(file.read_text() for file in sources)
+    real = set(re.findall(r'\{"([a-z]+\.[a-z_]+)",', text)) - NO_WARNINGS
+    # Where a file cannot be written, the code is put together: write/apply.cpp.
+    for line in re.findall(r"std::string code = .*", text):
+        real |= set(re.findall(r'"([a-z]+\.[a-z_]+)"', line))
+        for end in re.findall(r'\+ "(\.[a-z_]+)"', line):
+            real |= {agent + end for agent in ("claude", "codex", "opencode")}
     rows = re.findall(r"^\| (`.*?) \|", page.partition("\n## Warnings\n")[2], re.MULTILINE)
     return difference("docs/protocol.md, warnings", set(re.findall(r"`([\w.]+)`", " ".join(rows))), real)
 
