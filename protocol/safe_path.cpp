@@ -7,14 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <deque>
+#include <fstream>
 #include <string_view>
 #include <system_error>
 
 namespace capsule {
 namespace {
 
-constexpr int most_links = 40;  ///< as many as the kernel follows
+constexpr int most_links = 40;     ///< as many as the kernel follows
+constexpr uid_t outsider = 65534;  ///< whom a user namespace does not have (the kernel's overflowuid)
 
 using Names = std::deque<std::string>;
 
@@ -41,6 +44,20 @@ bool is_owned_by(const struct stat& status, const std::vector<uid_t>& trusted) {
     return status.st_uid == 0 || std::find(trusted.begin(), trusted.end(), status.st_uid) != trusted.end();
 }
 
+/// Whether `/` belongs to a user that this process's user namespace does not have: such ones all show as 65534.
+bool root_is_outside() {
+    struct stat status {};
+    if (::stat("/", &status) != 0 || status.st_uid != outsider) return false;
+    std::ifstream map("/proc/self/uid_map");
+    std::uint64_t first = 0, beyond = 0, count = 0;
+    bool has_any = false;
+    while (map >> first >> beyond >> count) {
+        has_any = true;
+        if (outsider >= first && outsider - first < count) return false;
+    }
+    return has_any;
+}
+
 /// Why who does not own `status`, of a directory or a link, could change it all the same; empty: nobody could.
 std::string reason_against(const struct stat& status, bool last) {
     if (S_ISLNK(status.st_mode)) return {};
@@ -63,7 +80,8 @@ std::optional<UnsafePlace> who_else_can_change(const std::string& path, const st
             if (errno == ENOENT) return std::nullopt;
             return UnsafePlace{here, std::generic_category().message(errno)};
         }
-        if (!is_owned_by(status, trusted))
+        const bool outside = !names.empty() && status.st_uid == outsider && root_is_outside();
+        if (!outside && !is_owned_by(status, trusted))
             return UnsafePlace{here, "it belongs to user " + std::to_string(status.st_uid), status.st_uid};
         if (auto reason = reason_against(status, names.empty()); !reason.empty())
             return UnsafePlace{here, std::move(reason)};

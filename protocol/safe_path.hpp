@@ -22,7 +22,8 @@ struct UnsafePlace {
 /// that a user who is neither root nor one of `trusted` owns, or that group or others may write to; the latter is fine
 /// above the last one where the sticky bit keeps them from what is not theirs (/tmp). An access list counts as its
 /// mask, which is what the group's bits then show. A directory that cannot be looked at is unsafe, too. One that is not
-/// there yet ends the look: what is above it was fine.
+/// there yet ends the look: what is above it was fine. In a user namespace that does not have the owner of `/`, users
+/// outside of it cannot be told from the machine's root: above the last directory, they count as root.
 std::optional<UnsafePlace> who_else_can_change(const std::string& path, const std::vector<uid_t>& trusted);
 
 }  // namespace capsule

@@ -47,7 +47,7 @@ class Interrupts {
 
 Error failed(const std::string& what) {
     return {ErrorCode::io_error, what + ": " + std::generic_category().message(errno),
-            "is there room in /tmp, and may you start programs?"};
+            "is there room in /tmp (or TMPDIR), and may you start programs?"};
 }
 
 bool write_text(const char* path, const std::string& text) {

@@ -127,11 +127,16 @@ std::string variable(const ExplainResult& plan, std::string_view name) {
 }  // namespace
 
 ScratchDirectory::ScratchDirectory() {
-    std::string name = "/tmp/capsule-verify-XXXXXX";
+    std::error_code error;
+    const fs::path place = fs::temp_directory_path(error);
+    if (error)
+        throw Failure({ErrorCode::io_error, "TMPDIR names no directory: " + place.string(),
+                       "set TMPDIR to a directory that you can write to, or unset it"});
+    std::string name = (place / "capsule-verify-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
         throw Failure({ErrorCode::io_error,
-                       "cannot make a directory in /tmp: " + std::generic_category().message(errno),
-                       "make room there, or make it writable"});
+                       "cannot make a directory in " + place.string() + ": " + std::generic_category().message(errno),
+                       "make room there, make it writable, or set TMPDIR"});
     path_ = name;
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 Error unknown_name(const char* tier, const std::string& kind, const std::string& name) {
     return {ErrorCode::config_conflict, std::string("[access] ") + tier + ": there is no " + kind + " \"" + name + "\"",
-            "name users, \"@groups\" or \"*\" that exist on this system"};
+            "name users, \"@groups\" or \"*\" that exist on this system, or give their numbers"};
 }
 
 Error may_be_anybody(const char* tier, const std::string& kind, const std::string& name, std::uint32_t id) {
@@ -32,10 +32,10 @@ Result<Policy::Members> Policy::members_of(const char* tier, const std::vector<s
             if (*gid == overflow_gid()) return may_be_anybody(tier, "group", name.substr(1), *gid);
             members.groups.insert(*gid);
         } else {
-            const auto user = find_user(name);
+            const auto user = find_uid(name);
             if (!user) return unknown_name(tier, "user", name);
-            if (user->user.uid == overflow_uid()) return may_be_anybody(tier, "user", name, user->user.uid);
-            members.users.insert(user->user.uid);
+            if (*user == overflow_uid()) return may_be_anybody(tier, "user", name, *user);
+            members.users.insert(*user);
         }
     }
     return members;

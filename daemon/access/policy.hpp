@@ -13,8 +13,8 @@ namespace capsule {
 
 class Policy {
   public:
-    /// Looks the names of [access] up. Fails with config.conflict when a user or a group does not exist, or is the one
-    /// that unknown ones look like.
+    /// Looks the names of [access] up; a number needs no entry. Fails with config.conflict when a user or a group does
+    /// not exist, or is the one that unknown ones look like.
     static Result<Policy> make(const AccessConfig& access, uid_t daemon_uid);
 
     /// The daemon's own user and root always may: both could read the keys anyway.

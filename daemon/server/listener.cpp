@@ -1,6 +1,7 @@
 #include "daemon/server/listener.hpp"
 
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,11 +51,21 @@ Result<void> make_directories(const std::string& directory,
         const std::string step = directory.substr(0, end);
         if (::mkdir(step.c_str(), 0755) != 0) {
             if (errno == EEXIST || errno == EISDIR) continue;
-            return io("cannot make the socket's directory " + step, "make it, or choose another --socket");
+            return io("cannot make the socket's directory " + step, "mount a volume there (emptyDir, tmpfs), make it, or choose another --socket");
         }
         if (auto checked = check(step); !checked) return checked;
     }
     return {};
+}
+
+/// A volume that root made for everybody, as Kubernetes makes an emptyDir: a container's one user has no other place.
+/// Another user of the container could put a socket in our place; capsulectl sees whose it is, and refuses it.
+bool is_open_volume(const std::string& directory) {
+    struct statx status {};
+    if (::geteuid() == 0 || ::statx(AT_FDCWD, directory.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &status) != 0)
+        return false;
+    return status.stx_uid == 0 && (status.stx_mode & S_IWOTH) != 0 &&
+           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 /// Whoever may write there, or above, could put another socket in our place.
@@ -65,7 +76,7 @@ Result<void> check_directory(const std::string& directory, const std::string& st
     if (::lstat(step.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && step == directory)
         return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
     const auto unsafe = who_else_can_change(step, {::geteuid()});
-    if (!unsafe) return {};
+    if (!unsafe || (unsafe->directory == directory && is_open_volume(directory))) return {};
     const std::string which = unsafe->directory == directory ? "" : unsafe->directory + ": ";
     return Error{ErrorCode::io_error,
                  refused + which + (unsafe->owner ? "it belongs to user " + user_name(*unsafe->owner) : unsafe->reason),
@@ -102,7 +113,10 @@ Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& gro
     ::umask(old_mask);
     if (bound != 0) {
         ::close(descriptor);
-        return io("cannot bind " + name, "check the directory's permissions, or choose another --socket", bind_error);
+        return io("cannot bind " + name,
+                  "let uid " + std::to_string(::geteuid()) +
+                      " write to its directory (a volume there, chown), or choose another --socket",
+                  bind_error);
     }
     const bool group_set = !group || ::chown(name.c_str(), static_cast<uid_t>(-1), *group) == 0;
     if (!group_set || ::chmod(name.c_str(), 0660) != 0 || ::listen(descriptor, SOMAXCONN) != 0) {
@@ -153,6 +167,8 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
     const std::string directory = std::filesystem::path(path).parent_path().lexically_normal().string();
     if (auto prepared = prepare_directory(directory, gid); !prepared) return prepared.error();
     const std::string own = path + "." + std::to_string(::getpid() % 100'000);
+    if (is_open_volume(directory))
+        spdlog::warn("everybody may write to {}: run no other user in this container", directory);
     if (own.size() >= sizeof(sockaddr_un::sun_path))
         return Error{ErrorCode::io_error, "the socket's path is too long: " + path, "choose a shorter --socket"};
     auto descriptor = bind_beside(own, gid);

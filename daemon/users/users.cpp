@@ -3,11 +3,16 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <fstream>
+#include <limits>
+#include <sstream>
 #include <vector>
 
 #include "daemon/base/unique_fd.hpp"
@@ -85,6 +90,65 @@ Error cannot_serve(const std::string& what, const std::string& hint) {
     return {ErrorCode::config_conflict, what, hint};
 }
 
+/// "1000" → 1000; none: no number, or one that no user can have.
+std::optional<std::uint32_t> number_in(const std::string& text) {
+    std::uint32_t number = 0;
+    const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    if (number == std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    return number;
+}
+
+/// [session] user, by name or number. A number without an entry can only be the daemon's own: of another one nobody
+/// knows the home.
+std::optional<PasswordEntry> find_session_user(const std::string& name, const PasswordEntry& own) {
+    if (name == own.user.name) return own;
+    if (auto found = find_user(name)) return found;
+    const auto uid = number_in(name);
+    if (!uid) return std::nullopt;
+    return *uid == own.user.uid ? own : find_user(*uid);
+}
+
+bool is_mapped(const char* map_file, std::uint32_t id) {
+    std::ifstream file(map_file);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str().empty() || maps_id(text.str(), id);  // empty: a kernel without user namespaces
+}
+
+/// Whether the daemon could act as that other user.
+Result<void> check_other_user(const SessionUser& user, const std::string& own_name) {
+    if (::geteuid() != 0)
+        return cannot_serve("[session] user: only a daemon that runs as root can serve \"" + user.name +
+                                "\"; this one runs as " + own_name,
+                            "run capsuled as root, or remove [session] user");
+    if (user.uid == 0)
+        return cannot_serve("[session] user: sessions of root are not served for another user",
+                            "name the user that the agents run as");
+    if (!is_mapped("/proc/self/uid_map", user.uid) || !is_mapped("/proc/self/gid_map", user.gid))
+        return cannot_serve("[session] user: the daemon's user namespace does not have uid " +
+                                std::to_string(user.uid) + " and gid " + std::to_string(user.gid),
+                            "give the namespace a range of ids (/etc/subuid and /etc/subgid of a rootless engine), or "
+                            "remove [session] user: sessions are then the daemon's own user and may ask for any key");
+    return {};
+}
+
+/// The home of the daemon's own user. One that cannot be written to would fail each session that writes a file.
+Result<void> check_own_home(const std::string& home, uid_t uid) {
+    const std::string cure = "set HOME to a directory that uid " + std::to_string(uid) + " can write to";
+    if (home == "/")
+        return cannot_serve("the home directory is /: containers set HOME=/ for a uid without a password entry", cure);
+    struct stat status {};
+    if (::stat(home.c_str(), &status) != 0) return {};  // made when a file is written there
+    if (!S_ISDIR(status.st_mode)) return cannot_serve("the home " + home + " is not a directory", cure);
+    const bool writable = ::faccessat(AT_FDCWD, home.c_str(), W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES;
+    if (status.st_uid != uid && !writable)
+        return cannot_serve("the home " + home + " belongs to user " + user_name(status.st_uid) + ", and uid " +
+                                std::to_string(uid) + " cannot write there",
+                            cure);
+    return {};
+}
+
 }  // namespace
 
 std::optional<PasswordEntry> find_user(const std::string& name) {
@@ -104,12 +168,17 @@ std::optional<PasswordEntry> find_user(uid_t uid) {
     return to_entry(entry);
 }
 
+std::optional<uid_t> find_uid(const std::string& name) {
+    const auto entry = find_user(name);
+    return entry ? entry->user.uid : number_in(name);
+}
+
 std::optional<gid_t> find_group(const std::string& name) {
     std::vector<char> buffer(entry_buffer_bytes);
     group entry{};
     group* found = nullptr;
     if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
-        return std::nullopt;
+        return number_in(name);
     return entry.gr_gid;
 }
 
@@ -121,6 +190,14 @@ gid_t overflow_gid() {
     return read_overflow_id("/proc/sys/kernel/overflowgid");
 }
 
+bool maps_id(std::string_view map, std::uint32_t id) {
+    std::istringstream lines{std::string(map)};
+    std::uint64_t first = 0, outside = 0, count = 0;
+    while (lines >> first >> outside >> count)
+        if (id >= first && id - first < count) return true;
+    return false;
+}
+
 std::string user_name(uid_t uid) {
     const auto entry = find_user(uid);
     return entry ? entry->user.name : std::to_string(uid);
@@ -129,32 +206,31 @@ std::string user_name(uid_t uid) {
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment) {
     PasswordEntry entry = own_entry();
     SessionHome home;
-    if (config.session.user && *config.session.user != entry.user.name) {
-        const auto other = find_user(*config.session.user);
-        if (!other)
-            return cannot_serve("[session] user: there is no user \"" + *config.session.user + "\"",
-                                "create the user first, or name one of the password file");
-        home.same_user = other->user.uid == entry.user.uid;
-        if (!home.same_user && ::geteuid() != 0)
-            return cannot_serve("[session] user: only a daemon that runs as root can serve \"" + *config.session.user +
-                                    "\"; this one runs as " + entry.user.name,
-                                "run capsuled as root, or remove [session] user");
-        if (!home.same_user && other->user.uid == 0)
-            return cannot_serve("[session] user: sessions of root are not served for another user",
-                                "name the user that the agents run as");
-        entry = *other;
-        entry.user.groups = groups_of(entry.user);
+    if (config.session.user) {
+        const std::string& name = *config.session.user;
+        auto named = find_session_user(name, entry);
+        if (!named)
+            return cannot_serve("[session] user: there is no user \"" + name + "\"",
+                                "create the user first, or name one of the password file, by name or number");
+        home.same_user = named->user.uid == entry.user.uid;
+        if (!home.same_user) {
+            if (auto can = check_other_user(named->user, entry.user.name); !can) return can.error();
+            named->user.groups = groups_of(named->user);
+        }
+        entry = *std::move(named);
     }
     home.user = entry.user;
     home.home = entry.home;
     set_shell(home, entry.shell);
-    if (!config.session.user)
-        if (auto own = own_variable(environment, "HOME")) home.home = *own;
+    if (!config.session.user || entry.home.empty())
+        if (auto own = own_variable(environment, "HOME"); own && home.same_user) home.home = *own;
     while (home.home.size() > 1 && home.home.ends_with('/'))
         home.home.pop_back();
     if (!home.home.starts_with('/'))
         return cannot_serve("the session's user " + entry.user.name + " has no home directory",
                             "set HOME for the daemon, or [session] user to a user with a home");
+    if (home.same_user)
+        if (auto checked = check_own_home(home.home, entry.user.uid); !checked) return checked.error();
 
     const auto place = [&](const std::optional<std::string>& configured, const char* variable) {
         if (configured || !home.same_user) return configured;

@@ -3,9 +3,11 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "daemon/base/secret.hpp"
 #include "daemon/config/config.hpp"
@@ -25,8 +27,13 @@ struct PasswordEntry {
 std::optional<PasswordEntry> find_user(const std::string& name);
 std::optional<PasswordEntry> find_user(uid_t uid);
 
-/// The gid of a group; none: no such group.
+/// The uid of a user, the gid of a group: by name, else "1000" as the number itself, which needs no entry in the
+/// password or group file. none: no such name, and no number.
+std::optional<uid_t> find_uid(const std::string& name);
 std::optional<gid_t> find_group(const std::string& name);
+
+/// Whether a user namespace with this text in /proc/self/uid_map (or gid_map) knows the id.
+bool maps_id(std::string_view map, std::uint32_t id);
 
 /// "agent", or the number where the password file has no name.
 std::string user_name(uid_t uid);
@@ -37,7 +44,8 @@ uid_t overflow_uid();
 gid_t overflow_gid();
 
 /// Whose session it is and where its files are: [session], else the daemon's own user and environment. Fails with
-/// config.conflict: an unknown user, another user without being root, no home.
+/// config.conflict: an unknown user, another user without being root or in a user namespace that does not have it, no
+/// home, a home of `/`, a home of somebody else's that the daemon's user cannot write to.
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment);
 
 }  // namespace capsule

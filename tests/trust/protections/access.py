@@ -38,7 +38,7 @@ def who_may_call() -> list[Protection]:
     ]  # fmt: skip
     unknown = "unit_access:Policy.WhomUnknownUsersLookLikeCannotBeNamed"
     return tiers + [
-        one("nobody cannot be named", POLICY, "if (user->user.uid == overflow_uid())", "if (false)", unknown),
+        one("nobody cannot be named", POLICY, "if (*user == overflow_uid())", "if (false)", unknown),
         one("nor can its group", POLICY, "if (*gid == overflow_gid())", "if (false)", unknown),
         one("who looks like nobody is in no group", POLICY, "        if (peer.uid == overflow_uid_) continue;\n", "",
             "unit_access:Policy.WhoLooksLikeAnUnknownUserHasWhatEverybodyHas",
@@ -112,7 +112,7 @@ def where_it_listens() -> list[Protection]:
             group),
         one("a linked directory is refused", LISTENER, "S_ISLNK(status.st_mode) && step == directory",
             "false", PLACE + "ALinkedDirectoryIsRefused"),
-        one("another user's directory is refused", SAFE_PATH, "if (!is_owned_by(status, trusted))", "if (false)",
+        one("another user's directory is refused", SAFE_PATH, "if (!outside && !is_owned_by(status, trusted))", "if (false)",
             PLACE + "AnotherUsersDirectoryIsRefused", PLACE + "ADirectoryBelowAnotherUsersIsRefused"),
         one("a directory that everybody may write to is refused", SAFE_PATH, "(status.st_mode & S_IWOTH) != 0",
             "false", PLACE + "ADirectoryThatEverybodyMayWriteToIsRefused"),
@@ -121,6 +121,11 @@ def where_it_listens() -> list[Protection]:
         one("and what is above it counts", SAFE_PATH, "    std::string here = \"/\";\n",
             "    std::string here = path;\n    names.clear();\n", PLACE + "ADirectoryBelowOneThatOthersMayWriteToIsRefused",
             PLACE + "ADirectoryBelowAnotherUsersIsRefused"),
+        one("root takes no volume that everybody may write to", LISTENER, "::geteuid() == 0 || ", "", "ctest:anywhere:uid"),
+        one("nor does another take a directory that is no volume", LISTENER,
+            "(status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0", "true", "ctest:anywhere:uid"),
+        one("a user outside of the namespace is root above the last directory alone", SAFE_PATH,
+            "!names.empty() && status.st_uid == outsider", "status.st_uid == outsider", "ctest:anywhere:uid"),
         one("before anything is made there", LISTENER,
             "    if (auto checked = check(directory); !checked) return checked;\n    struct stat",
             "    struct stat", PLACE + "ADirectoryBelowOneThatOthersMayWriteToIsRefused"),

@@ -48,7 +48,11 @@ def is_red(folder: pathlib.Path, test: str) -> bool:
     program, _, name = test.partition(":")
     # A process namespace of its own ends daemons and agents with the test, however it ends.
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "timeout", "-s", "KILL",
-               str(LIMIT), str(folder / "bin" / program), f"--gtest_filter={name}"]  # fmt: skip
+               str(LIMIT)]  # fmt: skip
+    if program == "ctest":
+        command += ["ctest", "--test-dir", str(folder), "--no-tests=error", "-R", f"^{name}$"]
+    else:
+        command += [str(folder / "bin" / program), f"--gtest_filter={name}"]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if run.returncode == 0 and "[  PASSED  ] 0 tests" in run.stdout:
         raise SystemExit(f"{test}: no such test, or it was skipped; run this as root")
@@ -82,8 +86,8 @@ def trial(folder: pathlib.Path, protection: Protection) -> tuple[str, list[str]]
 
 
 def unknown_tests(protection: Protection) -> list[str]:
-    """Those that are in no test's source."""
-    named = [(test, re.search(r"\w+\.\w+", test.partition(":")[2])) for test in protection.tests]
+    """Those that are in no test's source, nor in a CMakeLists.txt."""
+    named = [(test, re.search(r"\w+[.:]\w+", test.partition(":")[2])) for test in protection.tests]
     return [f"{protection.name}: there is no test {test}" for test, name in named
             if name is None or name.group() not in known_tests()]  # fmt: skip
 
@@ -92,7 +96,8 @@ def unknown_tests(protection: Protection) -> list[str]:
 def known_tests() -> set[str]:
     pattern = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
     sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*_test.cpp"))
-    return {f"{suite}.{name}" for suite, name in pattern.findall(sources)}
+    lists = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("CMakeLists.txt"))
+    return {f"{suite}.{name}" for suite, name in pattern.findall(sources)} | set(re.findall(r"NAME (\w+:\w+)", lists))
 
 
 def check() -> int:

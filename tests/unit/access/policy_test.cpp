@@ -63,6 +63,14 @@ TEST(Policy, GroupsCountWhetherPrimaryOrSupplementary) {
     EXPECT_FALSE(policy.allows(Tier::spawn, peer(stranger, 4002, {7})));
 }
 
+TEST(Policy, NumbersNeedNoEntry) {
+    const Policy policy = make({{}, {"4002"}, {"@4777"}});
+    EXPECT_TRUE(policy.allows(Tier::spawn, peer(stranger, 1)));
+    EXPECT_FALSE(policy.allows(Tier::admin, peer(stranger, 1)));
+    EXPECT_TRUE(policy.allows(Tier::admin, peer(4003, 1, {4777})));
+    EXPECT_FALSE(policy.allows(Tier::status, peer(4777, 4002))) << "a group's number is no user's";
+}
+
 TEST(Policy, NamesThatDoNotExistAreRefused) {
     const auto user = Policy::make({{}, {"no-such-user-here"}, {}}, daemon_uid);
     ASSERT_FALSE(user);

@@ -60,6 +60,57 @@ TEST(SessionHome, AUserThatDoesNotExistIsRefused) {
     EXPECT_EQ(home.error().message, "[session] user: there is no user \"no-such-user-here\"");
 }
 
+TEST(SessionHome, TheDaemonsOwnNumberIsTheDaemonsOwnUser) {
+    Config config;
+    config.session.user = std::to_string(::geteuid());
+    const auto home = session_home(config, environment());
+    ASSERT_TRUE(home);
+    EXPECT_TRUE(home->same_user);
+    EXPECT_EQ(home->codex_home, "/somewhere/codex");
+}
+
+TEST(SessionHome, ANumberThatNobodyKnowsIsRefusedForAnotherUser) {
+    Config config;
+    config.session.user = "4123456";
+    EXPECT_EQ(session_home(config, environment()).error().message, "[session] user: there is no user \"4123456\"");
+}
+
+TEST(SessionHome, SlashIsRefused) {
+    std::map<std::string, Secret> slash;
+    slash.emplace("HOME", Secret("//"));
+    const auto home = session_home({}, slash);
+    ASSERT_FALSE(home);
+    EXPECT_THAT(home.error().message, ::testing::StartsWith("the home directory is /"));
+}
+
+TEST(SessionHome, AFileIsRefused) {
+    std::map<std::string, Secret> file;
+    file.emplace("HOME", Secret("/etc/passwd"));
+    EXPECT_EQ(session_home({}, file).error().message, "the home /etc/passwd is not a directory");
+}
+
+TEST(Users, AreFoundByNameThenByNumber) {
+    EXPECT_EQ(find_uid("nobody"), 65534U);
+    EXPECT_EQ(find_uid("4123456"), 4123456U) << "which has no entry";
+    EXPECT_EQ(find_group("daemon"), 1U);
+    EXPECT_EQ(find_group("4123456"), 4123456U);
+    for (const char* no_number : {"", "-1", "+1", "1a", " 1", "0x10", "4294967295", "99999999999"}) {
+        EXPECT_EQ(find_uid(no_number), std::nullopt) << no_number;
+        EXPECT_EQ(find_group(no_number), std::nullopt) << no_number;
+    }
+}
+
+TEST(Users, AnIdIsMappedWhereARangeHasIt) {
+    constexpr std::string_view one = "         0      54321          1\n";
+    EXPECT_TRUE(maps_id(one, 0));
+    EXPECT_FALSE(maps_id(one, 1));
+    EXPECT_FALSE(maps_id(one, 54321)) << "the number outside";
+    constexpr std::string_view ranges = "0 1000 1\n1 100000 65536\n";
+    EXPECT_TRUE(maps_id(ranges, 65536));
+    EXPECT_FALSE(maps_id(ranges, 65537));
+    EXPECT_TRUE(maps_id("0 0 4294967295", 65534));
+}
+
 TEST(SessionHome, NoHomeIsRefused) {
     const auto home = session_home({}, {});
     if (home) {
