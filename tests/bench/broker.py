@@ -85,7 +85,7 @@ class Place:
         threading.Thread(target=lambda: asyncio.run(self.hold()), daemon=True).start()
         worker = self.nginx("proxy", 0, PROXY, port=self.proxy, upstream=self.provider, silent=self.silent, key=harness.KEY)
         broker = harness.Broker(ca=self.authority.ca, wrapper=("taskset", "-c", "0", *self.real_time), connections=4096, streams=4096)
-        self.stop.append(broker.close)
+        self.stop.append(lambda: (broker.tell("end"), broker.process.wait(20)))
         for name, port in (("short", self.provider), ("silent", self.silent)):
             broker.grant(base_url=f"https://localhost:{port}/api/anthropic", session=name, token=f"cst_{name}")
         threading.Thread(target=self.read, args=(broker,), daemon=True).start()
