@@ -9,18 +9,14 @@
 
 namespace capsule {
 
-/// Whether a variable of this name probably holds a secret: …KEY, …TOKEN, …SECRET…, …PASSWORD… and the like, in any
-/// case. Such variables are not sent to the daemon; GH_TOKEN is, since sessions are meant to have it.
-bool looks_like_key(std::string_view name) noexcept;
-
 struct OfferedEnvironment {
     std::map<std::string, std::string> variables;
     std::vector<std::string> left_out;  ///< held back although their names are harmless: not UTF-8, or too large
 };
 
 /// `environment`'s "NAME=VALUE" strings less what cannot or should not be sent: names that are no variable names
-/// (exported shell functions), names that look like keys, values that are not UTF-8, and, the largest first, whatever
-/// does not fit into `limit` bytes of JSON.
+/// (exported shell functions), names of secrets (but GH_TOKEN, which sessions are meant to have), values that are not
+/// UTF-8, and, the largest first, whatever does not fit into `limit` bytes of JSON.
 OfferedEnvironment offered_environment(const char* const* environment, std::size_t limit);
 
 /// Room for variables within one request line.

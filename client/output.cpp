@@ -10,6 +10,8 @@
 #include <numeric>
 #include <utility>
 
+#include "protocol/utf8.hpp"
+
 namespace capsule {
 namespace {
 
@@ -94,12 +96,10 @@ struct Character {
 
 /// The first character of `text`, which is not empty. Needs Utf8.
 Character first_character(std::string_view text) {
-    std::mbstate_t state{};
-    wchar_t character = 0;
-    const std::size_t bytes = std::mbrtowc(&character, text.data(), text.size(), &state);
-    if (bytes == 0 || bytes > text.size()) return {};  // a NUL, or no UTF-8
-    const int columns = ::wcwidth(character);
-    return {bytes, columns < 0 ? 1 : static_cast<std::size_t>(columns)};
+    const Utf8Character character = first_utf8_character(text);
+    if (character.bytes == 0) return {};
+    const int columns = ::wcwidth(static_cast<wchar_t>(character.code));
+    return {character.bytes, columns < 0 ? 1 : static_cast<std::size_t>(columns)};
 }
 
 bool is_ascii(std::string_view text) {

@@ -1,4 +1,5 @@
-// The agents that a session can be started with.
+// The agents that a session can be started with: their ids and labels, which daemon and client share. What the daemon
+// does with each is in daemon/agents, what the client's `verify` does in client/verify/agents.
 #pragma once
 
 #include <array>
@@ -15,11 +16,15 @@ struct AgentFacts {
     std::string_view label;  ///< on a tab: "Claude (Z.AI)"
 };
 
-inline constexpr std::array<AgentFacts, 3> all_agents{{
-    {Agent::claude, "claude", "Claude"},
-    {Agent::codex, "codex", "Codex"},
-    {Agent::opencode, "opencode", "OpenCode"},
-}};
+/// In the order of the enumeration.
+inline constexpr std::array<AgentFacts, 3> all_agents = [] {
+    using enum Agent;
+    return std::array<AgentFacts, 3>{{
+        {claude, "claude", "Claude"},
+        {codex, "codex", "Codex"},
+        {opencode, "opencode", "OpenCode"},
+    }};
+}();
 
 constexpr const AgentFacts& facts_of(Agent agent) {
     return all_agents[static_cast<std::size_t>(agent)];

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "protocol/agents.hpp"
+
 namespace capsule {
 namespace {
 
@@ -85,7 +87,9 @@ void collect(const CLI::App& command, std::vector<std::string> path, std::vector
             continue;
         }
         auto values = choices_of(*option);
-        if (option->get_name(true) == "AGENT") values = {"claude", "codex", "opencode"};
+        if (option->get_name(true) == "AGENT")
+            for (const AgentFacts& agent : all_agents)
+                values.emplace_back(agent.id);
         for (const std::string& value : values)
             info.words.push_back({value, ""});
     }

@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "client/environment.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 namespace {
@@ -27,7 +27,7 @@ std::map<std::string, std::string> find_secrets(const SpawnResult& session,
         if (value.empty()) continue;
         if (found != explained.end() && found->second != value)
             secrets[value] = found->second;
-        else if (looks_like_key(name) || name == "GH_TOKEN")
+        else if (names_a_secret(name))
             secrets[value] = masked(value);
     }
     return secrets;

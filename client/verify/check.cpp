@@ -4,6 +4,7 @@
 #include <set>
 
 #include "client/recorder/conversation.hpp"
+#include "client/verify/agents/agent.hpp"
 
 namespace capsule {
 
@@ -48,17 +49,6 @@ void check_model(Found& found, const std::string& model, const Trial& trial, con
     }
 }
 
-/// Another backend than OpenAI's must see the standard, public Responses API.
-void check_responses(Found& found, const RecordedRequest& request, const Conversation& conversation) {
-    for (const auto& [name, value] : request.headers)
-        if (name.starts_with("x-openai-internal"))
-            found.insert("Codex sends the internal header " + name + ": its model catalog is missing or not ours");
-    for (const auto& tool : conversation.tools)
-        if (tool.type == "custom")
-            found.insert("the tool " + in_quotes(tool.name) +
-                         " is of the type custom: its model catalog is missing or not ours");
-}
-
 void check_request(Found& found, const RecordedRequest& request, const Trial& trial, const std::string& dummy_key,
                    const std::string* tier_model) {
     if (request.path().starts_with(project_path)) {
@@ -71,7 +61,8 @@ void check_request(Found& found, const RecordedRequest& request, const Trial& tr
         found.insert("the path is " + std::string(request.path()) + " where the route has " + trial.path);
     check_auth(found, request, trial, dummy_key);
     check_model(found, conversation->model, trial, tier_model);
-    if (trial.agent == "codex" && !trial.native) check_responses(found, request, *conversation);
+    const TrialAgent* agent = trial_agent(trial.agent);
+    if (agent && agent->check_request) agent->check_request(found, request, *conversation, trial);
 }
 
 void check_tool(Found& found, const TrialRun& run, const std::vector<Conversation>& conversations) {
@@ -106,8 +97,7 @@ std::vector<std::string> differences(const TrialRun& run, const Trial& trial, co
     } else if (tier_model == nullptr) {
         check_tool(found, run, conversations);
     }
-    if (trial.agent == "codex" && contains(run.err, "metadata") && contains(run.err, "not found"))
-        found.insert("Codex has no metadata for the model: the route gives it no model catalog");
+    if (const TrialAgent* agent = trial_agent(trial.agent); agent && agent->check_run) agent->check_run(found, run);
     return {found.begin(), found.end()};
 }
 

@@ -8,8 +8,9 @@
 #include <sstream>
 #include <system_error>
 
-#include "client/environment.hpp"
+#include "client/verify/agents/agent.hpp"
 #include "client/verify/start.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 
@@ -33,7 +34,7 @@ void write(const fs::path& path, std::string_view text) {
 
 /// "ANTHROPIC_AUTH_TOKEN", "apiKey", "api_key", "key"
 bool holds_key(std::string_view name) {
-    return looks_like_key(name) || name == "headers" || name == "http_headers";
+    return names_a_secret(name) || name == "headers" || name == "http_headers";
 }
 
 void replace_keys(json::value& value, const std::string& dummy_key) {
@@ -96,28 +97,6 @@ void copy_directory(const fs::path& from, const fs::path& to, const std::string&
         copy_file(entry.path(), to / entry.path().filename(), dummy_key);
 }
 
-/// Never a login: no auth.json, no .credentials.json, no .env.
-void copy_agent(const std::string& agent, const fs::path& home, const fs::path& to, const std::string& dummy_key) {
-    if (agent == "claude") {
-        for (const char* name :
-             {".claude.json", ".claude/settings.json", ".claude/settings.local.json", ".claude/CLAUDE.md"})
-            copy_file(home / name, to / name, dummy_key);
-        for (const char* name : {".claude/agents", ".claude/commands"})
-            copy_directory(home / name, to / name, dummy_key);
-    } else if (agent == "codex") {
-        std::error_code error;
-        for (const auto& entry : fs::directory_iterator(home / ".codex", error)) {
-            const auto name = entry.path().filename();
-            if (name.extension() == ".toml" || name == "AGENTS.md")
-                copy_file(entry.path(), to / ".codex" / name, dummy_key);
-        }
-    } else if (agent == "opencode") {
-        const std::string directory = ".config/opencode";
-        for (const char* name : {"", "agent", "agents", "command", "commands"})
-            copy_directory(home / directory / name, to / directory / name, dummy_key);
-    }
-}
-
 std::string variable(const ExplainResult& plan, std::string_view name) {
     for (const auto& each : plan.env)
         if (each.name == name) return each.value;
@@ -147,7 +126,12 @@ ScratchDirectory::~ScratchDirectory() {
 
 void copy_configuration(const ExplainResult& plan, const fs::path& temporary_home, const std::string& dummy_key) {
     const std::string home = variable(plan, "HOME");
-    copy_agent(plan.agent, home, temporary_home, dummy_key);
+    if (const TrialAgent* agent = trial_agent(plan.agent))
+        agent->copy_configuration(
+            {home, [&](const std::string& path) { copy_file(fs::path(home) / path, temporary_home / path, dummy_key); },
+             [&](const std::string& path) {
+                 copy_directory(fs::path(home) / path, temporary_home / path, dummy_key);
+             }});
     for (const auto& file : plan.files) {
         // Files that the user's own text shares (config.toml, opencode.json) were copied, and the pins need neither.
         const bool ours_alone = file.path.ends_with(".models.json") || file.path.ends_with(".config.toml");
@@ -157,18 +141,10 @@ void copy_configuration(const ExplainResult& plan, const fs::path& temporary_hom
 
 void write_project(const fs::path& project, std::uint16_t port) {
     const std::string url = "http://127.0.0.1:" + std::to_string(port) + std::string(project_path);
-    const json::object claude{
-        {"model", "project-model"},
-        {"env",
-         {{"ANTHROPIC_BASE_URL", url}, {"ANTHROPIC_AUTH_TOKEN", "project"}, {"ANTHROPIC_MODEL", "project-model"}}}};
-    write(project / ".claude/settings.json", json::serialize(claude));
-    json::object providers;
-    for (const char* id : {"anthropic", "zai", "minimax", "kimi"})
-        providers[id] = json::object{{"options", {{"baseURL", url}, {"apiKey", "project"}}}};
-    write(project / "opencode.json", json::serialize(json::object{{"provider", std::move(providers)}}));
-    write(project / ".codex/config.toml",
-          "model = \"project-model\"\n[model_providers.minimax]\nname = \"project\"\nbase_url = \"" + url +
-              "\"\nwire_api = \"responses\"\n");
+    for (const TrialAgent* agent : trial_agents()) {
+        const auto [path, text] = agent->project_file(url);
+        write(project / path, text);
+    }
 }
 
 }  // namespace capsule

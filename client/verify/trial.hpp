@@ -30,7 +30,7 @@ struct Trial {
     std::string path;                          ///< of every request that carries a prompt
     std::string auth_header;                   ///< "authorization" or "x-api-key"
     std::vector<std::string> models;           ///< that may be asked for; empty: the agent's own choice
-    std::map<std::string, std::string> tiers;  ///< Claude's: what `--model <name>` must ask for
+    std::map<std::string, std::string> tiers;  ///< of an agent with tiers: what `--model <name>` must ask for
 };
 
 /// Fails with config.conflict when the plan names no endpoint, which is itself a broken route.

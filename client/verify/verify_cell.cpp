@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "client/verify/agents/agent.hpp"
 #include "client/verify/check.hpp"
 #include "client/verify/start.hpp"
 #include "client/verify/trial.hpp"
@@ -17,15 +18,6 @@ namespace {
 const std::string dummy_key = "capsule-verify-no-real-key-0000000000";
 
 constexpr std::chrono::seconds limit{90};  // a first start of OpenCode takes 10 s on a slow machine
-
-/// The agent's own words for "one prompt, no person, tools may run".
-std::vector<std::string> one_shot(const std::string& agent, const std::string& prompt, const std::string& tier) {
-    if (agent == "claude" && !tier.empty()) return {"--model", tier, "-p", prompt};
-    if (agent == "claude") return {"-p", prompt, "--allowedTools", "Bash"};
-    if (agent == "codex")
-        return {"exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", prompt};
-    return {"run", prompt};
-}
 
 class CellTrial {
   public:
@@ -58,7 +50,8 @@ class CellTrial {
     void try_once(const Trial& trial, const std::string& tier, const std::string* tier_model) {
         const std::size_t before = recorder_.requests().size();
         auto argv = trial.argv;
-        const auto words = one_shot(trial.agent, std::string(tier.empty() ? trial_prompt : "[[say fine]]"), tier);
+        const auto words =
+            trial_agent(trial.agent)->one_shot(std::string(tier.empty() ? trial_prompt : "[[say fine]]"), tier);
         argv.insert(argv.end(), words.begin(), words.end());
         auto run = start_and_wait(argv, trial.env, project(), scratch_.path(), limit);
         if (!run) {

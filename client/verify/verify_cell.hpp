@@ -22,7 +22,7 @@ struct CellVerdict {
 };
 
 /// Runs the agent of `plan` against the stand-in, in a temporary home and a hostile project: one prompt with a tool
-/// call, and for Claude Code on another backend one prompt for each of its tiers.
+/// call, and one prompt for each of the tiers that the route pins.
 CellVerdict verify_cell(const ExplainResult& plan, const Recorder& recorder);
 
 }  // namespace capsule

@@ -29,7 +29,7 @@ inline void add_argument(Plan& plan, std::string value, std::string_view from) {
     plan.argv.push_back({std::move(value), std::string(from)});
 }
 
-/// [agents.<agent>] args, which come after the route's own.
+/// [<agent>] args, which come after the route's own.
 inline void add_configured_arguments(Plan& plan, Agent agent, const Config& config) {
     const Located<std::vector<std::string>>& args = config.agent(agent).args;
     for (const std::string& arg : args.value)

@@ -12,8 +12,4 @@ std::string Variable::shown() const {
     return std::get<std::string>(value);
 }
 
-const std::string& path_of(const FileIntent& intent) {
-    return std::visit([](const auto& each) -> const std::string& { return each.path; }, intent);
-}
-
 }  // namespace capsule

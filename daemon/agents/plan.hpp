@@ -1,14 +1,18 @@
 // What a renderer gives: the session's exact start, and what is ours in its files. No I/O.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "daemon/base/secret.hpp"
-#include "protocol/agents.hpp"
+#include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
@@ -29,59 +33,60 @@ struct Variable {
 };
 using Environment = std::map<std::string, Variable>;
 
-/// [model_providers.<id>] tables between our markers in Codex's config.toml. No tables: our block goes.
-struct TomlBlockIntent {
-    struct Table {
-        std::string id;    ///< of the provider
-        std::string text;  ///< "[model_providers.minimax]\nname = …\n", '\n' line ends
+/// What a merge makes of a file.
+struct Merged {
+    std::optional<std::string> text;  ///< none: the file should not exist (or stay away)
+    bool holds_key = false;           ///< then its mode is forced to 0600
+    std::vector<Warning> warnings{};
+    /// The existing file is not ours and is about to be replaced: to be kept as NAME.before-capsuled first.
+    bool save_existing = false;
+};
+
+/// What is ours in one file of the home, and how it goes together with what is not. Each agent makes its own.
+struct FileIntent {
+    std::string path;
+    /// Takes the file as it is (none: there is none) and gives it as it should be. Pure. config.conflict, naming line
+    /// and cure, where our part cannot go into it.
+    std::function<Result<Merged>(const std::optional<std::string>& existing)> merge;
+    /// What of it is ours, secrets masked, as `explain` shows it; none when it only removes.
+    std::function<std::optional<std::string>()> shown;
+    /// The warning that the file, being a link, was left as it is: keys would get to wherever it leads. None: a link is
+    /// followed.
+    std::optional<Warning> not_through_a_link{};
+    /// Where one of `files` has one of `words` in it, or cannot be looked at, the user may have said there what this
+    /// would say here: then `instead` stands in its place.
+    struct Deference {
+        std::vector<std::string> files;
+        std::vector<std::string_view> words;
+        std::shared_ptr<const FileIntent> instead;
     };
-    std::string path;
-    std::vector<Table> tables;
-    /// Profiles whose --profile a legacy table in this file would break ([profiles.<name>]).
-    std::vector<std::string> profiles;
-    /// Every provider that could have a table of ours: how one whose key is gone is recognised.
-    std::vector<std::string> known{};
+    std::optional<Deference> defers{};
+    /// The session's argv names it: without it there is no session.
+    bool needed = false;
+    /// The warning where a session does without it because of config.conflict: its code, and what that means for it.
+    struct OnConflict {
+        std::string code;
+        std::string meaning;
+    };
+    OnConflict on_conflict{};
 };
 
-/// A file that is wholly ours. No content: it goes.
-struct OwnFileIntent {
-    std::string path;
-    std::optional<std::string> content;
-    bool needed = false;  ///< the session's argv names it: without it there is no session
+/// FileIntent::merge for content of one kind.
+template <class Content>
+struct MergeOf {
+    std::shared_ptr<const Content> content;
+    Result<Merged> (*merge)(const std::optional<std::string>& existing, const Content& content);
+
+    Result<Merged> operator()(const std::optional<std::string>& existing) const { return merge(existing, *content); }
 };
 
-/// One provider block of opencode.json.
-struct OpencodeBlock {
-    std::string id;
-    std::string name;
-    std::string npm;
-    std::string base_url;
-    std::variant<std::string, Secret> api_key;  ///< a plain string is a reference, "{env:ZAI_API_KEY}"
-    std::string model;
-};
-
-struct OpencodeJsonIntent {
-    std::string path;
-    std::vector<OpencodeBlock> blocks;  ///< of providers whose key is present
-    /// Every provider that could have a block of ours: how one whose key is gone is recognised (npm and base_url).
-    std::vector<OpencodeBlock> known;
-    /// Nothing of ours should stand in it any more.
-    bool only_remove = false;
-    /// What "permission" should say where no permission of the user's stands in any file; empty: nothing.
-    std::string permission = "allow";
-    /// The other files that OpenCode merges with this one. A permission in one of them must not be weakened.
-    std::vector<std::string> merged_files{};
-};
-
-/// The approval of an API key in Claude Code's .claude.json.
-struct ClaudeApprovalIntent {
-    std::string path;
-    std::string key_tail;  ///< the key's last 20 characters, which is how Claude Code remembers one
-};
-
-using FileIntent = std::variant<TomlBlockIntent, OwnFileIntent, OpencodeJsonIntent, ClaudeApprovalIntent>;
-
-const std::string& path_of(const FileIntent& intent);
+/// The FileIntent of `content`, whose path is its own.
+template <class Content>
+FileIntent file_intent(Content content, Result<Merged> (*merge)(const std::optional<std::string>&, const Content&),
+                       std::optional<std::string> (*shown)(const Content&)) {
+    const auto shared = std::make_shared<const Content>(std::move(content));
+    return {shared->path, MergeOf<Content>{shared, merge}, [shared, shown] { return shown(*shared); }};
+}
 
 struct Plan {
     std::vector<Argument> argv;

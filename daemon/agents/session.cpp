@@ -2,8 +2,9 @@
 
 #include <set>
 
-#include "daemon/catalog/variables.hpp"
+#include "daemon/agents/agent.hpp"
 #include "daemon/agents/build.hpp"
+#include "daemon/catalog/variables.hpp"
 
 namespace capsule {
 
@@ -16,18 +17,6 @@ void warn_of_missing_binary(Agent agent, const SessionInputs& inputs, std::vecto
                                              std::string(facts.id) + " in the PATH (" + session_path(inputs) +
                                              ") that " + inputs.home.user.name +
                                              " can run. Install it, or add its directory to the PATH."});
-}
-
-Result<void> render_route(Plan& plan, const Route& route, const SessionInputs& inputs) {
-    switch (route.agent) {
-        case Agent::claude:
-            return render_claude(plan, route, inputs);
-        case Agent::codex:
-            return render_codex(plan, route, inputs);
-        case Agent::opencode:
-            return render_opencode(plan, route, inputs);
-    }
-    return {};
 }
 
 }  // namespace
@@ -62,8 +51,9 @@ void render_unset(Plan& plan, const Config& config) {
     for (const Provider& provider : config.catalog.providers) {
         names.insert(provider.key_env);
         // What one provider's route adds would mislead the next one's.
-        for (const auto& [name, value] : provider.claude.env)
-            names.insert(name);
+        for (const Cell& cell : provider.cells)
+            for (const auto& [name, value] : cell.env)
+                names.insert(name);
     }
     plan.unset.clear();
     for (const std::string_view name : names)
@@ -73,7 +63,8 @@ void render_unset(Plan& plan, const Config& config) {
 Result<Plan> render_session(const Route& route, const SessionInputs& inputs) {
     Plan plan;
     render_session_env(plan, route, inputs);
-    if (Result<void> rendered = render_route(plan, route, inputs); !rendered) return rendered.error();
+    if (Result<void> rendered = descriptor_of(route.agent).render(plan, route, inputs); !rendered)
+        return rendered.error();
     render_unset(plan, inputs.config);
     warn_of_missing_binary(route.agent, inputs, plan.warnings);
     return plan;
@@ -81,15 +72,8 @@ Result<Plan> render_session(const Route& route, const SessionInputs& inputs) {
 
 std::vector<FileIntent> agent_files(Agent agent, const SessionInputs& inputs, std::vector<Warning>& warnings) {
     warn_of_missing_binary(agent, inputs, warnings);
-    switch (agent) {
-        case Agent::codex:
-            return codex_files(inputs, warnings);
-        case Agent::opencode:
-            return opencode_files(inputs);
-        case Agent::claude:
-            break;  // all that Claude Code needs is in its environment
-    }
-    return {};
+    const AgentDescriptor& descriptor = descriptor_of(agent);
+    return descriptor.files ? descriptor.files(inputs, warnings) : std::vector<FileIntent>();
 }
 
 }  // namespace capsule

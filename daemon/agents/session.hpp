@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "daemon/agents/plan.hpp"
+#include "daemon/agents/route.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/config/config.hpp"
-#include "daemon/agents/plan.hpp"
-#include "daemon/routing/route.hpp"
+#include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
@@ -73,35 +74,13 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
 /// empty.
 std::string session_path(const SessionInputs& inputs);
 
-/// Proxies that Claude Code takes from a settings file all the same: its requests, an API key with them, would go
-/// there.
-inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_proxy"};
-
-/// Whether --settings can hold this one: not where the session has one with a password, which is not for arguments.
-bool can_hold_proxy(const Plan& plan, std::string_view name);
-
-/// Adds what keeps a settings file's ANTHROPIC_UNIX_SOCKET from a Claude Code session: for sessions where such a file
-/// was found only, since no settings file can then override any variable that the session begins with.
-void hold_claude_socket(Plan& plan);
-
-/// Has OpenCode leave the project's configuration out: for sessions where it would send something out by itself.
-void leave_project_out(Plan& plan, std::string_view from);
-
 /// `unset`: every key and routing variable that is not in plan.env. Call last.
 void render_unset(Plan& plan, const Config& config);
 
-/// The route's variables, argv, and files of each agent. Fail with config.conflict where something in the home would
-/// defeat the route.
-Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs);
-Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs);
-Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs);
-
-/// All of the above in their order.
+/// The environment, the agent's own part (AgentDescriptor::render), `unset`. Fails as that does.
 Result<Plan> render_session(const Route& route, const SessionInputs& inputs);
 
 /// config.write: the agent's files alone, without a route.
-std::vector<FileIntent> codex_files(const SessionInputs& inputs, std::vector<Warning>& warnings);
-std::vector<FileIntent> opencode_files(const SessionInputs& inputs);
 std::vector<FileIntent> agent_files(Agent agent, const SessionInputs& inputs, std::vector<Warning>& warnings);
 
 }  // namespace capsule

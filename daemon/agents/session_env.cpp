@@ -4,9 +4,9 @@
 #include <array>
 #include <charconv>
 
+#include "daemon/agents/build.hpp"
 #include "daemon/base/reference.hpp"
 #include "daemon/catalog/variables.hpp"
-#include "daemon/agents/build.hpp"
 
 namespace capsule {
 
@@ -44,8 +44,7 @@ bool may_pass(const Config& config, std::string_view name) {
 
 /// For `explain`, which masks secrets: GH_TOKEN by its name, http://user:password@proxy by its value.
 bool looks_secret(std::string_view name, std::string_view value) {
-    constexpr std::array<std::string_view, 6> words{"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"};
-    if (std::ranges::any_of(words, [name](std::string_view word) { return name.find(word) != name.npos; })) return true;
+    if (names_a_secret(name)) return true;
     const std::size_t scheme = value.find("://");
     return scheme != value.npos && value.find('@', scheme) != value.npos;
 }

@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <map>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/agents/survey_parts.hpp"
 
 namespace capsule {
@@ -11,75 +12,6 @@ namespace capsule {
 namespace {
 
 constexpr std::size_t longest_name = 64;
-
-using Places = std::vector<SettingsPlace>;
-
-void add_project(Places& places, const std::vector<std::string>& directories, const std::string& name,
-                 SettingsFormat format, bool directory = false) {
-    for (const std::string& above : directories)
-        places.push_back({above + "/" + name, SettingsOwner::project, format, directory});
-}
-
-Places claude_places(const SessionHome& home, const std::vector<std::string>& directories) {
-    Places places;
-    // Settings of the session's own directory only; agents and servers of those above it, too (measured).
-    if (!directories.empty())
-        for (const char* name : {"/.claude/settings.json", "/.claude/settings.local.json"})
-            places.push_back({directories.front() + name, SettingsOwner::project, SettingsFormat::claude_settings});
-    add_project(places, directories, ".mcp.json", SettingsFormat::mcp_json);
-    add_project(places, directories, ".claude/agents", SettingsFormat::agent_definition, true);
-    const std::string own = home.claude_config_dir.value_or(home.home + "/.claude");
-    places.push_back({own + "/settings.json", SettingsOwner::home, SettingsFormat::claude_settings});
-    places.push_back({home.claude_json(), SettingsOwner::home, SettingsFormat::claude_json});
-    places.push_back(
-        {"/etc/claude-code/managed-settings.json", SettingsOwner::machine, SettingsFormat::claude_settings});
-    return places;
-}
-
-Places codex_places(const SessionHome& home, const std::vector<std::string>& directories) {
-    Places places;
-    add_project(places, directories, ".codex/config.toml", SettingsFormat::codex_config);
-    places.push_back({home.codex_directory() + "/config.toml", SettingsOwner::home, SettingsFormat::codex_config});
-    for (const char* name : {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"})
-        places.push_back({name, SettingsOwner::machine, SettingsFormat::codex_config});
-    return places;
-}
-
-Places opencode_places(const SessionHome& home, const std::vector<std::string>& directories) {
-    Places places;
-    for (const char* name : {".opencode/opencode.json", ".opencode/opencode.jsonc", "opencode.json", "opencode.jsonc"})
-        add_project(places, directories, name, SettingsFormat::opencode_config);
-    for (const char* name : {".opencode/agent", ".opencode/agents", ".opencode/mode", ".opencode/modes"})
-        add_project(places, directories, name, SettingsFormat::agent_definition, true);
-    for (const char* name : {".opencode/plugin", ".opencode/plugins"})
-        add_project(places, directories, name, SettingsFormat::plugin, true);
-    const std::string own = home.xdg_config_home.value_or(home.home + "/.config") + "/opencode/";
-    for (const std::string& path : {own + "config.json", own + "opencode.json", own + "opencode.jsonc",
-                                    home.home + "/.opencode/opencode.json", home.home + "/.opencode/opencode.jsonc"})
-        places.push_back({path, SettingsOwner::home, SettingsFormat::opencode_config});
-    places.push_back(
-        {home.home + "/.local/share/opencode/auth.json", SettingsOwner::home, SettingsFormat::opencode_auth});
-    for (const char* name : {"/etc/opencode/opencode.json", "/etc/opencode/opencode.jsonc"})
-        places.push_back({name, SettingsOwner::machine, SettingsFormat::opencode_config});
-    return places;
-}
-
-std::string ignored_by(Agent agent) {
-    switch (agent) {
-        case Agent::claude:
-            return "--setting-sources user";
-        case Agent::opencode:
-            return "OPENCODE_DISABLE_PROJECT_CONFIG=1";
-        case Agent::codex:
-            break;  // it has no such switch: what is not trusted is not read
-    }
-    return "";
-}
-
-std::string cure(Agent agent) {
-    if (agent == Agent::codex) return "Codex reads it only if you trust this project.";
-    return "[session] project_settings = \"ignore\" keeps it out.";
-}
 
 /// "model, env.ANTHROPIC_BASE_URL and 3 more"
 std::string listed(const std::vector<std::string>& names) {
@@ -94,31 +26,19 @@ std::string listed(const std::vector<std::string>& names) {
 
 std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
                                            const std::vector<std::string>& directories) {
-    switch (agent) {
-        case Agent::claude:
-            return claude_places(home, directories);
-        case Agent::codex:
-            return codex_places(home, directories);
-        case Agent::opencode:
-            return opencode_places(home, directories);
-    }
-    return {};
+    return descriptor_of(agent).settings_places(home, directories);
+}
+
+void add_project(std::vector<SettingsPlace>& places, const std::vector<std::string>& directories,
+                 const std::string& name, SettingsFormat format, bool directory) {
+    for (const std::string& above : directories)
+        places.push_back({above + "/" + name, SettingsOwner::project, format, directory});
 }
 
 std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std::string& path, std::string_view text,
                                           const SurveyedSession& session) {
     Findings findings(place, path, session);
-    switch (session.route.agent) {
-        case Agent::claude:
-            survey_claude(findings, text);
-            break;
-        case Agent::codex:
-            survey_codex(findings, text);
-            break;
-        case Agent::opencode:
-            survey_opencode(findings, text);
-            break;
-    }
+    descriptor_of(session.route.agent).survey(findings, text);
     return findings.take();
 }
 
@@ -140,9 +60,9 @@ std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_fi
                                 path + " would redirect this session and has no effect on it: " + listed(members.held) +
                                     ". `explain` says why."});
         if (!members.not_held.empty())
-            warnings.push_back({"settings.not_held", path +
-                                                         " has an effect on this session: " + listed(members.not_held) +
-                                                         ". `explain` says which. " + cure(session.route.agent)});
+            warnings.push_back({"settings.not_held", path + " has an effect on this session: " +
+                                                         listed(members.not_held) + ". `explain` says which. " +
+                                                         std::string(descriptor_of(session.route.agent).project_cure)});
     }
     return warnings;
 }
@@ -150,7 +70,7 @@ std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_fi
 void Findings::add(std::string member, std::string_view effect, std::string_view neutralised_by) {
     if (found_.size() >= max_findings) return;
     std::string by(neutralised_by);
-    if (by.empty() && project() && session_.ignore_project) by = ignored_by(route().agent);
+    if (by.empty() && project() && session_.ignore_project) by = descriptor_of(route().agent).project_switch;
     found_.push_back({path_, std::move(member), std::string(effect),
                       by.empty() ? std::nullopt : std::optional<std::string>(std::move(by))});
 }

@@ -2,12 +2,13 @@
 // I/O, and no value of a setting comes out: names only.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "daemon/agents/route.hpp"
 #include "daemon/agents/session.hpp"
-#include "daemon/routing/route.hpp"
 
 namespace capsule {
 
@@ -25,6 +26,9 @@ enum class SettingsFormat {
     plugin,            ///< code: that it is there is all that matters
 };
 
+/// How much of a settings file is looked at where nothing else is said of it.
+inline constexpr std::size_t survey_file_bytes = 512 * 1024;
+
 /// A place where the agent reads settings.
 struct SettingsPlace {
     std::string path;
@@ -32,6 +36,8 @@ struct SettingsPlace {
     SettingsFormat format;
     /// All "*.md" files of the directory `path` (for plugin: all files) are meant.
     bool directory = false;
+    /// A larger file is not looked at.
+    std::size_t largest = survey_file_bytes;
 };
 
 /// Every place where the agent looks, an outer directory's after an inner one's. `directories` are the session's
@@ -51,13 +57,6 @@ struct SurveyedSession {
 std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std::string& path, std::string_view text,
                                           const SurveyedSession& session);
 inline constexpr std::size_t max_findings = 64;
-
-/// Whether a configuration of OpenCode's, of which these settings were found, would have it send something out by
-/// itself (a URL with {env:…} in it, a shared session), or may: not all of it is understood.
-bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings);
-
-/// The same of a settings file of Claude Code's that names a socket in the place of the provider's host.
-bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings);
 
 /// What a session says of its project's files, one warning each: settings.neutralised, settings.not_held.
 std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_findings, const SurveyedSession& session);

@@ -22,6 +22,10 @@ inline constexpr std::string_view sends_out = "sends the session, a variable or 
 inline constexpr std::string_view reads_address = "reads instructions from another address";
 inline constexpr std::string_view names_server = "names a server that may be given the session's environment";
 
+/// Adds a project's files of that name, in each of its directories.
+void add_project(std::vector<SettingsPlace>& places, const std::vector<std::string>& directories,
+                 const std::string& name, SettingsFormat format, bool directory = false);
+
 /// Collects what is found in one file.
 class Findings {
   public:
@@ -59,9 +63,5 @@ std::optional<boost::json::object> read_settings_json(std::string_view text);
 
 /// The value of `name` in a Markdown file's head, without quotes; empty: none.
 std::string_view head_value(std::string_view text, std::string_view name);
-
-void survey_claude(Findings& findings, std::string_view text);
-void survey_codex(Findings& findings, std::string_view text);
-void survey_opencode(Findings& findings, std::string_view text);
 
 }  // namespace capsule

@@ -4,33 +4,8 @@
 
 namespace capsule {
 
-CellKind Provider::cell(Agent agent) const {
-    switch (agent) {
-        case Agent::claude:
-            return claude.kind;
-        case Agent::codex:
-            return codex.kind;
-        case Agent::opencode:
-            return opencode.kind;
-    }
-    return CellKind::unsupported;
-}
-
-const std::string& Provider::blocked_reason(Agent agent) const {
-    switch (agent) {
-        case Agent::claude:
-            return claude.blocked_reason;
-        case Agent::codex:
-            return codex.blocked_reason;
-        case Agent::opencode:
-            break;
-    }
-    return opencode.blocked_reason;
-}
-
 bool Provider::alternative() const {
-    return std::none_of(all_agents.begin(), all_agents.end(),
-                        [&](const AgentFacts& facts) { return cell(facts.agent) == CellKind::native; });
+    return std::none_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.kind == CellKind::native; });
 }
 
 const Provider* Catalog::find(std::string_view id) const {

@@ -1,6 +1,8 @@
 // What is known of each provider: plain data, read from providers.toml and the operator's [providers.<id>] tables.
 #pragma once
 
+#include <any>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -21,39 +23,15 @@ enum class CellKind {
     routed,       ///< wired by a renderer
 };
 
-/// Which variable carries the key to Claude Code.
-enum class ClaudeAuth {
-    auth_token,  ///< ANTHROPIC_AUTH_TOKEN → "Authorization: Bearer"
-    api_key,     ///< ANTHROPIC_API_KEY → "x-api-key"
-};
-
-struct ClaudeCell {
+/// One agent's wiring on one provider.
+struct Cell {
     CellKind kind = CellKind::unsupported;
     std::string blocked_reason;
-    std::string base_url;  ///< without the /v1/messages that Claude Code appends
-    ClaudeAuth auth = ClaudeAuth::auth_token;
-    Located<std::string> opus_model;
-    Located<std::string> sonnet_model;
-    Located<std::string> haiku_model;
-    std::map<std::string, Located<std::string>> env;  ///< added to the route
-};
-
-struct CodexCell {
-    CellKind kind = CellKind::unsupported;
-    std::string blocked_reason;
-    std::string base_url;  ///< without the /responses that Codex appends
-    std::string wire_api;  ///< always "responses": Codex will not start on "chat"
-    Located<std::string> model;
-    std::int64_t context_window = 0;  ///< tokens
-    std::string profile;              ///< names the files <profile>.config.toml and <profile>.models.json
-};
-
-struct OpencodeCell {
-    CellKind kind = CellKind::unsupported;
-    std::string blocked_reason;
-    std::string npm;             ///< the SDK that OpenCode loads
-    std::string base_url;        ///< with the /v1 where the SDK wants it
-    Located<std::string> model;  ///< empty value: OpenCode's own choice
+    std::string base_url;                               ///< without what the agent appends to it
+    Located<std::string> model;                         ///< empty value: the agent's own choice
+    std::map<std::string, Located<std::string>> tiers;  ///< of an agent with several models: "sonnet", "haiku"
+    std::map<std::string, Located<std::string>> env;    ///< variables added to the route
+    std::any details;                                   ///< what only the agent's folder knows (its cell.hpp)
 };
 
 struct Provider {
@@ -66,13 +44,12 @@ struct Provider {
     std::string key_url;
     std::string notes;
     std::int64_t timeout_ms = 0;
-    std::vector<std::string> models;  ///< further ones known to work
-    ClaudeCell claude;
-    CodexCell codex;
-    OpencodeCell opencode;
+    std::vector<std::string> models;            ///< further ones known to work
+    std::array<Cell, all_agents.size()> cells;  ///< by agent
 
-    CellKind cell(Agent agent) const;
-    const std::string& blocked_reason(Agent agent) const;
+    const Cell& cell(Agent agent) const { return cells[static_cast<std::size_t>(agent)]; }
+    Cell& cell(Agent agent) { return cells[static_cast<std::size_t>(agent)]; }
+    CellKind kind(Agent agent) const { return cell(agent).kind; }
     /// Not the own account of any agent: its blocks go into the agents' files.
     bool alternative() const;
 };

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include "protocol/utf8.hpp"
+
 namespace capsule {
 namespace {
 
@@ -28,42 +30,16 @@ bool is_name(std::string_view name, std::string_view more, std::size_t longest) 
            std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || is_one_of(c, more); });
 }
 
+/// What stands for a byte that is no UTF-8.
 constexpr char32_t no_character = 0xFFFFFFFF;
-
-/// Takes one character off the front of `text`; no_character where that is no UTF-8.
-char32_t take_character(std::string_view& text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    std::size_t length = 1;
-    char32_t value = first;
-    if (first >= 0xF0 && first < 0xF8) {
-        length = 4;
-        value = first & 0x07U;
-    } else if (first >= 0xE0 && first < 0xF0) {
-        length = 3;
-        value = first & 0x0FU;
-    } else if (first >= 0xC0 && first < 0xE0) {
-        length = 2;
-        value = first & 0x1FU;
-    } else if (first >= 0x80) {
-        value = no_character;
-    }
-    if (length > text.size()) {
-        text = {};
-        return no_character;
-    }
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xC0U) != 0x80U) value = no_character;
-        if (value != no_character) value = (value << 6U) | (byte(i) & 0x3FU);
-    }
-    text.remove_prefix(length);
-    return value;
-}
 
 template <class Predicate>
 bool any_character(std::string_view text, Predicate predicate) {
-    while (!text.empty())
-        if (predicate(take_character(text))) return true;
+    while (!text.empty()) {
+        const Utf8Character character = first_utf8_character(text);
+        if (predicate(character.bytes == 0 ? no_character : character.code)) return true;
+        text.remove_prefix(std::max<std::size_t>(character.bytes, 1));
+    }
     return false;
 }
 

@@ -140,12 +140,6 @@ bool any_matches(std::span<const std::string_view> patterns, std::string_view na
 
 }  // namespace
 
-bool is_variable_name(std::string_view name) {
-    const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
-    return !name.empty() && letter(name.front()) &&
-           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
-}
-
 bool matches(std::string_view pattern, std::string_view name) {
     if (!pattern.ends_with('*')) return pattern == name;
     pattern.remove_suffix(1);

@@ -4,19 +4,12 @@
 #include <span>
 #include <string_view>
 
+#include "protocol/variable_name.hpp"  // is_variable_name
+
 namespace capsule {
 
 /// PATH of a session when neither the daemon nor the request has one: Debian's own.
 inline constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The credential of Claude Code's own account; no provider's key, but resolved like one.
-inline constexpr std::string_view claude_oauth_token_variable = "CLAUDE_CODE_OAUTH_TOKEN";
-
-/// A Unix socket that Claude Code talks to in the place of its provider's host.
-inline constexpr std::string_view claude_socket_variable = "ANTHROPIC_UNIX_SOCKET";
-
-/// A name that a shell and every agent take: [A-Za-z_][A-Za-z0-9_]*.
-bool is_variable_name(std::string_view name);
 
 /// `pattern` is a name, or a prefix followed by '*'.
 bool matches(std::string_view pattern, std::string_view name);

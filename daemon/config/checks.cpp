@@ -18,6 +18,22 @@ void check_model_name(const TableReader& in, std::string_view key, const std::st
     if (!is_model_name(model)) in.refuse(key, in_quotes(model) + " cannot be a model's name", model_hint);
 }
 
+void read_model_name(TableReader& in, std::string_view key, Located<std::string>& model) {
+    if (const auto given = in.text(key)) {
+        check_model_name(in, key, given->value);
+        model = *given;
+    }
+}
+
+void read_base_url(TableReader& in, std::string& base_url) {
+    if (const auto url = in.text("base_url")) {
+        // Not shown: a URL with a password in it is one of the things that are wrong.
+        if (const auto problem = base_url_problem(url->value)) in.refuse_hidden("base_url", "the URL " + *problem);
+        base_url = url->value;
+    }
+    if (base_url.empty()) in.refuse_table("base_url is missing");
+}
+
 std::optional<std::string> why_not_in_env(std::string_view name) {
     const std::string variable(name);
     if (is_config_location(name)) return variable + " says where an agent's files are: [session] has a setting for it";
@@ -46,9 +62,9 @@ const Provider& check_cell(const TableReader& in, std::string_view key, const Ca
         in.refuse(key, "there is no provider " + in_quotes(id), std::move(hint));
     }
     const std::string cell = std::string(facts_of(agent).label) + " on " + provider->label;
-    if (provider->cell(agent) == CellKind::unsupported) in.refuse(key, cell + " is not supported", "Remove it.");
-    if (provider->cell(agent) == CellKind::blocked)
-        in.refuse(key, cell + " is blocked: " + provider->blocked_reason(agent),
+    if (provider->kind(agent) == CellKind::unsupported) in.refuse(key, cell + " is not supported", "Remove it.");
+    if (provider->kind(agent) == CellKind::blocked)
+        in.refuse(key, cell + " is blocked: " + provider->cell(agent).blocked_reason,
                   "Remove it, or turn the cell on with [providers." + id + "." + std::string(id_of(agent)) + "].");
     return *provider;
 }

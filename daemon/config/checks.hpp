@@ -1,4 +1,4 @@
-// Checks that more than one section makes.
+// Settings and checks that more than one section has.
 #pragma once
 
 #include <optional>
@@ -26,6 +26,12 @@ std::optional<std::string> why_not_in_env(std::string_view name);
 
 /// A user's or group's name, as the system's files can hold it.
 bool is_account_name(std::string_view name);
+
+/// Reads a model's name; `model` stays as it is when the setting is not there.
+void read_model_name(TableReader& in, std::string_view key, Located<std::string>& model);
+
+/// Reads base_url of a cell; refuses a cell that has none.
+void read_base_url(TableReader& in, std::string& base_url);
 
 /// The cell's provider; refuses one that is unknown or that the agent cannot run on.
 const Provider& check_cell(const TableReader& in, std::string_view key, const Catalog& catalog, Agent agent,

@@ -1,6 +1,7 @@
 // capsule.toml and the role manifests as plain structs; a default-constructed Config is what no file at all means.
 #pragma once
 
+#include <any>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -62,37 +63,25 @@ struct SessionConfig {
     std::optional<std::string> claude_config_dir;
 };
 
-/// An override of one provider's model, for one agent. The tiers are Claude's only.
+/// An override of one provider's model, for one agent.
 struct ModelOverride {
-    std::optional<Located<std::string>> model;
-    std::optional<Located<std::string>> opus_model;
-    std::optional<Located<std::string>> sonnet_model;
-    std::optional<Located<std::string>> haiku_model;
+    std::optional<Located<std::string>> model;          ///< stands for every tier
+    std::map<std::string, Located<std::string>> tiers;  ///< by the tier's name; of agents that have tiers
 };
 
-/// [<agent>] and [<agent>.providers.<id>]: in capsule.toml and, with the same shape, in a role's manifest.
+/// The models of [<agent>] and [<agent>.providers.<id>]: in capsule.toml and, with the same shape, in a role's
+/// manifest.
 struct AgentModels {
     std::optional<Located<std::string>> model;  ///< native cells
     std::map<std::string, ModelOverride> providers;
 };
 
-/// Which of its own accounts native Claude Code uses.
-enum class ClaudeNative { automatic, oauth_token, api_key, home };
-
+/// [<agent>] of capsule.toml.
 struct AgentConfig {
     Located<std::vector<std::string>> args;  ///< after the route's own
     std::optional<Located<std::string>> provider;
-    ClaudeNative native = ClaudeNative::automatic;  ///< claude only
+    std::any own;  ///< the settings that only this agent has (its folder's settings.hpp); empty: their defaults
     AgentModels models;
-};
-
-/// How opencode.json names a provider's key: by its variable, or the key itself, which every process of the session's
-/// user can then read.
-enum class OpencodeKeys { env, in_file };
-
-struct OpencodeConfig {
-    OpencodeKeys keys = OpencodeKeys::env;
-    std::string permission = "allow";  ///< what opencode.json says of every tool; empty: nothing
 };
 
 /// A value of an [env] table. A key's value is "" (ignore), a literal, "op://…" or "$NAME".
@@ -119,7 +108,6 @@ struct Config {
     SessionConfig session;
     KeysConfig keys;
     std::map<Agent, AgentConfig> agents;  ///< every agent is in it
-    OpencodeConfig opencode;
     EnvTable env;
     std::map<std::string, WorkspaceConfig> workspaces;
     std::map<std::string, RoleManifest> roles;

@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 #include "daemon/users/users.hpp"
 
 namespace capsule {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/catalog/variables.hpp"
-#include "daemon/keys/auth_row.hpp"
 #include "daemon/home/settings_survey.hpp"
+#include "daemon/keys/auth_row.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -45,35 +46,13 @@ SessionKey session_key(KeyFinding finding, std::string variable) {
 /// (the home has the login), a broken one is not.
 asio::awaitable<Result<SessionKey>> native_key(Services& services, std::shared_ptr<const Generation> generation,
                                                const Route& route, KeyScope scope) {
-    std::vector<std::string> candidates{route.provider->key_env};
-    bool required = false;
-    if (route.agent == Agent::claude) {
-        const std::string token{claude_oauth_token_variable};
-        switch (generation->config.agent(Agent::claude).native) {
-            case ClaudeNative::automatic:
-                candidates.insert(candidates.begin(), token);
-                break;
-            case ClaudeNative::oauth_token:
-                candidates = {token};
-                required = true;
-                break;
-            case ClaudeNative::api_key:
-                required = true;
-                break;
-            case ClaudeNative::home:
-                candidates.clear();
-                break;
-        }
-    }
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-        auto finding = co_await resolve_key(services, generation, *route.provider, candidates[i], scope);
-        if (finding) co_return session_key(std::move(*finding), candidates[i]);
+    const OwnCredentials own = own_credentials(route.agent, generation->config, *route.provider);
+    for (const std::string& variable : own.variables) {
+        auto finding = co_await resolve_key(services, generation, *route.provider, variable, scope);
+        if (finding) co_return session_key(std::move(*finding), variable);
         if (finding.error().code != ErrorCode::key_absent) co_return finding.error();
-        if (required)
-            co_return Error{ErrorCode::key_absent,
-                            "[agents.claude] native asks for " + candidates[i] + ", which is not set",
-                            "set " + candidates[i] + " for the daemon, or native = \"auto\""};
     }
+    if (own.required) co_return *own.required;
     co_return SessionKey{};
 }
 
@@ -181,13 +160,13 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const std::optional<AgentBinary>& binary = *found;
     if (binary) inputs.binary = binary->path;
     // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
-    if (binary && route->agent == Agent::codex) {
-        // Only a session that names a catalog waits for Codex to print its own.
+    if (binary && descriptor_of(*agent).model_list) {
+        // Only a session whose arguments name a list that is derived from the agent's own waits for that.
         const AgentPlace place = agent_place(*generation, path);
         if (route->native)
-            work->material.models = services.inventory.known_codex_models(*binary);
+            work->material.models = services.inventory.known_models(*binary);
         else
-            work->material.models = co_await services.inventory.codex_models(*binary, place);
+            work->material.models = co_await services.inventory.models(*agent, *binary, place);
     }
 
     auto write = [work, mode, route = *route, cwd = params.cwd]() -> Result<PreparedSession> {
@@ -226,7 +205,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     const KeyScope global;
     for (const Provider& provider : generation->config.catalog.providers) {
         FileKey& key = work->material.keys[provider.id];
-        if (key.global || provider.cell(agent) != CellKind::routed) continue;
+        if (key.global || provider.kind(agent) != CellKind::routed) continue;
         if (resolver(services, *generation).find(provider.key_env, global).state != KeyState::unresolved) continue;
         auto found = co_await resolve_key(services, generation, provider, provider.key_env, global);
         if (!found) co_return found.error();
@@ -239,8 +218,8 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     const std::optional<AgentBinary>& binary = *found;
     if (binary) work->inputs.binary = binary->path;
     const AgentPlace place = agent_place(*generation, path);
-    if (binary && agent == Agent::codex)
-        work->material.models = co_await services.inventory.codex_models(*binary, place);
+    if (binary && descriptor_of(agent).model_list)
+        work->material.models = co_await services.inventory.models(agent, *binary, place);
     auto write = [work, agent]() -> Result<Applied> {
         work->material.facts = read_home_facts(work->generation->home);
         std::vector<Warning> warnings;

@@ -27,15 +27,15 @@ constexpr std::chrono::milliseconds home_limit{2'000};
 /// What the session's user has.
 struct InTheHome {
     std::array<std::optional<AgentBinary>, all_agents.size()> agents;
-    bool opencode_json = false;
+    std::vector<InlineKeys> inline_keys;
 };
 
-Result<InTheHome> look_at_home(const Generation& generation, std::string_view path) {
+Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKeys>& inline_keys) {
     InTheHome found;
     for (std::size_t i = 0; i < all_agents.size(); ++i)
         found.agents[i] = find_binary(path, all_agents[i].id);
-    const std::string file = generation.home.opencode_json();
-    found.opencode_json = ::access(file.c_str(), F_OK) == 0;
+    for (const InlineKeys& file : inline_keys)
+        if (::access(file.path.c_str(), F_OK) == 0) found.inline_keys.push_back(file);
     return found;
 }
 
@@ -51,7 +51,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.config = config_status(services);
 
     const std::string path = default_session_path(services, *generation);
-    auto look = [generation, path] { return look_at_home(*generation, path); };
+    auto look = [path, files = inline_keys(services, *generation)] { return look_at_home(path, files); };
     const auto looked = co_await generation->worker->run(std::move(look), home_limit);
     const InTheHome found = looked ? *looked : InTheHome{};
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
@@ -69,10 +69,10 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         status.providers.push_back(provider_status(keys, provider));
     status.requests = {services.requests, services.errors};
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
-    status.warnings = status_warnings(services, *generation, found.opencode_json);
+    status.warnings = status_warnings(services, *generation, found.inline_keys);
     if (!looked)
-        status.warnings.push_back({"home.busy", looked.error().message + ", so the agents are not known: " +
-                                                    looked.error().hint});
+        status.warnings.push_back(
+            {"home.busy", looked.error().message + ", so the agents are not known: " + looked.error().hint});
     co_return status;
 }
 

@@ -2,7 +2,6 @@
 
 #include <set>
 
-#include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/keys/secret_file.hpp"
 
@@ -12,16 +11,6 @@ namespace {
 bool has_key_in_any_scope(const Services& services, const Generation& generation) {
     for (const auto& [id, key] : file_keys(services, generation))
         if (key.any_scope) return true;
-    return false;
-}
-
-bool writes_inline_keys(const Services& services, const Generation& generation) {
-    if (generation.config.opencode.keys != OpencodeKeys::in_file) return false;
-    const auto keys = file_keys(services, generation);
-    for (const Provider& provider : generation.config.catalog.providers)
-        if (provider.alternative() && provider.cell(Agent::opencode) == CellKind::routed &&
-            keys.at(provider.id).global)
-            return true;
     return false;
 }
 
@@ -36,29 +25,41 @@ std::set<std::string> readable_key_files(const Services& services, const Generat
     };
     for (const Provider& provider : generation.config.catalog.providers)
         look(provider.key_env);
-    look(std::string(claude_oauth_token_variable));
+    for (const AgentDescriptor* agent : all_descriptors())
+        for (const std::string_view variable : agent->account_variables)
+            look(std::string(variable));
     if (services.stored_path && others_can_read(*services.stored_path)) files.insert(*services.stored_path);
     return files;
 }
 
 }  // namespace
 
-std::vector<Warning> status_warnings(const Services& services, const Generation& generation, bool opencode_json) {
+std::vector<InlineKeys> inline_keys(const Services& services, const Generation& generation) {
+    const auto keys = file_keys(services, generation);
+    std::vector<InlineKeys> out;
+    for (const AgentDescriptor* agent : all_descriptors())
+        if (agent->inline_keys)
+            if (auto file = agent->inline_keys(generation.config, generation.home, keys))
+                out.push_back(*std::move(file));
+    return out;
+}
+
+std::vector<Warning> status_warnings(const Services& services, const Generation& generation,
+                                     const std::vector<InlineKeys>& inline_keys) {
     std::vector<Warning> warnings;
     if (services.reload_error)
         warnings.push_back({"config.invalid", "the last reload failed and the older configuration is in force: " +
                                                   *services.reload_error});
     if (generation.home.same_user)
-        warnings.push_back({"access.same_user",
-                            "agents run as the daemon's own user (" + generation.home.user.name +
-                                "), so they can ask for every key; run capsuled as root with [session] user set"});
+        warnings.push_back(
+            {"access.same_user", "agents run as the daemon's own user (" + generation.home.user.name +
+                                     "), so they can ask for every key; run capsuled as root with [session] user set"});
     for (const std::string& file : readable_key_files(services, generation))
         warnings.push_back({"keys.readable", file + " holds keys and others can read it; run: chmod 600 " + file +
                                                  " (or, where it is mounted, mount it with mode 0400)"});
-    if (opencode_json && writes_inline_keys(services, generation))
-        warnings.push_back({"keys.inline", "keys stand inline in " + generation.home.opencode_json() +
-                                               ", where every process of " + generation.home.user.name +
-                                               " can read them; set [opencode] api_key = \"env\" to change that"});
+    for (const InlineKeys& file : inline_keys)
+        warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
+                                               generation.home.user.name + " can read them; " + file.cure});
     if (!has_key_in_any_scope(services, generation))
         warnings.push_back({"keys.none", "no provider has a key yet; `capsulectl auth` says how to get one"});
     return warnings;

@@ -4,14 +4,18 @@
 #include <string>
 #include <vector>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/handlers/services.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
 
-/// status' warnings: agents that run as the daemon's own user, files with keys that others can read, keys inline in
-/// opencode.json, a failed reload.
-/// `opencode_json`: whether there is that file.
-std::vector<Warning> status_warnings(const Services& services, const Generation& generation, bool opencode_json);
+/// The agents' files in which the configuration would have keys stand as they are.
+std::vector<InlineKeys> inline_keys(const Services& services, const Generation& generation);
+
+/// status' warnings: agents that run as the daemon's own user, files with keys that others can read, a failed reload.
+/// `inline_keys` are those files that are there.
+std::vector<Warning> status_warnings(const Services& services, const Generation& generation,
+                                     const std::vector<InlineKeys>& inline_keys);
 
 }  // namespace capsule

@@ -6,53 +6,42 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cctype>
 
-#include "daemon/agents/codex/models.hpp"
+#include "daemon/agents/agent.hpp"
 #include "daemon/home/scratch_home.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-enum class Look { version, bundled_models, models, derived_models };
-
-/// In the program's home: a catalog as render derives it, for Codex itself to judge.
+/// In the program's home: a list as a session's would be derived, for the program itself to judge.
 constexpr std::string_view derived_name = "derived.models.json";
 
+std::vector<std::string> version_arguments() {
+    return {"--version"};
+}
+
+std::string command_name(Agent agent, const std::vector<std::string>& arguments) {
+    std::string name(id_of(agent));
+    for (const std::string& argument : arguments)
+        name += " " + argument;
+    return name;
+}
+
 /// g++ 12 cannot compile the braces of an initializer list inside a coroutine, so requests are made here.
-SubprocessRequest look_request(Look look, const AgentBinary& binary, const AgentPlace& place,
-                               const std::string& directory) {
+SubprocessRequest look_request(const std::vector<std::string>& arguments, const AgentBinary& binary,
+                               const AgentPlace& place, const std::string& directory) {
     SubprocessRequest request;
-    switch (look) {
-        case Look::version:
-            request.argv = {binary.path, "--version"};
-            break;
-        case Look::bundled_models:
-            request.argv = {binary.path, "debug", "models", "--bundled"};
-            break;
-        case Look::models:
-            request.argv = {binary.path, "debug", "models"};
-            break;
-        case Look::derived_models:
-            request.argv = {binary.path, "debug", "models", "-c",
-                            "model_catalog_json=\"" + directory + "/" + std::string(derived_name) + "\""};
-            break;
-    }
-    request.env = {{"HOME", directory},
-                   {"CODEX_HOME", directory},
-                   {"XDG_CONFIG_HOME", directory},
-                   {"XDG_DATA_HOME", directory},
-                   {"XDG_CACHE_HOME", directory},
-                   {"XDG_STATE_HOME", directory},
-                   {"TMPDIR", directory},
-                   {"PATH", place.path},
-                   {"LANG", "C.UTF-8"},
+    request.argv = {binary.path};
+    request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
+    request.env = {{"HOME", directory},          {"CODEX_HOME", directory},     {"XDG_CONFIG_HOME", directory},
+                   {"XDG_DATA_HOME", directory}, {"XDG_CACHE_HOME", directory}, {"XDG_STATE_HOME", directory},
+                   {"TMPDIR", directory},        {"PATH", place.path},          {"LANG", "C.UTF-8"},
                    {"DISABLE_AUTOUPDATER", "1"}};
     request.directory = directory;
     if (!place.home.same_user) request.user = place.home.user;
@@ -69,13 +58,6 @@ std::optional<std::string> version_in(std::string_view text) {
         at = end + 1;
     }
     return std::nullopt;
-}
-
-constexpr std::array bundled_then_not{Look::bundled_models, Look::models};
-
-/// Only the shape of the entry is judged, and that is the same for every model.
-CodexModel any_model() {
-    return {"derived-model", "capsuled", 100'000};
 }
 
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
@@ -139,7 +121,7 @@ asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary 
         spdlog::warn("{} stays of an unknown version: {}", binary.path, directory.error().message);
         co_return;
     }
-    SubprocessRequest request = look_request(Look::version, binary, place, *directory);
+    SubprocessRequest request = look_request(version_arguments(), binary, place, *directory);
     const auto result = co_await subprocesses_.run(std::move(request));
     if (result && result->exit_code == 0)
         versions_.insert_or_assign(key, version_in(result->out));
@@ -148,13 +130,13 @@ asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary 
     co_await remove_home(place, *directory);
 }
 
-CodexModels AgentInventory::known_codex_models(const AgentBinary& binary) const {
+CodexModels AgentInventory::known_models(const AgentBinary& binary) const {
     const auto found = models_.find(binary.path + "\n" + binary.identity);
-    if (found == models_.end() || !found->second.found) return {std::nullopt, "codex debug models has not run yet"};
+    if (found == models_.end() || !found->second.found) return {std::nullopt, "it was not asked for its models yet"};
     return *found->second.found;
 }
 
-asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, AgentPlace place) {
+asio::awaitable<CodexModels> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
     const std::string key = binary.path + "\n" + binary.identity;
     if (models_.size() >= most_remembered && !models_.contains(key))
         std::erase_if(models_, [](const auto& entry) { return entry.second.found.has_value(); });
@@ -164,60 +146,61 @@ asio::awaitable<CodexModels> AgentInventory::codex_models(AgentBinary binary, Ag
             boost::system::error_code ignored;
             co_await models_[key].done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         }
-        co_return known_codex_models(binary);
+        co_return known_models(binary);
     }
     entry->second.done = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-    CodexModels models = co_await run_debug_models(binary, place);
+    CodexModels found = co_await ask_for_models(agent, binary, place);
     Lookup<CodexModels>& lookup = models_[key];
-    lookup.found = models;
+    lookup.found = found;
     const auto done = std::move(lookup.done);
     // A failure may pass (a full disk, a slow start): the next session asks again.
-    if (!models.json) models_.erase(key);
+    if (!found.json) models_.erase(key);
     if (done) done->cancel();
-    co_return models;
+    co_return found;
 }
 
-/// Codex does not start on a catalog that it cannot read. A version whose schema asks for more than the derivation
+/// An agent does not start on a list that it cannot read. A version whose schema asks for more than the derivation
 /// knows is therefore given none: what it says to a derived one is the proof. Gives what is wrong; empty: nothing.
-asio::awaitable<std::string> AgentInventory::judge_derived(CodexModels models, AgentBinary binary, AgentPlace place,
-                                                           std::string directory) {
-    const auto derived = derive_codex_models(*models.json, any_model());
+asio::awaitable<std::string> AgentInventory::judge_derived(Agent agent, CodexModels models, AgentBinary binary,
+                                                           AgentPlace place, std::string directory) {
+    const ModelListQuestion& question = *descriptor_of(agent).model_list;
+    const auto derived = question.sample(*models.json);
     if (!derived) co_return std::string();  // the renderer says why
     auto write = [directory, text = *derived] {
         return write_in_scratch_home(directory, std::string(derived_name), text);
     };
     const auto written = co_await place.worker->run(std::move(write));
     if (!written) co_return written.error().message;
-    SubprocessRequest request = look_request(Look::derived_models, binary, place, directory);
+    const auto arguments = question.reading(directory + "/" + std::string(derived_name));
+    SubprocessRequest request = look_request(arguments, binary, place, directory);
     const auto result = co_await subprocesses_.run(std::move(request));
     if (!result) co_return result.error().message;
     if (result->exit_code == 0) co_return std::string();
-    co_return "this Codex does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
+    co_return "this " + std::string(facts_of(agent).label) +
+        " does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
 }
 
-asio::awaitable<CodexModels> AgentInventory::run_debug_models(AgentBinary binary, AgentPlace place) {
+asio::awaitable<CodexModels> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {
     const auto directory = co_await make_home(place);
     if (!directory) co_return CodexModels{std::nullopt, directory.error().message};
-    CodexModels models = co_await look_for_models(std::move(binary), place, *directory);
+    CodexModels models = co_await look_for_models(agent, std::move(binary), place, *directory);
     co_await remove_home(place, *directory);
     co_return models;
 }
 
-asio::awaitable<CodexModels> AgentInventory::look_for_models(AgentBinary binary, AgentPlace place,
+asio::awaitable<CodexModels> AgentInventory::look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
                                                              std::string directory) {
-    // Without --bundled Codex asks its vendor's server when it is logged in; in this home it never is. Versions that
-    // lack the flag print the same without it.
     std::string problem;
-    for (const Look look : bundled_then_not) {
-        SubprocessRequest request = look_request(look, binary, place, directory);
+    for (const std::vector<std::string>& arguments : descriptor_of(agent).model_list->arguments) {
+        SubprocessRequest request = look_request(arguments, binary, place, directory);
         const auto result = co_await subprocesses_.run(std::move(request));
         if (result && result->exit_code == 0 && !result->out.empty()) {
             CodexModels models{result->out, std::string()};
-            problem = co_await judge_derived(models, binary, place, directory);
+            problem = co_await judge_derived(agent, models, binary, place, directory);
             if (problem.empty()) co_return models;
             break;
         }
-        problem = result ? "codex debug models ended with exit code " + std::to_string(result->exit_code)
+        problem = result ? command_name(agent, arguments) + " ended with exit code " + std::to_string(result->exit_code)
                          : result.error().message;
         if (!result) break;
     }

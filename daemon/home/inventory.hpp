@@ -1,4 +1,4 @@
-// Which agents are installed, in which version, and what Codex says of its models. Looked up anew for every spawn;
+// Which agents are installed, in which version, and what they say of their models. Looked up anew for every spawn;
 // programs are run at most once per installed binary.
 #pragma once
 
@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "protocol/agents.hpp"
 #include "daemon/agents/session.hpp"
 #include "daemon/home/worker.hpp"
 #include "daemon/process/subprocess.hpp"
+#include "protocol/agents.hpp"
 
 namespace capsule {
 
@@ -45,11 +45,12 @@ class AgentInventory {
     /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits.
     std::optional<std::string> version(Agent agent, const AgentBinary& binary, const AgentPlace& place);
 
-    /// The models of an installed Codex. Waits for `codex debug models`, which runs once per binary, whoever asks.
-    boost::asio::awaitable<CodexModels> codex_models(AgentBinary binary, AgentPlace place);
+    /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program,
+    /// which runs once per binary, whoever asks.
+    boost::asio::awaitable<CodexModels> models(Agent agent, AgentBinary binary, AgentPlace place);
 
-    /// What codex_models() found for that binary earlier. Never waits.
-    CodexModels known_codex_models(const AgentBinary& binary) const;
+    /// What models() found for that binary earlier. Never waits.
+    CodexModels known_models(const AgentBinary& binary) const;
 
   private:
     template <class T>
@@ -61,10 +62,11 @@ class AgentInventory {
     boost::asio::awaitable<void> find_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
-    boost::asio::awaitable<std::string> judge_derived(CodexModels models, AgentBinary binary, AgentPlace place,
-                                                      std::string directory);
-    boost::asio::awaitable<CodexModels> look_for_models(AgentBinary binary, AgentPlace place, std::string directory);
-    boost::asio::awaitable<CodexModels> run_debug_models(AgentBinary binary, AgentPlace place);
+    boost::asio::awaitable<std::string> judge_derived(Agent agent, CodexModels models, AgentBinary binary,
+                                                      AgentPlace place, std::string directory);
+    boost::asio::awaitable<CodexModels> look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
+                                                        std::string directory);
+    boost::asio::awaitable<CodexModels> ask_for_models(Agent agent, AgentBinary binary, AgentPlace place);
 
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;

@@ -6,6 +6,7 @@
 #include <set>
 #include <system_error>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {
@@ -15,8 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_directories = 32;
-// Claude Code keeps its history of all projects there.
-constexpr std::size_t claude_json_bytes = 4 * 1024 * 1024;
 
 /// The session's directory and those above it up to the root of its repository; outside of one, itself alone.
 std::vector<std::string> directories_of(const std::string& cwd) {
@@ -58,37 +57,31 @@ class Survey {
 
     std::vector<FoundSetting> take() { return std::move(found_); }
     std::vector<Warning> warnings() const { return survey_warnings(of_project_, session_); }
-    /// Whether one of Claude Code's files names a socket that nothing holds yet, or may: not all of it was looked at.
-    bool may_name_a_socket() const { return may_name_a_socket_; }
-    /// Whether a configuration of the project's would have OpenCode send something out, or may.
-    bool may_send_out() const { return may_send_out_; }
+    /// Whether one of the files calls for the agent's extra pin, or may: not all of it was looked at.
+    bool needs_extra_pin() const { return needs_extra_pin_; }
 
   private:
     void look_at_file(const SettingsPlace& place, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
         if (files_ >= survey_files || !seen_.insert(path).second) return;
-        const std::size_t limit = place.format == SettingsFormat::claude_json ? claude_json_bytes : survey_file_bytes;
-        const auto text = read_file(path, std::min(limit, survey_bytes - bytes_));
+        const auto text = read_file(path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
         if (!text) {
-            // Not .claude.json: with a long history it is the user's own, and no repository's.
-            may_name_a_socket_ = may_name_a_socket_ || place.format == SettingsFormat::claude_settings;
-            may_send_out_ = may_send_out_ || is_projects_opencode(place);
+            note_extra_pin(place, std::nullopt, {});
             add(place, {{path, "", "cannot be looked at: too large, no regular file, or not readable", std::nullopt}});
             return;
         }
         bytes_ += (*text)->size();
         auto settings = survey_settings(place, path, **text, session_);
-        if (place.format == SettingsFormat::claude_settings || place.format == SettingsFormat::claude_json)
-            may_name_a_socket_ = may_name_a_socket_ || capsule::may_name_a_socket(**text, settings);
-        if (is_projects_opencode(place)) may_send_out_ = may_send_out_ || capsule::may_send_out(**text, settings);
+        note_extra_pin(place, *text, settings);
         add(place, std::move(settings));
     }
 
-    bool is_projects_opencode(const SettingsPlace& place) const {
-        return !session_.ignore_project && place.owner == SettingsOwner::project &&
-               place.format == SettingsFormat::opencode_config;
+    void note_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,
+                        const std::vector<FoundSetting>& settings) {
+        const auto needs = descriptor_of(session_.route.agent).needs_extra_pin;
+        if (needs && needs(place, text, settings, session_)) needs_extra_pin_ = true;
     }
 
     void add(const SettingsPlace& place, std::vector<FoundSetting> settings) {
@@ -100,8 +93,7 @@ class Survey {
 
     const SurveyedSession& session_;
     std::set<std::string> seen_;
-    bool may_name_a_socket_ = false;
-    bool may_send_out_ = false;
+    bool needs_extra_pin_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;
     std::vector<FoundSetting> found_;
@@ -130,12 +122,8 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
     Survey survey = survey_places(places, session);
-    const bool socket = survey.may_name_a_socket();
-    if (socket) hold_claude_socket(plan);
-    session.ignore_project = session.ignore_project || survey.may_send_out();
-    if (survey.may_send_out())
-        leave_project_out(plan, "capsuled: the project's configuration would send something out");
-    if (!socket && !survey.may_send_out()) return finish(survey, plan);
+    if (!survey.needs_extra_pin()) return finish(survey, plan);
+    descriptor_of(route.agent).add_extra_pin(plan, session);
     Survey held = survey_places(places, session);
     return finish(held, plan);
 }

@@ -10,25 +10,12 @@
 #include <system_error>
 
 #include "daemon/base/trusted_path.hpp"
+#include "daemon/base/unique_fd.hpp"
 #include "daemon/keys/key_value.hpp"
 
 namespace capsule {
 
 namespace {
-
-class UniqueFd {
-  public:
-    explicit UniqueFd(int number) : number_(number) {}
-    UniqueFd(const UniqueFd&) = delete;
-    UniqueFd& operator=(const UniqueFd&) = delete;
-    ~UniqueFd() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int get() const { return number_; }
-
-  private:
-    int number_;
-};
 
 /// Zeroed when it goes: it held a key.
 struct Buffer {

@@ -6,6 +6,8 @@
 #include <ctime>
 #include <memory>
 
+#include "protocol/utf8.hpp"
+
 namespace capsule {
 namespace {
 
@@ -21,34 +23,13 @@ void append_number(Buffer& out, std::int64_t number) {
     out.append(digits.data(), end);
 }
 
-struct Character {
-    std::uint32_t code = 0;
-    std::size_t bytes = 0;  ///< 0: not UTF-8
-};
-
-/// The first character of a text that is not empty.
-Character first_character(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    if (byte(0) < 0x80) return {byte(0), 1};
-    const std::size_t bytes = byte(0) >= 0xf0 ? 4 : byte(0) >= 0xe0 ? 3 : 2;
-    if (byte(0) < 0xc2 || byte(0) > 0xf4 || text.size() < bytes) return {};
-    std::uint32_t code = byte(0) & (0x7fU >> bytes);
-    for (std::size_t i = 1; i < bytes; ++i) {
-        if ((byte(i) & 0xc0U) != 0x80) return {};
-        code = code << 6 | (byte(i) & 0x3fU);
-    }
-    constexpr std::array<std::uint32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
-    if (code < smallest[bytes] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return {};
-    return {code, bytes};
-}
-
 /// What a terminal or a reader of lines would obey: control characters, line separators, changes of direction.
-bool is_obeyed(std::uint32_t code) {
+bool is_obeyed(char32_t code) {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code >= 0x2028 && code <= 0x202e) ||
            (code >= 0x2066 && code <= 0x2069);
 }
 
-void append_escape(Buffer& out, std::uint32_t code) {
+void append_escape(Buffer& out, char32_t code) {
     switch (code) {
         case '\n':
             return append(out, "\\n");
@@ -69,7 +50,7 @@ void append_escape(Buffer& out, std::uint32_t code) {
 /// UTF-8 becomes U+FFFD.
 void append_escaped(Buffer& out, std::string_view text, bool quoted) {
     while (!text.empty()) {
-        const Character character = first_character(text);
+        const Utf8Character character = first_utf8_character(text);
         if (character.bytes == 0) {
             append(out, "\xef\xbf\xbd");
         } else if (is_obeyed(character.code)) {

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <vector>
 
-#include "daemon/catalog/cell.hpp"
+#include "daemon/agents/agent.hpp"
 #include "daemon/routing/route.hpp"
 
 namespace capsule {
 namespace {
 
 bool available(Agent agent, const Provider& provider, const KeyStates& keys) {
-    switch (provider.cell(agent)) {
+    switch (provider.kind(agent)) {
         case CellKind::native:
             return true;
         case CellKind::routed:
@@ -53,17 +53,13 @@ Unavailable unavailable(Agent agent, const Provider& provider, const KeyStates& 
     return {provider.id, provider.label, std::string(name_of(why->code)), why->message};
 }
 
-std::string how_to_set(const Provider& provider) {
-    return "`capsulectl auth set " + provider.id + "` or set " + provider.key_env + " in the capsule's environment";
-}
-
 /// No provider of this agent has a key.
 Error none_available(const Config& config, Agent agent) {
     std::string labels;
     std::string variables;
     const Provider* first = nullptr;
     for (const Provider& provider : config.catalog.providers) {
-        if (provider.cell(agent) != CellKind::routed) continue;
+        if (provider.kind(agent) != CellKind::routed) continue;
         if (!first) first = &provider;
         labels += (labels.empty() ? "" : ", ") + provider.label;
         variables += (variables.empty() ? "" : ", ") + provider.key_env;
@@ -80,7 +76,7 @@ Result<std::string> configured_default(const Config& config, Agent agent, const 
     const Result<const Provider*> provider = find_provider(config.catalog, id);
     if (!provider) return provider.error();
     if (auto problem = cell_problem(agent, **provider)) return *std::move(problem);
-    if ((*provider)->cell(agent) == CellKind::native) return id;
+    if ((*provider)->kind(agent) == CellKind::native) return id;
     const KeyState state = keys(**provider);
     // A key that cannot be read fails when it is resolved, with its source's own message.
     if (usable(state) || state == KeyState::error) return id;
@@ -92,28 +88,8 @@ Result<std::string> configured_default(const Config& config, Agent agent, const 
 
 }  // namespace
 
-std::string_view name_of(KeyState state) {
-    switch (state) {
-        case KeyState::present:
-            return "present";
-        case KeyState::absent:
-            return "absent";
-        case KeyState::ignored:
-            return "ignored";
-        case KeyState::error:
-            return "error";
-        case KeyState::unresolved:
-            break;
-    }
-    return "unresolved";
-}
-
-bool usable(KeyState state) {
-    return state == KeyState::present || state == KeyState::unresolved;
-}
-
 std::string_view cell_state(const Provider& provider, Agent agent, KeyState key) {
-    switch (provider.cell(agent)) {
+    switch (provider.kind(agent)) {
         case CellKind::native:
             return "native";
         case CellKind::routed:
@@ -156,7 +132,7 @@ Result<std::string> default_provider(const Config& config, Agent agent, const Ke
     const std::vector<const Provider*> choices = available_providers(config, agent, keys);
     if (choices.empty()) return none_available(config, agent);
     // What merely counts as native in the list (OpenCode on Anthropic) needs a key as any other: no reason to take it.
-    if (choices.front()->cell(agent) == CellKind::native || choices.size() == 1) return choices.front()->id;
+    if (choices.front()->kind(agent) == CellKind::native || choices.size() == 1) return choices.front()->id;
     std::string list;
     for (const Provider* provider : choices)
         list += (list.empty() ? "" : ", ") + provider->id;
@@ -164,24 +140,11 @@ Result<std::string> default_provider(const Config& config, Agent agent, const Ke
         ErrorCode::invalid_params,
         "provider: " + std::string(facts_of(agent).label) + " can run on several providers (" + list +
             ") and none was named",
-        "Name one of them, or set a default: provider in [agents." + std::string(id_of(agent)) + "] of capsule.toml."};
+        "Name one of them, or set a default: provider in [" + std::string(id_of(agent)) + "] of capsule.toml."};
 }
 
 std::string tab_label(const Config& config, Agent agent, const Provider& provider, const KeyStates& keys) {
     return tab_label(agent, provider, available_providers(config, agent, keys));
-}
-
-Error key_absent(const Provider& provider, KeyState state) {
-    const std::string name = provider.label + " (" + provider.key_env + ")";
-    std::string hint;
-    if (!provider.key_url.empty()) hint = "Get one at " + provider.key_url;
-    if (!provider.key_url.empty() && !provider.subscribe_url.empty())
-        hint += " (subscribe: " + provider.subscribe_url + ")";
-    hint += (hint.empty() ? "Set it: " : ", then ") + how_to_set(provider) + ".";
-    if (state == KeyState::ignored)
-        return {ErrorCode::key_absent, "the key of " + name + " is set to be ignored",
-                "Remove the empty value in capsule.toml, or `capsulectl auth unset " + provider.id + "`. " + hint};
-    return {ErrorCode::key_absent, "there is no key for " + name, std::move(hint)};
 }
 
 }  // namespace capsule

@@ -5,21 +5,15 @@
 #include <optional>
 #include <string>
 
+#include "daemon/catalog/key_state.hpp"
 #include "daemon/config/config.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
 
-/// A key's state as far as it is known without waiting.
-enum class KeyState { present, absent, ignored, error, unresolved };
-std::string_view name_of(KeyState state);
-
 /// Asks for a provider's key.
 using KeyStates = std::function<KeyState(const Provider&)>;
-
-/// A key that is there, or may be (op:// not yet read).
-bool usable(KeyState state);
 
 /// status' word for a cell: native, ready, no_key, blocked, unsupported.
 std::string_view cell_state(const Provider& provider, Agent agent, KeyState key);
@@ -34,8 +28,5 @@ Result<std::string> default_provider(const Config& config, Agent agent, const Ke
 
 /// "Claude (Z.AI)", or "Claude" when the native account is the only choice.
 std::string tab_label(const Config& config, Agent agent, const Provider& provider, const KeyStates& keys);
-
-/// The error for a provider whose key is missing or ignored: what to set and where to get one.
-Error key_absent(const Provider& provider, KeyState state);
 
 }  // namespace capsule

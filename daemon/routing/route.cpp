@@ -1,6 +1,6 @@
 #include "daemon/routing/route.hpp"
 
-#include "daemon/catalog/cell.hpp"
+#include "daemon/agents/agent.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -38,13 +38,20 @@ std::optional<Located<std::string>> first_model(const Levels& levels) {
     return std::nullopt;
 }
 
-Located<std::string> first_tier(const Levels& levels, std::optional<Located<std::string>> ModelOverride::*tier,
-                                const Located<std::string>& otherwise) {
+Located<std::string> first_tier(const Levels& levels, std::string_view tier, const Located<std::string>& otherwise) {
     for (const ModelOverride& level : levels) {
-        if (level.*tier) return *(level.*tier);
+        if (const auto own = level.tiers.find(std::string(tier)); own != level.tiers.end()) return own->second;
         if (level.model) return *level.model;
     }
     return otherwise;
+}
+
+/// The main tier's model, and into `tiers` those of the further ones.
+std::optional<Located<std::string>> route_tiers(const Levels& levels, std::span<const std::string_view> names,
+                                                const Cell& cell, std::map<std::string, Located<std::string>>& tiers) {
+    for (const std::string_view name : names.subspan(1))
+        tiers[std::string(name)] = first_tier(levels, name, cell.tiers.at(std::string(name)));
+    return first_tier(levels, names.front(), cell.model);
 }
 
 /// Only the request's own: what the files say was checked when they were loaded.
@@ -89,12 +96,12 @@ std::string cell_name(Agent agent, const Provider& provider) {
 
 std::optional<Error> cell_problem(Agent agent, const Provider& provider) {
     const std::string list = "`capsulectl providers " + std::string(id_of(agent)) + "` lists what it can run on.";
-    switch (provider.cell(agent)) {
+    switch (provider.kind(agent)) {
         case CellKind::unsupported:
             return Error{ErrorCode::cell_unsupported, cell_name(agent, provider) + " is not supported", list};
         case CellKind::blocked:
             return Error{ErrorCode::cell_blocked,
-                         cell_name(agent, provider) + " is blocked: " + provider.blocked_reason(agent),
+                         cell_name(agent, provider) + " is blocked: " + provider.cell(agent).blocked_reason,
                          list + " When the provider can do it, a [providers." + provider.id + "." +
                              std::string(id_of(agent)) + "] table in capsule.toml turns it on."};
         case CellKind::native:
@@ -115,26 +122,19 @@ Result<Route> route_session(const Config& config, const RouteQuery& query) {
     Route route;
     route.agent = query.agent;
     route.provider = &provider;
-    route.native = provider.cell(query.agent) == CellKind::native;
+    route.native = provider.kind(query.agent) == CellKind::native;
     if (route.native) {
         route.model = first_model(levels);
         return route;
     }
-    switch (query.agent) {
-        case Agent::claude:
-            route.model = first_tier(levels, &ModelOverride::opus_model, provider.claude.opus_model);
-            route.sonnet_model = first_tier(levels, &ModelOverride::sonnet_model, provider.claude.sonnet_model);
-            route.haiku_model = first_tier(levels, &ModelOverride::haiku_model, provider.claude.haiku_model);
-            break;
-        case Agent::codex:
-            route.model = first_model(levels).value_or(provider.codex.model);
-            break;
-        case Agent::opencode:
-            route.model = first_model(levels);
-            if (!route.model && !provider.opencode.model.value.empty()) route.model = provider.opencode.model;
-            if (route.model) route.model->value = without_provider(route.model->value, provider);
-            break;
+    const Cell& cell = route.cell();
+    if (const auto names = descriptor_of(query.agent).tiers; !names.empty()) {
+        route.model = route_tiers(levels, names, cell, route.tiers);
+        return route;
     }
+    route.model = first_model(levels);
+    if (!route.model && !cell.model.value.empty()) route.model = cell.model;
+    if (route.model) route.model->value = model_id(query.agent, route.model->value, provider);
     return route;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/agents/route.hpp"
 #include "daemon/catalog/names.hpp"  // is_model_name
 #include "daemon/config/config.hpp"
 #include "protocol/errors.hpp"
@@ -12,28 +13,19 @@
 namespace capsule {
 
 struct RouteQuery {
-    Agent agent = Agent::claude;
+    Agent agent{};
     std::string provider;
     std::optional<std::string> model;  ///< the request's
     std::optional<std::string> role;
-};
-
-/// How one session is wired. `provider` lives in the Config that it was routed with.
-struct Route {
-    Agent agent = Agent::claude;
-    const Provider* provider = nullptr;
-    bool native = false;
-    std::optional<Located<std::string>> model;  ///< none: the agent's own choice. For Claude the opus tier's.
-    Located<std::string> sonnet_model;          ///< Claude, not native
-    Located<std::string> haiku_model;           ///< Claude, not native
 };
 
 /// Fails with provider.unknown, cell.unsupported, cell.blocked, and invalid_params for a request's model that is
 /// another provider's ("zai/glm" on kimi, OpenCode), one of Claude Code's own aliases on another's backend ("sonnet" on
 /// zai), or no model name at all.
 ///
-/// A model comes from the first level that names one: request, role's manifest, capsule.toml, catalog. For Claude each
-/// tier is looked up so; within one level the tier's own override goes before `model`, which stands for every tier.
+/// A model comes from the first level that names one: request, role's manifest, capsule.toml, catalog. Of an agent with
+/// tiers each is looked up so; within one level the tier's own override goes before `model`, which stands for every
+/// tier.
 Result<Route> route_session(const Config& config, const RouteQuery& query);
 
 /// The agent of that name, or agent.unknown with the nearest one.

@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <string_view>
-
-#include "daemon/agents/merge.hpp"
+#include <vector>
 
 namespace capsule {
 namespace {
@@ -17,30 +15,19 @@ bool is_link(const std::string& path) {
     return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
 }
 
-bool has_inline_keys(const FileIntent& intent) {
-    const auto* opencode = std::get_if<OpencodeJsonIntent>(&intent);
-    return opencode != nullptr && !opencode->only_remove &&
-           std::ranges::any_of(opencode->blocks, [](const OpencodeBlock& block) {
-               return std::holds_alternative<Secret>(block.api_key);
-           });
-}
-
-// Its words anywhere: one too many costs a setting of ours, one too few would weaken what the user said. What is too
-// large to be looked at counts as saying so.
-bool says_permission(const std::string& path) {
+// What is too large to be looked at counts as having one of the words.
+bool has_a_word(const std::string& path, const std::vector<std::string_view>& words) {
     if (::access(path.c_str(), F_OK) != 0) return false;
     constexpr std::size_t limit = 1024 * 1024;
     const auto text = read_file(path, limit);
     if (!text) return true;
-    constexpr std::array<std::string_view, 3> words{"permission", "tools", "wellknown"};
     return *text && std::ranges::any_of(words, [&](std::string_view word) { return (*text)->find(word) != word.npos; });
 }
 
-FileIntent with_regard_to_other_files(FileIntent intent) {
-    auto* opencode = std::get_if<OpencodeJsonIntent>(&intent);
-    if (opencode != nullptr && std::ranges::any_of(opencode->merged_files, says_permission))
-        opencode->permission.clear();
-    return intent;
+const FileIntent& with_regard_to_other_files(const FileIntent& intent) {
+    if (!intent.defers) return intent;
+    const auto says_it = [&](const std::string& path) { return has_a_word(path, intent.defers->words); };
+    return std::ranges::any_of(intent.defers->files, says_it) ? *intent.defers->instead : intent;
 }
 
 /// One file: what the merge says, put on the disk or only looked at.
@@ -49,7 +36,7 @@ class FileUpdate {
     FileUpdate(const FileIntent& intent, ApplyMode mode) : intent_(with_regard_to_other_files(intent)), mode_(mode) {}
 
     Result<Applied::File> run() {
-        const std::string& path = path_of(intent_);
+        const std::string& path = intent_.path;
         const Transform transform = [this](const std::optional<std::string>& existing) { return wanted(existing); };
         if (mode_ == ApplyMode::preview) return applied(preview_file(path, transform));
         auto updated = update_file(path, transform);
@@ -66,21 +53,20 @@ class FileUpdate {
   private:
     Result<Applied::File> applied(const Result<Updated>& updated) const {
         if (!updated) return updated.error();
-        return Applied::File{path_of(intent_), updated->change, updated->mode,
-                             left_alone_ ? std::nullopt : shown_content(intent_)};
+        return Applied::File{intent_.path, updated->change, updated->mode,
+                             left_alone_ ? std::nullopt : intent_.shown()};
     }
 
     // Each time on the newest version: only what it says last counts.
     Result<Wanted> wanted(const std::optional<std::string>& existing) {
         warnings_.clear();
-        const std::string& path = path_of(intent_);
-        left_alone_ = has_inline_keys(intent_) && is_link(path);
+        const std::string& path = intent_.path;
+        left_alone_ = intent_.not_through_a_link && is_link(path);
         if (left_alone_) {
-            warnings_.push_back({"opencode.link", path + " is a link, and keys would get to wherever it leads: left as "
-                                                         "it is. Make it a file, or set [opencode] api_key = \"env\""});
+            warnings_.push_back(*intent_.not_through_a_link);
             return Wanted{existing};
         }
-        auto merged = merge(existing, intent_);
+        auto merged = intent_.merge(existing);
         if (!merged) return merged.error();
         warnings_ = std::move(merged->warnings);
         to_be_kept_ = merged->save_existing && !kept_ && mode_ == ApplyMode::write;
@@ -88,7 +74,7 @@ class FileUpdate {
         return Wanted{std::move(merged->text), merged->holds_key};
     }
 
-    FileIntent intent_;
+    const FileIntent& intent_;
     ApplyMode mode_;
     std::vector<Warning> warnings_;
     bool left_alone_ = false;
@@ -96,20 +82,10 @@ class FileUpdate {
     bool kept_ = false;        ///< it has one
 };
 
-// A session's pins say all that these files say, but for a file that its argv names.
-bool only_warns(const FileIntent& intent, ApplyFor purpose) {
-    const auto* own = std::get_if<OwnFileIntent>(&intent);
-    return purpose == ApplyFor::session && (own == nullptr || !own->needed);
-}
-
 Warning as_warning(const Error& error, const FileIntent& intent) {
     const std::string said = error.message + ": " + error.hint;
-    const std::string harmless = said + " (this session is not affected)";
-    if (error.code != ErrorCode::config_conflict) return {"file.not_written", harmless};
-    if (std::holds_alternative<OpencodeJsonIntent>(intent)) return {"opencode.conflict", harmless};
-    if (std::holds_alternative<ClaudeApprovalIntent>(intent))
-        return {"claude.conflict", said + " (Claude Code will ask once whether to use the key)"};
-    return {"codex.conflict", harmless};
+    if (error.code != ErrorCode::config_conflict) return {"file.not_written", said + " (this session is not affected)"};
+    return {intent.on_conflict.code, said + " (" + intent.on_conflict.meaning + ")"};
 }
 
 }  // namespace
@@ -123,7 +99,7 @@ Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, Appl
             applied.files.push_back(*std::move(file));
             for (Warning& warning : update.take_warnings())
                 applied.warnings.push_back(std::move(warning));
-        } else if (only_warns(intent, purpose)) {
+        } else if (purpose == ApplyFor::session && !intent.needed) {
             applied.warnings.push_back(as_warning(file.error(), intent));
         } else {
             return file.error();

@@ -9,10 +9,11 @@
 #include <stdexcept>
 
 #include "daemon/access/policy.hpp"
-#include "daemon/config/load_config.hpp"
+#include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/agents/session.hpp"
+#include "daemon/load/load_config.hpp"
 #include "daemon/routing/route.hpp"
-#include "daemon/agents/merge.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/json_rpc.hpp"
 #include "protocol/json_struct.hpp"

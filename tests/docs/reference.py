@@ -76,10 +76,11 @@ def check_warnings(root: Path, page: str) -> list[str]:
 
 
 def setting_names(root: Path) -> set[str]:
-    sources = sorted((root / "daemon/config").glob("load_*.cpp"))
+    sources = [root / "daemon/config/checks.cpp", *sorted((root / "daemon/load").glob("load_*.cpp")),
+               *sorted((root / "daemon/agents").glob("*/agent.cpp"))]
     names = {name for source in sources for name in SETTING.findall(source.read_text())}
     if len(names) < 30:
-        raise SystemExit(f"only {len(names)} settings were found in daemon/config: the pattern is out of date")
+        raise SystemExit(f"only {len(names)} settings were found: the pattern is out of date")
     return names
 
 

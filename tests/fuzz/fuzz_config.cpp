@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 #include "tests/fuzz/require.hpp"
 
 namespace {
@@ -51,8 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     for (const capsule::Provider& provider : config->catalog.providers) {
         require(!provider.key_env.empty(), "a provider has a key variable");
-        if (provider.codex.kind == capsule::CellKind::routed)
-            require(provider.codex.wire_api == "responses", "nothing but the Responses API reaches Codex");
+        for (const capsule::Cell& cell : provider.cells)
+            require(cell.kind != capsule::CellKind::routed || !cell.base_url.empty(), "a routed cell has an address");
     }
     return 0;
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/agents/merge.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "tests/fuzz/require.hpp"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "daemon/agents/codex/own_files.hpp"
 #include "daemon/base/toml.hpp"
-#include "daemon/agents/merge.hpp"
 #include "tests/fuzz/require.hpp"
 
 namespace {

@@ -36,7 +36,7 @@ class Lifecycle : public CapsuleTest {
     }
 };
 
-constexpr std::string_view kimi_by_default = "[agents.claude]\nprovider = \"kimi\"\n";
+constexpr std::string_view kimi_by_default = "[claude]\nprovider = \"kimi\"\n";
 
 TEST_F(Lifecycle, AReloadTakesTheNewConfiguration) {
     start();
@@ -50,9 +50,8 @@ TEST_F(Lifecycle, AReloadTakesTheNewConfiguration) {
 
 TEST_F(Lifecycle, AReloadThatFailsKeepsTheOldConfigurationAndSaysSo) {
     start({.config = std::string(kimi_by_default)});
-    for (const char* broken :
-         {"[agents.claude]\nprovder = \"zai\"\n", "[agents.claude\n", "[agents.claude]\nprovider = 7\n",
-          "[agents.claude]\nprovider = \"nobody\"\n", "[.]\n"}) {
+    for (const char* broken : {"[claude]\nprovder = \"zai\"\n", "[agents.claude\n", "[claude]\nprovider = 7\n",
+                               "[claude]\nprovider = \"nobody\"\n", "[.]\n"}) {
         write_file(config_file(), broken);
         const std::string said = expect_error("reload", "{}", -32007, "config.conflict");
         EXPECT_THAT(said, HasSubstr("capsule.toml:")) << broken;
@@ -69,7 +68,7 @@ TEST_F(Lifecycle, AReloadThatFailsKeepsTheOldConfigurationAndSaysSo) {
 
 TEST_F(Lifecycle, ConfigurationErrorsShowPlaceLineAndTheNearestName) {
     start();
-    write_file(config_file(), "# a comment\n[agents.claude]\nprovder = \"zai\"\n");
+    write_file(config_file(), "# a comment\n[claude]\nprovder = \"zai\"\n");
     EXPECT_THAT(expect_error("reload", "{}", -32007, "config.conflict"),
                 AllOf(HasSubstr("capsule.toml:3:1"), HasSubstr("provder = \"zai\""), HasSubstr("provider")));
 }
@@ -185,8 +184,11 @@ TEST_F(Lifecycle, TheCommandLine) {
     EXPECT_EQ(capsuled({"--version"}).exit_code, 0);
     EXPECT_THAT(capsuled({"--help"}).out, AllOf(HasSubstr("--config"), HasSubstr("--socket"), HasSubstr("--log-level"),
                                                 HasSubstr("--log-format"), HasSubstr("--check-config")));
-    for (const std::vector<std::string>& bad :
-         {std::vector<std::string>{"--no-such"}, {"--log-level", "loud"}, {"--log-format", "xml"}, {"--socket"}, {"stray"}}) {
+    for (const std::vector<std::string>& bad : {std::vector<std::string>{"--no-such"},
+                                                {"--log-level", "loud"},
+                                                {"--log-format", "xml"},
+                                                {"--socket"},
+                                                {"stray"}}) {
         const Outcome outcome = capsuled(bad);
         EXPECT_EQ(outcome.exit_code, 2) << bad.front();
         EXPECT_THAT(outcome.err, Not(IsEmpty())) << bad.front();

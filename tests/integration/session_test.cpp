@@ -82,7 +82,7 @@ TEST_F(Session, ARolesManifestComesBetweenRequestAndConfiguration) {
 }
 
 TEST_F(Session, TheOperatorsArgumentsComeAfterTheRoutes) {
-    start_with("[agents.opencode]\nargs = [\"--print-logs\", \"x y\"]\n");
+    start_with("[opencode]\nargs = [\"--print-logs\", \"x y\"]\n");
     EXPECT_THAT(strings(at(spawn("opencode", "kimi"), "/argv")),
                 ElementsAre("opencode", "-m", "kimi/kimi-for-coding", "--print-logs", "x y"));
 }

@@ -38,10 +38,10 @@ TEST_F(Spawn, NativeClaudeTakesTheLoginTokenAndNeverBoth) {
     start({.env = {}});
     expect_claude("anthropic", managed);
     stop();
-    start_with("[agents.claude]\nnative = \"api_key\"\n");
+    start_with("[claude]\nnative = \"api_key\"\n");
     expect_claude("anthropic", with(managed, {{"ANTHROPIC_API_KEY", std::string(keys::anthropic)}}));
     stop();
-    start_with("[agents.claude]\nnative = \"home\"\n");
+    start_with("[claude]\nnative = \"home\"\n");
     expect_claude("anthropic", managed);
 }
 

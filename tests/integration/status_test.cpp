@@ -172,11 +172,11 @@ TEST_F(Status, OpencodesListHasAnthropicAsNativeOnlyWithItsKey) {
 }
 
 TEST_F(Status, TheConfiguredDefaultComesFirst) {
-    start({.config = "[agents.claude]\nprovider = \"kimi\"\n"});
+    start({.config = "[claude]\nprovider = \"kimi\"\n"});
     EXPECT_EQ(text_at(call("providers.list", R"({"agent":"claude"})"), "/default"), "kimi");
     EXPECT_EQ(text_at(call("spawn", R"({"agent":"claude"})"), "/provider"), "kimi");
     stop();
-    start({.env = {}, .config = "[agents.claude]\nprovider = \"kimi\"\n"});
+    start({.env = {}, .config = "[claude]\nprovider = \"kimi\"\n"});
     EXPECT_TRUE(at(call("providers.list", R"({"agent":"claude"})"), "/default").is_null());
     expect_error("spawn", R"({"agent":"claude"})", -32005, "key.absent");
 }

@@ -153,7 +153,7 @@ TEST_F(ExecPicker, AMemoryThatIsCorruptIsIgnoredAndReplaced) {
 }
 
 TEST_F(ExecPicker, TheConfiguredDefaultIsPreselected) {
-    start_with_two_keys("[agents.claude]\nprovider = \"minimax\"\n");
+    start_with_two_keys("[claude]\nprovider = \"minimax\"\n");
     open_terminal().run("capsulectl exec claude");
     terminal().wait_for("> MiniMax");
     terminal().press({"Enter"});

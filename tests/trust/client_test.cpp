@@ -1,4 +1,4 @@
-// What root's capsulectl does with a server that is not root's. Spec section 8.
+// What root's capsulectl does with a server that is not root's.
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

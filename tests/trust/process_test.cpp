@@ -165,7 +165,7 @@ class Canary : public CapsuleTest {
 };
 
 TEST_F(Canary, AKeyThatIsUnsetIsNowhereInTheProcess) {
-    start({.env = {}, .config = "[agents.claude]\nnative = \"api_key\"\n"});
+    start({.env = {}, .config = "[claude]\nnative = \"api_key\"\n"});
     set("minimax", canary);
     set("anthropic", native_canary);
     for (const char* provider : {"minimax", "anthropic"})

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <boost/json/serialize.hpp>
 
+#include "daemon/agents/claude/claude_json.hpp"
 #include "daemon/edit/json_edit.hpp"
-#include "daemon/agents/merge.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -109,6 +109,12 @@ class ClaudeMerge {
     std::string tail_;  ///< as a JSON string
 };
 
+std::optional<std::string> shown_approval(const ClaudeApprovalIntent& intent) {
+    const boost::json::array approved{boost::json::string(mask(intent.key_tail))};
+    return format_json(
+        boost::json::object{{"customApiKeyResponses", {{"approved", approved}}}, {"hasCompletedOnboarding", true}});
+}
+
 }  // namespace
 
 Result<Merged> merge_claude_json(const std::optional<std::string>& existing, const ClaudeApprovalIntent& intent) {
@@ -124,6 +130,12 @@ Result<Merged> merge_claude_json(const std::optional<std::string>& existing, con
     auto text = ClaudeMerge(*existing, intent).run();
     if (!text) return text.error();
     return Merged{*std::move(text), false, {}};
+}
+
+FileIntent file_intent(ClaudeApprovalIntent intent) {
+    FileIntent file = file_intent<ClaudeApprovalIntent>(std::move(intent), merge_claude_json, shown_approval);
+    file.on_conflict = {"claude.conflict", "Claude Code will ask once whether to use the key"};
+    return file;
 }
 
 }  // namespace capsule

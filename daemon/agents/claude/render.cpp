@@ -1,14 +1,15 @@
 // Claude Code: environment variables, and --settings for what they cannot hold. CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST
 // makes it ignore provider variables in every settings file, so that neither a repository nor the home can send the
 // session elsewhere; other variables of those files it takes over its own environment, but not over --settings.
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include <algorithm>
-
-#include "daemon/catalog/variables.hpp"
 #include "daemon/agents/build.hpp"
-#include "daemon/routing/choices.hpp"
+#include "daemon/agents/claude/agent.hpp"
+#include "daemon/agents/claude/cell.hpp"
+#include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/catalog/key_state.hpp"
 
 namespace capsule {
 
@@ -31,8 +32,8 @@ void set_api_key(Plan& plan, const SessionInputs& inputs) {
              "in advance, since a key of at most 20 characters would stand in .claude.json whole."});
         return;
     }
-    plan.files.emplace_back(
-        ClaudeApprovalIntent{inputs.home.claude_json(), std::string(key.substr(key.size() - remembered))});
+    plan.files.push_back(
+        file_intent(ClaudeApprovalIntent{inputs.home.claude_json(), std::string(key.substr(key.size() - remembered))}));
 }
 
 /// Never both: Claude Code would bill the API key.
@@ -55,17 +56,17 @@ void set_tier(Plan& plan, const std::string& tier, const Located<std::string>& m
 
 void render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
-    for (const auto& [name, value] : provider.claude.env)
+    for (const auto& [name, value] : route.cell().env)
         set_variable(plan, name, value.value, value.origin);
-    set_variable(plan, "ANTHROPIC_BASE_URL", provider.claude.base_url, provider.origin);
-    if (provider.claude.auth == ClaudeAuth::api_key) {
+    set_variable(plan, "ANTHROPIC_BASE_URL", route.cell().base_url, provider.origin);
+    if (claude_cell(route.cell()).auth == ClaudeAuth::api_key) {
         set_api_key(plan, inputs);
     } else {
         set_key(plan, std::string(auth_token_variable), inputs);
     }
     set_tier(plan, "OPUS", *route.model);
-    set_tier(plan, "SONNET", route.sonnet_model);
-    set_tier(plan, "HAIKU", route.haiku_model);
+    set_tier(plan, "SONNET", route.tiers.at("sonnet"));
+    set_tier(plan, "HAIKU", route.tiers.at("haiku"));
     // Without this the fourth tier's own name, claude-fable-5, would go to the provider.
     set_tier(plan, "FABLE", *route.model);
     // A project's `model` setting loses to it, and --model still wins.
@@ -89,7 +90,7 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
         hold_variable(env, plan, name);
     for (const std::string_view name : claude_held_proxies)
         if (can_hold_proxy(plan, name)) hold_variable(env, plan, std::string(name));
-    for (const auto& [name, value] : route.provider->claude.env)
+    for (const auto& [name, value] : route.cell().env)
         hold_variable(env, plan, name);
     for (const char* name : {"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"})
         if (plan.env.contains(name)) hold_variable(env, plan, name);

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 
-#include "daemon/catalog/variables.hpp"
+#include "daemon/agents/claude/agent.hpp"
+#include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/survey_parts.hpp"
+#include "daemon/catalog/variables.hpp"
 
 namespace capsule {
 
@@ -54,7 +56,7 @@ constexpr std::array dropped = std::to_array<std::string_view>({"ANTHROPIC_API_K
                                                                 "VERTEX_REGION_CLAUDE_*",
                                                                 "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL"});
 
-// Held by --settings (render/claude.cpp).
+// Held by --settings (render.cpp).
 constexpr std::array held = std::to_array<std::string_view>(
     {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"});
 
@@ -69,7 +71,7 @@ bool is_dropped(std::string_view name) {
 
 bool is_held(const Findings& findings, std::string_view name) {
     if (std::ranges::find(held, name) != held.end()) return true;
-    if (findings.route().provider->claude.env.contains(std::string(name))) return true;
+    if (findings.route().cell().env.contains(std::string(name))) return true;
     if (std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
         return can_hold_proxy(findings.session().plan, name);
     return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&
@@ -174,6 +176,24 @@ void survey_claude(Findings& findings, std::string_view text) {
         default:
             survey_servers(findings, *file);
     }
+}
+
+std::vector<SettingsPlace> claude_settings_places(const SessionHome& home,
+                                                  const std::vector<std::string>& directories) {
+    std::vector<SettingsPlace> places;
+    // Settings of the session's own directory only; agents and servers of those above it, too (measured).
+    if (!directories.empty())
+        for (const char* name : {"/.claude/settings.json", "/.claude/settings.local.json"})
+            places.push_back({directories.front() + name, SettingsOwner::project, SettingsFormat::claude_settings});
+    add_project(places, directories, ".mcp.json", SettingsFormat::mcp_json);
+    add_project(places, directories, ".claude/agents", SettingsFormat::agent_definition, true);
+    const std::string own = home.claude_config_dir.value_or(home.home + "/.claude");
+    places.push_back({own + "/settings.json", SettingsOwner::home, SettingsFormat::claude_settings});
+    // Claude Code keeps its history of all projects there, so it may be long.
+    places.push_back({home.claude_json(), SettingsOwner::home, SettingsFormat::claude_json, false, 4 * 1024 * 1024});
+    places.push_back(
+        {"/etc/claude-code/managed-settings.json", SettingsOwner::machine, SettingsFormat::claude_settings});
+    return places;
 }
 
 }  // namespace capsule

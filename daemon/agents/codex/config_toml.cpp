@@ -2,8 +2,8 @@
 #include <array>
 #include <set>
 
+#include "daemon/agents/codex/own_files.hpp"
 #include "daemon/base/toml.hpp"
-#include "daemon/agents/merge.hpp"
 #include "daemon/edit/toml_text.hpp"
 
 namespace capsule {
@@ -258,6 +258,14 @@ class BlockMerge {
     std::vector<Warning> warnings_;
 };
 
+std::optional<std::string> shown_block(const TomlBlockIntent& intent) {
+    if (intent.tables.empty()) return std::nullopt;
+    std::string out = std::string(block_start) + "\n";
+    for (const TomlBlockIntent::Table& table : intent.tables)
+        out += table.text;
+    return out + std::string(block_end) + "\n";
+}
+
 }  // namespace
 
 Result<Merged> merge_toml_block(const std::optional<std::string>& existing, const TomlBlockIntent& intent) {
@@ -268,6 +276,12 @@ Result<Merged> merge_toml_block(const std::optional<std::string>& existing, cons
     if (!merged) return merged.error();
     merged->text->erase(0, 1);
     return merged;
+}
+
+FileIntent file_intent(TomlBlockIntent intent) {
+    FileIntent file = file_intent<TomlBlockIntent>(std::move(intent), merge_toml_block, shown_block);
+    file.on_conflict = {"codex.conflict", "this session is not affected"};
+    return file;
 }
 
 }  // namespace capsule

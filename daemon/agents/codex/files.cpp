@@ -4,22 +4,28 @@
 #include <set>
 
 #include "daemon/agents/build.hpp"
+#include "daemon/agents/codex/agent.hpp"
+#include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/codex/models.hpp"
+#include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/quoting.hpp"
 
 namespace capsule {
 
 namespace {
 
+const Cell& wiring(const Provider& provider) {
+    return provider.cell(Agent::codex);
+}
+
 bool routed(const Provider& provider) {
-    return provider.alternative() && provider.codex.kind == CellKind::routed;
+    return provider.alternative() && provider.kind(Agent::codex) == CellKind::routed;
 }
 
 TomlBlockIntent::Table block_table(const Provider& provider) {
     return {provider.id, "[model_providers." + provider.id + "]\nname = " + toml_string(provider.label) +
-                             "\nbase_url = " + toml_string(provider.codex.base_url) +
-                             "\nenv_key = " + toml_string(provider.key_env) +
-                             "\nwire_api = " + toml_string(provider.codex.wire_api) + "\n"};
+                             "\nbase_url = " + toml_string(wiring(provider).base_url) + "\nenv_key = " +
+                             toml_string(provider.key_env) + "\nwire_api = " + toml_string(codex_wire_api) + "\n"};
 }
 
 /// No context window: one in a profile is clamped to the fallback's, so it could never raise it. The catalog does.
@@ -39,7 +45,7 @@ class ProviderFiles {
           out_(out) {}
 
     void render() {
-        const std::string& model = file_model(inputs_.config, Agent::codex, provider_.id, provider_.codex.model).value;
+        const std::string& model = file_model(inputs_.config, Agent::codex, provider_.id, cell().model).value;
         add_file(base() + ".config.toml", wanted_ ? std::optional(profile_text(provider_, model)) : std::nullopt);
         if (wanted_) {
             add_catalogs(model);
@@ -49,21 +55,22 @@ class ProviderFiles {
     }
 
   private:
-    std::string base() const { return inputs_.home.codex_directory() + "/" + provider_.codex.profile; }
+    const Cell& cell() const { return wiring(provider_); }
+    std::string base() const { return inputs_.home.codex_directory() + "/" + codex_cell(cell()).profile; }
 
     std::string catalog_path(const std::string& model) const {
-        if (model == provider_.codex.model.value) return base() + ".models.json";
+        if (model == cell().model.value) return base() + ".models.json";
         return base() + "." + percent_encode(model) + ".models.json";
     }
 
     void add_file(std::string path, std::optional<std::string> content, bool needed = false) {
-        out_.intents.emplace_back(OwnFileIntent{std::move(path), std::move(content), needed});
+        out_.intents.push_back(file_intent(OwnFileIntent{std::move(path), std::move(content), needed}));
     }
 
     /// Without a catalog Codex knows no context window; the session starts all the same. A file of an earlier Codex
     /// stays where it is (a running session may have been told of it) and is not named.
     void add_catalogs(const std::string& configured_model) {
-        std::set<std::string> models{provider_.codex.model.value, configured_model};
+        std::set<std::string> models{cell().model.value, configured_model};
         if (session_) models.insert(session_->model->value);
         for (const std::string& model : models) {
             const Result<std::string> text = derive(model);
@@ -79,20 +86,20 @@ class ProviderFiles {
     Result<std::string> derive(const std::string& model) const {
         if (!inputs_.codex_models.json) return Error{ErrorCode::io_error, inputs_.codex_models.problem};
         return derive_codex_models(*inputs_.codex_models.json,
-                                   {model, provider_.label, provider_.codex.context_window});
+                                   {model, provider_.label, codex_cell(cell()).context_window});
     }
 
     void warn(const Error& why) {
         out_.warnings.push_back(
-            {"codex.models", "Codex is not told " + provider_.codex.model.value + "'s context window of " +
-                                 std::to_string(provider_.codex.context_window) +
+            {"codex.models", "Codex is not told " + cell().model.value + "'s context window of " +
+                                 std::to_string(codex_cell(cell()).context_window) +
                                  " tokens and takes its own fallback: " + why.message +
                                  ". Sessions work without it; `codex debug models --bundled` shows what is wrong."});
     }
 
     /// Those that we can know of: a request's own models are not written down anywhere.
     void remove_catalogs() {
-        std::set<std::string> paths{catalog_path(provider_.codex.model.value)};
+        std::set<std::string> paths{catalog_path(cell().model.value)};
         const auto add_override = [&](const AgentModels& models) {
             const auto found = models.providers.find(provider_.id);
             if (found != models.providers.end() && found->second.model)
@@ -123,10 +130,12 @@ CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session)
         block.known.push_back(provider.id);
         const FileKey& key = file_key(inputs, provider.id);
         if (key.global) block.tables.push_back(block_table(provider));
+        // A native session names no profile, so a legacy one is not its concern.
+        if (session && session->native) continue;
         if (key.any_scope || (session && session->provider->id == provider.id))
-            block.profiles.push_back(provider.codex.profile);
+            block.profiles.push_back(codex_cell(wiring(provider)).profile);
     }
-    out.intents.emplace_back(std::move(block));
+    out.intents.push_back(file_intent(std::move(block)));
     for (const Provider& provider : inputs.config.catalog.providers)
         if (routed(provider)) ProviderFiles(provider, inputs, session, out).render();
     return out;

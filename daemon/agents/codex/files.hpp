@@ -15,7 +15,7 @@ struct CodexFiles {
     std::vector<Warning> warnings;
 };
 
-/// The global files, and when `session` is given (a route that is not native) its model's catalog. A file that a
+/// The global files, and when `session` is given and not native its model's catalog. A file that a
 /// session's argv names stays as long as that provider's key resolves in any scope.
 CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session);
 

@@ -4,9 +4,11 @@
 #include <array>
 
 #include "daemon/agents/build.hpp"
+#include "daemon/agents/codex/agent.hpp"
+#include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/codex/files.hpp"
 #include "daemon/agents/quoting.hpp"
-#include "daemon/routing/choices.hpp"
+#include "daemon/catalog/key_state.hpp"
 
 namespace capsule {
 
@@ -63,18 +65,22 @@ Result<void> render_own_account(Plan& plan, const Route& route, const SessionInp
     return {};
 }
 
+const Cell& cell_of(const Provider& provider) {
+    return provider.cell(Agent::codex);
+}
+
 std::string provider_table(const Provider& provider) {
-    return "{name=" + toml_string(provider.label) + ",base_url=" + toml_string(provider.codex.base_url) +
-           ",env_key=" + toml_string(provider.key_env) + ",wire_api=" + toml_string(provider.codex.wire_api) + "}";
+    return "{name=" + toml_string(provider.label) + ",base_url=" + toml_string(cell_of(provider).base_url) +
+           ",env_key=" + toml_string(provider.key_env) + ",wire_api=" + toml_string(codex_wire_api) + "}";
 }
 
 Result<void> render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
     if (Result<void> fine = refuse_dotenv(inputs, provider.key_env); !fine) return fine;
     set_key(plan, provider.key_env, inputs);
-    set_variable(plan, "JACKIN_CODEX_PROFILE", provider.codex.profile, provider.origin);
+    set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);
     add_argument(plan, "--profile", provider.origin);
-    add_argument(plan, provider.codex.profile, provider.origin);
+    add_argument(plan, codex_cell(cell_of(provider)).profile, provider.origin);
     add_model(plan, *route.model);
     add_override(plan, "model_provider", toml_string(provider.id), provider.origin);
     add_override(plan, "model_providers." + provider.id, provider_table(provider), provider.origin);
@@ -85,11 +91,9 @@ Result<void> render_other_backend(Plan& plan, const Route& route, const SessionI
 
 Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs) {
     add_argument(plan, "codex", from_capsuled);
-    CodexFiles files = render_codex_files(inputs, route.native ? nullptr : &route);
+    CodexFiles files = render_codex_files(inputs, &route);
     if (route.native) {
-        // It names no profile and no catalog, so neither a legacy profile nor a missing catalog is its concern.
-        std::get<TomlBlockIntent>(files.intents.front()).profiles.clear();
-        files.warnings.clear();
+        files.warnings.clear();  // it names no catalog
         if (Result<void> done = render_own_account(plan, route, inputs); !done) return done;
     } else {
         if (!inputs.key) return key_absent(*route.provider, KeyState::absent);

@@ -1,7 +1,8 @@
 // What Codex's configuration could do to a session, and which -c argument holds against it. Of a project's own it takes
 // no address and no provider (measured).
-#include "daemon/base/toml.hpp"
+#include "daemon/agents/codex/agent.hpp"
 #include "daemon/agents/survey_parts.hpp"
+#include "daemon/base/toml.hpp"
 
 namespace capsule {
 
@@ -44,7 +45,7 @@ void survey_model(Findings& findings, const toml::table& file) {
 void survey_own_table(Findings& findings, const toml::table& table, const std::string& member) {
     if (findings.project()) return findings.add(member, other_address, codex_itself);
     const toml::value<std::string>* address = table["base_url"].as_string();
-    if (address && address->get() != findings.route().provider->codex.base_url)
+    if (address && address->get() != findings.route().cell().base_url)
         findings.add(member + ".base_url", other_address, "-c " + member);
     for (const char* name : {"http_headers", "env_http_headers", "query_params"})
         if (table.contains(name)) findings.add(member + "." + name, adds_to_requests, "");
@@ -67,6 +68,15 @@ void survey_codex(Findings& findings, std::string_view text) {
     survey_address(findings, parsed.table());
     survey_model(findings, parsed.table());
     survey_tables(findings, parsed.table());
+}
+
+std::vector<SettingsPlace> codex_settings_places(const SessionHome& home, const std::vector<std::string>& directories) {
+    std::vector<SettingsPlace> places;
+    add_project(places, directories, ".codex/config.toml", SettingsFormat::codex_config);
+    places.push_back({home.codex_directory() + "/config.toml", SettingsOwner::home, SettingsFormat::codex_config});
+    for (const char* name : {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"})
+        places.push_back({name, SettingsOwner::machine, SettingsFormat::codex_config});
+    return places;
 }
 
 }  // namespace capsule

@@ -2,11 +2,25 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
 #include "daemon/agents/plan.hpp"
 
 namespace capsule {
+
+/// One provider block of opencode.json.
+struct OpencodeBlock {
+    std::string id;
+    std::string name;
+    std::string npm;
+    std::string base_url;
+    std::variant<std::string, Secret> api_key;  ///< a plain string is a reference, "{env:ZAI_API_KEY}"
+    std::string model;
+};
 
 enum class Keys { revealed, masked };
 

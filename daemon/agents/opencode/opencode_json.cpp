@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/edit/json_edit.hpp"
-#include "daemon/agents/merge.hpp"
-#include "daemon/agents/opencode/block.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -227,6 +226,11 @@ Merged leave_alone(const std::string& existing, const OpencodeJsonIntent& intent
     return merged;
 }
 
+std::optional<std::string> shown_opencode(const OpencodeJsonIntent& intent) {
+    if (intent.only_remove) return std::nullopt;
+    return format_json(opencode_document(intent.blocks, intent.permission, Keys::masked));
+}
+
 }  // namespace
 
 Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
@@ -243,6 +247,28 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
                         "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")",
                         "correct that line, or move the file away and let capsuled write a new one");
     return OpencodeMerge(*existing, intent).run();
+}
+
+FileIntent file_intent(OpencodeJsonIntent intent) {
+    const bool inline_keys = !intent.only_remove && any_inline(intent.blocks);
+    std::optional<FileIntent::Deference> defers;
+    if (!intent.merged_files.empty() && !intent.permission.empty()) {
+        // Its words anywhere: one too many costs a setting of ours, one too few would weaken what the user said.
+        OpencodeJsonIntent silent = intent;
+        silent.permission.clear();
+        defers = FileIntent::Deference{intent.merged_files,
+                                       {"permission", "tools", "wellknown"},
+                                       std::make_shared<const FileIntent>(file_intent(std::move(silent)))};
+    }
+    FileIntent file = file_intent<OpencodeJsonIntent>(std::move(intent), merge_opencode_json, shown_opencode);
+    file.defers = std::move(defers);
+    if (inline_keys)
+        file.not_through_a_link =
+            Warning{"opencode.link", file.path +
+                                         " is a link, and keys would get to wherever it leads: left as it is. "
+                                         "Make it a file, or set [opencode] api_key = \"env\""};
+    file.on_conflict = {"opencode.conflict", "this session is not affected"};
+    return file;
 }
 
 }  // namespace capsule

@@ -5,9 +5,11 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "daemon/catalog/cell.hpp"
 #include "daemon/agents/build.hpp"
-#include "daemon/routing/choices.hpp"
+#include "daemon/agents/opencode/agent.hpp"
+#include "daemon/agents/opencode/cell.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/catalog/key_state.hpp"
 
 namespace capsule {
 
@@ -15,22 +17,26 @@ namespace {
 
 namespace json = boost::json;
 
+const Cell& cell_of(const Provider& provider) {
+    return provider.cell(Agent::opencode);
+}
+
 std::string key_reference(const Provider& provider) {
     return "{env:" + provider.key_env + "}";
 }
 
 /// With the SDK once more: a project could name another one for this model alone.
 json::object model_pin(const Provider& provider, const std::string& model) {
-    json::object sdk{{"npm", provider.opencode.npm}, {"api", provider.opencode.base_url}};
+    json::object sdk{{"npm", opencode_npm(cell_of(provider))}, {"api", cell_of(provider).base_url}};
     return {{"id", model}, {"name", model}, {"provider", std::move(sdk)}};
 }
 
 json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
-    json::object options{{"baseURL", provider.opencode.base_url}};
+    json::object options{{"baseURL", cell_of(provider).base_url}};
     if (with_key) options["apiKey"] = key_reference(provider);
     // An array takes the place of a project's object, where an empty object would be merged with it.
     options["headers"] = json::array{};
-    json::object pin{{"npm", provider.opencode.npm}, {"options", std::move(options)}};
+    json::object pin{{"npm", opencode_npm(cell_of(provider))}, {"options", std::move(options)}};
     if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model)}};
     return pin;
 }
@@ -43,18 +49,19 @@ std::string config_content(const Provider& provider, const std::string& model, b
         content["model"] = provider.id + "/" + model;
         content["small_model"] = provider.id + "/" + model;
     }
-    if (!provider.opencode.npm.empty())
+    if (!opencode_npm(cell_of(provider)).empty())
         content["provider"] = json::object{{provider.id, provider_pin(provider, model, with_key)}};
     return json::serialize(content);
 }
 
 OpencodeBlock block_of(const Provider& provider, const std::string& model, std::variant<std::string, Secret> key) {
-    return {provider.id, provider.label, provider.opencode.npm, provider.opencode.base_url, std::move(key), model};
+    return {provider.id,    provider.label, opencode_npm(cell_of(provider)), cell_of(provider).base_url,
+            std::move(key), model};
 }
 
 bool any_key(const SessionInputs& inputs) {
     return std::ranges::any_of(inputs.config.catalog.providers, [&](const Provider& provider) {
-        return provider.opencode.kind == CellKind::routed && file_key(inputs, provider.id).any_scope;
+        return provider.kind(Agent::opencode) == CellKind::routed && file_key(inputs, provider.id).any_scope;
     });
 }
 
@@ -74,16 +81,16 @@ std::vector<std::string> merged_files(const SessionHome& home) {
 
 OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
     OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}};
-    intent.permission = inputs.config.opencode.permission;
+    intent.permission = opencode_settings(inputs.config).permission;
     intent.merged_files = merged_files(inputs.home);
     for (const Provider& provider : inputs.config.catalog.providers) {
-        if (!provider.alternative() || provider.opencode.kind != CellKind::routed) continue;
+        if (!provider.alternative() || provider.kind(Agent::opencode) != CellKind::routed) continue;
         const std::string model = without_provider(
-            file_model(inputs.config, Agent::opencode, provider.id, provider.opencode.model).value, provider);
+            file_model(inputs.config, Agent::opencode, provider.id, cell_of(provider).model).value, provider);
         intent.known.push_back(block_of(provider, model, key_reference(provider)));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
-        if (inputs.config.opencode.keys == OpencodeKeys::env) {
+        if (opencode_settings(inputs.config).keys == OpencodeKeys::env) {
             intent.blocks.push_back(block_of(provider, model, key_reference(provider)));
         } else {
             intent.blocks.push_back(block_of(provider, model, *key.global));
@@ -102,7 +109,8 @@ void leave_project_out(Plan& plan, std::string_view from) {
 
 Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
-    if (!inputs.key && provider.opencode.kind != CellKind::native) return key_absent(provider, KeyState::absent);
+    if (!inputs.key && provider.kind(Agent::opencode) != CellKind::native)
+        return key_absent(provider, KeyState::absent);
     const std::string model = route.model ? route.model->value : std::string();
     add_argument(plan, "opencode", from_capsuled);
     if (!model.empty()) {
@@ -119,14 +127,14 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
         leave_project_out(plan, "capsule.toml: [session] project_settings");
     OpencodeJsonIntent intent = json_intent(inputs);
     intent.only_remove = false;
-    plan.files.emplace_back(std::move(intent));
+    plan.files.push_back(file_intent(std::move(intent)));
     add_configured_arguments(plan, Agent::opencode, inputs.config);
     return {};
 }
 
-std::vector<FileIntent> opencode_files(const SessionInputs& inputs) {
+std::vector<FileIntent> opencode_files(const SessionInputs& inputs, std::vector<Warning>& /*warnings*/) {
     std::vector<FileIntent> files;
-    files.emplace_back(json_intent(inputs));
+    files.push_back(file_intent(json_intent(inputs)));
     return files;
 }
 

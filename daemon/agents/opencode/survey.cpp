@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <boost/json/value.hpp>
 
+#include "daemon/agents/opencode/agent.hpp"
+#include "daemon/agents/opencode/cell.hpp"
 #include "daemon/agents/survey_parts.hpp"
 
 namespace capsule {
@@ -62,9 +64,9 @@ void survey_model_entry(Findings& findings, const std::string& member, const jso
 
 /// Our own block of opencode.json, and any that agrees with it, says what the pin says.
 bool agrees(const Findings& findings, const json::object& provider) {
-    const OpencodeCell& own = findings.route().provider->opencode;
+    const Cell& own = findings.route().cell();
     const json::object* options = object_in(provider, "options");
-    return text_in(provider, "npm") == own.npm && options && text_in(*options, "baseURL") == own.base_url;
+    return text_in(provider, "npm") == opencode_npm(own) && options && text_in(*options, "baseURL") == own.base_url;
 }
 
 void survey_provider(Findings& findings, const json::object& provider, const std::string& member) {
@@ -152,6 +154,26 @@ void survey_opencode(Findings& findings, std::string_view text) {
     const std::string& id = findings.route().provider->id;
     if (file->contains(id) && findings.has_variable(findings.route().provider->key_env))
         findings.add(id, other_key, pin);
+}
+
+std::vector<SettingsPlace> opencode_settings_places(const SessionHome& home,
+                                                    const std::vector<std::string>& directories) {
+    std::vector<SettingsPlace> places;
+    for (const char* name : {".opencode/opencode.json", ".opencode/opencode.jsonc", "opencode.json", "opencode.jsonc"})
+        add_project(places, directories, name, SettingsFormat::opencode_config);
+    for (const char* name : {".opencode/agent", ".opencode/agents", ".opencode/mode", ".opencode/modes"})
+        add_project(places, directories, name, SettingsFormat::agent_definition, true);
+    for (const char* name : {".opencode/plugin", ".opencode/plugins"})
+        add_project(places, directories, name, SettingsFormat::plugin, true);
+    const std::string own = home.xdg_config_home.value_or(home.home + "/.config") + "/opencode/";
+    for (const std::string& path : {own + "config.json", own + "opencode.json", own + "opencode.jsonc",
+                                    home.home + "/.opencode/opencode.json", home.home + "/.opencode/opencode.jsonc"})
+        places.push_back({path, SettingsOwner::home, SettingsFormat::opencode_config});
+    places.push_back(
+        {home.home + "/.local/share/opencode/auth.json", SettingsOwner::home, SettingsFormat::opencode_auth});
+    for (const char* name : {"/etc/opencode/opencode.json", "/etc/opencode/opencode.jsonc"})
+        places.push_back({name, SettingsOwner::machine, SettingsFormat::opencode_config});
+    return places;
 }
 
 }  // namespace capsule

@@ -9,8 +9,8 @@ CATALOG = "daemon/catalog/providers.toml"
 CLAUDE = "daemon/agents/claude/render.cpp"
 CODEX = "daemon/agents/codex/render.cpp"
 OPENCODE = "daemon/agents/opencode/render.cpp"
-SESSION = "daemon/agents/session.hpp"
-SURVEY = "daemon/home/settings_survey.cpp"
+CLAUDE_AGENT = "daemon/agents/claude/agent.hpp"
+OPENCODE_AGENT = "daemon/agents/opencode/agent.cpp"
 
 EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
 CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*", "HeldVariables"]
@@ -59,12 +59,12 @@ def pins():
     yield ("claude MANAGED_BY_HOST", CLAUDE,
            *line('    set_variable(plan, "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1", from_capsuled);\n'), CLAUDE_ALL)
     yield ("claude ANTHROPIC_BASE_URL", CLAUDE, *line(
-        '    set_variable(plan, "ANTHROPIC_BASE_URL", provider.claude.base_url, provider.origin);\n'), CLAUDE_ALL)
+        '    set_variable(plan, "ANTHROPIC_BASE_URL", route.cell().base_url, provider.origin);\n'), CLAUDE_ALL)
     yield ("claude ANTHROPIC_AUTH_TOKEN", CLAUDE, "        set_key(plan, std::string(auth_token_variable), inputs);",
            "        set_key(plan, \"OTHER_VARIABLE\", inputs);", CLAUDE_ALL)
     yield "claude OAUTH_TOKEN", CLAUDE, "        set_key(plan, std::string(oauth_variable), inputs);", ";", CLAUDE_ALL
-    for tier, model in [("OPUS", "*route.model"), ("SONNET", "route.sonnet_model"), ("HAIKU", "route.haiku_model"),
-                        ("FABLE", "*route.model")]:
+    for tier, model in [("OPUS", "*route.model"), ("SONNET", "route.tiers.at(\"sonnet\")"),
+                        ("HAIKU", "route.tiers.at(\"haiku\")"), ("FABLE", "*route.model")]:
         yield f"claude tier {tier}", CLAUDE, *line(f'    set_tier(plan, "{tier}", {model});\n'), CLAUDE_ALL
     yield "claude ANTHROPIC_MODEL", CLAUDE, *line(
         '    set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);\n'), ["Pins.AProjectsModel"]
@@ -79,7 +79,7 @@ def pins():
                  "CLAUDE_CODE_EXTRA_BODY"]:
         yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', HELD
     for name in ["ALL_PROXY", "all_proxy"]:
-        yield f"claude --settings env.{name}", SESSION, f'"{name}"', '"UNRELATED_NAME"', HELD
+        yield f"claude --settings env.{name}", CLAUDE_AGENT, f'"{name}"', '"UNRELATED_NAME"', HELD
     yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', HELD
     yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
            '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', HELD)
@@ -98,19 +98,19 @@ def pins():
     yield "codex native CODEX_API_KEY", CODEX, *line('    set_key(plan, "CODEX_API_KEY", inputs);\n'), CODEX_ALL
     yield "codex key", CODEX, *line("    set_key(plan, provider.key_env, inputs);\n"), CODEX_ALL
     yield "codex JACKIN_CODEX_PROFILE", CODEX, *line(
-        '    set_variable(plan, "JACKIN_CODEX_PROFILE", provider.codex.profile, provider.origin);\n'), ["PrintsTheAnswer.*/codex"]
+        '    set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);\n'), ["PrintsTheAnswer.*/codex"]
     # All that its file names is pinned by the arguments after it.
     yield "codex --profile", CODEX, *line(
         '    add_argument(plan, "--profile", provider.origin);\n'
-        '    add_argument(plan, provider.codex.profile, provider.origin);\n'), CODEX_ANSWER
+        '    add_argument(plan, codex_cell(cell_of(provider)).profile, provider.origin);\n'), CODEX_ANSWER
     yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    add_override", "    add_override", CODEX_ALL
     yield "codex -c model_provider", CODEX, *line(
         '    add_override(plan, "model_provider", toml_string(provider.id), provider.origin);\n'), CODEX_ALL
     yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + provider.id,',
            '    if (false) add_override(plan, "model_providers." + provider.id,', CODEX_ALL)
-    yield "codex table base_url", CODEX, '",base_url=" + toml_string(provider.codex.base_url) +\n           ', "", CODEX_ALL
+    yield "codex table base_url", CODEX, '",base_url=" + toml_string(cell_of(provider).base_url) +\n           ', "", CODEX_ALL
     yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
-    yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(provider.codex.wire_api) + ', "", CODEX_ALL
+    yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ALL
     yield ("codex -c model_catalog_json", CODEX, "        if (files.session_catalog)\n",
            "        if (false)\n", CODEX_ALL)
     # OpenCode
@@ -129,22 +129,22 @@ def pins():
     yield "opencode small_model", OPENCODE, *line(
         '        content["small_model"] = provider.id + "/" + model;\n'), OPENCODE_ALL
     # The model's own entry names it too.
-    yield "opencode npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"options"', '{{"options"', OPENCODE_ANSWER
-    yield ("opencode options.baseURL", OPENCODE, 'json::object options{{"baseURL", provider.opencode.base_url}};',
+    yield "opencode npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))}, {"options"', '{{"options"', OPENCODE_ANSWER
+    yield ("opencode options.baseURL", OPENCODE, 'json::object options{{"baseURL", cell_of(provider).base_url}};',
            "json::object options;", OPENCODE_ALL)
     yield ("opencode options.apiKey", OPENCODE, '    if (with_key) options["apiKey"]',
            '    if (false && with_key) options["apiKey"]', OPENCODE_ALL)
     yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
     yield "opencode models.<id>.id", OPENCODE, '{"id", model}, {"name", model}', '{"name", model}', OPENCODE_ALL
     yield "opencode models.<id>.name", OPENCODE, '{"id", model}, {"name", model}', '{"id", model}', ["FirstStart.*/opencode"]
-    yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", provider.opencode.npm}, {"api"', '{{"api"',
+    yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))}, {"api"', '{{"api"',
            OPENCODE_ALL)
     # options.baseURL outranks it.
-    yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", provider.opencode.base_url}}', "}", OPENCODE_ANSWER)
+    yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", cell_of(provider).base_url}}', "}", OPENCODE_ANSWER)
     yield "opencode DISABLE_MODELS_FETCH", OPENCODE, *line(
         '    if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);\n'), [
         "Pins.OpenCodeWithAPinnedModelAsksNoRegistry"]
     yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
         "ProjectSettings"]
-    yield ("opencode a project that sends something out", SURVEY, "        leave_project_out(plan,",
-           "        if (false) leave_project_out(plan,", ["SendsOut[.]"])
+    yield ("opencode a project that sends something out", OPENCODE_AGENT, "    leave_project_out(plan,",
+           "    if (false) leave_project_out(plan,", ["SendsOut[.]"])

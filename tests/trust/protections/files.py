@@ -7,7 +7,7 @@ ATOMIC = "daemon/write/atomic_file.cpp"
 REPLACE = "daemon/write/replace.cpp"
 APPLY = "daemon/write/apply.cpp"
 SECRET_FILE = "daemon/keys/secret_file.cpp"
-CONFIG_FILES = "daemon/config/config_files.cpp"
+CONFIG_FILES = "daemon/load/config_files.cpp"
 
 AS_ANOTHER = "integration_exec:ExecAsAnother."
 PLANTED = "trust_faults:All/Planted.IsAnErrorOrIgnoredAndNeverHangs/"
@@ -87,8 +87,8 @@ def links() -> list[Protection]:
     choices = "client/picker/last_choices.cpp"
     linked = "unit_client:LastChoicesFile.a_planted_link_is_neither_read_nor_written_through"
     return [
-        one("no key goes through a link", APPLY, "has_inline_keys(intent_) && is_link(path)",
-            "has_inline_keys(intent_) && is_link(path) && false", "unit_write:Apply.NoKeysThroughALink",
+        one("no key goes through a link", APPLY, "intent_.not_through_a_link && is_link(path)",
+            "intent_.not_through_a_link && is_link(path) && false", "unit_write:Apply.NoKeysThroughALink",
             "integration_files:Files.ALinkStaysALinkAndNoKeyGoesThroughIt"),
         one("last choices are not read through a link", choices, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK",
             "O_RDONLY | O_CLOEXEC | O_NONBLOCK", linked),
@@ -169,7 +169,7 @@ def other_writers() -> list[Protection]:
             MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted"),
         one("a permission of the user's stands", OPENCODE, "!users_say_permission(top, true, ours) && ", "",
             MERGE + "OpencodeJson.AUsersPermissionIsNeverWeakened"),
-        one("in every file that OpenCode merges", APPLY, "std::ranges::any_of(opencode->merged_files, says_permission)",
+        one("in every file that OpenCode merges", APPLY, "std::ranges::any_of(intent.defers->files, says_it)",
             "false", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened",
             "integration_files:Files.APermissionOfTheUsersIsNotWeakened"),
         one("an empty object of the user's stays", OPENCODE,

@@ -7,7 +7,7 @@ SERVER = "daemon/server/server.cpp"
 QUOTAS = "daemon/access/quotas.cpp"
 APP = "daemon/app.cpp"
 JSON_RPC = "protocol/json_rpc.cpp"
-LOAD = "daemon/config/load_config.cpp"
+LOAD = "daemon/load/load_config.cpp"
 CONFIG = "daemon/config/config.hpp"
 LOG_FORMAT = "daemon/log/log_format.cpp"
 

@@ -1,3 +1,5 @@
+#include "daemon/agents/claude/cell.hpp"
+#include "daemon/agents/claude/claude_json.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::testing {
@@ -98,7 +100,7 @@ TEST(Claude, AnOverrideReplacesEveryTier) {
 
 TEST(Claude, ACellByApiKeyApprovesItBesides) {
     Session session = keyed();
-    session.config.catalog.providers[4].claude.auth = ClaudeAuth::api_key;
+    session.config.catalog.providers[4].cell(Agent::claude).details = ClaudeCell{ClaudeAuth::api_key};
     const Plan plan = session.plan(Agent::claude, "kimi");
     StringMap expected =
         alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
@@ -179,8 +181,9 @@ TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
 
 TEST(Claude, TheCatalogsVariablesAreAddedAndNeverOverThePins) {
     Session session = keyed();
-    session.config.catalog.providers[2].claude.env = {{"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"200000", "capsule.toml:5"}},
-                                                      {"ANTHROPIC_BASE_URL", {"https://evil.example", "x"}}};
+    session.config.catalog.providers[2].cell(Agent::claude).env = {
+        {"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"200000", "capsule.toml:5"}},
+        {"ANTHROPIC_BASE_URL", {"https://evil.example", "x"}}};
     session.config.catalog.providers[2].timeout_ms = 60000;
     StringMap expected = alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air");
     expected["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = "200000";

@@ -1,3 +1,4 @@
+#include "daemon/agents/codex/cell.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::testing {
@@ -120,8 +121,11 @@ TEST(Codex, ValuesAreQuotedAsTomlWhateverTheyHold) {
 TEST(Codex, AnOperatorsTableTurnsABlockedCellOn) {
     Session session = keyed();
     Provider& zai = session.config.catalog.providers[2];
-    zai.codex = {CellKind::routed, "",   "https://api.z.ai/api/v1", "responses", {"glm-5.3", "capsule.toml:9"},
-                 1048576,          "zai"};
+    Cell& cell = zai.cell(Agent::codex);
+    cell.kind = CellKind::routed;
+    cell.base_url = "https://api.z.ai/api/v1";
+    cell.model = {"glm-5.3", "capsule.toml:9"};
+    cell.details = CodexCell{1048576, "zai"};
     const Plan plan = session.plan(Agent::codex, "zai");
     EXPECT_THAT(
         argv_of(plan),

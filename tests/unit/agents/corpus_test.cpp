@@ -6,7 +6,8 @@
 
 #include <algorithm>
 
-#include "daemon/agents/merge.hpp"
+#include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "tests/unit/write/temporary_home.hpp"
 
 namespace capsule {

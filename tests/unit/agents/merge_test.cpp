@@ -1,10 +1,11 @@
-#include "daemon/agents/merge.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <ctime>
 
+#include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/edit/json_edit.hpp"
 
 namespace capsule {
@@ -301,16 +302,17 @@ TEST(OwnFile, CatalogsOfTheUsersAreSaved) {
 }
 
 TEST(ShownContent, MasksKeysAndShowsNothingOfARemoval) {
-    const FileIntent opencode = OpencodeJsonIntent{"o", {inline_block()}, {}};
-    EXPECT_THAT(*shown_content(opencode), HasSubstr("\"apiKey\": \"…0001\""));
-    EXPECT_THAT(*shown_content(opencode), Not(HasSubstr(fake_key)));
-    EXPECT_THAT(*shown_content(ClaudeApprovalIntent{"c", "sk-ant-FAKE-0123456789"}), Not(HasSubstr("FAKE")));
-    EXPECT_EQ(*shown_content(OwnFileIntent{"m", "text"}), "text");
-    EXPECT_THAT(*shown_content(TomlBlockIntent{"c", {{"x", "[model_providers.x]\n"}}, {}}),
+    const auto shown = [](auto content) { return file_intent(std::move(content)).shown(); };
+    const auto opencode = shown(OpencodeJsonIntent{"o", {inline_block()}, {}});
+    EXPECT_THAT(*opencode, HasSubstr("\"apiKey\": \"…0001\""));
+    EXPECT_THAT(*opencode, Not(HasSubstr(fake_key)));
+    EXPECT_THAT(*shown(ClaudeApprovalIntent{"c", "sk-ant-FAKE-0123456789"}), Not(HasSubstr("FAKE")));
+    EXPECT_EQ(*shown(OwnFileIntent{"m", "text"}), "text");
+    EXPECT_THAT(*shown(TomlBlockIntent{"c", {{"x", "[model_providers.x]\n"}}, {}}),
                 HasSubstr("[model_providers.x]\n# <<< capsuled"));
-    EXPECT_EQ(shown_content(OpencodeJsonIntent{"o", {}, {inline_block()}, true}), std::nullopt);
-    EXPECT_EQ(shown_content(OwnFileIntent{"m", std::nullopt}), std::nullopt);
-    EXPECT_EQ(shown_content(TomlBlockIntent{"c", {}, {}}), std::nullopt);
+    EXPECT_EQ(shown(OpencodeJsonIntent{"o", {}, {inline_block()}, true}), std::nullopt);
+    EXPECT_EQ(shown(OwnFileIntent{"m", std::nullopt}), std::nullopt);
+    EXPECT_EQ(shown(TomlBlockIntent{"c", {}, {}}), std::nullopt);
 }
 
 TEST(JsonEdit, RemovesItemsWhereverTheyStand) {

@@ -1,5 +1,7 @@
 #include <boost/json/parse.hpp>
 
+#include "daemon/agents/opencode/cell.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::testing {
@@ -137,7 +139,7 @@ Session with_file_keys() {
 
 OpencodeJsonIntent file_of(const Session& session) {
     std::vector<Warning> warnings;
-    return std::get<OpencodeJsonIntent>(agent_files(Agent::opencode, session.inputs(), warnings).at(0));
+    return *content_of<OpencodeJsonIntent>(agent_files(Agent::opencode, session.inputs(), warnings).at(0));
 }
 
 TEST(OpencodeJson, ABlockForEachAlternativeProviderWithAGlobalKey) {
@@ -157,13 +159,13 @@ TEST(OpencodeJson, KnowsEveryBlockThatCouldBeOurs) {
 
 TEST(OpencodeJson, KeysMayStandInTheFile) {
     Session session = with_file_keys();
-    session.config.opencode.keys = OpencodeKeys::in_file;
+    session.config.agents[Agent::opencode].own = OpencodeSettings{OpencodeKeys::in_file};
     EXPECT_THAT(shown(file_of(session).blocks).at(0), HasSubstr("| secret FAKE-zai-0001"));
 }
 
 TEST(OpencodeJson, KnowsTheFilesThatOpencodeMergesWithIt) {
     Session session = with_file_keys();
-    session.config.opencode.permission = "ask";
+    session.config.agents[Agent::opencode].own = OpencodeSettings{OpencodeKeys::env, "ask"};
     const OpencodeJsonIntent file = file_of(session);
     EXPECT_EQ(file.permission, "ask");
     for (const char* path : {"/home/agent/.config/opencode/config.json", "/home/agent/.config/opencode/opencode.jsonc",

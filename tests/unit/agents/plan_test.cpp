@@ -16,13 +16,6 @@ TEST(Variable, ShowsASecretMaskedOnly) {
     EXPECT_EQ(secret.reveal(), "sk-cp-FAKE-minimax-0001");
 }
 
-TEST(PathOf, EveryIntent) {
-    EXPECT_EQ(path_of(TomlBlockIntent{"/a", {}, {}}), "/a");
-    EXPECT_EQ(path_of(OwnFileIntent{"/b", {}}), "/b");
-    EXPECT_EQ(path_of(OpencodeJsonIntent{"/c", {}, {}, false}), "/c");
-    EXPECT_EQ(path_of(ClaudeApprovalIntent{"/d", ""}), "/d");
-}
-
 TEST(SessionHome, PathsFollowTheConfiguredPlaces) {
     SessionHome home;
     home.home = "/home/agent";

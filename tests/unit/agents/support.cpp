@@ -3,6 +3,11 @@
 #include <fstream>
 #include <sstream>
 
+#include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/opencode/cell.hpp"
+#include "daemon/routing/route.hpp"
+
 namespace capsule::testing {
 
 namespace {
@@ -22,43 +27,51 @@ Provider provider(std::string id, std::string label, std::string key_env) {
 }
 
 void set_claude(Provider& out, std::string url, std::string opus, std::string sonnet, std::string haiku) {
-    out.claude.kind = CellKind::routed;
-    out.claude.base_url = std::move(url);
-    out.claude.opus_model = catalog_value(std::move(opus));
-    out.claude.sonnet_model = catalog_value(std::move(sonnet));
-    out.claude.haiku_model = catalog_value(std::move(haiku));
+    Cell& cell = out.cell(Agent::claude);
+    cell.kind = CellKind::routed;
+    cell.base_url = std::move(url);
+    cell.model = catalog_value(std::move(opus));
+    cell.tiers["sonnet"] = catalog_value(std::move(sonnet));
+    cell.tiers["haiku"] = catalog_value(std::move(haiku));
 }
 
 void set_opencode(Provider& out, std::string npm, std::string url, std::string model) {
-    out.opencode = {CellKind::routed, "", std::move(npm), std::move(url), catalog_value(std::move(model))};
+    Cell& cell = out.cell(Agent::opencode);
+    cell.kind = CellKind::routed;
+    cell.base_url = std::move(url);
+    cell.model = catalog_value(std::move(model));
+    cell.details = OpencodeCell{std::move(npm)};
 }
 
 }  // namespace
 
 Catalog spec_catalog() {
     Provider anthropic = provider("anthropic", "Anthropic", "ANTHROPIC_API_KEY");
-    anthropic.claude.kind = CellKind::native;
+    anthropic.cell(Agent::claude).kind = CellKind::native;
     set_opencode(anthropic, "@ai-sdk/anthropic", "https://api.anthropic.com/v1", "");
 
     Provider openai = provider("openai", "OpenAI", "OPENAI_API_KEY");
-    openai.codex.kind = CellKind::native;
+    openai.cell(Agent::codex).kind = CellKind::native;
 
     Provider zai = provider("zai", "Z.AI", "ZAI_API_KEY");
     set_claude(zai, "https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air");
-    zai.codex.kind = CellKind::blocked;
-    zai.codex.blocked_reason = "Chat Completions only; Codex accepts only the Responses API";
+    zai.cell(Agent::codex).kind = CellKind::blocked;
+    zai.cell(Agent::codex).blocked_reason = "Chat Completions only; Codex accepts only the Responses API";
     set_opencode(zai, "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.1");
 
     Provider minimax = provider("minimax", "MiniMax", "MINIMAX_API_KEY");
     minimax.key_prefix = "sk-cp-";
     set_claude(minimax, "https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3");
-    minimax.codex = {CellKind::routed, "",       "https://api.minimax.io/v1", "responses", catalog_value("MiniMax-M3"),
-                     512000,           "minimax"};
+    Cell& codex = minimax.cell(Agent::codex);
+    codex.kind = CellKind::routed;
+    codex.base_url = "https://api.minimax.io/v1";
+    codex.model = catalog_value("MiniMax-M3");
+    codex.details = CodexCell{512000, "minimax"};
     set_opencode(minimax, "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3");
 
     Provider kimi = provider("kimi", "Kimi", "KIMI_CODE_API_KEY");
     set_claude(kimi, "https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
-    kimi.codex = zai.codex;
+    kimi.cell(Agent::codex) = zai.cell(Agent::codex);
     set_opencode(kimi, "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding");
 
     return {{anthropic, openai, zai, minimax, kimi}};
@@ -143,7 +156,7 @@ Strings warning_codes(const Plan& plan) {
 StringMap own_files(const std::vector<FileIntent>& files) {
     StringMap out;
     for (const FileIntent& file : files)
-        if (const auto* own = std::get_if<OwnFileIntent>(&file)) out[own->path] = own->content.value_or("(removed)");
+        if (const auto* own = content_of<OwnFileIntent>(file)) out[own->path] = own->content.value_or("(removed)");
     return out;
 }
 

@@ -56,12 +56,19 @@ StringMap env_of(const Plan& plan);
 StringMap route_env_of(const Plan& plan);
 Strings warning_codes(const Plan& plan);
 
+/// What the file is made of, if that is of this kind.
+template <class Content>
+const Content* content_of(const FileIntent& file) {
+    const auto* merge = file.merge.target<MergeOf<Content>>();
+    return merge ? merge->content.get() : nullptr;
+}
+
 /// The only intent of that kind, or none.
 template <class Intent>
 const Intent* intent_of(const std::vector<FileIntent>& files) {
     const Intent* found = nullptr;
     for (const FileIntent& file : files)
-        if (const Intent* intent = std::get_if<Intent>(&file)) {
+        if (const Intent* intent = content_of<Intent>(file)) {
             EXPECT_EQ(found, nullptr) << "two intents of one kind";
             found = intent;
         }

@@ -73,7 +73,8 @@ TEST(Unset, IsEveryKeyAndRoutingVariableThatTheSessionHasNot) {
 
 TEST(Unset, HasWhatEachProvidersRouteAddsToo) {
     Session session = careless();
-    session.config.catalog.providers[4].claude.env = {{"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"262144", "capsule.toml:5"}}};
+    session.config.catalog.providers[4].cell(Agent::claude).env = {
+        {"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"262144", "capsule.toml:5"}}};
     EXPECT_THAT(session.plan(Agent::claude, "zai").unset, ::testing::Contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS"));
     EXPECT_THAT(session.plan(Agent::claude, "kimi").unset,
                 ::testing::Not(::testing::Contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS")));

@@ -10,16 +10,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Key;
 
-TEST(LooksLikeKey, knows_names_of_secrets) {
-    for (const char* name : {"ZAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "openai_api_key", "AWS_SECRET_ACCESS_KEY",
-                             "PGPASSWORD", "MY_PASSWORD_FILE", "GITHUB_TOKEN", "CLIENT_SECRET_ID", "OPENCODE_API_KEY_2",
-                             "DB_PASS", "GOOGLE_APPLICATION_CREDENTIALS", "GPG_PASSPHRASE"})
-        EXPECT_TRUE(looks_like_key(name)) << name;
-    for (const char* name : {"PATH", "TERM", "GH_TOKEN", "SSH_AUTH_SOCK", "LANG", "KEYBOARD", "XDG_RUNTIME_DIR",
-                             "COMPASS", "HTTP_PROXY", "GIT_AUTHOR_NAME"})
-        EXPECT_FALSE(looks_like_key(name)) << name;
-}
-
 TEST(OfferedEnvironment, leaves_out_what_cannot_or_should_not_be_sent) {
     const char* const environment[] = {"TERM=xterm",
                                        "EMPTY=",

@@ -1,4 +1,7 @@
 // Every cell of the built-in catalog, as the specification's table has it.
+#include "daemon/agents/claude/cell.hpp"
+#include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/opencode/cell.hpp"
 #include "tests/unit/config/loading.hpp"
 
 namespace capsule {
@@ -38,9 +41,9 @@ TEST(BuiltinCatalog, HasTheFiveProvidersInOrder) {
         EXPECT_EQ(provider.key_prefix, rows[i].key_prefix);
         EXPECT_EQ(provider.subscribe_url, rows[i].subscribe_url);
         EXPECT_EQ(provider.key_url, rows[i].key_url);
-        EXPECT_EQ(provider.cell(Agent::claude), rows[i].claude);
-        EXPECT_EQ(provider.cell(Agent::codex), rows[i].codex);
-        EXPECT_EQ(provider.cell(Agent::opencode), rows[i].opencode);
+        EXPECT_EQ(provider.kind(Agent::claude), rows[i].claude);
+        EXPECT_EQ(provider.kind(Agent::codex), rows[i].codex);
+        EXPECT_EQ(provider.kind(Agent::opencode), rows[i].opencode);
         EXPECT_EQ(provider.timeout_ms, 3000000);
         EXPECT_EQ(provider.origin, "catalog");
         EXPECT_FALSE(provider.notes.empty());
@@ -48,49 +51,48 @@ TEST(BuiltinCatalog, HasTheFiveProvidersInOrder) {
 }
 
 TEST(BuiltinCatalog, ClaudeCells) {
-    struct Cell {
+    struct Expected {
         std::string id, base_url, opus, sonnet, haiku;
     };
-    for (const Cell& want : std::vector<Cell>{
+    for (const Expected& want : std::vector<Expected>{
              {"zai", "https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"},
              {"minimax", "https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"},
              {"kimi", "https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"}}) {
         SCOPED_TRACE(want.id);
-        const ClaudeCell& cell = builtin_catalog().find(want.id)->claude;
+        const Cell& cell = builtin_catalog().find(want.id)->cell(Agent::claude);
         EXPECT_EQ(cell.base_url, want.base_url);
-        EXPECT_EQ(cell.auth, ClaudeAuth::auth_token);
-        EXPECT_EQ(cell.opus_model.value, want.opus);
-        EXPECT_EQ(cell.sonnet_model.value, want.sonnet);
-        EXPECT_EQ(cell.haiku_model.value, want.haiku);
-        EXPECT_EQ(cell.opus_model.origin, "catalog");
+        EXPECT_EQ(claude_cell(cell).auth, ClaudeAuth::auth_token);
+        EXPECT_EQ(cell.model.value, want.opus);
+        EXPECT_EQ(cell.tiers.at("sonnet").value, want.sonnet);
+        EXPECT_EQ(cell.tiers.at("haiku").value, want.haiku);
+        EXPECT_EQ(cell.model.origin, "catalog");
         EXPECT_TRUE(cell.env.empty());
     }
 }
 
 TEST(BuiltinCatalog, CodexCells) {
-    const CodexCell& cell = builtin_catalog().find("minimax")->codex;
+    const Cell& cell = builtin_catalog().find("minimax")->cell(Agent::codex);
     EXPECT_EQ(cell.base_url, "https://api.minimax.io/v1");
-    EXPECT_EQ(cell.wire_api, "responses");
     EXPECT_EQ(cell.model.value, "MiniMax-M3");
-    EXPECT_EQ(cell.context_window, 512000);
-    EXPECT_EQ(cell.profile, "minimax");
+    EXPECT_EQ(codex_cell(cell).context_window, 512000);
+    EXPECT_EQ(codex_cell(cell).profile, "minimax");
     for (const std::string_view id : {"zai", "kimi"})
-        EXPECT_EQ(builtin_catalog().find(id)->blocked_reason(Agent::codex),
+        EXPECT_EQ(builtin_catalog().find(id)->cell(Agent::codex).blocked_reason,
                   "Chat Completions only; Codex accepts only the Responses API");
 }
 
 TEST(BuiltinCatalog, OpencodeCells) {
-    struct Cell {
+    struct Expected {
         std::string id, npm, base_url, model;
     };
-    for (const Cell& want :
-         std::vector<Cell>{{"anthropic", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", ""},
-                           {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.1"},
-                           {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
-                           {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
+    for (const Expected& want :
+         std::vector<Expected>{{"anthropic", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", ""},
+                               {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.1"},
+                               {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
+                               {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
         SCOPED_TRACE(want.id);
-        const OpencodeCell& cell = builtin_catalog().find(want.id)->opencode;
-        EXPECT_EQ(cell.npm, want.npm);
+        const Cell& cell = builtin_catalog().find(want.id)->cell(Agent::opencode);
+        EXPECT_EQ(opencode_npm(cell), want.npm);
         EXPECT_EQ(cell.base_url, want.base_url);
         EXPECT_EQ(cell.model.value, want.model);
     }

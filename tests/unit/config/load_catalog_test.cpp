@@ -1,4 +1,6 @@
 // [providers.<id>] in capsule.toml: overriding, adding, turning on, and every refusal.
+#include "daemon/agents/claude/cell.hpp"
+#include "daemon/agents/codex/cell.hpp"
 #include "tests/unit/config/loading.hpp"
 
 namespace capsule {
@@ -17,19 +19,20 @@ const Provider& provider(const Config& config, std::string_view id) {
 TEST(CatalogOverride, OneFieldLeavesTheOthers) {
     const Config config = loaded("\n[providers.kimi.claude]\nauth = \"api_key\"\n");
     const Provider& kimi = provider(config, "kimi");
-    EXPECT_EQ(kimi.claude.auth, ClaudeAuth::api_key);
-    EXPECT_EQ(kimi.claude.base_url, "https://api.kimi.com/coding");
-    EXPECT_EQ(kimi.claude.opus_model.origin, "catalog");
+    EXPECT_EQ(claude_cell(kimi.cell(Agent::claude)).auth, ClaudeAuth::api_key);
+    EXPECT_EQ(kimi.cell(Agent::claude).base_url, "https://api.kimi.com/coding");
+    EXPECT_EQ(kimi.cell(Agent::claude).model.origin, "catalog");
     EXPECT_EQ(kimi.origin, "capsule.toml:2");
     EXPECT_EQ(provider(config, "zai").origin, "catalog");
-    EXPECT_EQ(builtin_catalog().find("kimi")->claude.auth, ClaudeAuth::auth_token) << "the built-in one changed";
+    EXPECT_EQ(claude_cell(builtin_catalog().find("kimi")->cell(Agent::claude)).auth, ClaudeAuth::auth_token)
+        << "the built-in one changed";
 }
 
 TEST(CatalogOverride, SaysWhereAModelWasSet) {
     const Config config = loaded("[providers.zai.claude]\nopus_model = \"glm-6\"\n");
-    EXPECT_EQ(provider(config, "zai").claude.opus_model.value, "glm-6");
-    EXPECT_EQ(provider(config, "zai").claude.opus_model.origin, "capsule.toml:2");
-    EXPECT_EQ(provider(config, "zai").claude.sonnet_model.value, "glm-5-turbo");
+    EXPECT_EQ(provider(config, "zai").cell(Agent::claude).model.value, "glm-6");
+    EXPECT_EQ(provider(config, "zai").cell(Agent::claude).model.origin, "capsule.toml:2");
+    EXPECT_EQ(provider(config, "zai").cell(Agent::claude).tiers.at("sonnet").value, "glm-5-turbo");
 }
 
 TEST(CatalogOverride, TurnsABlockedCellOn) {
@@ -39,20 +42,19 @@ wire_api = "responses"
 model = "glm-5.3"
 context_window = 1048576
 )");
-    const CodexCell& cell = provider(config, "zai").codex;
+    const Cell& cell = provider(config, "zai").cell(Agent::codex);
     EXPECT_EQ(cell.kind, CellKind::routed);
     EXPECT_EQ(cell.blocked_reason, "");
     EXPECT_EQ(cell.base_url, "https://api.z.ai/api/v1");
-    EXPECT_EQ(cell.wire_api, "responses");
     EXPECT_EQ(cell.model.value, "glm-5.3");
-    EXPECT_EQ(cell.context_window, 1048576);
-    EXPECT_EQ(cell.profile, "zai");
+    EXPECT_EQ(codex_cell(cell).context_window, 1048576);
+    EXPECT_EQ(codex_cell(cell).profile, "zai");
 }
 
 TEST(CatalogOverride, BlocksACell) {
     const Config config = loaded("[providers.minimax.codex]\nblocked = \"not here\"\n");
-    EXPECT_EQ(provider(config, "minimax").codex.kind, CellKind::blocked);
-    EXPECT_EQ(provider(config, "minimax").blocked_reason(Agent::codex), "not here");
+    EXPECT_EQ(provider(config, "minimax").kind(Agent::codex), CellKind::blocked);
+    EXPECT_EQ(provider(config, "minimax").cell(Agent::codex).blocked_reason, "not here");
 }
 
 TEST(CatalogOverride, AddsProvidersInTheOrderOfTheFile) {
@@ -79,12 +81,12 @@ key_env = "AA_KEY"
     EXPECT_EQ(zz.label, "Zed");
     EXPECT_EQ(zz.timeout_ms, 1000);
     EXPECT_THAT(zz.models, testing::ElementsAre("one", "org/two"));
-    EXPECT_EQ(zz.claude.sonnet_model.value, "zed") << "defaults to the opus model";
-    EXPECT_EQ(zz.claude.haiku_model.value, "zed");
-    EXPECT_EQ(zz.claude.env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").value, "200000");
-    EXPECT_EQ(zz.claude.env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").origin, "capsule.toml:10");
-    EXPECT_EQ(zz.codex.kind, CellKind::unsupported);
-    EXPECT_EQ(zz.opencode.model.value, "zed") << "the id alone";
+    EXPECT_EQ(zz.cell(Agent::claude).tiers.at("sonnet").value, "zed") << "defaults to the opus model";
+    EXPECT_EQ(zz.cell(Agent::claude).tiers.at("haiku").value, "zed");
+    EXPECT_EQ(zz.cell(Agent::claude).env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").value, "200000");
+    EXPECT_EQ(zz.cell(Agent::claude).env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").origin, "capsule.toml:10");
+    EXPECT_EQ(zz.kind(Agent::codex), CellKind::unsupported);
+    EXPECT_EQ(zz.cell(Agent::opencode).model.value, "zed") << "the id alone";
     EXPECT_EQ(provider(config, "aa").label, "aa");
     EXPECT_EQ(provider(config, "aa").timeout_ms, 3000000);
 }

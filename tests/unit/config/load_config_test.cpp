@@ -1,4 +1,6 @@
 // capsule.toml and role manifests: what each setting means.
+#include "daemon/agents/claude/cell.hpp"
+#include "daemon/agents/opencode/cell.hpp"
 #include "tests/unit/config/loading.hpp"
 
 namespace capsule {
@@ -23,10 +25,10 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_EQ(config.limits.request_timeout, std::chrono::seconds(10));
     EXPECT_EQ(config.limits.write_timeout, std::chrono::seconds(10));
     EXPECT_EQ(config.session.project_settings, ProjectSettings::allow);
-    EXPECT_EQ(config.opencode.keys, OpencodeKeys::env);
-    EXPECT_EQ(config.opencode.permission, "allow");
+    EXPECT_EQ(opencode_settings(config).keys, OpencodeKeys::env);
+    EXPECT_EQ(opencode_settings(config).permission, "allow");
     EXPECT_EQ(config.agents.size(), 3U);
-    EXPECT_EQ(config.agent(Agent::claude).native, ClaudeNative::automatic);
+    EXPECT_EQ(claude_settings(config).native, ClaudeNative::automatic);
     EXPECT_EQ(config.catalog.providers.size(), 5U);
 }
 
@@ -57,14 +59,13 @@ project_settings = "ignore"
 codex_home = "/c"
 xdg_config_home = "/x"
 claude_config_dir = "/d"
-[agents.claude]
+[claude]
 args = ["--dangerously-skip-permissions"]
 provider = "zai"
 native = "api_key"
-[agents.codex]
-args = ["-c", "model_reasoning_effort=high"]
-[claude]
 model = "opus"
+[codex]
+args = ["-c", "model_reasoning_effort=high"]
 [claude.providers.minimax]
 model = "MiniMax-M2.7"
 haiku_model = "MiniMax-M2"
@@ -101,12 +102,12 @@ model = "zai/glm-4.7"
     EXPECT_EQ(claude.args.origin, "capsule.toml:28");
     EXPECT_EQ(claude.provider->value, "zai");
     EXPECT_EQ(claude.provider->origin, "capsule.toml:29");
-    EXPECT_EQ(claude.native, ClaudeNative::api_key);
+    EXPECT_EQ(claude_settings(config).native, ClaudeNative::api_key);
     EXPECT_EQ(claude.models.model->value, "opus");
     EXPECT_EQ(claude.models.providers.at("minimax").model->value, "MiniMax-M2.7");
-    EXPECT_EQ(claude.models.providers.at("minimax").haiku_model->origin, "capsule.toml:37");
-    EXPECT_EQ(config.opencode.keys, OpencodeKeys::in_file);
-    EXPECT_EQ(config.opencode.permission, "");
+    EXPECT_EQ(claude.models.providers.at("minimax").tiers.at("haiku").origin, "capsule.toml:36");
+    EXPECT_EQ(opencode_settings(config).keys, OpencodeKeys::in_file);
+    EXPECT_EQ(opencode_settings(config).permission, "");
     EXPECT_EQ(config.agent(Agent::opencode).models.providers.at("zai").model->value, "zai/glm-4.7");
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 
 namespace capsule::test {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/catalog/cell.hpp"
-#include "daemon/config/load_config.hpp"
+#include "daemon/agents/agent.hpp"
+#include "daemon/load/load_config.hpp"
 
 namespace capsule {
 namespace {

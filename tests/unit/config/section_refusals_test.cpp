@@ -54,21 +54,26 @@ TEST(LoadConfigRefusal, SectionsAndTypes) {
 
 TEST(LoadConfigRefusal, AgentsAndModels) {
     for (const Refusal& refusal : std::vector<Refusal>{
-             {"[agents.claud]", "1:9: agents.claud: unknown section\n[agents.claud]", "Did you mean \"claude\"?"},
-             {"[agents.claude]\nprovider = \"zaii\"",
-              "2:12: agents.claude.provider: there is no provider \"zaii\"\nprovider = \"zaii\"",
-              "Did you mean \"zai\"?"},
-             {"[agents.codex]\nprovider = \"zai\"",
-              "2:12: agents.codex.provider: Codex on Z.AI is blocked: Chat Completions only; Codex accepts only the "
+             {"[agents.claude]\nprovider = \"zai\"",
+              "1:9: agents.claude: each agent has a table of its own\n[agents.claude]",
+              "Write [claude] in place of [agents.claude]."},
+             {"[agents.claud]", "1:9: agents.claud: each agent has a table of its own\n[agents.claud]",
+              "The agents' tables are [claude], [codex], [opencode]."},
+             {"[agents]", "1:2: agents: each agent has a table of its own\n[agents]",
+              "The agents' tables are [claude], [codex], [opencode]."},
+             {"[claud]", "1:2: claud: unknown section\n[claud]", "Did you mean \"claude\"?"},
+             {"[claude]\nprovider = \"zaii\"",
+              "2:12: claude.provider: there is no provider \"zaii\"\nprovider = \"zaii\"", "Did you mean \"zai\"?"},
+             {"[codex]\nprovider = \"zai\"",
+              "2:12: codex.provider: Codex on Z.AI is blocked: Chat Completions only; Codex accepts only the "
               "Responses API\nprovider = \"zai\"",
               "[providers.zai.codex]"},
-             {"[agents.opencode]\nprovider = \"openai\"",
-              "2:12: agents.opencode.provider: OpenCode on OpenAI is not supported\nprovider = \"openai\""},
-             {"[agents.codex]\nnative = \"home\"", "2:1: agents.codex.native: unknown setting\nnative = …"},
-             {"[agents.claude]\nnative = \"oauth\"",
-              "2:10: agents.claude.native: unknown value \"oauth\"\nnative = \"oauth\""},
-             {"[agents.claude]\nargs = [\"a\\u0000\"]",
-              "2:9: agents.claude.args: the argument has a NUL character\nargs = [\"a\\u0000\"]"},
+             {"[opencode]\nprovider = \"openai\"",
+              "2:12: opencode.provider: OpenCode on OpenAI is not supported\nprovider = \"openai\""},
+             {"[codex]\nnative = \"home\"", "2:1: codex.native: unknown setting\nnative = …"},
+             {"[claude]\nnative = \"oauth\"", "2:10: claude.native: unknown value \"oauth\"\nnative = \"oauth\""},
+             {"[claude]\nargs = [\"a\\u0000\"]",
+              "2:9: claude.args: the argument has a NUL character\nargs = [\"a\\u0000\"]"},
              {"[claude]\nmodel = \"a b\"", "2:9: claude.model: \"a b\" cannot be a model's name\nmodel = \"a b\""},
              {"[claude]\napi_key = \"FAKE\"", "2:1: claude.api_key: unknown setting\napi_key = …"},
              {"[claude.providers.nobody]\nmodel = \"x\"",
@@ -83,7 +88,7 @@ TEST(LoadConfigRefusal, AgentsAndModels) {
               "model = \"sonnet\"",
               "--model sonnet"},
              {"[claude.providers.anthropic]\nopus_model = \"x\"",
-              "2:14: claude.providers.anthropic.opus_model: Claude Code maps the tiers of its own account itself\n"
+              "2:14: claude.providers.anthropic.opus_model: Claude maps the tiers of its own account itself\n"
               "opus_model = \"x\""},
              {"[opencode.providers.zai]\nmodel = \"kimi/kimi-for-coding\"",
               "2:9: opencode.providers.zai.model: \"kimi/kimi-for-coding\" is a model of Kimi, not of Z.AI\n"
@@ -101,7 +106,7 @@ TEST(LoadConfigRefusal, AgentsAndModels) {
 
 TEST(LoadConfigRefusal, ArgumentsThatDefeatAPin) {
     const auto text = [](const std::string& agent, const std::string& args) {
-        return "[session]\nproject_settings = \"ignore\"\n[agents." + agent + "]\nargs = [" + args + "]\n";
+        return "[session]\nproject_settings = \"ignore\"\n[" + agent + "]\nargs = [" + args + "]\n";
     };
     for (const auto& [agent, args] : std::vector<std::pair<std::string, std::string>>{
              {"codex", "\"--profile\", \"x\""},
@@ -131,9 +136,9 @@ TEST(LoadConfigRefusal, ArgumentsThatDefeatAPin) {
                                                           {"claude", "\"--model\", \"sonnet\""},
                                                           {"claude", "\"-p\""}})
         EXPECT_TRUE(test::parse(text(agent, args))) << agent << " " << args;
-    EXPECT_TRUE(test::parse("[agents.claude]\nargs = [\"--setting-sources\", \"user\"]"));
-    expect_refused({"[agents.codex]\nargs = [\"--full-auto\", \"--profile\", \"x\"]",
-                    "2:24: agents.codex.args: \"--profile\": would change the provider\n"
+    EXPECT_TRUE(test::parse("[claude]\nargs = [\"--setting-sources\", \"user\"]"));
+    expect_refused({"[codex]\nargs = [\"--full-auto\", \"--profile\", \"x\"]",
+                    "2:24: codex.args: \"--profile\": would change the provider\n"
                     "args = [\"--full-auto\", \"--profile\", \"x\"]",
                     "Remove the argument"});
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 
 namespace capsule {
 namespace {

@@ -65,24 +65,24 @@ TEST_F(Inventory, AReplacedBinaryIsAnother) {
 TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{\"models\":[]}'";
     const AgentBinary first = codex(log);
-    EXPECT_EQ(run(io_, inventory_.codex_models(first, place())).json, "{\"models\":[]}\n");
-    EXPECT_EQ(run(io_, inventory_.codex_models(first, place())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, first, place())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, first, place())).json, "{\"models\":[]}\n");
     EXPECT_EQ(runs(), 1U);
-    EXPECT_EQ(run(io_, inventory_.codex_models(codex(log), place())).json, "{\"models\":[]}\n");
+    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, codex(log), place())).json, "{\"models\":[]}\n");
     EXPECT_EQ(runs(), 2U);
 }
 
 TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {
     const AgentBinary binary = codex("[ $# = 2 ] && echo '{}' || exit 2");
-    EXPECT_EQ(run(io_, inventory_.codex_models(binary, place())).json, "{}\n");
+    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, binary, place())).json, "{}\n");
 }
 
 TEST_F(Inventory, AFailureSaysWhyAndIsTriedAgain) {
     const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; exit 7");
-    const CodexModels models = run(io_, inventory_.codex_models(binary, place()));
+    const CodexModels models = run(io_, inventory_.models(Agent::codex, binary, place()));
     EXPECT_FALSE(models.json);
     EXPECT_EQ(models.problem, "codex debug models ended with exit code 7");
-    run(io_, inventory_.codex_models(binary, place()));
+    run(io_, inventory_.models(Agent::codex, binary, place()));
     EXPECT_EQ(runs(), 4U);
 }
 
@@ -90,7 +90,7 @@ TEST_F(Inventory, ACatalogThatThisCodexCannotReadIsNotUsed) {
     const AgentBinary binary = codex(R"(
 if [ "$3" = -c ]; then echo 'Error: missing field `novelty`' >&2; exit 1; fi
 echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibility":"list"}]}')");
-    const CodexModels models = run(io_, inventory_.codex_models(binary, place()));
+    const CodexModels models = run(io_, inventory_.models(Agent::codex, binary, place()));
     EXPECT_FALSE(models.json);
     EXPECT_EQ(models.problem, "this Codex does not read a derived catalog: Error: missing field `novelty`");
 }
@@ -100,7 +100,7 @@ TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
     const AgentBinary binary =
         codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
     ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);
-    EXPECT_EQ(run(io_, inventory_.codex_models(binary, place())).json,
+    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, binary, place())).json,
               "CODEX_HOME DISABLE_AUTOUPDATER HOME LANG PATH TMPDIR XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME "
               "XDG_STATE_HOME ");
     ::unsetenv("ZAI_API_KEY");

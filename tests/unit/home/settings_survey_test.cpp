@@ -34,7 +34,7 @@ class SettingsSurvey : public ::testing::Test {
 
     /// "path below the top: member"
     std::vector<std::string> survey(Agent agent, const std::string& cwd) {
-        Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}, {}};
+        Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}};
         std::vector<std::string> found;
         plan = {};
         plan.unset = {"ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_ENVIRONMENT_KIND", "OTHER"};

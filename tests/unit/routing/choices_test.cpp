@@ -6,7 +6,7 @@
 
 #include <map>
 
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 
 namespace capsule {
 namespace {
@@ -178,7 +178,7 @@ TEST(TabLabel, BareWhenTheNativeAccountIsTheOnlyOne) {
 }
 
 TEST(DefaultProvider, TheConfiguredOne) {
-    const Config config = configured("[agents.claude]\nprovider = \"zai\"\n[agents.opencode]\nprovider = \"kimi\"\n");
+    const Config config = configured("[claude]\nprovider = \"zai\"\n[opencode]\nprovider = \"kimi\"\n");
     EXPECT_EQ(*default_provider(config, Agent::claude, states(all)), "zai");
     EXPECT_EQ(*default_provider(config, Agent::claude, states({{"zai", unresolved}})), "zai");
     EXPECT_EQ(*default_provider(config, Agent::opencode, states(all)), "kimi");
@@ -194,8 +194,7 @@ TEST(DefaultProvider, TheConfiguredOne) {
     EXPECT_EQ(*default_provider(config, Agent::claude, states(broken)), "zai");
     EXPECT_EQ(list_choices(config, Agent::claude, {}, states(broken)).default_, std::nullopt);
     EXPECT_EQ(list_choices(config, Agent::claude, {}, states({})).default_, std::nullopt);
-    EXPECT_EQ(*default_provider(configured("[agents.codex]\nprovider = \"openai\""), Agent::codex, states({})),
-              "openai");
+    EXPECT_EQ(*default_provider(configured("[codex]\nprovider = \"openai\""), Agent::codex, states({})), "openai");
 }
 
 TEST(DefaultProvider, NativeElseTheOnlyOneElseAnError) {
@@ -216,7 +215,7 @@ TEST(DefaultProvider, NativeElseTheOnlyOneElseAnError) {
     EXPECT_EQ(several.error().code, ErrorCode::invalid_params);
     EXPECT_EQ(several.error().message,
               "provider: OpenCode can run on several providers (anthropic, kimi) and none was named");
-    EXPECT_THAT(several.error().hint, testing::HasSubstr("[agents.opencode]"));
+    EXPECT_THAT(several.error().hint, testing::HasSubstr("[opencode]"));
 }
 
 TEST(KeyAbsent, SaysWhereToGetOneAndHowToSetIt) {

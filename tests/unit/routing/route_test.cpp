@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 
 namespace capsule {
 namespace {
@@ -28,14 +28,14 @@ std::string models(const Config& config, const RouteQuery& query) {
     if (!route) return route.error().message;
     const std::string model = route->model ? route->model->value : "-";
     if (query.agent != Agent::claude || route->native) return model;
-    return model + "|" + route->sonnet_model.value + "|" + route->haiku_model.value;
+    return model + "|" + route->tiers.at("sonnet").value + "|" + route->tiers.at("haiku").value;
 }
 
 std::string origins(const Config& config, const RouteQuery& query) {
     const auto route = route_session(config, query);
     if (!route) return route.error().message;
-    return (route->model ? route->model->origin : "-") + "|" + route->sonnet_model.origin + "|" +
-           route->haiku_model.origin;
+    return (route->model ? route->model->origin : "-") + "|" + route->tiers.at("sonnet").origin + "|" +
+           route->tiers.at("haiku").origin;
 }
 
 TEST(Route, EveryCell) {

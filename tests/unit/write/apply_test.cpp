@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "temporary_home.hpp"
 
 namespace capsule {
@@ -18,13 +21,18 @@ using testing::read_bytes;
 using testing::TemporaryHome;
 using testing::write_bytes;
 
-OpencodeJsonIntent opencode(const std::string& path, std::variant<std::string, Secret> key) {
+OpencodeJsonIntent opencode_json(const std::string& path, std::variant<std::string, Secret> key) {
     const OpencodeBlock block{"zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/v4", std::move(key), "glm"};
     return {path, {block}, {block}};
 }
 
-TomlBlockIntent toml(const std::string& path) {
-    return {path, {{"minimax", "[model_providers.minimax]\nname = \"MiniMax\"\n"}}, {"minimax"}};
+FileIntent opencode(const std::string& path, std::variant<std::string, Secret> key) {
+    return file_intent(opencode_json(path, std::move(key)));
+}
+
+FileIntent toml(const std::string& path) {
+    return file_intent(
+        TomlBlockIntent{path, {{"minimax", "[model_providers.minimax]\nname = \"MiniMax\"\n"}}, {"minimax"}});
 }
 
 mode_t mode_of(const std::string& path) {
@@ -40,10 +48,11 @@ Applied must(const Result<Applied>& applied) {
 
 TEST(Apply, WritesEachFileAndThenNothing) {
     const TemporaryHome home;
-    const std::vector<FileIntent> files{toml(home / ".codex/config.toml"),
-                                        OwnFileIntent{home / ".codex/minimax.config.toml", "model = \"M3\"\n"},
-                                        opencode(home / ".config/opencode/opencode.json", Secret("sk-FAKE-zai-000001")),
-                                        ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"}};
+    const std::vector<FileIntent> files{
+        toml(home / ".codex/config.toml"),
+        file_intent(OwnFileIntent{home / ".codex/minimax.config.toml", "model = \"M3\"\n"}),
+        opencode(home / ".config/opencode/opencode.json", Secret("sk-FAKE-zai-000001")),
+        file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"})};
     const Applied first = must(apply(files, ApplyMode::write, ApplyFor::session));
     ASSERT_EQ(first.files.size(), 4U);
     for (const auto& file : first.files) {
@@ -62,7 +71,8 @@ TEST(Apply, WritesEachFileAndThenNothing) {
 TEST(Apply, PreviewWritesNothing) {
     const TemporaryHome home;
     write_bytes(home / "m.models.json", "theirs");
-    const std::vector<FileIntent> files{toml(home / ".codex/config.toml"), OwnFileIntent{home / "m.models.json", "{}"}};
+    const std::vector<FileIntent> files{toml(home / ".codex/config.toml"),
+                                        file_intent(OwnFileIntent{home / "m.models.json", "{}"})};
     const Applied applied = must(apply(files, ApplyMode::preview, ApplyFor::session));
     EXPECT_EQ(applied.files[0].change, FileChange::created);
     EXPECT_EQ(applied.files[1].change, FileChange::updated);
@@ -74,7 +84,7 @@ TEST(Apply, AClaudeJsonThatIsThereKeepsItsMode) {
     const TemporaryHome home;
     write_bytes(home / ".claude.json", "{}");
     fs::permissions(home / ".claude.json", fs::perms(0644));
-    must(apply({ClaudeApprovalIntent{home / ".claude.json", "T"}}, ApplyMode::write, ApplyFor::session));
+    must(apply({file_intent(ClaudeApprovalIntent{home / ".claude.json", "T"})}, ApplyMode::write, ApplyFor::session));
     EXPECT_EQ(mode_of(home / ".claude.json"), 0644U);
 }
 
@@ -112,8 +122,8 @@ TEST(Apply, WhatThePinsDoNotNeedOnlyWarnsASession) {
     }
     for (const auto& [intent, code] :
          {std::pair<FileIntent, std::string>{opencode(home / "opencode.json", std::string("k")), "file.not_written"},
-          {OwnFileIntent{home / "minimax.config.toml", "x"}, "file.not_written"},
-          {ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"}, "claude.conflict"}}) {
+          {file_intent(OwnFileIntent{home / "minimax.config.toml", "x"}), "file.not_written"},
+          {file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"}), "claude.conflict"}}) {
         const Applied session = must(apply({intent}, ApplyMode::write, ApplyFor::session));
         ASSERT_EQ(session.warnings.size(), 1U) << code;
         EXPECT_EQ(session.warnings[0].code, code);
@@ -124,7 +134,7 @@ TEST(Apply, WhatThePinsDoNotNeedOnlyWarnsASession) {
 TEST(Apply, AFileThatTheArgvNamesStopsASession) {
     const TemporaryHome home;
     fs::create_directory(home / "minimax.models.json");
-    OwnFileIntent catalog{home / "minimax.models.json", "{}", true};
+    const FileIntent catalog = file_intent(OwnFileIntent{home / "minimax.models.json", "{}", true});
     const auto io = apply({catalog}, ApplyMode::write, ApplyFor::session);
     ASSERT_TRUE(io.has_error());
     EXPECT_EQ(io.error().code, ErrorCode::io_error);
@@ -132,10 +142,10 @@ TEST(Apply, AFileThatTheArgvNamesStopsASession) {
 
 TEST(Apply, APermissionInAnotherFileOfOpencodesIsNotWeakened) {
     const TemporaryHome home;
-    OpencodeJsonIntent intent = opencode(home / "opencode.json", std::string("{env:ZAI_API_KEY}"));
+    OpencodeJsonIntent intent = opencode_json(home / "opencode.json", std::string("{env:ZAI_API_KEY}"));
     intent.merged_files = {home / "config.json", home / "opencode.jsonc"};
     const auto text = [&] {
-        must(apply({intent}, ApplyMode::write, ApplyFor::session));
+        must(apply({file_intent(intent)}, ApplyMode::write, ApplyFor::session));
         return read_bytes(home / "opencode.json");
     };
     EXPECT_THAT(text(), HasSubstr("\"permission\": \"allow\""));
@@ -168,7 +178,8 @@ TEST(Apply, NoKeysThroughALink) {
 TEST(Apply, SavesAModelCatalogOfTheUsersOnce) {
     const TemporaryHome home;
     const std::string path = home / "minimax.models.json";
-    const std::vector<FileIntent> files{OwnFileIntent{path, R"({"models":[{"slug":"M","display_name":"M"}]})"}};
+    const std::vector<FileIntent> files{
+        file_intent(OwnFileIntent{path, R"({"models":[{"slug":"M","display_name":"M"}]})"})};
     for (int i = 0; i < 2; ++i) {
         write_bytes(path, "theirs");
         must(apply(files, ApplyMode::write, ApplyFor::session));

@@ -12,6 +12,9 @@
 #include <new>
 #include <set>
 
+#include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/write/apply.hpp"
 #include "temporary_home.hpp"
@@ -47,13 +50,13 @@ Result<void> apply_one(FileIntent intent) {
 }
 
 FileIntent codex_block(const std::string& path) {
-    return TomlBlockIntent{
-        path, {{"minimax", "[model_providers.minimax]\nname = \"MiniMax\"\nwire_api = \"responses\"\n"}}, {"minimax"}};
+    return file_intent(TomlBlockIntent{
+        path, {{"minimax", "[model_providers.minimax]\nname = \"MiniMax\"\nwire_api = \"responses\"\n"}}, {"minimax"}});
 }
 
 FileIntent opencode_block(const std::string& path) {
     const OpencodeBlock block{"zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/v4", Secret(key), "glm"};
-    return OpencodeJsonIntent{path, {block}, {block}};
+    return file_intent(OpencodeJsonIntent{path, {block}, {block}});
 }
 
 /// Enough for several write(2) and read(2) of what has a buffer.
@@ -79,23 +82,23 @@ const Kind kinds[] = {
     {"ConfigTomlRemoved", ".codex/config.toml",
      "# >>> capsuled: rewritten\n[model_providers.minimax]\nname = \"MiniMax\"\n# <<< capsuled\n",
      [](const std::string& path) {
-         return apply_one(TomlBlockIntent{path, {}, {}});
+         return apply_one(file_intent(TomlBlockIntent{path, {}, {}}));
      }},
     {"ProfileUpdated", ".codex/minimax.config.toml", "# Written by capsuled\nmodel = \"M2\"\n",
      [](const std::string& path) {
-         return apply_one(OwnFileIntent{path, "# Written by capsuled\nmodel = \"M3\"\n"});
+         return apply_one(file_intent(OwnFileIntent{path, "# Written by capsuled\nmodel = \"M3\"\n"}));
      }},
     {"ProfileRemoved", ".codex/minimax.config.toml", "# Written by capsuled\nmodel = \"M2\"\n",
      [](const std::string& path) {
-         return apply_one(OwnFileIntent{path, std::nullopt});
+         return apply_one(file_intent(OwnFileIntent{path, std::nullopt}));
      }},
     {"ModelsCreated", ".codex/minimax.models.json", nullptr,
      [](const std::string& path) {
-         return apply_one(OwnFileIntent{path, long_text("{\"models\":[]}\n")});
+         return apply_one(file_intent(OwnFileIntent{path, long_text("{\"models\":[]}\n")}));
      }},
     {"ModelsOfAnotherSaved", ".codex/minimax.models.json", "{\"models\":[1,2]}",
      [](const std::string& path) {
-         return apply_one(OwnFileIntent{path, "{\"models\":[]}\n"});
+         return apply_one(file_intent(OwnFileIntent{path, "{\"models\":[]}\n"}));
      }},
     {"OpencodeJsonCreated", ".config/opencode/opencode.json", nullptr,
      [](const std::string& path) { return apply_one(opencode_block(path)); }},
@@ -103,7 +106,7 @@ const Kind kinds[] = {
      [](const std::string& path) { return apply_one(opencode_block(path)); }},
     {"ClaudeJsonUpdated", ".claude.json", "{\"numStartups\": 3}",
      [](const std::string& path) {
-         return apply_one(ClaudeApprovalIntent{path, "FAKE-tail"});
+         return apply_one(file_intent(ClaudeApprovalIntent{path, "FAKE-tail"}));
      }},
     {"AuthTomlCreated", "state/auth.toml", nullptr,
      [](const std::string& path) -> Result<void> {

@@ -1,21 +1,20 @@
-#include "daemon/config/load_env.hpp"
+#include "daemon/load/load_env.hpp"
 
 #include <algorithm>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/base/reference.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 
 namespace capsule {
 namespace {
 
-/// The credential of Claude Code's own account: no provider's key variable, and yet a key.
-constexpr std::string_view oauth_token = "CLAUDE_CODE_OAUTH_TOKEN";
-
+/// A provider's key variable, or a credential of some agent's own account, which is a key, too.
 bool is_key(const Catalog& catalog, std::string_view name) {
-    return name == oauth_token || catalog.by_key_variable(name) != nullptr;
+    return is_account_variable(name) || catalog.by_key_variable(name) != nullptr;
 }
 
 void check_key(const TableReader& in, const TableReader::Entry& entry, std::string_view value) {

@@ -9,29 +9,16 @@
 #include <cerrno>
 #include <memory>
 
+#include "daemon/base/unique_fd.hpp"
 #include "daemon/catalog/names.hpp"
-#include "daemon/config/load_config.hpp"
-#include "daemon/config/load_env.hpp"
+#include "daemon/load/load_config.hpp"
+#include "daemon/load/load_env.hpp"
 
 namespace capsule {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
 constexpr mode_t others_may_read = S_IRGRP | S_IROTH;
-
-class UniqueFd {
-  public:
-    explicit UniqueFd(int number) : number_(number) {}
-    ~UniqueFd() {
-        if (number_ >= 0) ::close(number_);
-    }
-    UniqueFd(const UniqueFd&) = delete;
-    UniqueFd& operator=(const UniqueFd&) = delete;
-    int get() const { return number_; }
-
-  private:
-    int number_;
-};
 
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }

@@ -1,4 +1,4 @@
-// [agents.<agent>], and [<agent>] with its models, in capsule.toml and in a role's manifest.
+// [<agent>] in capsule.toml, and its models in a role's manifest.
 #pragma once
 
 #include "daemon/config/config.hpp"
@@ -7,7 +7,9 @@
 namespace capsule {
 
 /// All throw Failure at the first setting that is wrong. The catalog and [session] must be read.
-void read_agents(TableReader& in, Config& config);
+void read_agent(TableReader& in, Agent agent, Config& config);
+/// [agents.<agent>] is how these tables were called before.
+[[noreturn]] void refuse_agents_table(TableReader& in);
 void read_models(TableReader& in, const Catalog& catalog, Agent agent, AgentModels& out);
 
 }  // namespace capsule

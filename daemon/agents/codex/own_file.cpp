@@ -1,7 +1,7 @@
 #include <boost/json/parse.hpp>
 
+#include "daemon/agents/codex/own_files.hpp"
 #include "daemon/base/toml.hpp"
-#include "daemon/agents/merge.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -32,6 +32,10 @@ bool is_our_catalog(std::string_view text) {
     return slug != nullptr && name != nullptr && slug->is_string() && *slug == *name;
 }
 
+std::optional<std::string> shown_file(const OwnFileIntent& intent) {
+    return intent.content;
+}
+
 }  // namespace
 
 Result<Merged> merge_own_file(const std::optional<std::string>& existing, const OwnFileIntent& intent) {
@@ -51,6 +55,14 @@ Result<Merged> merge_own_file(const std::optional<std::string>& existing, const 
             merged.text = existing;
     }
     return merged;
+}
+
+FileIntent file_intent(OwnFileIntent intent) {
+    const bool needed = intent.needed;
+    FileIntent file = file_intent<OwnFileIntent>(std::move(intent), merge_own_file, shown_file);
+    file.on_conflict = {"codex.conflict", "this session is not affected"};
+    file.needed = needed;
+    return file;
 }
 
 }  // namespace capsule

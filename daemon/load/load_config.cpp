@@ -1,12 +1,12 @@
-#include "daemon/config/load_config.hpp"
+#include "daemon/load/load_config.hpp"
 
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
-#include "daemon/config/load_agents.hpp"
-#include "daemon/config/load_catalog.hpp"
-#include "daemon/config/load_env.hpp"
 #include "daemon/config/toml_reader.hpp"
+#include "daemon/load/load_agents.hpp"
+#include "daemon/load/load_catalog.hpp"
+#include "daemon/load/load_env.hpp"
 
 namespace capsule {
 namespace {
@@ -65,14 +65,6 @@ void read_access(TableReader& in, AccessConfig& out) {
     in.finish();
 }
 
-void read_opencode(TableReader& in, OpencodeConfig& out) {
-    out.keys = in.word<OpencodeKeys>("api_key", {{"inline", OpencodeKeys::in_file}, {"env", OpencodeKeys::env}})
-                   .value_or(out.keys);
-    out.permission =
-        in.word<std::string>("permission", {{"allow", "allow"}, {"ask", "ask"}, {"deny", "deny"}, {"none", ""}})
-            .value_or(out.permission);
-}
-
 void read_limits(TableReader& in, LimitsConfig& out) {
     const auto count = [&](std::string_view key, std::int64_t low, std::int64_t high, std::uint64_t& value) {
         if (const auto given = in.integer(key, low, high)) value = static_cast<std::uint64_t>(*given);
@@ -122,15 +114,6 @@ void read_keys(TableReader& in, KeysConfig& out) {
     in.finish();
 }
 
-void read_agent_sections(TableReader& in, Config& config) {
-    for (const AgentFacts& facts : all_agents) {
-        auto section = in.table(facts.id);
-        if (!section) continue;
-        if (facts.agent == Agent::opencode) read_opencode(*section, config.opencode);
-        read_models(*section, config.catalog, facts.agent, config.agents[facts.agent].models);
-    }
-}
-
 void read_capsule_toml(TableReader& in, Config& config) {
     if (auto section = in.table("daemon")) read_daemon(*section, config.daemon);
     if (auto section = in.table("access")) read_access(*section, config.access);
@@ -141,8 +124,9 @@ void read_capsule_toml(TableReader& in, Config& config) {
     if (auto section = in.table("providers")) read_providers(*section, config.catalog);
     if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);
     if (auto section = in.table("workspaces")) read_workspaces(*section, config);
-    if (auto section = in.table("agents")) read_agents(*section, config);
-    read_agent_sections(in, config);
+    if (auto section = in.table("agents")) refuse_agents_table(*section);
+    for (const AgentFacts& facts : all_agents)
+        if (auto section = in.table(facts.id)) read_agent(*section, facts.agent, config);
     in.finish();
 }
 

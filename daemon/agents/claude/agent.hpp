@@ -1,0 +1,28 @@
+// Claude Code's functions for its descriptor.
+#pragma once
+
+#include "daemon/agents/agent.hpp"
+
+namespace capsule {
+
+Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs);
+
+std::vector<SettingsPlace> claude_settings_places(const SessionHome& home, const std::vector<std::string>& directories);
+void survey_claude(Findings& findings, std::string_view text);
+
+/// Proxies that Claude Code takes from a settings file all the same: its requests, an API key with them, would go
+/// there.
+inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_proxy"};
+
+/// Whether --settings can hold this one: not where the session has one with a password, which is not for arguments.
+bool can_hold_proxy(const Plan& plan, std::string_view name);
+
+/// Whether a settings file names a socket in the place of the provider's host that nothing holds yet, or may: not all
+/// of it is understood.
+bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings);
+
+/// Adds what keeps a settings file's ANTHROPIC_UNIX_SOCKET from the session: for sessions where such a file was found
+/// only, since no settings file can then override any variable that the session begins with.
+void hold_claude_socket(Plan& plan);
+
+}  // namespace capsule

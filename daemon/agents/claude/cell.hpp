@@ -1,0 +1,46 @@
+// What only Claude Code has in the catalog and in capsule.toml.
+#pragma once
+
+#include <any>
+#include <string_view>
+
+#include "daemon/config/config.hpp"
+
+namespace capsule {
+
+/// Which variable carries the key to Claude Code.
+enum class ClaudeAuth {
+    auth_token,  ///< ANTHROPIC_AUTH_TOKEN → "Authorization: Bearer"
+    api_key,     ///< ANTHROPIC_API_KEY → "x-api-key"
+};
+
+/// Cell::details of Claude Code.
+struct ClaudeCell {
+    ClaudeAuth auth = ClaudeAuth::auth_token;
+};
+
+inline ClaudeCell claude_cell(const Cell& cell) {
+    const auto* own = std::any_cast<ClaudeCell>(&cell.details);
+    return own ? *own : ClaudeCell{};
+}
+
+/// Which of its own accounts a native session uses.
+enum class ClaudeNative { automatic, oauth_token, api_key, home };
+
+/// AgentConfig::own of Claude Code.
+struct ClaudeSettings {
+    ClaudeNative native = ClaudeNative::automatic;
+};
+
+inline ClaudeSettings claude_settings(const Config& config) {
+    const auto* own = std::any_cast<ClaudeSettings>(&config.agent(Agent::claude).own);
+    return own ? *own : ClaudeSettings{};
+}
+
+/// The credential of Claude Code's own account; no provider's key, but resolved like one.
+inline constexpr std::string_view claude_oauth_token_variable = "CLAUDE_CODE_OAUTH_TOKEN";
+
+/// A Unix socket that Claude Code talks to in the place of its provider's host.
+inline constexpr std::string_view claude_socket_variable = "ANTHROPIC_UNIX_SOCKET";
+
+}  // namespace capsule

@@ -1,0 +1,14 @@
+// Codex's functions for its descriptor.
+#pragma once
+
+#include "daemon/agents/agent.hpp"
+
+namespace capsule {
+
+Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs);
+std::vector<FileIntent> codex_files(const SessionInputs& inputs, std::vector<Warning>& warnings);
+
+std::vector<SettingsPlace> codex_settings_places(const SessionHome& home, const std::vector<std::string>& directories);
+void survey_codex(Findings& findings, std::string_view text);
+
+}  // namespace capsule

@@ -1,0 +1,44 @@
+// Codex's files, and how our part and the user's go into one: config.toml with our block, and files wholly ours.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/agents/plan.hpp"
+
+namespace capsule {
+
+/// [model_providers.<id>] tables between our markers in Codex's config.toml. No tables: our block goes.
+struct TomlBlockIntent {
+    struct Table {
+        std::string id;    ///< of the provider
+        std::string text;  ///< "[model_providers.minimax]\nname = …\n", '\n' line ends
+    };
+    std::string path;
+    std::vector<Table> tables;
+    /// Profiles whose --profile a legacy table in this file would break ([profiles.<name>]).
+    std::vector<std::string> profiles;
+    /// Every provider that could have a table of ours: how one whose key is gone is recognised.
+    std::vector<std::string> known{};
+};
+
+/// `existing` is none when there is no file. Every byte outside our block survives. config.conflict, naming line and
+/// cure: invalid TOML, no place for a block, a legacy profile.
+Result<Merged> merge_toml_block(const std::optional<std::string>& existing, const TomlBlockIntent& intent);
+FileIntent file_intent(TomlBlockIntent intent);
+
+/// A file that is wholly ours. No content: it goes.
+struct OwnFileIntent {
+    std::string path;
+    std::optional<std::string> content;
+    bool needed = false;  ///< the session's argv names it: without it there is no session
+};
+
+/// A file that is wholly ours: only its content counts. An existing <profile>.config.toml of the user's own (without
+/// our header, and with other settings than ours) stays, with a warning; an existing *.models.json that is not one of
+/// ours is replaced, since a session's argv names it, but kept (save_existing). Neither is removed.
+Result<Merged> merge_own_file(const std::optional<std::string>& existing, const OwnFileIntent& intent);
+FileIntent file_intent(OwnFileIntent intent);
+
+}  // namespace capsule

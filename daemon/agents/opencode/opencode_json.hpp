@@ -1,0 +1,31 @@
+// Our part of OpenCode's opencode.json.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/agents/opencode/block.hpp"
+#include "daemon/agents/plan.hpp"
+
+namespace capsule {
+
+struct OpencodeJsonIntent {
+    std::string path;
+    std::vector<OpencodeBlock> blocks;  ///< of providers whose key is present
+    /// Every provider that could have a block of ours: how one whose key is gone is recognised (npm and base_url).
+    std::vector<OpencodeBlock> known;
+    /// Nothing of ours should stand in it any more.
+    bool only_remove = false;
+    /// What "permission" should say where no permission of the user's stands in any file; empty: nothing.
+    std::string permission = "allow";
+    /// The other files that OpenCode merges with this one. A permission in one of them must not be weakened.
+    std::vector<std::string> merged_files{};
+};
+
+/// The user's members survive as they were written. JSONC is left as it is with a warning; broken JSON is
+/// config.conflict.
+Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent);
+FileIntent file_intent(OpencodeJsonIntent intent);
+
+}  // namespace capsule

@@ -1,0 +1,146 @@
+#include "daemon/load/load_catalog.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "daemon/agents/agent.hpp"
+#include "daemon/catalog/names.hpp"
+#include "daemon/catalog/variables.hpp"
+#include "daemon/config/checks.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr std::int64_t default_timeout_ms = 3'000'000;
+constexpr std::int64_t longest_timeout_ms = std::numeric_limits<std::int32_t>::max();  // of the agents' timers
+
+/// `native` and `blocked`, which stand in place of a cell's fields. True: the cell is wired, read its fields.
+bool read_kind(TableReader& in, Cell& cell) {
+    const bool native = in.has("native");
+    const bool blocked = in.has("blocked");
+    if ((native || blocked) && in.size() > 1)
+        in.refuse(native ? "native" : "blocked", "stands in place of the other settings of this table",
+                  "Remove either it or the others.");
+    if (native) {
+        if (!in.boolean("native").value_or(false)) in.refuse("native", "can only be true", "Leave it out.");
+        if (!in.built_in() && cell.kind != CellKind::native)
+            in.refuse("native", "only Claude Code on anthropic and Codex on openai are an agent's own account",
+                      "Give the settings of this agent instead, base_url first.");
+        cell.kind = CellKind::native;
+        return false;
+    }
+    if (cell.kind == CellKind::native)
+        in.refuse_table("this is the agent's own account, which cannot be rewired",
+                        "Add a provider of your own: [providers.<id>] with its key_env and this table.");
+    if (const auto reason = in.text("blocked")) {
+        if (!is_label(reason->value)) in.refuse("blocked", "must be a reason on one line");
+        cell = Cell{};
+        cell.kind = CellKind::blocked;
+        cell.blocked_reason = reason->value;
+        return false;
+    }
+    cell.kind = CellKind::routed;
+    cell.blocked_reason.clear();
+    return true;
+}
+
+void read_key_variable(TableReader& in, Provider& provider) {
+    const auto name = in.text("key_env");
+    if (!name) {
+        if (provider.key_env.empty())
+            in.refuse_table("key_env is missing", "It is the variable that holds this provider's key.");
+        return;
+    }
+    // Not shown: people paste the key itself here.
+    if (!is_variable_name(name->value)) in.refuse_hidden("key_env", "this is no variable name", variable_name_hint);
+    if (!in.built_in() && !provider.alternative() && !provider.key_env.empty() && name->value != provider.key_env)
+        in.refuse("key_env", "the agent itself reads " + provider.key_env + ", no other variable will do",
+                  "Remove it.");
+    if (const auto problem = why_not_in_env(name->value)) in.refuse("key_env", *problem, "Choose another name.");
+    const auto passes = default_passthrough();
+    if (std::any_of(passes.begin(), passes.end(), [&](std::string_view p) { return matches(p, name->value); }))
+        in.refuse("key_env", name->value + " passes into every session, a key must not", "Choose another name.");
+    provider.key_env = name->value;
+}
+
+void read_line(TableReader& in, std::string_view key, std::string& out) {
+    const auto given = in.text(key);
+    if (!given) return;
+    if (!is_label(given->value)) in.refuse(key, "must be one line of text without braces");
+    out = given->value;
+}
+
+void read_page(TableReader& in, std::string_view key, std::string& out) {
+    read_line(in, key, out);
+    if (!out.empty() && (!out.starts_with("https://") || has_white_space(out)))
+        in.refuse(key, "must be the https:// address of a page");
+}
+
+void read_facts(TableReader& in, Provider& provider) {
+    read_line(in, "label", provider.label);
+    if (provider.label.empty()) provider.label = provider.id;
+    read_line(in, "key_prefix", provider.key_prefix);
+    read_page(in, "subscribe_url", provider.subscribe_url);
+    read_page(in, "key_url", provider.key_url);
+    read_line(in, "notes", provider.notes);
+    if (const auto timeout = in.integer("timeout_ms", 1, longest_timeout_ms)) provider.timeout_ms = *timeout;
+    if (provider.timeout_ms == 0) provider.timeout_ms = default_timeout_ms;
+    if (const auto models = in.texts("models")) {
+        for (std::size_t i = 0; i < models->value.size(); ++i)
+            if (!is_model_name(models->value[i]))
+                in.refuse_element("models", i, "cannot be a model's name", model_hint);
+        provider.models = models->value;
+    }
+}
+
+void read_cell(TableReader& in, const AgentDescriptor& agent, Provider& provider) {
+    Cell& cell = provider.cell(agent.agent);
+    if (read_kind(in, cell)) agent.read_cell(in, provider, cell);
+    in.finish();
+}
+
+void read_provider(TableReader& in, Provider& provider) {
+    provider.origin = in.origin();
+    // The cells first: whether this is an agent's own account decides what its key may be called.
+    for (const AgentDescriptor* agent : all_descriptors())
+        if (auto table = in.table(id_of(agent->agent))) read_cell(*table, *agent, provider);
+    read_key_variable(in, provider);
+    read_facts(in, provider);
+    in.finish();
+}
+
+/// What one provider's table says that only all of them together can make wrong.
+void check_among_others(TableReader& in, Provider& provider, const Catalog& catalog) {
+    for (const Provider& other : catalog.providers) {
+        if (other.id == provider.id) continue;
+        if (in.has("key_env") && other.key_env == provider.key_env)
+            in.refuse("key_env", provider.key_env + " is the key variable of " + other.id,
+                      "Each provider's key has a variable of its own.");
+    }
+    for (const AgentDescriptor* agent : all_descriptors())
+        if (auto table = in.table(id_of(agent->agent)); table && agent->check_among_others)
+            agent->check_among_others(*table, provider, catalog);
+}
+
+}  // namespace
+
+void read_providers(TableReader& providers, Catalog& catalog) {
+    std::vector<std::pair<std::string, TableReader>> read;
+    for (auto& [entry, in] : providers.tables()) {
+        if (!is_provider_id(entry.name))
+            providers.refuse(entry, "cannot be a provider's id",
+                             "Use a lower-case letter, then lower-case letters, digits and '-', at most 32.");
+        const auto known = std::find_if(catalog.providers.begin(), catalog.providers.end(),
+                                        [&](const Provider& p) { return p.id == entry.name; });
+        Provider& provider = known == catalog.providers.end() ? catalog.providers.emplace_back() : *known;
+        provider.id = entry.name;
+        read.emplace_back(entry.name, in);
+        read_provider(in, provider);
+    }
+    for (auto& [id, in] : read)
+        for (Provider& provider : catalog.providers)
+            if (provider.id == id) check_among_others(in, provider, catalog);
+}
+
+}  // namespace capsule

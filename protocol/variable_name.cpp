@@ -1,0 +1,32 @@
+#include "protocol/variable_name.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace capsule {
+namespace {
+
+char upper(char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+}
+
+}  // namespace
+
+bool is_variable_name(std::string_view name) {
+    const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
+    return !name.empty() && letter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+bool names_a_secret(std::string_view name) {
+    std::string text(name);
+    std::transform(text.begin(), text.end(), text.begin(), upper);
+    constexpr auto endings = std::to_array<std::string_view>({"KEY", "KEYS", "TOKEN", "TOKENS", "_PASS"});
+    constexpr auto parts = std::to_array<std::string_view>(
+        {"_KEY_", "_TOKEN_", "APIKEY", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"});
+    return std::any_of(endings.begin(), endings.end(), [&](auto end) { return text.ends_with(end); }) ||
+           std::any_of(parts.begin(), parts.end(), [&](auto part) { return text.find(part) != text.npos; });
+}
+
+}  // namespace capsule

@@ -1,0 +1,15 @@
+// What a name of an environment variable says.
+#pragma once
+
+#include <string_view>
+
+namespace capsule {
+
+/// A name that a shell and every agent take: [A-Za-z_][A-Za-z0-9_]*.
+bool is_variable_name(std::string_view name);
+
+/// Whether what has this name (a variable, a setting) probably holds a secret: …KEY, …TOKEN, …SECRET…, …PASSWORD… and
+/// the like, in any case.
+bool names_a_secret(std::string_view name);
+
+}  // namespace capsule

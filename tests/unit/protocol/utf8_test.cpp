@@ -1,0 +1,31 @@
+#include "protocol/utf8.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace capsule {
+namespace {
+
+TEST(Utf8, ReadsTheFirstCharacter) {
+    const auto code = [](std::string_view text) { return static_cast<unsigned>(first_utf8_character(text).code); };
+    EXPECT_EQ(code("a"), 0x61U);
+    EXPECT_EQ(code(std::string_view("\0b", 2)), 0U);
+    EXPECT_EQ(code("\xc3\xa9x"), 0xE9U);
+    EXPECT_EQ(code("\xe2\x80\xa6"), 0x2026U);
+    EXPECT_EQ(code("\xf4\x8f\xbf\xbf"), 0x10FFFFU);
+    EXPECT_EQ(first_utf8_character("\xe2\x80\xa6x").bytes, 3U);
+}
+
+TEST(Utf8, RefusesWhatRfc3629Refuses) {
+    for (const char* text : {"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf0\x80\x80\xaf",
+                             "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x80", "\xe2\x28\xa1"}) {
+        EXPECT_EQ(first_utf8_character(text).bytes, 0U) << text;
+        EXPECT_FALSE(is_utf8(std::string("a") + text)) << text;
+    }
+    EXPECT_TRUE(is_utf8(""));
+    EXPECT_TRUE(is_utf8("caf\xc3\xa9 \xe2\x80\xa6"));
+}
+
+}  // namespace
+}  // namespace capsule

@@ -1,0 +1,27 @@
+#include "protocol/variable_name.hpp"
+
+#include <gtest/gtest.h>
+
+namespace capsule {
+namespace {
+
+TEST(VariableName, IsLettersDigitsAndUnderscores) {
+    for (const char* name : {"A", "_", "a1", "PATH", "no_proxy"})
+        EXPECT_TRUE(is_variable_name(name)) << name;
+    for (const char* name : {"", "1A", "A B", "A=B", "A-B", "BASH_FUNC_f%%", "caf\xc3\xa9"})
+        EXPECT_FALSE(is_variable_name(name)) << name;
+}
+
+TEST(NamesASecret, KnowsNamesOfSecrets) {
+    for (const char* name :
+         {"ZAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "openai_api_key", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD",
+          "MY_PASSWORD_FILE", "GITHUB_TOKEN", "GH_TOKEN", "CLIENT_SECRET_ID", "OPENCODE_API_KEY_2", "DB_PASS",
+          "MY_PASSWD", "GOOGLE_APPLICATION_CREDENTIALS", "GPG_PASSPHRASE", "apiKey", "CI_TOKENS"})
+        EXPECT_TRUE(names_a_secret(name)) << name;
+    for (const char* name : {"PATH", "TERM", "SSH_AUTH_SOCK", "LANG", "KEYBOARD", "XDG_RUNTIME_DIR", "COMPASS",
+                             "HTTP_PROXY", "GIT_AUTHOR_NAME"})
+        EXPECT_FALSE(names_a_secret(name)) << name;
+}
+
+}  // namespace
+}  // namespace capsule
