@@ -59,7 +59,7 @@ struct SessionInputs {
     const std::map<std::string, std::string>& request_env;
     std::optional<Secret> key;                        ///< of the route, when it has one
     std::string key_from;                             ///< its source, such as "environment"
-    std::string key_variable;                         ///< that it was found under
+    std::string key_variable;                         ///< the variable under which the key was found
     const std::map<std::string, FileKey>& file_keys;  ///< by provider id
     std::optional<std::string> binary;                ///< of the agent; none: not installed
     std::optional<std::string> workspace{};           ///< whose [workspaces.<name>.env] the session has too

@@ -32,9 +32,10 @@ class Findings {
     Findings(const SettingsPlace& place, std::string path, const SurveyedSession& session)
         : place_(place), path_(std::move(path)), session_(session) {}
 
-    /// `neutralised_by` empty: nothing holds it.
+    /// Notes that `member` has this effect. `neutralised_by` is the pin that keeps it from the session; empty: no pin
+    /// does.
     void add(std::string member, std::string_view effect, std::string_view neutralised_by);
-    /// Of a project only: what the user's own home does is meant.
+    /// Notes it for a project's file, with no pin. In the home's and the machine's files the user wants that setting.
     void add_of_project(std::string member, std::string_view effect) {
         if (project()) add(std::move(member), effect, {});
     }
@@ -55,13 +56,13 @@ class Findings {
     std::vector<FoundSetting> found_;
 };
 
-/// A name out of a file as it may be shown: "…" for one that is no plain name.
+/// The name of a setting, as an answer may show it. A name that is long or has unusual characters becomes "…".
 std::string shown_name(std::string_view name);
 
-/// JSON as these agents read it, comments and trailing commas allowed; none when it is broken.
+/// Reads JSON as the agents do, with comments and trailing commas. None: the text is broken, or no object.
 std::optional<boost::json::object> read_settings_json(std::string_view text);
 
-/// The value of `name` in a Markdown file's head, without quotes; empty: none.
+/// The value of `name` in the "name: value" lines at the top of a Markdown file, without quotes. Empty: there is none.
 std::string_view head_value(std::string_view text, std::string_view name);
 
 }  // namespace capsule

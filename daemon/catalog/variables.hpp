@@ -14,7 +14,7 @@ inline constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin
 /// `pattern` is a name, or a prefix followed by '*'.
 bool matches(std::string_view pattern, std::string_view name);
 
-/// Names and prefixes that pass from the daemon's environment and the request into every session (spec section 4).
+/// Names and prefixes that pass from the daemon's environment and the request into every session.
 std::span<const std::string_view> default_passthrough();
 
 /// Every variable by which one of the agents is sent to another place, account or model, or would leak a credential:

@@ -22,7 +22,8 @@ struct PreparedSession {
     std::vector<FoundSetting> settings{};  ///< of the files around `cwd`, when there is one
 };
 
-/// Everything of a session; with ApplyMode::preview nothing is written. Fails as spec section 3 says of spawn.
+/// Everything of a session; with ApplyMode::preview nothing is written. Fails with what docs/protocol.md lists for
+/// spawn.
 boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode);
 
 /// Names of workspaces and roles: [A-Za-z0-9][A-Za-z0-9._-]{0,63}; `what` is the member's name in the error.

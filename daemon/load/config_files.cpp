@@ -1,4 +1,4 @@
-// load_config: from paths to texts; parse_config does the rest.
+// Reads the files of the configuration. parse_config() reads their texts.
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -51,7 +51,7 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
         return Error{ErrorCode::io_error, path + ": this is no regular file", "Put a file there, or remove it."};
     std::optional<FileText> text(std::in_place);
     text->mode = facts.st_mode;
-    // One byte more shows what is too large.
+    // With room for one byte more, a file that is too large is told from one that just fits.
     text->bytes.resize(std::min(static_cast<std::size_t>(facts.st_size), largest_file) + 1);
     std::size_t size = 0;
     while (size < text->bytes.size()) {

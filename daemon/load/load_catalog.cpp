@@ -102,7 +102,7 @@ void read_cell(TableReader& in, const AgentDescriptor& agent, Provider& provider
 
 void read_provider(TableReader& in, Provider& provider) {
     provider.origin = in.origin();
-    // The cells first: whether this is an agent's own account decides what its key may be called.
+    // Cells are read first: the key variable of an agent's own account cannot be renamed.
     for (const AgentDescriptor* agent : all_descriptors())
         if (auto table = in.table(id_of(agent->agent))) read_cell(*table, *agent, provider);
     read_key_variable(in, provider);
@@ -110,7 +110,7 @@ void read_provider(TableReader& in, Provider& provider) {
     in.finish();
 }
 
-/// What one provider's table says that only all of them together can make wrong.
+/// Refuses what is only wrong beside the other providers: a variable or a profile that two of them have.
 void check_among_others(TableReader& in, Provider& provider, const Catalog& catalog) {
     for (const Provider& other : catalog.providers) {
         if (other.id == provider.id) continue;

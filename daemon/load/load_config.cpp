@@ -11,7 +11,8 @@
 namespace capsule {
 namespace {
 
-/// Whoever writes a limit below these has cut off the protocol's own smallest messages.
+/// The smallest size that a message may be limited to, in bytes. The protocol's shortest requests and answers fit into
+/// it.
 constexpr std::int64_t smallest_message = 1024;
 constexpr std::int64_t largest_message = 64 * 1024 * 1024;
 constexpr std::int64_t largest_output = std::int64_t{1024} * 1024 * 1024;
@@ -19,7 +20,7 @@ constexpr std::int64_t most_connections = 1'000'000;
 constexpr std::int64_t most_requests = 10'000;
 constexpr std::int64_t longest_wait_ms = 3'600'000;
 
-/// A path that is to be used as it stands: the daemon's working directory means nothing.
+/// Reads an absolute path. A relative one would depend on the directory in which the daemon was started.
 std::optional<std::string> read_path(TableReader& in, std::string_view key) {
     const auto path = in.text(key);
     if (!path) return std::nullopt;
@@ -120,7 +121,7 @@ void read_capsule_toml(TableReader& in, Config& config) {
     if (auto section = in.table("limits")) read_limits(*section, config.limits);
     if (auto section = in.table("session")) read_session(*section, config.session);
     if (auto section = in.table("keys")) read_keys(*section, config.keys);
-    // Everything below speaks of providers.
+    // The tables below name providers, so the catalog is read first.
     if (auto section = in.table("providers")) read_providers(*section, config.catalog);
     if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);
     if (auto section = in.table("workspaces")) read_workspaces(*section, config);

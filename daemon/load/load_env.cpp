@@ -36,7 +36,8 @@ void check_name(const TableReader& in, const TableReader::Entry& entry, const Ca
     if (!is_variable_name(entry.name)) in.refuse(entry, "this is no variable name", variable_name_hint);
     if (is_key(catalog, entry.name)) return;
     if (const auto problem = why_not_in_env(entry.name)) in.refuse(entry, *problem, "Remove it.");
-    // A built-in key variable that an operator has replaced would go to every session as a mere variable.
+    // Where an operator gave a built-in provider another key variable, the former one is no key any more. As an
+    // ordinary variable its value, a key, would be in every session's environment.
     if (const Provider* former = builtin_catalog().by_key_variable(entry.name)) {
         const Provider* now = catalog.find(former->id);
         in.refuse(entry, "this is no key variable any more",

@@ -107,7 +107,7 @@ ProvidersListResult list_choices(const Config& config, Agent agent, const std::o
     ProvidersListResult result;
     result.agent = id_of(agent);
     const std::vector<const Provider*> choices = available_providers(config, agent, keys);
-    // With nothing to choose between there is no picker.
+    // Where the native account is the only choice, the list is empty: launchers then show no picker.
     if (!only_native(agent, choices)) {
         for (const Provider* provider : choices) {
             Choice choice{provider->id, provider->label, tab_label(agent, *provider, choices),
@@ -119,7 +119,7 @@ ProvidersListResult list_choices(const Config& config, Agent agent, const std::o
     }
     for (const Provider& provider : config.catalog.providers)
         if (!available(agent, provider, keys)) result.unavailable.push_back(unavailable(agent, provider, keys));
-    // A default whose key cannot be read is one that spawn would fail on.
+    // spawn would fail on a default whose key cannot be read, so that one is not named.
     if (auto chosen = default_provider(config, agent, keys);
         chosen && available(agent, *config.catalog.find(*chosen), keys))
         result.default_ = *chosen;
@@ -131,7 +131,8 @@ Result<std::string> default_provider(const Config& config, Agent agent, const Ke
         return configured_default(config, agent, found->second.provider->value, keys);
     const std::vector<const Provider*> choices = available_providers(config, agent, keys);
     if (choices.empty()) return none_available(config, agent);
-    // What merely counts as native in the list (OpenCode on Anthropic) needs a key as any other: no reason to take it.
+    // OpenCode on Anthropic counts as native in the list, but needs a key as every other provider does. So it is taken
+    // only where it is the only choice.
     if (choices.front()->kind(agent) == CellKind::native || choices.size() == 1) return choices.front()->id;
     std::string list;
     for (const Provider* provider : choices)

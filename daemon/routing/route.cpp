@@ -54,7 +54,7 @@ std::optional<Located<std::string>> route_tiers(const Levels& levels, std::span<
     return first_tier(levels, names.front(), cell.model);
 }
 
-/// Only the request's own: what the files say was checked when they were loaded.
+/// Why the request's model cannot be meant. Models of the configuration were checked when it was loaded.
 std::optional<Error> model_problem(const Config& config, const RouteQuery& query, const Provider& provider) {
     if (!query.model) return std::nullopt;
     if (!is_model_name(*query.model))

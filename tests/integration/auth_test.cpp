@@ -1,4 +1,4 @@
-// Where keys come from, and auth.set and auth.unset, seen by the very next request. Spec sections 3 and 6.
+// Where keys come from, and auth.set and auth.unset, seen by the very next request.
 #include "tests/support/capsule_test.hpp"
 
 namespace capsule::test {

@@ -1,4 +1,4 @@
-// capsulectl: every command, --json, and every exit code. Spec section 7.
+// capsulectl: every command, --json, and every exit code.
 #include <unistd.h>
 
 #include "tests/support/capsule_test.hpp"

@@ -1,4 +1,4 @@
-// Every bad input gets its own error that says what to do; the daemon goes on. Spec section 3.
+// Every bad input gets its own error that says what to do; the daemon goes on.
 #include <unistd.h>
 
 #include <sys/stat.h>

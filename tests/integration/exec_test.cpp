@@ -1,4 +1,4 @@
-// capsulectl exec becomes the session's user and then the agent, with exactly the environment. Spec sections 4 and 7.
+// capsulectl exec becomes the session's user and then the agent, with exactly the environment.
 #include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>

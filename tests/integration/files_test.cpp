@@ -1,4 +1,4 @@
-// What spawn and config.write put into the home, and what they leave alone. Spec section 5.
+// What spawn and config.write put into the home, and what they leave alone.
 #include <algorithm>
 #include <regex>
 

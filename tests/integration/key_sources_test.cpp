@@ -1,4 +1,4 @@
-// Which of several sources wins, and what becomes of one that is rotated, slow, broken or no key. Spec section 6.
+// Which of several sources wins, and what becomes of one that is rotated, slow, broken or no key.
 #include <sys/stat.h>
 
 #include "tests/support/capsule_test.hpp"

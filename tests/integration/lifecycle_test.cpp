@@ -1,4 +1,4 @@
-// Start, reload, stop; the socket; the command line. Spec sections 3, 6, 7 and 8.
+// Start, reload, stop; the socket; the command line.
 #include <signal.h>
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-// JSON-RPC 2.0 over the real socket: spec section 3.
+// JSON-RPC 2.0 over the real socket.
 #include <algorithm>
 #include <set>
 #include <thread>

@@ -1,4 +1,4 @@
-// What request, configuration and operator's data change in a session. Spec sections 2, 4 and 6.
+// What request, configuration and operator's data change in a session.
 #include <sys/stat.h>
 
 #include "tests/integration/spawn_fixture.hpp"

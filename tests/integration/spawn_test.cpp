@@ -1,4 +1,4 @@
-// Every cell's exact environment and argv, with every key and native credential in the daemon's. Spec section 4.
+// Every cell's exact environment and argv, with every key and native credential in the daemon's.
 #include <algorithm>
 #include <regex>
 

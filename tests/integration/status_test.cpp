@@ -1,4 +1,4 @@
-// What anybody may ask: status, providers.list, auth.list. Spec section 3.
+// What anybody may ask: status, providers.list, auth.list.
 #include <map>
 #include <regex>
 #include <set>

@@ -1,4 +1,4 @@
-// What systemd gives and is told: capsuled.service (Type=notify, watchdog) and capsuled.socket. Spec sections 6 and 7.
+// What systemd gives and is told: capsuled.service (Type=notify, watchdog) and capsuled.socket.
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>

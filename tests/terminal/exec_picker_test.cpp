@@ -1,4 +1,4 @@
-// capsulectl exec asks a person at a terminal which provider and which agent. Spec sections 3 and 7.
+// capsulectl exec asks a person at a terminal which provider and which agent.
 #include "tests/terminal/terminal_test.hpp"
 
 namespace capsule::test {

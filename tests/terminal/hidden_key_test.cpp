@@ -1,4 +1,4 @@
-// capsulectl auth set asks for the key without showing it. Spec section 7.
+// capsulectl auth set asks for the key without showing it.
 #include "tests/terminal/terminal_test.hpp"
 
 namespace capsule::test {

@@ -1,4 +1,4 @@
-// Another user at the socket: who may call what is decided by the kernel's word for who connected. Spec sections 3, 8.
+// Another user at the socket: who may call what is decided by the kernel's word for who connected.
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -1,4 +1,4 @@
-// Hostile and broken clients: each is refused or cut with its error while others are served. Spec section 8.
+// Hostile and broken clients: each is refused or cut with its error while others are served.
 #include <sys/resource.h>
 
 #include <chrono>

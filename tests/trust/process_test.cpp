@@ -1,4 +1,4 @@
-// What the process shows to those who look at it: nothing. Spec section 8, "Secrets".
+// What the process shows to those who look at it: nothing.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

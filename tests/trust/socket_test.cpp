@@ -1,4 +1,4 @@
-// Where the daemon will not listen, and whose place it does not take. Spec section 8.
+// Where the daemon will not listen, and whose place it does not take.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

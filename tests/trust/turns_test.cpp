@@ -1,5 +1,5 @@
 // One client's deep pipeline holds up no other. The count of requests, which each answer to status has, shows in which
-// order they were served. Spec section 8.
+// order they were served.
 #include <chrono>
 
 #include "tests/support/capsule_test.hpp"

@@ -36,7 +36,7 @@ void set_api_key(Plan& plan, const SessionInputs& inputs) {
         file_intent(ClaudeApprovalIntent{inputs.home.claude_json(), std::string(key.substr(key.size() - remembered))}));
 }
 
-/// Never both: Claude Code would bill the API key.
+/// Sets one credential only. With the token and an API key, Claude Code bills the API key.
 void render_own_account(Plan& plan, const Route& route, const SessionInputs& inputs) {
     if (route.model) {
         add_argument(plan, "--model", route.model->origin);
@@ -67,17 +67,17 @@ void render_other_backend(Plan& plan, const Route& route, const SessionInputs& i
     set_tier(plan, "OPUS", *route.model);
     set_tier(plan, "SONNET", route.tiers.at("sonnet"));
     set_tier(plan, "HAIKU", route.tiers.at("haiku"));
-    // Without this the fourth tier's own name, claude-fable-5, would go to the provider.
+    // Claude Code asks the provider for claude-fable-5 where this is not set.
     set_tier(plan, "FABLE", *route.model);
-    // A project's `model` setting loses to it, and --model still wins.
+    // It outranks the `model` setting of a project; --model outranks it.
     set_variable(plan, "ANTHROPIC_MODEL", "opus", from_capsuled);
     if (provider.timeout_ms > 0)
         set_variable(plan, "API_TIMEOUT_MS", std::to_string(provider.timeout_ms), provider.origin);
     set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);
 }
 
-/// The session's own value, or none: a settings file could add to the body (its model, say) or headers of every
-/// request, and have them logged elsewhere.
+/// Has --settings give a variable the session's own value, or an empty one. A settings file could otherwise use it to
+/// add to the body and the headers of every request, or to have requests logged elsewhere.
 void hold_variable(boost::json::object& env, const Plan& plan, const std::string& name) {
     const auto found = plan.env.find(name);
     env[name] = found == plan.env.end() || found->second.secret() ? std::string_view() : found->second.reveal();
@@ -97,10 +97,11 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
     return env;
 }
 
-/// A key of a settings file's helper, or of the home's earlier login (primaryApiKey), would be sent along as x-api-key,
-/// to whatever provider the session is on. An empty helper hides other helpers. The login's key only gives way to a
-/// helper that has a value, the token's own; Claude Code remarks on both being set, so only where there is such a key.
-/// With an API key in the environment none of them counts.
+/// Keeps other keys from the session. Claude Code sends the key of a settings file's helper, or of the home's earlier
+/// login (primaryApiKey), as x-api-key to the session's provider. An empty helper in --settings hides other helpers.
+/// The login's key is only hidden by a helper that prints a key: that one prints the session's token. Claude Code warns
+/// where a token and a helper are both set, so the helper has a value only where the home has such a login. With an API
+/// key in the environment Claude Code takes neither.
 void hold_helper(boost::json::object& settings, const Plan& plan, bool primary_key) {
     const bool by_token = plan.env.contains(std::string(auth_token_variable));
     if (!by_token && !plan.env.contains(std::string(oauth_variable))) return;
@@ -126,7 +127,9 @@ bool can_hold_proxy(const Plan& plan, std::string_view name) {
 }
 
 void hold_claude_socket(Plan& plan) {
-    // An empty one alone would be overridden, and once a file has set it no later file, nor --settings, unsets it.
+    // A settings file overrides a variable that is only empty here. Once one file has set the socket, no later file and
+    // no
+    // --settings takes it back. In a "byoc" environment Claude Code lets no settings file override a variable.
     set_variable(plan, std::string(claude_socket_variable), "", from_capsuled);
     set_variable(plan, "CLAUDE_CODE_ENVIRONMENT_KIND", "byoc", from_capsuled);
     std::erase_if(plan.unset, [&](const std::string& name) { return plan.env.contains(name); });

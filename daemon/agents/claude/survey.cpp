@@ -109,7 +109,7 @@ void survey_variables(Findings& findings, const json::object& settings) {
 }
 
 void survey_model(Findings& findings, const json::object& settings) {
-    // On its own account a model of the settings is that account's; the route's own choice is an argument.
+    // A session on its own account takes the model that the settings name, unless the route names one by --model.
     if (settings.contains("model")) {
         if (!findings.route().native) findings.add("model", other_model, "ANTHROPIC_MODEL");
         if (findings.route().native && findings.route().model) findings.add("model", other_model, "--model");
@@ -120,7 +120,8 @@ void survey_model(Findings& findings, const json::object& settings) {
         if (settings.contains(name)) findings.add(name, other_model, findings.machine() ? "" : "--settings");
 }
 
-/// Where the key comes from decides whether a helper counts, or the home's earlier login.
+/// The pin that keeps apiKeyHelper and the home's earlier login (primaryApiKey) from the session. Which pin it is
+/// depends on the variable that carries the session's key.
 std::string_view helper_held_by(const Findings& findings) {
     if (findings.has_variable("ANTHROPIC_API_KEY")) return "ANTHROPIC_API_KEY";
     const bool token =
@@ -143,7 +144,8 @@ void survey_servers(Findings& findings, const json::object& file) {
         findings.add_of_project("mcpServers." + shown_name(server.key()), names_server);
 }
 
-/// A tier's name, or none, leads to the route's own models.
+/// A subagent that names a tier, or no model, gets the route's models. Any other name reaches the provider as it
+/// stands.
 void survey_definition(Findings& findings, std::string_view text) {
     constexpr std::array tiers = std::to_array<std::string_view>({"", "inherit", "opus", "sonnet", "haiku", "fable"});
     if (findings.route().native || std::ranges::find(tiers, head_value(text, "model")) != tiers.end()) return;
@@ -181,7 +183,8 @@ void survey_claude(Findings& findings, std::string_view text) {
 std::vector<SettingsPlace> claude_settings_places(const SessionHome& home,
                                                   const std::vector<std::string>& directories) {
     std::vector<SettingsPlace> places;
-    // Settings of the session's own directory only; agents and servers of those above it, too (measured).
+    // Claude Code reads settings in the session's directory only, but agents and servers in the directories above it,
+    // too.
     if (!directories.empty())
         for (const char* name : {"/.claude/settings.json", "/.claude/settings.local.json"})
             places.push_back({directories.front() + name, SettingsOwner::project, SettingsFormat::claude_settings});

@@ -1,5 +1,5 @@
-// Codex: -c arguments outrank every config file, so the route holds with no file on disk, and over a user's own
-// table of the provider's name. The files (codex_files.cpp) are for a Codex that is started by hand.
+// A Codex session. Its -c arguments outrank every config file, so the route needs no file on disk. The files
+// (files.cpp) are for a Codex that is started by hand.
 #include <algorithm>
 #include <array>
 
@@ -30,7 +30,7 @@ std::string path_value(const std::string& path) {
     return ordinary ? path : toml_string(path);
 }
 
-/// Codex reads ~/.codex/.env over its environment.
+/// Codex lets ~/.codex/.env override its environment, so a key there would replace the session's.
 Result<void> refuse_dotenv(const SessionInputs& inputs, std::string_view variable) {
     const std::vector<std::string>& names = inputs.facts.codex_dotenv_names;
     if (std::ranges::find(names, variable) == names.end()) return {};
@@ -57,7 +57,7 @@ Result<void> render_own_account(Plan& plan, const Route& route, const SessionInp
     if (route.model) add_model(plan, *route.model);
     if (!inputs.key || inputs.facts.codex_auth_json) return {};
     if (Result<void> fine = refuse_dotenv(inputs, "OPENAI_API_KEY"); !fine) return fine;
-    // A setting of that name in config.toml would take the key elsewhere. (A ChatGPT login has another address.)
+    // Without this, openai_base_url in config.toml would have the key sent to another address.
     add_override(plan, "openai_base_url", toml_string("https://api.openai.com/v1"), from_capsuled);
     set_key(plan, "OPENAI_API_KEY", inputs);
     // `codex exec` reads only this one.

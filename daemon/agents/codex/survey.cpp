@@ -1,5 +1,5 @@
-// What Codex's configuration could do to a session, and which -c argument holds against it. Of a project's own it takes
-// no address and no provider (measured).
+// What Codex's configuration could do to a session, and which -c argument holds against it. Codex takes no address and
+// no provider from a project's configuration.
 #include "daemon/agents/codex/agent.hpp"
 #include "daemon/agents/survey_parts.hpp"
 #include "daemon/base/toml.hpp"
@@ -32,7 +32,7 @@ void survey_model(Findings& findings, const toml::table& file) {
         if (findings.route().model) {
             findings.add("model", other_model, "-m");
         } else {
-            findings.add_of_project("model", other_model);  // the home's own choice is the account's
+            findings.add_of_project("model", other_model);  // in the home it is the user's own choice
         }
     }
     if (findings.route().native) return;
@@ -41,7 +41,7 @@ void survey_model(Findings& findings, const toml::table& file) {
     if (file.contains("model_catalog_json")) findings.add("model_catalog_json", other_model, "-c model_catalog_json");
 }
 
-/// The pin is merged with a table of that name: it replaces what both have.
+/// Codex merges the pin with a table of the same name: members that both have are the pin's, other members stay.
 void survey_own_table(Findings& findings, const toml::table& table, const std::string& member) {
     if (findings.project()) return findings.add(member, other_address, codex_itself);
     const toml::value<std::string>* address = table["base_url"].as_string();

@@ -25,7 +25,7 @@ std::string key_reference(const Provider& provider) {
     return "{env:" + provider.key_env + "}";
 }
 
-/// With the SDK once more: a project could name another one for this model alone.
+/// The model's own entry. It names the SDK again, since a project could name another SDK for this model alone.
 json::object model_pin(const Provider& provider, const std::string& model) {
     json::object sdk{{"npm", opencode_npm(cell_of(provider))}, {"api", cell_of(provider).base_url}};
     return {{"id", model}, {"name", model}, {"provider", std::move(sdk)}};
@@ -34,7 +34,8 @@ json::object model_pin(const Provider& provider, const std::string& model) {
 json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
     json::object options{{"baseURL", cell_of(provider).base_url}};
     if (with_key) options["apiKey"] = key_reference(provider);
-    // An array takes the place of a project's object, where an empty object would be merged with it.
+    // OpenCode replaces an object by an array, but merges two objects: an empty object would keep the project's
+    // headers.
     options["headers"] = json::array{};
     json::object pin{{"npm", opencode_npm(cell_of(provider))}, {"options", std::move(options)}};
     if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model)}};

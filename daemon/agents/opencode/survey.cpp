@@ -28,7 +28,7 @@ std::string_view text_in(const json::object& object, std::string_view name) {
     return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
 }
 
-/// Another provider's model cannot be had, since the session is fenced into its own.
+/// A model of another provider cannot be reached: enabled_providers in the pin names the session's own alone.
 void survey_model(Findings& findings, const std::string& member, std::string_view model) {
     if (model.empty()) return;
     const std::string& id = findings.route().provider->id;
@@ -62,7 +62,7 @@ void survey_model_entry(Findings& findings, const std::string& member, const jso
         if (model.contains(name)) findings.add(member + "." + name, adds_to_requests, "");
 }
 
-/// Our own block of opencode.json, and any that agrees with it, says what the pin says.
+/// Whether a provider block has the pin's SDK and address. Such a block redirects nothing.
 bool agrees(const Findings& findings, const json::object& provider) {
     const Cell& own = findings.route().cell();
     const json::object* options = object_in(provider, "options");
@@ -138,7 +138,7 @@ void survey_config(Findings& findings, const json::object& file) {
 
 bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings) {
     if (settings.size() >= max_findings) return true;
-    // What it is, once it is replaced, cannot be known of a text that is no JSON before.
+    // OpenCode replaces {env:…} before it reads the text. A text that is no JSON before that may be JSON afterwards.
     if (!read_settings_json(text) && substitutes(text)) return true;
     return std::ranges::any_of(
         settings, [](const FoundSetting& setting) { return setting.effect == sends_out && !setting.neutralised_by; });

@@ -1,4 +1,4 @@
-"""Hostile and broken clients, and the end: spec section 8's limits and time limits, SIGTERM, the log."""
+"""Hostile and broken clients, and the end: limits and time limits, SIGTERM, the log."""
 
 from protection import Protection, one
 

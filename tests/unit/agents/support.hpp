@@ -15,7 +15,7 @@ namespace capsule::testing {
 using Strings = std::vector<std::string>;
 using StringMap = std::map<std::string, std::string>;
 
-/// The five providers of the spec's table.
+/// Five providers, as the built-in catalog has them.
 Catalog spec_catalog();
 
 /// What `codex debug models --bundled` printed, trimmed; "0.169.0".

@@ -1,4 +1,4 @@
-// What settings files would do to a session, and what holds against each. Spec section 3: explain, `cwd`.
+// What settings files would do to a session, and what holds against each.
 #include "daemon/agents/survey.hpp"
 
 #include "daemon/routing/route.hpp"

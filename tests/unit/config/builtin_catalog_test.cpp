@@ -1,4 +1,4 @@
-// Every cell of the built-in catalog, as the specification's table has it.
+// Every cell of the built-in catalog.
 #include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/opencode/cell.hpp"
