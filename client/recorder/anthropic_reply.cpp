@@ -10,11 +10,11 @@ namespace json = boost::json;
 
 namespace {
 
-json::object message(const Conversation& conversation, json::array content, json::value stop_reason) {
+json::object message(const Conversation& conversation, const Turn& turn, json::array content, json::value stop_reason) {
     return {{"id", "msg_standin"},           {"type", "message"},
             {"role", "assistant"},           {"model", conversation.model},
             {"content", std::move(content)}, {"stop_reason", std::move(stop_reason)},
-            {"stop_sequence", nullptr},      {"usage", {{"input_tokens", 10}, {"output_tokens", 5}}}};
+            {"stop_sequence", nullptr},      {"usage", {{"input_tokens", turn.input_tokens}, {"output_tokens", 5}}}};
 }
 
 json::object block(const Turn& turn, bool filled) {
@@ -35,10 +35,10 @@ json::object delta(const Turn& turn, const std::string& piece) {
 Reply anthropic_reply(const Conversation& conversation, const Turn& turn) {
     const char* stop_reason = turn.tool.empty() ? "end_turn" : "tool_use";
     if (!conversation.streaming) {
-        return {200, "application/json", json::serialize(message(conversation, {block(turn, true)}, stop_reason))};
+        return {200, "application/json", json::serialize(message(conversation, turn, {block(turn, true)}, stop_reason))};
     }
     std::string body =
-        named_event({{"type", "message_start"}, {"message", message(conversation, {}, nullptr)}}) +
+        named_event({{"type", "message_start"}, {"message", message(conversation, turn, {}, nullptr)}}) +
         named_event({{"type", "content_block_start"}, {"index", 0}, {"content_block", block(turn, false)}});
     const auto [first, second] = halves(turn.tool.empty() ? turn.text : turn.arguments);
     for (const auto& piece : {first, second}) {

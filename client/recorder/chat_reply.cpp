@@ -8,7 +8,9 @@ namespace json = boost::json;
 
 namespace {
 
-const json::object usage{{"prompt_tokens", 10}, {"completion_tokens", 5}, {"total_tokens", 15}};
+json::object usage(const Turn& turn) {
+    return {{"prompt_tokens", turn.input_tokens}, {"completion_tokens", 5}, {"total_tokens", turn.input_tokens + 5}};
+}
 
 json::object tool_call(const Turn& turn) {
     return {{"index", 0},
@@ -17,14 +19,14 @@ json::object tool_call(const Turn& turn) {
             {"function", {{"name", turn.tool}, {"arguments", turn.arguments}}}};
 }
 
-std::string chunk(const Conversation& conversation, json::object delta, json::value finish_reason = nullptr) {
+std::string chunk(const Conversation& conversation, const Turn& turn, json::object delta, json::value finish_reason = nullptr) {
     return plain_event(
         {{"id", "chatcmpl-standin"},
          {"object", "chat.completion.chunk"},
          {"created", 1},
          {"model", conversation.model},
          {"choices", {{{"index", 0}, {"delta", std::move(delta)}, {"finish_reason", std::move(finish_reason)}}}},
-         {"usage", usage}});
+         {"usage", usage(turn)}});
 }
 
 }  // namespace
@@ -41,17 +43,17 @@ Reply chat_reply(const Conversation& conversation, const Turn& turn) {
                                              {"created", 1},
                                              {"model", conversation.model},
                                              {"choices", json::array{choice}},
-                                             {"usage", usage}})};
+                                             {"usage", usage(turn)}})};
     }
     std::string body;
     if (turn.tool.empty()) {
         const auto [first, second] = halves(turn.text);
-        body = chunk(conversation, {{"role", "assistant"}, {"content", first}}) +
-               chunk(conversation, {{"content", second}});
+        body = chunk(conversation, turn, {{"role", "assistant"}, {"content", first}}) +
+               chunk(conversation, turn, {{"content", second}});
     } else {
-        body = chunk(conversation, {{"role", "assistant"}, {"tool_calls", json::array{tool_call(turn)}}});
+        body = chunk(conversation, turn, {{"role", "assistant"}, {"tool_calls", json::array{tool_call(turn)}}});
     }
-    body += chunk(conversation, {}, finish_reason) + "data: [DONE]\n\n";
+    body += chunk(conversation, turn, {}, finish_reason) + "data: [DONE]\n\n";
     return {200, "text/event-stream", std::move(body)};
 }
 

@@ -113,6 +113,7 @@ std::optional<Conversation> parse_conversation(const RecordedRequest& request) {
     conversation.streaming = stream != nullptr && stream->is_bool() && stream->get_bool();
     const auto* messages = member(body, *protocol == WireProtocol::openai_responses ? "input" : "messages");
     if (messages != nullptr && messages->is_string()) add_user_text(conversation, messages->get_string());
+    if (messages != nullptr) conversation.all_text = json::serialize(*messages);
     if (messages != nullptr && messages->is_array()) {
         for (const auto& message : messages->get_array())
             read_message(conversation, message);

@@ -29,6 +29,7 @@ struct Conversation {
     std::string model;
     bool streaming = false;
     std::string user_text;  ///< all that the user role said, in order
+    std::string all_text;   ///< what every role said, as the body has it
     std::vector<OfferedTool> tools;
     std::vector<std::string> tool_outputs;  ///< in order; what tools answered so far
 

@@ -1,8 +1,10 @@
 #include "client/recorder/reply.hpp"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <charconv>
 
 namespace capsule {
 
@@ -47,6 +49,24 @@ std::optional<Turn> shell_call(const Conversation& conversation, std::string_vie
     return std::nullopt;
 }
 
+std::optional<Turn> fill(const Conversation& conversation, std::string_view rest) {
+    const auto space = rest.find(' ');
+    std::int64_t tokens = 0;
+    const auto read = std::from_chars(rest.data(), rest.data() + std::min(space, rest.size()), tokens);
+    if (space == std::string_view::npos || read.ec != std::errc()) return std::nullopt;
+    constexpr std::size_t calls = 2;
+    std::optional<Turn> turn;
+    if (conversation.all_text.find(stand_in_summary) != std::string::npos) {
+        turn = Turn{std::string(after_summary), "", ""};
+    } else if (conversation.tool_outputs.size() >= calls) {
+        turn = Turn{std::string(stand_in_summary), "", ""};
+    } else {
+        turn = shell_call(conversation, rest.substr(space + 1));
+    }
+    if (turn && !conversation.tool_outputs.empty()) turn->input_tokens = tokens;
+    return turn;
+}
+
 std::optional<Turn> named_call(const Conversation& conversation, std::string_view rest) {
     const auto space = rest.find(' ');
     const auto tool = rest.substr(0, space);
@@ -62,9 +82,11 @@ Reply error_reply(int status, std::string_view message) {
 }  // namespace
 
 Turn next_turn(const Conversation& conversation) {
-    if (!conversation.tool_outputs.empty()) return {"tool output: " + conversation.tool_outputs.back(), "", ""};
     const auto directive = last_directive(conversation.user_text);
     std::optional<Turn> turn;
+    if (directive && directive->verb == "fill") turn = fill(conversation, directive->rest);
+    if (turn) return *turn;
+    if (!conversation.tool_outputs.empty()) return {"tool output: " + conversation.tool_outputs.back(), "", ""};
     if (directive && directive->verb == "say") turn = Turn{std::string(directive->rest), "", ""};
     if (directive && directive->verb == "run") turn = shell_call(conversation, directive->rest);
     if (directive && directive->verb == "call") turn = named_call(conversation, directive->rest);

@@ -1,6 +1,7 @@
 // What the recorder answers: a stand-in for every provider, good for one turn and for one tool call.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,14 +21,20 @@ struct Reply {
 ///   [[say TEXT]]            answer TEXT (default_answer without any directive)
 ///   [[run COMMAND]]         call the agent's shell tool; then answer with what the tool gave back
 ///   [[call NAME ARGUMENTS]] call the tool NAME with these JSON arguments; then likewise
+///   [[fill TOKENS COMMAND]] call the shell tool twice, counting what it gave as so many tokens; then answer with
+///                           stand_in_summary, which is also what an agent gets that asks for a summary in between, and
+///                           after that with after_summary
 /// The last directive of the user's text counts. A request that does not offer the tool (a title, say) gets an answer.
 struct Turn {
     std::string text;       ///< the answer, when no tool is called
     std::string tool;       ///< empty: no tool call
     std::string arguments;  ///< JSON
+    std::int64_t input_tokens = 10;
 };
 
 inline constexpr std::string_view default_answer = "capsule-stand-in-answer";
+inline constexpr std::string_view stand_in_summary = "capsule-stand-in-summary";
+inline constexpr std::string_view after_summary = "capsule-went-on-after-the-summary";
 
 Turn next_turn(const Conversation& conversation);
 

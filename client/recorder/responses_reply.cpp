@@ -32,7 +32,7 @@ json::object output_item(const Conversation& conversation, const Turn& turn) {
              json::array{json::object{{"type", "output_text"}, {"text", turn.text}, {"annotations", json::array{}}}}}};
 }
 
-json::object response(const Conversation& conversation, const char* status, json::array output) {
+json::object response(const Conversation& conversation, const Turn& turn, const char* status, json::array output) {
     return {{"id", "resp_standin"},
             {"object", "response"},
             {"created_at", 1},
@@ -40,11 +40,11 @@ json::object response(const Conversation& conversation, const char* status, json
             {"model", conversation.model},
             {"output", std::move(output)},
             {"usage",
-             {{"input_tokens", 10},
+             {{"input_tokens", turn.input_tokens},
               {"input_tokens_details", {{"cached_tokens", 0}}},
               {"output_tokens", 5},
               {"output_tokens_details", {{"reasoning_tokens", 0}}},
-              {"total_tokens", 15}}}};
+              {"total_tokens", turn.input_tokens + 5}}}};
 }
 
 }  // namespace
@@ -52,10 +52,10 @@ json::object response(const Conversation& conversation, const char* status, json
 Reply responses_reply(const Conversation& conversation, const Turn& turn) {
     const json::object item = output_item(conversation, turn);
     if (!conversation.streaming) {
-        return {200, "application/json", json::serialize(response(conversation, "completed", {item}))};
+        return {200, "application/json", json::serialize(response(conversation, turn, "completed", {item}))};
     }
     std::string body =
-        named_event({{"type", "response.created"}, {"response", response(conversation, "in_progress", {})}}) +
+        named_event({{"type", "response.created"}, {"response", response(conversation, turn, "in_progress", {})}}) +
         named_event({{"type", "response.output_item.added"}, {"output_index", 0}, {"item", item}});
     if (turn.tool.empty()) {
         const auto [first, second] = halves(turn.text);
@@ -68,7 +68,7 @@ Reply responses_reply(const Conversation& conversation, const Turn& turn) {
         }
     }
     body += named_event({{"type", "response.output_item.done"}, {"output_index", 0}, {"item", item}}) +
-            named_event({{"type", "response.completed"}, {"response", response(conversation, "completed", {item})}});
+            named_event({{"type", "response.completed"}, {"response", response(conversation, turn, "completed", {item})}});
     return {200, "text/event-stream", std::move(body)};
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "client/recorder/conversation.hpp"
+#include "client/recorder/reply.hpp"
 #include "client/verify/agents/agent.hpp"
 
 namespace capsule {
@@ -81,6 +82,17 @@ void check_tool(Found& found, const TrialRun& run, const std::vector<Conversatio
 }
 
 }  // namespace
+
+std::string window_prompt(const Trial& trial) {
+    return "[[fill " + std::to_string(trial.window / 200 * 197) + " " +
+           std::string(trial_prompt.substr(std::string_view("[[run ").size()));
+}
+
+std::vector<std::string> window_differences(const TrialRun& run, const Trial& trial) {
+    if (contains(run.out, after_summary)) return {};
+    return {"a conversation that comes near the window of " + std::to_string(trial.window) +
+            " tokens is not made shorter; the agent's last words were: " + last_line(run.out.empty() ? run.err : run.out)};
+}
 
 std::vector<std::string> differences(const TrialRun& run, const Trial& trial, const std::string& dummy_key,
                                      const std::string* tier_model) {

@@ -26,6 +26,12 @@ inline constexpr std::string_view trial_output = "capsule-verified";
 /// Where the trial's project tries to send the session.
 inline constexpr std::string_view project_path = "/project-settings";
 
+/// The prompt of a run that comes near the window: all but a hundredth and a half of it.
+std::string window_prompt(const Trial& trial);
+
+/// One line, or none when the agent made its conversation shorter and went on.
+std::vector<std::string> window_differences(const TrialRun& run, const Trial& trial);
+
 /// One line for each difference, empty when all is as it should be. With `tier_model` ("" where a tier is not pinned)
 /// the run was one of `--model <tier>` and must have asked for that model; then no tool call is expected.
 std::vector<std::string> differences(const TrialRun& run, const Trial& trial, const std::string& dummy_key,

@@ -30,6 +30,7 @@ struct Trial {
     std::string path;                          ///< of every request that carries a prompt
     std::string auth_header;                   ///< "authorization" or "x-api-key"
     std::vector<std::string> models;           ///< that may be asked for; empty: the agent's own choice
+    std::int64_t window = 0;                   ///< tokens that the route says the model takes; 0: it says none
     std::map<std::string, std::string> tiers;  ///< of an agent with tiers: what `--model <name>` must ask for
 };
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "client/verify/agents/agent.hpp"
 #include "client/verify/check.hpp"
@@ -38,6 +39,7 @@ class CellTrial {
             try_once(*trial, "", nullptr);
             for (const auto& [tier, model] : trial->tiers)
                 if (!verdict_.interrupted) try_once(*trial, tier, &model);
+            if (!verdict_.interrupted) try_window(*trial);
         }
         verdict_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         return verdict_;
@@ -47,23 +49,41 @@ class CellTrial {
     fs::path home() const { return scratch_.path() / "home"; }
     fs::path project() const { return scratch_.path() / "project"; }
 
-    void try_once(const Trial& trial, const std::string& tier, const std::string* tier_model) {
+    /// None when it could not be started; the verdict then says why.
+    std::optional<TrialRun> start(const Trial& trial, const std::string& prompt, const std::string& tier) {
         const std::size_t before = recorder_.requests().size();
         auto argv = trial.argv;
-        const auto words =
-            trial_agent(trial.agent)->one_shot(std::string(tier.empty() ? trial_prompt : "[[say fine]]"), tier);
+        const auto words = trial_agent(trial.agent)->one_shot(prompt, tier);
         argv.insert(argv.end(), words.begin(), words.end());
         auto run = start_and_wait(argv, trial.env, project(), scratch_.path(), limit);
         if (!run) {
             verdict_.problems.push_back(run.error().message);
-            return;
+            return std::nullopt;
         }
         run->requests = recorder_.requests();
         run->requests.erase(run->requests.begin(), run->requests.begin() + static_cast<std::ptrdiff_t>(before));
         verdict_.requests += run->requests.size();
         verdict_.interrupted = run->interrupted;
+        return *std::move(run);
+    }
+
+    void try_once(const Trial& trial, const std::string& tier, const std::string* tier_model) {
+        const auto run = start(trial, std::string(tier.empty() ? trial_prompt : "[[say fine]]"), tier);
+        if (!run) return;
         for (const auto& problem : differences(*run, trial, dummy_key, tier_model))
             verdict_.problems.push_back(tier.empty() ? problem : "--model " + tier + ": " + problem);
+    }
+
+    void try_window(const Trial& trial) {
+        if (trial.native || trial.models.empty()) return;  // the agent's own choice of model
+        if (trial.window == 0) {
+            verdict_.problems.emplace_back("the route says no context window: the agent guesses it");
+            return;
+        }
+        const auto run = start(trial, window_prompt(trial), "");
+        if (!run || run->interrupted) return;
+        for (const auto& problem : window_differences(*run, trial))
+            verdict_.problems.push_back(problem);
     }
 
     const ExplainResult& plan_;

@@ -83,6 +83,17 @@ TEST_F(Verify, NamesAMissingModelCatalog) {
     EXPECT_THAT(problems(sabotaged), Contains(HasSubstr("the route gives it no model catalog")));
 }
 
+TEST_F(Verify, NamesAWindowThatIsNotKept) {
+    ExplainResult sabotaged = plan("opencode", "kimi");
+    for (auto& variable : sabotaged.env)
+        if (variable.name == "OPENCODE_CONFIG_CONTENT")
+            variable.value.replace(variable.value.find("262144"), 6, "900000");
+    EXPECT_THAT(problems(sabotaged), IsEmpty()) << "it goes by what the route says";
+    sabotaged = plan("claude", "kimi");
+    std::erase_if(sabotaged.env, [](const auto& each) { return each.name == "CLAUDE_CODE_MAX_CONTEXT_TOKENS"; });
+    EXPECT_THAT(problems(sabotaged), Contains(HasSubstr("no context window")));
+}
+
 TEST_F(Verify, NamesARawModelCatalog) {
     ExplainResult sabotaged = plan("codex", "minimax");
     boost::json::value models = test::parse(world.output_of("codex", {"debug", "models", "--bundled"}));

@@ -59,6 +59,8 @@ std::string stand_in(const TrialPlace& place);
 /// "https://api.z.ai/api/anthropic" → "/api/anthropic"
 std::string path_of_url(std::string_view url);
 Error no_endpoint(const Trial& trial);
+/// The number in a text; 0 if it is none.
+std::int64_t number_in(std::string_view text);
 /// The argument after `flag`; empty if there is none.
 std::string argument_after(const std::vector<std::string>& argv, std::string_view flag);
 

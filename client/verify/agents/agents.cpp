@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "client/verify/agents/agent.hpp"
 
@@ -38,6 +39,12 @@ Error no_endpoint(const Trial& trial) {
     return {
         ErrorCode::config_conflict, "the route of " + trial.agent + " on " + trial.provider + " names no endpoint",
         "compare `capsulectl explain " + trial.agent + " --provider " + trial.provider + "` with the documentation"};
+}
+
+std::int64_t number_in(std::string_view text) {
+    std::int64_t number = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    return read.ec == std::errc() ? number : 0;
 }
 
 /// The argument after `flag`; empty if there is none.

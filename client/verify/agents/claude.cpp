@@ -22,6 +22,8 @@ Result<void> prepare(Trial& trial, const TrialPlace& place) {
     trial.path = path + "/v1/messages";
     trial.auth_header = env.contains("ANTHROPIC_API_KEY") ? "x-api-key" : "authorization";
     if (trial.native) return {};
+    if (const auto window = env.find("CLAUDE_CODE_MAX_CONTEXT_TOKENS"); window != env.end())
+        trial.window = number_in(window->second);
     for (const auto& [tier, name] : {std::pair{"OPUS", "opus"}, std::pair{"SONNET", "sonnet"},
                                      std::pair{"HAIKU", "haiku"}, std::pair{"FABLE", "fable"}}) {
         const auto model = env.find(tier_variable(tier));
@@ -53,6 +55,14 @@ std::pair<std::string, std::string> project_file(const std::string& url) {
     return {".claude/settings.json", json::serialize(settings)};
 }
 
+/// Tools that are only named until they are looked for are Anthropic's own.
+void check_request(std::set<std::string>& found, const RecordedRequest& /*request*/, const Conversation& conversation,
+                   const Trial& trial) {
+    const auto switched = trial.env.find("ENABLE_TOOL_SEARCH");
+    if (switched != trial.env.end() && switched->second == "false" && conversation.offers("ToolSearch"))
+        found.insert("Claude Code only names its tools, though ENABLE_TOOL_SEARCH is false");
+}
+
 }  // namespace
 
 const TrialAgent claude_trial{
@@ -62,6 +72,7 @@ const TrialAgent claude_trial{
     .one_shot = one_shot,
     .copy_configuration = copy_configuration,
     .project_file = project_file,
+    .check_request = check_request,
 };
 
 }  // namespace capsule

@@ -9,6 +9,9 @@ namespace {
 Result<void> prepare(Trial& trial, const TrialPlace& place) {
     trial.auth_header = "authorization";
     if (const auto model = argument_after(trial.argv, "-m"); !model.empty()) trial.models = {model};
+    constexpr std::string_view window = "model_context_window=";
+    for (const auto& argument : trial.argv)
+        if (argument.starts_with(window)) trial.window = number_in(std::string_view(argument).substr(window.size()));
     constexpr std::string_view table = "model_providers.";
     constexpr std::string_view member = "base_url=\"";
     for (auto& argument : trial.argv) {

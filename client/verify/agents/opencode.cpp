@@ -18,6 +18,10 @@ Result<void> prepare(Trial& trial, const TrialPlace& place) {
     json::value* url = error ? nullptr : content.find_pointer(pointer + "/options/baseURL", error);
     const json::value* npm = url == nullptr ? nullptr : content.find_pointer(pointer + "/npm", error);
     if (npm == nullptr || !url->is_string() || !npm->is_string()) return no_endpoint(trial);
+    if (!trial.models.empty())
+        if (const json::value* window = content.find_pointer(
+                pointer + "/models/" + trial.models.front() + "/limit/context", error))
+            trial.window = window->is_int64() ? window->get_int64() : 0;
     const std::string path = path_of_url(url->get_string());
     *url = stand_in(place) + path;
     trial.env["OPENCODE_CONFIG_CONTENT"] = json::serialize(content);

@@ -1,0 +1,68 @@
+// A session that comes near its model's window makes its conversation shorter and goes on; one that is half full does
+// not. The stand-in counts the tokens.
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+#include "client/recorder/reply.hpp"
+#include "tests/e2e/cells.hpp"
+
+namespace capsule::e2e {
+
+namespace {
+
+struct Window {
+    std::string agent;
+    std::string provider;
+    std::int64_t tokens;
+    std::string capsule_toml = {};
+};
+
+void PrintTo(const Window& window, std::ostream* out) {
+    *out << window.agent << " on " << window.provider;
+}
+
+class Windows : public testing::TestWithParam<Window> {
+  protected:
+    AgentRun fill(std::int64_t tokens) {
+        world.start_daemon(GetParam().capsule_toml);
+        return world.run(GetParam().agent, GetParam().provider,
+                         one_shot(GetParam().agent, "[[fill " + std::to_string(tokens) + " printf %s-%s tool ran]]"));
+    }
+    World world;
+};
+
+std::vector<Window> windows() {
+    // What a membership gives, an operator says, for every agent at once.
+    const std::string membership = "[providers.kimi.models.\"kimi-for-coding\"]\ncontext_window = 1048576\n";
+    std::vector<Window> all;
+    for (const char* agent : {"claude", "codex", "opencode"}) {
+        all.push_back({agent, "zai", 1000000});
+        all.push_back({agent, "kimi", 262144});
+    }
+    all.push_back({"codex", "minimax", 1000000});
+    all.push_back({"claude", "kimi", 1048576, membership});
+    return all;
+}
+
+std::string window_name(const testing::TestParamInfo<Window>& info) {
+    return info.param.agent + "_" + info.param.provider + "_" + std::to_string(info.param.tokens);
+}
+
+}  // namespace
+
+TEST_P(Windows, OneThatIsNearlyFullIsMadeShorter) {
+    const AgentRun run = fill(GetParam().tokens / 200 * 197);
+    expect_printed(run, std::string(after_summary));
+    expect_route(run, cell(GetParam().agent, GetParam().provider));
+}
+
+TEST_P(Windows, OneThatIsHalfFullIsNot) {
+    const AgentRun run = fill(GetParam().tokens / 2);
+    expect_printed(run, std::string(stand_in_summary));
+    expect_route(run, cell(GetParam().agent, GetParam().provider));
+}
+
+INSTANTIATE_TEST_SUITE_P(Windows, Windows, testing::ValuesIn(windows()), window_name);
+
+}  // namespace capsule::e2e
