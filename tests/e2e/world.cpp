@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
@@ -27,7 +28,12 @@ class Machine : public testing::Environment {
 };
 [[maybe_unused]] const auto* const machine = testing::AddGlobalTestEnvironment(new Machine);
 
-const fs::path agents = fs::path(CAPSULE_TEST_DATA) / "node_modules" / ".bin";
+/// CAPSULE_E2E_AGENTS: other versions than those of the lock file (drift.py).
+fs::path agents_directory() {
+    const char* others = std::getenv("CAPSULE_E2E_AGENTS");
+    return others ? fs::path(others) : fs::path(CAPSULE_TEST_DATA) / "node_modules" / ".bin";
+}
+const fs::path agents = agents_directory();
 const std::string search_path = agents.string() + ":/usr/local/bin:/usr/bin:/bin";
 
 int run_to_end(pid_t child, ProcessEnvironments& processes) {
