@@ -11,7 +11,7 @@
 namespace capsule {
 namespace {
 
-/// Sessions are meant to have it.
+/// Operators who let it pass name it in [session] passthrough.
 constexpr std::string_view offered_secret = "GH_TOKEN";
 
 std::size_t json_size(const std::string& name, const std::string& value) {

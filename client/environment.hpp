@@ -15,7 +15,7 @@ struct OfferedEnvironment {
 };
 
 /// `environment`'s "NAME=VALUE" strings less what cannot or should not be sent: names that are no variable names
-/// (exported shell functions), names of secrets (but GH_TOKEN, which sessions are meant to have), values that are not
+/// (exported shell functions), names of secrets (but GH_TOKEN, which [session] passthrough may name), values that are not
 /// UTF-8, and, the largest first, whatever does not fit into `limit` bytes of JSON.
 OfferedEnvironment offered_environment(const char* const* environment, std::size_t limit);
 

@@ -1,6 +1,6 @@
 #include "daemon/keys/auth_row.hpp"
 
-#include "daemon/catalog/variables.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "daemon/base/unique_fd.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
@@ -49,6 +50,8 @@ std::vector<std::uint32_t> own_groups() {
 std::optional<std::string> own_variable(const std::map<std::string, Secret>& environment, const char* name) {
     const auto found = environment.find(name);
     if (found == environment.end() || found->second.empty()) return std::nullopt;
+    // What is no UTF-8 could not be said in an answer.
+    if (!is_utf8(found->second.reveal())) return std::nullopt;
     return std::string(found->second.reveal());
 }
 
