@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "client/environment.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
@@ -22,7 +23,13 @@ std::optional<std::string> absolute_directory(const std::optional<std::string>& 
     std::error_code error;
     auto path = given ? std::filesystem::absolute(*given, error) : std::filesystem::current_path(error);
     if (error) return std::nullopt;  // it is only looked at, so a vanished directory is no reason to fail
-    return path.lexically_normal().string();
+    std::string text = path.lexically_normal().string();
+    if (!is_utf8(text)) {
+        print_warnings({{"client.left_out", "the directory was not named to the daemon: its path has a byte that is no "
+                                            "UTF-8, so a project's settings in it are not looked at"}});
+        return std::nullopt;
+    }
+    return text;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "daemon/agents/build.hpp"
 #include "daemon/base/reference.hpp"
 #include "daemon/catalog/variables.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 
@@ -49,7 +50,14 @@ bool looks_secret(std::string_view name, std::string_view value) {
     return scheme != value.npos && value.find('@', scheme) != value.npos;
 }
 
+/// The answer is JSON, which has no place for other bytes.
+void warn_of_bytes(Plan& plan, const std::string& what, std::string_view from) {
+    plan.warnings.push_back(
+        {"env.not_utf8", what + " (" + std::string(from) + ") is left out: it has a byte that is no UTF-8."});
+}
+
 void pass(Plan& plan, const std::string& name, std::string_view value, std::string_view from) {
+    if (name != "PATH" && !is_utf8(value)) return warn_of_bytes(plan, name, from);
     if (looks_secret(name, value)) {
         set_secret(plan, name, Secret(value), from);
     } else {
@@ -127,21 +135,27 @@ void pass_from_request(Plan& plan, const SessionInputs& inputs) {
 }
 
 /// A relative entry would run whatever a repository has by an agent's name.
-std::string absolute_entries(std::string_view path) {
+std::string absolute_entries(Plan& plan, std::string_view path, std::string_view from) {
     std::string out;
+    bool unreadable = false;
     while (!path.empty()) {
         const std::string_view entry = path.substr(0, path.find(':'));
         path.remove_prefix(std::min(entry.size() + 1, path.size()));
         if (!entry.starts_with('/')) continue;
+        if (!is_utf8(entry)) {
+            unreadable = true;
+            continue;
+        }
         if (!out.empty()) out += ':';
         out += entry;
     }
+    if (unreadable) warn_of_bytes(plan, "an entry of PATH", from);
     return out;
 }
 
 void keep_absolute_path(Plan& plan) {
     const auto found = plan.env.find("PATH");
-    std::string path = found == plan.env.end() ? std::string() : absolute_entries(found->second.reveal());
+    std::string path = found == plan.env.end() ? std::string() : absolute_entries(plan, found->second.reveal(), found->second.from);
     if (path.empty()) {
         set_variable(plan, "PATH", std::string(default_path), from_capsuled);
     } else {

@@ -294,6 +294,19 @@ TEST(SessionEnv, ExplainDoesNotShowTokensOrProxyPasswords) {
     EXPECT_FALSE(plan.env.at("PATH").secret());
 }
 
+TEST(SessionEnv, WhatIsNoUtf8IsLeftOutAndNamed) {
+    Session session;
+    session.daemon_env.insert_or_assign("EDITOR", Secret("vi\xff"));
+    session.daemon_env.insert_or_assign("PATH", Secret("/opt/\xe9/bin:/usr/bin:/bin"));
+    session.daemon_env.insert_or_assign("NOBODY_ASKED", Secret("\xff"));
+    const Plan plan = bare(session);
+    EXPECT_FALSE(plan.env.contains("EDITOR"));
+    EXPECT_EQ(plan.env.at("PATH").reveal(), "/usr/bin:/bin");
+    ASSERT_THAT(warning_codes(plan), ::testing::ElementsAre("env.not_utf8", "env.not_utf8"));
+    EXPECT_THAT(plan.warnings[0].message, ::testing::HasSubstr("EDITOR (daemon environment)"));
+    EXPECT_THAT(plan.warnings[1].message, ::testing::HasSubstr("an entry of PATH"));
+}
+
 TEST(SessionEnv, ExplainSaysWhereAnotherShellIsFrom) {
     Session session;
     session.home.shell_from = "capsuled: /usr/sbin/nologin, the session user's own, runs no commands";
