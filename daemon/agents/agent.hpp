@@ -59,6 +59,8 @@ struct AgentDescriptor {
     std::span<const std::string_view> tiers{};
     /// Reads the fields of a cell that is neither native nor blocked. `cell` holds what was there before.
     void (*read_cell)(TableReader& in, const Provider& provider, Cell& cell) = nullptr;
+    /// Reads what the agent needs to be right on a model: [providers.<id>.models."<model>".<agent>].
+    void (*read_model)(TableReader& in, ModelForAgent& model) = nullptr;
     /// Refuses what only the other providers make wrong. Null: nothing can be.
     void (*check_among_others)(TableReader& in, Provider& provider, const Catalog& catalog) = nullptr;
     /// Whether a provider's cell is first in the picker and what [<agent>] model is for. Null: native cells alone.

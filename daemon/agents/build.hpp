@@ -36,6 +36,9 @@ inline void add_configured_arguments(Plan& plan, Agent agent, const Config& conf
         add_argument(plan, arg, args.origin);
 }
 
+/// Of a model of which no window is known: the agent then takes its own guess, not another model's window.
+void warn_of_unknown_model(Plan& plan, const Provider& provider, const std::string& model);
+
 /// capsule.toml's override of a provider's model for an agent, else the catalog's: what the files carry.
 const Located<std::string>& file_model(const Config& config, Agent agent, const std::string& provider,
                                        const Located<std::string>& catalog_model);

@@ -46,6 +46,15 @@ const FileKey& file_key(const SessionInputs& inputs, const std::string& provider
     return found == inputs.file_keys.end() ? nothing : found->second;
 }
 
+void warn_of_unknown_model(Plan& plan, const Provider& provider, const std::string& model) {
+    const Model* facts = provider.model(model);
+    if (facts && facts->context_window > 0) return;
+    plan.warnings.push_back({"model.unknown", "The context window of " + model + " on " + provider.label +
+                                                  " is not known, so the agent guesses it. Say it in capsule.toml: "
+                                                  "[providers." +
+                                                  provider.id + ".models.\"" + model + "\"] context_window = …"});
+}
+
 void render_unset(Plan& plan, const Config& config) {
     std::set<std::string_view> names(routing_variables().begin(), routing_variables().end());
     for (const Provider& provider : config.catalog.providers) {
@@ -54,7 +63,13 @@ void render_unset(Plan& plan, const Config& config) {
         for (const Cell& cell : provider.cells)
             for (const auto& [name, value] : cell.env)
                 names.insert(name);
+        for (const Model& model : provider.models)
+            for (const ModelForAgent& own : model.agents)
+                for (const auto& [name, value] : own.env)
+                    names.insert(name);
     }
+    for (const std::string_view name : claude_window_variables)
+        names.insert(name);
     plan.unset.clear();
     for (const std::string_view name : names)
         if (!plan.env.contains(std::string(name))) plan.unset.emplace_back(name);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/agents/codex/settings.hpp"
 #include "daemon/agents/plan.hpp"
 #include "daemon/agents/route.hpp"
 #include "daemon/base/secret.hpp"
@@ -34,6 +35,7 @@ struct SessionHome {
 /// What was read in the home before rendering.
 struct HomeFacts {
     bool codex_auth_json = false;
+    CodexUserSettings codex_settings{};           ///< of ~/.codex/config.toml
     std::vector<std::string> codex_dotenv_names;  ///< variables that ~/.codex/.env sets
     bool claude_primary_key = false;              ///< .claude.json has a login's own key (primaryApiKey)
 };
@@ -73,6 +75,11 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
 /// The PATH that the session will have: where its agent's binary is to be looked for. Absolute entries only, never
 /// empty.
 std::string session_path(const SessionInputs& inputs);
+
+/// How many tokens Claude Code takes its model for, and from how many it makes its conversation shorter: the first acts
+/// on 2.1.332, the second on 2.1.197.
+inline constexpr std::string_view claude_window_variables[] = {"CLAUDE_CODE_MAX_CONTEXT_TOKENS",
+                                                               "CLAUDE_CODE_AUTO_COMPACT_WINDOW"};
 
 /// `unset`: every key and routing variable that is not in plan.env. Call last.
 void render_unset(Plan& plan, const Config& config);

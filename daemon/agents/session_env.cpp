@@ -53,7 +53,7 @@ bool looks_secret(std::string_view name, std::string_view value) {
 /// The answer is JSON, which has no place for other bytes.
 void warn_of_bytes(Plan& plan, const std::string& what, std::string_view from) {
     plan.warnings.push_back(
-        {"env.not_utf8", what + " (" + std::string(from) + ") is left out: it has a byte that is no UTF-8."});
+        {"env.unusable", what + " (" + std::string(from) + ") is left out: it has a byte that is no UTF-8."});
 }
 
 void pass(Plan& plan, const std::string& name, std::string_view value, std::string_view from) {

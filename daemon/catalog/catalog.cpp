@@ -8,6 +8,13 @@ bool Provider::alternative() const {
     return std::none_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.kind == CellKind::native; });
 }
 
+const Model* Provider::model(std::string_view name) const {
+    const auto named = [&](std::string_view wanted) { return std::ranges::find(models, wanted, &Model::id); };
+    auto found = named(name);
+    if (found == models.end()) found = named(name.substr(0, name.find('[')));
+    return found == models.end() ? nullptr : &*found;
+}
+
 const Provider* Catalog::find(std::string_view id) const {
     const auto found = std::find_if(providers.begin(), providers.end(), [&](const Provider& p) { return p.id == id; });
     return found == providers.end() ? nullptr : &*found;

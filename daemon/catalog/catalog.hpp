@@ -34,6 +34,31 @@ struct Cell {
     std::any details;                                   ///< what only the agent's folder knows (its cell.hpp)
 };
 
+/// What one agent needs to be right on a model.
+struct ModelForAgent {
+    std::map<std::string, Located<std::string>> env;  ///< variables added to the route
+    std::any details;                                 ///< what only the agent's folder knows (its cell.hpp)
+};
+
+/// What is known of a model: [providers.<id>.models."<model>"]. What is 0 or empty is not known.
+struct Model {
+    std::string id;
+    std::string origin;                ///< "catalog", or "capsule.toml:12" once an operator's table touched it
+    std::int64_t context_window = 0;   ///< tokens, those that go in and those that come out together
+    std::int64_t max_output = 0;       ///< tokens
+    std::vector<std::string> input;    ///< of model_inputs
+    std::optional<bool> reasoning;     ///< whether it reasons before it answers
+    std::vector<std::string> levels;   ///< of reasoning, as the provider calls them, lightest first
+    std::string default_level;         ///< one of `levels`; empty: the provider's own choice
+    std::array<ModelForAgent, all_agents.size()> agents;
+
+    const ModelForAgent& of(Agent agent) const { return agents[static_cast<std::size_t>(agent)]; }
+    ModelForAgent& of(Agent agent) { return agents[static_cast<std::size_t>(agent)]; }
+};
+
+/// What a model can be given.
+inline constexpr std::array<std::string_view, 5> model_inputs{"text", "image", "audio", "video", "pdf"};
+
 struct Provider {
     std::string id;
     std::string origin;  ///< "catalog", or "capsule.toml:12" once an operator's table touched it
@@ -44,7 +69,7 @@ struct Provider {
     std::string key_url;
     std::string notes;
     std::int64_t timeout_ms = 0;
-    std::vector<std::string> models;            ///< further ones known to work
+    std::vector<Model> models;                  ///< those that are known, also by name alone
     std::array<Cell, all_agents.size()> cells;  ///< by agent
 
     const Cell& cell(Agent agent) const { return cells[static_cast<std::size_t>(agent)]; }
@@ -52,6 +77,8 @@ struct Provider {
     CellKind kind(Agent agent) const { return cell(agent).kind; }
     /// Not the own account of any agent: its blocks go into the agents' files.
     bool alternative() const;
+    /// The facts of a model; null: it is not known. What Claude Code adds to a name ("glm-5.3[1m]") is no part of it.
+    const Model* model(std::string_view name) const;
 };
 
 struct Catalog {

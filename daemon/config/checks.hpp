@@ -1,6 +1,7 @@
 // Settings and checks that more than one section has.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 #include "daemon/config/toml_reader.hpp"
 
 namespace capsule {
+
+/// No model has a window like that.
+inline constexpr std::int64_t largest_tokens = 1'000'000'000;
 
 inline constexpr const char* variable_name_hint = "Use letters, digits and '_', with no digit in front.";
 inline constexpr const char* model_hint =

@@ -106,6 +106,7 @@ class TableReader {
     [[noreturn]] void refuse_hidden(std::string_view key, std::string_view what, std::string hint = {}) const;
 
     bool has(std::string_view key) const { return table_->contains(key); }
+    bool has_table(std::string_view key) const { return table_->get(key) != nullptr && table_->get(key)->is_table(); }
     std::size_t size() const { return table_->size(); }
     std::string origin() const { return document_->origin(at_); }
     std::string origin_of(const Entry& entry) const { return document_->origin(entry.key->source()); }

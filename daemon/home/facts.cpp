@@ -78,6 +78,9 @@ HomeFacts read_home_facts(const SessionHome& home) {
     const std::string codex = home.codex_directory();
     struct stat status {};
     facts.codex_auth_json = ::stat((codex + "/auth.json").c_str(), &status) == 0 && S_ISREG(status.st_mode);
+    constexpr std::size_t max_config_bytes = 1024 * 1024;
+    if (const auto config = read_file(codex + "/config.toml", max_config_bytes); config && *config)
+        facts.codex_settings = read_codex_settings(**config);
     // What cannot be read here, under the session user's identity, Codex cannot read either.
     if (const auto dotenv = read_file(codex + "/.env", max_dotenv_bytes); dotenv && *dotenv)
         facts.codex_dotenv_names = DotenvNames(**dotenv).run();

@@ -8,6 +8,7 @@
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/load/load_models.hpp"
 
 namespace capsule {
 namespace {
@@ -86,12 +87,7 @@ void read_facts(TableReader& in, Provider& provider) {
     read_line(in, "notes", provider.notes);
     if (const auto timeout = in.integer("timeout_ms", 1, longest_timeout_ms)) provider.timeout_ms = *timeout;
     if (provider.timeout_ms == 0) provider.timeout_ms = default_timeout_ms;
-    if (const auto models = in.texts("models")) {
-        for (std::size_t i = 0; i < models->value.size(); ++i)
-            if (!is_model_name(models->value[i]))
-                in.refuse_element("models", i, "cannot be a model's name", model_hint);
-        provider.models = models->value;
-    }
+    read_models(in, provider);
 }
 
 void read_cell(TableReader& in, const AgentDescriptor& agent, Provider& provider) {
@@ -118,6 +114,11 @@ void check_among_others(TableReader& in, Provider& provider, const Catalog& cata
             in.refuse("key_env", provider.key_env + " is the key variable of " + other.id,
                       "Each provider's key has a variable of its own.");
     }
+    for (const Model& model : provider.models)
+        for (const ModelForAgent& own : model.agents)
+            for (const auto& [name, value] : own.env)
+                if (const Provider* owner = catalog.by_key_variable(name))
+                    in.refuse_table(name + " (" + value.origin + ") is the key variable of " + owner->id, "Remove it.");
     for (const AgentDescriptor* agent : all_descriptors())
         if (auto table = in.table(id_of(agent->agent)); table && agent->check_among_others)
             agent->check_among_others(*table, provider, catalog);

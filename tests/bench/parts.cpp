@@ -173,7 +173,7 @@ void toml_edit_bytes(benchmark::State& state) {
 
 void opencode_merge_bytes(benchmark::State& state) {
     const OpencodeBlock block{
-        "zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "FAKE-zai-1", "glm-5.1"};
+        "zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "FAKE-zai-1", "glm-5.3"};
     const OpencodeJsonIntent intent{"opencode.json", {block}, {block}};
     std::string text = "{\n  \"theme\": \"dark\"";
     for (std::size_t i = 0; text.size() < size_of(state); ++i)

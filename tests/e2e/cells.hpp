@@ -29,7 +29,7 @@ struct Cell {
 
 void PrintTo(const Cell& cell, std::ostream* out);
 
-/// The ten.
+/// The twelve.
 const std::vector<Cell>& cells();
 const Cell& cell(const std::string& agent, const std::string& provider);
 

@@ -1,4 +1,4 @@
-// The ten cells, each with the real agent: the session that was asked for is the session that starts.
+// The twelve cells, each with the real agent: the session that was asked for is the session that starts.
 #include <gtest/gtest.h>
 
 #include "tests/e2e/cells.hpp"

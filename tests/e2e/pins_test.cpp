@@ -29,9 +29,62 @@ class Pins : public testing::Test {
 TEST_F(Pins, AUsersOwnCodexProviderOfThatNameDoesNotCount) {
     test::write_file(world.home() / ".codex/config.toml",
                      "[model_providers.minimax]\nname = \"evil\"\nbase_url = \"https://evil.example/v1\"\n"
-                     "env_key = \"EVIL_API_KEY\"\nwire_api = \"chat\"\n");
+                     "wire_api = \"responses\"\nquery_params = { evil = \"1\" }\nsupports_websockets = true\n"
+                     "env_http_headers = { x-evil = \"HOME\" }\n"
+                     "[model_providers.minimax.auth]\ncommand = \"false\"\n");
     world.start_daemon();
     expect_cell("codex", "minimax");
+}
+
+TEST_F(Pins, CodexIsNotStartedWhereItWouldDieOfTheUsersConfiguration) {
+    test::write_file(world.home() / ".codex/config.toml",
+                     "[model_providers.mine]\nname = \"mine\"\nbase_url = \"https://custom.example/v1\"\n"
+                     "wire_api = \"chat\"\n");
+    world.start_daemon();
+    for (const char* provider : {"minimax", "openai"}) {
+        const AgentRun run = world.run("codex", provider, one_shot("codex", tool_prompt));
+        EXPECT_NE(run.err.find("config.toml:4: wire_api"), std::string::npos) << run.err;
+        EXPECT_TRUE(run.requests.empty());
+    }
+}
+
+TEST_F(Pins, CodexAsksForNoOtherModel) {
+    test::write_file(world.home() / ".codex/config.toml",
+                     "review_model = \"evil\"\nmodel_reasoning_effort = \"xhigh\"\n[memories]\nextract_model = \"evil\"\n"
+                     "consolidation_model = \"evil\"\nmin_rollout_idle_hours = 0\n[features]\nmemories = true\n"
+                     "[agents]\ndefault_subagent_model = \"evil\"\n");
+    test::write_file(world.repository() / "change", "x");
+    world.start_daemon();
+    const AgentRun review = world.run("codex", "minimax", {"exec", "review", "--uncommitted"});
+    expect_route(review, cell("codex", "minimax"));
+    const AgentRun subagent = world.run(
+        "codex", "minimax", one_shot("codex", R"([[call spawn_agent {"message":"[[say sub]"}]])"));
+    expect_route(subagent, cell("codex", "minimax"));
+    for (const RecordedRequest& request : review.requests)
+        EXPECT_EQ(request.body.find("xhigh"), std::string::npos) << "a level that MiniMax-M3 does not have";
+}
+
+TEST_F(Pins, CodexsCommandsTakeTheRoute) {
+    world.start_daemon();
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"app-server"}, {"features", "list"}, {"debug", "models"}, {"completion", "bash"}, {"mcp", "list"},
+             {"logout"}, {"--version"}}) {
+        const AgentRun run = world.run("codex", "minimax", command);
+        EXPECT_EQ(run.exit_code, 0) << command.front() << "\n" << run.err;
+    }
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"login", "status"}, {"doctor"}}) {
+        const AgentRun run = world.run("codex", "minimax", command);  // both say what is missing, and end with 1
+        EXPECT_EQ((run.out + run.err).find("only applies"), std::string::npos) << run.out << run.err;
+        EXPECT_LE(run.exit_code, 1);
+    }
+}
+
+TEST_F(Pins, CodexTellsItsVendorNothing) {
+    world.start_daemon();
+    const AgentRun run = world.run("codex", "minimax", one_shot("codex", tool_prompt));
+    expect_printed(run, "capsule-tool-ran");
+    for (const RecordedRequest& request : run.requests)
+        EXPECT_EQ(request.host, "api.minimax.io") << request.method << " " << request.target;
 }
 
 TEST_F(Pins, CodexsHoldWithoutItsFiles) {

@@ -41,7 +41,7 @@ std::vector<Tier> tiers() {
              {std::pair{"opus", opus}, {"sonnet", sonnet}, {"haiku", haiku}, {"fable", opus}})
             all.push_back({provider, name, model});
     };
-    add("zai", "glm-5.1", "glm-5-turbo", "glm-4.5-air");
+    add("zai", "glm-5.3", "glm-5.3", "glm-5.3-flash");
     add("minimax", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3");
     add("kimi", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
     return all;
@@ -74,7 +74,7 @@ TEST(SideCalls, ASubagentOfAnotherTierStaysOnTheProvider) {
     EXPECT_EQ(run.exit_code, 0) << run.err;
     expect_route(run, cell("claude", "zai"));
     const auto models = models_asked_for(run);
-    EXPECT_NE(std::find(models.begin(), models.end(), "glm-4.5-air"), models.end()) << "the subagent did not run";
+    EXPECT_NE(std::find(models.begin(), models.end(), "glm-5.3-flash"), models.end()) << "the subagent did not run";
 }
 
 }  // namespace capsule::e2e

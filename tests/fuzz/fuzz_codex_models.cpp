@@ -8,8 +8,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using capsule::fuzz::require;
-    const auto derived =
-        capsule::derive_codex_models({reinterpret_cast<const char*>(data), size}, {"MiniMax-M3", "MiniMax", 512000});
+    capsule::Model facts;
+    facts.context_window = 1000000;
+    facts.levels = {"none", "high"};
+    const auto derived = capsule::derive_codex_models({reinterpret_cast<const char*>(data), size},
+                                                      {"MiniMax-M3", "MiniMax", facts});
     if (!derived) return 0;
     boost::json::error_code error;
     const boost::json::value catalog = boost::json::parse(*derived, error);
@@ -18,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(models.size() == 1, "one model");
     const boost::json::object& entry = models.front().as_object();
     require(entry.at("slug") == "MiniMax-M3", "our model");
-    require(entry.at("context_window") == 512000, "with its window");
+    require(entry.at("context_window") == 1000000, "with its window");
     require(entry.at("use_responses_lite") == false, "on the public Responses API");
     // A list or a flag of that name would be another Codex's: it stays, empty or off.
     const boost::json::value* mode = entry.if_contains("tool_mode");

@@ -36,7 +36,7 @@ capsule::OpencodeJsonIntent intent() {
     capsule::OpencodeJsonIntent out;
     out.path = "/home/agent/.config/opencode/opencode.json";
     out.blocks.push_back({"zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4",
-                          std::string("{env:ZAI_API_KEY}"), "glm-5.1"});
+                          std::string("{env:ZAI_API_KEY}"), "glm-5.3"});
     out.known = out.blocks;
     return out;
 }

@@ -60,7 +60,7 @@ class Session(ImageTest):
         self.assertEqual(done.returncode, 5, "no key")
         self.assertIn("ZAI_API_KEY", done.stderr)
         self.assertTrue(re.search(r"stopped$", done.stderr, re.MULTILINE), done.stderr)
-        self.assertEqual(self.capsule("codex", "--provider", "zai").returncode, 6, "blocked")
+        self.assertEqual(self.capsule("codex", "--provider", "anthropic").returncode, 6, "unsupported")
 
     def test_ends_with_the_containers_stop_and_the_daemon_after_it(self):
         run = self.start("claude", "--provider", "zai", "--",

@@ -115,7 +115,7 @@ TEST_F(Changes, AStoredKeyCountsAtOnce) {
 TEST_F(Changes, AReloadCountsAtOnce) {
     spawn_with(all_keys(), claude_zai);
     write_file(config_file(), "[claude.providers.zai]\nmodel = \"glm-9\"\n");
-    EXPECT_EQ(text_at(spawn(claude_zai), "/model"), "glm-5.1") << "not before it is loaded";
+    EXPECT_EQ(text_at(spawn(claude_zai), "/model"), "glm-5.3") << "not before it is loaded";
     call("reload");
     EXPECT_EQ(text_at(spawn(claude_zai), "/model"), "glm-9");
 }

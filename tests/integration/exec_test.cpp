@@ -69,7 +69,7 @@ TEST_F(Exec, TheRoutesArgumentsComeBeforeTheUsers) {
     start();
     const SeenStart seen =
         FakeAgents::parse(run_command(exec({"opencode", "--provider", "zai", "--", "run", "hello"})).out);
-    EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.1", "run", "hello"));
+    EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.3", "run", "hello"));
 }
 
 TEST_F(Exec, PassesTheAgentsExitStatusOn) {

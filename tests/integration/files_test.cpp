@@ -63,9 +63,9 @@ TEST_F(Files, CodexsThreeFilesAreOnDiskBeforeTheAnswer) {
     const json::value& model = at(models, "/models/0");
     EXPECT_EQ(text_at(model, "/slug"), "MiniMax-M3");
     EXPECT_EQ(text_at(model, "/display_name"), "MiniMax-M3");
-    EXPECT_EQ(at(model, "/context_window").to_number<int>(), 512000);
-    EXPECT_EQ(at(model, "/max_context_window").to_number<int>(), 512000);
-    EXPECT_EQ(at(model, "/auto_compact_token_limit").to_number<int>(), 460800);
+    EXPECT_EQ(at(model, "/context_window").to_number<int>(), 1000000);
+    EXPECT_EQ(at(model, "/max_context_window").to_number<int>(), 1000000);
+    EXPECT_EQ(at(model, "/auto_compact_token_limit").to_number<int>(), 900000);
     EXPECT_TRUE(at(model, "/upgrade").is_null());
     EXPECT_TRUE(at(model, "/availability_nux").is_null());
     EXPECT_FALSE(at(model, "/use_responses_lite").as_bool());
@@ -145,7 +145,7 @@ TEST_F(Files, OpencodesBlocksAreThoseOfThePresentKeys) {
     EXPECT_EQ(parse(read_file(opencode())), parse(R"({"permission":"allow","provider":{
         "zai":{"name":"Z.AI","npm":"@ai-sdk/openai-compatible",
                "options":{"baseURL":"https://api.z.ai/api/coding/paas/v4","apiKey":"FAKE-zai-00000000000000004"},
-               "models":{"glm-5.1":{"name":"glm-5.1"}}},
+               "models":{"glm-5.3":{"name":"glm-5.3"}}},
         "kimi":{"name":"Kimi","npm":"@ai-sdk/anthropic",
                "options":{"baseURL":"https://api.kimi.com/coding/v1","apiKey":"sk-ki-FAKE-kimi-000000006"},
                "models":{"kimi-for-coding":{"name":"kimi-for-coding"}}}}})"));
@@ -180,7 +180,7 @@ TEST_F(Files, APermissionOfTheUsersIsNotWeakened) {
 TEST_F(Files, ASessionStartsWhateverItsFilesSayOrAre) {
     start();
     for (const char* said : {"env = {\n A = \"1\",\n}\n", "model_providers = { x = { name = \"X\" } }\n",
-                             "model_providers = {}\n", "model = \"a\"\nbroken = = 1\n", "# one\nprofile = \"minimax\"\n",
+                             "model_providers = {}\n", "model = \"a\"\nbroken = = 1\n",
                              "[profiles.minimax]\nmodel = \"x\"\n",
                              "profiles = { minimax = { model = \"x\" } }\n"}) {
         write_file(codex("config.toml"), said);
@@ -189,6 +189,10 @@ TEST_F(Files, ASessionStartsWhateverItsFilesSayOrAre) {
                     Not(HasSubstr("invalid")));
         EXPECT_EQ(read_file(codex("config.toml")), said);
     }
+    // On this one no Codex starts, for whatever provider.
+    write_file(codex("config.toml"), "profile = \"work\"\n");
+    EXPECT_THAT(expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32007, "config.conflict"),
+                HasSubstr("profile"));
     fs::remove(codex("config.toml"));
     fs::create_directory(codex("config.toml"));
     EXPECT_THAT(codes(at(spawn("codex", "minimax"), "/warnings")), ::testing::Contains("file.not_written"));

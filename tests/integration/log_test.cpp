@@ -68,7 +68,7 @@ TEST_F(DaemonLog, JsonHasOneObjectForEachSession) {
                                         {"pid", getpid()},
                                         {"agent", "opencode"},
                                         {"provider", "zai"},
-                                        {"model", "glm-5.1"},
+                                        {"model", "glm-5.3"},
                                         {"user", user}}));
     }
     EXPECT_EQ(seen[0].at("files_changed"), 1);

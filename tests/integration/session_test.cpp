@@ -23,8 +23,8 @@ TEST_F(Session, TheRequestsEnvironmentPassesTheAllowlistOnly) {
         R"("ANTHROPIC_BASE_URL":"https://x","ZAI_API_KEY":"x","LD_PRELOAD":"x","OTHER":"x","HOME":"/x","USER":"x"})");
     const Environment env = string_map(at(plan, "/env"));
     EXPECT_EQ(env, with(session("claude", "zai",
-                                claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.1", "glm-5-turbo",
-                                             "glm-4.5-air")),
+                                claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.3", "glm-5.3",
+                                             "glm-5.3-flash")),
                         {{"TERM", "screen"}, {"LC_ALL", "C"}, {"MY_TEAM_A", "request"}, {"JACKIN_GIT_X", "daemon"}}));
     EXPECT_THAT(strings(at(plan, "/dropped")),
                 IsSupersetOf({"JACKIN_CODEX_PROFILE", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR",
@@ -47,7 +47,7 @@ TEST_F(Session, ModelsComeFromTheRequestThenTheConfigurationThenTheCatalog) {
     for (const char* tier : {"OPUS", "SONNET", "HAIKU", "FABLE"})
         EXPECT_EQ(model(configured, tier), "MiniMax-M2.7");
     EXPECT_EQ(model(spawn("claude", "zai"), "HAIKU"), "glm-4.7");
-    EXPECT_EQ(model(spawn("claude", "zai"), "OPUS"), "glm-5.1");
+    EXPECT_EQ(model(spawn("claude", "zai"), "OPUS"), "glm-5.3");
     const json::value requested = spawn("claude", "minimax", R"(,"model":"MiniMax-M2.1")");
     for (const char* tier : {"OPUS", "SONNET", "HAIKU", "FABLE"})
         EXPECT_EQ(model(requested, tier), "MiniMax-M2.1");
@@ -73,7 +73,7 @@ TEST_F(Session, ARolesManifestComesBetweenRequestAndConfiguration) {
     const json::value claude = spawn("claude", "zai", as_reviewer);
     EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_HAIKU_MODEL"), "glm-role");
     EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_SONNET_MODEL"), "glm-file");
-    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_OPUS_MODEL"), "glm-5.1");
+    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_DEFAULT_OPUS_MODEL"), "glm-5.3");
     EXPECT_EQ(text_at(spawn("codex", "minimax", as_reviewer), "/model"), "mm-role");
     EXPECT_EQ(text_at(spawn("codex", "minimax"), "/model"), "mm-file");
     EXPECT_EQ(text_at(spawn("opencode", "zai", as_reviewer), "/model"), "glm-role");
@@ -94,15 +94,13 @@ TEST_F(Session, ProjectSettingsCanBeIgnored) {
     EXPECT_EQ(text_at(spawn("opencode", "zai"), "/env/OPENCODE_DISABLE_PROJECT_CONFIG"), "1");
 }
 
-TEST_F(Session, AnOperatorsDataTurnsABlockedCellOn) {
+TEST_F(Session, AnOperatorsDataChangesACell) {
     start_with(R"([providers.zai.codex]
-base_url = "https://api.z.ai/api/v1"
-wire_api = "responses"
-model = "glm-5.3"
+model = "glm-6"
 context_window = 1048576
 )");
     const json::value plan = spawn("codex", "zai");
-    EXPECT_THAT(strings(at(plan, "/argv")), IsSupersetOf({"--profile", "zai", "-m", "glm-5.3"}));
+    EXPECT_THAT(strings(at(plan, "/argv")), IsSupersetOf({"-m", "glm-6", "model_context_window=1048576"}));
     EXPECT_EQ(text_at(plan, "/env/ZAI_API_KEY"), keys::zai);
     EXPECT_EQ(text_at(plan, "/env/JACKIN_CODEX_PROFILE"), "zai");
     EXPECT_EQ(text_at(find_by(at(call("status"), "/providers"), "id", "zai"), "/cells/codex"), "ready");
@@ -138,7 +136,7 @@ model = "acme-1"
     EXPECT_THAT(strings(at(claude, "/unset")), Contains("ACME_API_KEY"));
     const json::value approved = parse(read_file(home() / ".claude.json"));
     EXPECT_THAT(strings(at(approved, "/customApiKeyResponses/approved")), ElementsAre("y-000000000000000007"));
-    EXPECT_THAT(strings(at(spawn("codex", "acme"), "/argv")), IsSupersetOf({"--profile", "acme", "-m", "acme-1"}));
+    EXPECT_THAT(strings(at(spawn("codex", "acme"), "/argv")), IsSupersetOf({"-m", "acme-1", "model_context_window=200000"}));
     EXPECT_EQ(text_at(spawn("opencode", "acme"), "/env/ACME_API_KEY"), "FAKE-acme-key-000000000000000007");
 }
 

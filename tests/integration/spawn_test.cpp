@@ -15,7 +15,7 @@ using ::testing::Not;
 TEST_F(Spawn, ClaudeOnItsThreeAlternatives) {
     start_with();
     expect_claude("zai",
-                  claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
+                  claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.3", "glm-5.3", "glm-5.3-flash"));
     expect_claude("minimax", claude_route("https://api.minimax.io/anthropic", keys::minimax, "MiniMax-M3", "MiniMax-M3",
                                           "MiniMax-M3"));
     expect_claude("kimi", claude_route("https://api.kimi.com/coding", keys::kimi, "kimi-for-coding", "kimi-for-coding",
@@ -23,7 +23,7 @@ TEST_F(Spawn, ClaudeOnItsThreeAlternatives) {
     const json::value plan = spawn("claude", "zai");
     EXPECT_EQ(text_at(plan, "/label"), "Z.AI");
     EXPECT_EQ(text_at(plan, "/tab_label"), "Claude (Z.AI)");
-    EXPECT_EQ(text_at(plan, "/model"), "glm-5.1");
+    EXPECT_EQ(text_at(plan, "/model"), "glm-5.3");
     EXPECT_THAT(at(plan, "/files").as_array(), IsEmpty()) << "nothing of Claude's is written for a bearer token";
 }
 
@@ -52,15 +52,14 @@ TEST_F(Spawn, CodexOnMinimaxIsPinnedInItsArguments) {
               session("codex", "minimax",
                       {{"MINIMAX_API_KEY", std::string(keys::minimax)}, {"JACKIN_CODEX_PROFILE", "minimax"}}));
     const std::vector<std::string> argv = strings(at(plan, "/argv"));
-    ASSERT_EQ(argv.size(), 11U) << json::serialize(plan);
-    EXPECT_EQ(std::vector(argv.begin(), argv.begin() + 7),
-              (std::vector<std::string>{"codex", "--profile", "minimax", "-m", "MiniMax-M3", "-c",
-                                        "model_provider=\"minimax\""}));
-    std::string table = argv[8];
+    ASSERT_EQ(argv.size(), 25U) << json::serialize(plan);
+    EXPECT_EQ(std::vector(argv.begin(), argv.begin() + 5),
+              (std::vector<std::string>{"codex", "-m", "MiniMax-M3", "-c", "model_provider=\"capsule-minimax\""}));
+    std::string table = argv[6];
     std::erase(table, ' ');
-    EXPECT_EQ(table, R"(model_providers.minimax={name="MiniMax",base_url="https://api.minimax.io/v1",)"
+    EXPECT_EQ(table, R"(model_providers.capsule-minimax={name="MiniMax",base_url="https://api.minimax.io/v1",)"
                      R"(env_key="MINIMAX_API_KEY",wire_api="responses"})");
-    std::string catalog = argv[10];
+    std::string catalog = argv[24];
     std::erase(catalog, '"');
     EXPECT_EQ(catalog, "model_catalog_json=" + (home() / ".codex/minimax.models.json").string());
     EXPECT_EQ(text_at(plan, "/tab_label"), "Codex (MiniMax)");
@@ -89,7 +88,7 @@ TEST_F(Spawn, OpencodeOnItsFourProviders) {
     const char* anthropic_npm = "@ai-sdk/anthropic";
     start_with();
     for (const Cell& cell : {
-             Cell{"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "ZAI_API_KEY", "glm-5.1",
+             Cell{"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "ZAI_API_KEY", "glm-5.3",
                   keys::zai},
              Cell{"minimax", anthropic_npm, "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY", "MiniMax-M3",
                   keys::minimax},

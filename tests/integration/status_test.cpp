@@ -70,9 +70,9 @@ TEST_F(Status, ShowsEveryCellWithAllKeys) {
     const auto cells = [&](const char* id) { return string_map(at(find_by(providers, "id", id), "/cells")); };
     EXPECT_EQ(cells("anthropic"), (Cells{{"claude", "native"}, {"codex", "unsupported"}, {"opencode", "ready"}}));
     EXPECT_EQ(cells("openai"), (Cells{{"claude", "unsupported"}, {"codex", "native"}, {"opencode", "unsupported"}}));
-    EXPECT_EQ(cells("zai"), (Cells{{"claude", "ready"}, {"codex", "blocked"}, {"opencode", "ready"}}));
+    EXPECT_EQ(cells("zai"), (Cells{{"claude", "ready"}, {"codex", "ready"}, {"opencode", "ready"}}));
     EXPECT_EQ(cells("minimax"), (Cells{{"claude", "ready"}, {"codex", "ready"}, {"opencode", "ready"}}));
-    EXPECT_EQ(cells("kimi"), (Cells{{"claude", "ready"}, {"codex", "blocked"}, {"opencode", "ready"}}));
+    EXPECT_EQ(cells("kimi"), (Cells{{"claude", "ready"}, {"codex", "ready"}, {"opencode", "ready"}}));
 }
 
 TEST_F(Status, ShowsEveryCellWithoutKeys) {
@@ -81,7 +81,7 @@ TEST_F(Status, ShowsEveryCellWithoutKeys) {
     const auto cells = [&](const char* id) { return string_map(at(find_by(providers, "id", id), "/cells")); };
     EXPECT_EQ(cells("anthropic"), (Cells{{"claude", "native"}, {"codex", "unsupported"}, {"opencode", "no_key"}}));
     EXPECT_EQ(cells("openai"), (Cells{{"claude", "unsupported"}, {"codex", "native"}, {"opencode", "unsupported"}}));
-    EXPECT_EQ(cells("zai"), (Cells{{"claude", "no_key"}, {"codex", "blocked"}, {"opencode", "no_key"}}));
+    EXPECT_EQ(cells("zai"), (Cells{{"claude", "no_key"}, {"codex", "no_key"}, {"opencode", "no_key"}}));
     EXPECT_EQ(cells("minimax"), (Cells{{"claude", "no_key"}, {"codex", "no_key"}, {"opencode", "no_key"}}));
     for (const json::value& provider : providers.as_array()) {
         EXPECT_EQ(text_at(provider, "/key/state"), "absent");
@@ -131,7 +131,7 @@ TEST_F(Status, ThePickerOffersWhatHasAKeyNativeFirst) {
     const json::value& zai = find_by(at(list, "/choices"), "id", "zai");
     EXPECT_EQ(text_at(zai, "/label"), "Z.AI");
     EXPECT_EQ(text_at(zai, "/tab_label"), "Claude (Z.AI)");
-    EXPECT_EQ(text_at(zai, "/model"), "glm-5.1");
+    EXPECT_EQ(text_at(zai, "/model"), "glm-5.3");
     EXPECT_FALSE(at(zai, "/native").as_bool());
     EXPECT_TRUE(at(list, "/choices/0/native").as_bool());
     const json::value& minimax = find_by(at(list, "/unavailable"), "id", "minimax");
@@ -140,13 +140,14 @@ TEST_F(Status, ThePickerOffersWhatHasAKeyNativeFirst) {
 }
 
 TEST_F(Status, ThePickerIsEmptyWhenThereIsOnlyTheNativeAccount) {
-    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}});
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}},
+           .config = "[providers.zai.codex]\nblocked = \"not this month\"\n"});
     const json::value codex = call("providers.list", R"({"agent":"codex"})");
     EXPECT_THAT(ids(at(codex, "/choices")), IsEmpty()) << "Z.AI is blocked for Codex";
     EXPECT_EQ(text_at(codex, "/default"), "openai");
     const json::value& zai = find_by(at(codex, "/unavailable"), "id", "zai");
     EXPECT_EQ(text_at(zai, "/code"), "cell.blocked");
-    EXPECT_THAT(text_at(zai, "/reason"), HasSubstr("Responses API"));
+    EXPECT_THAT(text_at(zai, "/reason"), HasSubstr("not this month"));
     EXPECT_EQ(text_at(call("spawn", R"({"agent":"codex"})"), "/tab_label"), "Codex");
 }
 

@@ -42,7 +42,7 @@ def main() -> int:
         sandbox = Sandbox(programs, models, {"MINIMAX_API_KEY": "sk-cp-FAKE-client-0001"})
         code, output = sandbox.run(f'"{launcher}"')
         problems = sandbox.close()
-    if code != 0 or not output.startswith("Codex (MiniMax): codex --profile minimax"):
+    if code != 0 or not output.startswith("Codex (MiniMax): codex -m MiniMax-M3"):
         problems.append(f"the launcher ended with {code}:\n{output}")
     print("\n".join(problems) or output.strip()[:100])
     return 1 if problems else 0

@@ -30,7 +30,7 @@ TEST_F(ExecPicker, ShowsEachChoiceWithItsModelAndKeyAndWhatIsMissing) {
     open_terminal().run("capsulectl exec claude");
     const std::string shown = terminal().wait_for(question);
     EXPECT_THAT(shown, ::testing::ContainsRegex("> Anthropic +the agent's own +own account"));
-    EXPECT_THAT(shown, ::testing::ContainsRegex("  Z.AI +glm-5.1 +key …0004"));
+    EXPECT_THAT(shown, ::testing::ContainsRegex("  Z.AI +glm-5.3 +key …0004"));
     EXPECT_THAT(shown, ::testing::ContainsRegex("  MiniMax +MiniMax-M3 +key …0005"));
     EXPECT_THAT(shown, AllOf(HasSubstr("Not available:"), HasSubstr("Kimi: there is no key for Kimi"),
                              HasSubstr("get one at https://www.kimi.com/code/console"),
@@ -177,7 +177,7 @@ TEST_F(ExecPicker, WithoutAnAgentItAsksForOneFirst) {
 }
 
 TEST_F(ExecPicker, AnAgentThatTheNamedProviderCannotServeIsNotOffered) {
-    start_with_two_keys();
+    start_with_two_keys("[providers.zai.codex]\nblocked = \"not this month\"\n");
     open_terminal().run("capsulectl exec --provider zai");
     EXPECT_THAT(terminal().wait_for("Which agent?"), AllOf(HasSubstr("2 of 2"), HasSubstr("Codex: blocked on zai")));
     terminal().press({"Enter"});

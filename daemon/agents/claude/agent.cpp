@@ -16,14 +16,14 @@ namespace {
 constexpr auto tier_names = std::to_array<std::string_view>({"opus", "sonnet", "haiku"});
 constexpr auto account_variables = std::to_array<std::string_view>({claude_oauth_token_variable});
 
-void read_cell_env(TableReader& in, Cell& cell) {
+void read_variables(TableReader& in, std::map<std::string, Located<std::string>>& variables) {
     in.hide_values();
     for (const TableReader::Entry& entry : in.entries()) {
         if (!is_variable_name(entry.name)) in.refuse(entry, "this is no variable name", variable_name_hint);
         if (const auto problem = why_not_in_env(entry.name)) in.refuse(entry, *problem, "Remove it.");
         std::string value(in.text_of(entry));
         if (value.find('\0') != value.npos) in.refuse(entry, "the value has a NUL character");
-        cell.env[entry.name] = {std::move(value), in.origin_of(entry)};
+        variables[entry.name] = {std::move(value), in.origin_of(entry)};
     }
 }
 
@@ -41,7 +41,11 @@ void read_cell(TableReader& in, const Provider& /*provider*/, Cell& cell) {
     if (cell.model.value.empty()) in.refuse_table("opus_model is missing");
     if (sonnet.value.empty()) sonnet = cell.model;
     if (haiku.value.empty()) haiku = cell.model;
-    if (auto env = in.table("env")) read_cell_env(*env, cell);
+    if (auto env = in.table("env")) read_variables(*env, cell.env);
+}
+
+void read_model(TableReader& in, ModelForAgent& model) {
+    if (auto env = in.table("env")) read_variables(*env, model.env);
 }
 
 void check_among_others(TableReader& in, Provider& /*provider*/, const Catalog& catalog) {
@@ -124,6 +128,7 @@ const AgentDescriptor claude_agent{
     .agent = Agent::claude,
     .tiers = tier_names,
     .read_cell = read_cell,
+    .read_model = read_model,
     .check_among_others = check_among_others,
     .model_conflict = alias_conflict,
     .read_settings = read_settings,

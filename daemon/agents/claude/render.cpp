@@ -54,8 +54,42 @@ void set_tier(Plan& plan, const std::string& tier, const Located<std::string>& m
     set_variable(plan, "ANTHROPIC_DEFAULT_" + tier + "_MODEL", model.value, model.origin);
 }
 
+std::vector<Located<std::string>> models_of(const Route& route) {
+    std::vector<Located<std::string>> models{*route.model};
+    for (const auto& [tier, model] : route.tiers)
+        models.push_back(model);
+    return models;
+}
+
+/// One window stands for all tiers, so the smallest of them. A tier of which none is known leaves the guess to Claude
+/// Code.
+void set_window(Plan& plan, const Route& route) {
+    std::int64_t smallest = 0;
+    std::string_view from;
+    for (const Located<std::string>& model : models_of(route)) {
+        const Model* facts = route.provider->model(model.value);
+        if (!facts || facts->context_window == 0) return warn_of_unknown_model(plan, *route.provider, model.value);
+        if (smallest != 0 && facts->context_window >= smallest) continue;
+        smallest = facts->context_window;
+        from = facts->origin;
+    }
+    for (const std::string_view name : claude_window_variables)
+        set_variable(plan, std::string(name), std::to_string(smallest), from);
+}
+
+/// What the tiers' models need; of the main one where they differ.
+void set_model_variables(Plan& plan, const Route& route) {
+    const std::vector<Located<std::string>> models = models_of(route);
+    for (auto model = models.rbegin(); model != models.rend(); ++model)
+        if (const Model* facts = route.provider->model(model->value))
+            for (const auto& [name, value] : facts->of(Agent::claude).env)
+                set_variable(plan, name, value.value, value.origin);
+}
+
 void render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
+    set_window(plan, route);
+    set_model_variables(plan, route);
     for (const auto& [name, value] : route.cell().env)
         set_variable(plan, name, value.value, value.origin);
     set_variable(plan, "ANTHROPIC_BASE_URL", route.cell().base_url, provider.origin);
@@ -92,6 +126,11 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
         if (can_hold_proxy(plan, name)) hold_variable(env, plan, std::string(name));
     for (const auto& [name, value] : route.cell().env)
         hold_variable(env, plan, name);
+    for (const Model& model : route.provider->models)
+        for (const auto& [name, value] : model.of(Agent::claude).env)
+            if (plan.env.contains(name)) hold_variable(env, plan, name);
+    for (const std::string_view name : claude_window_variables)
+        if (!route.native) hold_variable(env, plan, std::string(name));
     for (const char* name : {"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"})
         if (plan.env.contains(name)) hold_variable(env, plan, name);
     return env;
@@ -113,9 +152,22 @@ void add_settings(Plan& plan, const Route& route, const HomeFacts& facts) {
     hold_helper(settings, plan, facts.claude_primary_key);
     // A settings file's availableModels would have claude-opus-4-8 asked for in the place of a provider's model.
     settings["enforceAvailableModels"] = false;
+    // Its vendor is asked about each domain before a page of it is fetched, and the fetch fails without an answer.
+    if (!route.native) settings["skipWebFetchPreflight"] = true;
     settings["env"] = held_variables(plan, route);
     add_argument(plan, "--settings", from_capsuled);
     add_argument(plan, boost::json::serialize(settings), from_capsuled);
+}
+
+/// With ALL_PROXY alone Claude Code sends what it asks its vendor to the proxy as it is, an API key with it; with
+/// HTTPS_PROXY it asks the proxy for a tunnel first. (It goes past a SOCKS proxy.)
+void tunnel_through_proxy(Plan& plan) {
+    if (plan.env.contains("HTTPS_PROXY") || plan.env.contains("https_proxy")) return;
+    for (const auto& [name, tunnel] : {std::pair{"ALL_PROXY", "HTTPS_PROXY"}, std::pair{"all_proxy", "https_proxy"}}) {
+        const auto found = plan.env.find(name);
+        if (found == plan.env.end() || found->second.reveal().empty()) continue;
+        if (!found->second.reveal().starts_with("socks")) plan.env.insert_or_assign(tunnel, found->second);
+    }
 }
 
 }  // namespace
@@ -147,6 +199,7 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
     } else {
         render_other_backend(plan, route, inputs);
     }
+    tunnel_through_proxy(plan);
     add_settings(plan, route, inputs.facts);
     if (inputs.config.session.project_settings == ProjectSettings::ignore) {
         add_argument(plan, "--setting-sources", "capsule.toml: [session] project_settings");

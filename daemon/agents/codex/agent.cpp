@@ -6,6 +6,7 @@
 
 #include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/codex/models.hpp"
+#include "daemon/agents/codex/settings.hpp"
 #include "daemon/agents/list.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
@@ -13,15 +14,11 @@
 namespace capsule {
 namespace {
 
-constexpr std::int64_t largest_context = 1'000'000'000;
-
-/// Codex does not start on a table of these names (seen with 0.169.0): they are its own.
-constexpr auto built_in_providers = std::to_array<std::string_view>({"openai", "ollama", "lmstudio", "amazon-bedrock"});
-
 /// Settings that the route pins by -c.
 constexpr auto pinned_settings =
     std::to_array<std::string_view>({"model", "model_provider", "model_providers", "model_catalog_json", "profile",
-                                     "profiles", "openai_base_url", "chatgpt_base_url", "oss_provider"});
+                                     "profiles", "openai_base_url", "chatgpt_base_url", "oss_provider", "review_model",
+                                     "model_context_window", "model_auto_compact_token_limit"});
 
 void check_wire_api(TableReader& in) {
     const auto wire_api = in.text("wire_api");
@@ -33,7 +30,7 @@ void check_wire_api(TableReader& in) {
 }
 
 void read_cell(TableReader& in, const Provider& provider, Cell& cell) {
-    if (std::ranges::find(built_in_providers, provider.id) != built_in_providers.end())
+    if (is_codex_provider(provider.id))
         in.refuse_table("Codex has a provider of that name built in and does not start on another one",
                         "Give the provider another id, such as \"" + provider.id + "-gateway\".");
     read_base_url(in, cell.base_url);
@@ -41,9 +38,10 @@ void read_cell(TableReader& in, const Provider& provider, Cell& cell) {
     read_model_name(in, "model", cell.model);
     if (cell.model.value.empty()) in.refuse_table("model is missing");
     CodexCell own = codex_cell(cell);
-    if (const auto window = in.integer("context_window", 1, largest_context)) own.context_window = *window;
-    if (own.context_window == 0)
-        in.refuse_table("context_window is missing", "It is the model's, in tokens: without it Codex guesses.");
+    if (const auto window = in.integer("context_window", 1, largest_tokens)) {
+        own.context_window = *window;
+        own.window_of = cell.model.value;
+    }
     if (const auto profile = in.text("profile")) {
         if (!is_profile_name(profile->value))
             in.refuse("profile", "cannot name a file of Codex's",
@@ -52,6 +50,21 @@ void read_cell(TableReader& in, const Provider& provider, Cell& cell) {
     }
     if (own.profile.empty()) own.profile = provider.id;
     cell.details = std::move(own);
+}
+
+/// How long Codex lets a tool's output be.
+void read_truncation(TableReader& in, CodexModelFields& fields) {
+    if (const auto mode = in.word<std::string>("truncation_mode", {{"bytes", "bytes"}, {"tokens", "tokens"}}))
+        fields.truncation_mode = *mode;
+    if (const auto limit = in.integer("truncation_limit", 1, largest_tokens)) fields.truncation_limit = *limit;
+}
+
+void read_model(TableReader& in, ModelForAgent& model) {
+    CodexModelFields fields = codex_fields(model);
+    if (const auto percent = in.integer("effective_context_window_percent", 1, 100)) fields.window_percent = *percent;
+    read_truncation(in, fields);
+    if (const auto freeform = in.boolean("freeform_apply_patch")) fields.freeform_apply_patch = *freeform;
+    model.details = std::move(fields);
 }
 
 void check_among_others(TableReader& in, Provider& provider, const Catalog& catalog) {
@@ -95,7 +108,9 @@ std::optional<std::string> refused_argument(const std::vector<std::string>& args
 
 /// Only the shape of the entry is judged, and that is the same for every model.
 Result<std::string> sample_list(std::string_view own) {
-    return derive_codex_models(own, {"derived-model", "capsuled", 100'000});
+    Model facts;
+    facts.context_window = 100'000;
+    return derive_codex_models(own, {"derived-model", "capsuled", facts});
 }
 
 std::vector<std::string> reading_list(const std::string& file) {
@@ -115,6 +130,7 @@ const ModelListQuestion model_list{
 const AgentDescriptor codex_agent{
     .agent = Agent::codex,
     .read_cell = read_cell,
+    .read_model = read_model,
     .check_among_others = check_among_others,
     .refused_argument = refused_argument,
     .render = render_codex,

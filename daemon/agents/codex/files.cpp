@@ -85,15 +85,14 @@ class ProviderFiles {
 
     Result<std::string> derive(const std::string& model) const {
         if (!inputs_.codex_models.json) return Error{ErrorCode::io_error, inputs_.codex_models.problem};
-        return derive_codex_models(*inputs_.codex_models.json,
-                                   {model, provider_.label, codex_cell(cell()).context_window});
+        return derive_codex_models(*inputs_.codex_models.json, {model, provider_.label, codex_facts(provider_, model)});
     }
 
     void warn(const Error& why) {
         out_.warnings.push_back(
-            {"codex.models", "Codex is not told " + cell().model.value + "'s context window of " +
-                                 std::to_string(codex_cell(cell()).context_window) +
-                                 " tokens and takes its own fallback: " + why.message +
+            {"codex.models", "Codex is not told what is known of " + provider_.label +
+                                 "'s models, their context window above all, and takes its own fallback: " +
+                                 why.message +
                                  ". Sessions work without it; `codex debug models --bundled` shows what is wrong."});
     }
 
@@ -121,6 +120,15 @@ class ProviderFiles {
 };
 
 }  // namespace
+
+Model codex_facts(const Provider& provider, const std::string& model) {
+    const Model* known = provider.model(model);
+    Model facts = known ? *known : Model{};
+    const CodexCell& own = codex_cell(provider.cell(Agent::codex));
+    // Where a cell says the window of its model, that is the one.
+    if (own.context_window > 0 && own.window_of == model) facts.context_window = own.context_window;
+    return facts;
+}
 
 CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session) {
     CodexFiles out;

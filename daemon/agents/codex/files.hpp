@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/agents/session.hpp"
+#include "daemon/catalog/catalog.hpp"
 
 namespace capsule {
 
@@ -14,6 +15,9 @@ struct CodexFiles {
     std::optional<std::string> session_catalog;  ///< for the session's model_catalog_json; none: start without
     std::vector<Warning> warnings;
 };
+
+/// What is known of the model on that provider, for Codex.
+Model codex_facts(const Provider& provider, const std::string& model);
 
 /// The global files, and when `session` is given and not native its model's catalog. A file that a
 /// session's argv names stays as long as that provider's key resolves in any scope.

@@ -1,9 +1,13 @@
 #include "daemon/agents/codex/models.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <set>
+
+#include "daemon/agents/codex/cell.hpp"
 
 namespace capsule {
 
@@ -62,18 +66,51 @@ std::string instructions(const json::object& entry, const CodexModel& model) {
     return identity + std::string(rest);
 }
 
-json::array reasoning_levels() {
-    return {json::object{{"effort", "none"}, {"description", "Answers without reasoning"}},
-            json::object{{"effort", "high"}, {"description", "Reasons before it answers"}}};
+/// The levels that this Codex can read: those of its own models, and those that every version has.
+std::set<std::string> readable_levels(const json::array& models) {
+    std::set<std::string> levels{"none", "minimal", "low", "medium", "high", "xhigh"};
+    for (const json::value& model : models) {
+        const json::value* own = model.as_object().if_contains("supported_reasoning_levels");
+        if (!own || !own->is_array()) continue;
+        for (const json::value& level : own->get_array())
+            if (const json::object* fields = level.if_object())
+                if (const json::value* effort = fields->if_contains("effort"); effort && effort->is_string())
+                    levels.emplace(effort->get_string());
+    }
+    return levels;
 }
 
-void set_window(json::object& out, std::int64_t tokens) {
-    // A table of an operator may name none; Codex then takes its own.
-    if (tokens <= 0) return;
+/// Without the levels that an older Codex would refuse the whole list for.
+Model readable(Model facts, const json::array& models) {
+    const std::set<std::string> levels = readable_levels(models);
+    std::erase_if(facts.levels, [&](const std::string& level) { return !levels.contains(level); });
+    if (!levels.contains(facts.default_level)) facts.default_level.clear();
+    return facts;
+}
+
+json::array reasoning_levels(const Model& facts) {
+    json::array levels;
+    for (const std::string& level : facts.levels)
+        levels.push_back(json::object{{"effort", level},
+                                      {"description", level == "none" ? "Answers without reasoning" : "Reasons first"}});
+    return levels;
+}
+
+/// Of what the model can be given, the kinds that Codex knows. It takes text and images where nothing is known.
+json::array input_modalities(const Model& facts) {
+    json::array kinds;
+    for (const char* kind : {"text", "image"})
+        if (facts.input.empty() || std::ranges::find(facts.input, kind) != facts.input.end()) kinds.emplace_back(kind);
+    return kinds;
+}
+
+void set_window(json::object& out, const Model& facts) {
+    const std::int64_t tokens = facts.context_window;
+    out["effective_context_window_percent"] = codex_fields(facts.of(Agent::codex)).window_percent;
+    if (tokens <= 0) return;  // not known: Codex then takes its own
     out["context_window"] = tokens;
     out["max_context_window"] = tokens;
-    out["auto_compact_token_limit"] = tokens / 10 * 9;
-    out["effective_context_window_percent"] = 95;
+    out["auto_compact_token_limit"] = compact_limit(facts);
 }
 
 /// What must be right in every version. A Codex ignores members that it does not know, so all of them are always
@@ -82,21 +119,23 @@ void set_known(json::object& out, const CodexModel& model) {
     out["slug"] = model.id;
     out["display_name"] = model.id;
     out["description"] = model.id + " by " + model.provider;
-    out["supported_reasoning_levels"] = reasoning_levels();
-    out["default_reasoning_level"] = nullptr;
+    const Model& facts = model.facts;
+    const CodexModelFields fields = codex_fields(facts.of(Agent::codex));
+    out["supported_reasoning_levels"] = reasoning_levels(facts);
+    out["default_reasoning_level"] = facts.default_level.empty() ? json::value() : json::value(facts.default_level);
     out["default_reasoning_summary"] = "auto";
     out["supports_reasoning_summaries"] = false;
     out["supports_parallel_tool_calls"] = true;
     out["support_verbosity"] = false;
     out["default_verbosity"] = nullptr;
-    out["apply_patch_tool_type"] = nullptr;
+    out["apply_patch_tool_type"] = fields.freeform_apply_patch ? json::value("freeform") : json::value();
     out["supports_search_tool"] = false;
     out["use_responses_lite"] = false;
     out["experimental_supported_tools"] = json::array();
     out["web_search_tool_type"] = "text";
-    out["input_modalities"] = json::array{"text", "image"};
+    out["input_modalities"] = input_modalities(facts);
     out["shell_type"] = "unified_exec";
-    out["truncation_policy"] = json::object{{"mode", "bytes"}, {"limit", 10000}};
+    out["truncation_policy"] = json::object{{"mode", fields.truncation_mode}, {"limit", fields.truncation_limit}};
     out["visibility"] = "list";
     out["supported_in_api"] = true;
     out["priority"] = 0;
@@ -121,8 +160,9 @@ Result<std::string> derive_codex_models(std::string_view own_models, const Codex
     json::object entry;
     for (const auto& [member, value] : *start)
         switch_off(entry, member, value);
-    set_known(entry, model);
-    set_window(entry, model.context_window);
+    const CodexModel shown{model.id, model.provider, readable(model.facts, *models)};
+    set_known(entry, shown);
+    set_window(entry, shown.facts);
     entry["base_instructions"] = instructions(*start, model);
     return json::serialize(json::object{{"models", json::array{std::move(entry)}}}) + "\n";
 }

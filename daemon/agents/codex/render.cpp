@@ -7,6 +7,7 @@
 #include "daemon/agents/codex/agent.hpp"
 #include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/codex/files.hpp"
+#include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/quoting.hpp"
 #include "daemon/catalog/key_state.hpp"
 
@@ -65,6 +66,37 @@ Result<void> render_own_account(Plan& plan, const Route& route, const SessionInp
     return {};
 }
 
+/// A session that would not start is refused, with the cure.
+Result<void> refuse_stop(const SessionInputs& inputs) {
+    const auto& stop = inputs.facts.codex_settings.stop;
+    if (!stop) return {};
+    return Error{ErrorCode::config_conflict,
+                 inputs.home.codex_directory() + "/config.toml:" + std::to_string(stop->line) + ": " + stop->what +
+                     " keeps Codex from starting at all",
+                 stop->cure};
+}
+
+/// What a user chose for another provider is still there where the provider itself is not. No -c takes it away.
+void warn_of_other_provider(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    const CodexUserSettings& own = inputs.facts.codex_settings;
+    if (own.model_provider.empty() || own.model_provider == route.provider->id) return;
+    std::string names;
+    const auto name = [&names](bool is_there, std::string_view setting) {
+        if (is_there) names += (names.empty() ? "" : ", ") + std::string(setting);
+    };
+    name(!own.model.empty() && !route.model, "model = \"" + own.model + "\"");
+    name(own.context_window, "its context window");
+    name(own.model_catalog, "model_catalog_json");
+    name(!own.reasoning_effort.empty(), "model_reasoning_effort = \"" + own.reasoning_effort + "\"");
+    if (names.empty()) return;
+    plan.warnings.push_back(
+        {"codex.other_provider",
+         inputs.home.codex_directory() + "/config.toml is made for model_provider = \"" + own.model_provider + "\", and " +
+             names + " in it also count for " + route.provider->label +
+             ". Choose the model with [codex] model in capsule.toml or with `model` of the request, and keep the "
+             "others in a profile of Codex's."});
+}
+
 const Cell& cell_of(const Provider& provider) {
     return provider.cell(Agent::codex);
 }
@@ -74,27 +106,74 @@ std::string provider_table(const Provider& provider) {
            ",env_key=" + toml_string(provider.key_env) + ",wire_api=" + toml_string(codex_wire_api) + "}";
 }
 
+/// An id that no user's table has: Codex would merge that one into ours.
+std::string session_provider(const Provider& provider) {
+    return "capsule-" + provider.id;
+}
+
+/// Every other setting by which Codex asks for a model: it would ask this provider for another one's.
+void add_other_models(Plan& plan, const Located<std::string>& model, const SessionInputs& inputs) {
+    const std::string name = toml_string(model.value);
+    for (const char* setting : {"review_model", "memories.extract_model", "memories.consolidation_model"})
+        add_override(plan, setting, name, model.origin);
+    // A Codex that does not know this one would take it for an agent of that name, and not start.
+    if (inputs.facts.codex_settings.subagent_model)
+        add_override(plan, "agents.default_subagent_model", name, model.origin);
+}
+
+/// The model's window and levels in place of what a user set for another model.
+void add_limits(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    const Model facts = codex_facts(*route.provider, route.model->value);
+    if (facts.context_window > 0) {
+        add_override(plan, "model_context_window", std::to_string(facts.context_window), route.model->origin);
+        add_override(plan, "model_auto_compact_token_limit", std::to_string(compact_limit(facts)),
+                     route.model->origin);
+    }
+    const CodexUserSettings& own = inputs.facts.codex_settings;
+    if (facts.levels.empty()) return;
+    const std::string level = toml_string(facts.default_level.empty() ? facts.levels.back() : facts.default_level);
+    const auto unknown = [&](const std::string& effort) {
+        return !effort.empty() && std::ranges::find(facts.levels, effort) == facts.levels.end();
+    };
+    if (unknown(own.reasoning_effort)) add_override(plan, "model_reasoning_effort", level, route.model->origin);
+    if (own.plan_reasoning_effort) add_override(plan, "plan_mode_reasoning_effort", level, route.model->origin);
+    if (own.subagent_effort)
+        add_override(plan, "agents.default_subagent_reasoning_effort", level, route.model->origin);
+}
+
+/// What Codex tells its vendor and asks of it, none of which a session on another provider needs.
+void add_quiet(Plan& plan, const SessionInputs& inputs) {
+    add_override(plan, "analytics.enabled", "false", from_capsuled);
+    add_override(plan, "check_for_update_on_startup", "false", from_capsuled);
+    // Its list of plugins is fetched at each start. Who uses plugins keeps them.
+    if (!inputs.facts.codex_settings.plugins) add_override(plan, "features.plugins", "false", from_capsuled);
+}
+
 Result<void> render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
     if (Result<void> fine = refuse_dotenv(inputs, provider.key_env); !fine) return fine;
     set_key(plan, provider.key_env, inputs);
+    // For a launcher that builds its own command line. --profile is not in ours: many of Codex's commands refuse it.
     set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);
-    add_argument(plan, "--profile", provider.origin);
-    add_argument(plan, codex_cell(cell_of(provider)).profile, provider.origin);
     add_model(plan, *route.model);
-    add_override(plan, "model_provider", toml_string(provider.id), provider.origin);
-    add_override(plan, "model_providers." + provider.id, provider_table(provider), provider.origin);
+    add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);
+    add_override(plan, "model_providers." + session_provider(provider), provider_table(provider), provider.origin);
+    add_other_models(plan, *route.model, inputs);
+    add_limits(plan, route, inputs);
+    add_quiet(plan, inputs);
     return {};
 }
 
 }  // namespace
 
 Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    if (Result<void> fine = refuse_stop(inputs); !fine) return fine;
     add_argument(plan, "codex", from_capsuled);
     CodexFiles files = render_codex_files(inputs, &route);
     if (route.native) {
         files.warnings.clear();  // it names no catalog
         if (Result<void> done = render_own_account(plan, route, inputs); !done) return done;
+        warn_of_other_provider(plan, route, inputs);
     } else {
         if (!inputs.key) return key_absent(*route.provider, KeyState::absent);
         if (!route.model || route.model->value.empty())
@@ -104,6 +183,7 @@ Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& i
         if (files.session_catalog)
             add_override(plan, "model_catalog_json", path_value(*files.session_catalog), "codex debug models");
     }
+    if (!route.native) warn_of_unknown_model(plan, *route.provider, route.model->value);
     warn_of_dotenv(plan, inputs);
     std::ranges::move(files.intents, std::back_inserter(plan.files));
     std::ranges::move(files.warnings, std::back_inserter(plan.warnings));

@@ -27,6 +27,20 @@ void survey_address(Findings& findings, const toml::table& file) {
     if (file.contains("profile")) findings.add("profile", other_provider, "-c model_provider");
 }
 
+constexpr std::string_view another_model = "asks this provider for another model";
+
+/// A role's own file may name a model; no argument outranks it.
+void survey_agents(Findings& findings, const toml::table& file) {
+    const toml::table* agents = file["agents"].as_table();
+    if (!agents) return;
+    if (agents->contains("default_subagent_model"))
+        findings.add("agents.default_subagent_model", another_model,
+                     findings.project() ? "" : "-c agents.default_subagent_model");
+    for (const auto& [name, role] : *agents)
+        if (const toml::table* table = role.as_table(); table && table->contains("config_file"))
+            findings.add("agents." + shown_name(name.str()) + ".config_file", another_model, "");
+}
+
 void survey_model(Findings& findings, const toml::table& file) {
     if (file.contains("model")) {
         if (findings.route().model) {
@@ -36,25 +50,20 @@ void survey_model(Findings& findings, const toml::table& file) {
         }
     }
     if (findings.route().native) return;
-    if (file.contains("review_model"))
-        findings.add("review_model", "asks this provider for another model to review", "");
+    if (file.contains("review_model")) findings.add("review_model", another_model, "-c review_model");
+    if (const toml::table* memories = file["memories"].as_table())
+        for (const char* name : {"extract_model", "consolidation_model"})
+            if (memories->contains(name))
+                findings.add("memories." + std::string(name), another_model, "-c memories." + std::string(name));
+    survey_agents(findings, file);
     if (file.contains("model_catalog_json")) findings.add("model_catalog_json", other_model, "-c model_catalog_json");
 }
 
-/// Codex merges the pin with a table of the same name: members that both have are the pin's, other members stay.
-void survey_own_table(Findings& findings, const toml::table& table, const std::string& member) {
-    if (findings.project()) return findings.add(member, other_address, codex_itself);
-    const toml::value<std::string>* address = table["base_url"].as_string();
-    if (address && address->get() != findings.route().cell().base_url)
-        findings.add(member + ".base_url", other_address, "-c " + member);
-    for (const char* name : {"http_headers", "env_http_headers", "query_params"})
-        if (table.contains(name)) findings.add(member + "." + name, adds_to_requests, "");
-}
-
 void survey_tables(Findings& findings, const toml::table& file) {
-    const std::string& id = findings.route().provider->id;
-    if (const toml::table* own = file["model_providers"][id].as_table(); own && !findings.route().native)
-        survey_own_table(findings, *own, "model_providers." + id);
+    // Codex would merge a table of the pin's own name with it; nobody has one but on purpose.
+    const std::string own = "capsule-" + findings.route().provider->id;
+    if (!findings.route().native && file["model_providers"][own].is_table())
+        findings.add("model_providers." + own, adds_to_requests, findings.project() ? codex_itself : "");
     if (const toml::table* servers = file["mcp_servers"].as_table())
         for (const auto& [name, server] : *servers)
             findings.add_of_project("mcp_servers." + shown_name(name.str()), names_server);

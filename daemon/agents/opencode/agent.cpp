@@ -30,6 +30,17 @@ void read_cell(TableReader& in, const Provider& provider, Cell& cell) {
     if (cell.model.value.empty() && provider.alternative()) in.refuse_table("model is missing");
 }
 
+void read_model(TableReader& in, ModelForAgent& model) {
+    auto table = in.table("limit");
+    if (!table) return;
+    OpencodeLimit limit = opencode_limit(model);
+    if (const auto context = table->integer("context", 1, largest_tokens)) limit.context = *context;
+    if (const auto output = table->integer("output", 1, largest_tokens)) limit.output = *output;
+    table->finish();
+    if (limit.context == 0 || limit.output == 0) table->refuse_table("limit needs context and output, in tokens");
+    model.details = limit;
+}
+
 /// "<provider>/<id>" of another provider.
 std::optional<ModelConflict> prefix_conflict(const Catalog& catalog, const Provider& provider, std::string_view model) {
     const std::size_t slash = model.find('/');
@@ -112,6 +123,7 @@ std::string without_provider(std::string_view model, const Provider& provider) {
 const AgentDescriptor opencode_agent{
     .agent = Agent::opencode,
     .read_cell = read_cell,
+    .read_model = read_model,
     .check_among_others = check_among_others,
     .counts_as_native = counts_as_native,
     .model_conflict = prefix_conflict,

@@ -1,5 +1,7 @@
 #include "daemon/agents/opencode/block.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/json/parse.hpp>
 
 #include "daemon/edit/json_edit.hpp"
@@ -29,12 +31,16 @@ bool has_string(const json::object& object, const char* name) {
     return value != nullptr && value->is_string();
 }
 
-// {id: {"name": id}}, one model
+// One model: its name, and what an earlier catalog or this one knew of it.
 bool has_our_models(const json::object& models) {
     if (models.size() != 1) return false;
     const auto& [id, entry] = *models.begin();
     const json::object* fields = entry.if_object();
-    return fields != nullptr && fields->size() == 1 && says(*fields, "name", std::string_view(id.data(), id.size()));
+    if (fields == nullptr || !says(*fields, "name", std::string_view(id.data(), id.size()))) return false;
+    return std::ranges::all_of(*fields, [](const auto& field) {
+        constexpr std::array<std::string_view, 5> ours{"name", "limit", "reasoning", "attachment", "modalities"};
+        return std::ranges::find(ours, std::string_view(field.key())) != ours.end();
+    });
 }
 
 bool has_duplicates(std::string_view text, std::size_t open) {
@@ -55,7 +61,7 @@ json::object opencode_block(const OpencodeBlock& block, Keys keys, bool with_per
     return {{"name", block.name},
             {"npm", block.npm},
             {"options", std::move(options)},
-            {"models", {{block.model, {{"name", block.model}}}}}};
+            {"models", {{block.model, block.entry.empty() ? json::object{{"name", block.model}} : block.entry}}}};
 }
 
 bool came_with_permission(std::string_view text) {

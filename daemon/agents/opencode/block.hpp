@@ -1,6 +1,7 @@
 // One provider block of opencode.json: what it says, and whether one that is found is ours.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ struct OpencodeBlock {
     std::string base_url;
     std::variant<std::string, Secret> api_key;  ///< a plain string is a reference, "{env:ZAI_API_KEY}"
     std::string model;
+    boost::json::object entry{};  ///< of that model: its name, and what is known of it
 };
 
 enum class Keys { revealed, masked };

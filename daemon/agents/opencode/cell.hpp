@@ -2,6 +2,7 @@
 #pragma once
 
 #include <any>
+#include <cstdint>
 #include <string>
 
 #include "daemon/config/config.hpp"
@@ -17,6 +18,17 @@ inline const std::string& opencode_npm(const Cell& cell) {
     static const std::string nothing;
     const auto* own = std::any_cast<OpencodeCell>(&cell.details);
     return own ? own->npm : nothing;
+}
+
+/// ModelForAgent::details of OpenCode: in place of what is known of the model.
+struct OpencodeLimit {
+    std::int64_t context = 0;  ///< tokens; 0: not said
+    std::int64_t output = 0;
+};
+
+inline OpencodeLimit opencode_limit(const ModelForAgent& model) {
+    const auto* limit = std::any_cast<OpencodeLimit>(&model.details);
+    return limit ? *limit : OpencodeLimit{};
 }
 
 /// How opencode.json names a provider's key: by its variable, or the key itself, which every process of the session's

@@ -25,10 +25,30 @@ std::string key_reference(const Provider& provider) {
     return "{env:" + provider.key_env + "}";
 }
 
+/// Without a window OpenCode never makes its conversation shorter; it knows none of these models by itself.
+json::object model_entry(const Provider& provider, const std::string& model) {
+    json::object entry{{"name", model}};
+    const Model* facts = provider.model(model);
+    if (!facts) return entry;
+    const OpencodeLimit own = opencode_limit(facts->of(Agent::opencode));
+    const std::int64_t context = own.context > 0 ? own.context : facts->context_window;
+    const std::int64_t output = own.output > 0 ? own.output : facts->max_output;
+    if (context > 0 && output > 0) entry["limit"] = json::object{{"context", context}, {"output", output}};
+    if (facts->reasoning) entry["reasoning"] = *facts->reasoning;
+    if (facts->input.empty()) return entry;
+    json::array input(facts->input.begin(), facts->input.end());
+    if (input.size() > 1) entry["attachment"] = true;
+    entry["modalities"] = json::object{{"input", std::move(input)}, {"output", json::array{"text"}}};
+    return entry;
+}
+
 /// The model's own entry. It names the SDK again, since a project could name another SDK for this model alone.
 json::object model_pin(const Provider& provider, const std::string& model) {
     json::object sdk{{"npm", opencode_npm(cell_of(provider))}, {"api", cell_of(provider).base_url}};
-    return {{"id", model}, {"name", model}, {"provider", std::move(sdk)}};
+    json::object pin = model_entry(provider, model);
+    pin["id"] = model;
+    pin["provider"] = std::move(sdk);
+    return pin;
 }
 
 json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
@@ -57,7 +77,7 @@ std::string config_content(const Provider& provider, const std::string& model, b
 
 OpencodeBlock block_of(const Provider& provider, const std::string& model, std::variant<std::string, Secret> key) {
     return {provider.id,    provider.label, opencode_npm(cell_of(provider)), cell_of(provider).base_url,
-            std::move(key), model};
+            std::move(key), model,          model_entry(provider, model)};
 }
 
 bool any_key(const SessionInputs& inputs) {
@@ -119,6 +139,7 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
         add_argument(plan, provider.id + "/" + model, route.model->origin);
     }
     if (inputs.key) set_key(plan, provider.key_env, inputs);
+    if (!model.empty() && provider.alternative()) warn_of_unknown_model(plan, provider, model);
     set_variable(plan, "OPENCODE_CONFIG_CONTENT", config_content(provider, model, inputs.key.has_value()),
                  provider.origin);
     // Without a way to the internet OpenCode would wait ten seconds for its registry of models. The pin names the

@@ -40,10 +40,9 @@ def constants():
         yield f"{provider} opencode base_url", f"providers.{provider}.opencode", "base_url", evil, [opencode]
         yield f"{provider} opencode model", f"providers.{provider}.opencode", "model", "wrong", [opencode]
         yield f"{provider} key_env", f"providers.{provider}", "key_env", "CUSTOM_API_KEY", [
-            claude, opencode, f"/{provider}_"] + (["/codex_minimax"] if provider == "minimax" else [])
-    codex = "providers.minimax.codex"
-    yield "minimax codex base_url", codex, "base_url", evil, ["/codex_minimax"]
-    yield "minimax codex model", codex, "model", "wrong", ["/codex_minimax"]
+            claude, opencode, f"/codex_{provider}", f"/{provider}_"]
+        yield f"{provider} codex base_url", f"providers.{provider}.codex", "base_url", evil, [f"/codex_{provider}"]
+        yield f"{provider} codex model", f"providers.{provider}.codex", "model", "wrong", [f"/codex_{provider}"]
     yield "anthropic opencode base_url", "providers.anthropic.opencode", "base_url", evil, [
         "/opencode_anthropic", "Pins.OpenCodesOwnAccount"]
     yield "anthropic opencode npm", "providers.anthropic.opencode", "npm", "@ai-sdk/openai-compatible", [
@@ -99,18 +98,22 @@ def pins():
     yield "codex key", CODEX, *line("    set_key(plan, provider.key_env, inputs);\n"), CODEX_ALL
     yield "codex JACKIN_CODEX_PROFILE", CODEX, *line(
         '    set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);\n'), ["PrintsTheAnswer.*/codex"]
-    # All that its file names is pinned by the arguments after it.
-    yield "codex --profile", CODEX, *line(
-        '    add_argument(plan, "--profile", provider.origin);\n'
-        '    add_argument(plan, codex_cell(cell_of(provider)).profile, provider.origin);\n'), CODEX_ANSWER
     yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    add_override", "    add_override", CODEX_ALL
     yield "codex -c model_provider", CODEX, *line(
-        '    add_override(plan, "model_provider", toml_string(provider.id), provider.origin);\n'), CODEX_ALL
-    yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + provider.id,',
-           '    if (false) add_override(plan, "model_providers." + provider.id,', CODEX_ALL)
+        '    add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);\n'), CODEX_ALL
+    yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + session_provider(provider),',
+           '    if (false) add_override(plan, "model_providers." + session_provider(provider),', CODEX_ALL)
     yield "codex table base_url", CODEX, '",base_url=" + toml_string(cell_of(provider).base_url) +\n           ', "", CODEX_ALL
     yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
     yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ALL
+    for name in ["review_model", "memories.extract_model", "memories.consolidation_model"]:
+        yield f"codex -c {name}", CODEX, f'"{name}"', '"notice.unrelated"', ["Pins.*Codex"] if name != "memories.extract_model" else CODEX_ANSWER
+    yield "codex -c agents.default_subagent_model", CODEX, "    if (inputs.facts.codex_settings.subagent_model)\n", "    if (false)\n", [
+        *CODEX_ANSWER]
+    yield "codex -c model_context_window", CODEX, "    if (facts.context_window > 0) {\n", "    if (false) {\n", ["Windows.*Codex", *CODEX_ANSWER]
+    for name in ["analytics.enabled", "check_for_update_on_startup", "features.plugins"]:
+        yield f"codex -c {name}", CODEX, f'add_override(plan, "{name}", "false", from_capsuled)', "(void)plan", [
+            "Pins.CodexTells"] if name != "check_for_update_on_startup" else CODEX_ANSWER
     yield ("codex -c model_catalog_json", CODEX, "        if (files.session_catalog)\n",
            "        if (false)\n", CODEX_ALL)
     # OpenCode
@@ -135,8 +138,8 @@ def pins():
     yield ("opencode options.apiKey", OPENCODE, '    if (with_key) options["apiKey"]',
            '    if (false && with_key) options["apiKey"]', OPENCODE_ALL)
     yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
-    yield "opencode models.<id>.id", OPENCODE, '{"id", model}, {"name", model}', '{"name", model}', OPENCODE_ALL
-    yield "opencode models.<id>.name", OPENCODE, '{"id", model}, {"name", model}', '{"id", model}', ["FirstStart.*/opencode"]
+    yield "opencode models.<id>.id", OPENCODE, *line('    pin["id"] = model;\n'), OPENCODE_ALL
+    yield "opencode models.<id>.name", OPENCODE, 'json::object entry{{"name", model}};', "json::object entry;", ["FirstStart.*/opencode"]
     yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))}, {"api"', '{{"api"',
            OPENCODE_ALL)
     # options.baseURL outranks it.

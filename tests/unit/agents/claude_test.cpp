@@ -21,18 +21,23 @@ Session keyed() {
 }
 
 /// What --settings holds for every alternative cell by token.
-const std::string token_settings =
-    R"({"apiKeyHelper":"","enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
-    R"("CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":"","API_TIMEOUT_MS":"3000000",)"
-    R"("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
+std::string token_settings(const std::string& window) {
+    return R"({"apiKeyHelper":"","enforceAvailableModels":false,"skipWebFetchPreflight":true,"env":{"ANTHROPIC_BETAS":"",)"
+           R"("ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"",)"
+           R"("all_proxy":"","CLAUDE_CODE_MAX_CONTEXT_TOKENS":")" +
+           window + R"(","CLAUDE_CODE_AUTO_COMPACT_WINDOW":")" + window +
+           R"(","API_TIMEOUT_MS":"3000000","CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
+}
 const std::string native_env =
     R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":""}})";
 const std::string home_settings = "{" + native_env;
 const std::string oauth_settings = R"({"apiKeyHelper":"",)" + native_env;
 
 StringMap alternative_env(const std::string& url, const std::string& opus, const std::string& sonnet,
-                          const std::string& haiku) {
-    return {{"ANTHROPIC_BASE_URL", url},
+                          const std::string& haiku, const std::string& window) {
+    return {{"CLAUDE_CODE_MAX_CONTEXT_TOKENS", window},
+            {"CLAUDE_CODE_AUTO_COMPACT_WINDOW", window},
+            {"ANTHROPIC_BASE_URL", url},
             {"ANTHROPIC_AUTH_TOKEN", key},
             {"ANTHROPIC_DEFAULT_OPUS_MODEL", opus},
             {"ANTHROPIC_DEFAULT_SONNET_MODEL", sonnet},
@@ -47,8 +52,8 @@ StringMap alternative_env(const std::string& url, const std::string& opus, const
 TEST(Claude, Zai) {
     const Plan plan = keyed().plan(Agent::claude, "zai");
     EXPECT_EQ(route_env_of(plan),
-              alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
+              alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air", "131072"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("131072")));
     EXPECT_THAT(plan.files, IsEmpty());
 }
 
@@ -62,6 +67,36 @@ TEST(Claude, TheSessionsOwnProxyIsHeldUnlessItHasAPassword) {
     EXPECT_THAT(settings, Not(HasSubstr("FAKE-password")));
 }
 
+TEST(Claude, AllProxyAloneIsAlsoTheTunnelsProxy) {
+    Session session = keyed();
+    session.daemon_env.insert_or_assign("ALL_PROXY", Secret("http://me:FAKE-password@proxy:3128"));
+    for (const char* provider : {"anthropic", "zai"}) {
+        const Plan plan = session.plan(Agent::claude, provider);
+        EXPECT_EQ(plan.env.at("HTTPS_PROXY").reveal(), "http://me:FAKE-password@proxy:3128");
+        EXPECT_TRUE(plan.env.at("HTTPS_PROXY").secret());
+    }
+    session.daemon_env.insert_or_assign("https_proxy", Secret("http://other:1"));
+    EXPECT_FALSE(session.plan(Agent::claude, "anthropic").env.contains("HTTPS_PROXY")) << "it has its own";
+    session.daemon_env.erase("https_proxy");
+    session.daemon_env.insert_or_assign("ALL_PROXY", Secret("socks5://proxy:1080"));
+    EXPECT_FALSE(session.plan(Agent::claude, "anthropic").env.contains("HTTPS_PROXY"));
+}
+
+TEST(Claude, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
+    const Plan plan = keyed().plan(Agent::claude, "zai", "glm-9");
+    EXPECT_FALSE(plan.env.contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS"));
+    EXPECT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
+    EXPECT_THAT(plan.unset, ::testing::IsSupersetOf({"CLAUDE_CODE_MAX_CONTEXT_TOKENS", "CLAUDE_CODE_AUTO_COMPACT_WINDOW"}));
+}
+
+TEST(Claude, AModelsOwnVariables) {
+    Session session = keyed();
+    session.config.catalog.providers[2].models[0].of(Agent::claude).env["A_LIMIT"] = {"5", "capsule.toml:3"};
+    EXPECT_EQ(session.plan(Agent::claude, "zai").env.at("A_LIMIT").reveal(), "5");
+    EXPECT_FALSE(session.plan(Agent::claude, "zai", "glm-4.7").env.contains("A_LIMIT"));
+    EXPECT_THAT(session.plan(Agent::claude, "kimi").unset, ::testing::Contains("A_LIMIT"));
+}
+
 TEST(Claude, ALoginsOwnKeyGivesWayToTheTokensValue) {
     Session session = keyed();
     session.facts.claude_primary_key = true;
@@ -73,15 +108,15 @@ TEST(Claude, ALoginsOwnKeyGivesWayToTheTokensValue) {
 TEST(Claude, Minimax) {
     const Plan plan = keyed().plan(Agent::claude, "minimax");
     EXPECT_EQ(route_env_of(plan),
-              alternative_env("https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
+              alternative_env("https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3", "1000000"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("1000000")));
 }
 
 TEST(Claude, Kimi) {
     const Plan plan = keyed().plan(Agent::claude, "kimi");
     EXPECT_EQ(route_env_of(plan),
-              alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings));
+              alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding", "262144"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("262144")));
 }
 
 TEST(Claude, SaysWhereEachVariableComesFrom) {
@@ -95,7 +130,7 @@ TEST(Claude, SaysWhereEachVariableComesFrom) {
 
 TEST(Claude, AnOverrideReplacesEveryTier) {
     const Plan plan = keyed().plan(Agent::claude, "zai", "glm-4.7");
-    EXPECT_EQ(route_env_of(plan), alternative_env("https://api.z.ai/api/anthropic", "glm-4.7", "glm-4.7", "glm-4.7"));
+    EXPECT_EQ(route_env_of(plan), alternative_env("https://api.z.ai/api/anthropic", "glm-4.7", "glm-4.7", "glm-4.7", "204800"));
 }
 
 TEST(Claude, ACellByApiKeyApprovesItBesides) {
@@ -103,7 +138,7 @@ TEST(Claude, ACellByApiKeyApprovesItBesides) {
     session.config.catalog.providers[4].cell(Agent::claude).details = ClaudeCell{ClaudeAuth::api_key};
     const Plan plan = session.plan(Agent::claude, "kimi");
     StringMap expected =
-        alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
+        alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding", "262144");
     expected.erase("ANTHROPIC_AUTH_TOKEN");
     expected["ANTHROPIC_API_KEY"] = key;
     EXPECT_EQ(route_env_of(plan), expected);
@@ -166,7 +201,7 @@ TEST(Claude, NativeTakesAModelAsAnArgument) {
     const Plan plan = session.plan(Agent::claude, "anthropic");
     EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--model", "opus", "--settings", oauth_settings));
     EXPECT_EQ(plan.argv[2].from, "capsule.toml:30");
-    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude", "--settings", token_settings));
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude", "--settings", token_settings("131072")));
 }
 
 TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
@@ -174,7 +209,7 @@ TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
     session.config.session.project_settings = ProjectSettings::ignore;
     session.config.agents[Agent::claude].args = {{"--dangerously-skip-permissions", "--verbose"}, "capsule.toml:20"};
     const Plan plan = session.plan(Agent::claude, "zai");
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings, "--setting-sources", "user",
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("131072"), "--setting-sources", "user",
                                            "--dangerously-skip-permissions", "--verbose"));
     EXPECT_EQ(plan.argv.back().from, "capsule.toml:20");
 }
@@ -185,7 +220,7 @@ TEST(Claude, TheCatalogsVariablesAreAddedAndNeverOverThePins) {
         {"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"200000", "capsule.toml:5"}},
         {"ANTHROPIC_BASE_URL", {"https://evil.example", "x"}}};
     session.config.catalog.providers[2].timeout_ms = 60000;
-    StringMap expected = alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air");
+    StringMap expected = alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air", "131072");
     expected["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = "200000";
     expected["API_TIMEOUT_MS"] = "60000";
     const Plan plan = session.plan(Agent::claude, "zai");

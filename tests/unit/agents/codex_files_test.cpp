@@ -45,7 +45,7 @@ TEST(CodexFiles, AllOfThem) {
     EXPECT_THAT(own.at(directory + "minimax.config.toml"),
                 ::testing::EndsWith("\nmodel_provider = \"minimax\"\nmodel = \"MiniMax-M3\"\n"));
     EXPECT_THAT(own.at(directory + "minimax.config.toml"), Not(HasSubstr("window")));
-    EXPECT_THAT(own.at(directory + "minimax.models.json"), HasSubstr("\"context_window\":512000"));
+    EXPECT_THAT(own.at(directory + "minimax.models.json"), HasSubstr("\"context_window\":1000000"));
 }
 
 TEST(CodexFiles, NoKeyAnywhereRemovesWhatIsOurs) {

@@ -12,7 +12,15 @@ namespace json = boost::json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const CodexModel minimax{"MiniMax-M3", "MiniMax", 512000};
+Model minimax_facts() {
+    Model facts;
+    facts.context_window = 1000000;
+    facts.input = {"text", "image", "video"};
+    facts.levels = {"none", "high"};
+    return facts;
+}
+
+const CodexModel minimax{"MiniMax-M3", "MiniMax", minimax_facts()};
 
 json::object derive(const std::string& own, const CodexModel& model = minimax) {
     const Result<std::string> text = derive_codex_models(own, model);
@@ -34,7 +42,7 @@ TEST_P(EveryCodex, IsThePublicResponsesApiWithTheRightWindow) {
     const json::object entry = derive(codex_sample(GetParam()));
     const json::value expected = json::parse(R"({
         "slug": "MiniMax-M3", "display_name": "MiniMax-M3",
-        "context_window": 512000, "max_context_window": 512000, "auto_compact_token_limit": 460800,
+        "context_window": 1000000, "max_context_window": 1000000, "auto_compact_token_limit": 900000,
         "effective_context_window_percent": 95,
         "supports_parallel_tool_calls": true, "supports_reasoning_summaries": false,
         "support_verbosity": false, "default_verbosity": null, "apply_patch_tool_type": null,
@@ -126,13 +134,13 @@ TEST(CodexModels, TakesTheFirstWhereNoneIsSuitable) {
 }
 
 TEST(CodexModels, AnUnknownWindowIsLeftToCodex) {
-    const json::object entry = derive(one_model("\"context_window\":272000"), {"m", "P", 0});
+    const json::object entry = derive(one_model("\"context_window\":272000"), {"m", "P", Model{}});
     EXPECT_FALSE(entry.contains("context_window"));
     EXPECT_FALSE(entry.contains("auto_compact_token_limit"));
 }
 
 TEST(CodexModels, ANameIsQuotedAsJson) {
-    EXPECT_EQ(derive(one_model("\"x\":1"), {R"(a"b\c)", "P", 1000}).at("slug"), json::value(R"(a"b\c)"));
+    EXPECT_EQ(derive(one_model("\"x\":1"), {R"(a"b\c)", "P", Model{}}).at("slug"), json::value(R"(a"b\c)"));
 }
 
 TEST(CodexModels, WhatCannotBeUnderstoodIsAConflict) {

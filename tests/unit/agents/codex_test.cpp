@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "daemon/agents/codex/cell.hpp"
 #include "tests/unit/agents/support.hpp"
 
@@ -9,7 +11,35 @@ using ::testing::HasSubstr;
 
 const std::string key = "sk-cp-FAKE-the-selected-key-0001";
 const std::string minimax_table =
-    R"(model_providers.minimax={name="MiniMax",base_url="https://api.minimax.io/v1",env_key="MINIMAX_API_KEY",wire_api="responses"})";
+    R"(model_providers.capsule-minimax={name="MiniMax",base_url="https://api.minimax.io/v1",env_key="MINIMAX_API_KEY",wire_api="responses"})";
+
+/// What stands on every command line of a session on a provider's model, after the table and the catalog.
+Strings pins_of(const std::string& model, const std::string& window, const std::string& limit) {
+    Strings pins;
+    for (const std::string& pin :
+         {"review_model=\"" + model + "\"", "memories.extract_model=\"" + model + "\"",
+          "memories.consolidation_model=\"" + model + "\"", "model_context_window=" + window,
+          "model_auto_compact_token_limit=" + limit, std::string("analytics.enabled=false"),
+          std::string("check_for_update_on_startup=false"), std::string("features.plugins=false")}) {
+        pins.push_back("-c");
+        pins.push_back(pin);
+    }
+    return pins;
+}
+
+Strings joined(Strings first, const Strings& second, const Strings& third = {}) {
+    first.insert(first.end(), second.begin(), second.end());
+    first.insert(first.end(), third.begin(), third.end());
+    return first;
+}
+
+Strings start_of(const std::string& model) {
+    return {"codex", "-m", model, "-c", R"(model_provider="capsule-minimax")", "-c", minimax_table};
+}
+
+Strings catalog(const std::string& path) {
+    return {"-c", "model_catalog_json=" + path};
+}
 
 Session keyed() {
     Session session;
@@ -21,9 +51,8 @@ Session keyed() {
 
 TEST(Codex, Minimax) {
     const Plan plan = keyed().plan(Agent::codex, "minimax");
-    EXPECT_THAT(argv_of(plan),
-                ElementsAre("codex", "--profile", "minimax", "-m", "MiniMax-M3", "-c", R"(model_provider="minimax")",
-                            "-c", minimax_table, "-c", "model_catalog_json=/home/agent/.codex/minimax.models.json"));
+    EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M3"), pins_of("MiniMax-M3", "1000000", "900000"),
+                                    catalog("/home/agent/.codex/minimax.models.json")));
     EXPECT_EQ(route_env_of(plan), (StringMap{{"MINIMAX_API_KEY", key}, {"JACKIN_CODEX_PROFILE", "minimax"}}));
     EXPECT_TRUE(plan.env.at("MINIMAX_API_KEY").secret());
     EXPECT_TRUE(own_files(plan.files).contains("/home/agent/.codex/minimax.models.json"));
@@ -32,9 +61,8 @@ TEST(Codex, Minimax) {
 
 TEST(Codex, AnotherModelHasItsOwnCatalog) {
     const Plan plan = keyed().plan(Agent::codex, "minimax", "MiniMax-M2.7");
-    EXPECT_THAT(argv_of(plan), ElementsAre("codex", "--profile", "minimax", "-m", "MiniMax-M2.7", "-c",
-                                           R"(model_provider="minimax")", "-c", minimax_table, "-c",
-                                           "model_catalog_json=/home/agent/.codex/minimax.MiniMax-M2.7.models.json"));
+    EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M2.7"), pins_of("MiniMax-M2.7", "204800", "184320"),
+                                    catalog("/home/agent/.codex/minimax.MiniMax-M2.7.models.json")));
     const StringMap files = own_files(plan.files);
     EXPECT_THAT(files.at("/home/agent/.codex/minimax.MiniMax-M2.7.models.json"), HasSubstr(R"("slug":"MiniMax-M2.7")"));
     EXPECT_THAT(files.at("/home/agent/.codex/minimax.models.json"), HasSubstr(R"("slug":"MiniMax-M3")"));
@@ -46,8 +74,7 @@ TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
         Session session = keyed();
         session.codex_models = models;
         const Plan plan = session.plan(Agent::codex, "minimax");
-        EXPECT_THAT(argv_of(plan), ElementsAre("codex", "--profile", "minimax", "-m", "MiniMax-M3", "-c",
-                                               R"(model_provider="minimax")", "-c", minimax_table));
+        EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M3"), pins_of("MiniMax-M3", "1000000", "900000")));
         EXPECT_THAT(warning_codes(plan), ElementsAre("codex.models"));
         EXPECT_FALSE(own_files(plan.files).contains("/home/agent/.codex/minimax.models.json"));
         EXPECT_TRUE(own_files(plan.files).contains("/home/agent/.codex/minimax.config.toml"));
@@ -114,26 +141,88 @@ TEST(Codex, ValuesAreQuotedAsTomlWhateverTheyHold) {
     session.config.catalog.providers[3].label = R"(Mini "Max" \o/)";
     session.home.codex_home = "/srv/a b/codex";
     const Strings argv = argv_of(session.plan(Agent::codex, "minimax"));
-    EXPECT_THAT(argv[8], HasSubstr(R"({name="Mini \"Max\" \\o/",)"));
+    EXPECT_THAT(argv[6], HasSubstr(R"({name="Mini \"Max\" \\o/",)"));
     EXPECT_EQ(argv.back(), R"(model_catalog_json="/srv/a b/codex/minimax.models.json")");
 }
 
-TEST(Codex, AnOperatorsTableTurnsABlockedCellOn) {
+TEST(Codex, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
+    const Plan plan = keyed().plan(Agent::codex, "minimax", "MiniMax-M9");
+    for (const std::string& argument : argv_of(plan))
+        EXPECT_THAT(argument, ::testing::Not(::testing::AnyOf(HasSubstr("context_window"), HasSubstr("token_limit"))));
+    EXPECT_THAT(own_files(plan.files).at("/home/agent/.codex/minimax.MiniMax-M9.models.json"),
+                ::testing::Not(HasSubstr("\"context_window\"")));
+    ASSERT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
+    EXPECT_THAT(plan.warnings[0].message, HasSubstr("[providers.minimax.models.\"MiniMax-M9\"] context_window"));
+}
+
+TEST(Codex, ACellsOwnWindowIsThatOfItsModelAlone) {
     Session session = keyed();
-    Provider& zai = session.config.catalog.providers[2];
-    Cell& cell = zai.cell(Agent::codex);
-    cell.kind = CellKind::routed;
-    cell.base_url = "https://api.z.ai/api/v1";
-    cell.model = {"glm-5.3", "capsule.toml:9"};
-    cell.details = CodexCell{1048576, "zai"};
-    const Plan plan = session.plan(Agent::codex, "zai");
-    EXPECT_THAT(
-        argv_of(plan),
-        ElementsAre(
-            "codex", "--profile", "zai", "-m", "glm-5.3", "-c", R"(model_provider="zai")", "-c",
-            R"(model_providers.zai={name="Z.AI",base_url="https://api.z.ai/api/v1",env_key="ZAI_API_KEY",wire_api="responses"})",
-            "-c", "model_catalog_json=/home/agent/.codex/zai.models.json"));
-    EXPECT_EQ(route_env_of(plan), (StringMap{{"ZAI_API_KEY", key}, {"JACKIN_CODEX_PROFILE", "zai"}}));
+    Cell& cell = session.config.catalog.providers[3].cell(Agent::codex);
+    cell.details = CodexCell{300000, "MiniMax-M3", "minimax"};
+    EXPECT_THAT(argv_of(session.plan(Agent::codex, "minimax")), ::testing::Contains("model_context_window=300000"));
+    EXPECT_THAT(argv_of(session.plan(Agent::codex, "minimax", "MiniMax-M2.7")),
+                ::testing::Contains("model_context_window=204800"));
+}
+
+TEST(Codex, WhatAUserSetForAnotherModelIsReplacedWhereThisModelHasNoSuchLevel) {
+    Session session = keyed();
+    session.facts.codex_settings.reasoning_effort = "high";
+    const auto has = [&](const std::string& pin) {
+        const Strings argv = argv_of(session.plan(Agent::codex, "minimax"));
+        return std::find(argv.begin(), argv.end(), pin) != argv.end();
+    };
+    EXPECT_FALSE(has(R"(model_reasoning_effort="high")")) << "it is the user's, and MiniMax-M3 has it";
+    session.facts.codex_settings.reasoning_effort = "xhigh";
+    EXPECT_TRUE(has(R"(model_reasoning_effort="high")"));
+    EXPECT_FALSE(has(R"(agents.default_subagent_model="MiniMax-M3")")) << "Codex 0.136 does not start on it";
+    session.facts.codex_settings.subagent_model = true;
+    session.facts.codex_settings.subagent_effort = true;
+    session.facts.codex_settings.plan_reasoning_effort = true;
+    EXPECT_TRUE(has(R"(agents.default_subagent_model="MiniMax-M3")"));
+    EXPECT_TRUE(has(R"(agents.default_subagent_reasoning_effort="high")"));
+    EXPECT_TRUE(has(R"(plan_mode_reasoning_effort="high")"));
+    EXPECT_TRUE(has("features.plugins=false"));
+    session.facts.codex_settings.plugins = true;
+    EXPECT_FALSE(has("features.plugins=false")) << "who has plugins keeps them";
+}
+
+TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
+    for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+             {"a = 1\n[model_providers.x]\nwire_api = \"chat\"\n", "config.toml:3: wire_api = \"chat\" of model_providers.x"},
+             {"model_providers = { x = { wire_api = \"chat\" } }", "config.toml:1: wire_api"},
+             {"profile = \"x\"\n", "config.toml:1: the legacy setting \"profile\""},
+             {"[model_providers.openai]\nname = \"x\"\n", "config.toml:1: model_providers.openai"},
+         }) {
+        SCOPED_TRACE(text);
+        Session session = keyed();
+        session.facts.codex_settings = read_codex_settings(text);
+        for (const char* provider : {"openai", "minimax"}) {
+            const Result<Plan> plan = session.try_plan(Agent::codex, provider);
+            ASSERT_FALSE(plan);
+            EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
+            EXPECT_THAT(plan.error().message, HasSubstr(message));
+            EXPECT_FALSE(plan.error().hint.empty());
+        }
+    }
+}
+
+TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
+    Session session = keyed();
+    session.facts.codex_settings = read_codex_settings(
+        "model = \"MiniMax-M3\"\nmodel_provider = \"minimax\"\nmodel_context_window = 1000000\n"
+        "model_reasoning_effort = \"none\"\n");
+    const Plan native = session.plan(Agent::codex, "openai");
+    ASSERT_THAT(warning_codes(native), ElementsAre("codex.other_provider"));
+    EXPECT_THAT(native.warnings[0].message,
+                ::testing::AllOf(HasSubstr("model = \"MiniMax-M3\""), HasSubstr("context window"),
+                                 HasSubstr("model_reasoning_effort"), HasSubstr("[codex] model")));
+    EXPECT_TRUE(session.plan(Agent::codex, "minimax").warnings.empty());
+    session.facts.codex_settings = read_codex_settings("model = \"gpt-5.5\"\n");
+    EXPECT_TRUE(session.plan(Agent::codex, "openai").warnings.empty()) << "its own account's";
+}
+
+TEST(Codex, AFileThatTomlPlusPlusCannotReadSaysNothing) {
+    EXPECT_EQ(read_codex_settings("env = {\n A = \"1\",\n}\nprofile = \"x\"\n").stop, std::nullopt);
 }
 
 TEST(Codex, WithoutAKeyThereIsNoSession) {

@@ -22,13 +22,27 @@ Session keyed() {
 }
 
 std::string content(const std::string& id, const std::string& model, const std::string& npm, const std::string& url,
-                    const std::string& variable) {
+                    const std::string& variable, const std::string& facts) {
     const std::string name = id + "/" + model;
     return R"({"$schema":"https://opencode.ai/config.json","enabled_providers":[")" + id +
            R"("],"disabled_providers":[],"model":")" + name + R"(","small_model":")" + name + R"(","provider":{")" +
            id + R"(":{"npm":")" + npm + R"(","options":{"baseURL":")" + url + R"(","apiKey":"{env:)" + variable +
-           R"(}","headers":[]},"models":{")" + model + R"(":{"id":")" + model + R"(","name":")" + model +
-           R"(","provider":{"npm":")" + npm + R"(","api":")" + url + R"("}}}}}})";
+           R"(}","headers":[]},"models":{")" + model + R"(":{"name":")" + model + R"(",)" + facts + R"("id":")" +
+           model + R"(","provider":{"npm":")" + npm + R"(","api":")" + url + R"("}}}}}})";
+}
+
+// What is known of each model, as OpenCode has it.
+const std::string text_only = R"("modalities":{"input":["text"],"output":["text"]},)";
+const std::string zai_facts = R"("limit":{"context":200000,"output":131072},"reasoning":true,)" + text_only;
+const std::string kimi_facts = R"("limit":{"context":262144,"output":32768},"reasoning":true,)" + text_only;
+const std::string minimax_facts =
+    R"("limit":{"context":1000000,"output":512000},"reasoning":true,"attachment":true,)"
+    R"("modalities":{"input":["text","image","video"],"output":["text"]},)";
+
+TEST(Opencode, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
+    const Plan plan = keyed().plan(Agent::opencode, "zai", "glm-9");
+    EXPECT_THAT(std::string(plan.env.at("OPENCODE_CONFIG_CONTENT").reveal()), Not(HasSubstr("limit")));
+    EXPECT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
 }
 
 TEST(Opencode, Zai) {
@@ -38,7 +52,7 @@ TEST(Opencode, Zai) {
               (StringMap{{"ZAI_API_KEY", key},
                          {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                          {"OPENCODE_CONFIG_CONTENT", content("zai", "glm-5.1", "@ai-sdk/openai-compatible",
-                                                             "https://api.z.ai/api/coding/paas/v4", "ZAI_API_KEY")}}));
+                                                             "https://api.z.ai/api/coding/paas/v4", "ZAI_API_KEY", zai_facts)}}));
 }
 
 TEST(Opencode, Minimax) {
@@ -49,7 +63,7 @@ TEST(Opencode, Minimax) {
         (StringMap{{"MINIMAX_API_KEY", key},
                    {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                    {"OPENCODE_CONFIG_CONTENT", content("minimax", "MiniMax-M3", "@ai-sdk/anthropic",
-                                                       "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY")}}));
+                                                       "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY", minimax_facts)}}));
 }
 
 TEST(Opencode, Kimi) {
@@ -59,7 +73,7 @@ TEST(Opencode, Kimi) {
               (StringMap{{"KIMI_CODE_API_KEY", key},
                          {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                          {"OPENCODE_CONFIG_CONTENT", content("kimi", "kimi-for-coding", "@ai-sdk/anthropic",
-                                                             "https://api.kimi.com/coding/v1", "KIMI_CODE_API_KEY")}}));
+                                                             "https://api.kimi.com/coding/v1", "KIMI_CODE_API_KEY", kimi_facts)}}));
 }
 
 TEST(Opencode, AnthropicWithoutAModelIsFencedAllTheSame) {
@@ -79,7 +93,7 @@ TEST(Opencode, AnthropicWithAModel) {
     EXPECT_THAT(argv_of(plan), ElementsAre("opencode", "-m", "anthropic/claude-x"));
     EXPECT_EQ(
         plan.env.at("OPENCODE_CONFIG_CONTENT").reveal(),
-        content("anthropic", "claude-x", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"));
+        content("anthropic", "claude-x", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", ""));
 }
 
 TEST(Opencode, AModelMayNameItsProvider) {

@@ -302,7 +302,7 @@ TEST(SessionEnv, WhatIsNoUtf8IsLeftOutAndNamed) {
     const Plan plan = bare(session);
     EXPECT_FALSE(plan.env.contains("EDITOR"));
     EXPECT_EQ(plan.env.at("PATH").reveal(), "/usr/bin:/bin");
-    ASSERT_THAT(warning_codes(plan), ::testing::ElementsAre("env.not_utf8", "env.not_utf8"));
+    ASSERT_THAT(warning_codes(plan), ::testing::ElementsAre("env.unusable", "env.unusable"));
     EXPECT_THAT(plan.warnings[0].message, ::testing::HasSubstr("EDITOR (daemon environment)"));
     EXPECT_THAT(plan.warnings[1].message, ::testing::HasSubstr("an entry of PATH"));
 }

@@ -62,7 +62,9 @@ TEST(ConfigTomlShapes, WhatStopsCodexIsSeenAndNothingElse) {
         const CodexUserSettings settings = read_codex_settings(shape.text);
         const bool stops = shape.special.starts_with("stop: ");
         ASSERT_EQ(settings.stop.has_value(), stops);
-        if (stops) EXPECT_THAT(settings.stop->what, HasSubstr(shape.special.substr(6)));
+        if (stops) {
+            EXPECT_THAT(settings.stop->what, HasSubstr(shape.special.substr(6)));
+        }
     }
 }
 
@@ -107,10 +109,12 @@ TEST(OpencodeJsonShapes, AnOlderBlockOfOursGetsItsWindow) {
                              .model = "glm-5.3",
                              .entry = {{"name", "glm-5.3"}, {"limit", {{"context", 1000000}, {"output", 131072}}}}});
     for (const Shape& shape : shapes("opencode_json.txt")) {
-        if (shape.name == "our older block of zai")
+        if (shape.name == "our older block of zai") {
             EXPECT_THAT(*merge_opencode_json(shape.text, intent)->text, HasSubstr("1000000"));
-        if (shape.name == "our older block with a model of the user's")
+        }
+        if (shape.name == "our older block with a model of the user's") {
             EXPECT_THAT(*merge_opencode_json(shape.text, intent)->text, ::testing::Not(HasSubstr("1000000")));
+        }
     }
 }
 

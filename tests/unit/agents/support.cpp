@@ -43,6 +43,18 @@ void set_opencode(Provider& out, std::string npm, std::string url, std::string m
     cell.details = OpencodeCell{std::move(npm)};
 }
 
+/// What is known of a model.
+Model& know(Provider& provider, std::string id, std::int64_t window, std::int64_t output) {
+    Model& model = provider.models.emplace_back();
+    model.id = std::move(id);
+    model.origin = "catalog";
+    model.context_window = window;
+    model.max_output = output;
+    model.input = {"text"};
+    model.reasoning = true;
+    return model;
+}
+
 }  // namespace
 
 Catalog spec_catalog() {
@@ -59,6 +71,11 @@ Catalog spec_catalog() {
     zai.cell(Agent::codex).blocked_reason = "Chat Completions only; Codex accepts only the Responses API";
     set_opencode(zai, "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.1");
 
+    know(zai, "glm-5.1", 200000, 131072);
+    know(zai, "glm-5-turbo", 200000, 131072);
+    know(zai, "glm-4.5-air", 131072, 98304);
+    know(zai, "glm-4.7", 204800, 131072);
+
     Provider minimax = provider("minimax", "MiniMax", "MINIMAX_API_KEY");
     minimax.key_prefix = "sk-cp-";
     set_claude(minimax, "https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3");
@@ -66,13 +83,20 @@ Catalog spec_catalog() {
     codex.kind = CellKind::routed;
     codex.base_url = "https://api.minimax.io/v1";
     codex.model = catalog_value("MiniMax-M3");
-    codex.details = CodexCell{512000, "minimax"};
+    codex.details = CodexCell{.profile = "minimax"};
     set_opencode(minimax, "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3");
+
+    Model& m3 = know(minimax, "MiniMax-M3", 1000000, 512000);
+    m3.input = {"text", "image", "video"};
+    m3.levels = {"none", "high"};
+    know(minimax, "MiniMax-M2.7", 204800, 131072);
 
     Provider kimi = provider("kimi", "Kimi", "KIMI_CODE_API_KEY");
     set_claude(kimi, "https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding");
     kimi.cell(Agent::codex) = zai.cell(Agent::codex);
     set_opencode(kimi, "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding");
+
+    know(kimi, "kimi-for-coding", 262144, 32768);
 
     return {{anthropic, openai, zai, minimax, kimi}};
 }

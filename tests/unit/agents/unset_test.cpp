@@ -74,10 +74,10 @@ TEST(Unset, IsEveryKeyAndRoutingVariableThatTheSessionHasNot) {
 TEST(Unset, HasWhatEachProvidersRouteAddsToo) {
     Session session = careless();
     session.config.catalog.providers[4].cell(Agent::claude).env = {
-        {"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"262144", "capsule.toml:5"}}};
-    EXPECT_THAT(session.plan(Agent::claude, "zai").unset, ::testing::Contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS"));
+        {"CLAUDE_CODE_MAX_OUTPUT_TOKENS", {"262144", "capsule.toml:5"}}};
+    EXPECT_THAT(session.plan(Agent::claude, "zai").unset, ::testing::Contains("CLAUDE_CODE_MAX_OUTPUT_TOKENS"));
     EXPECT_THAT(session.plan(Agent::claude, "kimi").unset,
-                ::testing::Not(::testing::Contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS")));
+                ::testing::Not(::testing::Contains("CLAUDE_CODE_MAX_OUTPUT_TOKENS")));
 }
 
 }  // namespace

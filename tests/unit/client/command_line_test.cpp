@@ -159,7 +159,7 @@ TEST(FailedCalls, are_the_daemons_error_object_with_json) {
 }
 
 constexpr std::string_view session = R"json({"agent":"claude","provider":"zai","label":"Z.AI",
-"tab_label":"Claude (Z.AI)","model":"glm-5.1",
+"tab_label":"Claude (Z.AI)","model":"glm-5.3",
 "argv":["sh","-c","printf '%s ' \"$ONLY\" \"$@\" > \"$OUT\"","sh"],
 "env":{"ONLY":"this","PATH":"/usr/bin:/bin","OUT":"<OUT>","ANTHROPIC_AUTH_TOKEN":"sk-FAKE-zai-key-0001"},
 "unset":["OPENAI_API_KEY"],"dropped":[],"user":{"name":"me","uid":<UID>,"gid":<GID>,"groups":[<GID>]},

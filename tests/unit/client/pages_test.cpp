@@ -109,7 +109,7 @@ TEST(AuthPage, without_any_key_ends_with_what_to_do_next) {
 TEST(ExplainPage, shows_where_everything_comes_from) {
     ExplainResult plan;
     plan.tab_label = "Claude (Z.AI)";
-    plan.model = "glm-5.1";
+    plan.model = "glm-5.3";
     plan.user = {"agent", 1000, 1000, {}};
     plan.arguments = {{"claude", "catalog"}, {"a b", "capsule.toml:4"}};
     plan.env = {{"ANTHROPIC_BASE_URL", "https://api.z.ai", "catalog"}};
@@ -117,7 +117,7 @@ TEST(ExplainPage, shows_where_everything_comes_from) {
     plan.unset = {"OPENAI_API_KEY"};
     plan.dropped = {"FOO", "BAR"};
     const std::string page = explain_page(plan, plain);
-    EXPECT_THAT(page, HasSubstr("Claude (Z.AI), model glm-5.1, as agent (uid 1000)\n"));
+    EXPECT_THAT(page, HasSubstr("Claude (Z.AI), model glm-5.3, as agent (uid 1000)\n"));
     EXPECT_THAT(page, HasSubstr("  capsule.toml:4  'a b'\n"));
     EXPECT_THAT(page, HasSubstr("  ANTHROPIC_BASE_URL  catalog  https://api.z.ai\n"));
     EXPECT_THAT(page, HasSubstr("      line 1\n      line 2\n"));

@@ -115,7 +115,7 @@ TEST(PickerPages, a_provider_has_its_label_model_and_key) {
     ProvidersListResult list;
     list.agent = "claude";
     list.choices = {{"anthropic", "Anthropic", "Claude (Anthropic)", true, {}},
-                    {"zai", "Z.AI", "Claude (Z.AI)", false, "glm-5.1"},
+                    {"zai", "Z.AI", "Claude (Z.AI)", false, "glm-5.3"},
                     {"op", "Op", "Claude (Op)", false, "m"}};
     list.default_ = "anthropic";
     list.unavailable = {{"kimi", "Kimi", "key.absent", "there is no key"},
@@ -138,7 +138,7 @@ TEST(PickerPages, a_provider_has_its_label_model_and_key) {
     EXPECT_EQ(page.preselected, "anthropic");
     ASSERT_EQ(page.entries.size(), 3U);
     EXPECT_EQ(page.entries[0].cells[2].text, "own account");
-    EXPECT_EQ(page.entries[1].cells[1].text, "glm-5.1");
+    EXPECT_EQ(page.entries[1].cells[1].text, "glm-5.3");
     EXPECT_EQ(page.entries[1].cells[2].text, "key …0004");
     EXPECT_EQ(page.entries[2].cells[2].text, "key not read yet: op://a/b/c");
     ASSERT_EQ(page.refusals.size(), 3U);

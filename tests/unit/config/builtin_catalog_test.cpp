@@ -14,7 +14,6 @@ struct Row {
 
 constexpr auto native = CellKind::native;
 constexpr auto routed = CellKind::routed;
-constexpr auto blocked = CellKind::blocked;
 constexpr auto unsupported = CellKind::unsupported;
 
 TEST(BuiltinCatalog, HasTheFiveProvidersInOrder) {
@@ -24,11 +23,11 @@ TEST(BuiltinCatalog, HasTheFiveProvidersInOrder) {
         {"openai", "OpenAI", "OPENAI_API_KEY", "", "https://openai.com/chatgpt/pricing",
          "https://platform.openai.com/api-keys", unsupported, native, unsupported},
         {"zai", "Z.AI", "ZAI_API_KEY", "", "https://z.ai/subscribe", "https://z.ai/manage-apikey/apikey-list", routed,
-         blocked, routed},
+         routed, routed},
         {"minimax", "MiniMax", "MINIMAX_API_KEY", "sk-cp-", "https://platform.minimax.io/subscribe/token-plan",
          "https://platform.minimax.io/console/plan", routed, routed, routed},
         {"kimi", "Kimi", "KIMI_CODE_API_KEY", "sk-ki", "https://www.kimi.com/membership/pricing",
-         "https://www.kimi.com/code/console", routed, blocked, routed},
+         "https://www.kimi.com/code/console", routed, routed, routed},
     };
     const Catalog& catalog = builtin_catalog();
     ASSERT_EQ(catalog.providers.size(), rows.size());
@@ -55,7 +54,7 @@ TEST(BuiltinCatalog, ClaudeCells) {
         std::string id, base_url, opus, sonnet, haiku;
     };
     for (const Expected& want : std::vector<Expected>{
-             {"zai", "https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air"},
+             {"zai", "https://api.z.ai/api/anthropic", "glm-5.3", "glm-5.3", "glm-5.3-flash"},
              {"minimax", "https://api.minimax.io/anthropic", "MiniMax-M3", "MiniMax-M3", "MiniMax-M3"},
              {"kimi", "https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding"}}) {
         SCOPED_TRACE(want.id);
@@ -66,19 +65,23 @@ TEST(BuiltinCatalog, ClaudeCells) {
         EXPECT_EQ(cell.tiers.at("sonnet").value, want.sonnet);
         EXPECT_EQ(cell.tiers.at("haiku").value, want.haiku);
         EXPECT_EQ(cell.model.origin, "catalog");
-        EXPECT_TRUE(cell.env.empty());
+        EXPECT_EQ(cell.env.at("ENABLE_TOOL_SEARCH").value, "false");
     }
 }
 
 TEST(BuiltinCatalog, CodexCells) {
-    const Cell& cell = builtin_catalog().find("minimax")->cell(Agent::codex);
-    EXPECT_EQ(cell.base_url, "https://api.minimax.io/v1");
-    EXPECT_EQ(cell.model.value, "MiniMax-M3");
-    EXPECT_EQ(codex_cell(cell).context_window, 512000);
-    EXPECT_EQ(codex_cell(cell).profile, "minimax");
-    for (const std::string_view id : {"zai", "kimi"})
-        EXPECT_EQ(builtin_catalog().find(id)->cell(Agent::codex).blocked_reason,
-                  "Chat Completions only; Codex accepts only the Responses API");
+    struct Expected {
+        std::string id, base_url, model;
+    };
+    for (const Expected& want : std::vector<Expected>{{"zai", "https://api.z.ai/api/v1", "glm-5.3"},
+                                            {"minimax", "https://api.minimax.io/v1", "MiniMax-M3"},
+                                            {"kimi", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
+        SCOPED_TRACE(want.id);
+        const Cell& cell = builtin_catalog().find(want.id)->cell(Agent::codex);
+        EXPECT_EQ(cell.base_url, want.base_url);
+        EXPECT_EQ(cell.model.value, want.model);
+        EXPECT_EQ(codex_cell(cell).profile, want.id);
+    }
 }
 
 TEST(BuiltinCatalog, OpencodeCells) {
@@ -87,9 +90,9 @@ TEST(BuiltinCatalog, OpencodeCells) {
     };
     for (const Expected& want :
          std::vector<Expected>{{"anthropic", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", ""},
-                               {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.1"},
-                               {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
-                               {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
+                          {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.3"},
+                          {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
+                          {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
         SCOPED_TRACE(want.id);
         const Cell& cell = builtin_catalog().find(want.id)->cell(Agent::opencode);
         EXPECT_EQ(opencode_npm(cell), want.npm);
@@ -99,8 +102,41 @@ TEST(BuiltinCatalog, OpencodeCells) {
 }
 
 TEST(BuiltinCatalog, FurtherModels) {
-    EXPECT_THAT(builtin_catalog().find("zai")->models, testing::Contains("glm-4.7"));
-    EXPECT_THAT(builtin_catalog().find("minimax")->models, testing::Contains("MiniMax-M2.7"));
+    struct Expected {
+        std::string provider, model;
+        std::int64_t window, output;
+    };
+    for (const Expected& want : std::vector<Expected>{{"zai", "glm-5.3", 1000000, 131072},
+                                            {"zai", "glm-5.3[1m]", 1000000, 131072},
+                                            {"zai", "glm-5.3-flash", 1000000, 131072},
+                                            {"zai", "glm-5.1", 200000, 131072},
+                                            {"zai", "glm-5-turbo", 200000, 131072},
+                                            {"zai", "glm-4.7", 204800, 131072},
+                                            {"zai", "glm-4.5-air", 131072, 98304},
+                                            {"minimax", "MiniMax-M3", 1000000, 512000},
+                                            {"minimax", "MiniMax-M2.7", 204800, 131072},
+                                            {"kimi", "kimi-for-coding", 262144, 32768},
+                                            {"kimi", "k3", 1048576, 131072}}) {
+        SCOPED_TRACE(want.model);
+        const Model* model = builtin_catalog().find(want.provider)->model(want.model);
+        ASSERT_NE(model, nullptr);
+        EXPECT_EQ(model->context_window, want.window);
+        EXPECT_EQ(model->max_output, want.output);
+        EXPECT_EQ(model->input.front(), "text");
+        EXPECT_EQ(model->reasoning, true);
+    }
+    EXPECT_EQ(builtin_catalog().find("zai")->model("glm-6"), nullptr);
+}
+
+TEST(BuiltinCatalog, EveryModelOfACellIsKnown) {
+    for (const Provider& provider : builtin_catalog().providers) {
+        if (!provider.alternative()) continue;
+        for (const Cell& cell : provider.cells) {
+            EXPECT_NE(provider.model(cell.model.value), nullptr) << cell.model.value;
+            for (const auto& [tier, model] : cell.tiers)
+                EXPECT_NE(provider.model(model.value), nullptr) << model.value;
+        }
+    }
 }
 
 TEST(BuiltinCatalog, Lookups) {

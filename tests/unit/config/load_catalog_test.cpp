@@ -1,6 +1,7 @@
 // [providers.<id>] in capsule.toml: overriding, adding, turning on, and every refusal.
 #include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/opencode/cell.hpp"
 #include "tests/unit/config/loading.hpp"
 
 namespace capsule {
@@ -8,6 +9,7 @@ namespace {
 
 using test::expect_refused;
 using test::loaded;
+using test::parse;
 using test::Refusal;
 
 const Provider& provider(const Config& config, std::string_view id) {
@@ -32,23 +34,77 @@ TEST(CatalogOverride, SaysWhereAModelWasSet) {
     const Config config = loaded("[providers.zai.claude]\nopus_model = \"glm-6\"\n");
     EXPECT_EQ(provider(config, "zai").cell(Agent::claude).model.value, "glm-6");
     EXPECT_EQ(provider(config, "zai").cell(Agent::claude).model.origin, "capsule.toml:2");
-    EXPECT_EQ(provider(config, "zai").cell(Agent::claude).tiers.at("sonnet").value, "glm-5-turbo");
+    EXPECT_EQ(provider(config, "zai").cell(Agent::claude).tiers.at("sonnet").value, "glm-5.3");
 }
 
-TEST(CatalogOverride, TurnsABlockedCellOn) {
+TEST(CatalogOverride, ACellsWindowIsOfItsModel) {
     const Config config = loaded(R"([providers.zai.codex]
-base_url = "https://api.z.ai/api/v1"
-wire_api = "responses"
-model = "glm-5.3"
+model = "glm-6"
 context_window = 1048576
 )");
-    const Cell& cell = provider(config, "zai").cell(Agent::codex);
-    EXPECT_EQ(cell.kind, CellKind::routed);
-    EXPECT_EQ(cell.blocked_reason, "");
-    EXPECT_EQ(cell.base_url, "https://api.z.ai/api/v1");
-    EXPECT_EQ(cell.model.value, "glm-5.3");
-    EXPECT_EQ(codex_cell(cell).context_window, 1048576);
-    EXPECT_EQ(codex_cell(cell).profile, "zai");
+    const CodexCell& cell = codex_cell(provider(config, "zai").cell(Agent::codex));
+    EXPECT_EQ(cell.context_window, 1048576);
+    EXPECT_EQ(cell.window_of, "glm-6");
+    EXPECT_EQ(cell.profile, "zai");
+}
+
+TEST(CatalogOverride, AModelsFacts) {
+    const Config config = loaded(R"([providers.kimi.models."kimi-for-coding"]
+context_window = 1048576
+[providers.zai.models."glm-6"]
+context_window = 2000000
+max_output = 200000
+input = ["text", "pdf"]
+reasoning_levels = ["low", "max"]
+default_reasoning_level = "max"
+claude.env = { A_LIMIT = "5" }
+codex = { effective_context_window_percent = 80, truncation_mode = "tokens", truncation_limit = 9000, freeform_apply_patch = true }
+opencode.limit = { context = 1900000, output = 100000 }
+[providers.minimax]
+models = ["MiniMax-M9"]
+)");
+    const Model& kimi = *provider(config, "kimi").model("kimi-for-coding");
+    EXPECT_EQ(kimi.context_window, 1048576);
+    EXPECT_EQ(kimi.max_output, 32768) << "what is not said stays";
+    EXPECT_EQ(kimi.origin, "capsule.toml:1");
+    const Model& glm = *provider(config, "zai").model("glm-6");
+    EXPECT_EQ(glm.input, (std::vector<std::string>{"text", "pdf"}));
+    EXPECT_EQ(glm.levels, (std::vector<std::string>{"low", "max"}));
+    EXPECT_EQ(glm.default_level, "max");
+    EXPECT_EQ(glm.reasoning, true);
+    EXPECT_EQ(glm.of(Agent::claude).env.at("A_LIMIT").value, "5");
+    EXPECT_EQ(codex_fields(glm.of(Agent::codex)).window_percent, 80);
+    EXPECT_EQ(codex_fields(glm.of(Agent::codex)).truncation_mode, "tokens");
+    EXPECT_EQ(codex_fields(glm.of(Agent::codex)).truncation_limit, 9000);
+    EXPECT_TRUE(codex_fields(glm.of(Agent::codex)).freeform_apply_patch);
+    EXPECT_EQ(opencode_limit(glm.of(Agent::opencode)).context, 1900000);
+    EXPECT_EQ(provider(config, "minimax").model("MiniMax-M9")->context_window, 0) << "its name alone";
+    EXPECT_EQ(provider(config, "minimax").model("MiniMax-M3")->context_window, 1000000);
+}
+
+TEST(CatalogRefusal, AModel) {
+    const std::string head = "[providers.zai.models.\"glm-6\"]\n";
+    for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+             {"context_window = 0", "context_window: 0 is out of range"},
+             {"context_windows = 5", "context_windows: unknown setting"},
+             {"context_window = 10\nmax_output = 11", "max_output: is more than context_window"},
+             {"input = [\"texts\"]", "input: is nothing that a model can be given"},
+             {"input = [\"image\"]", "input: has no \"text\""},
+             {"reasoning = false\nreasoning_levels = [\"low\"]", "reasoning: is false, and reasoning_levels names some"},
+             {"default_reasoning_level = \"low\"", "default_reasoning_level: \"low\" is not in reasoning_levels"},
+             {"claude.env = { ANTHROPIC_BASE_URL = \"x\" }", "ANTHROPIC_BASE_URL is reserved"},
+             {"claude.env = { KIMI_CODE_API_KEY = \"x\" }", "is the key variable of kimi"},
+             {"codex.effective_context_window_percent = 101", "effective_context_window_percent: 101 is out of range"},
+             {"codex.truncation_mode = \"lines\"", "truncation_mode: unknown value \"lines\""},
+             {"codex.shell = \"x\"", "codex.shell: unknown setting"},
+             {"opencode.limit = { context = 5 }", "limit needs context and output"},
+         }) {
+        SCOPED_TRACE(text);
+        const auto config = parse(head + text + "\n");
+        ASSERT_FALSE(config) << "it was accepted";
+        EXPECT_THAT(config.error().message, testing::HasSubstr(message));
+    }
+    EXPECT_FALSE(parse("[providers.zai.models.\"a b\"]\ncontext_window = 5\n"));
 }
 
 TEST(CatalogOverride, BlocksACell) {
@@ -80,7 +136,9 @@ key_env = "AA_KEY"
     const Provider& zz = provider(config, "zz");
     EXPECT_EQ(zz.label, "Zed");
     EXPECT_EQ(zz.timeout_ms, 1000);
-    EXPECT_THAT(zz.models, testing::ElementsAre("one", "org/two"));
+    ASSERT_EQ(zz.models.size(), 2U);
+    EXPECT_EQ(zz.models[0].id, "one");
+    EXPECT_EQ(zz.models[1].id, "org/two");
     EXPECT_EQ(zz.cell(Agent::claude).tiers.at("sonnet").value, "zed") << "defaults to the opus model";
     EXPECT_EQ(zz.cell(Agent::claude).tiers.at("haiku").value, "zed");
     EXPECT_EQ(zz.cell(Agent::claude).env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS").value, "200000");
@@ -203,29 +261,27 @@ TEST(CatalogRefusal, ClaudeEnvSetsNothingThatAnotherRuleSets) {
 }
 
 TEST(CatalogRefusal, CodexCell) {
-    const std::string head = "[providers.zai.codex]\n";
+    const std::string head = "[providers.aa]\nkey_env = \"K\"\n[providers.aa.codex]\n";
     const std::string good = "base_url = \"https://x/v1\"\nmodel = \"m\"\ncontext_window = 1000\n";
     for (const Refusal& refusal : std::vector<Refusal>{
              {head + "wire_api = \"responses\"",
-              "1:16: providers.zai.codex: base_url is missing\n[providers.zai.codex]"},
-             {head + "base_url = \"https://x\"", "1:16: providers.zai.codex: model is missing\n[providers.zai.codex]"},
-             {head + "base_url = \"https://x\"\nmodel = \"m\"",
-              "1:16: providers.zai.codex: context_window is missing\n[providers.zai.codex]", "in tokens"},
+              "3:15: providers.aa.codex: base_url is missing\n[providers.aa.codex]"},
+             {head + "base_url = \"https://x\"", "3:15: providers.aa.codex: model is missing\n[providers.aa.codex]"},
              {head + good + "wire_api = \"chat\"",
-              "5:12: providers.zai.codex.wire_api: must be \"responses\"\nwire_api = \"chat\"",
+              "7:12: providers.aa.codex.wire_api: must be \"responses\"\nwire_api = \"chat\"",
               "Codex does not start on \"chat\""},
              {head + good + "wire_api = \"grpc\"",
-              "5:12: providers.zai.codex.wire_api: must be \"responses\"\nwire_api = \"grpc\"", "no other protocol"},
+              "7:12: providers.aa.codex.wire_api: must be \"responses\"\nwire_api = \"grpc\"", "no other protocol"},
              {head + "base_url = \"https://x\"\nmodel = \"m\"\ncontext_window = 0",
-              "4:18: providers.zai.codex.context_window: 0 is out of range\ncontext_window = 0", "from 1 to"},
+              "6:18: providers.aa.codex.context_window: 0 is out of range\ncontext_window = 0", "from 1 to"},
              {head + "base_url = \"https://x\"\nmodel = \"m\"\ncontext_window = -5",
-              "4:18: providers.zai.codex.context_window: -5 is out of range\ncontext_window = -5"},
+              "6:18: providers.aa.codex.context_window: -5 is out of range\ncontext_window = -5"},
              {head + good + "profile = \"../x\"",
-              "5:11: providers.zai.codex.profile: cannot name a file of Codex's\nprofile = \"../x\""},
+              "7:11: providers.aa.codex.profile: cannot name a file of Codex's\nprofile = \"../x\""},
              {head + good + "profile = \"a.b\"",
-              "5:11: providers.zai.codex.profile: cannot name a file of Codex's\nprofile = \"a.b\""},
+              "7:11: providers.aa.codex.profile: cannot name a file of Codex's\nprofile = \"a.b\""},
              {head + good + "profile = \"minimax\"",
-              "5:11: providers.zai.codex.profile: \"minimax\" is the profile of minimax\nprofile = \"minimax\""},
+              "7:11: providers.aa.codex.profile: \"minimax\" is the profile of minimax\nprofile = \"minimax\""},
              {"[providers.ollama]\nkey_env = \"K\"\n[providers.ollama.codex]\n" + good,
               "3:19: providers.ollama.codex: Codex has a provider of that name built in and does not start on another "
               "one\n[providers.ollama.codex]",
@@ -246,10 +302,10 @@ TEST(CatalogRefusal, OpencodeCell) {
               "4:7: providers.aa.opencode.npm: is no name of an npm package\nnpm = \"file:///tmp/evil\""},
              {head + "npm = \"./evil\"",
               "4:7: providers.aa.opencode.npm: is no name of an npm package\nnpm = \"./evil\""},
-             {head + "npm = \"x\"\nbase_url = \"https://x\"\nmodel = \"zai/glm-5.1\"",
-              "6:9: providers.aa.opencode.model: \"zai/glm-5.1\" is a model of Z.AI, not of aa\nmodel = "
-              "\"zai/glm-5.1\"",
-              "\"aa/zai/glm-5.1\""},
+             {head + "npm = \"x\"\nbase_url = \"https://x\"\nmodel = \"zai/glm-5.3\"",
+              "6:9: providers.aa.opencode.model: \"zai/glm-5.3\" is a model of Z.AI, not of aa\nmodel = "
+              "\"zai/glm-5.3\"",
+              "\"aa/zai/glm-5.3\""},
              {"[providers.zai.opencode]\nnative = true",
               "2:10: providers.zai.opencode.native: only Claude Code on anthropic and Codex on openai are an agent's "
               "own "

@@ -58,7 +58,7 @@ std::vector<std::string> logged(const std::function<void()>& act) {
     return lines;
 }
 
-void log_a_spawn(std::string_view model = "glm-5.1") {
+void log_a_spawn(std::string_view model = "glm-5.3") {
     log_info("spawn", {{"uid", 1000},
                        {"pid", 4711},
                        {"agent", "claude"},
@@ -100,7 +100,7 @@ TEST(Log, TheJournalGetsSdDaemonsLevels) {
                     log_a_spawn();
                 }),
                 ElementsAre("<3>e", "<4>w", "<6>i", "<7>d", "<7>t",
-                            "<6>spawn uid=1000 pid=4711 agent=claude provider=zai model=glm-5.1 user=agent "
+                            "<6>spawn uid=1000 pid=4711 agent=claude provider=zai model=glm-5.3 user=agent "
                             "files_changed=2 us=812"));
 }
 
@@ -151,7 +151,7 @@ TEST(Log, ASpawnIsOneObject) {
     auto object = boost::json::parse(lines[0].substr(3)).as_object();
     object.erase("time");
     EXPECT_EQ(boost::json::value(object), boost::json::parse(R"({"level":"info","event":"spawn","uid":1000,"pid":4711,
-        "agent":"claude","provider":"zai","model":"glm-5.1","user":"agent","files_changed":2,"us":812})"));
+        "agent":"claude","provider":"zai","model":"glm-5.3","user":"agent","files_changed":2,"us":812})"));
 }
 
 TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {

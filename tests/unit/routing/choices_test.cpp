@@ -67,7 +67,7 @@ TEST(Choices, WhoIsOffered) {
               {},
               "",
               "openai",
-              "anthropic:cell.unsupported zai:cell.blocked minimax:key.absent kimi:cell.blocked"},
+              "anthropic:cell.unsupported zai:key.absent minimax:key.absent kimi:key.absent"},
              // OpenCode has none of its own.
              {Agent::opencode,
               {},
@@ -101,8 +101,7 @@ TEST(Choices, WhoIsOffered) {
               "anthropic",
               "openai:cell.unsupported minimax:key.absent kimi:key.absent"},
              {Agent::claude, all, "anthropic zai minimax kimi", "anthropic", "openai:cell.unsupported"},
-             {Agent::codex, all, "openai minimax", "openai",
-              "anthropic:cell.unsupported zai:cell.blocked kimi:cell.blocked"},
+             {Agent::codex, all, "openai zai minimax kimi", "openai", "anthropic:cell.unsupported"},
              {Agent::opencode, all, "anthropic zai minimax kimi", std::nullopt, "openai:cell.unsupported"},
              // The other states of a key.
              {Agent::claude,
@@ -135,20 +134,21 @@ TEST(Choices, WhatEachLooksLike) {
     EXPECT_EQ(claude.choices[1].label, "Z.AI");
     EXPECT_EQ(claude.choices[1].tab_label, "Claude (Z.AI)");
     EXPECT_FALSE(claude.choices[1].native);
-    EXPECT_EQ(claude.choices[1].model, "glm-5.1") << "the opus tier's";
+    EXPECT_EQ(claude.choices[1].model, "glm-5.3") << "the opus tier's";
     const auto opencode = list_choices(configured(), Agent::opencode, {}, states(all));
     ASSERT_EQ(opencode.choices.size(), 4U);
     EXPECT_TRUE(opencode.choices[0].native) << "counts as native in the list";
     EXPECT_EQ(opencode.choices[0].model, std::nullopt);
     EXPECT_EQ(opencode.choices[3].model, "kimi-for-coding");
-    EXPECT_EQ(list_choices(configured(), Agent::codex, {}, states({})).unavailable[1].reason,
-              "Codex on Z.AI is blocked: Chat Completions only; Codex accepts only the Responses API");
+    const Config blocked = configured("[providers.zai.codex]\nblocked = \"not this month\"\n");
+    EXPECT_EQ(list_choices(blocked, Agent::codex, {}, states({})).unavailable[1].reason,
+              "Codex on Z.AI is blocked: not this month");
 }
 
 TEST(Choices, ModelsAreTheRoles) {
     const Config config = configured("", {{"dev", "[claude.providers.zai]\nopus_model = \"glm-role\"\n"}});
     EXPECT_EQ(list_choices(config, Agent::claude, "dev", states(all)).choices[1].model, "glm-role");
-    EXPECT_EQ(list_choices(config, Agent::claude, "other", states(all)).choices[1].model, "glm-5.1");
+    EXPECT_EQ(list_choices(config, Agent::claude, "other", states(all)).choices[1].model, "glm-5.3");
 }
 
 TEST(Choices, CatalogOrderWithTheNativeOneFirst) {
@@ -157,10 +157,10 @@ TEST(Choices, CatalogOrderWithTheNativeOneFirst) {
         "model = \"m\"\ncontext_window = 1\n");
     Keys keys = all;
     keys["aa"] = present;
-    EXPECT_EQ(choice_ids(list_choices(config, Agent::codex, {}, states(keys))), "openai minimax aa");
+    EXPECT_EQ(choice_ids(list_choices(config, Agent::codex, {}, states(keys))), "openai zai minimax kimi aa");
     Config reversed = config;
     std::reverse(reversed.catalog.providers.begin(), reversed.catalog.providers.end());
-    EXPECT_EQ(choice_ids(list_choices(reversed, Agent::codex, {}, states(keys))), "openai aa minimax");
+    EXPECT_EQ(choice_ids(list_choices(reversed, Agent::codex, {}, states(keys))), "openai aa kimi minimax zai");
 }
 
 TEST(TabLabel, BareWhenTheNativeAccountIsTheOnlyOne) {
@@ -174,7 +174,7 @@ TEST(TabLabel, BareWhenTheNativeAccountIsTheOnlyOne) {
     EXPECT_EQ(label(Agent::claude, "anthropic", {{"zai", present}}), "Claude (Anthropic)");
     EXPECT_EQ(label(Agent::claude, "zai", {{"zai", present}}), "Claude (Z.AI)");
     EXPECT_EQ(label(Agent::opencode, "zai", {{"zai", present}}), "OpenCode (Z.AI)") << "not the native one";
-    EXPECT_EQ(label(Agent::codex, "openai", {{"zai", present}}), "Codex") << "Z.AI cannot serve Codex";
+    EXPECT_EQ(label(Agent::codex, "openai", {{"zai", present}}), "Codex (OpenAI)");
 }
 
 TEST(DefaultProvider, TheConfiguredOne) {
@@ -249,7 +249,8 @@ TEST(States, Words) {
     EXPECT_EQ(cell_state(zai, Agent::claude, unresolved), "ready");
     EXPECT_EQ(cell_state(zai, Agent::claude, KeyState::ignored), "no_key");
     EXPECT_EQ(cell_state(zai, Agent::claude, KeyState::error), "no_key");
-    EXPECT_EQ(cell_state(zai, Agent::codex, present), "blocked");
+    const Config config = configured("[providers.zai.codex]\nblocked = \"not this month\"\n");
+    EXPECT_EQ(cell_state(*config.catalog.find("zai"), Agent::codex, present), "blocked");
     EXPECT_EQ(name_of(KeyState::present), "present");
     EXPECT_EQ(name_of(KeyState::absent), "absent");
     EXPECT_EQ(name_of(KeyState::ignored), "ignored");

@@ -49,17 +49,17 @@ TEST(Route, EveryCell) {
     for (const Cell& cell : std::vector<Cell>{
              {Agent::claude, "anthropic", "-", true},
              {Agent::claude, "openai", "cell.unsupported"},
-             {Agent::claude, "zai", "glm-5.1|glm-5-turbo|glm-4.5-air"},
+             {Agent::claude, "zai", "glm-5.3|glm-5.3|glm-5.3-flash"},
              {Agent::claude, "minimax", "MiniMax-M3|MiniMax-M3|MiniMax-M3"},
              {Agent::claude, "kimi", "kimi-for-coding|kimi-for-coding|kimi-for-coding"},
              {Agent::codex, "anthropic", "cell.unsupported"},
              {Agent::codex, "openai", "-", true},
-             {Agent::codex, "zai", "cell.blocked"},
+             {Agent::codex, "zai", "glm-5.3"},
              {Agent::codex, "minimax", "MiniMax-M3"},
-             {Agent::codex, "kimi", "cell.blocked"},
+             {Agent::codex, "kimi", "kimi-for-coding"},
              {Agent::opencode, "anthropic", "-"},
              {Agent::opencode, "openai", "cell.unsupported"},
-             {Agent::opencode, "zai", "glm-5.1"},
+             {Agent::opencode, "zai", "glm-5.3"},
              {Agent::opencode, "minimax", "MiniMax-M3"},
              {Agent::opencode, "kimi", "kimi-for-coding"},
          }) {
@@ -77,9 +77,9 @@ TEST(Route, EveryCell) {
 }
 
 TEST(Route, ErrorsSayWhatToDo) {
-    const Config config = configured();
+    const Config config = configured("[providers.zai.codex]\nblocked = \"not this month\"\n");
     const Error blocked = refused(config, {Agent::codex, "zai", {}, {}});
-    EXPECT_EQ(blocked.message, "Codex on Z.AI is blocked: Chat Completions only; Codex accepts only the Responses API");
+    EXPECT_EQ(blocked.message, "Codex on Z.AI is blocked: not this month");
     EXPECT_THAT(blocked.hint, testing::HasSubstr("[providers.zai.codex]"));
     const Error unsupported = refused(config, {Agent::claude, "openai", {}, {}});
     EXPECT_EQ(unsupported.message, "Claude on OpenAI is not supported");
@@ -138,11 +138,11 @@ TEST(Precedence, ClaudesTiersOneEach) {
         std::string file, role, request, models;
     };
     for (const Case& c : std::vector<Case>{
-             {"opus_model = \"f\"", "", "", "f|glm-5-turbo|glm-4.5-air"},
-             {"sonnet_model = \"f\"", "", "", "glm-5.1|f|glm-4.5-air"},
-             {"haiku_model = \"f\"", "", "", "glm-5.1|glm-5-turbo|f"},
+             {"opus_model = \"f\"", "", "", "f|glm-5.3|glm-5.3-flash"},
+             {"sonnet_model = \"f\"", "", "", "glm-5.3|f|glm-5.3-flash"},
+             {"haiku_model = \"f\"", "", "", "glm-5.3|glm-5.3|f"},
              {"model = \"f\"\nhaiku_model = \"fh\"", "", "", "f|f|fh"},
-             {"haiku_model = \"fh\"", "sonnet_model = \"rs\"", "", "glm-5.1|rs|fh"},
+             {"haiku_model = \"fh\"", "sonnet_model = \"rs\"", "", "glm-5.3|rs|fh"},
              {"haiku_model = \"fh\"", "model = \"r\"", "", "r|r|r"},
              {"model = \"f\"", "haiku_model = \"rh\"", "", "f|f|rh"},
              {"model = \"f\"\nopus_model = \"fo\"", "model = \"r\"\nopus_model = \"ro\"", "", "ro|r|r"},
@@ -174,7 +174,7 @@ TEST(Precedence, NativeCells) {
     EXPECT_EQ(models(config, {Agent::codex, "openai", {}, "dev"}), "gpt-role");
     EXPECT_EQ(models(config, {Agent::codex, "openai", {}, {}}), "gpt-file");
     // [<agent>] model is for the agent's own account alone.
-    EXPECT_EQ(models(config, {Agent::claude, "zai", {}, "dev"}), "glm-5.1|glm-5-turbo|glm-4.5-air");
+    EXPECT_EQ(models(config, {Agent::claude, "zai", {}, "dev"}), "glm-5.3|glm-5.3|glm-5.3-flash");
     EXPECT_EQ(models(config, {Agent::codex, "minimax", {}, "dev"}), "MiniMax-M3");
 }
 
@@ -182,7 +182,7 @@ TEST(Precedence, OpencodeOnAnthropic) {
     const Config config = configured("[opencode]\nmodel = \"anthropic/claude-file\"\n");
     EXPECT_EQ(models(config, {Agent::opencode, "anthropic", {}, {}}), "claude-file");
     EXPECT_EQ(models(config, {Agent::opencode, "anthropic", "claude-mine", {}}), "claude-mine");
-    EXPECT_EQ(models(config, {Agent::opencode, "zai", {}, {}}), "glm-5.1") << "it is not Z.AI's model";
+    EXPECT_EQ(models(config, {Agent::opencode, "zai", {}, {}}), "glm-5.3") << "it is not Z.AI's model";
     EXPECT_FALSE(route_session(config, {Agent::opencode, "anthropic", {}, {}})->native);
 }
 
@@ -224,7 +224,7 @@ TEST(RequestModels, ClaudesOwnAliasesReachNobodyElse) {
         EXPECT_EQ(error.code, ErrorCode::invalid_params) << model;
         EXPECT_EQ(models(config, {Agent::claude, "anthropic", model, {}}), model);
     }
-    EXPECT_THAT(refused(config, {Agent::claude, "zai", "sonnet", {}}).hint, testing::HasSubstr("\"glm-5.1\""));
+    EXPECT_THAT(refused(config, {Agent::claude, "zai", "sonnet", {}}).hint, testing::HasSubstr("\"glm-5.3\""));
 }
 
 }  // namespace

@@ -1,0 +1,68 @@
+#include "daemon/agents/codex/settings.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "daemon/base/toml.hpp"
+
+namespace capsule {
+namespace {
+
+std::string text_of(const toml::table& table, std::string_view key) {
+    const auto* value = table[key].as_string();
+    return value ? value->get() : std::string();
+}
+
+void add_stop(CodexUserSettings& settings, const toml::node& at, std::string what, std::string cure) {
+    const std::size_t line = at.source().begin.line;
+    if (settings.stop && settings.stop->line <= line) return;
+    settings.stop = {line, std::move(what), std::move(cure)};
+}
+
+void look_for_stops(const toml::table& file, CodexUserSettings& settings) {
+    if (const toml::node* profile = file.get("profile"))
+        add_stop(settings, *profile, "the legacy setting \"profile\"",
+                 "remove the line; choose a profile with codex --profile NAME, kept in NAME.config.toml");
+    const toml::table* providers = file["model_providers"].as_table();
+    if (!providers) return;
+    for (const auto& [id, node] : *providers) {
+        const std::string name = "model_providers." + std::string(id.str());
+        if (is_codex_provider(id.str()))
+            add_stop(settings, node, name + ", a name that is Codex's own,", "give that provider another name");
+        const toml::table* table = node.as_table();
+        if (table && text_of(*table, "wire_api") == "chat")
+            add_stop(settings, *table->get("wire_api"), "wire_api = \"chat\" of " + name,
+                     "write \"responses\" there if that provider has a Responses API, or remove the table");
+    }
+}
+
+}  // namespace
+
+bool is_codex_provider(std::string_view id) {
+    constexpr std::array<std::string_view, 4> built_in{"openai", "ollama", "lmstudio", "amazon-bedrock"};
+    return std::ranges::find(built_in, id) != built_in.end();
+}
+
+CodexUserSettings read_codex_settings(std::string_view config_toml) {
+    CodexUserSettings settings;
+    const toml::parse_result parsed = toml::parse(config_toml);
+    if (!parsed) return settings;
+    const toml::table& file = parsed.table();
+    settings.model = text_of(file, "model");
+    settings.model_provider = text_of(file, "model_provider");
+    settings.reasoning_effort = text_of(file, "model_reasoning_effort");
+    settings.plan_reasoning_effort = file.contains("plan_mode_reasoning_effort");
+    settings.model_catalog = file.contains("model_catalog_json");
+    settings.context_window = file.contains("model_context_window") || file.contains("model_auto_compact_token_limit");
+    if (const toml::table* agents = file["agents"].as_table()) {
+        settings.subagent_model = agents->contains("default_subagent_model");
+        settings.subagent_effort = agents->contains("default_subagent_reasoning_effort");
+    }
+    const toml::table* features = file["features"].as_table();
+    settings.plugins =
+        file.contains("plugins") || file.contains("marketplaces") || (features && features->contains("plugins"));
+    look_for_stops(file, settings);
+    return settings;
+}
+
+}  // namespace capsule
