@@ -15,6 +15,7 @@ What a capsule is started with:
   serve [OPTIONS]                          capsuled alone; sessions are then started in the container with
                                            capsulectl exec AGENT (docker exec, kubectl exec)
   shell [ARGUMENTS]                        a login shell of the agents' user; on a terminal, what no arguments mean
+  drain                                    beside `serve`, before a container is stopped: waits for the sessions in it
 TEXT
 }
 
@@ -50,11 +51,36 @@ give_to_agent() {
     fi
 }
 
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# Not root: capsuled and sessions are one user, whichever it is. It may have no name, HOME=/, and little to write to.
+prepare_one_user() {
+    local own
+    own=/tmp/capsule-$(id -u)
+    say "one user for all (uid $(id -u)): sessions can get every key of this container, not their own alone"
+    say "  hint: give it only the keys that its sessions may have, or start it as root: docs/guides/where-it-runs.md"
+    if [ "${HOME:-/}" = / ] || [ ! -w "$HOME" ]; then
+        HOME=/home/agent
+        [ -w "$HOME" ] || {
+            HOME=$own/home
+            say "/home/agent cannot be written to, so the home is $HOME; with a volume there it stays"
+        }
+    fi
+    if [ -z "${CAPSULE_SOCKET:-}" ] && [ ! -w /run/capsule ]; then
+        CAPSULE_SOCKET=$own/capsule.sock
+        say "/run/capsule cannot be written to, so the socket is $CAPSULE_SOCKET"
+        say "  hint: with a volume there (--tmpfs /run/capsule) docker exec and the health check find it"
+    fi
+    export HOME CAPSULE_SOCKET=${CAPSULE_SOCKET:-/run/capsule/capsule.sock}
+    logs=${CAPSULE_SOCKET%/*}
+    (umask 0077 && mkdir -p "$HOME" "$logs")
+}
+
+logs=/run/capsule
 prepare() {
-    [ "$(id -u)" -eq 0 ] || {
-        say "this must start as root: capsuled keeps keys from the agents by being another user than they"
-        say "  hint: leave out --user (Docker) and runAsUser (Kubernetes); sessions run as the user agent"
-        exit 1
+    is_root || {
+        prepare_one_user
+        return
     }
     close_secrets
     give_to_agent /home/agent
@@ -86,20 +112,22 @@ stop_daemon() {
 }
 
 start_daemon() {
-    local log=/dev/stderr options=() tries=0
-    # An agent's screen is not to be written into.
-    if [ -t 2 ]; then
-        log=/run/capsule/capsuled.log
-        options=(--log-file "$log")
-    fi
+    local log='' capsuled tries=0
+    capsuled=$(command -v capsuled)
     # In a session of its own: what a terminal's keys send is for the agent.
-    (umask 0077 && with_sessions_path setsid "$(command -v capsuled)" "${options[@]}" >>"$log" 2>&1 </dev/null) &
+    if [ -t 2 ]; then
+        log=$logs/capsuled.log # an agent's screen is not to be written into
+        (umask 0077 && with_sessions_path setsid "$capsuled" --log-file "$log" >>"$log" 2>&1 </dev/null) &
+    else
+        # Not /dev/stderr, which is only for the user whose pipe it is to open.
+        (umask 0077 && with_sessions_path setsid "$capsuled" >&2 </dev/null) &
+    fi
     daemon=$!
     until capsulectl status --quiet 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
         tries=$((tries + 1))
         if ! kill -0 "$daemon" 2>/dev/null || [ "$tries" -gt 200 ] || $signalled; then
             stop_daemon
-            if [ -f "$log" ]; then cat "$log" >&2; fi
+            if [ -n "$log" ]; then cat "$log" >&2; fi
             say "capsuled did not start"
             exit 1
         fi
@@ -119,6 +147,26 @@ run_session() {
     exit "$code"
 }
 
+# What docker exec and kubectl exec start has no parent in the container.
+drain() {
+    local status name value pid parent busy
+    while :; do
+        busy=false
+        for status in /proc/[0-9]*/status; do
+            pid='' parent=''
+            while read -r name value; do
+                case $name in
+                Pid:) pid=$value ;;
+                PPid:) parent=$value ;;
+                esac
+            done 2>/dev/null <"$status" || true
+            if [ "$parent" = 0 ] && [ "$pid" != 1 ] && [ "$pid" != $$ ]; then busy=true; fi
+        done
+        $busy || return 0
+        sleep 1
+    done
+}
+
 for name in TERM HUP INT QUIT USR1 USR2; do
     trap "forward $name" "$name"
 done
@@ -127,6 +175,9 @@ case ${1:-} in
 serve)
     prepare
     with_sessions_path capsuled "${@:2}"
+    ;;
+drain)
+    drain
     ;;
 help | --help | -h)
     usage
@@ -141,8 +192,9 @@ help | --help | -h)
     start_daemon
     # An interactive shell does not end with SIGTERM.
     trap "forward HUP" TERM
-    run_session "$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --reset-env -- \
-        env LANG="${LANG:-C.UTF-8}" CAPSULE_SOCKET="${CAPSULE_SOCKET:-/run/capsule/capsule.sock}" /bin/bash -l "${@:2}"
+    identity=()
+    if is_root; then identity=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --reset-env --); fi
+    run_session "${identity[@]}" /usr/bin/env LANG="${LANG:-C.UTF-8}" CAPSULE_SOCKET="${CAPSULE_SOCKET:-/run/capsule/capsule.sock}" /bin/bash -l "${@:2}"
     ;;
 *)
     prepare

@@ -16,8 +16,13 @@ mapfile -t wanted < <(sed -e "$until" "$here/packages.txt" | sed -e 's/#.*//' -e
 installed=$(dpkg-query --show --showformat='${db:Status-Status}|${Package}, ${Provides}\n' |
     sed -n 's/^installed|//p' | tr ',' '\n' | sed -e 's/(.*//' -e 's/[[:space:]]//g')
 missing=()
-for package in "${wanted[@]}"; do
-    grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
+for entry in "${wanted[@]}"; do
+    IFS='|' read -ra packages <<<"$entry" # one of them is enough; the first is Debian's
+    found=false
+    for package in "${packages[@]}"; do
+        if grep -qxF -- "$package" <<<"$installed"; then found=true; fi
+    done
+    $found || missing+=("${packages[0]}")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

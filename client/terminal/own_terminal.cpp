@@ -42,8 +42,9 @@ Result<NewTerminal> open_terminal(const UserTerminal& user, uid_t owner) {
     for (const int descriptor : {made.master, made.slave})
         ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     ::fcntl(made.master, F_SETFL, O_RDWR | O_NONBLOCK);
-    // Programs open their terminal by its name, too.
-    if (::fchown(made.slave, owner, static_cast<gid_t>(-1)) != 0 || ::fchmod(made.slave, S_IRUSR | S_IWUSR) != 0)
+    // Programs open their terminal by its name, too. The mode comes first: once the terminal is another user's, that
+    // takes CAP_FOWNER, which a container's root often lacks.
+    if (::fchmod(made.slave, S_IRUSR | S_IWUSR) != 0 || ::fchown(made.slave, owner, static_cast<gid_t>(-1)) != 0)
         return failed("chown");
     return made;
 }

@@ -21,7 +21,6 @@ RUNNABLE = {"console", "jsonrpc", "python", "js", "cpp"}
 ELSEWHERE = {
     "text": ["docs/guides/zai.md"],  # a screen: tests/terminal
     "shell-session": ["README.md", "docs/guides/containers.md"],
-    "dockerfile": ["docs/guides/containers.md"],
     "sh": ["README.md", "CONTRIBUTING.md", "docs/fuzzing.md", "docs/performance.md"],
 }
 # Texts of the sources that look like a warning's code: names of files, and of git's settings.

@@ -55,9 +55,9 @@ class ImageTest(unittest.TestCase):
         self.assertNotIn("FAKE-", done.stderr)
         return done
 
-    def start(self, *words: str, **popen) -> subprocess.Popen:
-        process = self.container.start(
-            [*self.entrypoint, *words], [*AS_INIT, *as_composed(), *self.one_by_one()], **popen)  # fmt: skip
+    def start(self, *words: str, more: list[str] | None = None, **popen) -> subprocess.Popen:
+        own = [*AS_INIT, *as_composed(), *(self.one_by_one() if more is None else more)]
+        process = self.container.start([*self.entrypoint, *words], own, **popen)
         self.addCleanup(self.end, process)
         return process
 

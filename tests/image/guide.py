@@ -46,19 +46,18 @@ class Engine:
                 assert (SOURCE / file).exists(), file
                 return self.compose(service, rest)
             case ["kubectl", "create", "secret", "generic", name, *files]:
-                [keys] = [each for each in manifests.pod()["spec"]["volumes"] if "projected" in each]
+                [keys] = [each for each in manifests.pod("root")["volumes"] if "projected" in each]
                 assert name == keys["projected"]["sources"][0]["secret"]["name"], name
                 self.cluster_keys = [file.removeprefix("--from-file=") for file in files]
                 assert all((self.top / file).is_file() for file in self.cluster_keys), files
                 return 0, ""
-            case ["kubectl", "apply", "-f", file]:
-                assert (SOURCE / file).exists(), file
-                return self.apply()
-            case ["kubectl", "exec", "-it", name, "--", *rest]:
-                assert name == manifests.pod()["metadata"]["name"]
+            case ["kubectl", "apply", "-k", folder]:
+                return self.apply(folder)
+            case ["kubectl", "exec", "-it", "deploy/capsule", "--", *rest]:
                 return self.inside(rest)
-            case ["kubectl", "delete", "pod", name]:
-                return self.stop(name)
+            case ["kubectl", "delete", "-k", folder]:
+                assert (SOURCE / folder).is_dir(), folder
+                return self.stop("capsule")
             case ["docker" | "kubectl", *_]:
                 raise AssertionError(f"tests/image/guide.py does not know: {command}")
         done = subprocess.run(["bash", "-ec", command], cwd=self.top, capture_output=True, text=True, check=False,
@@ -66,8 +65,8 @@ class Engine:
         return done.returncode, done.stdout + done.stderr
 
     def build(self, words: list[str]) -> tuple[int, str]:
-        assert words[:1] == ["-f"] and words[-1] == ".", words
-        assert (SOURCE / words[1]).exists() or (self.top / words[1]).exists(), words[1]
+        assert words[:1] == ["-f"] and (SOURCE / words[-1]).is_dir(), words
+        assert (SOURCE / words[1]).exists(), words[1]
         return 0, ""
 
     def compose(self, service: str, words: list[str]) -> tuple[int, str]:
@@ -76,11 +75,12 @@ class Engine:
                   for name in told["services"][service]["secrets"]]  # fmt: skip
         return self.start({"-v": mounts}, words or told["services"][service]["command"])
 
-    def apply(self) -> tuple[int, str]:
+    def apply(self, folder: str) -> tuple[int, str]:
+        place = SOURCE / folder
+        assert place.is_dir() and place.parent == SOURCE / "docker/kubernetes/overlays", folder
         mounts = [f"{self.top}/{file}:/run/secrets/{Path(file).name}:ro" for file in self.cluster_keys]
-        name = manifests.pod()["metadata"]["name"]
-        given = {"-d": [""], "--name": [name], "-v": mounts}
-        return self.start(given, manifests.pod()["spec"]["containers"][0]["args"])
+        given = {"-d": [""], "--name": ["capsule"], "-v": mounts}
+        return self.start(given, manifests.pod(place.name)["containers"][0]["args"])
 
     def options(self, words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
         given: dict[str, list[str]] = {}

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import storage
 from case import options
-from session import Serving, Session, Start  # noqa: F401
+from devcontainer import Devcontainer  # noqa: F401
+from session import OneUser, Serving, Session, Start  # noqa: F401
 from storage import SOURCE, Buildah, Container, package
 from terminal import Terminal  # noqa: F401
 from written import Guide, Manifests  # noqa: F401

@@ -149,10 +149,7 @@ class Start(ImageTest):
         self.secrets.chmod(0o755)
         return self.as_folder()
 
-    def test_as_another_user_or_without_an_agent_is_refused_with_what_to_do(self):
-        done = self.capsule("claude", more=["--user", "agent"])
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("must start as root", done.stderr)
+    def test_without_an_agent_is_refused_with_what_to_do(self):
         done = self.capsule()
         self.assertEqual(done.returncode, 2)
         self.assertIn("serve", done.stderr)
@@ -176,3 +173,48 @@ class Start(ImageTest):
         done = self.capsule("codex", "--provider", "minimax", "--", "run:ls -A ~; touch ~/mine", more=own)
         self.assertEqual((done.returncode, done.stdout), (0, ".codex\n"), done.stderr)
         self.assertEqual((fresh.stat().st_uid, used.stat().st_uid), (1000, 0))
+
+
+class OneUser(ImageTest):
+    """Not root: capsuled is the agents' own user."""
+
+    KEY = ["--env", "ZAI_API_KEY=" + KEYS["ZAI_API_KEY"]]
+
+    def test_is_told_once_and_has_a_session(self):
+        done = self.capsule("claude", "--provider", "zai", "--", SHOW_ENVIRONMENT, more=["--user", "agent", *self.KEY])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("ANTHROPIC_AUTH_TOKEN=" + KEYS["ZAI_API_KEY"] + "\n", done.stdout)
+        self.assertIn("HOME=/home/agent\n", done.stdout)
+        self.assertEqual(done.stderr.count("one user for all (uid 1000)"), 1)
+        self.assertIn("the socket is /tmp/capsule-1000/capsule.sock", done.stderr)
+
+    def test_may_have_any_uid(self):
+        done = self.capsule("codex", "--provider", "minimax", "--", "run:id -u; echo ~; ls -A ~",
+                            more=["--user", "1000620000:0", "--env", "HOME=/",
+                                  "--env", "MINIMAX_API_KEY=" + KEYS["MINIMAX_API_KEY"]])  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[:2], ["1000620000", "/tmp/capsule-1000620000/home"])
+        self.assertIn(".codex", done.stdout)
+        self.assertIn("/home/agent cannot be written to", done.stderr)
+
+    def test_reads_the_secrets_that_are_its_own(self):
+        for name in KEYS:
+            os.chown(self.secrets / name, 1000, 1000)
+            self.addCleanup(os.chown, self.secrets / name, 0, 0)
+        done = self.capsule("claude", "--provider", "kimi", "--", SHOW_ENVIRONMENT,
+                            more=["--user", "agent", *self.one_by_one()])  # fmt: skip
+        self.assertIn(KEYS["KIMI_CODE_API_KEY"] + "\n", done.stdout, done.stderr)
+
+    def test_serves_on_a_volume(self):
+        volume = options.scratch / "run"
+        volume.mkdir(exist_ok=True)
+        volume.chmod(0o777)
+        run = self.start("serve", more=["--user", "agent", f"--volume={volume}:/run/capsule", *self.KEY])
+        self.wait_until(lambda: (volume / "capsule.sock").exists(), "it never listened")
+        done = self.container.run(["capsulectl", "exec", "claude", "--provider", "zai", "--", SHOW_ENVIRONMENT],
+                                  ["--user", "agent", f"--volume={volume}:/run/capsule"])  # fmt: skip
+        self.assertIn(KEYS["ZAI_API_KEY"], done.stdout, done.stderr)
+        os.kill(self.process(run, "tini"), signal.SIGTERM)
+        _, err = run.communicate(timeout=30)
+        self.assertEqual(run.returncode, 0, err)
+        self.assertNotIn("the socket is", err)

@@ -1,9 +1,10 @@
-"""What compose.yaml, kubernetes.yaml and the guide say is so."""
+"""What compose.yaml, docker/kubernetes and the guide say is so."""
 
 import json
 import os
 import re
 import signal
+import subprocess
 
 import guide
 import manifests
@@ -34,31 +35,42 @@ class Manifests(ImageTest):
         [listed] = re.findall(r"^CapabilityBoundingSet=(.+)$", unit, re.MULTILINE)
         wanted = {name.removeprefix("CAP_") for name in listed.split()}
         self.assertEqual(set(manifests.compose()["services"]["capsule"]["cap_add"]), wanted)
-        [container] = manifests.pod()["spec"]["containers"]
+        [container] = manifests.pod("root")["containers"]
         self.assertEqual(set(container["securityContext"]["capabilities"]["add"]), wanted)
 
-    def test_the_pod_names_what_there_is(self):
-        spec = manifests.pod()["spec"]
-        [container] = spec["containers"]
-        self.check_arguments(container["args"])
-        self.check_paths([mount["mountPath"] for mount in container["volumeMounts"]])
-        self.assertEqual({mount["name"] for mount in container["volumeMounts"]},
-                         {volume["name"] for volume in spec["volumes"]})  # fmt: skip
-        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            self.assertEqual(["CMD", *container[probe]["exec"]["command"]], options.config["Healthcheck"]["Test"])
-        self.assertNotIn("fsGroup", spec.get("securityContext", {}), "it would let agents read the keys")
-        self.assertIs(spec["automountServiceAccountToken"], False)
-        for variable in re.findall(r"--from-file=secrets/(\w+)", (SOURCE / "docker/kubernetes.yaml").read_text()):
-            self.assertIn(variable, self.key_variables())
+    def test_the_pods_name_what_there_is(self):
+        for overlay in ("restricted", "root"):
+            spec = manifests.pod(overlay)
+            [container] = spec["containers"]
+            self.check_arguments(container["args"])
+            self.check_paths([mount["mountPath"] for mount in container["volumeMounts"]])
+            self.assertEqual({mount["name"] for mount in container["volumeMounts"]},
+                             {volume["name"] for volume in spec["volumes"]})  # fmt: skip
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                self.assertEqual(["CMD", *container[probe]["exec"]["command"]], options.config["Healthcheck"]["Test"])
+            self.assertIs(spec["automountServiceAccountToken"], False)
+        self.assertNotIn("fsGroup", manifests.pod("root").get("securityContext", {}), "agents could read the keys")
 
-    def test_the_pod_runs_on_a_root_that_cannot_be_written_to(self):
-        keys = next(each for each in manifests.pod()["spec"]["volumes"] if each["name"] == "keys")
-        self.set_mode(keys["projected"]["defaultMode"])
+    def run_pod(self, overlay: str) -> manifests.Pod:
+        """As Kubernetes starts it: secrets of root, and of the Pod's group if it has one."""
+        keys = next(each for each in manifests.pod(overlay)["volumes"] if each["name"] == "keys")
+        mode = keys["projected"]["defaultMode"]
+        # OpenShift puts an fsGroup into each Pod that names none.
+        group = manifests.pod(overlay).get("securityContext", {}).get("fsGroup", 0)
+        self.set_mode(mode)
+        for secret in self.secrets.iterdir():
+            os.chown(secret, 0, group)
+            self.addCleanup(os.chown, secret, 0, 0)
         self.secrets.chmod(0o755)
-        pod = manifests.Pod(self.container, options.config["Entrypoint"], self.secrets)
+        pod = manifests.Pod(self.container, options.config["Entrypoint"], self.secrets, overlay)
         self.addCleanup(self.end, pod.process)
-        probe = manifests.pod()["spec"]["containers"][0]["startupProbe"]["exec"]["command"]
+        probe = manifests.pod(overlay)["containers"][0]["startupProbe"]["exec"]["command"]
         self.wait_until(lambda: pod.exec(*probe).returncode == 0, "it never was ready")
+        return pod
+
+    def check_pod(self, overlay: str) -> str:
+        """Sessions on a root that cannot be written to, and an end in order. Gives what the daemon said."""
+        pod = self.run_pod(overlay)
         for agent, provider, name in (("codex", "minimax", "MINIMAX_API_KEY"), ("opencode", "zai", "ZAI_API_KEY")):
             done = pod.exec("capsulectl", "exec", agent, "--provider", provider, "--", SHOW_ENVIRONMENT)
             self.assertEqual(re.findall(r"^(.*)=.*FAKE-", done.stdout, re.MULTILINE), [name], done.stderr)
@@ -67,6 +79,29 @@ class Manifests(ImageTest):
         _, err = pod.process.communicate(timeout=30)
         self.assertEqual(pod.process.returncode, 0, err)
         self.assertNotIn("FAKE-", err)
+        return err
+
+    def test_the_pod_of_root_runs(self):
+        self.assertNotIn("one user for all", self.check_pod("root"))
+
+    def test_the_restricted_pod_runs(self):
+        self.assertEqual(self.check_pod("restricted").count("one user for all (uid 1000)"), 1)
+
+    def test_the_pod_of_any_uid_runs(self):
+        self.assertIn(f"one user for all (uid {manifests.ANY_UID})", self.check_pod("any-uid"))
+
+    def test_a_pod_of_many_is_drained_before_it_ends(self):
+        pod = self.run_pod("many")
+        drain = manifests.pod("many")["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        session = pod.start("capsulectl", "exec", "claude", "--provider", "zai", "--", "run:echo up; read -r; exit 0")
+        self.assertEqual(session.stdout.readline(), "up\n")
+        draining = pod.start(*drain)
+        with self.assertRaises(subprocess.TimeoutExpired, msg="the session is there"):
+            draining.wait(timeout=3)
+        _, err = session.communicate("\n", timeout=30)
+        self.assertEqual(session.returncode, 0, err)
+        draining.communicate(timeout=30)
+        self.assertEqual(draining.returncode, 0)
 
     def check_arguments(self, words: list[str]) -> None:
         if words[0] == "serve":
@@ -104,7 +139,7 @@ class Guide(ImageTest):
             self.assertEqual(engine.running, {}, "what the page starts it also stops")
 
     def test_an_image_of_ones_own_installs_the_agents_by_their_packages(self):
-        text = (SOURCE / "docs/guides/containers.md").read_text()
+        text = (SOURCE / "docker/agents.Dockerfile").read_text()
         [names] = re.findall(r"npm install --global (.*?) \\\n", text)
         real = json.loads((SOURCE / "tests/e2e/package.json").read_text())["dependencies"]
         self.assertEqual(set(names.split()), set(real))

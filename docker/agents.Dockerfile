@@ -1,0 +1,11 @@
+# The capsule image with the agents in it. From the repository's root, after docker/Dockerfile:
+#
+#   docker build -f docker/agents.Dockerfile -t my-capsule docker
+#
+# Add what your projects need. Agents belong where root alone can write, as npm --global puts them.
+ARG BASE=capsule
+FROM ${BASE}
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git nodejs npm \
+    && npm install --global @anthropic-ai/claude-code @openai/codex opencode-ai \
+    && npm cache clean --force && rm -rf /var/lib/apt/lists/*

@@ -1,0 +1,61 @@
+"""docker/devcontainer: what devcontainer.json says, done without a container engine; and the Dockerfile of the agents."""
+
+import json
+import os
+import re
+import shutil
+
+import manifests
+from case import AS_INIT, KEYS, SHOW_ENVIRONMENT, ImageTest, options
+from storage import SOURCE, Container
+
+FOLDER = SOURCE / "docker/devcontainer/.devcontainer"
+
+
+def told() -> dict:
+    text = (FOLDER / "devcontainer.json").read_text()
+    return json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+
+
+class Devcontainer(ImageTest):
+    def setUp(self):
+        super().setUp()
+        options.buildah("build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--build-arg",
+                        "BASE=capsule", "-t", "devcontainer", "--file", str(FOLDER / told()["build"]["dockerfile"]),
+                        str(FOLDER))  # fmt: skip
+        self.config = json.loads(options.buildah("inspect", "--type", "image", "devcontainer"))["Docker"]["config"]
+        self.container = Container(options.buildah, "devcontainer")
+        shutil.copy(SOURCE / "tests/image/agent.sh", self.container.top / "usr/local/bin/claude")
+
+    def test_its_user_starts_sessions_and_sets_no_key(self):
+        words = [*self.config["Entrypoint"], *self.config["Cmd"]]
+        state = options.scratch / "state"
+        state.mkdir(exist_ok=True)
+        run = self.container.start(["/usr/bin/setpriv", "--no-new-privs", *words],
+                                   [*AS_INIT, f"--volume={state}:/var/lib/capsule"])  # fmt: skip
+        self.addCleanup(self.end, run)
+        self.wait_until(lambda: self.inside("capsulectl", "status", "--quiet").returncode == 0, "it never served")
+
+        def as_user(user: str, *command: str, text: str | None = None):
+            return self.container.run(list(command), ["--user", user], text)
+
+        user = told()["remoteUser"]
+        denied = as_user(user, "capsulectl", "auth", "set", "zai", text=KEYS["ZAI_API_KEY"])
+        self.assertEqual(denied.returncode, 4, denied.stderr)
+        given = as_user("root", "capsulectl", "auth", "set", "zai", text=KEYS["ZAI_API_KEY"])
+        self.assertEqual(given.returncode, 0, given.stderr)
+        self.assertTrue((state / "auth.toml").exists(), "the volume keeps it")
+        done = as_user(user, "capsulectl", "exec", "claude", "--provider", "zai", "--", SHOW_ENVIRONMENT + "; id -un")
+        self.assertEqual(done.stdout.splitlines()[-1], user, done.stderr)
+        self.assertIn("ANTHROPIC_AUTH_TOKEN=" + KEYS["ZAI_API_KEY"], done.stdout)
+
+    def test_names_what_there_is(self):
+        added = {each.removeprefix("--cap-add=") for each in told()["runArgs"] if each.startswith("--cap-add=")}
+        self.assertEqual(added, set(manifests.compose()["services"]["capsule"]["cap_add"]))
+        self.assertIs(told()["overrideCommand"], False)
+        self.assertEqual(told()["containerUser"], "root")
+        targets = [dict(part.split("=", 1) for part in mount.split(",") if "=" in part)["target"]
+                   for mount in [*told()["mounts"], told()["workspaceMount"]]]  # fmt: skip
+        for target in targets:
+            self.assertTrue((self.container.top / target[1:]).is_dir(), target)
+        self.assertEqual(os.path.commonpath(["/workspace", told()["workspaceFolder"]]), "/workspace")
