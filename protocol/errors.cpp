@@ -29,6 +29,7 @@ constexpr std::array rows{
     Row{ErrorCode::request_too_large, -32009, "request.too_large"},
     Row{ErrorCode::server_overloaded, -32010, "server.overloaded"},
     Row{ErrorCode::server_stopping, -32011, "server.stopping"},
+    Row{ErrorCode::session_unknown, -32013, "session.unknown"},
 };
 
 /// row_of() finds a code's row by its number in the enumeration.

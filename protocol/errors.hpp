@@ -28,10 +28,11 @@ enum class ErrorCode {
     request_too_large,
     server_overloaded,
     server_stopping,
+    session_unknown,
 };
-inline constexpr ErrorCode last_error_code = ErrorCode::server_stopping;
+inline constexpr ErrorCode last_error_code = ErrorCode::session_unknown;
 
-/// The number in `error.code`: -32700 … -32603 as in JSON-RPC 2.0, -32001 … -32011 ours.
+/// The number in `error.code`: -32700 … -32603 as in JSON-RPC 2.0, -32001 … -32013 ours.
 int rpc_number(ErrorCode code) noexcept;
 
 /// The name in `error.data.code`, such as "key.absent".

@@ -72,6 +72,16 @@ struct ConnectionCounts {
 };
 BOOST_DESCRIBE_STRUCT(ConnectionCounts, (), (open, limit))
 
+/// capsule-broker, which exchanges sessions' tokens for providers' keys.
+struct BrokerStatus {
+    std::string state;                   ///< starting, running, failed
+    std::optional<std::string> address;  ///< "127.0.0.1:4587"; null until there is one
+    std::uint64_t sessions = 0;          ///< live ones with a token
+    std::uint64_t streams = 0;           ///< requests under way
+    std::optional<std::string> error;    ///< why it does not run
+};
+BOOST_DESCRIBE_STRUCT(BrokerStatus, (), (state, address, sessions, streams, error))
+
 struct StatusResult {
     std::string version;
     int protocol = protocol_version;
@@ -272,6 +282,80 @@ struct ExplainResult {
 BOOST_DESCRIBE_STRUCT(ExplainResult, (),
                       (agent, provider, label, tab_label, model, argv, arguments, env, unset, dropped, user, files,
                        settings, warnings))
+
+// ---- sessions ----
+
+struct SessionsListParams {
+    std::optional<bool> all;  ///< with those that ended within the last day
+};
+BOOST_DESCRIBE_STRUCT(SessionsListParams, (), (all))
+
+struct SessionsEndParams {
+    std::string id;
+};
+BOOST_DESCRIBE_STRUCT(SessionsEndParams, (), (id))
+
+struct SessionRequests {
+    std::uint64_t total = 0;
+    std::uint64_t failed = 0;  ///< answered with status 400 or higher, or cut
+};
+BOOST_DESCRIBE_STRUCT(SessionRequests, (), (total, failed))
+
+struct SessionTokens {
+    std::uint64_t input = 0;  ///< cached ones among them
+    std::uint64_t output = 0;
+    std::uint64_t cached = 0;
+};
+BOOST_DESCRIBE_STRUCT(SessionTokens, (), (input, output, cached))
+
+struct SessionModel {
+    std::string asked;
+    std::string answered;  ///< empty: the answers did not say
+    std::uint64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(SessionModel, (), (asked, answered, count))
+
+struct SessionAnswer {
+    std::string at;  ///< RFC 3339, UTC
+    int status = 0;
+    std::optional<std::string> message;  ///< the provider's own, of an error
+};
+BOOST_DESCRIBE_STRUCT(SessionAnswer, (), (at, status, message))
+
+struct SessionLimit {
+    std::string kind;  ///< window, week, plan, model, balance, key, busy
+    std::string message;
+    std::optional<std::string> resets_at;
+};
+BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
+
+struct SessionRow {
+    std::string id;
+    std::string agent;
+    std::string provider;
+    std::optional<std::string> model;
+    std::string user;
+    std::string keys;                      ///< env, broker, home
+    std::optional<std::string> ends_with;  ///< caller, connection
+    std::string started_at;                ///< RFC 3339, UTC
+    std::optional<std::int64_t> pid;       ///< of the process that it ends with
+    std::string state;                     ///< live, ended
+    std::optional<std::string> ended;      ///< why, of one that has ended
+    // Only with a token: of other sessions nobody sees the requests. Counts begin anew with the daemon.
+    SessionRequests requests;
+    SessionTokens tokens;
+    std::vector<SessionModel> models;
+    std::optional<SessionAnswer> last;
+    std::optional<SessionLimit> limit;  ///< null: the last answer was fine
+};
+BOOST_DESCRIBE_STRUCT(SessionRow, (),
+                      (id, agent, provider, model, user, keys, ends_with, started_at, pid, state, ended, requests,
+                       tokens, models, last, limit))
+
+struct SessionsListResult {
+    std::vector<SessionRow> sessions;  ///< the oldest first
+};
+BOOST_DESCRIBE_STRUCT(SessionsListResult, (), (sessions))
 
 struct ConfigWriteParams {
     std::string agent;

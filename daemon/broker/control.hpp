@@ -2,11 +2,12 @@
 // one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that is none,
 // ends the connection, and capsuled starts another broker. Optional members may be left out.
 //
-//     capsuled → broker    configure, once and first; grant, key, revoke, end
+//     capsuled → broker    configure, once; grant, key, revoke, end. From `configure` on the broker takes connections, so
+//                          the grants that live come before it
 //     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
 //                          token is handed out only when it is good; traffic and strangers, as things happen
 //
-// A broker that has started anew knows nothing: it is sent configure, every grant that lives, and the keys in them. Counts
+// A broker that has started anew knows nothing: it is sent every grant that lives, with its key, and configure. Counts
 // in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart.
 // When the socket pair closes, the broker ends at once.
 #pragma once

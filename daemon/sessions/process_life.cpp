@@ -1,0 +1,67 @@
+#include "daemon/sessions/process_life.hpp"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+
+namespace capsule {
+namespace {
+
+/// A small file of /proc.
+std::string read_proc(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 2048> text{};
+    const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : -1;
+    return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
+}
+
+}  // namespace
+
+std::uint64_t ticks_since_boot() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    constexpr std::uint64_t nanoseconds = 1'000'000'000;
+    return static_cast<std::uint64_t>(now.tv_sec) * per_second +
+           static_cast<std::uint64_t>(now.tv_nsec) * per_second / nanoseconds;
+}
+
+std::optional<ProcessIdentity> process_with(pid_t pid) {
+    if (pid <= 0) return std::nullopt;
+    const std::string stat = read_proc("/proc/" + std::to_string(pid) + "/stat");
+    // The program's name may hold anything, a ')' too: what follows the last one is fields 3 and on.
+    const std::size_t name_end = stat.rfind(") ");
+    if (name_end == stat.npos) return std::nullopt;
+    constexpr int start_time = 22, first = 3;
+    std::size_t at = name_end + 2;
+    for (int field = first; field < start_time && at != stat.npos; ++field) {
+        at = stat.find(' ', at);
+        if (at != stat.npos) ++at;
+    }
+    ProcessIdentity out{pid, 0};
+    if (at == stat.npos || std::from_chars(stat.data() + at, stat.data() + stat.size(), out.started).ec != std::errc())
+        return std::nullopt;
+    return out;
+}
+
+std::optional<UniqueFd> watch_process(const ProcessIdentity& process) {
+    UniqueFd descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+    if (!descriptor) return std::nullopt;
+    // From here on the descriptor means one process, whoever has the pid later: is it the right one?
+    const auto now = process_with(process.pid);
+    if (!now || now->started != process.started) return std::nullopt;
+    return descriptor;
+}
+
+std::string boot_id() {
+    std::string id = read_proc("/proc/sys/kernel/random/boot_id");
+    while (id.ends_with('\n'))
+        id.pop_back();
+    return id;
+}
+
+}  // namespace capsule

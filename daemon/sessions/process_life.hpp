@@ -1,0 +1,32 @@
+// Another process's life: that it is still the one that was meant, and when it ends.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "daemon/base/unique_fd.hpp"
+
+namespace capsule {
+
+/// A process that can be told from a later one with the same pid, by the daemon and by the one that is started after it.
+struct ProcessIdentity {
+    pid_t pid = 0;
+    std::uint64_t started = 0;  ///< in clock ticks since the machine started, as in /proc/<pid>/stat
+};
+
+/// Now, in the same unit.
+std::uint64_t ticks_since_boot();
+
+/// The process that has `pid` now. None: there is none, or it cannot be seen from here (another PID namespace's).
+std::optional<ProcessIdentity> process_with(pid_t pid);
+
+/// Becomes readable when the process ends. None: it has ended, or another one has its pid.
+std::optional<UniqueFd> watch_process(const ProcessIdentity& process);
+
+/// Which start of the machine this is; empty where the kernel does not tell.
+std::string boot_id();
+
+}  // namespace capsule

@@ -1,0 +1,75 @@
+#include "daemon/sessions/session.hpp"
+
+#include <algorithm>
+
+namespace capsule {
+namespace {
+
+/// So many pairs of models are counted one by one; an agent may name any number of them.
+constexpr std::size_t most_models = 32;
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+bool same_model(std::string_view asked, std::string_view answered) {
+    if (answered.size() < asked.size()) return false;
+    const bool begins = std::equal(asked.begin(), asked.end(), answered.begin(),
+                                   [](char a, char b) { return lower(a) == lower(b); });
+    if (!begins) return false;
+    const std::string_view rest = answered.substr(asked.size());
+    constexpr std::size_t digits_of_a_date = 8;
+    return rest.empty() ||
+           (rest.starts_with('-') && std::ranges::count_if(rest, [](char c) { return c >= '0' && c <= '9'; }) ==
+                                         static_cast<std::ptrdiff_t>(digits_of_a_date) &&
+            rest.find_first_not_of("0123456789-") == rest.npos);
+}
+
+void SessionCounts::add(const broker::Traffic& traffic) {
+    requests.total += traffic.requests;
+    requests.failed += traffic.failed;
+    tokens.input += traffic.tokens.input;
+    tokens.output += traffic.tokens.output;
+    tokens.cached += traffic.tokens.cached;
+    for (const broker::ModelCount& each : traffic.models) {
+        const auto found = std::ranges::find_if(models, [&](const SessionModel& known) {
+            return known.asked == each.asked && known.answered == each.answered;
+        });
+        if (found != models.end())
+            found->count += each.count;
+        else if (models.size() < most_models)
+            models.push_back({each.asked, each.answered, each.count});
+    }
+    streams = traffic.streams;
+    if (traffic.last) {
+        last = SessionAnswer{traffic.last->at, traffic.last->status, traffic.last->message};
+        limit.reset();
+    }
+    if (traffic.limit) limit = SessionLimit{traffic.limit->kind, traffic.limit->message, traffic.limit->resets_at};
+}
+
+SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
+                       const std::optional<std::string>& ended) {
+    SessionRow row;
+    row.id = record.id;
+    row.agent = record.agent;
+    row.provider = record.provider;
+    row.model = record.model;
+    row.user = record.user;
+    row.keys = record.keys;
+    row.ends_with = record.ends_with;
+    row.started_at = record.started_at;
+    if (record.ends_with == ends_with::caller) row.pid = record.pid;
+    row.state = ended ? "ended" : "live";
+    row.ended = ended;
+    row.requests = counts.requests;
+    row.tokens = counts.tokens;
+    row.models = counts.models;
+    row.last = counts.last;
+    row.limit = counts.limit;
+    return row;
+}
+
+}  // namespace capsule

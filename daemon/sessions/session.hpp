@@ -1,0 +1,77 @@
+// One session: what is kept of it, and what it did.
+#pragma once
+
+#include <boost/describe/class.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "daemon/broker/control.hpp"
+#include "daemon/sessions/process_life.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// With what a session ends besides sessions.end; as on the wire.
+namespace ends_with {
+inline constexpr std::string_view caller = "caller";
+inline constexpr std::string_view connection = "connection";
+}  // namespace ends_with
+
+/// What a session's agent has; as on the wire.
+namespace session_keys {
+inline constexpr std::string_view env = "env";
+inline constexpr std::string_view broker = "broker";
+inline constexpr std::string_view home = "home";
+}  // namespace session_keys
+
+/// What is kept of a session, in memory and (where it has a token) on disk. No token and no key is in it.
+struct SessionRecord {
+    std::string id;
+    std::string agent;
+    std::string provider;
+    std::string label;  ///< the provider's
+    std::optional<std::string> model;
+    std::string user;
+    std::uint32_t uid = 0;
+    std::string keys;
+    std::string started_at;  ///< RFC 3339, UTC
+    std::optional<std::string> ends_with;
+    // The process that asked for it; none: it was not to be known, or does not matter.
+    std::optional<std::int64_t> pid;
+    std::optional<std::uint64_t> pid_started;
+    // Of a session with a token:
+    std::string token_sha256;
+    std::string base_url;      ///< the provider's own
+    std::string surface;       ///< as in broker/control.hpp
+    std::string key_variable;  ///< with these three the key is found again
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+
+    bool brokered() const { return keys == session_keys::broker; }
+};
+BOOST_DESCRIBE_STRUCT(SessionRecord, (),
+                      (id, agent, provider, label, model, user, uid, keys, started_at, ends_with, pid, pid_started,
+                       token_sha256, base_url, surface, key_variable, workspace, role))
+
+/// What a session did, added up from what the broker told.
+struct SessionCounts {
+    SessionRequests requests;
+    SessionTokens tokens;
+    std::vector<SessionModel> models;
+    std::optional<SessionAnswer> last;
+    std::optional<SessionLimit> limit;
+    std::uint64_t streams = 0;
+
+    void add(const broker::Traffic& traffic);
+};
+
+/// Whether a provider that was asked for a model may call it so: the same name, or that and a date.
+bool same_model(std::string_view asked, std::string_view answered);
+
+/// The row of sessions.list. `ended`: why, of one that has ended.
+SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
+                       const std::optional<std::string>& ended);
+
+}  // namespace capsule

@@ -1,0 +1,44 @@
+// The sessions with a token, in the state directory: one file for each, 0600, so that a session's beginning and its end
+// cost the same however many there are. And the port, which sessions have in their environment.
+//
+// Nothing is synced to the disk: these files are for a daemon that was stopped or killed, whose writes the kernel has.
+// After a start of the machine there is no session any more, and the files of an earlier one are thrown away.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/sessions/session.hpp"
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+class SessionFiles {
+  public:
+    /// Nowhere to keep them: sessions end with the daemon.
+    SessionFiles() = default;
+
+    /// `directory` is the daemon's state directory. Nothing is read or made yet.
+    explicit SessionFiles(std::string directory) : directory_(std::move(directory) + "/sessions") {}
+
+    /// Those that the daemon left when it ended. What cannot be read is left out, removed, and named in `problems`.
+    std::vector<SessionRecord> load(std::vector<std::string>& problems) const;
+
+    /// Fails with io.error.
+    Result<void> keep(const SessionRecord& record) const;
+    /// Nothing where there is none.
+    Result<void> forget(const std::string& id) const;
+
+    /// The port of the last time; none: not known.
+    std::optional<std::uint16_t> port() const;
+    Result<void> keep_port(std::uint16_t port) const;
+
+  private:
+    Result<void> put(const std::string& name, const std::string& text) const;
+
+    std::string directory_;
+};
+
+}  // namespace capsule

@@ -1,0 +1,372 @@
+#include "daemon/sessions/sessions.hpp"
+
+#include <spdlog/spdlog.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/broker/core/base_url.hpp"
+#include "daemon/log/log.hpp"
+#include "daemon/sessions/sha256.hpp"
+#include "daemon/sessions/token.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::hours ended_are_shown{24};
+constexpr std::size_t most_ended = 1000;
+/// While a session with a token lives: its key may change in a file that nobody tells us of. To look at a few small
+/// files costs less than what it takes to watch every directory that leads to them (Kubernetes changes a link there).
+constexpr std::chrono::seconds look_again{1};
+/// A broker that was killed with its daemon has the port for a moment longer.
+constexpr std::chrono::seconds port_is_freed_within{3};
+constexpr std::chrono::milliseconds try_port_again{20};
+constexpr std::chrono::seconds wait_for_port{5};
+
+std::string now_text() {
+    const time_t now = ::time(nullptr);
+    tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string fingerprint(const KeyNow& key) {
+    return key.value ? sha256_hex(key.value->reveal()) : "-" + key.reason;
+}
+
+/// Sessions of one of these have the same key.
+std::string key_place(const SessionRecord& record) {
+    return record.key_variable + "\n" + record.workspace.value_or("") + "\n" + record.role.value_or("");
+}
+
+}  // namespace
+
+struct Sessions::Live {
+    SessionRecord record;
+    SessionCounts counts;
+    std::string key_fingerprint{};  ///< of the key that the broker has
+    Clock::time_point used = Clock::now();
+    std::uint64_t connection = 0;  ///< 0: none to end with
+    std::optional<asio::posix::stream_descriptor> process{};
+    bool told_of_model = false;
+};
+
+Sessions::Sessions(asio::any_io_executor executor)
+    : executor_(executor),
+      link_(executor, {[this] { return read_keys(); }, [this] { return grants(); },
+                       [this](const broker::Traffic& traffic) { count(traffic); }}),
+      clock_(executor) {}
+
+void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings settings, bool needed) {
+    files_ = std::move(files);
+    sources_ = std::move(sources);
+    settings_ = std::move(settings);
+    std::vector<std::string> problems;
+    for (SessionRecord& record : files_.load(problems))
+        take_back(std::move(record));
+    for (const std::string& problem : problems)
+        spdlog::warn("{}", problem);
+    if (!live_.empty()) spdlog::info("{} sessions of before go on", live_.size());
+    if (needed || any_with_token()) start_broker();
+}
+
+/// The daemon's connections did not outlive it: what ended with one ends with the process that had it.
+void Sessions::take_back(SessionRecord record) {
+    const auto live = std::make_shared<Live>();
+    live->record = std::move(record);
+    const std::string id = live->record.id;
+    live_.emplace(id, live);
+    if (!live->record.ends_with || !live->record.pid) return;
+    const ProcessIdentity process{static_cast<pid_t>(*live->record.pid), live->record.pid_started.value_or(0)};
+    if (!watch(live, process)) end(id, "the process that it ends with has ended");
+}
+
+bool Sessions::watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process) {
+    auto descriptor = watch_process(process);
+    if (!descriptor) return false;
+    live->process.emplace(executor_, descriptor->release());
+    live->process->async_wait(asio::posix::stream_descriptor::wait_read,
+                              [this, id = live->record.id](boost::system::error_code error) {
+                                  if (!error && !stopping_) end(id, "the process that it ends with has ended");
+                              });
+    return true;
+}
+
+bool Sessions::any_with_token() const {
+    return std::ranges::any_of(live_, [](const auto& each) { return each.second->record.brokered(); });
+}
+
+void Sessions::configure(BrokerSettings settings, bool needed) {
+    settings_ = std::move(settings);
+    link_.change(settings_.link);
+    if (needed || any_with_token()) start_broker();
+}
+
+bool Sessions::try_port(std::uint16_t port) {
+    bool taken = false;
+    auto socket = listen_on_loopback(port, taken);
+    if (!socket) {
+        port_problem_ = socket.error().message + "; " + socket.error().hint;
+        return false;
+    }
+    port_ = socket->port;
+    if (auto kept = files_.keep_port(*port_); !kept) spdlog::warn("{}", kept.error().message);
+    link_.start(std::move(*socket), settings_.link);
+    look_every_second();
+    return true;
+}
+
+void Sessions::start_broker() {
+    if (link_.started() || finding_port_ || stopping_) return;
+    const std::optional<std::uint16_t> kept = settings_.port ? settings_.port : files_.port();
+    if (try_port(kept.value_or(0))) return;
+    finding_port_ = true;
+    asio::co_spawn(executor_, find_port(kept), asio::detached);
+}
+
+asio::awaitable<void> Sessions::find_port(std::optional<std::uint16_t> port) {
+    const auto limit = Clock::now() + port_is_freed_within;
+    asio::steady_timer pause(executor_);
+    bool told = false;
+    while (!stopping_) {
+        pause.expires_after(told ? std::chrono::milliseconds(look_again) : try_port_again);
+        boost::system::error_code ignored;
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if (stopping_ || try_port(port.value_or(0))) break;
+        if (Clock::now() < limit || told) continue;
+        spdlog::error("{}", port_problem_);
+        told = true;
+        // A port that nobody asked for by its number is not worth waiting for.
+        if (!settings_.port && try_port(0)) break;
+    }
+    finding_port_ = false;
+}
+
+asio::awaitable<Result<std::string>> Sessions::broker_url() {
+    start_broker();
+    const auto limit = Clock::now() + wait_for_port;
+    asio::steady_timer pause(executor_);
+    while (!port_ && !stopping_ && Clock::now() < limit) {
+        pause.expires_after(try_port_again);
+        boost::system::error_code ignored;
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    if (!port_) co_return Error{ErrorCode::io_error, "there is no broker for the session: " + port_problem_,
+                                "set another [broker] listen, or [session] keys = \"env\""};
+    co_return "http://127.0.0.1:" + std::to_string(*port_);
+}
+
+asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, SessionOwner owner) {
+    const auto live = std::make_shared<Live>();
+    do
+        record.id = make_session_id();
+    while (live_.contains(record.id));
+    record.started_at = now_text();
+    if (record.ends_with && owner.process) {
+        record.pid = owner.process->pid;
+        record.pid_started = owner.process->started;
+    }
+    live->record = std::move(record);
+    const std::string id = live->record.id;
+    const bool brokered = live->record.brokered();
+    if (brokered)
+        if (const auto url = broker::parse_base_url(live->record.base_url); !url) co_return url.error();
+    if (live->record.ends_with == ends_with::connection) live->connection = owner.connection;
+    if (live->record.ends_with == ends_with::caller && !watch(live, *owner.process))
+        co_return Error{ErrorCode::io_error, "the process that asked for the session has ended", "ask again"};
+    if (brokered)
+        if (auto kept = files_.keep(live->record); !kept) co_return kept.error();
+    live_.emplace(id, live);
+    if (!brokered) co_return id;
+    look_every_second();
+    broker::ToBroker grant = grant_of(*live);
+    auto taken = co_await link_.tell_and_wait(std::move(grant));
+    if (taken) co_return id;
+    end(id, "it never began");
+    co_return taken.error();
+}
+
+std::optional<SessionRow> Sessions::end(const std::string& id, const std::string& reason) {
+    const auto found = live_.find(id);
+    if (found == live_.end()) return std::nullopt;
+    const auto live = found->second;
+    live_.erase(found);
+    live->process.reset();
+    if (live->record.brokered()) {
+        // First from the disk: it must not come back, whatever happens next.
+        if (auto gone = files_.forget(id); !gone) spdlog::error("{}", gone.error().message);
+        link_.tell(broker::Revoke{id, reason});
+    }
+    SessionRow row = session_row(live->record, live->counts, reason);
+    ended_.push_back({row, Clock::now()});
+    if (ended_.size() > most_ended) ended_.pop_front();
+    log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
+    return row;
+}
+
+void Sessions::connection_closed(std::uint64_t connection) {
+    if (stopping_) return;
+    std::vector<std::string> ids;
+    for (const auto& [id, live] : live_)
+        if (live->connection == connection) ids.push_back(id);
+    for (const std::string& id : ids)
+        end(id, "the connection that asked for it was closed");
+}
+
+asio::awaitable<void> Sessions::read_keys() {
+    std::map<std::string, SessionRecord> places;
+    for (const auto& [id, live] : live_)
+        if (live->record.brokered()) places.emplace(key_place(live->record), live->record);
+    for (const auto& [place, record] : places)
+        co_await sources_.read_key(record);
+}
+
+broker::Grant Sessions::grant_of(Live& live) {
+    const KeyNow key = sources_.key(live.record);
+    live.key_fingerprint = fingerprint(key);
+    broker::Grant grant;
+    grant.session = live.record.id;
+    grant.token_sha256 = live.record.token_sha256;
+    grant.provider = live.record.provider;
+    grant.label = live.record.label;
+    grant.base_url = live.record.base_url;
+    grant.surface = live.record.surface;
+    if (key.value) grant.key = std::string(key.value->reveal());
+    grant.agent = live.record.agent;
+    grant.uid = live.record.uid;
+    sources_.describe(grant);
+    return grant;
+}
+
+std::vector<broker::Grant> Sessions::grants() {
+    std::vector<broker::Grant> out;
+    for (const auto& [id, live] : live_)
+        if (live->record.brokered()) out.push_back(grant_of(*live));
+    return out;
+}
+
+/// One look at each place where a key may be, however many sessions have it.
+std::vector<broker::Key> Sessions::changed_keys() {
+    std::map<std::string, KeyNow> seen;
+    std::vector<broker::Key> out;
+    for (const auto& [id, live] : live_) {
+        if (!live->record.brokered()) continue;
+        const std::string place = key_place(live->record);
+        auto found = seen.find(place);
+        if (found == seen.end()) found = seen.emplace(place, sources_.key(live->record)).first;
+        const KeyNow& key = found->second;
+        std::string now = fingerprint(key);
+        if (now == live->key_fingerprint) continue;
+        live->key_fingerprint = std::move(now);
+        broker::Key change;
+        change.session = id;
+        if (key.value)
+            change.value = std::string(key.value->reveal());
+        else
+            change.reason = key.reason;
+        out.push_back(std::move(change));
+        log_info("session_key", {{"session", id}, {"provider", live->record.provider},
+                                 {"key", key.value ? std::string_view("changed") : std::string_view("removed")}});
+    }
+    return out;
+}
+
+asio::awaitable<void> Sessions::refresh_keys() {
+    co_await read_keys();
+    std::vector<broker::Key> changes = changed_keys();
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        // They are taken in order: where the last one is, all are.
+        broker::ToBroker change = std::move(changes[i]);
+        if (i + 1 < changes.size())
+            link_.tell(change);
+        else if (auto taken = co_await link_.tell_and_wait(std::move(change)); !taken)
+            spdlog::warn("{}", taken.error().message);
+    }
+}
+
+void Sessions::count(const broker::Traffic& traffic) {
+    const auto found = live_.find(traffic.session);
+    if (found == live_.end()) return;
+    Live& live = *found->second;
+    live.counts.add(traffic);
+    live.used = Clock::now();
+    if (live.told_of_model) return;
+    for (const SessionModel& model : live.counts.models) {
+        if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;
+        live.told_of_model = true;
+        log_warning("session.model_differs", {{"session", traffic.session},
+                                              {"provider", live.record.provider},
+                                              {"asked", model.asked},
+                                              {"answered", model.answered}});
+        break;
+    }
+}
+
+void Sessions::look_every_second() {
+    if (looking_ || stopping_) return;
+    looking_ = true;
+    clock_.expires_after(look_again);
+    clock_.async_wait([this](boost::system::error_code error) {
+        looking_ = false;
+        if (error || stopping_) return;
+        for (broker::Key& change : changed_keys())
+            link_.tell(broker::ToBroker(std::move(change)));
+        end_idle_ones();
+        if (any_with_token()) look_every_second();
+    });
+}
+
+void Sessions::end_idle_ones() {
+    const auto then = Clock::now() - settings_.idle;
+    std::vector<std::string> ids;
+    for (const auto& [id, live] : live_)
+        if (!live->record.ends_with && live->counts.streams == 0 && live->used < then) ids.push_back(id);
+    for (const std::string& id : ids)
+        end(id, "no request for " + std::to_string(settings_.idle.count()) + " hours ([broker] idle_hours)");
+}
+
+std::vector<SessionRow> Sessions::list(bool all) const {
+    std::vector<SessionRow> out;
+    const auto then = Clock::now() - ended_are_shown;
+    if (all)
+        for (const Ended& each : ended_)
+            if (each.at > then) out.push_back(each.row);
+    for (const auto& [id, live] : live_)
+        out.push_back(session_row(live->record, live->counts, std::nullopt));
+    std::ranges::stable_sort(out, {}, &SessionRow::started_at);
+    return out;
+}
+
+std::optional<BrokerStatus> Sessions::broker_status() const {
+    if (!link_.started() && !finding_port_) return std::nullopt;
+    BrokerStatus out;
+    out.state = "starting";
+    if (link_.state() == BrokerLink::State::running) out.state = "running";
+    if (link_.state() == BrokerLink::State::failed) out.state = "failed";
+    if (port_) out.address = "127.0.0.1:" + std::to_string(*port_);
+    for (const auto& [id, live] : live_) {
+        if (live->record.brokered()) ++out.sessions;
+        out.streams += live->counts.streams;
+    }
+    const std::string& problem = port_ ? link_.problem() : port_problem_;
+    if (!problem.empty()) out.error = problem;
+    return out;
+}
+
+void Sessions::stop() {
+    stopping_ = true;
+    clock_.cancel();
+    link_.stop();
+}
+
+}  // namespace capsule

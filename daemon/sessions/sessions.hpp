@@ -1,0 +1,126 @@
+// The sessions that were given out: each ends when it should, and what was given to it is worth nothing from then on.
+// Lives on the I/O thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/base/secret.hpp"
+#include "daemon/sessions/broker_link.hpp"
+#include "daemon/sessions/session.hpp"
+#include "daemon/sessions/session_files.hpp"
+
+namespace capsule {
+
+/// A session's key as it is now.
+struct KeyNow {
+    std::optional<Secret> value;
+    std::string reason;  ///< why there is none
+};
+
+/// What [broker] comes to.
+struct BrokerSettings {
+    std::optional<std::uint16_t> port;  ///< none: that of the last time, else the kernel's choice
+    BrokerLink::Settings link;
+    std::chrono::hours idle{24};
+};
+
+/// What sessions need to know of the rest of the daemon.
+struct SessionSources {
+    /// Without waiting.
+    std::function<KeyNow(const SessionRecord&)> key;
+    /// Reads what key() would have to wait for (a password manager), if there is such a thing.
+    std::function<boost::asio::awaitable<void>(const SessionRecord&)> read_key;
+    /// Adds to a grant what the catalog says of the provider.
+    std::function<void(broker::Grant&)> describe;
+};
+
+/// Who asked for a session.
+struct SessionOwner {
+    std::optional<ProcessIdentity> process;  ///< none: not to be known
+    std::uint64_t connection = 0;
+};
+
+class Sessions {
+  public:
+    explicit Sessions(boost::asio::any_io_executor executor);
+
+    /// Takes back the sessions that an earlier daemon left, and starts the broker if one of them has a token or
+    /// `needed`. Once, before any other call.
+    void open(SessionFiles files, SessionSources sources, BrokerSettings settings, bool needed);
+
+    /// After a reload. Another port holds from the daemon's next start on: running sessions have the one that is.
+    void configure(BrokerSettings settings, bool needed);
+
+    /// "http://127.0.0.1:4587". Fails with io.error where the port cannot be had within some seconds.
+    boost::asio::awaitable<Result<std::string>> broker_url();
+
+    /// From here on the session lives: its end is watched for, it is kept on disk and told to the broker, which has
+    /// taken it. `record` comes without id and time; with a token it has the token's hash. Gives the id. Fails with
+    /// io.error (no broker, no disk, the process that asked has ended); then there is no session.
+    boost::asio::awaitable<Result<std::string>> begin(SessionRecord record, SessionOwner owner);
+
+    /// Ends a session; none: no live one has that id.
+    std::optional<SessionRow> end(const std::string& id, const std::string& reason);
+
+    /// Those that end with that connection end, unless the daemon stops, which ends none.
+    void connection_closed(std::uint64_t connection);
+
+    /// Looks whether the sessions' keys have changed, waits for what takes time to read, and until the broker has the
+    /// new ones.
+    boost::asio::awaitable<void> refresh_keys();
+
+    std::vector<SessionRow> list(bool all) const;
+    /// None: there is no broker.
+    std::optional<BrokerStatus> broker_status() const;
+
+    /// No session ends with what happens from here on; the broker does.
+    void stop();
+
+  private:
+    struct Live;
+    struct Ended {
+        SessionRow row;
+        std::chrono::steady_clock::time_point at;
+    };
+
+    void start_broker();
+    boost::asio::awaitable<void> find_port(std::optional<std::uint16_t> port);
+    bool try_port(std::uint16_t port);
+    boost::asio::awaitable<void> read_keys();
+    std::vector<broker::Grant> grants();
+    broker::Grant grant_of(Live& live);
+    std::vector<broker::Key> changed_keys();
+    void count(const broker::Traffic& traffic);
+    bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
+    void take_back(SessionRecord record);
+    void look_every_second();
+    void end_idle_ones();
+    bool any_with_token() const;
+
+    boost::asio::any_io_executor executor_;
+    SessionFiles files_;
+    SessionSources sources_;
+    BrokerSettings settings_;
+    BrokerLink link_;
+    std::optional<std::uint16_t> port_;
+    std::string port_problem_;
+    bool finding_port_ = false;
+    std::map<std::string, std::shared_ptr<Live>> live_;
+    std::deque<Ended> ended_;
+    boost::asio::steady_timer clock_;
+    bool looking_ = false;
+    bool stopping_ = false;
+};
+
+}  // namespace capsule
