@@ -13,7 +13,7 @@ What a capsule is started with:
 
   AGENT [--provider ID] [-- ARGUMENTS]     a session of claude, codex or opencode, as `capsulectl exec` has it
   serve [OPTIONS]                          capsuled alone; sessions are then started in the container with
-                                           capsulectl exec AGENT (docker exec, kubectl exec)
+                                           /usr/bin/capsulectl exec AGENT (docker exec, kubectl exec)
   shell [ARGUMENTS]                        a login shell of the agents' user; on a terminal, what no arguments mean
   drain                                    beside `serve`, before a container is stopped: waits for the sessions in it
 TEXT
@@ -86,6 +86,8 @@ prepare() {
     give_to_agent /home/agent
     give_to_agent /workspace
     install -d -m 0755 /run/capsule
+    # A Pod's volume is open to everybody; capsuled keeps no keys in such a place.
+    if [ -O /var/lib/capsule ]; then chmod go-w /var/lib/capsule 2>/dev/null || true; fi
 }
 
 daemon=

@@ -16,8 +16,7 @@
 namespace capsule {
 namespace {
 
-constexpr int most_links = 40;     ///< as many as the kernel follows
-constexpr uid_t outsider = 65534;  ///< whom a user namespace does not have (the kernel's overflowuid)
+constexpr int most_links = 40;  ///< as many as the kernel follows
 
 using Names = std::deque<std::string>;
 
@@ -44,7 +43,18 @@ bool is_owned_by(const struct stat& status, const std::vector<uid_t>& trusted) {
     return status.st_uid == 0 || std::find(trusted.begin(), trusted.end(), status.st_uid) != trusted.end();
 }
 
-/// Whether `/` belongs to a user that this process's user namespace does not have: such ones all show as 65534.
+/// Why who does not own `status`, of a directory or a link, could change it all the same; empty: nobody could.
+std::string reason_against(const struct stat& status, bool last) {
+    if (S_ISLNK(status.st_mode)) return {};
+    if (!S_ISDIR(status.st_mode)) return "it is no directory";
+    if (!last && (status.st_mode & S_ISVTX) != 0) return {};
+    if ((status.st_mode & S_IWOTH) != 0) return "everybody may write there";
+    if ((status.st_mode & S_IWGRP) != 0) return "its group may write there";
+    return {};
+}
+
+}  // namespace
+
 bool root_is_outside() {
     struct stat status {};
     if (::stat("/", &status) != 0 || status.st_uid != outsider) return false;
@@ -57,18 +67,6 @@ bool root_is_outside() {
     }
     return has_any;
 }
-
-/// Why who does not own `status`, of a directory or a link, could change it all the same; empty: nobody could.
-std::string reason_against(const struct stat& status, bool last) {
-    if (S_ISLNK(status.st_mode)) return {};
-    if (!S_ISDIR(status.st_mode)) return "it is no directory";
-    if (!last && (status.st_mode & S_ISVTX) != 0) return {};
-    if ((status.st_mode & S_IWOTH) != 0) return "everybody may write there";
-    if ((status.st_mode & S_IWGRP) != 0) return "its group may write there";
-    return {};
-}
-
-}  // namespace
 
 std::optional<UnsafePlace> who_else_can_change(const std::string& path, const std::vector<uid_t>& trusted) {
     Names names = names_of(path);

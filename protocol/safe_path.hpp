@@ -18,6 +18,12 @@ struct UnsafePlace {
     bool operator==(const UnsafePlace&) const = default;
 };
 
+/// Whom a user namespace does not have shows as this user (the kernel's overflowuid).
+constexpr uid_t outsider = 65534;
+
+/// Whether `/` belongs to a user that this process's user namespace does not have.
+bool root_is_outside();
+
 /// Looks at the directory `path`, which is absolute, and at each one on the way to it, through links. Gives the first
 /// that a user who is neither root nor one of `trusted` owns, or that group or others may write to; the latter is fine
 /// above the last one where the sticky bit keeps them from what is not theirs (/tmp). An access list counts as its

@@ -7,6 +7,7 @@
 #include "client/picker/last_choices.hpp"
 #include "client/picker/pages.hpp"
 #include "client/picker/picker_screen.hpp"
+#include "protocol/safe_path.hpp"
 
 namespace capsule {
 namespace {
@@ -15,7 +16,8 @@ namespace json = boost::json;
 
 std::optional<std::string> memory_path() {
     const auto directory = state_directory(::geteuid(), process_environment);
-    if (!directory) return std::nullopt;
+    // Where others can write, root would read and write what they put there.
+    if (!directory || (::geteuid() == 0 && who_else_can_change(*directory, {}))) return std::nullopt;
     return *directory + "/choices.json";
 }
 

@@ -44,7 +44,7 @@ void set_title(const SpawnResult& session) {
 
 /// Becomes the session's user and the program: only returns when that fails.
 ExitCode start(const Globals& globals, const Options& options, const SpawnResult& session) {
-    if (auto done = close_others_at_exec(options.kept); !done)
+    if (auto done = close_others(options.kept); !done)
         return fail(globals, ExitCode::usage, "client.usage", done.error());
     forget_environment();
     if (auto done = become_without_privileges(session.user, session.privileges == "keep"); !done)

@@ -214,6 +214,7 @@ PersonsAnswer<std::string> pick(const PickerPage& page) {
                                            : "the terminal type " + printable(type) +
                                                  " (TERM) is not known or cannot show a list to choose from",
                            ""};
+    leave_out_types_of_others();
     if (!can_place_cursor()) return unsuitable;
     PickerList list(page);
     const Screen screen;

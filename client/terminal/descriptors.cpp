@@ -1,7 +1,6 @@
 #include "client/terminal/descriptors.hpp"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,13 +12,15 @@ namespace {
 
 constexpr int first_after_standard = 3;
 
-/// For kernels before 5.11, whose close_range() knows no such flag.
-void mark_each() {
+/// Closes those from `first` up to and without `end`.
+void close_between(int first, int end) {
+    if (first >= end || ::close_range(static_cast<unsigned>(first), static_cast<unsigned>(end) - 1, 0) == 0) return;
+    // A kernel before 5.9 has no such call.
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const auto end = static_cast<int>(std::min<rlim_t>(limit.rlim_max, std::numeric_limits<int>::max()));
-    for (int descriptor = first_after_standard; descriptor < end; ++descriptor)
-        ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    const rlim_t last = std::min<rlim_t>(limit.rlim_max, static_cast<rlim_t>(end));
+    for (int descriptor = first; static_cast<rlim_t>(descriptor) < last; ++descriptor)
+        ::close(descriptor);
 }
 
 }  // namespace
@@ -46,14 +47,19 @@ std::vector<int> terminals_among(const std::vector<int>& kept) {
     return descriptors;
 }
 
-Result<void> close_others_at_exec(const std::vector<int>& kept) {
+Result<void> close_others(std::vector<int> kept) {
     for (const int descriptor : kept)
         if (::fcntl(descriptor, F_GETFD) < 0)
             return Error{ErrorCode::invalid_params, "--keep-fd " + std::to_string(descriptor) + ": it is not open",
                          "open it in the shell that starts capsulectl, as in: capsulectl exec … --keep-fd 5 5<file"};
-    if (::close_range(first_after_standard, ~0U, CLOSE_RANGE_CLOEXEC) != 0) mark_each();
-    for (const int descriptor : kept)
+    std::sort(kept.begin(), kept.end());
+    int first = first_after_standard;
+    for (const int descriptor : kept) {
+        close_between(first, descriptor);
         ::fcntl(descriptor, F_SETFD, 0);
+        first = std::max(first, descriptor + 1);
+    }
+    close_between(first, std::numeric_limits<int>::max());
     return {};
 }
 

@@ -2,11 +2,14 @@
 
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <list>
 #include <string_view>
+
+#include "protocol/safe_path.hpp"
 
 namespace capsule {
 namespace {
@@ -28,9 +31,16 @@ bool is_own_group(gid_t group) {
     return ::geteuid() != 0 && group == ::getegid();
 }
 
+/// Nobody can change what is mounted read-only, whoever it belongs to: so a container gets the host's files.
+bool is_on_read_only_mount(const std::string& path) {
+    struct statvfs facts {};
+    return ::statvfs(path.c_str(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
+}
+
 /// Why somebody else can change it; empty: nobody can.
 std::string why_untrusted(const struct stat& status) {
-    if (status.st_uid != 0 && status.st_uid != ::geteuid()) return "belongs to user " + std::to_string(status.st_uid);
+    const bool outside = status.st_uid == outsider && root_is_outside();
+    if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid()) return "belongs to user " + std::to_string(status.st_uid);
     // Modes of links and devices mean something else, and only its owner can replace what is in a sticky directory.
     const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
     if (sticky || !(S_ISDIR(status.st_mode) || S_ISREG(status.st_mode))) return {};
@@ -56,7 +66,7 @@ std::string target_of(const std::string& link) {
 
 std::string UntrustedPath::cure() const {
     return "let it belong to root (or the daemon's user) and nobody else write to it: chown root '" + component +
-           "'; chmod go-w '" + component + "'. Or use another place";
+           "'; chmod go-w '" + component + "'. Or mount it read-only, or use another place";
 }
 
 std::optional<UntrustedPath> untrusted_component(const std::string& path, FileOwner owner) {
@@ -70,8 +80,11 @@ std::optional<UntrustedPath> untrusted_component(const std::string& path, FileOw
         if (::lstat(name.c_str(), &status) != 0) return std::nullopt;
         const bool is_the_file = rest.empty() && !S_ISLNK(status.st_mode) && !S_ISDIR(status.st_mode);
         if (is_the_file && owner == FileOwner::anybody && !in_open_directory) return std::nullopt;
-        if (std::string why = why_untrusted(status); !why.empty()) return UntrustedPath{name, std::move(why)};
-        in_open_directory = takes_entries_of_others(status);
+        std::string why = why_untrusted(status);
+        // A link is where its directory is; to ask by its name would tell of what it leads to.
+        const std::string mounted = S_ISLNK(status.st_mode) ? at.substr(0, at.rfind('/')) + "/" : name;
+        if (!why.empty() && !is_on_read_only_mount(mounted)) return UntrustedPath{name, std::move(why)};
+        in_open_directory = takes_entries_of_others(status) && !is_on_read_only_mount(name);
         if (S_ISLNK(status.st_mode)) {
             const std::string target = target_of(name);
             if (++links > most_links || target.empty()) return std::nullopt;

@@ -20,7 +20,7 @@ enum class FileOwner { trusted, anybody };
 /// Follows `path` (absolute) one step after the other, links too, and looks at nothing beyond the first component that
 /// another user can put something else in the place of: one that belongs to another user than root or this process's,
 /// or that its group or everybody can write to. (In a directory with the sticky bit, as /tmp, only what belongs to
-/// another user counts.) None: nobody can, as far as the path exists.
+/// another user counts.) What is mounted read-only is nobody's to change. None: nobody can, as far as the path exists.
 std::optional<UntrustedPath> untrusted_component(const std::string& path, FileOwner owner = FileOwner::trusted);
 
 }  // namespace capsule

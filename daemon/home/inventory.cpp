@@ -60,6 +60,8 @@ std::optional<std::string> version_in(std::string_view text) {
     return std::nullopt;
 }
 
+constexpr std::size_t most_version_bytes = 4096;
+
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
 
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
@@ -88,9 +90,13 @@ std::optional<AgentBinary> find_binary(std::string_view path, std::string_view n
 std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const AgentPlace& place) {
     const std::string key = binary.path + "\n" + binary.identity;
     if (const auto found = versions_.find(key); found != versions_.end()) return found->second;
+    using Clock = std::chrono::steady_clock;
+    if (const auto next = not_before_.find(agent); next != not_before_.end() && Clock::now() < next->second)
+        return std::nullopt;
+    not_before_[agent] = Clock::time_point::max();  // until this one has ended
     if (versions_.size() >= most_remembered) versions_.clear();
     versions_.emplace(key, std::nullopt);
-    asio::co_spawn(executor_, find_version(key, binary, place), asio::detached);
+    asio::co_spawn(executor_, find_version(agent, key, binary, place), asio::detached);
     spdlog::debug("looking up the version of {}", id_of(agent));
     return std::nullopt;
 }
@@ -113,21 +119,32 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
     if (!removed) spdlog::warn("{} stays: {}", directory, removed.error().message);
 }
 
-asio::awaitable<void> AgentInventory::find_version(std::string key, AgentBinary binary, AgentPlace place) {
+asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary,
+                                                   AgentPlace place) {
+    const bool told = co_await ask_version(std::move(key), std::move(binary), place);
+    const auto now = std::chrono::steady_clock::now();
+    not_before_[agent] = told ? now : now + version_pause;
+}
+
+/// False when it did not tell.
+asio::awaitable<bool> AgentInventory::ask_version(std::string key, AgentBinary binary, AgentPlace place) {
     asio::steady_timer answered(executor_, after_the_answer);
     co_await answered.async_wait(asio::use_awaitable);
     const auto directory = co_await make_home(place);
     if (!directory) {
         spdlog::warn("{} stays of an unknown version: {}", binary.path, directory.error().message);
-        co_return;
+        co_return false;
     }
     SubprocessRequest request = look_request(version_arguments(), binary, place, *directory);
+    request.output_limit = most_version_bytes;
     const auto result = co_await subprocesses_.run(std::move(request));
-    if (result && result->exit_code == 0)
+    const bool told = result && result->exit_code == 0;
+    if (told)
         versions_.insert_or_assign(key, version_in(result->out));
     else
         spdlog::warn("{} --version failed; its version stays unknown", binary.path);
     co_await remove_home(place, *directory);
+    co_return told;
 }
 
 CodexModels AgentInventory::known_models(const AgentBinary& binary) const {
@@ -164,13 +181,17 @@ asio::awaitable<CodexModels> AgentInventory::models(Agent agent, AgentBinary bin
 asio::awaitable<std::string> AgentInventory::judge_derived(Agent agent, CodexModels models, AgentBinary binary,
                                                            AgentPlace place, std::string directory) {
     const ModelListQuestion& question = *descriptor_of(agent).model_list;
-    const auto derived = question.sample(*models.json);
-    if (!derived) co_return std::string();  // the renderer says why
-    auto write = [directory, text = *derived] {
-        return write_in_scratch_home(directory, std::string(derived_name), text);
+    // On the home's thread, the parsing too: how long it takes is up to whoever may replace the binary.
+    auto write = [directory, json = *models.json, sample = question.sample]() -> Result<bool> {
+        const auto derived = sample(json);
+        if (!derived) return false;  // the renderer says why
+        const auto written = write_in_scratch_home(directory, std::string(derived_name), *derived);
+        if (!written) return written.error();
+        return true;
     };
     const auto written = co_await place.worker->run(std::move(write));
     if (!written) co_return written.error().message;
+    if (!*written) co_return std::string();
     const auto arguments = question.reading(directory + "/" + std::string(derived_name));
     SubprocessRequest request = look_request(arguments, binary, place, directory);
     const auto result = co_await subprocesses_.run(std::move(request));

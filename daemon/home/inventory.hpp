@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,7 +43,9 @@ class AgentInventory {
     AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses, std::string temporary)
         : executor_(std::move(executor)), subprocesses_(subprocesses), temporary_(std::move(temporary)) {}
 
-    /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits.
+    /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits. Of one agent
+    /// one binary is asked at a time, and after one that did not tell none for `version_pause`: whoever may replace the
+    /// binary could otherwise have as many programs run, and lines logged, as he likes.
     std::optional<std::string> version(Agent agent, const AgentBinary& binary, const AgentPlace& place);
 
     /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program,
@@ -52,6 +55,8 @@ class AgentInventory {
     /// What models() found for that binary earlier. Never waits.
     CodexModels known_models(const AgentBinary& binary) const;
 
+    static constexpr std::chrono::seconds version_pause{10};
+
   private:
     template <class T>
     struct Lookup {
@@ -59,7 +64,8 @@ class AgentInventory {
         std::unique_ptr<boost::asio::steady_timer> done;
     };
 
-    boost::asio::awaitable<void> find_version(std::string key, AgentBinary binary, AgentPlace place);
+    boost::asio::awaitable<void> find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place);
+    boost::asio::awaitable<bool> ask_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
     boost::asio::awaitable<std::string> judge_derived(Agent agent, CodexModels models, AgentBinary binary,
@@ -71,7 +77,8 @@ class AgentInventory {
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     std::string temporary_;
-    std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: being looked up
+    std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: unknown
+    std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
     std::map<std::string, Lookup<CodexModels>> models_;
 };
 

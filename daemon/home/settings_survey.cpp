@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/time_limit.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {
@@ -37,7 +38,7 @@ std::vector<std::string> files_in(const SettingsPlace& place, std::size_t limit)
     std::error_code error;
     std::size_t seen = 0;
     for (fs::directory_iterator entry(place.path, error), end; !error && entry != end; entry.increment(error)) {
-        if (++seen > limit) break;
+        if (++seen > limit || time_is_up()) break;
         if (place.format == SettingsFormat::plugin || entry->path().extension() == ".md")
             paths.push_back(entry->path().string());
     }
@@ -64,18 +65,21 @@ class Survey {
     void look_at_file(const SettingsPlace& place, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
         if (files_ >= survey_files || !seen_.insert(path).second) return;
+        if (time_is_up()) return not_looked_at(place, path);
         const auto text = read_file(path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
-        if (!text) {
-            note_extra_pin(place, std::nullopt, {});
-            add(place, {{path, "", "cannot be looked at: too large, no regular file, or not readable", std::nullopt}});
-            return;
-        }
+        if (!text) return not_looked_at(place, path);
         bytes_ += (*text)->size();
         auto settings = survey_settings(place, path, **text, session_);
         note_extra_pin(place, *text, settings);
         add(place, std::move(settings));
+    }
+
+    void not_looked_at(const SettingsPlace& place, const std::string& path) {
+        note_extra_pin(place, std::nullopt, {});
+        add(place, {{path, "", "cannot be looked at: too large, no regular file, not readable, or no time was left",
+                     std::nullopt}});
     }
 
     void note_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,

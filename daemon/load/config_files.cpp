@@ -7,8 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
+#include "daemon/base/trusted_path.hpp"
 #include "daemon/base/unique_fd.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/load/load_config.hpp"
@@ -38,8 +41,21 @@ Error unreadable(const std::string& path, int error) {
             "Make it readable for the daemon's user."};
 }
 
+/// Whoever can change what root's configuration says gives himself every key. Where the daemon is not root the agents are
+/// its own user, and a Pod's volumes are open to that user by their group or to everybody.
+std::optional<Error> changed_by_others(const std::string& path) {
+    if (::geteuid() != 0) return std::nullopt;
+    std::error_code error;
+    const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
+    if (!problem) return std::nullopt;
+    return Error{ErrorCode::config_conflict,
+                 path + " is not read: " + problem->component + " " + problem->why + ", who could change it",
+                 problem->cure() + "."};
+}
+
 /// None: there is no such file. A FIFO or a device is refused before anything is read of it.
 Result<std::optional<FileText>> read_file(const std::string& path) {
+    if (auto problem = changed_by_others(path)) return *std::move(problem);
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     if (file.get() < 0) {
         if (is_missing(errno)) return std::optional<FileText>();
@@ -71,6 +87,7 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
 /// The names of DIRECTORY/*.toml without the ending; what begins with '.' (editors' own files) is passed over.
 Result<std::vector<std::string>> role_names(const std::string& directory) {
     std::vector<std::string> names;
+    if (auto problem = changed_by_others(directory)) return *std::move(problem);
     const std::unique_ptr<DIR, CloseDirectory> listing(::opendir(directory.c_str()));
     if (!listing) {
         if (errno == ENOENT) return names;

@@ -21,7 +21,8 @@ using RoleTexts = std::map<std::string, std::string>;
 Result<Config> parse_config(std::string_view text, std::string_view name, const RoleTexts& roles);
 
 /// Reads `path` and the roles beside it. No file is a default Config when `must_exist` is false, else config.conflict.
-/// A file that cannot be read, is no regular file, or is larger than 1 MiB: io.error.
+/// As root: a file that another user could change, or put in its place: config.conflict. One that
+/// cannot be read, is no regular file, or is larger than 1 MiB: io.error.
 Result<Config> load_config(const std::optional<std::string>& path, bool must_exist);
 
 /// The built-in catalog, validated like an operator's. Throws Failure when providers.toml itself is wrong.

@@ -10,11 +10,27 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <system_error>
 
 #include "protocol/errors.hpp"
+#include "protocol/safe_path.hpp"
 
 namespace capsule {
+namespace {
+
+/// In a directory that others can write to, what has the log's name may be theirs, or another name of a file of root's.
+void check_place(const std::string& path) {
+    if (::geteuid() != 0) return;
+    std::error_code error;
+    const auto directory = std::filesystem::absolute(path, error).parent_path().string();
+    const auto unsafe = who_else_can_change(directory, {});
+    if (!unsafe) return;
+    throw Failure({ErrorCode::io_error, "the log " + path + " is not opened: " + unsafe->directory + ": " + unsafe->reason,
+                   "give a --log-file in a directory that only root can write to, or none to log to stderr"});
+}
+
+}  // namespace
 
 // Without O_NONBLOCK on stderr itself: whoever started the daemon has the same description, and would be surprised.
 LogSink::LogSink() : descriptor_(STDERR_FILENO) {
@@ -30,6 +46,7 @@ LogSink::LogSink() : descriptor_(STDERR_FILENO) {
 }
 
 LogSink::LogSink(std::string path) : path_(std::move(path)), descriptor_(-1) {
+    check_place(path_);
     open_file();
     if (!own_)
         throw Failure({ErrorCode::io_error,
@@ -38,7 +55,7 @@ LogSink::LogSink(std::string path) : path_(std::move(path)), descriptor_(-1) {
 }
 
 void LogSink::open_file() {
-    own_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    own_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     descriptor_ = own_.get();
     struct stat status {};
     file_size_ = own_ && ::fstat(own_.get(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;

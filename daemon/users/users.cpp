@@ -202,8 +202,12 @@ bool maps_id(std::string_view map, std::uint32_t id) {
 }
 
 std::string user_name(uid_t uid) {
+    constexpr std::size_t most_kept = 64;
+    thread_local std::map<uid_t, std::string> names;
+    if (const auto known = names.find(uid); known != names.end()) return known->second;
+    if (names.size() >= most_kept) names.clear();
     const auto entry = find_user(uid);
-    return entry ? entry->user.name : std::to_string(uid);
+    return names[uid] = entry ? entry->user.name : std::to_string(uid);
 }
 
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment) {

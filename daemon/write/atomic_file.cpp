@@ -8,6 +8,7 @@
 #include <chrono>
 #include <thread>
 
+#include "daemon/base/time_limit.hpp"
 #include "daemon/write/file_access.hpp"
 #include "daemon/write/replace.hpp"
 
@@ -127,7 +128,7 @@ std::string_view name_of(FileChange change) {
 Result<Updated> update_file(const std::string& path, const Transform& transform) {
     // Most files are as they should be: only to change one is a turn needed.
     Turn turn = Turn::has_not;
-    for (int round = 0; round <= max_rounds; ++round) {
+    for (int round = 0; round <= max_rounds && !time_is_up(); ++round) {
         // Anew each time: the file may have become a link meanwhile, or the link another one.
         auto place = find_place(path);
         if (!place) return place.error();

@@ -77,9 +77,7 @@ def check_settings(root: Path, page: str) -> list[str]:
     terms = re.findall(r"^(\*\*[a-z_]+\*\*.*)\n: ", settings, re.MULTILINE)
     names = {name for term in terms for name in re.findall(r"\*\*([a-z_]+)\*\*", term)}
     tables = set(re.findall(r"[a-z]+", " ".join(re.findall(r"\[([\w.*]+)\]", settings)))) | {"claude", "codex", "opencode"}
-    # Each agent has a table of its own name, which no reader names; [agents] is only there to be refused.
-    real = (setting_names(root) - {"agents"}) | {"claude", "codex", "opencode"}
-    return difference("capsule.toml(5), settings", names | tables, real)
+    return difference("capsule.toml(5), settings", names | tables, setting_names(root))
 
 
 def check_protocol(page: str, document: dict, root: Path) -> list[str]:

@@ -1,4 +1,6 @@
 // capsulectl exec asks a person at a terminal which provider and which agent.
+#include <unistd.h>
+
 #include "tests/terminal/terminal_test.hpp"
 
 namespace capsule::test {
@@ -140,6 +142,22 @@ TEST_F(ExecPicker, TheLastChoiceOfADirectoryIsPreselectedThere) {
     terminal().wait_for("> Anthropic");
     terminal().press({"Escape"});
     EXPECT_EQ(terminal().wait_for_exit_status(), 130);
+}
+
+TEST_F(ExecPicker, RootRemembersNothingInAPlaceOfAnotherUsers) {
+    if (getuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
+    start_with_two_keys();
+    write_file(memory(), R"({"choices":[{"directory":")" + project().string() +
+                             R"(","agent":"claude","provider":"minimax"}]})");
+    const std::string theirs = read_file(memory());
+    ASSERT_EQ(chown(memory().parent_path().c_str(), 4711, 4711), 0);
+    open_terminal().run("capsulectl exec claude");
+    terminal().wait_for("> Anthropic");
+    terminal().press({"Down"});
+    terminal().wait_for("> Z.AI");
+    terminal().press({"Enter"});
+    expect_started("claude on zai");
+    EXPECT_EQ(read_file(memory()), theirs);
 }
 
 TEST_F(ExecPicker, AMemoryThatIsCorruptIsIgnoredAndReplaced) {

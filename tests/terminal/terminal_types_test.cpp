@@ -1,4 +1,6 @@
 // The picker on terminals that are small, change their size, know no colours, or are none that it can use.
+#include <unistd.h>
+
 #include "tests/terminal/terminal_test.hpp"
 
 namespace capsule::test {
@@ -93,6 +95,29 @@ TEST_F(TerminalTypes, NoColourWhereNoColorIsSet) {
     terminal().run("NO_COLOR=1 capsulectl exec claude");
     terminal().wait_for("Esc: cancel");
     EXPECT_FALSE(has_colour(terminal().screen(true)));
+}
+
+// What a terminal's type says is written to the terminal as it stands.
+TEST_F(TerminalTypes, RootTakesNoneFromAPlaceOfAnotherUsers) {
+    if (getuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
+    start();
+    const std::filesystem::path types = home() / ".terminfo";
+    std::filesystem::create_directories(types);
+    open_terminal({{"TERMINFO", types.string()}, {"TERMINFO_DIRS", types.string()}});
+    terminal().run("infocmp screen | sed 's/^screen[^,]*/made-by-somebody/' | tic -o " + types.string() + " -");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    terminal().run_on_clear_screen("TERM=made-by-somebody capsulectl exec claude");
+    terminal().wait_for("Esc: cancel");
+    terminal().press({"Escape"});
+    EXPECT_EQ(terminal().wait_for_exit_status(), 130);
+    ASSERT_EQ(chown(home().c_str(), 4711, 4711), 0);
+    for (const char* variable : {"TERMINFO", "TERMINFO_DIRS", "HOME"}) {
+        terminal().run_on_clear_screen("env -u TERMINFO -u TERMINFO_DIRS -u HOME " + std::string(variable) + "=" +
+                                       (variable == std::string("HOME") ? home() : types).string() +
+                                       " TERM=made-by-somebody capsulectl exec claude");
+        EXPECT_THAT(terminal().wait_for("hint:"), HasSubstr("is not known")) << variable;
+        EXPECT_EQ(terminal().wait_for_exit_status(), 2) << variable;
+    }
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
@@ -122,6 +123,24 @@ TEST_F(DaemonsLog, AFileOfItsOwnIsBegunAnewBeforeItGrowsTooLarge) {
     EXPECT_GT(fs::file_size(file.string() + ".1"), 4'000'000U);
     kill(daemon, SIGTERM);
     EXPECT_EQ(wait_for_exit(daemon, seconds(20)), 0);
+}
+
+// What has the log's name there may be a FIFO, a link, or another name of a file of root's.
+TEST_F(DaemonsLog, IsNotOpenedWhereAnotherUserCouldHavePutSomething) {
+    if (!am_root()) GTEST_SKIP() << "needs root to give a directory away";
+    for (const mode_t mode : {0755, 01777}) {
+        const fs::path theirs = dir_ / ("theirs-" + std::to_string(mode));
+        fs::create_directories(theirs);
+        ASSERT_EQ(chmod(theirs.c_str(), mode), 0);
+        ASSERT_EQ(chown(theirs.c_str(), mode == 0755 ? nobody.uid : 0, 0), 0);
+        write_file(dir_ / "of-root", "root's\n");
+        fs::create_hard_link(dir_ / "of-root", theirs / "log");
+        const Outcome outcome = run_command({.argv = {CAPSULED_BINARY, "--socket", socket(), "--log-file", theirs / "log"},
+                                             .env = with(base_env(), all_keys())});
+        EXPECT_EQ(outcome.exit_code, 1);
+        EXPECT_THAT(outcome.err, AllOf(HasSubstr(theirs.string()), HasSubstr("only root can write to")));
+        EXPECT_EQ(read_file(dir_ / "of-root"), "root's\n");
+    }
 }
 
 }  // namespace

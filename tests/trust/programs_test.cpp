@@ -127,6 +127,26 @@ TEST_F(Programs, WhatBecomesTheAgentsUserHasNoKeyInItsMemory) {
     EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
 }
 
+// The same of capsulectl, which becomes that user in its own process: its user could take copies (pidfd_getfd) of what the
+// launcher's shell has open, while a lease on the program holds the execve() back.
+TEST_F(Programs, WhatBecomesTheSessionHasNoDescriptorOfTheLaunchers) {
+    start_for_agent();
+    write_file(dir_ / "secret", "FAKE-of-the-launcher\n");
+    write_file(agents_.bin() / "claude", "#!/bin/sh\nexit 0\n");
+    auto lease = std::make_unique<Lease>(agents_.bin() / "claude");
+    Program program = ctl_program({"exec", "claude", "--provider", "zai"});
+    const std::string shell = "exec \"$@\" 9<" + (dir_ / "secret").string();
+    program.argv.insert(program.argv.begin(), {"/bin/sh", "-c", shell, "sh"});
+    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const pid_t session = start_program(program, {nothing, nothing, nothing});
+    close(nothing);
+    const auto is_the_agents = [&] { return status_field(session, "Uid").starts_with("4711\t4711"); };
+    EXPECT_TRUE(eventually(is_the_agents));
+    EXPECT_EQ(open_descriptors(session), 3U) << "0, 1 and 2";
+    lease.reset();
+    EXPECT_EQ(wait_for_exit(session, seconds(20)), 0);
+}
+
 // At the limit of ten seconds the request has its answer, a session without that catalog.
 TEST_F(Programs, OneThatTheAgentsUserStopsHoldsUpItsRequestAlone) {
     start_for_agent();
@@ -257,6 +277,26 @@ TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
     };
     EXPECT_TRUE(seen("capsule.toml")) << "the reload: so the I/O thread was watched";
     EXPECT_TRUE(seen("/proc/self/exe")) << "and so were the programs";
+}
+
+// The daemon still is root where the kernel asks for the real user: access() would tell of files that the agent cannot see.
+TEST_F(Programs, ALinkInTheHomeDoesNotTellWhatIsInADirectoryOfRoots) {
+    start_for_agent();
+    write_file(dir_ / "of-root/there", "{}");
+    fs::permissions(dir_ / "of-root", fs::perms{0700});
+    const fs::path directory = agent_home() / ".config/opencode";
+    fs::create_directories(directory);
+    for (const fs::path& each : {agent_home() / ".config", directory})
+        ASSERT_EQ(chown(each.c_str(), agent.uid, agent.gid), 0);
+    std::set<std::string> written;
+    for (const char* name : {"there", "not-there"}) {
+        fs::remove(directory / "config.json");
+        fs::remove(directory / "opencode.json");
+        fs::create_symlink(dir_ / "of-root" / name, directory / "config.json");
+        call("config.write", R"({"agent":"opencode"})");
+        written.insert(read_file(directory / "opencode.json"));
+    }
+    EXPECT_EQ(written.size(), 1U) << "it is the same, whether the link leads to something or not";
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ OWN = "client/terminal/own_terminal.cpp"
 
 SERVER = "trust_client:UntrustedServer."
 SESSION = "integration_exec:SessionOfAnother."
+ATTACK = "trust_programs:Programs."
 TERMINAL = "terminal:OwnTerminal."
 
 
@@ -59,8 +60,16 @@ def what_comes_along() -> list[Protection]:
     gains = SESSION + "CanGainNoPrivileges"
     return [
         one("no descriptor of the launcher's", DESCRIPTORS,
-            "if (::close_range(first_after_standard, ~0U, CLOSE_RANGE_CLOEXEC) != 0) mark_each();", "",
-            SESSION + "HasNoDescriptorOfTheLaunchers"),
+            "    close_between(first, std::numeric_limits<int>::max());\n", "",
+            SESSION + "HasNoDescriptorOfTheLaunchers", ATTACK + "WhatBecomesTheSessionHasNoDescriptorOfTheLaunchers"),
+        one("not even before the execve", DESCRIPTORS, "static_cast<unsigned>(end) - 1, 0) == 0) return;",
+            "static_cast<unsigned>(end) - 1, 4) == 0) return;  // 4: close-on-exec",
+            ATTACK + "WhatBecomesTheSessionHasNoDescriptorOfTheLaunchers"),
+        one("root remembers nothing in a place of another user's", "client/commands/choose.cpp",
+            " || (::geteuid() == 0 && who_else_can_change(*directory, {}))", "",
+            "terminal:ExecPicker.RootRemembersNothingInAPlaceOfAnotherUsers"),
+        one("nor takes terminal types from one", "client/picker/picker_screen.cpp", "    leave_out_types_of_others();\n",
+            "", "terminal:TerminalTypes.RootTakesNoneFromAPlaceOfAnotherUsers"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
         one("unless the administrator says otherwise", BECOME, "    if (keep) return become_user(user);\n", "",

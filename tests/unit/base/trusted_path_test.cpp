@@ -1,11 +1,16 @@
 #include "daemon/base/trusted_path.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <optional>
 
 #include "tests/unit/support/temp_dir.hpp"
 
@@ -93,6 +98,40 @@ TEST_F(TrustedPath, AFileMayBeAnothersWhereNobodyElseCouldHavePutIt) {
     ::chmod(path("a/b").c_str(), 0755);
     ASSERT_EQ(::chown(path("a/b").c_str(), 4711, 4711), 0);
     EXPECT_TRUE(of_anybody());
+}
+
+/// Whether `job` holds in a mount namespace of its own; none: there cannot be one here.
+std::optional<bool> holds_among_mounts(const std::function<bool()>& job) {
+    constexpr int no_namespace = 2;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+            ::_exit(no_namespace);
+        ::_exit(job() ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == no_namespace) return std::nullopt;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// A container gets the host's files so, whoever they belong to there.
+TEST_F(TrustedPath, WhatIsMountedReadOnlyIsNobodysToChange) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    fs::create_symlink("file", path("a/b/link"));
+    for (const char* each : {"a/b", "a/b/file", "a/b/link"})
+        ASSERT_EQ(::lchown(path(each).c_str(), 4711, 4711), 0);
+    EXPECT_EQ(untrusted("a/b/link"), "a/b");
+    const auto held = holds_among_mounts([&] {
+        const std::string mounted = path("a/b");
+        const bool writable = ::mount(mounted.c_str(), mounted.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+                              untrusted("a/b/link") == "a/b";
+        return writable &&
+               ::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0 &&
+               untrusted("a/b/link").empty() && untrusted("a/b/file").empty();
+    });
+    if (!held) GTEST_SKIP() << "no mounts here";
+    EXPECT_TRUE(*held);
 }
 
 }  // namespace

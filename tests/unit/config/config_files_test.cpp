@@ -145,5 +145,25 @@ TEST_F(ConfigFiles, WarnsOfKeysThatOthersCanRead) {
                  0644));
 }
 
+// Who can change it gives himself every key ([access]).
+TEST_F(ConfigFiles, OneThatAnotherUserCouldChangeIsRefused) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give something away";
+    write("capsule.toml", "");
+    write("roles/dev.toml", "");
+    EXPECT_TRUE(load_config(path(), true));
+    for (const char* each : {"capsule.toml", "roles", "roles/dev.toml", "."}) {
+        ASSERT_EQ(::chown(path(each).c_str(), 4711, 4711), 0);
+        const Error refused = error();
+        EXPECT_EQ(refused.code, ErrorCode::config_conflict) << each;
+        EXPECT_NE(refused.message.find("belongs to user 4711, who could change it"), std::string::npos)
+            << refused.message;
+        EXPECT_NE(refused.hint.find("mount it read-only"), std::string::npos) << refused.hint;
+        ASSERT_EQ(::chown(path(each).c_str(), 0, 0), 0);
+    }
+    ASSERT_EQ(::chmod(directory_.c_str(), 0777), 0);
+    EXPECT_EQ(error().code, ErrorCode::config_conflict) << "everybody could put another there";
+    EXPECT_EQ(error("none.toml").code, ErrorCode::config_conflict) << "or one where there is none";
+}
+
 }  // namespace
 }  // namespace capsule

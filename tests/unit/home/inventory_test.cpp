@@ -113,5 +113,30 @@ TEST_F(Inventory, VersionIsNullFirstAndThenKnown) {
     EXPECT_EQ(inventory_.version(Agent::codex, binary, place()), "0.169.0");
 }
 
+// Who may replace the binary could have a thousand run at once otherwise.
+TEST_F(Inventory, OneBinaryIsAskedForItsVersionAtATime) {
+    const std::string script = "echo run >> " + directory_.path() + "/runs; echo 1.0";
+    for (int i = 0; i < 5; ++i)
+        EXPECT_EQ(inventory_.version(Agent::codex, codex(script), place()), std::nullopt);
+    EXPECT_EQ(inventory_.version(Agent::claude, codex(script), place()), std::nullopt) << "another agent has its own";
+    io_.run();
+    EXPECT_EQ(runs(), 2U);
+    io_.restart();
+    const AgentBinary next = codex(script);
+    EXPECT_EQ(inventory_.version(Agent::codex, next, place()), std::nullopt);
+    io_.run();
+    EXPECT_EQ(inventory_.version(Agent::codex, next, place()), "1.0");
+}
+
+TEST_F(Inventory, AfterOneThatDoesNotTellNoneIsAskedForAWhile) {
+    const std::string script = "echo run >> " + directory_.path() + "/runs; exit 1";
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(inventory_.version(Agent::codex, codex(script), place()), std::nullopt);
+        io_.run();
+        io_.restart();
+    }
+    EXPECT_EQ(runs(), 1U);
+}
+
 }  // namespace
 }  // namespace capsule

@@ -1,5 +1,7 @@
 #include "daemon/keys/stored_keys.hpp"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "tests/unit/keys/support.hpp"
@@ -165,6 +167,22 @@ TEST(StoredKeys, ASetOverABrokenFileFailsAndChangesNothing) {
 TEST(StoredKeys, ADirectoryInItsPlaceIsAnIoError) {
     const TemporaryDirectory directory;
     const Result<StoredKeys> loaded = StoredKeys::load(directory.path());
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().code, ErrorCode::io_error);
+}
+
+TEST(StoredKeys, AreNotKeptWhereAnotherUserCouldChangeThem) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give something away";
+    const TemporaryDirectory directory;
+    StoredKeys keys = load(directory / "auth.toml");
+    ASSERT_EQ(::chown(directory.path().c_str(), 4711, 4711), 0);
+    const Result<void> set = keys.set(variable, {}, Secret("FAKE-new"));
+    ASSERT_FALSE(set);
+    EXPECT_THAT(set.error().message, HasSubstr("belongs to user 4711"));
+    EXPECT_THAT(set.error().hint, HasSubstr("chown root"));
+    EXPECT_FALSE(std::filesystem::exists(directory / "auth.toml"));
+    EXPECT_EQ(at(keys, {}), "none");
+    const Result<StoredKeys> loaded = StoredKeys::load(directory / "auth.toml");
     ASSERT_FALSE(loaded);
     EXPECT_EQ(loaded.error().code, ErrorCode::io_error);
 }
