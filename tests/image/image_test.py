@@ -18,6 +18,7 @@ from pathlib import Path
 import storage
 from case import options
 from devcontainer import Devcontainer  # noqa: F401
+from podman import Podman  # noqa: F401
 from session import OneUser, Serving, Session, Start  # noqa: F401
 from storage import SOURCE, Buildah, Container, package
 from terminal import Terminal  # noqa: F401
