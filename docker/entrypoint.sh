@@ -51,7 +51,17 @@ give_to_agent() {
     fi
 }
 
-is_root() { [ "$(id -u)" -eq 0 ]; }
+# A user namespace with one uid, as a rootless engine without /etc/subuid makes it, has no agent.
+has_agent() {
+    local uid first count
+    uid=$(id -u agent)
+    while read -r first _ count; do
+        if [ "$uid" -ge "$first" ] && [ "$uid" -lt $((first + count)) ]; then return 0; fi
+    done </proc/self/uid_map
+    return 1
+}
+
+is_root() { [ "$(id -u)" -eq 0 ] && has_agent; }
 
 # Not root: capsuled and sessions are one user, whichever it is. It may have no name, HOME=/, and little to write to.
 prepare_one_user() {
@@ -74,6 +84,12 @@ prepare_one_user() {
     export HOME CAPSULE_SOCKET=${CAPSULE_SOCKET:-/run/capsule/capsule.sock}
     logs=${CAPSULE_SOCKET%/*}
     (umask 0077 && mkdir -p "$HOME" "$logs")
+    if [ "$logs" = /run/capsule ] && [ -O "$logs" ]; then chmod go-w "$logs"; fi
+    # Root of such a namespace would read the file that names the user agent.
+    if [ "$(id -u)" -eq 0 ] && [ -z "${CAPSULE_CONFIG:-}" ]; then
+        export CAPSULE_CONFIG=$own/capsule.toml
+        (umask 0077 && mkdir -p "$own" && : >"$CAPSULE_CONFIG")
+    fi
 }
 
 logs=/run/capsule

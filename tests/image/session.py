@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -196,6 +197,21 @@ class OneUser(ImageTest):
         self.assertEqual(done.stdout.splitlines()[:2], ["1000620000", "/tmp/capsule-1000620000/home"])
         self.assertIn(".codex", done.stdout)
         self.assertIn("/home/agent cannot be written to", done.stderr)
+
+    def test_is_root_of_a_user_namespace_that_has_no_agent(self):
+        top = self.container.top
+        start = ["env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", *self.KEY[1:], *options.config["Entrypoint"], "claude", "--provider",
+                 "zai", "--", SHOW_ENVIRONMENT + "; id -u"]  # fmt: skip
+        script = [f"mount -t tmpfs tmpfs {top}/{name}" for name in ("tmp", "run/capsule")]
+        script += [f"mount -t proc proc {top}/proc", f"mount --rbind /dev {top}/dev",
+                   "exec chroot " + shlex.join([str(top), *start])]  # fmt: skip
+        done = subprocess.run(["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child",
+                               "bash", "-ec", "\n".join(script)], capture_output=True, text=True, check=False,
+                              timeout=60, stdin=subprocess.DEVNULL)  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[-1], "0")
+        self.assertIn("ANTHROPIC_AUTH_TOKEN=" + KEYS["ZAI_API_KEY"] + "\n", done.stdout)
+        self.assertEqual(done.stderr.count("one user for all (uid 0)"), 1)
 
     def test_reads_the_secrets_that_are_its_own(self):
         for name in KEYS:
