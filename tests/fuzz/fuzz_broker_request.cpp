@@ -46,9 +46,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     error_body(surface_of(*head), bad_request("x"));
     if (!check_target(head->target, base.path)) return 0;
-    require(head->target.find("/..") == std::string_view::npos || head->target.find("/..") > head->target.find('?') ||
-                head->target.find("/../") > head->target.find('?'),
-            "no way up");
+    const std::string path = std::string(head->target.substr(0, head->target.find('?'))) + "/";
+    require(path.find("/../") == std::string::npos && path.find("/./") == std::string::npos, "no way up");
+    require(path.find("//") >= path.size() - 2, "no empty segment but the last");
     // What has the key's or a space's text for a token is not a token of ours.
     for (const Credential& each : credentials_of(*head))
         if (!each.token.empty() && key.find(each.token) == std::string_view::npos &&
