@@ -89,6 +89,8 @@ struct AgentDescriptor {
     /// Adds the route's variables, arguments and files. Fails with config.conflict where something in the home would
     /// defeat the route, key.absent without the key that the route needs.
     Result<void> (*render)(Plan& plan, const Route& route, const SessionInputs& inputs) = nullptr;
+    /// What render() has to know of the home.
+    HomeFactsNeeded home_facts{};
     /// The files of config.write, without a route. Null: it needs none.
     std::vector<FileIntent> (*files)(const SessionInputs& inputs, std::vector<Warning>& warnings) = nullptr;
     /// Where its files are derived from the list of models that the installed program prints. Null: they are not.

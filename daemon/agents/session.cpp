@@ -1,6 +1,7 @@
 #include "daemon/agents/session.hpp"
 
-#include <set>
+#include <algorithm>
+#include <iterator>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/agents/build.hpp"
@@ -17,6 +18,41 @@ void warn_of_missing_binary(Agent agent, const SessionInputs& inputs, std::vecto
                                              std::string(facts.id) + " in the PATH (" + session_path(inputs) +
                                              ") that " + inputs.home.user.name +
                                              " can run. Install it, or add its directory to the PATH."});
+}
+
+/// The names that are the same under every configuration, sorted.
+const std::vector<std::string_view>& fixed_variables() {
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> all(routing_variables().begin(), routing_variables().end());
+        all.insert(all.end(), std::begin(claude_window_variables), std::end(claude_window_variables));
+        std::ranges::sort(all);
+        return all;
+    }();
+    return names;
+}
+
+/// Every key and routing variable, sorted, each once.
+std::vector<std::string_view> session_variables(const Catalog& catalog) {
+    std::vector<std::string_view> names;
+    for (const Provider& provider : catalog.providers) {
+        names.push_back(provider.key_env);
+        // What one provider's route adds would mislead the next one's.
+        for (const Cell& cell : provider.cells)
+            for (const auto& [name, value] : cell.env)
+                names.push_back(name);
+        for (const Model& model : provider.models)
+            for (const ModelForAgent& own : model.agents)
+                for (const auto& [name, value] : own.env)
+                    names.push_back(name);
+    }
+    std::ranges::sort(names);
+    const std::vector<std::string_view>& fixed = fixed_variables();
+    std::vector<std::string_view> all;
+    all.reserve(fixed.size() + names.size());
+    std::ranges::merge(fixed, names, std::back_inserter(all));
+    const auto repeated = std::ranges::unique(all);
+    all.erase(repeated.begin(), repeated.end());
+    return all;
 }
 
 }  // namespace
@@ -56,23 +92,16 @@ void warn_of_unknown_model(Plan& plan, const Provider& provider, const std::stri
 }
 
 void render_unset(Plan& plan, const Config& config) {
-    std::set<std::string_view> names(routing_variables().begin(), routing_variables().end());
-    for (const Provider& provider : config.catalog.providers) {
-        names.insert(provider.key_env);
-        // What one provider's route adds would mislead the next one's.
-        for (const Cell& cell : provider.cells)
-            for (const auto& [name, value] : cell.env)
-                names.insert(name);
-        for (const Model& model : provider.models)
-            for (const ModelForAgent& own : model.agents)
-                for (const auto& [name, value] : own.env)
-                    names.insert(name);
-    }
-    for (const std::string_view name : claude_window_variables)
-        names.insert(name);
+    const std::vector<std::string_view> names = session_variables(config.catalog);
     plan.unset.clear();
-    for (const std::string_view name : names)
-        if (!plan.env.contains(std::string(name))) plan.unset.emplace_back(name);
+    plan.unset.reserve(names.size());
+    // Both are sorted, so one pass tells what the session does not set.
+    auto set = plan.env.begin();
+    for (const std::string_view name : names) {
+        while (set != plan.env.end() && set->first < name)
+            ++set;
+        if (set == plan.env.end() || set->first != name) plan.unset.emplace_back(name);
+    }
 }
 
 Result<Plan> render_session(const Route& route, const SessionInputs& inputs) {

@@ -40,6 +40,12 @@ struct HomeFacts {
     bool claude_primary_key = false;              ///< .claude.json has a login's own key (primaryApiKey)
 };
 
+/// Which of the home's files an agent's facts are read from.
+struct HomeFactsNeeded {
+    bool codex_home = false;   ///< all that begin with "codex_"
+    bool claude_json = false;  ///< claude_primary_key
+};
+
 /// What a provider's key is for the files: global scope only, and whether any scope has it.
 struct FileKey {
     std::optional<Secret> global;

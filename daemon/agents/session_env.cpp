@@ -65,8 +65,14 @@ void pass(Plan& plan, const std::string& name, std::string_view value, std::stri
     }
 }
 
-void pass_from_daemon(Plan& plan, const SessionInputs& inputs) {
+/// Which variables are asked for: all, or the one of that name.
+bool is_asked_for(std::string_view name, std::string_view only) {
+    return only.empty() || name == only;
+}
+
+void pass_from_daemon(Plan& plan, const SessionInputs& inputs, std::string_view only) {
     for (const auto& [name, value] : inputs.daemon_env) {
+        if (!is_asked_for(name, only)) continue;
         if (!may_pass(inputs.config, name)) continue;
         if (!inputs.home.same_user && is_of_the_daemons_login(name)) continue;
         pass(plan, name, value.reveal(), "daemon environment");
@@ -107,25 +113,26 @@ void pass_configured(Plan& plan, const std::string& name, const EnvValue& entry,
     pass(plan, name, found->second.reveal(), entry.origin);
 }
 
-void pass_table(Plan& plan, const EnvTable& table, const SessionInputs& inputs) {
+void pass_table(Plan& plan, const EnvTable& table, const SessionInputs& inputs, std::string_view only) {
     for (const auto& [name, entry] : table)
-        if (!is_ours(inputs.config, name)) pass_configured(plan, name, entry, inputs);
+        if (is_asked_for(name, only) && !is_ours(inputs.config, name)) pass_configured(plan, name, entry, inputs);
 }
 
 /// [env], then the workspace's and its role's, which are nearer to the session.
-void pass_from_config(Plan& plan, const SessionInputs& inputs) {
-    pass_table(plan, inputs.config.env, inputs);
+void pass_from_config(Plan& plan, const SessionInputs& inputs, std::string_view only) {
+    pass_table(plan, inputs.config.env, inputs, only);
     if (!inputs.workspace) return;
     const auto workspace = inputs.config.workspaces.find(*inputs.workspace);
     if (workspace == inputs.config.workspaces.end()) return;
-    pass_table(plan, workspace->second.env, inputs);
+    pass_table(plan, workspace->second.env, inputs, only);
     if (!inputs.role) return;
     const auto role = workspace->second.roles.find(*inputs.role);
-    if (role != workspace->second.roles.end()) pass_table(plan, role->second, inputs);
+    if (role != workspace->second.roles.end()) pass_table(plan, role->second, inputs, only);
 }
 
-void pass_from_request(Plan& plan, const SessionInputs& inputs) {
+void pass_from_request(Plan& plan, const SessionInputs& inputs, std::string_view only) {
     for (const auto& [name, value] : inputs.request_env) {
+        if (!is_asked_for(name, only)) continue;
         if (may_pass(inputs.config, name)) {
             pass(plan, name, value, "request");
         } else {
@@ -183,10 +190,10 @@ void pin_git_settings(Plan& plan) {
     set_variable(plan, "GIT_CONFIG_COUNT", std::to_string(count), from);
 }
 
-void pass_everything(Plan& plan, const SessionInputs& inputs) {
-    pass_from_daemon(plan, inputs);
-    pass_from_config(plan, inputs);
-    pass_from_request(plan, inputs);
+void pass_everything(Plan& plan, const SessionInputs& inputs, std::string_view only = {}) {
+    pass_from_daemon(plan, inputs, only);
+    pass_from_config(plan, inputs, only);
+    pass_from_request(plan, inputs, only);
     keep_absolute_path(plan);
 }
 
@@ -215,7 +222,7 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
 
 std::string session_path(const SessionInputs& inputs) {
     Plan plan;
-    pass_everything(plan, inputs);
+    pass_everything(plan, inputs, "PATH");
     return std::string(plan.env.at("PATH").reveal());
 }
 

@@ -58,8 +58,8 @@ KeyResolver resolver(const Services& services, const Generation& generation) {
 }
 
 KeyStates key_states(const Services& services, const Generation& generation, KeyScope scope) {
-    return [&services, &generation, scope = std::move(scope)](const Provider& provider) {
-        return resolver(services, generation).find(provider.key_env, scope).state;
+    return [keys = resolver(services, generation), scope = std::move(scope)](const Provider& provider) {
+        return keys.find(provider.key_env, scope).state;
     };
 }
 

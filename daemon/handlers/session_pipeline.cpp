@@ -143,7 +143,8 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
 
     const auto work = std::make_shared<Work>(services, generation);
     work->material.request_env = std::move(params.env);
-    work->material.keys = file_keys(services, *generation);
+    // An agent without files of its own has none that carry keys.
+    if (descriptor_of(*agent).files) work->material.keys = file_keys(services, *generation);
     SessionInputs& inputs = work->inputs;
     inputs.key = key->key;
     inputs.key_from = key->from;
@@ -151,27 +152,32 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     inputs.workspace = params.workspace;
     inputs.role = params.role;
     const std::string path = session_path(inputs);
-    // g++ 12 destroys what a lambda holds twice where it is made in a co_await's argument: hence the names.
-    auto look = [path, name = id_of(route->agent)]() -> Result<std::optional<AgentBinary>> {
-        return find_binary(path, name);
-    };
-    const auto found = co_await generation->worker->run(std::move(look));
-    if (!found) co_return found.error();
-    const std::optional<AgentBinary>& binary = *found;
-    if (binary) inputs.binary = binary->path;
-    // g++ 12 destroys a co_await's value twice where it stands in a conditional expression: hence the statements.
-    if (binary && descriptor_of(*agent).model_list) {
-        // Only a session whose arguments name a list that is derived from the agent's own waits for that.
-        const AgentPlace place = agent_place(*generation, path);
-        if (route->native)
-            work->material.models = services.inventory.known_models(*binary);
-        else
-            work->material.models = co_await services.inventory.models(*agent, *binary, place);
+    const bool asks_for_models = descriptor_of(*agent).model_list != nullptr;
+    if (asks_for_models) {
+        // g++ 12 destroys what a lambda holds twice where it is made in a co_await's argument: hence the names.
+        auto look = [path, name = id_of(*agent)]() -> Result<std::optional<AgentBinary>> {
+            return find_binary(path, name);
+        };
+        const auto found = co_await generation->worker->run(std::move(look));
+        if (!found) co_return found.error();
+        const std::optional<AgentBinary>& binary = *found;
+        if (binary) {
+            inputs.binary = binary->path;
+            // Only a session whose arguments name a list that is derived from the agent's own waits for that.
+            const AgentPlace place = agent_place(*generation, path);
+            if (route->native)
+                work->material.models = services.inventory.known_models(*binary);
+            else
+                work->material.models = co_await services.inventory.models(*agent, *binary, place);
+        }
     }
 
-    auto write = [work, mode, route = *route, cwd = params.cwd]() -> Result<PreparedSession> {
+    auto write = [work, mode, route = *route, cwd = params.cwd, path, asks_for_models]() -> Result<PreparedSession> {
         const Generation& now = *work->generation;
-        work->material.facts = read_home_facts(now.home);
+        // One visit of this thread does it all for an agent that is not asked for its models in between.
+        if (!asks_for_models)
+            if (auto binary = find_binary(path, id_of(route.agent))) work->inputs.binary = std::move(binary->path);
+        work->material.facts = read_home_facts(now.home, descriptor_of(route.agent).home_facts);
         auto plan = render_session(route, work->inputs);
         if (!plan) return plan.error();
         auto applied = apply(plan->files, mode, ApplyFor::session);
@@ -221,7 +227,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     if (binary && descriptor_of(agent).model_list)
         work->material.models = co_await services.inventory.models(agent, *binary, place);
     auto write = [work, agent]() -> Result<Applied> {
-        work->material.facts = read_home_facts(work->generation->home);
+        work->material.facts = read_home_facts(work->generation->home, descriptor_of(agent).home_facts);
         std::vector<Warning> warnings;
         const auto files = agent_files(agent, work->inputs, warnings);
         auto applied = apply(files, ApplyMode::write, ApplyFor::config_write);

@@ -71,11 +71,7 @@ class DotenvNames {
     std::vector<std::string> names_;
 };
 
-}  // namespace
-
-HomeFacts read_home_facts(const SessionHome& home) {
-    HomeFacts facts;
-    const std::string codex = home.codex_directory();
+void read_codex_home(HomeFacts& facts, const std::string& codex) {
     struct stat status {};
     facts.codex_auth_json = ::stat((codex + "/auth.json").c_str(), &status) == 0 && S_ISREG(status.st_mode);
     constexpr std::size_t max_config_bytes = 1024 * 1024;
@@ -84,6 +80,14 @@ HomeFacts read_home_facts(const SessionHome& home) {
     // What cannot be read here, under the session user's identity, Codex cannot read either.
     if (const auto dotenv = read_file(codex + "/.env", max_dotenv_bytes); dotenv && *dotenv)
         facts.codex_dotenv_names = DotenvNames(**dotenv).run();
+}
+
+}  // namespace
+
+HomeFacts read_home_facts(const SessionHome& home, const HomeFactsNeeded& needed) {
+    HomeFacts facts;
+    if (needed.codex_home) read_codex_home(facts, home.codex_directory());
+    if (!needed.claude_json) return facts;
     // Wherever it stands in the file: to assume one too many costs a notice, one too few would send it elsewhere.
     if (const auto claude = read_file(home.claude_json()); claude && *claude)
         facts.claude_primary_key = (*claude)->find("\"primaryApiKey\"") != std::string::npos;

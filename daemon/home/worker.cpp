@@ -159,9 +159,11 @@ class HomeWorker::Awaited {
   public:
     Awaited(std::shared_ptr<Shared> shared, std::shared_ptr<Job> job)
         : shared_(std::move(shared)), job_(std::move(job)) {
-        const std::lock_guard lock(shared_->mutex);
-        shared_->queue.push_back(job_);
-        shared_->changed.notify_one();
+        {
+            const std::lock_guard lock(shared_->mutex);
+            shared_->queue.push_back(job_);
+        }
+        shared_->changed.notify_one();  // without the lock, which the other thread wants first
     }
     Awaited(const Awaited&) = delete;
     Awaited& operator=(const Awaited&) = delete;

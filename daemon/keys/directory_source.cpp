@@ -7,11 +7,12 @@
 
 namespace capsule {
 
+bool is_closed(const std::string& directory) {
+    return !untrusted_component(directory) && ::access(directory.c_str(), X_OK) != 0;
+}
+
 std::optional<KeyFinding> directory_source(const std::string& directory, const std::string& variable,
                                            const std::string& source) {
-    // A directory that is closed to the daemon was not made for it; a file in it that is closed was.
-    const bool trusted = !untrusted_component(directory);
-    if (trusted && ::access(directory.c_str(), X_OK) != 0) return std::nullopt;
     Result<std::optional<Secret>> read = read_secret_file(directory + "/" + variable);
     if (!read) return unusable(read.error(), source, "container");
     if (!*read) return std::nullopt;

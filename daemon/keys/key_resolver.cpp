@@ -2,6 +2,7 @@
 
 #include "daemon/keys/config_source.hpp"
 #include "daemon/keys/credential_source.hpp"
+#include "daemon/keys/directory_source.hpp"
 #include "daemon/keys/docker_secret_source.hpp"
 #include "daemon/keys/environment_source.hpp"
 #include "daemon/keys/file_source.hpp"
@@ -40,6 +41,11 @@ const EnvTable* configured_table(const Config& config, const KeyScope& scope) {
 
 }  // namespace
 
+KeyResolver::KeyResolver(Sources sources)
+    : sources_(std::move(sources)),
+      credentials_closed_(!sources_.credentials_directory || is_closed(*sources_.credentials_directory)),
+      secrets_closed_(is_closed(sources_.secrets_directory)) {}
+
 KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope) const {
     Findings findings;
     const ValueContext context{sources_.environment, &sources_.remembered};
@@ -58,8 +64,8 @@ KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope)
         findings.add(environment_source(*sources_.environment, variable));
         findings.add(file_source(*sources_.environment, variable));
     }
-    findings.add(credential_source(sources_.credentials_directory, variable));
-    findings.add(docker_secret_source(sources_.secrets_directory, variable));
+    if (!credentials_closed_) findings.add(credential_source(sources_.credentials_directory, variable));
+    if (!secrets_closed_) findings.add(docker_secret_source(sources_.secrets_directory, variable));
     return std::move(findings).result();
 }
 

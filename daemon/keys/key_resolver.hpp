@@ -36,6 +36,7 @@ struct KeyFinding {
 /// What `auth.set` has stored, by scope; an empty value means "ignore".
 class StoredKeys;
 
+/// For one request: the container's directories are looked at when it is made, whatever is asked of it then.
 class KeyResolver {
   public:
     struct Sources {
@@ -48,7 +49,7 @@ class KeyResolver {
         std::function<std::optional<Result<Secret>>(const std::string& reference)> remembered;
     };
 
-    explicit KeyResolver(Sources sources) : sources_(std::move(sources)) {}
+    explicit KeyResolver(Sources sources);
 
     /// The first source that says anything of `variable`.
     KeyFinding find(const std::string& variable, const KeyScope& scope) const;
@@ -61,6 +62,8 @@ class KeyResolver {
 
   private:
     Sources sources_;
+    bool credentials_closed_;
+    bool secrets_closed_;
 };
 
 }  // namespace capsule

@@ -174,12 +174,7 @@ Result<Updated> preview_file(const std::string& path, const Transform& transform
 }
 
 Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit) {
-    const auto place = find_place(path);
-    if (!place) return place.error();
-    if (!place->directory_fd) return std::optional<std::string>();
-    auto found = look_at(*place, place->name, limit);
-    if (!found) return found.error();
-    return text_of(*found);
+    return read_through_links(path, limit);
 }
 
 }  // namespace capsule

@@ -64,7 +64,9 @@ Error too_large(const Place& place, const std::string& name, std::size_t limit) 
             "see what is in it, and move it out of the way"};
 }
 
-Result<std::string> read_to_end(int fd, const Place& place, const std::string& name, std::size_t limit) {
+/// `size` is what the file had when it was opened: what is written after that is a later version.
+Result<std::string> read_to_end(int fd, const Place& place, const std::string& name, std::size_t size,
+                                std::size_t limit) {
     std::string text;
     std::array<char, 16384> buffer;
     for (;;) {
@@ -74,7 +76,26 @@ Result<std::string> read_to_end(int fd, const Place& place, const std::string& n
         if (got == 0) return text;
         text.append(buffer.data(), static_cast<std::size_t>(got));
         if (text.size() > limit) return too_large(place, name, limit);
+        if (text.size() == size) return text;
     }
+}
+
+/// The regular file `name`, opened; again looked at, since it may be another one by now.
+Result<std::optional<Snapshot>> read_opened(const UniqueFd& fd, const Place& place, const std::string& name,
+                                            std::size_t limit) {
+    const int problem = errno;
+    const std::string path = place.directory + "/" + name;
+    Snapshot found;
+    if (!fd && problem == ENOENT) return std::optional<Snapshot>();
+    if (!fd) return io_error("read", path, problem);
+    if (::fstat(fd.get(), &found.status) != 0) return io_error("read", path, errno);
+    if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
+    const auto size = static_cast<std::size_t>(found.status.st_size);
+    if (size > limit) return too_large(place, name, limit);
+    auto text = read_to_end(fd.get(), place, name, size, limit);
+    if (!text) return text.error();
+    found.text = *std::move(text);
+    return std::optional<Snapshot>(std::move(found));
 }
 
 std::pair<std::string, std::string> split(const std::string& path) {
@@ -155,25 +176,33 @@ Result<void> make_directory(Place& place) {
 }
 
 Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& name, std::size_t limit) {
-    const std::string path = place.directory + "/" + name;
-    Snapshot found;
+    struct stat status {};
     // Before the opening, which for a device may already do something.
-    if (::fstatat(place.directory_fd.get(), name.c_str(), &found.status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (::fstatat(place.directory_fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) return std::optional<Snapshot>();
-        return io_error("read", path, errno);
+        return io_error("read", place.directory + "/" + name, errno);
     }
-    if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
+    if (!S_ISREG(status.st_mode)) return odd_file(place, name, status.st_mode);
     const UniqueFd fd(
         ::openat(place.directory_fd.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!fd && errno == ENOENT) return std::optional<Snapshot>();
-    if (!fd) return io_error("read", path, errno);
-    if (::fstat(fd.get(), &found.status) != 0) return io_error("read", path, errno);
-    if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
-    if (static_cast<std::uint64_t>(found.status.st_size) > limit) return too_large(place, name, limit);
-    auto text = read_to_end(fd.get(), place, name, limit);
-    if (!text) return text.error();
-    found.text = *std::move(text);
-    return std::optional<Snapshot>(std::move(found));
+    return read_opened(fd, place, name, limit);
+}
+
+Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit) {
+    Place place;
+    std::tie(place.directory, place.name) = split(path);
+    struct stat status {};
+    // Before the opening, which for a device may already do something.
+    if (::stat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT) return std::optional<std::string>();
+        return io_error("read", path, errno);
+    }
+    if (!S_ISREG(status.st_mode)) return odd_file(place, place.name, status.st_mode);
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    auto found = read_opened(fd, place, place.name, limit);
+    if (!found) return found.error();
+    if (!*found) return std::optional<std::string>();
+    return std::optional<std::string>(std::move((*found)->text));
 }
 
 std::string temporary_name(const Place& place) {

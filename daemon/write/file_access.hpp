@@ -40,6 +40,10 @@ struct Snapshot {
 /// link, a FIFO, a device, a directory, more than `limit` bytes are io.error.
 Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& name, std::size_t limit);
 
+/// The text of the regular file that `path` leads to; none if there is none. To look into, not to write: links are
+/// followed. Otherwise as look_at().
+Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit);
+
 /// ".NAME.capsuled": one of a kind, so that what a killed run left is found at once.
 std::string temporary_name(const Place& place);
 

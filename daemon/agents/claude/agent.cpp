@@ -136,6 +136,7 @@ const AgentDescriptor claude_agent{
     .account_variables = account_variables,
     .own_credentials = own_credentials,
     .render = render_claude,
+    .home_facts = {.claude_json = true},
     .settings_places = claude_settings_places,
     .survey = survey_claude,
     .project_switch = "--setting-sources user",

@@ -134,6 +134,7 @@ const AgentDescriptor codex_agent{
     .check_among_others = check_among_others,
     .refused_argument = refused_argument,
     .render = render_codex,
+    .home_facts = {.codex_home = true},
     .files = codex_files,
     .model_list = &model_list,
     .settings_places = codex_settings_places,

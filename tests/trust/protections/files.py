@@ -27,10 +27,10 @@ def protections() -> list[Protection]:
 
 def whose_identity() -> list[Protection]:
     look = "co_await generation->worker->run(std::move(look), home_limit);"
-    binary = "return find_binary(path, name);\n    };\n    const auto found = co_await generation->worker->run(std::move(look));\n"
+    session = "auto done = co_await generation->worker->run(std::move(write));"
     return [
-        one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", binary,
-            binary.replace("co_await generation->worker->run(std::move(look))", "look()"),
+        one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", session,
+            "auto done = write();",
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
         one("and so for status", "daemon/handlers/status.cpp", look,
             "look();",
@@ -39,19 +39,21 @@ def whose_identity() -> list[Protection]:
 
 
 def odd_files() -> list[Protection]:
-    no_file = "if (!S_ISREG(found.status.st_mode)) return odd_file"
-    any_file = "if (!S_ISREG(found.status.st_mode) && false) return odd_file"
+    no_file = "status.st_mode)) return odd_file"
+    any_file = "status.st_mode) && false) return odd_file"
     return [
         # Looked at before it is opened, and again what was opened.
-        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 2)],
+        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 3)],
                    ["integration_errors:Errors.AFifoOrAHugeFileNeverHangsTheDaemon", "unit_write:Fault.NotAFile"]),
-        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 2),
+        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 3),
                                           Edit(ACCESS, "O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
-                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)")],
+                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)"),
+                                          Edit(ACCESS, "O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
+                                               "O_RDONLY | O_NOCTTY | O_CLOEXEC)")],
                    [PLANTED + "Fifo"]),
         # Its size when it is opened, and what is read of it.
         Protection("none is read that is huge", [
-            Edit(ACCESS, "static_cast<std::uint64_t>(found.status.st_size) > limit", "false"),
+            Edit(ACCESS, "if (size > limit) return", "if (size > 16 * limit) return"),
             Edit(ACCESS, "if (text.size() > limit) return", "if (text.size() > 16 * limit) return"),
         ], [PLANTED + "HugeFile"]),
         one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
