@@ -1,6 +1,7 @@
 """What the image's tests share: the image, a container of it, and keys."""
 
 import argparse
+import shutil
 import subprocess
 import time
 import unittest
@@ -18,6 +19,13 @@ SHOW_ENVIRONMENT = "run:tr '\\0' '\\n' </proc/$$/environ"
 # chroot has no process 1 of its own; in a container engine tini is that.
 AS_INIT = ["--env", "TINI_SUBREAPER=1"]
 options = argparse.Namespace()  # filled by image_test.py, before any test
+
+
+def add_agents(container: storage.Container) -> None:
+    """Agents that are not real."""
+    for agent in ("claude", "codex", "opencode"):
+        shutil.copy(storage.SOURCE / "tests/image/agent.sh", container.top / "usr/local/bin" / agent)
+    shutil.copy(storage.SOURCE / "tests/support/data/codex_models.json", container.top / "usr/local/share")
 
 
 def as_composed() -> list[str]:

@@ -9,18 +9,17 @@ Needs root: without, it is skipped.
 import argparse
 import json
 import os
-import shutil
 import sys
 import time
 import unittest
 from pathlib import Path
 
 import storage
-from case import options
+from case import add_agents, options
 from devcontainer import Devcontainer  # noqa: F401
 from podman import Podman  # noqa: F401
 from session import OneUser, Serving, Session, Start  # noqa: F401
-from storage import SOURCE, Buildah, Container, package
+from storage import Buildah, Container, package
 from terminal import Terminal  # noqa: F401
 from written import Guide, Manifests  # noqa: F401
 
@@ -41,9 +40,7 @@ def prepare() -> None:
                                                  str(place / "docker/Dockerfile")))  # fmt: skip
     options.config = json.loads(options.buildah("inspect", "--type", "image", "capsule"))["Docker"]["config"]
     options.container = Container(options.buildah, "capsule")
-    for agent in ("claude", "codex", "opencode"):
-        shutil.copy(SOURCE / "tests/image/agent.sh", options.container.top / "usr/local/bin" / agent)
-    shutil.copy(SOURCE / "tests/support/data/codex_models.json", options.container.top / "usr/local/share")
+    add_agents(options.container)
 
 
 def timed(what: str, act) -> None:

@@ -7,7 +7,8 @@ import unittest
 from pathlib import Path
 
 import manifests
-from case import KEYS, SHOW_ENVIRONMENT, ImageTest, options
+from case import KEYS, SHOW_ENVIRONMENT, ImageTest, add_agents, options
+from storage import Container
 
 CGROUPS = Path("/sys/fs/cgroup")
 # What a machine may forbid to set is given as what it has: control groups, limits, a network of a container's own.
@@ -20,7 +21,9 @@ class Engine:
         if not (CGROUPS / "cgroup.controllers").exists():
             # crun knows control groups of one kind; this process' mounts are its own.
             subprocess.run(["mount", "-t", "cgroup2", "cgroup2", str(CGROUPS)], check=True)
-        options.buildah("commit", "--format", "docker", options.container.name, "my-capsule")
+        fresh = Container(options.buildah, "capsule")
+        add_agents(fresh)
+        options.buildah("commit", "--format", "docker", fresh.name, "my-capsule")
         self.command = ["podman", *options.buildah.command[1:], "--cgroup-manager", "cgroupfs", "--runtime", "crun"]
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess:
@@ -61,7 +64,11 @@ class Podman(ImageTest):
         self.addCleanup(self.podman, "rm", "--force", "--time", "10", "one-user")
         self.assertEqual(started.returncode, 0, started.stderr)
         check = options.config["Healthcheck"]["Test"][1:]
-        self.wait_until(lambda: self.podman("exec", "one-user", *check).returncode == 0, "it never was healthy")
+        for _ in range(60):
+            if self.podman("exec", "one-user", *check).returncode == 0:
+                break
+        else:
+            self.fail(f"it never was healthy: {self.podman('logs', 'one-user')}")
         done = self.podman("exec", "one-user", "capsulectl", "exec", "claude", "--provider", "zai", "--",
                            SHOW_ENVIRONMENT + "; id -u")  # fmt: skip
         self.assertEqual(done.stdout.splitlines()[-1], str(manifests.ANY_UID), done.stderr)

@@ -200,8 +200,8 @@ class OneUser(ImageTest):
 
     def test_is_root_of_a_user_namespace_that_has_no_agent(self):
         top = self.container.top
-        start = ["env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", *self.KEY[1:], *options.config["Entrypoint"], "claude", "--provider",
-                 "zai", "--", SHOW_ENVIRONMENT + "; id -u"]  # fmt: skip
+        start = ["env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", *self.KEY[1:], *options.config["Entrypoint"],
+                 "claude", "--provider", "zai", "--", SHOW_ENVIRONMENT + "; id -u"]  # fmt: skip
         script = [f"mount -t tmpfs tmpfs {top}/{name}" for name in ("tmp", "run/capsule")]
         script += [f"mount -t proc proc {top}/proc", f"mount --rbind /dev {top}/dev",
                    "exec chroot " + shlex.join([str(top), *start])]  # fmt: skip
@@ -214,6 +214,7 @@ class OneUser(ImageTest):
         self.assertEqual(done.stderr.count("one user for all (uid 0)"), 1)
 
     def test_reads_the_secrets_that_are_its_own(self):
+        (self.container.top / "run/secrets").chmod(0o755)  # as it is in a container that never started as root
         for name in KEYS:
             os.chown(self.secrets / name, 1000, 1000)
             self.addCleanup(os.chown, self.secrets / name, 0, 0)
