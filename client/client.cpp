@@ -80,6 +80,15 @@ json::value params_json(const AuthListParams& params) {
 json::value params_json(const SpawnParams& params) {
     return without_nulls(params);
 }
+json::value params_json(const SessionsListParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const SessionsEndParams& params) {
+    return without_nulls(params);
+}
+json::value params_json(const GrantParams& params) {
+    return without_nulls(params);
+}
 json::value params_json(const ConfigWriteParams& params) {
     return without_nulls(params);
 }
@@ -104,6 +113,9 @@ template ClientResult<AuthListResult> result_as(const json::value&);
 template ClientResult<AuthRow> result_as(const json::value&);
 template ClientResult<SpawnResult> result_as(const json::value&);
 template ClientResult<ExplainResult> result_as(const json::value&);
+template ClientResult<SessionsListResult> result_as(const json::value&);
+template ClientResult<SessionRow> result_as(const json::value&);
+template ClientResult<GrantResult> result_as(const json::value&);
 template ClientResult<ConfigWriteResult> result_as(const json::value&);
 template ClientResult<ConfigStatus> result_as(const json::value&);
 
@@ -170,6 +182,18 @@ ClientResult<SpawnResult> Client::spawn(const SpawnParams& params) {
 
 ClientResult<ExplainResult> Client::explain(const SpawnParams& params) {
     return typed<ExplainResult>(call("explain", params_json(params)));
+}
+
+ClientResult<SessionsListResult> Client::sessions_list(const SessionsListParams& params) {
+    return typed<SessionsListResult>(call("sessions.list", params_json(params)));
+}
+
+ClientResult<SessionRow> Client::sessions_end(const std::string& id) {
+    return typed<SessionRow>(call("sessions.end", params_json(SessionsEndParams{id})));
+}
+
+ClientResult<GrantResult> Client::grant(const GrantParams& params) {
+    return typed<GrantResult>(call("grant", params_json(params)));
 }
 
 ClientResult<ConfigWriteResult> Client::config_write(const std::string& agent) {

@@ -50,6 +50,9 @@ class Client {
     ClientResult<AuthListResult> auth_list(const AuthListParams& params = {});
     ClientResult<SpawnResult> spawn(const SpawnParams& params);
     ClientResult<ExplainResult> explain(const SpawnParams& params);
+    ClientResult<SessionsListResult> sessions_list(const SessionsListParams& params = {});
+    ClientResult<SessionRow> sessions_end(const std::string& id);
+    ClientResult<GrantResult> grant(const GrantParams& params);
     ClientResult<ConfigWriteResult> config_write(const std::string& agent);
     ClientResult<AuthRow> auth_set(const AuthSetParams& params);
     ClientResult<AuthRow> auth_unset(const AuthUnsetParams& params);
@@ -84,6 +87,9 @@ class Client {
 boost::json::value params_json(const ProvidersListParams& params);
 boost::json::value params_json(const AuthListParams& params);
 boost::json::value params_json(const SpawnParams& params);
+boost::json::value params_json(const SessionsListParams& params);
+boost::json::value params_json(const SessionsEndParams& params);
+boost::json::value params_json(const GrantParams& params);
 boost::json::value params_json(const ConfigWriteParams& params);
 boost::json::value params_json(const AuthSetParams& params);
 boost::json::value params_json(const AuthUnsetParams& params);

@@ -15,6 +15,7 @@
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
+#include "daemon/handlers/session_keys.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "daemon/server/server.hpp"
 #include "daemon/log/log.hpp"
@@ -42,9 +43,13 @@ ConfigSource config_source(const CommandLine& line, const std::map<std::string, 
     return {config_path(line.config, ::geteuid(), lookup), line.config || lookup("CAPSULE_CONFIG")};
 }
 
+std::optional<std::string> state_directory_of(const std::map<std::string, Secret>& environment) {
+    return state_directory(::geteuid(), lookup_in(environment));
+}
+
 /// Where auth.set stores; none without a state directory.
 std::optional<std::string> stored_keys_path(const std::map<std::string, Secret>& environment) {
-    const auto directory = state_directory(::geteuid(), lookup_in(environment));
+    const auto directory = state_directory_of(environment);
     if (!directory) return std::nullopt;
     return *directory + "/auth.toml";
 }
@@ -91,6 +96,7 @@ asio::awaitable<void> reload_on_hangup(asio::signal_set& hangup, Services& servi
         co_await hangup.async_wait(asio::use_awaitable);
         notify_reloading();
         const auto reloaded = reload_configuration(services);
+        if (reloaded) co_await services.sessions.refresh_keys();
         services.stack_wiper.soon();
         notify_ready(reloaded ? "serving" : "serving the older configuration: the reload failed");
     }
@@ -124,6 +130,7 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, asio::signal_set& sig
     });
     co_await server.stop(std::chrono::steady_clock::now() + drain_limit);
     services.subprocesses.stop();
+    services.sessions.stop();
     io.stop();
 }
 
@@ -163,6 +170,8 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
     asio::post(io, [&] {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);
         notify_ready("serving");
+        // After READY: nobody waits for the broker but a session that needs it.
+        open_sessions(services, state_directory_of(services.environment));
     });
     on_left_out([&io] { asio::co_spawn(io, tell_of_left_out_lines(io), asio::detached); });
     io.run();

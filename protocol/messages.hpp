@@ -93,10 +93,11 @@ struct StatusResult {
     std::vector<ProviderStatus> providers;
     RequestCounts requests;
     ConnectionCounts connections;
+    std::optional<BrokerStatus> broker;  ///< null: no session needs one
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(StatusResult, (),
-                      (version, protocol, pid, uptime_s, socket, config, agents, providers, requests, connections,
+                      (version, protocol, pid, uptime_s, socket, config, agents, providers, requests, connections, broker,
                        warnings))
 
 // ---- providers.list ----
@@ -192,9 +193,18 @@ struct SpawnParams {
     std::optional<std::string> workspace;
     std::optional<std::string> role;
     std::map<std::string, std::string> env;
-    std::optional<std::string> cwd;  ///< absolute; only looked at
+    std::optional<std::string> cwd;        ///< absolute; only looked at
+    std::optional<std::string> ends_with;  ///< caller, connection; none: sessions.end, or [broker] idle_hours
 };
-BOOST_DESCRIBE_STRUCT(SpawnParams, (), (agent, provider, model, workspace, role, env, cwd))
+BOOST_DESCRIBE_STRUCT(SpawnParams, (), (agent, provider, model, workspace, role, env, cwd, ends_with))
+
+/// What a session is called and what it carries.
+struct SessionRef {
+    std::optional<std::string> id;         ///< null: nobody will know when it ends, so it is not kept
+    std::string keys;                      ///< env: the key itself; broker: a token; home: what stands in the home
+    std::optional<std::string> ends_with;  ///< caller, connection; null: sessions.end
+};
+BOOST_DESCRIBE_STRUCT(SessionRef, (), (id, keys, ends_with))
 
 struct SessionUser {
     std::string name;
@@ -225,10 +235,11 @@ struct SpawnResult {
     SessionUser user;
     std::optional<std::string> privileges;  ///< drop, keep: may it gain any, as by sudo? null: an older daemon, drop
     std::vector<FileAction> files;
+    std::optional<SessionRef> session;  ///< never null; a daemon before 1.1 has none
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(SpawnResult, (),
-                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, privileges, files,
+                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, privileges, files, session,
                        warnings))
 
 struct ExplainedArgument {
@@ -277,11 +288,12 @@ struct ExplainResult {
     SessionUser user;
     std::vector<ExplainedFile> files;
     std::vector<FoundSetting> settings;  ///< with `cwd` only
+    std::optional<SessionRef> session;   ///< as spawn's would be, without an id
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(ExplainResult, (),
                       (agent, provider, label, tab_label, model, argv, arguments, env, unset, dropped, user, files,
-                       settings, warnings))
+                       settings, session, warnings))
 
 // ---- sessions ----
 
@@ -356,6 +368,25 @@ struct SessionsListResult {
     std::vector<SessionRow> sessions;  ///< the oldest first
 };
 BOOST_DESCRIBE_STRUCT(SessionsListResult, (), (sessions))
+
+struct GrantParams {
+    std::string agent;
+    std::optional<std::string> provider;
+    std::optional<std::string> model;
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+    std::optional<std::string> ends_with;
+};
+BOOST_DESCRIBE_STRUCT(GrantParams, (), (agent, provider, model, workspace, role, ends_with))
+
+struct GrantResult {
+    SessionRef session;
+    std::string token;
+    std::map<std::string, std::string> base_urls;  ///< the agent's protocol → its URL at the broker
+};
+BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls))
+
+// ---- sessions ----
 
 struct ConfigWriteParams {
     std::string agent;

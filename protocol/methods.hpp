@@ -37,6 +37,7 @@ inline constexpr std::array planning{agent_unknown, provider_unknown, cell_unsup
                                      key_absent,    key_error,        config_conflict,  io_error};
 inline constexpr std::array writing{agent_unknown, key_error, config_conflict, io_error};
 inline constexpr std::array storing{provider_unknown, config_conflict, io_error};
+inline constexpr std::array ending{session_unknown};
 inline constexpr std::array loading{config_conflict, io_error};
 
 }  // namespace method_errors
@@ -56,6 +57,13 @@ inline constexpr std::tuple method_rows{
     Method<SpawnParams, ExplainResult>{{"explain", Tier::spawn,
                                         "What spawn would do and why, with nothing written and every secret masked",
                                         method_errors::planning}},
+    Method<SessionsListParams, SessionsListResult>{
+        {"sessions.list", Tier::status, "The sessions that live, what each of them did and what it was told last"}},
+    Method<SessionsEndParams, SessionRow>{
+        {"sessions.end", Tier::spawn, "Ends a session: its token is worth nothing from then on", method_errors::ending}},
+    Method<GrantParams, GrantResult>{{"grant", Tier::spawn,
+                                      "A token for a session that somebody else starts, and where it is good",
+                                      method_errors::planning}},
     Method<ConfigWriteParams, ConfigWriteResult>{
         {"config.write", Tier::spawn, "Writes an agent's configuration files", method_errors::writing}},
     Method<AuthSetParams, AuthRow>{

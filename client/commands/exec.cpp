@@ -73,6 +73,8 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
     SpawnParams params = session_params(options.session);
     const auto asked = choose(globals, params);
     if (const auto* ended = std::get_if<ExitCode>(&asked)) return *ended;
+    // This process becomes the agent, or waits for it.
+    params.ends_with = "caller";
     auto session = ask_session(globals, params);
     if (!session) return fail(globals, session.error());
     if (std::get<Asked>(asked) == Asked::yes) remember(*session, params.cwd);

@@ -12,6 +12,7 @@ set(parts ${PROJECT_SOURCE_DIR}/cmake/package)
 
 # ---- capsuled ----
 install(TARGETS capsuled DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT capsuled)
+install(TARGETS capsule-broker DESTINATION libexec COMPONENT capsuled)
 install(TARGETS capsulectl DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT capsuled)
 install(FILES ${parts}/capsule.toml DESTINATION /etc/capsule COMPONENT capsuled
         PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ)
@@ -88,4 +89,4 @@ write_basic_package_version_file(${generated}/capsule-config-version.cmake COMPA
 install(FILES ${parts}/capsule-config.cmake ${generated}/capsule-config-version.cmake
         DESTINATION ${library_dir}/cmake/capsule COMPONENT dev)
 
-add_custom_target(packaged DEPENDS capsuled capsulectl capsule_client capsule_protocol capsule_asio ${made})
+add_custom_target(packaged DEPENDS capsuled capsule-broker capsulectl capsule_client capsule_protocol capsule_asio ${made})

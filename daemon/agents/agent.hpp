@@ -49,6 +49,13 @@ struct ModelListQuestion {
     std::vector<std::string> (*reading)(const std::string& file) = nullptr;
 };
 
+/// How a session's requests go by way of capsule-broker.
+struct BrokeredRoute {
+    std::string base_url{};      ///< the provider's own
+    std::string_view surface{};  ///< the protocol that is spoken: anthropic_messages, openai_responses, openai_chat
+    std::string_view why_not{};  ///< why they cannot, for people; empty: they can
+};
+
 struct AgentDescriptor {
     Agent agent{};
 
@@ -91,6 +98,8 @@ struct AgentDescriptor {
     Result<void> (*render)(Plan& plan, const Route& route, const SessionInputs& inputs) = nullptr;
     /// What render() has to know of the home.
     HomeFactsNeeded home_facts{};
+    /// How a session can do with a token in the place of the key that was found under `variable`.
+    BrokeredRoute (*brokered)(const Route& route, std::string_view variable) = nullptr;
     /// The files of config.write, without a route. Null: it needs none.
     std::vector<FileIntent> (*files)(const SessionInputs& inputs, std::vector<Warning>& warnings) = nullptr;
     /// Where its files are derived from the list of models that the installed program prints. Null: they are not.

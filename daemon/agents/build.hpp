@@ -25,6 +25,16 @@ inline void set_key(Plan& plan, std::string name, const SessionInputs& inputs) {
     set_secret(plan, std::move(name), *inputs.key, "key: " + inputs.key_from);
 }
 
+/// Where the session's requests to a provider's base URL go.
+inline std::string session_url(const SessionInputs& inputs, const std::string& base_url) {
+    return inputs.broker_url ? url_at_broker(*inputs.broker_url, base_url) : base_url;
+}
+
+/// Where that is said.
+inline std::string_view session_url_from(const SessionInputs& inputs, std::string_view otherwise) {
+    return inputs.broker_url ? std::string_view("capsule.toml: [session] keys") : otherwise;
+}
+
 inline void add_argument(Plan& plan, std::string value, std::string_view from) {
     plan.argv.push_back({std::move(value), std::string(from)});
 }

@@ -69,6 +69,15 @@ std::string SessionHome::claude_json() const {
     return claude_config_dir.value_or(home) + "/.claude.json";
 }
 
+std::string url_at_broker(std::string_view broker_url, std::string_view base_url) {
+    const std::size_t host = base_url.find("://");
+    const std::size_t path = base_url.find('/', host == base_url.npos ? 0 : host + 3);
+    std::string out(broker_url);
+    if (path != base_url.npos) out += base_url.substr(path);
+    if (out.ends_with('/')) out.pop_back();
+    return out;
+}
+
 const Located<std::string>& file_model(const Config& config, Agent agent, const std::string& provider,
                                        const Located<std::string>& catalog_model) {
     const auto& overrides = config.agent(agent).models.providers;

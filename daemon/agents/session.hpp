@@ -72,7 +72,13 @@ struct SessionInputs {
     std::optional<std::string> binary;                ///< of the agent; none: not installed
     std::optional<std::string> workspace{};           ///< whose [workspaces.<name>.env] the session has too
     std::optional<std::string> role{};
+    /// Where capsule-broker listens, "http://127.0.0.1:4587": then `key` is a token that is good there alone. None: the
+    /// session has the key itself.
+    std::optional<std::string> broker_url{};
 };
+
+/// A provider's base URL as a session with a token has it: the broker's, with that URL's path.
+std::string url_at_broker(std::string_view broker_url, std::string_view base_url);
 
 /// Everything but the route's own part: allowlisted variables, [env], HOME and the like, CAPSULE_AGENT and
 /// CAPSULE_PROVIDER, `dropped`. See session_env.cpp for the order.

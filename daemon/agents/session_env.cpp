@@ -190,6 +190,21 @@ void pin_git_settings(Plan& plan) {
     set_variable(plan, "GIT_CONFIG_COUNT", std::to_string(count), from);
 }
 
+/// The broker is on this machine, where no proxy finds it. Programs read either spelling, so both are set.
+void pass_proxies_by(Plan& plan) {
+    constexpr std::array<std::string_view, 6> proxies{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY",
+                                                      "https_proxy", "ALL_PROXY", "all_proxy"};
+    if (std::ranges::none_of(proxies, [&](std::string_view name) { return plan.env.contains(std::string(name)); }))
+        return;
+    for (const char* name : {"NO_PROXY", "no_proxy"}) {
+        const auto own = plan.env.find(name);
+        std::string names = own == plan.env.end() ? std::string() : std::string(own->second.reveal());
+        if (names == "*") continue;
+        names += names.empty() ? "127.0.0.1" : ",127.0.0.1";
+        set_variable(plan, name, std::move(names), "capsule.toml: [session] keys");
+    }
+}
+
 void pass_everything(Plan& plan, const SessionInputs& inputs, std::string_view only = {}) {
     pass_from_daemon(plan, inputs, only);
     pass_from_config(plan, inputs, only);
@@ -209,6 +224,7 @@ void render_session_env(Plan& plan, const Route& route, const SessionInputs& inp
     const SessionConfig& session = inputs.config.session;
     pass_everything(plan, inputs);
     if (session.project_settings == ProjectSettings::ignore) pin_git_settings(plan);
+    if (inputs.broker_url) pass_proxies_by(plan);
     set_variable(plan, "HOME", home.home, "session user");
     set_variable(plan, "USER", home.user.name, "session user");
     set_variable(plan, "LOGNAME", home.user.name, "session user");

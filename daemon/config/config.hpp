@@ -53,14 +53,29 @@ enum class ProjectSettings { allow, ignore };
 /// Whether a session may gain privileges that its user has not (sudo).
 enum class Privileges { drop, keep };
 
+/// What a session's agent has: the provider's key itself, or a token that capsule-broker exchanges for it.
+enum class SessionKeys { env, broker };
+
 struct SessionConfig {
     std::optional<std::string> user;  ///< none: the daemon's own
     std::vector<std::string> passthrough;
     ProjectSettings project_settings = ProjectSettings::allow;
     Privileges privileges = Privileges::drop;
+    SessionKeys keys = SessionKeys::env;
     std::optional<std::string> codex_home;
     std::optional<std::string> xdg_config_home;
     std::optional<std::string> claude_config_dir;
+};
+
+/// [broker]: capsule-broker, for [session] keys = "broker".
+struct BrokerConfig {
+    std::optional<std::uint16_t> port;     ///< on 127.0.0.1; none: the kernel's choice, kept in the state directory
+    std::optional<std::string> user;       ///< whom a daemon that is root runs it as; none: capsule-broker
+    std::chrono::hours idle{24};           ///< a session that ends with nothing ends after so long without a request
+    std::uint32_t connections = 1024;      ///< open at once
+    std::uint32_t streams = 64;            ///< requests of one session at once
+    std::optional<std::string> ca_file{};  ///< PEM, in place of the system's trust store
+    std::optional<Secret> proxy{};         ///< http://[user:password@]host:port
 };
 
 /// An override of one provider's model, for one agent.
@@ -107,6 +122,7 @@ struct Config {
     LimitsConfig limits;
     SessionConfig session;
     KeysConfig keys;
+    BrokerConfig broker;
     std::map<Agent, AgentConfig> agents;  ///< every agent is in it
     EnvTable env;
     std::map<std::string, WorkspaceConfig> workspaces;

@@ -107,6 +107,7 @@ class TableReader {
 
     bool has(std::string_view key) const { return table_->contains(key); }
     bool has_table(std::string_view key) const { return table_->get(key) != nullptr && table_->get(key)->is_table(); }
+    bool has_integer(std::string_view key) const { return has(key) && table_->get(key)->is_integer(); }
     std::size_t size() const { return table_->size(); }
     std::string origin() const { return document_->origin(at_); }
     std::string origin_of(const Entry& entry) const { return document_->origin(entry.key->source()); }

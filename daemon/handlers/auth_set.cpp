@@ -39,6 +39,7 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     if (!scope) co_return scope.error();
     const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
     if (!stored) co_return stored.error();
+    co_await services.sessions.refresh_keys();
     log_change("auth.set", caller, **provider, *scope);
     co_return row_at(services, *generation, **provider, *scope);
 }

@@ -13,6 +13,7 @@ Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetP
     if (!scope) co_return scope.error();
     const auto outcome = services.stored.unset((*provider)->key_env, *scope);
     if (!outcome) co_return outcome.error();
+    co_await services.sessions.refresh_keys();
     AuthRow row = row_at(services, *generation, **provider, *scope);
     if (*outcome == StoredKeys::Unset::was_not_set) {
         // Removing what is not there is done already, but a typing error in the scope would look the same.

@@ -5,6 +5,7 @@
 namespace capsule {
 
 Handled<ExplainResult> handle_explain(Services& services, SpawnParams params) {
+    std::optional<std::string> ends_with = params.ends_with;
     auto session = co_await prepare_session(services, std::move(params), ApplyMode::preview);
     if (!session) co_return session.error();
 
@@ -26,6 +27,7 @@ Handled<ExplainResult> handle_explain(Services& services, SpawnParams params) {
     for (Applied::File& file : session->applied.files)
         result.files.push_back({file.path, std::string(name_of(file.change)), std::move(file.content), "capsuled"});
     result.settings = std::move(session->settings);
+    result.session = SessionRef{std::nullopt, session->keys, std::move(ends_with)};
     result.warnings = std::move(session->plan.warnings);
     co_return result;
 }

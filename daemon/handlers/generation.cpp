@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 
 #include "daemon/load/load_config.hpp"
 #include "daemon/users/users.hpp"
@@ -18,6 +19,47 @@ std::string timestamp() {
     return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
+namespace {
+
+Error broker_conflict(std::string message, std::string hint) {
+    return {ErrorCode::config_conflict, "[broker] user: " + std::move(message), std::move(hint)};
+}
+
+/// A user namespace with one user alone (a container of somebody who is not root): there is nobody to become.
+bool has_one_user() {
+    std::ifstream map("/proc/self/uid_map");
+    std::uint64_t inside = 0, outside = 0, count = 0;
+    const bool read = static_cast<bool>(map >> inside >> outside >> count);
+    return read && count == 1 && !(map >> inside);
+}
+
+/// The broker holds keys, so it has a user that nothing else runs as.
+Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const SessionHome& home) {
+    using Identity = std::optional<BrokerIdentity>;
+    if (::geteuid() != 0) {
+        if (config.broker.user)
+            return broker_conflict("only a daemon that is root can run capsule-broker as another user", "leave it out");
+        return Identity();
+    }
+    if (!config.broker.user && has_one_user()) return Identity();
+    const std::string name = config.broker.user.value_or("capsule-broker");
+    const auto found = find_user(name);
+    if (!found && (config.broker.user || config.session.keys == SessionKeys::broker))
+        return broker_conflict("there is no user \"" + name + "\"",
+                               "make one that nothing else runs as (useradd --system --no-create-home " + name +
+                                   "), or name another");
+    // For sessions of before, when the configuration asks for no broker any more.
+    if (!found) return Identity(BrokerIdentity{overflow_uid(), overflow_gid()});
+    const SessionUser& user = found->user;
+    if (user.uid == 0) return broker_conflict("capsule-broker does not run as root", "name a user of its own");
+    if (user.uid == home.user.uid)
+        return broker_conflict("\"" + name + "\" is the sessions' user, whose processes could end the broker",
+                               "name a user that nothing else runs as");
+    return Identity(BrokerIdentity{user.uid, user.gid});
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment) {
     auto config = load_config(source.path, source.must_exist);
@@ -26,6 +68,8 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!home) return home.error();
     auto policy = Policy::make(config->access, ::geteuid());
     if (!policy) return policy.error();
+    auto broker = broker_user(*config, *home);
+    if (!broker) return broker.error();
     std::shared_ptr<HomeWorker> worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);
@@ -33,7 +77,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
         return failure.error();
     }
     return std::make_shared<const Generation>(
-        Generation{std::move(*config), std::move(*home), std::move(*policy), timestamp(), std::move(worker)});
+        Generation{std::move(*config), std::move(*home), std::move(*policy), timestamp(), std::move(worker), *broker});
 }
 
 }  // namespace capsule

@@ -12,6 +12,7 @@
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/agents/session.hpp"
 #include "daemon/home/worker.hpp"
+#include "daemon/sessions/broker_program.hpp"
 #include "protocol/errors.hpp"
 
 namespace capsule {
@@ -22,6 +23,7 @@ struct Generation {
     Policy policy;
     std::string loaded_at;  ///< RFC 3339, UTC
     std::shared_ptr<HomeWorker> worker;
+    std::optional<BrokerIdentity> broker_user;  ///< whom capsule-broker runs as; none: as the daemon, which is not root
 };
 
 struct ConfigSource {

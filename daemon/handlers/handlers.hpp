@@ -21,6 +21,9 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
 Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params);
 Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params);
 Handled<ExplainResult> handle_explain(Services& services, SpawnParams params);
+Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params);
+Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params);
+Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params);
 Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);
 Handled<boost::json::value> handle_discover(Services& services, NoParams params);

@@ -14,6 +14,7 @@ Handled<ConfigStatus> handle_reload(Services& services, NoParams) {
     const auto reloaded = reload_configuration(services);
     notify_ready(reloaded ? "serving" : "serving the older configuration: the reload failed");
     if (!reloaded) co_return reloaded.error();
+    co_await services.sessions.refresh_keys();
     co_return config_status(services);
 }
 

@@ -3,7 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "protocol/socket_path.hpp"
+#include "daemon/handlers/session_keys.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -21,7 +21,8 @@ Services::Services(asio::any_io_executor executor, std::map<std::string, Secret>
     : environment(std::move(taken)),
       inventory(executor, subprocesses, temporary_directory(environment)),
       op(executor, subprocesses, environment),
-      stack_wiper(executor) {}
+      stack_wiper(executor),
+      sessions(executor) {}
 
 Result<void> Services::load_stored_keys() {
     if (!stored_path) return {};
@@ -42,6 +43,7 @@ Result<void> reload_configuration(Services& services) {
     services.generation = std::move(*generation);
     services.reload_error.reset();
     services.op.forget();
+    configure_sessions(services);
     spdlog::info("configuration loaded from {}", services.generation->config.path.value_or("defaults (no file)"));
     return {};
 }

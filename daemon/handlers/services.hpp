@@ -18,6 +18,7 @@
 #include "daemon/keys/op_reader.hpp"
 #include "daemon/process/stack_wiper.hpp"
 #include "daemon/process/subprocess.hpp"
+#include "daemon/sessions/sessions.hpp"
 
 namespace capsule {
 
@@ -35,6 +36,7 @@ struct Services {
     AgentInventory inventory;
     OpReader op;
     StackWiper stack_wiper;
+    Sessions sessions;
 
     std::string socket;
     std::uint64_t requests = 0;

@@ -5,8 +5,10 @@
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/catalog/variables.hpp"
+#include "daemon/handlers/session_begin.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/auth_row.hpp"
+#include "daemon/sessions/token.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -25,6 +27,7 @@ Result<void> check_params(const SpawnParams& params) {
         if (value.find('\0') != std::string::npos)
             return bad_params("params.env." + name + ": the value has a NUL", "no variable can hold one");
     }
+    if (auto checked = check_ends_with(params.ends_with); !checked) return checked;
     if (params.cwd && (!params.cwd->starts_with('/') || params.cwd->find('\0') != std::string::npos))
         return bad_params("params.cwd: not an absolute path", "give the session's directory from the root on");
     return {};
@@ -121,41 +124,116 @@ std::map<std::string, FileKey> file_keys(const Services& services, const Generat
     return out;
 }
 
-asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode) {
+namespace {
+
+/// Which provider's cell, and with whose key: all that is settled before anything is rendered.
+struct Wiring {
+    std::shared_ptr<const Generation> generation;
+    Route route;
+    SessionKey key;
+    KeyScope scope;
+    KeyStates states;  ///< what was looked up of them is known
+    BrokeredRoute brokered;
+};
+
+asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params) {
     const auto generation = services.generation;
     const Config& config = generation->config;
     if (auto checked = check_params(params); !checked) co_return checked.error();
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
     const KeyScope scope{params.workspace, params.role};
-    const KeyStates states = key_states(services, *generation, scope);
-
-    if (!params.provider) {
+    KeyStates states = key_states(services, *generation, scope);
+    std::optional<std::string> provider = params.provider;
+    if (!provider) {
         auto chosen = default_provider(config, *agent, states);
         if (!chosen) co_return chosen.error();
-        params.provider = *chosen;
+        provider = *chosen;
     }
-    auto route = route_session(config, {*agent, *params.provider, params.model, params.role});
+    auto route = route_session(config, {*agent, *provider, params.model, params.role});
     if (!route) co_return route.error();
-
     auto key = co_await key_of(services, generation, *route, scope);
     if (!key) co_return key.error();
+    BrokeredRoute brokered = descriptor_of(*agent).brokered(*route, key->variable);
+    Wiring wiring{generation, std::move(*route), std::move(*key), scope, std::move(states),
+                  std::move(brokered)};
+    co_return wiring;
+}
+
+/// What the home thread makes of a session.
+struct Rendered {
+    Plan plan;
+    Applied applied;
+    std::vector<FoundSetting> settings;
+};
+
+/// Gives the session a token in the place of its key. Fails with io.error where there is no broker.
+asio::awaitable<Result<void>> take_token(Services& services, PreparedSession& session, const Wiring& wiring) {
+    auto url = co_await services.sessions.broker_url();
+    if (!url) co_return url.error();
+    session.broker_url = std::move(*url);
+    session.token = make_token();
+    session.brokered = wiring.brokered;
+    session.key_variable = wiring.key.variable;
+    session.scope = wiring.scope;
+    co_return Result<void>();
+}
+
+bool carries(const Plan& plan, const Secret& secret) {
+    return std::ranges::any_of(plan.env, [&](const auto& each) {
+        const auto* value = std::get_if<Secret>(&each.second.value);
+        return value != nullptr && value->same_as(secret);
+    });
+}
+
+/// What the session has in the end: an agent may prefer what it finds in the home.
+void settle_keys(PreparedSession& session, const std::optional<Secret>& key) {
+    if (session.token && carries(session.plan, *session.token)) {
+        session.keys = session_keys::broker;
+        return;
+    }
+    session.token.reset();
+    session.keys = key && carries(session.plan, *key) ? session_keys::env : session_keys::home;
+}
+
+Warning not_brokered(const PreparedSession& session, const BrokeredRoute& brokered) {
+    const std::string cell = cell_name(session.route.agent, *session.route.provider);
+    if (session.keys == session_keys::home)
+        return {"session.not_brokered", cell + " uses the login in the home, which capsule-broker cannot stand in for"};
+    return {"session.not_brokered", cell + " has the key itself in its environment: " + std::string(brokered.why_not)};
+}
+
+}  // namespace
+
+asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode) {
+    auto wiring = co_await wire(services, params);
+    if (!wiring) co_return wiring.error();
+    const auto generation = wiring->generation;
+    const Config& config = generation->config;
+    const Agent agent = wiring->route.agent;
+    PreparedSession prepared{generation, wiring->route, "", {}, {}};
+    const bool by_broker = config.session.keys == SessionKeys::broker;
+    if (by_broker && wiring->key.key && wiring->brokered.why_not.empty()) {
+        auto token = co_await take_token(services, prepared, *wiring);
+        if (!token) co_return token.error();
+    }
 
     const auto work = std::make_shared<Work>(services, generation);
     work->material.request_env = std::move(params.env);
     // An agent without files of its own has none that carry keys.
-    if (descriptor_of(*agent).files) work->material.keys = file_keys(services, *generation);
+    if (descriptor_of(agent).files) work->material.keys = file_keys(services, *generation);
     SessionInputs& inputs = work->inputs;
-    inputs.key = key->key;
-    inputs.key_from = key->from;
-    inputs.key_variable = key->variable;
+    inputs.key = prepared.token ? prepared.token : wiring->key.key;
+    inputs.key_from = prepared.token ? "a session token for the one of " + wiring->key.from : wiring->key.from;
+    inputs.key_variable = wiring->key.variable;
+    if (prepared.token) inputs.broker_url = prepared.broker_url;
     inputs.workspace = params.workspace;
     inputs.role = params.role;
     const std::string path = session_path(inputs);
-    const bool asks_for_models = descriptor_of(*agent).model_list != nullptr;
+    const bool asks_for_models = descriptor_of(agent).model_list != nullptr;
     if (asks_for_models) {
         // g++ 12 destroys what a lambda holds twice where it is made in a co_await's argument: hence the names.
-        auto look = [path, name = id_of(*agent)]() -> Result<std::optional<AgentBinary>> {
+        auto look = [path, name = id_of(agent)]() -> Result<std::optional<AgentBinary>> {
             return find_binary(path, name);
         };
         const auto found = co_await generation->worker->run(std::move(look));
@@ -165,14 +243,14 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
             inputs.binary = binary->path;
             // Only a session whose arguments name a list that is derived from the agent's own waits for that.
             const AgentPlace place = agent_place(*generation, path);
-            if (route->native)
+            if (prepared.route.native)
                 work->material.models = services.inventory.known_models(*binary);
             else
-                work->material.models = co_await services.inventory.models(*agent, *binary, place);
+                work->material.models = co_await services.inventory.models(agent, *binary, place);
         }
     }
 
-    auto write = [work, mode, route = *route, cwd = params.cwd, path, asks_for_models]() -> Result<PreparedSession> {
+    auto write = [work, mode, route = prepared.route, cwd = params.cwd, path, asks_for_models]() -> Result<Rendered> {
         const Generation& now = *work->generation;
         // One visit of this thread does it all for an agent that is not asked for its models in between.
         if (!asks_for_models)
@@ -184,18 +262,40 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
         if (!applied) return applied.error();
         std::vector<FoundSetting> settings;
         if (cwd) settings = survey_session(now.home, *cwd, route, now.config.session.project_settings, *plan);
-        PreparedSession prepared{work->generation, route, "", std::move(*plan), std::move(*applied)};
-        prepared.settings = std::move(settings);
-        return prepared;
+        return Rendered{std::move(*plan), std::move(*applied), std::move(settings)};
     };
     auto done = co_await generation->worker->run(std::move(write));
     if (!done) co_return done.error();
-    done->tab_label = tab_label(config, *agent, *route->provider, states);
-    std::move(done->applied.warnings.begin(), done->applied.warnings.end(), std::back_inserter(done->plan.warnings));
-    if (key->key && key->variable == route->provider->key_env)
-        if (auto warning = key_shape_warning(*route->provider, *key->key))
-            done->plan.warnings.push_back(std::move(*warning));
-    co_return std::move(*done);
+    prepared.plan = std::move(done->plan);
+    prepared.applied = std::move(done->applied);
+    prepared.settings = std::move(done->settings);
+    settle_keys(prepared, wiring->key.key);
+    prepared.tab_label = tab_label(config, agent, *prepared.route.provider, wiring->states);
+    std::vector<Warning>& warnings = prepared.plan.warnings;
+    std::move(prepared.applied.warnings.begin(), prepared.applied.warnings.end(), std::back_inserter(warnings));
+    if (wiring->key.key && wiring->key.variable == prepared.route.provider->key_env)
+        if (auto warning = key_shape_warning(*prepared.route.provider, *wiring->key.key))
+            warnings.push_back(std::move(*warning));
+    if (by_broker && !prepared.token) warnings.push_back(not_brokered(prepared, wiring->brokered));
+    co_return std::move(prepared);
+}
+
+asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params) {
+    auto wiring = co_await wire(services, params);
+    if (!wiring) co_return wiring.error();
+    PreparedSession prepared{wiring->generation, wiring->route, "", {}, {}};
+    const std::string cell = cell_name(prepared.route.agent, *prepared.route.provider);
+    if (!wiring->key.key)
+        co_return Error{ErrorCode::cell_unsupported, cell + " runs on a login in the home, for which there is no token",
+                        "name a provider whose key capsuled has"};
+    if (!wiring->brokered.why_not.empty())
+        co_return Error{ErrorCode::cell_unsupported,
+                        cell + " cannot go through capsule-broker: " + std::string(wiring->brokered.why_not),
+                        "name another provider, or use spawn"};
+    auto token = co_await take_token(services, prepared, *wiring);
+    if (!token) co_return token.error();
+    prepared.keys = session_keys::broker;
+    co_return std::move(prepared);
 }
 
 std::string default_session_path(const Services& services, const Generation& generation) {

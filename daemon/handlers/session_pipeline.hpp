@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/routing/route.hpp"
 #include "daemon/write/apply.hpp"
@@ -20,11 +21,22 @@ struct PreparedSession {
     Plan plan;
     Applied applied;
     std::vector<FoundSetting> settings{};  ///< of the files around `cwd`, when there is one
+    std::string keys{};                    ///< what the session has: env, broker, home
+    // With a token:
+    std::optional<Secret> token{};
+    std::string broker_url{};
+    BrokeredRoute brokered{};
+    std::string key_variable{};
+    KeyScope scope{};
 };
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails with what docs/protocol.md lists for
 /// spawn.
 boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode);
+
+/// A session's route, key and token alone: nothing is rendered, written or looked at. cell.unsupported where the cell
+/// cannot go through the broker.
+boost::asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params);
 
 /// Names of workspaces and roles: [A-Za-z0-9][A-Za-z0-9._-]{0,63}; `what` is the member's name in the error.
 Result<void> check_scope(const std::optional<std::string>& workspace, const std::optional<std::string>& role);

@@ -1,15 +1,18 @@
-// spawn: authorize (dispatcher) → route → resolve key → render → write → reply.
+// spawn: authorize (dispatcher) → route → resolve key → render → write → begin → reply.
 #include <chrono>
 
 #include "daemon/handlers/handlers.hpp"
-#include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/handlers/session_begin.hpp"
 
 namespace capsule {
 
 Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params) {
     const auto began = std::chrono::steady_clock::now();
+    std::optional<std::string> ends_with = params.ends_with;
     auto session = co_await prepare_session(services, std::move(params), ApplyMode::write);
     if (!session) co_return session.error();
+    auto ref = co_await begin_session(services, caller, std::move(ends_with), *session, session->plan.warnings);
+    if (!ref) co_return ref.error();
 
     SpawnResult result;
     result.agent = id_of(session->route.agent);
@@ -31,6 +34,7 @@ Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams
         result.files.push_back({file.path, std::string(name_of(file.change))});
         if (file.change != FileChange::unchanged) ++changed;
     }
+    result.session = std::move(*ref);
     result.warnings = std::move(session->plan.warnings);
 
     const auto took = std::chrono::steady_clock::now() - began;
@@ -40,6 +44,8 @@ Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams
                        {"provider", result.provider},
                        {"model", result.model ? std::string_view(*result.model) : "-"},
                        {"user", result.user.name},
+                       {"keys", result.session->keys},
+                       {"session", result.session->id ? std::string_view(*result.session->id) : "-"},
                        {"files_changed", static_cast<std::int64_t>(changed)},
                        {"us", std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});
     co_return result;

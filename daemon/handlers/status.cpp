@@ -71,6 +71,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         status.providers.push_back(provider_status(keys, provider));
     status.requests = {services.requests, services.errors};
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
+    status.broker = services.sessions.broker_status();
     status.warnings = status_warnings(services, *generation, found.inline_keys);
     if (!looked)
         status.warnings.push_back(

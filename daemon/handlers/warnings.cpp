@@ -32,6 +32,15 @@ std::set<std::string> readable_key_files(const Services& services, const Generat
     return files;
 }
 
+void add_model_warnings(std::vector<Warning>& warnings, const SessionRow& session) {
+    for (const SessionModel& model : session.models)
+        if (!model.asked.empty() && !model.answered.empty() && !same_model(model.asked, model.answered))
+            warnings.push_back({"session.model_differs",
+                                "session " + session.id + " (" + session.agent + " on " + session.provider +
+                                    ") asked for " + model.asked + " and was answered by " + model.answered + ", " +
+                                    std::to_string(model.count) + " times"});
+}
+
 }  // namespace
 
 std::vector<InlineKeys> inline_keys(const Services& services, const Generation& generation) {
@@ -60,6 +69,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const InlineKeys& file : inline_keys)
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
+    for (const SessionRow& session : services.sessions.list(false)) add_model_warnings(warnings, session);
     if (!has_key_in_any_scope(services, generation))
         warnings.push_back({"keys.none", "no provider has a key yet; `capsulectl auth` says how to get one"});
     return warnings;

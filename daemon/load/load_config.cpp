@@ -1,5 +1,8 @@
 #include "daemon/load/load_config.hpp"
 
+#include <algorithm>
+#include <charconv>
+
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
@@ -19,6 +22,8 @@ constexpr std::int64_t largest_output = std::int64_t{1024} * 1024 * 1024;
 constexpr std::int64_t most_connections = 1'000'000;
 constexpr std::int64_t most_requests = 10'000;
 constexpr std::int64_t longest_wait_ms = 3'600'000;
+constexpr std::int64_t largest_port = 65'535;
+constexpr std::int64_t most_idle_hours = 24 * 366;
 
 /// Reads an absolute path. A relative one would depend on the directory in which the daemon was started.
 std::optional<std::string> read_path(TableReader& in, std::string_view key) {
@@ -104,6 +109,8 @@ void read_session(TableReader& in, SessionConfig& out) {
                                .value_or(out.project_settings);
     out.privileges = in.word<Privileges>("privileges", {{"drop", Privileges::drop}, {"keep", Privileges::keep}})
                          .value_or(out.privileges);
+    out.keys = in.word<SessionKeys>("keys", {{"env", SessionKeys::env}, {"broker", SessionKeys::broker}})
+                   .value_or(out.keys);
     out.codex_home = read_path(in, "codex_home");
     out.xdg_config_home = read_path(in, "xdg_config_home");
     out.claude_config_dir = read_path(in, "claude_config_dir");
@@ -115,12 +122,58 @@ void read_keys(TableReader& in, KeysConfig& out) {
     in.finish();
 }
 
+/// 4587 or "127.0.0.1:4587". No other address: whoever may ask is told by the kernel, which knows only its own sockets.
+std::optional<std::uint16_t> read_listen(TableReader& in) {
+    constexpr std::string_view key = "listen";
+    if (in.has_integer(key)) return static_cast<std::uint16_t>(*in.integer(key, 1, largest_port));
+    const auto text = in.text(key);
+    if (!text) return std::nullopt;
+    constexpr std::string_view loopback = "127.0.0.1:";
+    std::uint16_t port = 0;
+    const std::string_view digits = std::string_view(text->value).substr(std::min(loopback.size(), text->value.size()));
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (!text->value.starts_with(loopback) || read.ec != std::errc() || read.ptr != digits.data() + digits.size() ||
+        port == 0)
+        in.refuse(key, "must be \"127.0.0.1:PORT\"",
+                  "The broker serves this machine's sessions alone. Write the port, such as 4587, or leave it out.");
+    return port;
+}
+
+/// Its user name and password are for no error's text.
+std::optional<Secret> read_proxy(TableReader& in) {
+    constexpr std::string_view key = "proxy";
+    const auto text = in.text(key);
+    if (!text) return std::nullopt;
+    const std::string& url = text->value;
+    constexpr std::string_view scheme = "http://";
+    const bool odd = std::ranges::any_of(url, [](char c) { return c <= ' ' || c == 0x7f; });
+    if (!url.starts_with(scheme) || url.size() == scheme.size() || odd)
+        in.refuse_hidden(key, "must be \"http://[USER:PASSWORD@]HOST:PORT\"",
+                         "What goes to a provider is encrypted on its way through the proxy all the same.");
+    return Secret(url);
+}
+
+void read_broker(TableReader& in, BrokerConfig& out) {
+    out.port = read_listen(in);
+    out.user = read_account(in, "user");
+    if (const auto hours = in.integer("idle_hours", 1, most_idle_hours)) out.idle = std::chrono::hours(*hours);
+    const auto count = [&](std::string_view key, std::uint32_t& value) {
+        if (const auto given = in.integer(key, 1, most_connections)) value = static_cast<std::uint32_t>(*given);
+    };
+    count("connections", out.connections);
+    count("streams", out.streams);
+    out.ca_file = read_path(in, "ca_file");
+    out.proxy = read_proxy(in);
+    in.finish();
+}
+
 void read_capsule_toml(TableReader& in, Config& config) {
     if (auto section = in.table("daemon")) read_daemon(*section, config.daemon);
     if (auto section = in.table("access")) read_access(*section, config.access);
     if (auto section = in.table("limits")) read_limits(*section, config.limits);
     if (auto section = in.table("session")) read_session(*section, config.session);
     if (auto section = in.table("keys")) read_keys(*section, config.keys);
+    if (auto section = in.table("broker")) read_broker(*section, config.broker);
     // The tables below name providers, so the catalog is read first.
     if (auto section = in.table("providers")) read_providers(*section, config.catalog);
     if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);

@@ -21,6 +21,8 @@ enum class LogFormat { text, json };
 struct Caller {
     uid_t uid = 0;
     pid_t pid = 0;
+    std::uint64_t connection = 0;    ///< no other one of this daemon has that number
+    std::uint64_t connected_at = 0;  ///< ticks_since_boot() of daemon/sessions/process_life.hpp
 };
 
 /// From now on spdlog's default logger writes to stderr, or to `file` if one is given (which throws Failure when it

@@ -10,6 +10,7 @@
 
 #include "daemon/access/peer.hpp"
 #include "daemon/log/log.hpp"
+#include "daemon/sessions/process_life.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
@@ -76,6 +77,8 @@ void Server::start(Connection::Socket socket) {
         spdlog::error("{}", peer.error().message);
         return;
     }
+    peer->connection = ++last_connection_;
+    peer->connected_at = ticks_since_boot();
     const Generation& generation = *services_.generation;
     const Standing standing = standing_of(generation.policy, *peer);
     auto place = services_.quotas.take_place(*peer, standing, generation.config.limits);
@@ -85,6 +88,7 @@ void Server::start(Connection::Socket socket) {
 }
 
 asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
+    const std::uint64_t number = client.peer.connection;
     Connection connection(std::move(socket), std::move(client), services_, turns_);
     connections_.insert(&connection);
     try {
@@ -95,6 +99,7 @@ asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
         spdlog::error("a connection ended with {}", typeid(failure).name());
     }
     connections_.erase(&connection);
+    if (!stopping_) services_.sessions.connection_closed(number);
     ended_.cancel();
 }
 

@@ -37,6 +37,7 @@ class Server {
     Turns turns_;
     std::set<Connection*> connections_;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
+    std::uint64_t last_connection_ = 0;
     bool stopping_ = false;
 };
 

@@ -42,6 +42,8 @@ class World {
 
     const fs::path& home() const { return home_; }
     const fs::path& repository() const { return repository_; }
+    /// The certificate of the authority that the stand-in's comes from.
+    fs::path authority() const { return directory_ / "ca.pem"; }
 
     /// Starts the daemon with this capsule.toml and all of daemon_secrets; `without` leaves some of them out.
     void start_daemon(const std::string& capsule_toml = "", const std::set<std::string>& without = {});

@@ -137,6 +137,7 @@ const AgentDescriptor claude_agent{
     .own_credentials = own_credentials,
     .render = render_claude,
     .home_facts = {.claude_json = true},
+    .brokered = brokered_claude,
     .settings_places = claude_settings_places,
     .survey = survey_claude,
     .project_switch = "--setting-sources user",

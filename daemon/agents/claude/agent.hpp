@@ -5,6 +5,7 @@
 
 namespace capsule {
 
+BrokeredRoute brokered_claude(const Route& route, std::string_view variable);
 Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs);
 
 std::vector<SettingsPlace> claude_settings_places(const SessionHome& home, const std::vector<std::string>& directories);

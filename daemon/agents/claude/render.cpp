@@ -92,7 +92,8 @@ void render_other_backend(Plan& plan, const Route& route, const SessionInputs& i
     set_model_variables(plan, route);
     for (const auto& [name, value] : route.cell().env)
         set_variable(plan, name, value.value, value.origin);
-    set_variable(plan, "ANTHROPIC_BASE_URL", route.cell().base_url, provider.origin);
+    set_variable(plan, "ANTHROPIC_BASE_URL", session_url(inputs, route.cell().base_url),
+                 session_url_from(inputs, provider.origin));
     if (claude_cell(route.cell()).auth == ClaudeAuth::api_key) {
         set_api_key(plan, inputs);
     } else {
@@ -185,6 +186,17 @@ void hold_claude_socket(Plan& plan) {
     set_variable(plan, std::string(claude_socket_variable), "", from_capsuled);
     set_variable(plan, "CLAUDE_CODE_ENVIRONMENT_KIND", "byoc", from_capsuled);
     std::erase_if(plan.unset, [&](const std::string& name) { return plan.env.contains(name); });
+}
+
+/// Claude Code asks about an API key at its first start, remembers the answer by the key, and (seen with 2.1.197) takes
+/// the key to api.anthropic.com, whatever base URL it has: a token would be sent there, and one more be remembered for
+/// each session.
+BrokeredRoute brokered_claude(const Route& route, std::string_view variable) {
+    if (variable == oauth_variable)
+        return {.why_not = "CLAUDE_CODE_OAUTH_TOKEN is an account's login, which Claude Code uses at its vendor's own hosts"};
+    if (route.native || claude_cell(route.cell()).auth == ClaudeAuth::api_key)
+        return {.why_not = "Claude Code takes an ANTHROPIC_API_KEY to api.anthropic.com, too, past any other address"};
+    return {.base_url = route.cell().base_url, .surface = "anthropic_messages"};
 }
 
 Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& inputs) {

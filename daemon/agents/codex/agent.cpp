@@ -135,6 +135,7 @@ const AgentDescriptor codex_agent{
     .refused_argument = refused_argument,
     .render = render_codex,
     .home_facts = {.codex_home = true},
+    .brokered = brokered_codex,
     .files = codex_files,
     .model_list = &model_list,
     .settings_places = codex_settings_places,

@@ -5,6 +5,7 @@
 
 namespace capsule {
 
+BrokeredRoute brokered_codex(const Route& route, std::string_view variable);
 Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs);
 std::vector<FileIntent> codex_files(const SessionInputs& inputs, std::vector<Warning>& warnings);
 

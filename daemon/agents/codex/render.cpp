@@ -15,6 +15,10 @@ namespace capsule {
 
 namespace {
 
+/// Codex's own provider. Without the argument that names it, openai_base_url in config.toml would have the key sent to
+/// another address.
+const std::string own_base_url = "https://api.openai.com/v1";
+
 void add_override(Plan& plan, std::string_view key, std::string_view value, std::string_view from) {
     add_argument(plan, "-c", from);
     add_argument(plan, std::string(key) + "=" + std::string(value), from);
@@ -58,8 +62,8 @@ Result<void> render_own_account(Plan& plan, const Route& route, const SessionInp
     if (route.model) add_model(plan, *route.model);
     if (!inputs.key || inputs.facts.codex_auth_json) return {};
     if (Result<void> fine = refuse_dotenv(inputs, "OPENAI_API_KEY"); !fine) return fine;
-    // Without this, openai_base_url in config.toml would have the key sent to another address.
-    add_override(plan, "openai_base_url", toml_string("https://api.openai.com/v1"), from_capsuled);
+    add_override(plan, "openai_base_url", toml_string(session_url(inputs, own_base_url)),
+                 session_url_from(inputs, from_capsuled));
     set_key(plan, "OPENAI_API_KEY", inputs);
     // `codex exec` reads only this one.
     set_key(plan, "CODEX_API_KEY", inputs);
@@ -101,8 +105,9 @@ const Cell& cell_of(const Provider& provider) {
     return provider.cell(Agent::codex);
 }
 
-std::string provider_table(const Provider& provider) {
-    return "{name=" + toml_string(provider.label) + ",base_url=" + toml_string(cell_of(provider).base_url) +
+std::string provider_table(const Provider& provider, const SessionInputs& inputs) {
+    return "{name=" + toml_string(provider.label) +
+           ",base_url=" + toml_string(session_url(inputs, cell_of(provider).base_url)) +
            ",env_key=" + toml_string(provider.key_env) + ",wire_api=" + toml_string(codex_wire_api) + "}";
 }
 
@@ -157,7 +162,8 @@ Result<void> render_other_backend(Plan& plan, const Route& route, const SessionI
     set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);
     add_model(plan, *route.model);
     add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);
-    add_override(plan, "model_providers." + session_provider(provider), provider_table(provider), provider.origin);
+    add_override(plan, "model_providers." + session_provider(provider), provider_table(provider, inputs),
+                 session_url_from(inputs, provider.origin));
     add_other_models(plan, *route.model, inputs);
     add_limits(plan, route, inputs);
     add_quiet(plan, inputs);
@@ -165,6 +171,11 @@ Result<void> render_other_backend(Plan& plan, const Route& route, const SessionI
 }
 
 }  // namespace
+
+BrokeredRoute brokered_codex(const Route& route, std::string_view /*variable*/) {
+    return {.base_url = route.native ? own_base_url : cell_of(*route.provider).base_url,
+            .surface = "openai_responses"};
+}
 
 Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs) {
     if (Result<void> fine = refuse_stop(inputs); !fine) return fine;

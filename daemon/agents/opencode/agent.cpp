@@ -90,7 +90,7 @@ std::optional<std::string> refused_argument(const std::vector<std::string>& args
 
 std::optional<InlineKeys> inline_keys(const Config& config, const SessionHome& home,
                                       const std::map<std::string, FileKey>& keys) {
-    if (opencode_settings(config).keys != OpencodeKeys::in_file) return std::nullopt;
+    if (opencode_keys(config) != OpencodeKeys::in_file) return std::nullopt;
     for (const Provider& provider : config.catalog.providers) {
         if (!provider.alternative() || provider.kind(Agent::opencode) != CellKind::routed) continue;
         if (const auto key = keys.find(provider.id); key != keys.end() && key->second.global)
@@ -131,6 +131,7 @@ const AgentDescriptor opencode_agent{
     .read_settings = read_settings,
     .refused_argument = refused_argument,
     .render = render_opencode,
+    .brokered = brokered_opencode,
     .files = opencode_files,
     .inline_keys = inline_keys,
     .settings_places = opencode_settings_places,

@@ -5,6 +5,7 @@
 
 namespace capsule {
 
+BrokeredRoute brokered_opencode(const Route& route, std::string_view variable);
 Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs);
 std::vector<FileIntent> opencode_files(const SessionInputs& inputs, std::vector<Warning>& warnings);
 

@@ -46,4 +46,9 @@ inline OpencodeSettings opencode_settings(const Config& config) {
     return own ? *own : OpencodeSettings{};
 }
 
+/// What opencode.json has: never a key where sessions have none.
+inline OpencodeKeys opencode_keys(const Config& config) {
+    return config.session.keys == SessionKeys::broker ? OpencodeKeys::env : opencode_settings(config).keys;
+}
+
 }  // namespace capsule

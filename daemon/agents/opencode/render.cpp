@@ -43,26 +43,27 @@ json::object model_entry(const Provider& provider, const std::string& model) {
 }
 
 /// The model's own entry. It names the SDK again, since a project could name another SDK for this model alone.
-json::object model_pin(const Provider& provider, const std::string& model) {
-    json::object sdk{{"npm", opencode_npm(cell_of(provider))}, {"api", cell_of(provider).base_url}};
+json::object model_pin(const Provider& provider, const std::string& model, const SessionInputs& inputs) {
+    json::object sdk{{"npm", opencode_npm(cell_of(provider))},
+                     {"api", session_url(inputs, cell_of(provider).base_url)}};
     json::object pin = model_entry(provider, model);
     pin["id"] = model;
     pin["provider"] = std::move(sdk);
     return pin;
 }
 
-json::object provider_pin(const Provider& provider, const std::string& model, bool with_key) {
-    json::object options{{"baseURL", cell_of(provider).base_url}};
-    if (with_key) options["apiKey"] = key_reference(provider);
+json::object provider_pin(const Provider& provider, const std::string& model, const SessionInputs& inputs) {
+    json::object options{{"baseURL", session_url(inputs, cell_of(provider).base_url)}};
+    if (inputs.key) options["apiKey"] = key_reference(provider);
     // OpenCode replaces an object by an array, but merges two objects: an empty object would keep the project's
     // headers.
     options["headers"] = json::array{};
     json::object pin{{"npm", opencode_npm(cell_of(provider))}, {"options", std::move(options)}};
-    if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model)}};
+    if (!model.empty()) pin["models"] = json::object{{model, model_pin(provider, model, inputs)}};
     return pin;
 }
 
-std::string config_content(const Provider& provider, const std::string& model, bool with_key) {
+std::string config_content(const Provider& provider, const std::string& model, const SessionInputs& inputs) {
     json::object content{{"$schema", "https://opencode.ai/config.json"},
                          {"enabled_providers", json::array{provider.id}},
                          {"disabled_providers", json::array{}}};
@@ -71,7 +72,7 @@ std::string config_content(const Provider& provider, const std::string& model, b
         content["small_model"] = provider.id + "/" + model;
     }
     if (!opencode_npm(cell_of(provider)).empty())
-        content["provider"] = json::object{{provider.id, provider_pin(provider, model, with_key)}};
+        content["provider"] = json::object{{provider.id, provider_pin(provider, model, inputs)}};
     return json::serialize(content);
 }
 
@@ -111,7 +112,7 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
         intent.known.push_back(block_of(provider, model, key_reference(provider)));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
-        if (opencode_settings(inputs.config).keys == OpencodeKeys::env) {
+        if (opencode_keys(inputs.config) == OpencodeKeys::env) {
             intent.blocks.push_back(block_of(provider, model, key_reference(provider)));
         } else {
             intent.blocks.push_back(block_of(provider, model, *key.global));
@@ -128,6 +129,20 @@ void leave_project_out(Plan& plan, std::string_view from) {
     std::erase(plan.unset, "OPENCODE_DISABLE_PROJECT_CONFIG");
 }
 
+BrokeredRoute brokered_opencode(const Route& route, std::string_view /*variable*/) {
+    const std::string& npm = opencode_npm(route.cell());
+    BrokeredRoute out{.base_url = route.cell().base_url};
+    if (npm == "@ai-sdk/anthropic")
+        out.surface = "anthropic_messages";
+    else if (npm == "@ai-sdk/openai")
+        out.surface = "openai_responses";
+    else if (npm == "@ai-sdk/openai-compatible")
+        out.surface = "openai_chat";
+    else
+        out.why_not = "capsule-broker does not know what the SDK of this provider speaks";
+    return out;
+}
+
 Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Provider& provider = *route.provider;
     if (!inputs.key && provider.kind(Agent::opencode) != CellKind::native)
@@ -140,8 +155,8 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
     }
     if (inputs.key) set_key(plan, provider.key_env, inputs);
     if (!model.empty() && provider.alternative()) warn_of_unknown_model(plan, provider, model);
-    set_variable(plan, "OPENCODE_CONFIG_CONTENT", config_content(provider, model, inputs.key.has_value()),
-                 provider.origin);
+    set_variable(plan, "OPENCODE_CONFIG_CONTENT", config_content(provider, model, inputs),
+                 session_url_from(inputs, provider.origin));
     // Without a way to the internet OpenCode would wait ten seconds for its registry of models. The pin names the
     // model, and OpenCode brings a list of its own for what else it wants to know.
     if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);

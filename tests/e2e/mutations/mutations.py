@@ -58,7 +58,8 @@ def pins():
     yield ("claude MANAGED_BY_HOST", CLAUDE,
            *line('    set_variable(plan, "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1", from_capsuled);\n'), CLAUDE_ALL)
     yield ("claude ANTHROPIC_BASE_URL", CLAUDE, *line(
-        '    set_variable(plan, "ANTHROPIC_BASE_URL", route.cell().base_url, provider.origin);\n'), CLAUDE_ALL)
+        '    set_variable(plan, "ANTHROPIC_BASE_URL", session_url(inputs, route.cell().base_url),\n'
+        '                 session_url_from(inputs, provider.origin));\n'), CLAUDE_ALL)
     yield ("claude ANTHROPIC_AUTH_TOKEN", CLAUDE, "        set_key(plan, std::string(auth_token_variable), inputs);",
            "        set_key(plan, \"OTHER_VARIABLE\", inputs);", CLAUDE_ALL)
     yield "claude OAUTH_TOKEN", CLAUDE, "        set_key(plan, std::string(oauth_variable), inputs);", ";", CLAUDE_ALL
@@ -91,7 +92,8 @@ def pins():
     yield ("codex native model_provider", CODEX, *line(
         '    add_override(plan, "model_provider", toml_string(route.provider->id), from_capsuled);\n'), CODEX_ALL)
     yield ("codex native openai_base_url", CODEX, *line(
-        '    add_override(plan, "openai_base_url", toml_string("https://api.openai.com/v1"), from_capsuled);\n'),
+        '    add_override(plan, "openai_base_url", toml_string(session_url(inputs, own_base_url)),\n'
+        '                 session_url_from(inputs, from_capsuled));\n'),
         CODEX_ALL)
     yield "codex native OPENAI_API_KEY", CODEX, *line('    set_key(plan, "OPENAI_API_KEY", inputs);\n'), CODEX_ALL
     yield "codex native CODEX_API_KEY", CODEX, *line('    set_key(plan, "CODEX_API_KEY", inputs);\n'), CODEX_ALL
@@ -103,7 +105,7 @@ def pins():
         '    add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);\n'), CODEX_ALL
     yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + session_provider(provider),',
            '    if (false) add_override(plan, "model_providers." + session_provider(provider),', CODEX_ALL)
-    yield "codex table base_url", CODEX, '",base_url=" + toml_string(cell_of(provider).base_url) +\n           ', "", CODEX_ALL
+    yield "codex table base_url", CODEX, '",base_url=" + toml_string(session_url(inputs, cell_of(provider).base_url)) +\n           ', "", CODEX_ALL
     yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
     yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ALL
     for name in ["review_model", "memories.extract_model", "memories.consolidation_model"]:
@@ -133,17 +135,17 @@ def pins():
         '        content["small_model"] = provider.id + "/" + model;\n'), OPENCODE_ALL
     # The model's own entry names it too.
     yield "opencode npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))}, {"options"', '{{"options"', OPENCODE_ANSWER
-    yield ("opencode options.baseURL", OPENCODE, 'json::object options{{"baseURL", cell_of(provider).base_url}};',
+    yield ("opencode options.baseURL", OPENCODE, 'json::object options{{"baseURL", session_url(inputs, cell_of(provider).base_url)}};',
            "json::object options;", OPENCODE_ALL)
-    yield ("opencode options.apiKey", OPENCODE, '    if (with_key) options["apiKey"]',
-           '    if (false && with_key) options["apiKey"]', OPENCODE_ALL)
+    yield ("opencode options.apiKey", OPENCODE, '    if (inputs.key) options["apiKey"]',
+           '    if (false && inputs.key) options["apiKey"]', OPENCODE_ALL)
     yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
     yield "opencode models.<id>.id", OPENCODE, *line('    pin["id"] = model;\n'), OPENCODE_ALL
     yield "opencode models.<id>.name", OPENCODE, 'json::object entry{{"name", model}};', "json::object entry;", ["FirstStart.*/opencode"]
-    yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))}, {"api"', '{{"api"',
+    yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))},\n                     {"api"', '{{"api"',
            OPENCODE_ALL)
     # options.baseURL outranks it.
-    yield ("opencode models.<id>.provider.api", OPENCODE, ', {"api", cell_of(provider).base_url}}', "}", OPENCODE_ANSWER)
+    yield ("opencode models.<id>.provider.api", OPENCODE, ',\n                     {"api", session_url(inputs, cell_of(provider).base_url)}}', "}", OPENCODE_ANSWER)
     yield "opencode DISABLE_MODELS_FETCH", OPENCODE, *line(
         '    if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);\n'), [
         "Pins.OpenCodeWithAPinnedModelAsksNoRegistry"]

@@ -128,7 +128,7 @@ def settings() -> list[Protection]:
         ]
     ]
     return out + [
-        one("1024 connections", CONFIG, "connections = 1024;", "connections = 4096;", defaults),
+        one("1024 connections", CONFIG, "uint64_t connections = 1024;", "uint64_t connections = 4096;", defaults),
         one("256 KiB a request", CONFIG, "request_bytes = max_line;", "request_bytes = 2 * max_line;", defaults),
         one("1 MiB of output", CONFIG, "output_bytes = 1024 * 1024;", "output_bytes = 8 * 1024 * 1024;", defaults),
         one("10 s for a request", CONFIG, "request_timeout{10'000};", "request_timeout{100'000};", defaults),

@@ -22,6 +22,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import access  # noqa: E402
 import broker  # noqa: E402
+import sessions  # noqa: E402
 import files  # noqa: E402
 import keys  # noqa: E402
 import launching  # noqa: E402
@@ -33,7 +34,7 @@ import edits  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 LIMIT = 100  # seconds for one test: without its protection it may hang
-THEMES = (access, limits, memory, files, keys, launching, programs, broker)
+THEMES = (access, limits, memory, files, keys, launching, programs, broker, sessions)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
 
 

@@ -1,0 +1,70 @@
+#include "daemon/handlers/session_begin.hpp"
+
+#include "daemon/sessions/sha256.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+/// The process that connected. Its pid is the kernel's word of then: a process that began later is another one, which
+/// has got the same number. (SO_PEERPIDFD would say the same from Linux 6.5 on.) None: it has ended, or lives in
+/// another PID namespace.
+std::optional<ProcessIdentity> process_of(const Caller& caller) {
+    const auto process = process_with(caller.pid);
+    if (!process || process->started > caller.connected_at) return std::nullopt;
+    return process;
+}
+
+SessionRecord record_of(const PreparedSession& session) {
+    SessionRecord record;
+    const Provider& provider = *session.route.provider;
+    const SessionUser& user = session.generation->home.user;
+    record.agent = id_of(session.route.agent);
+    record.provider = provider.id;
+    record.label = provider.label;
+    if (session.route.model) record.model = session.route.model->value;
+    record.user = user.name;
+    record.uid = user.uid;
+    record.keys = session.keys;
+    if (!session.token) return record;
+    record.token_sha256 = sha256_hex(session.token->reveal());
+    record.base_url = session.brokered.base_url;
+    record.surface = session.brokered.surface;
+    record.key_variable = session.key_variable;
+    record.workspace = session.scope.workspace;
+    record.role = session.scope.role;
+    return record;
+}
+
+}  // namespace
+
+Result<void> check_ends_with(const std::optional<std::string>& ends_with) {
+    if (!ends_with || *ends_with == ends_with::caller || *ends_with == ends_with::connection) return {};
+    return Error{ErrorCode::invalid_params, "params.ends_with: neither \"caller\" nor \"connection\"",
+                 "caller: with the process that asks; connection: with this connection; left out: by sessions.end"};
+}
+
+asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller caller,
+                                                  std::optional<std::string> ends_with,
+                                                  const PreparedSession& session, std::vector<Warning>& warnings) {
+    SessionRef ref{std::nullopt, session.keys, std::move(ends_with)};
+    SessionOwner owner;
+    owner.connection = caller.connection;
+    if (ref.ends_with) owner.process = process_of(caller);
+    if (ref.ends_with == ends_with::caller && !owner.process) {
+        ref.ends_with.reset();
+        if (session.token)
+            warnings.push_back({"session.caller_unknown",
+                                "which process asks cannot be seen from the daemon (another PID namespace?), so the "
+                                "session ends by sessions.end, or some hours after its last request"});
+    }
+    if (!session.token && !ref.ends_with) co_return ref;
+    SessionRecord record = record_of(session);
+    record.ends_with = ref.ends_with;
+    auto id = co_await services.sessions.begin(std::move(record), owner);
+    if (!id) co_return id.error();
+    ref.id = std::move(*id);
+    co_return ref;
+}
+
+}  // namespace capsule

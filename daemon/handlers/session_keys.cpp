@@ -1,0 +1,95 @@
+#include "daemon/handlers/session_keys.hpp"
+
+#include "daemon/catalog/key_state.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+std::optional<std::string> variable(const Services& services, const char* upper, const char* lower) {
+    for (const char* name : {upper, lower})
+        if (const auto found = services.environment.find(name);
+            found != services.environment.end() && !found->second.empty())
+            return std::string(found->second.reveal());
+    return std::nullopt;
+}
+
+/// A proxy of another kind (SOCKS) is none that the broker can use.
+std::optional<std::string> proxy_of(const Services& services, const BrokerConfig& config) {
+    if (config.proxy) return std::string(config.proxy->reveal());
+    auto proxy = variable(services, "HTTPS_PROXY", "https_proxy");
+    return proxy && proxy->starts_with("http://") ? proxy : std::nullopt;
+}
+
+BrokerSettings broker_settings(const Services& services) {
+    const Generation& generation = *services.generation;
+    const BrokerConfig& config = generation.config.broker;
+    BrokerSettings out;
+    out.port = config.port;
+    out.idle = config.idle;
+    out.link.identity = generation.broker_user;
+    out.link.configure.connections = config.connections;
+    out.link.configure.streams = config.streams;
+    out.link.configure.ca_file = config.ca_file;
+    out.link.configure.proxy = proxy_of(services, config);
+    out.link.configure.no_proxy = variable(services, "NO_PROXY", "no_proxy");
+    return out;
+}
+
+bool needs_broker(const Services& services) {
+    return services.generation->config.session.keys == SessionKeys::broker;
+}
+
+KeyNow key_now(const Services& services, const SessionRecord& record) {
+    const auto generation = services.generation;
+    const Provider* provider = generation->config.catalog.find(record.provider);
+    if (!provider) return {std::nullopt, "the configuration has no provider \"" + record.provider + "\" any more"};
+    KeyFinding finding =
+        resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
+    switch (finding.state) {
+        case KeyState::present:
+            return {std::move(finding.value), ""};
+        case KeyState::error:
+            return {std::nullopt, finding.error ? finding.error->message : "its key cannot be read"};
+        case KeyState::unresolved:
+            return {std::nullopt, "the password manager has not given the key yet"};
+        case KeyState::absent:
+        case KeyState::ignored:
+            break;
+    }
+    const Error error = key_absent(*provider, finding.state);
+    return {std::nullopt, error.message + ". " + error.hint};
+}
+
+/// Of a password manager's keys alone; the answer is remembered, which is what counts here.
+asio::awaitable<void> read_key(Services& services, SessionRecord record) {
+    const auto generation = services.generation;
+    const Provider* provider = generation->config.catalog.find(record.provider);
+    if (!provider) co_return;
+    const KeyScope scope{record.workspace, record.role};
+    if (resolver(services, *generation).find(record.key_variable, scope).state != KeyState::unresolved) co_return;
+    co_await resolve_key(services, generation, *provider, record.key_variable, scope);
+}
+
+void describe(const Services& services, broker::Grant& grant) {
+    const Provider* provider = services.generation->config.catalog.find(grant.provider);
+    if (provider && provider->timeout_ms > 0) grant.timeout_ms = static_cast<std::uint32_t>(provider->timeout_ms);
+}
+
+}  // namespace
+
+void open_sessions(Services& services, const std::optional<std::string>& state_directory) {
+    SessionSources sources{
+        [&services](const SessionRecord& record) { return key_now(services, record); },
+        [&services](const SessionRecord& record) { return read_key(services, record); },
+        [&services](broker::Grant& grant) { describe(services, grant); },
+    };
+    services.sessions.open(state_directory ? SessionFiles(*state_directory) : SessionFiles(), std::move(sources),
+                           broker_settings(services), needs_broker(services));
+}
+
+void configure_sessions(Services& services) {
+    services.sessions.configure(broker_settings(services), needs_broker(services));
+}
+
+}  // namespace capsule

@@ -1,0 +1,19 @@
+// sessions.end: the session's streams are cut, its next request is refused.
+#include "daemon/handlers/handlers.hpp"
+
+namespace capsule {
+
+Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params) {
+    auto row = services.sessions.end(params.id, "sessions.end");
+    if (row) {
+        log_info("sessions.end", {{"uid", std::int64_t{caller.uid}},
+                                  {"pid", std::int64_t{caller.pid}},
+                                  {"session", row->id}});
+        co_return *std::move(row);
+    }
+    for (SessionRow& each : services.sessions.list(true))
+        if (each.id == params.id) co_return std::move(each);  // it has ended already, which is what was asked for
+    co_return Error{ErrorCode::session_unknown, "there is no session of that id", "sessions.list has those that live"};
+}
+
+}  // namespace capsule

@@ -1,0 +1,12 @@
+// sessions.list: which sessions live, and what the broker has seen of them.
+#include "daemon/handlers/handlers.hpp"
+
+namespace capsule {
+
+Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params) {
+    SessionsListResult result;
+    result.sessions = services.sessions.list(params.all.value_or(false));
+    co_return result;
+}
+
+}  // namespace capsule

@@ -1,0 +1,253 @@
+"""When a session ends, and that it ends with nothing else: deaths of daemon and broker, restarts, changed keys."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from capsule import CAPSULECTL, KEY, OTHER_KEY, Case, Connection, Session, answer, read_reply, until
+
+ROUNDS = int(os.environ.get("CAPSULE_KILL_ROUNDS", "3"))
+
+
+def slowly(peer, provider):
+    """A stream that never ends by itself for whoever asks for "slow", an answer for everybody else."""
+    while True:
+        _, body = peer.request()
+        if b"slow" not in body:
+            peer.send(answer())
+            continue
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            peer.send(b"2\r\n: \r\n")
+            peer.connection.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                if not peer.connection.recv(1):
+                    raise ConnectionError("it closed")
+
+
+class Ends(Case):
+    def test_by_its_end(self):
+        capsule, provider = self.pair(slowly)
+        session, other = self.spawn(capsule), self.spawn(capsule)
+        stream = session.open(b'{"model":"slow"}')
+        self.assertTrue(stream.recv(10))
+        self.assertEqual(capsule.call("sessions.end", id=session.id)["state"], "ended")
+        with contextlib.suppress(ConnectionError):
+            while stream.recv(65536):  # its timeout is the bound
+                pass
+        stream.close()
+        self.refused(session.ask(), 401, "capsule_session_ended")
+        self.assertEqual(other.ask().status, 200)
+        self.assertEqual(self.states(capsule), {other.id: "live"})
+        self.assertEqual(self.states(capsule, all=True), {session.id: "ended", other.id: "live"})
+        self.assertEqual(capsule.call("sessions.end", id=session.id)["state"], "ended")
+        self.assertEqual(capsule.ctl("sessions", "end", "nobodyssid").returncode, 1)
+
+    def test_with_the_process_that_asked(self):
+        capsule, _ = self.pair()
+        script = (
+            "import json, socket, sys, time\n"
+            "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+            "p = {'agent': 'claude', 'provider': 'zai', 'ends_with': 'caller'}\n"
+            "s.sendall(json.dumps({'jsonrpc': '2.0', 'id': 1, 'method': 'spawn', 'params': p}).encode() + b'\\n')\n"
+            "print(s.makefile().readline(), flush=True); s.close(); time.sleep(600)\n"
+        )
+        caller = subprocess.Popen([sys.executable, "-c", script, str(capsule.socket)], stdout=subprocess.PIPE, text=True)
+        import json
+
+        session = Session(json.loads(caller.stdout.readline())["result"])
+        caller.stdout.close()
+        row = capsule.call("sessions.list")["sessions"][0]
+        self.assertEqual((row["ends_with"], row["pid"]), ("caller", caller.pid))
+        self.assertEqual(session.ask().status, 200)
+        # Its life goes on with another daemon.
+        capsule.kill()
+        capsule.start()
+        self.assertTrue(until(session.answered), capsule.logged())
+        caller.kill()
+        caller.wait()
+        self.assertTrue(until(lambda: session.id not in self.states(capsule)))
+        self.refused(session.ask(), 401, "capsule_session_ended")
+
+    def test_a_caller_that_died_while_no_daemon_ran_has_no_session_any_more(self):
+        capsule, _ = self.pair()
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                Connection(capsule.socket).call("spawn", agent="claude", provider="zai", ends_with="caller")
+                signal.pause()
+            os._exit(0)
+        self.assertTrue(until(lambda: len(self.states(capsule)) == 1))
+        capsule.kill()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        capsule.start()
+        self.assertEqual(self.states(capsule), {})
+
+    def test_with_the_connection_but_not_with_the_daemon(self):
+        capsule, _ = self.pair()
+        connection = capsule.connect()
+        session = Session(connection.call("spawn", agent="claude", provider="zai", ends_with="connection"))
+        self.assertEqual(session.ask().status, 200)
+        connection.close()
+        self.assertTrue(until(lambda: session.id not in self.states(capsule)))
+        self.refused(session.ask(), 401, "capsule_session_ended")
+        connection = capsule.connect()
+        session = Session(connection.call("spawn", agent="claude", provider="zai", ends_with="connection"))
+        self.assertEqual(capsule.stop(), 0)
+        connection.close()
+        capsule.start()
+        self.assertTrue(until(session.answered), capsule.logged())
+
+    def test_exec_ends_with_the_agent(self):
+        capsule, provider = self.pair()
+        capsule.install("claude", f"#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name('agent.py')}\n")
+        done = capsule.ctl("exec", "claude", "--provider", "zai")
+        self.assertEqual(done.stdout.strip(), "200", done.stderr)
+        self.assertIn(KEY.encode(), provider.bytes)
+        self.assertTrue(until(lambda: self.states(capsule) == {}))
+        ended = capsule.call("sessions.list", all=True)["sessions"][0]
+        self.assertEqual((ended["state"], ended["ends_with"]), ("ended", "caller"))
+
+    def test_sessions_with_the_key_itself_are_listed_while_their_caller_lives(self):
+        capsule, _ = self.pair(session='keys = "env"')
+        with contextlib.closing(capsule.connect()) as connection:
+            plan = connection.call("spawn", agent="claude", provider="zai", ends_with="connection")
+            self.assertEqual(plan["session"]["keys"], "env")
+            row = capsule.call("sessions.list")["sessions"][0]
+            self.assertEqual((row["id"], row["keys"]), (plan["session"]["id"], "env"))
+            page = capsule.ctl("sessions").stdout
+            self.assertIn(row["id"], page)
+        self.assertTrue(until(lambda: self.states(capsule) == {}))
+
+
+class Survives(Case):
+    def go_through(self, kill):
+        capsule, _ = self.pair(slowly)
+        gone = self.spawn(capsule)
+        capsule.call("sessions.end", id=gone.id)
+        session = self.spawn(capsule)
+        port = session.port
+        for _ in range(ROUNDS):
+            with contextlib.closing(session.open(b'{"model":"slow"}')) as stream:
+                self.assertTrue(stream.recv(10), capsule.logged())
+                kill(capsule)
+            self.assertTrue(until(session.answered), capsule.logged())
+            self.refused(gone.ask(), 401, "capsule_session_ended")
+        self.assertEqual(capsule.call("status")["broker"]["address"], f"127.0.0.1:{port}")
+        self.assertEqual(self.states(capsule), {session.id: "live"})
+
+    def test_the_death_of_the_broker(self):
+        self.go_through(lambda capsule: os.kill(capsule.broker_pid(), signal.SIGKILL))
+
+    def test_the_death_of_the_daemon(self):
+        def kill(capsule):
+            capsule.kill()
+            capsule.start()
+
+        self.go_through(kill)
+
+    def test_the_death_of_both(self):
+        def kill(capsule):
+            broker = capsule.broker_pid()
+            capsule.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(broker, signal.SIGKILL)
+            capsule.start()
+
+        self.go_through(kill)
+
+    def test_a_restart(self):
+        def restart(capsule):
+            self.assertEqual(capsule.stop(), 0)
+            capsule.start()
+
+        self.go_through(restart)
+
+    def test_a_session_of_another_start_of_the_machine_is_thrown_away(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        self.assertEqual(capsule.stop(), 0)
+        file = next((capsule.top / "state/sessions").glob("*.json"))
+        text = file.read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        file.write_text(text.replace(boot, "another"))
+        (file.parent / "broken.json").write_text("{")
+        capsule.start()
+        self.assertEqual(self.states(capsule), {})
+        self.assertFalse(file.exists())
+        self.refused(session.ask(), 401, "capsule_session_ended")
+
+
+class Keys(Case):
+    def setUp(self):
+        self.folder = None
+
+    def streaming(self, capsule, session):
+        stream = session.open(b'{"model":"slow"}')
+        self.addCleanup(stream.close)
+        self.assertTrue(stream.recv(10))
+        return stream
+
+    def goes_on(self, stream):
+        for _ in range(3):
+            self.assertTrue(stream.recv(10))
+
+    def has(self, session, provider, key: str) -> bool:
+        before = len(provider.bytes)
+        return session.answered() and key.encode() in provider.bytes[before:]
+
+    def test_in_a_file(self):
+        provider = self.provider(slowly)
+        capsule = self.capsule(provider, keys={})
+        file = capsule.top / "secrets" / "zai"
+        file.write_text(KEY)
+        file.chmod(0o600)
+        self.assertEqual(capsule.stop(), 0)
+        capsule.keys = {"ZAI_API_KEY_FILE": str(file)}
+        capsule.start()
+        session = self.spawn(capsule)
+        stream = self.streaming(capsule, session)
+        self.assertTrue(self.has(session, provider, KEY))
+        file.with_suffix(".new").write_text(OTHER_KEY)
+        file.with_suffix(".new").chmod(0o600)
+        file.with_suffix(".new").rename(file)
+        self.assertTrue(until(lambda: self.has(session, provider, OTHER_KEY)))
+        file.unlink()
+        self.assertTrue(until(lambda: session.ask().status == 401))
+        reply = session.ask()
+        self.refused(reply, 401, "capsule_key_absent")
+        self.assertIn("ZAI_API_KEY", reply.error["message"])
+        self.goes_on(stream)
+
+    def test_by_auth_set_at_once(self):
+        capsule, provider = self.pair(slowly)
+        session = self.spawn(capsule)
+        stream = self.streaming(capsule, session)
+        capsule.call("auth.set", provider="zai", value=OTHER_KEY)
+        self.assertTrue(self.has(session, provider, OTHER_KEY))
+        capsule.call("auth.unset", provider="zai")
+        self.assertTrue(self.has(session, provider, KEY))
+        capsule.call("auth.set", provider="zai", value=OTHER_KEY, scope={"workspace": "acme"})
+        self.assertTrue(self.has(session, provider, KEY))
+        self.goes_on(stream)
+
+    def test_by_a_reload_at_once(self):
+        capsule, provider = self.pair(slowly, keys={}, config=f'[env]\nZAI_API_KEY = "{KEY}"\n')
+        session = self.spawn(capsule)
+        stream = self.streaming(capsule, session)
+        capsule.config(provider.port, f'[env]\nZAI_API_KEY = "{OTHER_KEY}"\n')
+        capsule.call("reload")
+        self.assertTrue(self.has(session, provider, OTHER_KEY))
+        capsule.config(provider.port, "")
+        capsule.call("reload")
+        self.refused(session.ask(), 401, "capsule_key_absent")
+        self.goes_on(stream)
+
+
+if __name__ == "__main__":
+    unittest.main()
