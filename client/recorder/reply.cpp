@@ -49,6 +49,14 @@ std::optional<Turn> shell_call(const Conversation& conversation, std::string_vie
     return std::nullopt;
 }
 
+/// Whether an agent asks for its conversation to be made shorter, in the words of Claude Code, Codex and OpenCode.
+bool asks_for_summary(const Conversation& conversation) {
+    const std::string& text = conversation.user_text;
+    for (const char* words : {"detailed summary", "<summary>", "to summarize", "CONTEXT CHECKPOINT"})
+        if (text.find(words) != std::string::npos) return true;
+    return conversation.tools.empty() && text.find("ummar") != std::string::npos;
+}
+
 std::optional<Turn> fill(const Conversation& conversation, std::string_view rest) {
     const auto space = rest.find(' ');
     std::int64_t tokens = 0;
@@ -58,7 +66,7 @@ std::optional<Turn> fill(const Conversation& conversation, std::string_view rest
     std::optional<Turn> turn;
     if (conversation.all_text.find(stand_in_summary) != std::string::npos) {
         turn = Turn{std::string(after_summary), "", ""};
-    } else if (conversation.tool_outputs.size() >= calls) {
+    } else if (conversation.tool_outputs.size() >= calls || asks_for_summary(conversation)) {
         turn = Turn{std::string(stand_in_summary), "", ""};
     } else {
         turn = shell_call(conversation, rest.substr(space + 1));
@@ -85,6 +93,11 @@ Turn next_turn(const Conversation& conversation) {
     const auto directive = last_directive(conversation.user_text);
     std::optional<Turn> turn;
     if (directive && directive->verb == "fill") turn = fill(conversation, directive->rest);
+    // OpenCode shows neither the summary's writer nor who goes on after it the prompt as it was.
+    if (!directive && conversation.all_text.find(stand_in_summary) != std::string::npos)
+        turn = Turn{std::string(after_summary), "", ""};
+    if (!directive && !turn && conversation.tools.empty() && asks_for_summary(conversation))
+        turn = Turn{std::string(stand_in_summary), "", ""};
     if (turn) return *turn;
     if (!conversation.tool_outputs.empty()) return {"tool output: " + conversation.tool_outputs.back(), "", ""};
     if (directive && directive->verb == "say") turn = Turn{std::string(directive->rest), "", ""};
