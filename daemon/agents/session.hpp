@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/agents/codex/settings.hpp"
+#include "daemon/agents/home_facts.hpp"
 #include "daemon/agents/plan.hpp"
 #include "daemon/agents/route.hpp"
 #include "daemon/base/secret.hpp"
@@ -30,20 +30,6 @@ struct SessionHome {
     std::string codex_directory() const;
     std::string opencode_json() const;
     std::string claude_json() const;
-};
-
-/// What was read in the home before rendering.
-struct HomeFacts {
-    bool codex_auth_json = false;
-    CodexUserSettings codex_settings{};           ///< of ~/.codex/config.toml
-    std::vector<std::string> codex_dotenv_names;  ///< variables that ~/.codex/.env sets
-    bool claude_primary_key = false;              ///< .claude.json has a login's own key (primaryApiKey)
-};
-
-/// Which of the home's files an agent's facts are read from.
-struct HomeFactsNeeded {
-    bool codex_home = false;   ///< all that begin with "codex_"
-    bool claude_json = false;  ///< claude_primary_key
 };
 
 /// What a provider's key is for the files: global scope only, and whether any scope has it.

@@ -71,12 +71,13 @@ class DotenvNames {
     std::vector<std::string> names_;
 };
 
-void read_codex_home(HomeFacts& facts, const std::string& codex) {
+void read_codex_home(HomeFacts& facts, const HomeFactsNeeded& needed, const std::string& codex) {
     struct stat status {};
     facts.codex_auth_json = ::stat((codex + "/auth.json").c_str(), &status) == 0 && S_ISREG(status.st_mode);
     constexpr std::size_t max_config_bytes = 1024 * 1024;
-    if (const auto config = read_file(codex + "/config.toml", max_config_bytes); config && *config)
-        facts.codex_settings = read_codex_settings(**config);
+    if (needed.note_config_toml != nullptr)
+        if (const auto config = read_file(codex + "/config.toml", max_config_bytes); config && *config)
+            needed.note_config_toml(facts, **config);
     // What cannot be read here, under the session user's identity, Codex cannot read either.
     if (const auto dotenv = read_file(codex + "/.env", max_dotenv_bytes); dotenv && *dotenv)
         facts.codex_dotenv_names = DotenvNames(**dotenv).run();
@@ -86,7 +87,7 @@ void read_codex_home(HomeFacts& facts, const std::string& codex) {
 
 HomeFacts read_home_facts(const SessionHome& home, const HomeFactsNeeded& needed) {
     HomeFacts facts;
-    if (needed.codex_home) read_codex_home(facts, home.codex_directory());
+    if (needed.codex_home) read_codex_home(facts, needed, home.codex_directory());
     if (!needed.claude_json) return facts;
     // Wherever it stands in the file: to assume one too many costs a notice, one too few would send it elsewhere.
     if (const auto claude = read_file(home.claude_json()); claude && *claude)

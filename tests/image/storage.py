@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -77,7 +78,8 @@ class Container:
         # With process ids of its own, so that nothing outlives a test.
         alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command = [*alone, *self.buildah.command, "run", "--isolation", "chroot", *options, self.name, "--", *words]
-        popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
+        # An empty file and not /dev/null: buildah gives its standard input to the container's user.
+        popen = {"stdin": tempfile.TemporaryFile(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
         return subprocess.Popen(command, text=True, env=os.environ | {"TERM": "dumb"}, **popen)
 
     def run(self, words: list[str], options: list[str] = [], text: str | None = None) -> subprocess.CompletedProcess:

@@ -218,7 +218,10 @@ TEST_F(Lifecycle, EnvironmentVariablesSayWhereSocketAndConfigurationAre) {
 TEST_F(Lifecycle, AUserWithoutARuntimeDirectoryIsAskedForASocket) {
     fs::create_directories(home());
     Program program{.argv = {reachable_copy(CAPSULED_BINARY, dir_ / "programs")}, .env = base_env()};
-    if (am_root()) program.identity = nobody;
+    if (am_root()) {
+        program.identity = nobody;
+        ASSERT_EQ(chown(home().c_str(), nobody.uid, nobody.gid), 0);
+    }
     const Outcome outcome = run_command(program);
     EXPECT_EQ(outcome.exit_code, 1) << outcome.err;
     EXPECT_THAT(outcome.err, HasSubstr("CAPSULE_SOCKET"));

@@ -55,7 +55,7 @@ TEST_F(DaemonLog, JsonHasOneObjectForEachSession) {
     const std::string user = text_at(call("spawn", R"({"agent":"opencode","provider":"zai"})"), "/user/name");
     call("spawn", R"({"agent":"opencode","provider":"zai"})");
     call("explain", R"({"agent":"claude","provider":"zai"})");
-    refused("spawn", R"({"agent":"codex","provider":"zai"})");
+    refused("spawn", R"({"agent":"codex","provider":"anthropic"})");
     const std::vector<json::object> seen = spawns();
     ASSERT_EQ(seen.size(), 2U) << daemon().log();
     for (json::object record : seen) {

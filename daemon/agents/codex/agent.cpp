@@ -125,6 +125,10 @@ const ModelListQuestion model_list{
     reading_list,
 };
 
+void note_config_toml(HomeFacts& facts, std::string_view text) {
+    facts.codex_settings = read_codex_settings(text);
+}
+
 }  // namespace
 
 const AgentDescriptor codex_agent{
@@ -134,7 +138,7 @@ const AgentDescriptor codex_agent{
     .check_among_others = check_among_others,
     .refused_argument = refused_argument,
     .render = render_codex,
-    .home_facts = {.codex_home = true},
+    .home_facts = {.codex_home = true, .note_config_toml = note_config_toml},
     .brokered = brokered_codex,
     .files = codex_files,
     .model_list = &model_list,
