@@ -2,7 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <string_view>
 
 namespace capsule {
 namespace {
@@ -118,6 +125,31 @@ TEST(SessionHome, NoHomeIsRefused) {
     } else {
         EXPECT_EQ(home.error().code, ErrorCode::config_conflict);
     }
+}
+
+// A refusal names its user: whoever is refused again and again is not looked up again and again (LDAP).
+TEST(UserName, IsLookedUpOnce) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    std::string passwd = "/tmp/capsule-passwd-XXXXXX";
+    const int file = ::mkstemp(passwd.data());
+    const std::string_view entry = "somebody:x:4711:4711::/:/bin/sh\nlate:x:4712:4712::/:/bin/sh\n";
+    ASSERT_EQ(::write(file, entry.data(), entry.size()), static_cast<ssize_t>(entry.size()));
+    ASSERT_EQ(::fchmod(file, 0644), 0);
+    constexpr int no_mounts = 2;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            user_name(4711) != "4711")
+            ::_exit(no_mounts);
+        if (::mount(passwd.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0) ::_exit(no_mounts);
+        ::_exit(user_name(4711) == "4711" && user_name(4712) == "late" ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ::close(file);
+    ::unlink(passwd.c_str());
+    if (WIFEXITED(status) && WEXITSTATUS(status) == no_mounts) GTEST_SKIP() << "no mounts here";
+    EXPECT_EQ(status, 0);
 }
 
 }  // namespace
