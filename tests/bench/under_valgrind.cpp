@@ -2,7 +2,7 @@
 //
 // - Its time runs slowly: what is due every few milliseconds (wiping the stack) would count for more on a busy machine.
 // - It has pidfd_open, which Debian 12's valgrind does not know: a descriptor that can be read when the process has
-// ended.
+// ended. waitid() takes it for that process.
 #include <dlfcn.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -12,6 +12,8 @@
 
 #include <array>
 #include <cstdarg>
+#include <map>
+#include <mutex>
 #include <thread>
 
 namespace {
@@ -32,6 +34,9 @@ timespec timespec_of(long nanoseconds) {
     return {nanoseconds / second, nanoseconds % second};
 }
 
+std::mutex mutex;
+std::map<int, pid_t> processes;  ///< by the descriptor that open_pidfd() gave last
+
 long open_pidfd(pid_t pid) {
     std::array<int, 2> ends{};
     if (::pipe(ends.data()) != 0) return -1;
@@ -40,6 +45,8 @@ long open_pidfd(pid_t pid) {
         ::waitid(P_PID, static_cast<id_t>(pid), &ended, WEXITED | WNOWAIT);
         ::close(end);
     }).detach();
+    const std::lock_guard lock(mutex);
+    processes[ends[0]] = pid;
     return ends[0];
 }
 
@@ -71,4 +78,13 @@ extern "C" long syscall(long number, ...) noexcept {  // NOLINT: libc's declarat
     if (number == SYS_pidfd_open) return open_pidfd(static_cast<pid_t>(arguments[0]));
     static const auto real = next<long (*)(long, ...)>("syscall");
     return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
+
+extern "C" int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) noexcept(false) {
+    static const auto real = next<int (*)(idtype_t, id_t, siginfo_t*, int)>("waitid");
+    if (kind != P_PIDFD) return real(kind, id, info, options);
+    const std::lock_guard lock(mutex);
+    const auto found = processes.find(static_cast<int>(id));
+    if (found == processes.end()) return real(kind, id, info, options);
+    return real(P_PID, static_cast<id_t>(found->second), info, options);
 }

@@ -37,7 +37,11 @@ struct Manners {
 const std::vector<Manners>& manners() {
     static const std::vector<Manners> all{
         {"claude",
-         {{"Choose the text style", "Enter"}, {"Security notes", "Enter"}, {"trust this folder", "Enter"}},
+         {{"Choose the text style", "Enter"},
+          {"Security notes", "Enter"},
+          {"❯ No, exit", "Down"},  // what 2.1.332 has chosen at first
+          {"❯ Yes, I trust this folder", "Enter"},
+          {"❯ 1. Yes", "Enter"}},
          R"(\? for shortcuts)"},
         {"codex", {{"Trust this folder?", "Enter"}}, "Ask Codex to do anything"},
         {"opencode", {}, "Ask anything"},
