@@ -124,9 +124,8 @@ void read_keys(TableReader& in, KeysConfig& out) {
 
 /// 4587 or "127.0.0.1:4587". No other address: whoever may ask is told by the kernel, which knows only its own sockets.
 std::optional<std::uint16_t> read_listen(TableReader& in) {
-    constexpr std::string_view key = "listen";
-    if (in.has_integer(key)) return static_cast<std::uint16_t>(*in.integer(key, 1, largest_port));
-    const auto text = in.text(key);
+    if (in.has_integer("listen")) return static_cast<std::uint16_t>(*in.integer("listen", 1, largest_port));
+    const auto text = in.text("listen");
     if (!text) return std::nullopt;
     constexpr std::string_view loopback = "127.0.0.1:";
     std::uint16_t port = 0;
@@ -134,21 +133,20 @@ std::optional<std::uint16_t> read_listen(TableReader& in) {
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (!text->value.starts_with(loopback) || read.ec != std::errc() || read.ptr != digits.data() + digits.size() ||
         port == 0)
-        in.refuse(key, "must be \"127.0.0.1:PORT\"",
+        in.refuse("listen", "must be \"127.0.0.1:PORT\"",
                   "The broker serves this machine's sessions alone. Write the port, such as 4587, or leave it out.");
     return port;
 }
 
 /// Its user name and password are for no error's text.
 std::optional<Secret> read_proxy(TableReader& in) {
-    constexpr std::string_view key = "proxy";
-    const auto text = in.text(key);
+    const auto text = in.text("proxy");
     if (!text) return std::nullopt;
     const std::string& url = text->value;
     constexpr std::string_view scheme = "http://";
     const bool odd = std::ranges::any_of(url, [](char c) { return c <= ' ' || c == 0x7f; });
     if (!url.starts_with(scheme) || url.size() == scheme.size() || odd)
-        in.refuse_hidden(key, "must be \"http://[USER:PASSWORD@]HOST:PORT\"",
+        in.refuse_hidden("proxy", "must be \"http://[USER:PASSWORD@]HOST:PORT\"",
                          "What goes to a provider is encrypted on its way through the proxy all the same.");
     return Secret(url);
 }

@@ -32,7 +32,11 @@ class Connection:
     def __init__(self, path: Path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(BOUND)
-        self.socket.connect(str(path))
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
         self.lines = self.socket.makefile("r")
 
     def call(self, method: str, **params) -> dict:
