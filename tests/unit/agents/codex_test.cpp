@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/codex/settings.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::testing {
