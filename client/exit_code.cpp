@@ -8,6 +8,7 @@ ExitCode exit_code_for(ErrorCode code) noexcept {
         case ErrorCode::invalid_params:
         case ErrorCode::agent_unknown:
         case ErrorCode::provider_unknown:
+        case ErrorCode::scope_unknown:
             return ExitCode::usage;
         case ErrorCode::access_denied:
             return ExitCode::denied;

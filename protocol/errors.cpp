@@ -29,6 +29,7 @@ constexpr std::array rows{
     Row{ErrorCode::request_too_large, -32009, "request.too_large"},
     Row{ErrorCode::server_overloaded, -32010, "server.overloaded"},
     Row{ErrorCode::server_stopping, -32011, "server.stopping"},
+    Row{ErrorCode::scope_unknown, -32012, "scope.unknown"},
     Row{ErrorCode::session_unknown, -32013, "session.unknown"},
 };
 

@@ -28,6 +28,7 @@ enum class ErrorCode {
     request_too_large,
     server_overloaded,
     server_stopping,
+    scope_unknown,
     session_unknown,
 };
 inline constexpr ErrorCode last_error_code = ErrorCode::session_unknown;

@@ -32,9 +32,10 @@ namespace method_errors {
 
 using enum ErrorCode;
 
-inline constexpr std::array choosing{agent_unknown};
-inline constexpr std::array planning{agent_unknown, provider_unknown, cell_unsupported, cell_blocked,
-                                     key_absent,    key_error,        config_conflict,  io_error};
+inline constexpr std::array choosing{agent_unknown, scope_unknown};
+inline constexpr std::array listing{scope_unknown};
+inline constexpr std::array planning{agent_unknown, provider_unknown, scope_unknown,   cell_unsupported, cell_blocked,
+                                     key_absent,    key_error,        config_conflict, io_error};
 inline constexpr std::array writing{agent_unknown, key_error, config_conflict, io_error};
 inline constexpr std::array storing{provider_unknown, config_conflict, io_error};
 inline constexpr std::array ending{session_unknown};
@@ -49,7 +50,8 @@ inline constexpr std::tuple method_rows{
                                                       "What an agent can be started on now, and why not on the rest",
                                                       method_errors::choosing}},
     Method<AuthListParams, AuthListResult>{
-        {"auth.list", Tier::status, "Each provider's key: its state, source and scope, and how to get one"}},
+        {"auth.list", Tier::status, "Each provider's key: its state, source and scope, and how to get one",
+         method_errors::listing}},
     Method<NoParams, boost::json::value>{{"rpc.discover", Tier::status, "This document"}},
     Method<SpawnParams, SpawnResult>{
         {"spawn", Tier::spawn, "Writes an agent's files and gives the exact argv and environment to start it with",

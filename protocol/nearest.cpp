@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace capsule {
 namespace {
@@ -23,6 +24,18 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 
 }  // namespace
 
+bool one_slip_apart(std::string_view word, std::string_view other) {
+    if (word.size() < other.size()) std::swap(word, other);
+    if (word == other || word.size() > other.size() + 1) return false;
+    const auto [at, unused] = std::mismatch(other.begin(), other.end(), word.begin());
+    const auto same = static_cast<std::size_t>(at - other.begin());
+    word.remove_prefix(same);
+    other.remove_prefix(same);
+    if (word.size() > other.size()) return word.substr(1) == other;
+    if (word.substr(1) == other.substr(1)) return true;
+    return word.size() > 1 && word[0] == other[1] && word[1] == other[0] && word.substr(2) == other.substr(2);
+}
+
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
     // A name is at most a few dozen characters; a hostile one would only cost time.
     constexpr std::size_t longest_name = 128;
@@ -31,7 +44,8 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
     std::optional<std::string_view> best;
     std::size_t best_distance = allowed + 1;
     for (std::string_view candidate : candidates) {
-        const std::size_t distance = edit_distance(word, candidate);
+        // Two neighbours that changed places are one slip, and two edits.
+        const std::size_t distance = one_slip_apart(word, candidate) ? 1 : edit_distance(word, candidate);
         if (distance < best_distance) {
             best_distance = distance;
             best = candidate;

@@ -37,9 +37,9 @@ Cell default_of(const StatusResult& status, const Defaults& defaults, const std:
     if (found == defaults.end()) return {"?", Tone::dim};
     const ProvidersListResult& list = found->second;
     if (list.default_) return {label_of(status, *list.default_), Tone::strong};
-    if (list.choices.size() > 1) return {"none: name one", Tone::warning};
-    if (list.choices.size() == 1) return {"none: its key is missing", Tone::warning};
-    return {"none: no key", Tone::bad};
+    if (list.choices.size() > 1) return {"no default: use --provider", Tone::warning};
+    if (list.choices.size() == 1) return {"no default: its key is missing", Tone::warning};
+    return {"no default: no key", Tone::bad};
 }
 
 std::string head(const StatusResult& status, const Style& style) {

@@ -136,7 +136,8 @@ void pass_from_request(Plan& plan, const SessionInputs& inputs, std::string_view
         if (may_pass(inputs.config, name)) {
             pass(plan, name, value, "request");
         } else {
-            plan.dropped.push_back(name);
+            // What another source passes under this name is said where it is passed.
+            if (!plan.env.contains(name)) plan.dropped.push_back(name);
         }
     }
 }

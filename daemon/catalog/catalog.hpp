@@ -65,6 +65,7 @@ struct Provider {
     std::string label;
     std::string key_env;
     std::string key_prefix;  ///< empty: any shape. A key of another shape warns and is used all the same.
+    std::vector<std::string> other_key_names;  ///< under which people hold this key too; never read
     std::string subscribe_url;
     std::string key_url;
     std::string notes;

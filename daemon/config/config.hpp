@@ -56,12 +56,16 @@ enum class Privileges { drop, keep };
 /// What a session's agent has: the provider's key itself, or a token that capsule-broker exchanges for it.
 enum class SessionKeys { env, broker };
 
+/// What a request gets that names a workspace or a role which nothing configures, where others of that kind are known.
+enum class UnknownScopes { refuse, allow };
+
 struct SessionConfig {
     std::optional<std::string> user;  ///< none: the daemon's own
     std::vector<std::string> passthrough;
     ProjectSettings project_settings = ProjectSettings::allow;
     Privileges privileges = Privileges::drop;
     SessionKeys keys = SessionKeys::env;
+    UnknownScopes unknown_scopes = UnknownScopes::refuse;
     std::optional<std::string> codex_home;
     std::optional<std::string> xdg_config_home;
     std::optional<std::string> claude_config_dir;

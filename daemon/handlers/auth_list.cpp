@@ -7,11 +7,15 @@ namespace capsule {
 
 Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params) {
     const auto generation = services.generation;
-    if (auto scope = check_scope(params.workspace, params.role); !scope) co_return scope.error();
+    const KeyScope scope{params.workspace, params.role};
+    if (auto checked = check_scope(services, *generation, scope); !checked) co_return checked.error();
     const KeyResolver keys = resolver(services, *generation);
     AuthListResult result;
-    for (const Provider& provider : generation->config.catalog.providers)
-        result.rows.push_back(auth_row(provider, keys.find(provider.key_env, {params.workspace, params.role})));
+    for (const Provider& provider : generation->config.catalog.providers) {
+        AuthRow row = auth_row(provider, keys.find(provider.key_env, scope));
+        if (auto warning = other_name_warning(provider, keys, scope)) row.warnings.push_back(std::move(*warning));
+        result.rows.push_back(std::move(row));
+    }
     co_return result;
 }
 

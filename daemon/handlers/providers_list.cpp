@@ -6,11 +6,11 @@ namespace capsule {
 
 Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params) {
     const auto generation = services.generation;
-    if (auto scope = check_scope(params.workspace, params.role); !scope) co_return scope.error();
+    const KeyScope scope{params.workspace, params.role};
+    if (auto checked = check_scope(services, *generation, scope); !checked) co_return checked.error();
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
-    co_return list_choices(generation->config, *agent, params.role,
-                           key_states(services, *generation, {params.workspace, params.role}));
+    co_return list_choices(generation->config, *agent, params.role, key_states(services, *generation, scope));
 }
 
 }  // namespace capsule

@@ -8,6 +8,7 @@
 #include "daemon/handlers/session_begin.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/auth_row.hpp"
+#include "daemon/keys/known_scopes.hpp"
 #include "daemon/sessions/token.hpp"
 
 namespace capsule {
@@ -110,6 +111,11 @@ Result<void> check_scope(const std::optional<std::string>& workspace, const std:
     return check("role", role);
 }
 
+Result<void> check_scope(const Services& services, const Generation& generation, const KeyScope& scope) {
+    if (auto named = check_scope(scope.workspace, scope.role); !named) return named;
+    return check_known(generation.config, services.stored, scope);
+}
+
 std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation) {
     const KeyResolver keys = resolver(services, generation);
     std::map<std::string, FileKey> out;
@@ -140,9 +146,10 @@ asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& para
     const auto generation = services.generation;
     const Config& config = generation->config;
     if (auto checked = check_params(params); !checked) co_return checked.error();
+    const KeyScope scope{params.workspace, params.role};
+    if (auto known = check_known(config, services.stored, scope); !known) co_return known.error();
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
-    const KeyScope scope{params.workspace, params.role};
     KeyStates states = key_states(services, *generation, scope);
     std::optional<std::string> provider = params.provider;
     if (!provider) {

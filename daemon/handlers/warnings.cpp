@@ -3,7 +3,9 @@
 #include <set>
 
 #include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/secret_file.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 namespace {
@@ -12,6 +14,11 @@ bool has_key_in_any_scope(const Services& services, const Generation& generation
     for (const auto& [id, key] : file_keys(services, generation))
         if (key.any_scope) return true;
     return false;
+}
+
+/// A key variable goes only where its route goes; any other name in [env] goes everywhere.
+bool is_secret_for_all(const Catalog& catalog, const std::string& name, const EnvValue& value) {
+    return names_a_secret(name) && !value.value.empty() && !is_account_variable(name) && !catalog.by_key_variable(name);
 }
 
 /// capsule.toml, auth.toml, and every file that a key is looked for in.
@@ -70,6 +77,15 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
     for (const SessionRow& session : services.sessions.list(false)) add_model_warnings(warnings, session);
+    for (const auto& [name, value] : generation.config.env)
+        if (is_secret_for_all(generation.config.catalog, name, value))
+            warnings.push_back({"env.secret", "[env] gives " + name + " (" + value.origin +
+                                                  ") to every session: it is no provider's key variable, and its name "
+                                                  "looks like a secret's. Put it into [workspaces.<name>.env] if not "
+                                                  "all sessions need it"});
+    const KeyResolver keys = resolver(services, generation);
+    for (const Provider& provider : generation.config.catalog.providers)
+        if (auto warning = other_name_warning(provider, keys, {})) warnings.push_back(std::move(*warning));
     if (!has_key_in_any_scope(services, generation))
         warnings.push_back({"keys.none", "no provider has a key yet; `capsulectl auth` says how to get one"});
     return warnings;

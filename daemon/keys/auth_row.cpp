@@ -54,6 +54,17 @@ std::optional<Warning> key_shape_warning(const Provider& provider, const Secret&
     return Warning{"key.shape", std::move(message)};
 }
 
+std::optional<Warning> other_name_warning(const Provider& provider, const KeyResolver& keys, const KeyScope& scope) {
+    if (keys.find(provider.key_env, scope).state != KeyState::absent) return std::nullopt;
+    for (const std::string& name : provider.other_key_names) {
+        const KeyFinding finding = keys.find(name, scope);
+        if (finding.state == KeyState::absent) continue;
+        return Warning{"key.other_name", name + " (" + finding.source + ") is not read: " + provider.label +
+                                             "'s key is looked for as " + provider.key_env + ". Give it that name."};
+    }
+    return std::nullopt;
+}
+
 AuthRow auth_row(const Provider& provider, const KeyFinding& finding) {
     AuthRow row{.provider = provider.id,
                 .label = provider.label,

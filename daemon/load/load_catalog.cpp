@@ -82,6 +82,13 @@ void read_facts(TableReader& in, Provider& provider) {
     read_line(in, "label", provider.label);
     if (provider.label.empty()) provider.label = provider.id;
     read_line(in, "key_prefix", provider.key_prefix);
+    if (auto names = in.texts("other_key_names")) {
+        for (std::size_t i = 0; i < names->value.size(); ++i)
+            if (!is_variable_name(names->value[i]))
+                in.refuse_element("other_key_names", i, in_quotes(names->value[i]) + " is no variable name",
+                                  variable_name_hint);
+        provider.other_key_names = std::move(names->value);
+    }
     read_page(in, "subscribe_url", provider.subscribe_url);
     read_page(in, "key_url", provider.key_url);
     read_line(in, "notes", provider.notes);

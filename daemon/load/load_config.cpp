@@ -111,6 +111,9 @@ void read_session(TableReader& in, SessionConfig& out) {
                          .value_or(out.privileges);
     out.keys = in.word<SessionKeys>("keys", {{"env", SessionKeys::env}, {"broker", SessionKeys::broker}})
                    .value_or(out.keys);
+    out.unknown_scopes =
+        in.word<UnknownScopes>("unknown_scopes", {{"refuse", UnknownScopes::refuse}, {"allow", UnknownScopes::allow}})
+            .value_or(out.unknown_scopes);
     out.codex_home = read_path(in, "codex_home");
     out.xdg_config_home = read_path(in, "xdg_config_home");
     out.claude_config_dir = read_path(in, "claude_config_dir");

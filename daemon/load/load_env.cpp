@@ -8,6 +8,7 @@
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
 #include "daemon/load/load_config.hpp"
+#include "protocol/nearest.hpp"
 
 namespace capsule {
 namespace {
@@ -36,6 +37,10 @@ void check_name(const TableReader& in, const TableReader::Entry& entry, const Ca
     if (!is_variable_name(entry.name)) in.refuse(entry, "this is no variable name", variable_name_hint);
     if (is_key(catalog, entry.name)) return;
     if (const auto problem = why_not_in_env(entry.name)) in.refuse(entry, *problem, "Remove it.");
+    for (const Provider& provider : catalog.providers)
+        if (one_slip_apart(entry.name, provider.key_env))
+            in.refuse(entry, "this is nearly " + provider.key_env + ", and would go to every session as it is",
+                      "Did you mean " + provider.key_env + "?");
     // Where an operator gave a built-in provider another key variable, the former one is no key any more. As an
     // ordinary variable its value, a key, would be in every session's environment.
     if (const Provider* former = builtin_catalog().by_key_variable(entry.name)) {

@@ -107,6 +107,32 @@ TEST_F(Errors, BadParametersAreNamed) {
     call("spawn", R"({"agent":"claude","workspace":")" + long_name.substr(1) + R"(","role":"a.b_c-1"})");
 }
 
+// Without this the session would run on the global key, in silence.
+TEST_F(Errors, AMistypedWorkspaceOrRoleIsNoSession) {
+    const std::string known = "[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"FAKE-reviewers-key\"\n";
+    start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}}, .config = known});
+    for (const std::string method : {"spawn", "explain", "providers.list", "auth.list"}) {
+        const std::string agent = method == "auth.list" ? "{" : R"({"agent":"claude",)";
+        EXPECT_THAT(expect_error(method, agent + R"("workspace":"amce"})", -32012, "scope.unknown"),
+                    HasSubstr("Did you mean \"acme\"?"))
+            << method;
+        EXPECT_THAT(expect_error(method, agent + R"("workspace":"acme","role":"reviewr"})", -32012, "scope.unknown"),
+                    HasSubstr("Did you mean \"reviewer\"?"))
+            << method;
+        EXPECT_THAT(expect_error(method, agent + R"("workspace":"elsewhere"})", -32012, "scope.unknown"),
+                    Not(HasSubstr("acme")))
+            << "whoever may ask is not told what there is";
+        call(method, agent + R"("workspace":"acme","role":"reviewer"})");
+    }
+    // What auth.set stores makes its workspace known.
+    call("auth.set", R"({"provider":"kimi","value":"sk-ki-FAKE-stored","scope":{"workspace":"new"}})");
+    call("spawn", R"({"agent":"claude","provider":"kimi","workspace":"new"})");
+
+    write_file(config_file(), known + "[session]\nunknown_scopes = \"allow\"\n");
+    call("reload");
+    call("spawn", R"({"agent":"claude","provider":"zai","workspace":"amce","role":"reviewr"})");
+}
+
 TEST_F(Errors, AKeyThatSomebodyTypesIntoARequestIsNotRepeated) {
     start();
     const std::string env =

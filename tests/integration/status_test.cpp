@@ -1,4 +1,5 @@
 // What anybody may ask: status, providers.list, auth.list.
+#include <algorithm>
 #include <map>
 #include <regex>
 #include <set>
@@ -8,6 +9,7 @@
 namespace capsule::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -109,6 +111,30 @@ TEST_F(Status, WarnsThatAgentsRunAsTheDaemonsUser) {
     EXPECT_THAT(json::serialize(warnings), HasSubstr("user"));
     for (const json::value& warning : warnings.as_array())
         EXPECT_FALSE(text_at(warning, "/message").empty());
+}
+
+TEST_F(Status, SaysWhereAKeyIsHeldUnderAnotherName) {
+    start({.env = {{"KIMI_API_KEY", "FAKE-other-name"},
+                   {"ZHIPU_API_KEY", "FAKE-other-name"},
+                   {"ZAI_API_KEY", std::string(keys::zai)}}});
+    const json::value warnings = at(call("status"), "/warnings");
+    EXPECT_EQ(std::ranges::count(codes(warnings), "key.other_name"), 1) << "Z.AI's has the right name too";
+    EXPECT_THAT(
+        json::serialize(warnings),
+        AllOf(HasSubstr("KIMI_API_KEY (environment) is not read: Kimi's key is looked for as KIMI_CODE_API_KEY"),
+              Not(HasSubstr("FAKE-other-name"))));
+    const json::value rows = at(call("auth.list"), "/rows");
+    EXPECT_THAT(codes(at(find_by(rows, "provider", "kimi"), "/warnings")), ElementsAre("key.other_name"));
+    EXPECT_THAT(codes(at(find_by(rows, "provider", "zai"), "/warnings")), IsEmpty());
+}
+
+TEST_F(Status, WarnsOfASecretThatEverySessionGets) {
+    start({.config = "[env]\nGH_TOKEN = \"FAKE-token\"\nTEAM_SECRET = \"\"\nTEAM = \"compilers\"\n"
+                     "KIMI_CODE_API_KEY = \"sk-ki-FAKE\"\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE-oauth\"\n"});
+    const json::value warnings = at(call("status"), "/warnings");
+    EXPECT_EQ(std::ranges::count(codes(warnings), "env.secret"), 1);
+    EXPECT_THAT(json::serialize(warnings), AllOf(HasSubstr("[env] gives GH_TOKEN (capsule.toml:2)"),
+                                                 Not(HasSubstr("FAKE")), Not(HasSubstr("TEAM"))));
 }
 
 TEST_F(Status, WarnsOfKeysInAFileThatOthersRead) {

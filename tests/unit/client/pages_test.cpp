@@ -54,9 +54,9 @@ TEST(StatusPage, says_it_all_at_a_glance) {
               "Z.AI       …0001         environment  ready   blocked\n"
               "Kimi       not read yet  op           no key  blocked\n"
               "\n"
-              "AGENT   STARTS ON     VERSION  BINARY\n"
-              "Claude  Z.AI          2.1.197  /usr/bin/claude\n"
-              "Codex   none: no key  -        not installed\n"
+              "AGENT   STARTS ON           VERSION  BINARY\n"
+              "Claude  Z.AI                2.1.197  /usr/bin/claude\n"
+              "Codex   no default: no key  -        not installed\n"
               "\n"
               "! do something about it\n");
 }

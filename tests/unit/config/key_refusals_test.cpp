@@ -39,11 +39,23 @@ TEST(LoadConfigRefusal, EnvNeverShowsAValue) {
               "2:15: workspaces.acme.env.ZAI_API_KEY: expected a string, got a list\nZAI_API_KEY = …"},
              {"[workspaces.acme.roles.dev.env]\nLD_PRELOAD = \"FAKE\"",
               "2:1: workspaces.acme.roles.dev.env.LD_PRELOAD: LD_PRELOAD" + reserved + "LD_PRELOAD = …"},
+             {"[env]\nZIA_API_KEY = \"FAKE-0001\"",
+              at + "ZIA_API_KEY: this is nearly ZAI_API_KEY, and would go to every session as it is\nZIA_API_KEY = …",
+              "Did you mean ZAI_API_KEY?"},
+             {"[workspaces.acme.env]\nMINIMAX_API_KE = \"FAKE-0001\"",
+              "2:1: workspaces.acme.env.MINIMAX_API_KE: this is nearly MINIMAX_API_KEY, and would go to every session "
+              "as "
+              "it is\nMINIMAX_API_KE = …",
+              "Did you mean MINIMAX_API_KEY?"},
              {"[providers.zai]\nkey_env = \"Z2\"\n[env]\nZAI_API_KEY = \"FAKE\"",
               "4:1: env.ZAI_API_KEY: this is no key variable any more\nZAI_API_KEY = …",
               "[providers.zai] says Z2: use that name."},
          })
         expect_refused(refusal);
+}
+
+TEST(LoadConfig, ANameThatIsOnlySomewhatLikeAKeyVariablesIsAnotherVariable) {
+    EXPECT_TRUE(test::parse("[env]\nFAL_API_KEY = \"FAKE-0001\"\nMY_API_KEY = \"FAKE-0002\"\n"));
 }
 
 TEST(LoadConfigRefusal, BrokenToml) {

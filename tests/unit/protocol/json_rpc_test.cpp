@@ -238,7 +238,7 @@ TEST(ParseAnswer, reads_a_result) {
 }
 
 TEST(ParseAnswer, reads_every_error_as_it_was) {
-    for (int i = 0; i <= static_cast<int>(ErrorCode::server_stopping); ++i) {
+    for (int i = 0; i <= static_cast<int>(last_error_code); ++i) {
         const Error error{static_cast<ErrorCode>(i), "what", "to do"};
         const auto answer = parse_answer(error_answer({"1"}, error));
         ASSERT_TRUE(answer);
