@@ -64,7 +64,7 @@ endforeach()
 
 # Manual pages: docs/man/NAME.SECTION.md. Quotes, "$" and "~" stay as they are typed.
 set(dialect markdown-smart-subscript-superscript-tex_math_dollars)
-foreach(page capsulectl.1 capsule.toml.5 capsule-protocol.7 capsuled.8)
+foreach(page capsulectl.1 capsule.toml.5 capsuled.8)
   add_custom_command(OUTPUT ${generated}/${page}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
     COMMAND pandoc --standalone --from ${dialect} --to man "--variable=footer=capsuled ${PROJECT_VERSION}"

@@ -18,7 +18,7 @@ from package import find
 from root import Root, left_behind
 from service import Service
 
-PAGES = {"1": ["capsulectl"], "5": ["capsule.toml"], "7": ["capsule-protocol"], "8": ["capsuled"]}
+PAGES = {"1": ["capsulectl"], "5": ["capsule.toml"], "8": ["capsuled"]}
 UNITS = ["capsuled.service", "capsuled.socket"]
 
 

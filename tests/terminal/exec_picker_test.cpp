@@ -42,7 +42,7 @@ TEST_F(ExecPicker, ShowsEachChoiceWithItsModelAndKeyAndWhatIsMissing) {
 }
 
 TEST_F(ExecPicker, LooksAsTheGuideShowsIt) {
-    const std::string guide = read_file(fs::path(CAPSULE_TEST_DATA) / "../../docs/guides/zai.md");
+    const std::string guide = read_file(fs::path(CAPSULE_TEST_DATA) / "../../docs/guides/providers.md");
     const std::string opening = "```text\n";
     const std::size_t begin = guide.find(opening) + opening.size();
     start({.env = {{"ZAI_API_KEY", "FAKE-zai-key-0001"}}});
