@@ -39,7 +39,7 @@ TEST(OpenRpc, can_describe_every_method) {
 
 TEST(OpenRpc, says_which_params_are_required) {
     const auto params = method_named("spawn").at("params").as_array();
-    ASSERT_EQ(params.size(), 7U);
+    ASSERT_EQ(params.size(), 8U);
     EXPECT_EQ(params[0], json::parse(R"({"name":"agent","required":true,"schema":{"type":"string"}})"));
     EXPECT_EQ(params[1], json::parse(R"({"name":"provider","required":false,"schema":{"type":"string"}})"));
     EXPECT_EQ(params[5].at("schema"), json::parse(R"({"type":"object","additionalProperties":{"type":"string"}})"));
@@ -86,8 +86,9 @@ TEST(Methods, have_their_tier) {
     for (const MethodInfo& method : methods)
         names[method.tier].insert(method.name);
     EXPECT_EQ(names[Tier::status],
-              (std::set<std::string_view>{"status", "providers.list", "auth.list", "rpc.discover"}));
-    EXPECT_EQ(names[Tier::spawn], (std::set<std::string_view>{"spawn", "explain", "config.write"}));
+              (std::set<std::string_view>{"status", "providers.list", "auth.list", "sessions.list", "rpc.discover"}));
+    EXPECT_EQ(names[Tier::spawn],
+              (std::set<std::string_view>{"spawn", "explain", "config.write", "sessions.end", "grant"}));
     EXPECT_EQ(names[Tier::admin], (std::set<std::string_view>{"auth.set", "auth.unset", "reload"}));
     EXPECT_EQ(find_method("explain")->tier, Tier::spawn);
     EXPECT_EQ(find_method("spawn "), nullptr);
