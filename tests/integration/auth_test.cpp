@@ -46,7 +46,8 @@ TEST_F(Auth, AStoredKeyIsThereAtOnceAndAfterARestart) {
 
 TEST_F(Auth, TheNarrowestScopeWins) {
     start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"ACME_KEY", "FAKE-of-acme"}},
-           .config = "[workspaces.acme.env]\nZAI_API_KEY = \"$ACME_KEY\"\n"
+           .config = "[session]\nunknown_scopes = \"allow\"\n"
+                     "[workspaces.acme.env]\nZAI_API_KEY = \"$ACME_KEY\"\n"
                      "[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"\"\n"});
     EXPECT_EQ(zai_key(), keys::zai);
     EXPECT_EQ(zai_key(in_acme), "FAKE-of-acme");

@@ -152,7 +152,7 @@ TEST_F(Cli, ExitCodes) {
     expect_failure({"spawn", "claude", "--provider", "zia"}, 2, "zai");
     expect_failure({"spawn", "claude", "--format", "xml"}, 2, "xml");
     expect_failure({"spawn", "claude", "--provider", "zai"}, 5, "ZAI_API_KEY");
-    expect_failure({"spawn", "codex", "--provider", "zai"}, 6, "Responses API");
+    expect_failure({"spawn", "codex", "--provider", "anthropic"}, 6, "is not supported");
     expect_failure({"spawn", "claude", "--provider", "openai"}, 6, "OpenAI");
     write_file(home() / ".codex/config.toml", "profile = \"minimax\"\n");
     expect_failure({"spawn", "codex", "--provider", "minimax"}, 7, "config.toml");

@@ -146,7 +146,7 @@ TEST_F(ExecAsAnother, TheSessionIsThatUsers) {
         EXPECT_EQ(facts.st_gid, agent_id) << entry.path();
         files += S_ISREG(facts.st_mode);
     }
-    EXPECT_EQ(files, 4U);
+    EXPECT_EQ(files, 8U);
     EXPECT_TRUE(fs::is_empty(home()));
     EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr("own user")));
 }

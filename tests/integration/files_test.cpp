@@ -110,7 +110,7 @@ TEST_F(Files, EveryOtherByteOfTheUsersCodexConfigurationSurvives) {
 }
 
 TEST_F(Files, AUsersOwnTableIsKeptAndWarnedAbout) {
-    start();
+    start({.env = {{"MINIMAX_API_KEY", std::string(keys::minimax)}}});
     const std::string users = "[model_providers.minimax]\nname = \"mine\"\nbase_url = \"https://mine.example\"\n";
     write_file(codex("config.toml"), users);
     const json::value plan = spawn("codex", "minimax");
@@ -145,10 +145,13 @@ TEST_F(Files, OpencodesBlocksAreThoseOfThePresentKeys) {
     EXPECT_EQ(parse(read_file(opencode())), parse(R"({"permission":"allow","provider":{
         "zai":{"name":"Z.AI","npm":"@ai-sdk/openai-compatible",
                "options":{"baseURL":"https://api.z.ai/api/coding/paas/v4","apiKey":"FAKE-zai-00000000000000004"},
-               "models":{"glm-5.3":{"name":"glm-5.3"}}},
+               "models":{"glm-5.3":{"name":"glm-5.3","limit":{"context":1000000,"output":131072},"reasoning":true,
+                         "modalities":{"input":["text"],"output":["text"]}}}},
         "kimi":{"name":"Kimi","npm":"@ai-sdk/anthropic",
                "options":{"baseURL":"https://api.kimi.com/coding/v1","apiKey":"sk-ki-FAKE-kimi-000000006"},
-               "models":{"kimi-for-coding":{"name":"kimi-for-coding"}}}}})"));
+               "models":{"kimi-for-coding":{"name":"kimi-for-coding","limit":{"context":262144,"output":32768},
+                         "reasoning":true,"attachment":true,
+                         "modalities":{"input":["text","image","video"],"output":["text"]}}}}}})"));
     EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), HasSubstr("opencode.json"));
 }
 

@@ -69,7 +69,9 @@ TEST_F(DaemonLog, JsonHasOneObjectForEachSession) {
                                         {"agent", "opencode"},
                                         {"provider", "zai"},
                                         {"model", "glm-5.3"},
-                                        {"user", user}}));
+                                        {"user", user},
+                                        {"keys", "env"},
+                                        {"session", "-"}}));
     }
     EXPECT_EQ(seen[0].at("files_changed"), 1);
     EXPECT_EQ(seen[1].at("files_changed"), 0) << "nothing was left to do";

@@ -24,7 +24,7 @@ TEST_F(Session, TheRequestsEnvironmentPassesTheAllowlistOnly) {
     const Environment env = string_map(at(plan, "/env"));
     EXPECT_EQ(env, with(session("claude", "zai",
                                 claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.3", "glm-5.3",
-                                             "glm-5.3-flash")),
+                                             "glm-5.3-flash", "1000000")),
                         {{"TERM", "screen"}, {"LC_ALL", "C"}, {"MY_TEAM_A", "request"}, {"JACKIN_GIT_X", "daemon"}}));
     EXPECT_THAT(strings(at(plan, "/dropped")),
                 IsSupersetOf({"JACKIN_CODEX_PROFILE", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR",

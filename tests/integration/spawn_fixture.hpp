@@ -57,7 +57,7 @@ class Spawn : public CapsuleTest {
     }
 
     static Environment claude_route(const std::string& url, std::string_view key, const std::string& opus,
-                                    const std::string& sonnet, const std::string& haiku) {
+                                    const std::string& sonnet, const std::string& haiku, const std::string& window) {
         return {{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"},
                 {"ANTHROPIC_BASE_URL", url},
                 {"ANTHROPIC_AUTH_TOKEN", std::string(key)},
@@ -67,6 +67,9 @@ class Spawn : public CapsuleTest {
                 {"ANTHROPIC_DEFAULT_FABLE_MODEL", opus},
                 {"ANTHROPIC_MODEL", "opus"},
                 {"API_TIMEOUT_MS", "3000000"},
+                {"CLAUDE_CODE_MAX_CONTEXT_TOKENS", window},
+                {"CLAUDE_CODE_AUTO_COMPACT_WINDOW", window},
+                {"ENABLE_TOOL_SEARCH", "false"},
                 {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"}};
     }
 

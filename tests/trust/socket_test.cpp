@@ -21,7 +21,9 @@ class SocketPlace : public CapsuleTest {
   protected:
     Program capsuled() const {
         fs::create_directories(home());
-        return {.argv = {CAPSULED_BINARY, "--socket", socket()}, .env = base_env()};
+        // Elsewhere, since what is wrong with the directory of the test would be wrong with its state, too.
+        return {.argv = {CAPSULED_BINARY, "--socket", socket()},
+                .env = with(base_env(), {{"STATE_DIRECTORY", state_.path().string()}})};
     }
 
     void expect_refused(const char* reason) const {
@@ -31,6 +33,9 @@ class SocketPlace : public CapsuleTest {
                     AllOf(HasSubstr(socket().parent_path().string()), HasSubstr(reason), HasSubstr("--socket")));
         EXPECT_FALSE(fs::exists(socket()));
     }
+
+  private:
+    TempDir state_;
 };
 
 TEST_F(SocketPlace, ALinkedDirectoryIsRefused) {

@@ -39,7 +39,7 @@ def whom_it_believes() -> list[Protection]:
 def whose_terminal() -> list[Protection]:
     own = "if (becomes_another && has_terminal(options.kept)) return"
     return [
-        one("a terminal of its own", EXEC, own, "if (false) return", TERMINAL + "IsNeitherRootsNorThereAfterwards",
+        one("a terminal of its own", EXEC, own, "if (false) return", TERMINAL + "IsNotRoots",
             TERMINAL + "NothingThatTheAgentTypesReachesRootsShell", TERMINAL + "AProcessThatIsLeftBehindReadsNoKey",
             TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
         one("where root's is only the controlling one, too", OWN, "    return controlling >= 0;\n", "    return false;\n",
@@ -48,7 +48,7 @@ def whose_terminal() -> list[Protection]:
             "    descriptors.insert(descriptors.end(), kept.begin(), kept.end());\n", "",
             TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
         one("it ends with the session", LEADER, "    ::setsid();\n    ::ioctl(task.terminal, TIOCSCTTY, 0);\n",
-            "    ::ioctl(task.terminal, TIOCSCTTY, 0);\n", TERMINAL + "IsNeitherRootsNorThereAfterwards"),
+            "    ::ioctl(task.terminal, TIOCSCTTY, 0);\n", TERMINAL + "IsNotRoots"),
         one("and with the relay", LEADER, "            if (!message) hang_up();\n", "            if (!message) continue;\n",
             TERMINAL + "AKilledRelayHangsTheSessionUp"),
         one("the shell gets its terminal back", RELAY, "        user_.restore();\n", "",
