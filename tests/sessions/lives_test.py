@@ -60,7 +60,8 @@ class Ends(Case):
         import json
 
         session = Session(json.loads(caller.stdout.readline())["result"])
-        caller.stdout.close()
+        # Only at the end: it may not have written its last line feed yet.
+        self.addCleanup(caller.stdout.close)
         row = capsule.call("sessions.list")["sessions"][0]
         self.assertEqual((row["ends_with"], row["pid"]), ("caller", caller.pid))
         self.assertEqual(session.ask().status, 200)
