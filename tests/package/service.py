@@ -32,6 +32,7 @@ class Service:
     def __init__(self, root: Root):
         self.root = root
         self.problems: list[str] = []
+        self._as: list[str] = []  # how a program becomes the user that asks
 
     def prepare(self) -> None:
         """Agents for the user, a configuration."""
@@ -69,6 +70,8 @@ class Service:
 
     def _run(self, how: str, command: list[str], uid: int) -> None:
         self._lay_secrets(uid)
+        # root calls no more than status on a daemon that is not root's.
+        self._as = [] if uid == 0 else ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
         environment = {"PATH": os.environ["PATH"], "CAPSULE_SOCKET": SOCKET, "CREDENTIALS_DIRECTORY": CREDENTIALS}
         started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
         try:
@@ -94,8 +97,8 @@ class Service:
             self.problems += [f"{how}: {each}" for each in found] + [f"{how}: the log:\n{log}"]
 
     def _lay_secrets(self, uid: int) -> None:
-        """As LoadCredential= does, for the service's user alone; and as orchestrators do, for the container's user."""
-        for place, name, owner in ((CREDENTIALS, "minimax", uid), (SECRETS, "kimi", self._agent())):
+        """As LoadCredential= does, for the service's user alone; and as orchestrators do, for whom the daemon runs as."""
+        for place, name, owner in ((CREDENTIALS, "minimax", uid), (SECRETS, "kimi", uid)):
             folder = self.root.top / place[1:]
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True, mode=0o700)
@@ -106,13 +109,13 @@ class Service:
                 os.chown(path, owner, owner)
 
     def _ctl(self, *words: str) -> str:
-        return self.root.run("capsulectl", "--socket", SOCKET, *words)
+        return self.root.run(*self._as, "capsulectl", "--socket", SOCKET, *words)
 
     def _sessions(self, uid: int) -> list[str]:
         """Gives what is wrong."""
         found = []
         self._ctl("status", "--quiet")
-        self.root.run("sh", "-c", f"echo {KEYS['zai']} | capsulectl --socket {SOCKET} auth set zai")
+        self.root.run(*self._as, "sh", "-c", f"echo {KEYS['zai']} | capsulectl --socket {SOCKET} auth set zai")
         status = json.loads(self._ctl("--json", "status"))
         states = {provider["id"]: provider["key"]["state"] for provider in status["providers"]}
         if any(states[name] != "present" for name in KEYS):
