@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <chrono>
 #include <regex>
 #include <thread>
@@ -85,15 +86,22 @@ class FirstStart : public testing::TestWithParam<Cell> {
 
   private:
     bool answer(const Terminal& terminal, const std::string& screen) {
-        const auto asked = std::find_if(open_.begin(), open_.end(), [&](const Question& question) {
-            return screen.find(question.text) != std::string::npos;
-        });
-        if (asked == open_.end()) return false;
-        terminal.press(asked->key);
-        open_.erase(asked);
+        const auto shown = [&](const Question& question) { return screen.find(question.text) != std::string::npos; };
+        const auto asked = std::find_if(open_.begin(), open_.end(), shown);
+        // A key that is pressed before the agent reads the terminal is lost: the question stays.
+        const bool again = asked == open_.end() && answered_ && shown(*answered_) && steady_clock::now() > again_at_;
+        if (asked == open_.end() && !again) return false;
+        if (!again) {
+            answered_ = *asked;
+            open_.erase(asked);
+        }
+        terminal.press(answered_->key);
+        again_at_ = steady_clock::now() + std::chrono::seconds{10};
         return true;
     }
 
+    std::optional<Question> answered_{};
+    steady_clock::time_point again_at_{};
     std::vector<Question> open_ = manner().questions;
 };
 
