@@ -43,7 +43,7 @@ const std::vector<Manners>& manners() {
           {"❯ No, exit", "Down"},  // what 2.1.332 has chosen at first
           {"❯ Yes, I trust this folder", "Enter"},
           {"❯ 1. Yes", "Enter"}},
-         R"(\? for shortcuts)"},
+         R"(\? for shortcuts|shift\+tab to cycle)"},
         {"codex", {{"Trust this folder?", "Enter"}}, "Ask Codex to do anything"},
         {"opencode", {}, "Ask anything"},
     };
