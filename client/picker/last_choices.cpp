@@ -17,6 +17,8 @@
 #include <system_error>
 #include <utility>
 
+#include "protocol/unique_fd.hpp"
+
 namespace capsule {
 namespace {
 
@@ -24,29 +26,15 @@ namespace json = boost::json;
 
 constexpr std::size_t longest_file = 1024 * 1024;
 
-class Descriptor {
-  public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    int number() const noexcept { return number_; }
-
-  private:
-    int number_;
-};
-
 /// "" for what is no small regular file.
 std::string content_of(const std::string& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat facts {};
-    if (file.number() < 0 || ::fstat(file.number(), &facts) != 0 || !S_ISREG(facts.st_mode)) return {};
+    if (file.get() < 0 || ::fstat(file.get(), &facts) != 0 || !S_ISREG(facts.st_mode)) return {};
     std::string text;
     std::array<char, 8192> block;
     for (;;) {
-        const ssize_t count = ::read(file.number(), block.data(), block.size());
+        const ssize_t count = ::read(file.get(), block.data(), block.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 || text.size() > longest_file) return {};
         if (count == 0) return text;
@@ -127,9 +115,9 @@ Result<void> LastChoices::save(const std::string& path) const {
 
     make_directories(std::filesystem::path(path).parent_path());
     std::string beside = path + ".XXXXXX";
-    const Descriptor file(::mkostemp(beside.data(), O_CLOEXEC));  // made 0600
-    if (file.number() < 0) return cannot_write(path, errno);
-    if (write_whole(file.number(), text) && std::rename(beside.c_str(), path.c_str()) == 0) return {};
+    const UniqueFd file(::mkostemp(beside.data(), O_CLOEXEC));  // made 0600
+    if (file.get() < 0) return cannot_write(path, errno);
+    if (write_whole(file.get(), text) && std::rename(beside.c_str(), path.c_str()) == 0) return {};
     const int number = errno;
     ::unlink(beside.c_str());
     return cannot_write(path, number);

@@ -93,11 +93,11 @@ struct AgentDescriptor {
 
     /// The credentials of its own account. Null: the provider's key, if it is set.
     OwnCredentials (*own_credentials)(const Config& config, const Provider& provider) = nullptr;
+    /// What it must know of the home before it renders, as HomeFacts have it. Null: nothing.
+    std::any (*look_at_home)(const SessionHome& home, const HomeReader& reader) = nullptr;
     /// Adds the route's variables, arguments and files. Fails with config.conflict where something in the home would
     /// defeat the route, key.absent without the key that the route needs.
     Result<void> (*render)(Plan& plan, const Route& route, const SessionInputs& inputs) = nullptr;
-    /// What render() has to know of the home.
-    HomeFactsNeeded home_facts{};
     /// How a session can do with a token in the place of the key that was found under `variable`.
     BrokeredRoute (*brokered)(const Route& route, std::string_view variable) = nullptr;
     /// The files of config.write, without a route. Null: it needs none.

@@ -1,12 +1,14 @@
 // What the renderers must know besides the Route: whose session it is, and what was found out before. No I/O.
 #pragma once
 
+#include <any>
+#include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "daemon/agents/home_facts.hpp"
 #include "daemon/agents/plan.hpp"
 #include "daemon/agents/route.hpp"
 #include "daemon/base/secret.hpp"
@@ -22,7 +24,7 @@ struct SessionHome {
     bool same_user = true;  ///< as the daemon
     std::string home;
     std::string shell;
-    std::string shell_from = "session user";  ///< for explain
+    std::string shell_from = "session user";       ///< for explain
     std::optional<std::string> codex_home;         ///< as it goes into the env; none: ~/.codex
     std::optional<std::string> xdg_config_home;    ///< none: ~/.config
     std::optional<std::string> claude_config_dir;  ///< none: ~/.claude and ~/.claude.json
@@ -32,14 +34,29 @@ struct SessionHome {
     std::string claude_json() const;
 };
 
+/// What each agent found in the home before rendering (AgentDescriptor::look_at_home). Empty: it did not look.
+struct HomeFacts {
+    std::array<std::any, all_agents.size()> found;
+
+    std::any& of(Agent agent) { return found[static_cast<std::size_t>(agent)]; }
+    const std::any& of(Agent agent) const { return found[static_cast<std::size_t>(agent)]; }
+};
+
+/// How an agent looks into the home, under the session user's identity.
+struct HomeReader {
+    /// The text of a file of at most `limit` bytes. None: there is none, or that user cannot read it.
+    std::function<std::optional<std::string>(const std::string& path, std::size_t limit)> text;
+    std::function<bool(const std::string& path)> is_file;
+};
+
 /// What a provider's key is for the files: global scope only, and whether any scope has it.
 struct FileKey {
     std::optional<Secret> global;
     bool any_scope = false;
 };
 
-/// Codex's own model catalog, as `codex debug models` printed it; none: no usable Codex.
-struct CodexModels {
+/// What an installed program printed of the models that it knows (AgentDescriptor::model_list).
+struct ModelList {
     std::optional<std::string> json;
     std::string problem;  ///< why there is none
 };
@@ -48,7 +65,7 @@ struct SessionInputs {
     const Config& config;
     const SessionHome& home;
     const HomeFacts& facts;
-    const CodexModels& codex_models;
+    const ModelList& model_list;
     const std::map<std::string, Secret>& daemon_env;  ///< the daemon's own environment, as it was at start
     const std::map<std::string, std::string>& request_env;
     std::optional<Secret> key;                        ///< of the route, when it has one

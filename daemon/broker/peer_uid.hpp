@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "daemon/base/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule::broker {
 

@@ -6,6 +6,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/session_begin.hpp"
+#include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/known_scopes.hpp"
@@ -71,7 +72,7 @@ asio::awaitable<Result<SessionKey>> key_of(Services& services, std::shared_ptr<c
 /// What a renderer reads.
 struct Material {
     HomeFacts facts;
-    CodexModels models{std::nullopt, "codex is not installed"};
+    ModelList models{std::nullopt, "the program is not installed"};
     std::map<std::string, std::string> request_env;
     std::map<std::string, FileKey> keys;
 
@@ -262,7 +263,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
         // One visit of this thread does it all for an agent that is not asked for its models in between.
         if (!asks_for_models)
             if (auto binary = find_binary(path, id_of(route.agent))) work->inputs.binary = std::move(binary->path);
-        work->material.facts = read_home_facts(now.home, descriptor_of(route.agent).home_facts);
+        work->material.facts = read_home_facts(route.agent, now.home);
         auto plan = render_session(route, work->inputs);
         if (!plan) return plan.error();
         auto applied = apply(plan->files, mode, ApplyFor::session);
@@ -334,7 +335,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     if (binary && descriptor_of(agent).model_list)
         work->material.models = co_await services.inventory.models(agent, *binary, place);
     auto write = [work, agent]() -> Result<Applied> {
-        work->material.facts = read_home_facts(work->generation->home, descriptor_of(agent).home_facts);
+        work->material.facts = read_home_facts(agent, work->generation->home);
         std::vector<Warning> warnings;
         const auto files = agent_files(agent, work->inputs, warnings);
         auto applied = apply(files, ApplyMode::write, ApplyFor::config_write);

@@ -147,13 +147,13 @@ asio::awaitable<bool> AgentInventory::ask_version(std::string key, AgentBinary b
     co_return told;
 }
 
-CodexModels AgentInventory::known_models(const AgentBinary& binary) const {
+ModelList AgentInventory::known_models(const AgentBinary& binary) const {
     const auto found = models_.find(binary.path + "\n" + binary.identity);
     if (found == models_.end() || !found->second.found) return {std::nullopt, "it was not asked for its models yet"};
     return *found->second.found;
 }
 
-asio::awaitable<CodexModels> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
+asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
     const std::string key = binary.path + "\n" + binary.identity;
     if (models_.size() >= most_remembered && !models_.contains(key))
         std::erase_if(models_, [](const auto& entry) { return entry.second.found.has_value(); });
@@ -166,8 +166,8 @@ asio::awaitable<CodexModels> AgentInventory::models(Agent agent, AgentBinary bin
         co_return known_models(binary);
     }
     entry->second.done = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-    CodexModels found = co_await ask_for_models(agent, binary, place);
-    Lookup<CodexModels>& lookup = models_[key];
+    ModelList found = co_await ask_for_models(agent, binary, place);
+    Lookup<ModelList>& lookup = models_[key];
     lookup.found = found;
     const auto done = std::move(lookup.done);
     // A failure may pass (a full disk, a slow start): the next session asks again.
@@ -178,7 +178,7 @@ asio::awaitable<CodexModels> AgentInventory::models(Agent agent, AgentBinary bin
 
 /// An agent does not start on a list that it cannot read. A version whose schema asks for more than the derivation
 /// knows is therefore given none: what it says to a derived one is the proof. Gives what is wrong; empty: nothing.
-asio::awaitable<std::string> AgentInventory::judge_derived(Agent agent, CodexModels models, AgentBinary binary,
+asio::awaitable<std::string> AgentInventory::judge_derived(Agent agent, ModelList models, AgentBinary binary,
                                                            AgentPlace place, std::string directory) {
     const ModelListQuestion& question = *descriptor_of(agent).model_list;
     // On the home's thread, the parsing too: how long it takes is up to whoever may replace the binary.
@@ -201,22 +201,22 @@ asio::awaitable<std::string> AgentInventory::judge_derived(Agent agent, CodexMod
         " does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
 }
 
-asio::awaitable<CodexModels> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {
+asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {
     const auto directory = co_await make_home(place);
-    if (!directory) co_return CodexModels{std::nullopt, directory.error().message};
-    CodexModels models = co_await look_for_models(agent, std::move(binary), place, *directory);
+    if (!directory) co_return ModelList{std::nullopt, directory.error().message};
+    ModelList models = co_await look_for_models(agent, std::move(binary), place, *directory);
     co_await remove_home(place, *directory);
     co_return models;
 }
 
-asio::awaitable<CodexModels> AgentInventory::look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
-                                                             std::string directory) {
+asio::awaitable<ModelList> AgentInventory::look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
+                                                           std::string directory) {
     std::string problem;
     for (const std::vector<std::string>& arguments : descriptor_of(agent).model_list->arguments) {
         SubprocessRequest request = look_request(arguments, binary, place, directory);
         const auto result = co_await subprocesses_.run(std::move(request));
         if (result && result->exit_code == 0 && !result->out.empty()) {
-            CodexModels models{result->out, std::string()};
+            ModelList models{result->out, std::string()};
             problem = co_await judge_derived(agent, models, binary, place, directory);
             if (problem.empty()) co_return models;
             break;
@@ -226,7 +226,7 @@ asio::awaitable<CodexModels> AgentInventory::look_for_models(Agent agent, AgentB
         if (!result) break;
     }
     spdlog::warn("{}: {}", binary.path, problem);
-    co_return CodexModels{std::nullopt, problem};
+    co_return ModelList{std::nullopt, problem};
 }
 
 }  // namespace capsule

@@ -50,10 +50,10 @@ class AgentInventory {
 
     /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program,
     /// which runs once per binary, whoever asks.
-    boost::asio::awaitable<CodexModels> models(Agent agent, AgentBinary binary, AgentPlace place);
+    boost::asio::awaitable<ModelList> models(Agent agent, AgentBinary binary, AgentPlace place);
 
     /// What models() found for that binary earlier. Never waits.
-    CodexModels known_models(const AgentBinary& binary) const;
+    ModelList known_models(const AgentBinary& binary) const;
 
     static constexpr std::chrono::seconds version_pause{10};
 
@@ -68,18 +68,18 @@ class AgentInventory {
     boost::asio::awaitable<bool> ask_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
-    boost::asio::awaitable<std::string> judge_derived(Agent agent, CodexModels models, AgentBinary binary,
+    boost::asio::awaitable<std::string> judge_derived(Agent agent, ModelList models, AgentBinary binary,
                                                       AgentPlace place, std::string directory);
-    boost::asio::awaitable<CodexModels> look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
-                                                        std::string directory);
-    boost::asio::awaitable<CodexModels> ask_for_models(Agent agent, AgentBinary binary, AgentPlace place);
+    boost::asio::awaitable<ModelList> look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
+                                                      std::string directory);
+    boost::asio::awaitable<ModelList> ask_for_models(Agent agent, AgentBinary binary, AgentPlace place);
 
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     std::string temporary_;
     std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: unknown
     std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
-    std::map<std::string, Lookup<CodexModels>> models_;
+    std::map<std::string, Lookup<ModelList>> models_;
 };
 
 }  // namespace capsule

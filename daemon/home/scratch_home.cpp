@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "daemon/base/time_limit.hpp"
-#include "daemon/base/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {

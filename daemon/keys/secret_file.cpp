@@ -10,8 +10,8 @@
 #include <system_error>
 
 #include "daemon/base/trusted_path.hpp"
-#include "daemon/base/unique_fd.hpp"
 #include "daemon/keys/key_value.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 

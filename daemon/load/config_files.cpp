@@ -12,10 +12,10 @@
 #include <system_error>
 
 #include "daemon/base/trusted_path.hpp"
-#include "daemon/base/unique_fd.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/load/load_config.hpp"
 #include "daemon/load/load_env.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {

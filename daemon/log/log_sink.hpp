@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/base/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 

@@ -9,8 +9,8 @@
 #include <memory>
 #include <optional>
 
-#include "daemon/base/unique_fd.hpp"
 #include "daemon/process/run_as.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "daemon/base/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 

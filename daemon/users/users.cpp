@@ -15,7 +15,7 @@
 #include <sstream>
 #include <vector>
 
-#include "daemon/base/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {

@@ -32,7 +32,4 @@ struct Applied {
 
 Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, ApplyFor purpose);
 
-/// What a renderer must know of the home before it renders: no file is read that it does not need.
-HomeFacts read_home_facts(const SessionHome& home, const HomeFactsNeeded& needed);
-
 }  // namespace capsule

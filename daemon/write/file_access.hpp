@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/base/unique_fd.hpp"
 #include "protocol/errors.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 
@@ -20,7 +20,7 @@ Error io_error(std::string_view doing, const std::string& path, int error_number
 struct Place {
     std::string directory;
     std::string name;
-    bool link = false;        ///< the path that was asked for is a link
+    bool link = false;      ///< the path that was asked for is a link
     UniqueFd directory_fd;  ///< none: no such directory
 
     std::string path() const { return directory + "/" + name; }

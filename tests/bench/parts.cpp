@@ -135,7 +135,7 @@ struct Session {
     Config config = config_with(0);
     SessionHome home;
     HomeFacts facts;
-    CodexModels models;
+    ModelList models;
     std::map<std::string, Secret> daemon_env;
     std::map<std::string, std::string> request_env;
     std::map<std::string, FileKey> file_keys;

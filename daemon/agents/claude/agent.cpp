@@ -111,6 +111,13 @@ OwnCredentials own_credentials(const Config& config, const Provider& provider) {
     return {};
 }
 
+std::any look_at_home(const SessionHome& home, const HomeReader& reader) {
+    constexpr std::size_t largest_file = 16 * 1024 * 1024;  // it has the history of all projects
+    const auto text = reader.text(home.claude_json(), largest_file);
+    // Its name anywhere in the file counts. One too many costs a notice, one too few would send that key elsewhere.
+    return ClaudeHome{text && text->find("\"primaryApiKey\"") != std::string::npos};
+}
+
 bool needs_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,
                      const std::vector<FoundSetting>& settings, const SurveyedSession& /*session*/) {
     if (place.format == SettingsFormat::claude_settings) return !text || may_name_a_socket(*text, settings);
@@ -135,8 +142,8 @@ const AgentDescriptor claude_agent{
     .refused_argument = refused_argument,
     .account_variables = account_variables,
     .own_credentials = own_credentials,
+    .look_at_home = look_at_home,
     .render = render_claude,
-    .home_facts = {.claude_json = true},
     .brokered = brokered_claude,
     .settings_places = claude_settings_places,
     .survey = survey_claude,

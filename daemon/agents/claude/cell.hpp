@@ -1,9 +1,10 @@
-// What only Claude Code has in the catalog and in capsule.toml.
+// What only Claude Code has in the catalog, in capsule.toml and in the home.
 #pragma once
 
 #include <any>
 #include <string_view>
 
+#include "daemon/agents/session.hpp"
 #include "daemon/config/config.hpp"
 
 namespace capsule {
@@ -35,6 +36,16 @@ struct ClaudeSettings {
 inline ClaudeSettings claude_settings(const Config& config) {
     const auto* own = std::any_cast<ClaudeSettings>(&config.agent(Agent::claude).own);
     return own ? *own : ClaudeSettings{};
+}
+
+/// HomeFacts of Claude Code.
+struct ClaudeHome {
+    bool primary_key = false;  ///< .claude.json has a login's own key (primaryApiKey)
+};
+
+inline ClaudeHome claude_home(const HomeFacts& facts) {
+    const auto* own = std::any_cast<ClaudeHome>(&facts.of(Agent::claude));
+    return own ? *own : ClaudeHome{};
 }
 
 /// The credential of Claude Code's own account; no provider's key, but resolved like one.

@@ -150,7 +150,7 @@ void hold_helper(boost::json::object& settings, const Plan& plan, bool primary_k
 
 void add_settings(Plan& plan, const Route& route, const HomeFacts& facts) {
     boost::json::object settings;
-    hold_helper(settings, plan, facts.claude_primary_key);
+    hold_helper(settings, plan, claude_home(facts).primary_key);
     // A settings file's availableModels would have claude-opus-4-8 asked for in the place of a provider's model.
     settings["enforceAvailableModels"] = false;
     // Its vendor is asked about each domain before a page of it is fetched, and the fetch fails without an answer.

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/codex/settings.hpp"
 #include "daemon/agents/list.hpp"
@@ -15,10 +16,9 @@ namespace capsule {
 namespace {
 
 /// Settings that the route pins by -c.
-constexpr auto pinned_settings =
-    std::to_array<std::string_view>({"model", "model_provider", "model_providers", "model_catalog_json", "profile",
-                                     "profiles", "openai_base_url", "chatgpt_base_url", "oss_provider", "review_model",
-                                     "model_context_window", "model_auto_compact_token_limit"});
+constexpr auto pinned_settings = std::to_array<std::string_view>(
+    {"model", "model_provider", "model_providers", "model_catalog_json", "profile", "profiles", "openai_base_url",
+     "chatgpt_base_url", "oss_provider", "review_model", "model_context_window", "model_auto_compact_token_limit"});
 
 void check_wire_api(TableReader& in) {
     const auto wire_api = in.text("wire_api");
@@ -125,10 +125,6 @@ const ModelListQuestion model_list{
     reading_list,
 };
 
-void note_config_toml(HomeFacts& facts, std::string_view text) {
-    facts.codex_settings = read_codex_settings(text);
-}
-
 }  // namespace
 
 const AgentDescriptor codex_agent{
@@ -137,8 +133,8 @@ const AgentDescriptor codex_agent{
     .read_model = read_model,
     .check_among_others = check_among_others,
     .refused_argument = refused_argument,
+    .look_at_home = look_at_codex_home,
     .render = render_codex,
-    .home_facts = {.codex_home = true, .note_config_toml = note_config_toml},
     .brokered = brokered_codex,
     .files = codex_files,
     .model_list = &model_list,

@@ -17,7 +17,7 @@ inline constexpr std::string_view codex_wire_api = "responses";
 struct CodexCell {
     std::int64_t context_window = 0;  ///< tokens, of the model `window_of`; 0: what is known of the model says it
     std::string window_of{};
-    std::string profile{};            ///< names the files <profile>.config.toml and <profile>.models.json
+    std::string profile{};  ///< names the files <profile>.config.toml and <profile>.models.json
 };
 
 inline const CodexCell& codex_cell(const Cell& cell) {

@@ -84,16 +84,16 @@ class ProviderFiles {
     }
 
     Result<std::string> derive(const std::string& model) const {
-        if (!inputs_.codex_models.json) return Error{ErrorCode::io_error, inputs_.codex_models.problem};
-        return derive_codex_models(*inputs_.codex_models.json, {model, provider_.label, codex_facts(provider_, model)});
+        if (!inputs_.model_list.json) return Error{ErrorCode::io_error, inputs_.model_list.problem};
+        return derive_codex_models(*inputs_.model_list.json, {model, provider_.label, codex_facts(provider_, model)});
     }
 
     void warn(const Error& why) {
         out_.warnings.push_back(
-            {"codex.models", "Codex is not told what is known of " + provider_.label +
-                                 "'s models, their context window above all, and takes its own fallback: " +
-                                 why.message +
-                                 ". Sessions work without it; `codex debug models --bundled` shows what is wrong."});
+            {"codex.models",
+             "Codex is not told what is known of " + provider_.label +
+                 "'s models, their context window above all, and takes its own fallback: " + why.message +
+                 ". Sessions work without it; `codex debug models --bundled` shows what is wrong."});
     }
 
     /// Those that we can know of: a request's own models are not written down anywhere.

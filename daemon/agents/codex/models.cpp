@@ -91,8 +91,8 @@ Model readable(Model facts, const json::array& models) {
 json::array reasoning_levels(const Model& facts) {
     json::array levels;
     for (const std::string& level : facts.levels)
-        levels.push_back(json::object{{"effort", level},
-                                      {"description", level == "none" ? "Answers without reasoning" : "Reasons first"}});
+        levels.push_back(json::object{
+            {"effort", level}, {"description", level == "none" ? "Answers without reasoning" : "Reasons first"}});
     return levels;
 }
 

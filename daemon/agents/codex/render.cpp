@@ -7,6 +7,7 @@
 #include "daemon/agents/codex/agent.hpp"
 #include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/codex/files.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/quoting.hpp"
 #include "daemon/catalog/key_state.hpp"
@@ -37,7 +38,7 @@ std::string path_value(const std::string& path) {
 
 /// Codex lets ~/.codex/.env override its environment, so a key there would replace the session's.
 Result<void> refuse_dotenv(const SessionInputs& inputs, std::string_view variable) {
-    const std::vector<std::string>& names = inputs.facts.codex_dotenv_names;
+    const std::vector<std::string>& names = codex_home(inputs.facts).dotenv_names;
     if (std::ranges::find(names, variable) == names.end()) return {};
     const std::string path = inputs.home.codex_directory() + "/.env";
     return Error{ErrorCode::config_conflict,
@@ -48,7 +49,7 @@ Result<void> refuse_dotenv(const SessionInputs& inputs, std::string_view variabl
 /// What else that file can set: a proxy, or whom to trust. Operators may want it, so it only warns.
 void warn_of_dotenv(Plan& plan, const SessionInputs& inputs) {
     constexpr std::array<std::string_view, 3> trusted{"SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE"};
-    for (const std::string& name : inputs.facts.codex_dotenv_names) {
+    for (const std::string& name : codex_home(inputs.facts).dotenv_names) {
         const bool proxy = name.ends_with("_PROXY") || name.ends_with("_proxy");
         if (!proxy && !name.starts_with("OPENAI_") && std::ranges::find(trusted, name) == trusted.end()) continue;
         plan.warnings.push_back({"codex.dotenv", inputs.home.codex_directory() + "/.env sets " + name +
@@ -60,7 +61,7 @@ void warn_of_dotenv(Plan& plan, const SessionInputs& inputs) {
 Result<void> render_own_account(Plan& plan, const Route& route, const SessionInputs& inputs) {
     add_override(plan, "model_provider", toml_string(route.provider->id), from_capsuled);
     if (route.model) add_model(plan, *route.model);
-    if (!inputs.key || inputs.facts.codex_auth_json) return {};
+    if (!inputs.key || codex_home(inputs.facts).auth_json) return {};
     if (Result<void> fine = refuse_dotenv(inputs, "OPENAI_API_KEY"); !fine) return fine;
     add_override(plan, "openai_base_url", toml_string(session_url(inputs, own_base_url)),
                  session_url_from(inputs, from_capsuled));
@@ -72,7 +73,7 @@ Result<void> render_own_account(Plan& plan, const Route& route, const SessionInp
 
 /// A session that would not start is refused, with the cure.
 Result<void> refuse_stop(const SessionInputs& inputs) {
-    const auto& stop = inputs.facts.codex_settings.stop;
+    const auto& stop = codex_home(inputs.facts).settings.stop;
     if (!stop) return {};
     return Error{ErrorCode::config_conflict,
                  inputs.home.codex_directory() + "/config.toml:" + std::to_string(stop->line) + ": " + stop->what +
@@ -82,7 +83,7 @@ Result<void> refuse_stop(const SessionInputs& inputs) {
 
 /// What a user chose for another provider is still there where the provider itself is not. No -c takes it away.
 void warn_of_other_provider(Plan& plan, const Route& route, const SessionInputs& inputs) {
-    const CodexUserSettings& own = inputs.facts.codex_settings;
+    const CodexUserSettings& own = codex_home(inputs.facts).settings;
     if (own.model_provider.empty() || own.model_provider == route.provider->id) return;
     std::string names;
     const auto name = [&names](bool is_there, std::string_view setting) {
@@ -95,8 +96,8 @@ void warn_of_other_provider(Plan& plan, const Route& route, const SessionInputs&
     if (names.empty()) return;
     plan.warnings.push_back(
         {"codex.other_provider",
-         inputs.home.codex_directory() + "/config.toml is made for model_provider = \"" + own.model_provider + "\", and " +
-             names + " in it also count for " + route.provider->label +
+         inputs.home.codex_directory() + "/config.toml is made for model_provider = \"" + own.model_provider +
+             "\", and " + names + " in it also count for " + route.provider->label +
              ". Choose the model with [codex] model in capsule.toml or with `model` of the request, and keep the "
              "others in a profile of Codex's."});
 }
@@ -122,7 +123,7 @@ void add_other_models(Plan& plan, const Located<std::string>& model, const Sessi
     for (const char* setting : {"review_model", "memories.extract_model", "memories.consolidation_model"})
         add_override(plan, setting, name, model.origin);
     // A Codex that does not know this one would take it for an agent of that name, and not start.
-    if (inputs.facts.codex_settings.subagent_model)
+    if (codex_home(inputs.facts).settings.subagent_model)
         add_override(plan, "agents.default_subagent_model", name, model.origin);
 }
 
@@ -131,10 +132,9 @@ void add_limits(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const Model facts = codex_facts(*route.provider, route.model->value);
     if (facts.context_window > 0) {
         add_override(plan, "model_context_window", std::to_string(facts.context_window), route.model->origin);
-        add_override(plan, "model_auto_compact_token_limit", std::to_string(compact_limit(facts)),
-                     route.model->origin);
+        add_override(plan, "model_auto_compact_token_limit", std::to_string(compact_limit(facts)), route.model->origin);
     }
-    const CodexUserSettings& own = inputs.facts.codex_settings;
+    const CodexUserSettings& own = codex_home(inputs.facts).settings;
     if (facts.levels.empty()) return;
     const std::string level = toml_string(facts.default_level.empty() ? facts.levels.back() : facts.default_level);
     const auto unknown = [&](const std::string& effort) {
@@ -142,8 +142,7 @@ void add_limits(Plan& plan, const Route& route, const SessionInputs& inputs) {
     };
     if (unknown(own.reasoning_effort)) add_override(plan, "model_reasoning_effort", level, route.model->origin);
     if (own.plan_reasoning_effort) add_override(plan, "plan_mode_reasoning_effort", level, route.model->origin);
-    if (own.subagent_effort)
-        add_override(plan, "agents.default_subagent_reasoning_effort", level, route.model->origin);
+    if (own.subagent_effort) add_override(plan, "agents.default_subagent_reasoning_effort", level, route.model->origin);
 }
 
 /// What Codex tells its vendor and asks of it, none of which a session on another provider needs.
@@ -151,7 +150,7 @@ void add_quiet(Plan& plan, const SessionInputs& inputs) {
     add_override(plan, "analytics.enabled", "false", from_capsuled);
     add_override(plan, "check_for_update_on_startup", "false", from_capsuled);
     // Its list of plugins is fetched at each start. Who uses plugins keeps them.
-    if (!inputs.facts.codex_settings.plugins) add_override(plan, "features.plugins", "false", from_capsuled);
+    if (!codex_home(inputs.facts).settings.plugins) add_override(plan, "features.plugins", "false", from_capsuled);
 }
 
 Result<void> render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
@@ -173,8 +172,7 @@ Result<void> render_other_backend(Plan& plan, const Route& route, const SessionI
 }  // namespace
 
 BrokeredRoute brokered_codex(const Route& route, std::string_view /*variable*/) {
-    return {.base_url = route.native ? own_base_url : cell_of(*route.provider).base_url,
-            .surface = "openai_responses"};
+    return {.base_url = route.native ? own_base_url : cell_of(*route.provider).base_url, .surface = "openai_responses"};
 }
 
 Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs) {

@@ -110,7 +110,7 @@ def pins():
     yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ALL
     for name in ["review_model", "memories.extract_model", "memories.consolidation_model"]:
         yield f"codex -c {name}", CODEX, f'"{name}"', '"notice.unrelated"', ["Pins.*Codex"] if name != "memories.extract_model" else CODEX_ANSWER
-    yield "codex -c agents.default_subagent_model", CODEX, "    if (inputs.facts.codex_settings.subagent_model)\n", "    if (false)\n", [
+    yield "codex -c agents.default_subagent_model", CODEX, "    if (codex_home(inputs.facts).settings.subagent_model)\n", "    if (false)\n", [
         *CODEX_ANSWER]
     yield "codex -c model_context_window", CODEX, "    if (facts.context_window > 0) {\n", "    if (false) {\n", ["Windows.*Codex", *CODEX_ANSWER]
     for name in ["analytics.enabled", "check_for_update_on_startup", "features.plugins"]:

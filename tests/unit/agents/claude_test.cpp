@@ -86,7 +86,8 @@ TEST(Claude, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
     const Plan plan = keyed().plan(Agent::claude, "zai", "glm-9");
     EXPECT_FALSE(plan.env.contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS"));
     EXPECT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
-    EXPECT_THAT(plan.unset, ::testing::IsSupersetOf({"CLAUDE_CODE_MAX_CONTEXT_TOKENS", "CLAUDE_CODE_AUTO_COMPACT_WINDOW"}));
+    EXPECT_THAT(plan.unset,
+                ::testing::IsSupersetOf({"CLAUDE_CODE_MAX_CONTEXT_TOKENS", "CLAUDE_CODE_AUTO_COMPACT_WINDOW"}));
 }
 
 TEST(Claude, AModelsOwnVariables) {
@@ -99,7 +100,7 @@ TEST(Claude, AModelsOwnVariables) {
 
 TEST(Claude, ALoginsOwnKeyGivesWayToTheTokensValue) {
     Session session = keyed();
-    session.facts.claude_primary_key = true;
+    session.facts.of(Agent::claude) = ClaudeHome{true};
     EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")).at(2),
                 HasSubstr(R"("apiKeyHelper":"printenv ANTHROPIC_AUTH_TOKEN")"));
     EXPECT_THAT(argv_of(session.plan(Agent::claude, "anthropic")).at(2), Not(HasSubstr("printenv")));
@@ -114,8 +115,8 @@ TEST(Claude, Minimax) {
 
 TEST(Claude, Kimi) {
     const Plan plan = keyed().plan(Agent::claude, "kimi");
-    EXPECT_EQ(route_env_of(plan),
-              alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding", "262144"));
+    EXPECT_EQ(route_env_of(plan), alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding",
+                                                  "kimi-for-coding", "262144"));
     EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("262144")));
 }
 
@@ -130,15 +131,16 @@ TEST(Claude, SaysWhereEachVariableComesFrom) {
 
 TEST(Claude, AnOverrideReplacesEveryTier) {
     const Plan plan = keyed().plan(Agent::claude, "zai", "glm-4.7");
-    EXPECT_EQ(route_env_of(plan), alternative_env("https://api.z.ai/api/anthropic", "glm-4.7", "glm-4.7", "glm-4.7", "204800"));
+    EXPECT_EQ(route_env_of(plan),
+              alternative_env("https://api.z.ai/api/anthropic", "glm-4.7", "glm-4.7", "glm-4.7", "204800"));
 }
 
 TEST(Claude, ACellByApiKeyApprovesItBesides) {
     Session session = keyed();
     session.config.catalog.providers[4].cell(Agent::claude).details = ClaudeCell{ClaudeAuth::api_key};
     const Plan plan = session.plan(Agent::claude, "kimi");
-    StringMap expected =
-        alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding", "kimi-for-coding", "262144");
+    StringMap expected = alternative_env("https://api.kimi.com/coding", "kimi-for-coding", "kimi-for-coding",
+                                         "kimi-for-coding", "262144");
     expected.erase("ANTHROPIC_AUTH_TOKEN");
     expected["ANTHROPIC_API_KEY"] = key;
     EXPECT_EQ(route_env_of(plan), expected);
@@ -201,7 +203,8 @@ TEST(Claude, NativeTakesAModelAsAnArgument) {
     const Plan plan = session.plan(Agent::claude, "anthropic");
     EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--model", "opus", "--settings", oauth_settings));
     EXPECT_EQ(plan.argv[2].from, "capsule.toml:30");
-    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")), ElementsAre("claude", "--settings", token_settings("131072")));
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")),
+                ElementsAre("claude", "--settings", token_settings("131072")));
 }
 
 TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
@@ -209,8 +212,8 @@ TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
     session.config.session.project_settings = ProjectSettings::ignore;
     session.config.agents[Agent::claude].args = {{"--dangerously-skip-permissions", "--verbose"}, "capsule.toml:20"};
     const Plan plan = session.plan(Agent::claude, "zai");
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("131072"), "--setting-sources", "user",
-                                           "--dangerously-skip-permissions", "--verbose"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("131072"), "--setting-sources",
+                                           "user", "--dangerously-skip-permissions", "--verbose"));
     EXPECT_EQ(plan.argv.back().from, "capsule.toml:20");
 }
 
@@ -220,7 +223,8 @@ TEST(Claude, TheCatalogsVariablesAreAddedAndNeverOverThePins) {
         {"CLAUDE_CODE_MAX_CONTEXT_TOKENS", {"200000", "capsule.toml:5"}},
         {"ANTHROPIC_BASE_URL", {"https://evil.example", "x"}}};
     session.config.catalog.providers[2].timeout_ms = 60000;
-    StringMap expected = alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air", "131072");
+    StringMap expected =
+        alternative_env("https://api.z.ai/api/anthropic", "glm-5.1", "glm-5-turbo", "glm-4.5-air", "131072");
     expected["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] = "200000";
     expected["API_TIMEOUT_MS"] = "60000";
     const Plan plan = session.plan(Agent::claude, "zai");

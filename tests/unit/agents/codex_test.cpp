@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "daemon/agents/codex/cell.hpp"
-#include "daemon/agents/codex/settings.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::testing {
@@ -46,8 +46,14 @@ Session keyed() {
     Session session;
     session.daemon_env.merge(every_secret());
     session.key = Secret(key);
-    session.codex_models = {codex_sample("0.169.0"), ""};
+    session.model_list = {codex_sample("0.169.0"), ""};
     return session;
+}
+
+CodexHome& home_of(Session& session) {
+    std::any& found = session.facts.of(Agent::codex);
+    if (!found.has_value()) found = CodexHome{};
+    return std::any_cast<CodexHome&>(found);
 }
 
 TEST(Codex, Minimax) {
@@ -71,9 +77,9 @@ TEST(Codex, AnotherModelHasItsOwnCatalog) {
 }
 
 TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
-    for (const CodexModels& models : {CodexModels{{}, "codex is not installed"}, CodexModels{"not JSON", ""}}) {
+    for (const ModelList& models : {ModelList{{}, "codex is not installed"}, ModelList{"not JSON", ""}}) {
         Session session = keyed();
-        session.codex_models = models;
+        session.model_list = models;
         const Plan plan = session.plan(Agent::codex, "minimax");
         EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M3"), pins_of("MiniMax-M3", "1000000", "900000")));
         EXPECT_THAT(warning_codes(plan), ElementsAre("codex.models"));
@@ -91,11 +97,11 @@ TEST(Codex, Native) {
 
 TEST(Codex, NativeUsesTheHomesLoginWhereThereIsOne) {
     Session session = keyed();
-    session.facts.codex_auth_json = true;
+    home_of(session).auth_json = true;
     EXPECT_EQ(route_env_of(session.plan(Agent::codex, "openai")), StringMap{});
     EXPECT_THAT(argv_of(session.plan(Agent::codex, "openai")),
                 ElementsAre("codex", "-c", R"(model_provider="openai")"));
-    session.facts.codex_auth_json = false;
+    home_of(session).auth_json = false;
     session.key.reset();
     EXPECT_EQ(route_env_of(session.plan(Agent::codex, "openai")), StringMap{});
 }
@@ -112,23 +118,23 @@ TEST(Codex, NativeModelAndArguments) {
 
 TEST(Codex, ADotenvThatSetsTheKeyIsAConflict) {
     Session session = keyed();
-    session.facts.codex_dotenv_names = {"OTHER", "MINIMAX_API_KEY"};
+    home_of(session).dotenv_names = {"OTHER", "MINIMAX_API_KEY"};
     const Result<Plan> plan = session.try_plan(Agent::codex, "minimax");
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
     EXPECT_THAT(plan.error().message, HasSubstr("/home/agent/.codex/.env sets MINIMAX_API_KEY"));
     EXPECT_TRUE(session.try_plan(Agent::codex, "openai"));
 
-    session.facts.codex_dotenv_names = {"OPENAI_API_KEY"};
+    home_of(session).dotenv_names = {"OPENAI_API_KEY"};
     EXPECT_FALSE(session.try_plan(Agent::codex, "openai"));
     EXPECT_TRUE(session.try_plan(Agent::codex, "minimax"));
-    session.facts.codex_auth_json = true;
+    home_of(session).auth_json = true;
     EXPECT_TRUE(session.try_plan(Agent::codex, "openai"));
 }
 
 TEST(Codex, ADotenvThatSetsAProxyIsAWarning) {
     Session session = keyed();
-    session.facts.codex_dotenv_names = {"HTTPS_PROXY", "MY_OWN", "SSL_CERT_FILE"};
+    home_of(session).dotenv_names = {"HTTPS_PROXY", "MY_OWN", "SSL_CERT_FILE"};
     for (const char* provider : {"openai", "minimax"}) {
         const Plan plan = session.plan(Agent::codex, provider);
         EXPECT_THAT(warning_codes(plan), ElementsAre("codex.dotenv", "codex.dotenv")) << provider;
@@ -167,36 +173,37 @@ TEST(Codex, ACellsOwnWindowIsThatOfItsModelAlone) {
 
 TEST(Codex, WhatAUserSetForAnotherModelIsReplacedWhereThisModelHasNoSuchLevel) {
     Session session = keyed();
-    session.facts.codex_settings.reasoning_effort = "high";
+    home_of(session).settings.reasoning_effort = "high";
     const auto has = [&](const std::string& pin) {
         const Strings argv = argv_of(session.plan(Agent::codex, "minimax"));
         return std::find(argv.begin(), argv.end(), pin) != argv.end();
     };
     EXPECT_FALSE(has(R"(model_reasoning_effort="high")")) << "it is the user's, and MiniMax-M3 has it";
-    session.facts.codex_settings.reasoning_effort = "xhigh";
+    home_of(session).settings.reasoning_effort = "xhigh";
     EXPECT_TRUE(has(R"(model_reasoning_effort="high")"));
     EXPECT_FALSE(has(R"(agents.default_subagent_model="MiniMax-M3")")) << "Codex 0.136 does not start on it";
-    session.facts.codex_settings.subagent_model = true;
-    session.facts.codex_settings.subagent_effort = true;
-    session.facts.codex_settings.plan_reasoning_effort = true;
+    home_of(session).settings.subagent_model = true;
+    home_of(session).settings.subagent_effort = true;
+    home_of(session).settings.plan_reasoning_effort = true;
     EXPECT_TRUE(has(R"(agents.default_subagent_model="MiniMax-M3")"));
     EXPECT_TRUE(has(R"(agents.default_subagent_reasoning_effort="high")"));
     EXPECT_TRUE(has(R"(plan_mode_reasoning_effort="high")"));
     EXPECT_TRUE(has("features.plugins=false"));
-    session.facts.codex_settings.plugins = true;
+    home_of(session).settings.plugins = true;
     EXPECT_FALSE(has("features.plugins=false")) << "who has plugins keeps them";
 }
 
 TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
     for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
-             {"a = 1\n[model_providers.x]\nwire_api = \"chat\"\n", "config.toml:3: wire_api = \"chat\" of model_providers.x"},
+             {"a = 1\n[model_providers.x]\nwire_api = \"chat\"\n",
+              "config.toml:3: wire_api = \"chat\" of model_providers.x"},
              {"model_providers = { x = { wire_api = \"chat\" } }", "config.toml:1: wire_api"},
              {"profile = \"x\"\n", "config.toml:1: the legacy setting \"profile\""},
              {"[model_providers.openai]\nname = \"x\"\n", "config.toml:1: model_providers.openai"},
          }) {
         SCOPED_TRACE(text);
         Session session = keyed();
-        session.facts.codex_settings = read_codex_settings(text);
+        home_of(session).settings = read_codex_settings(text);
         for (const char* provider : {"openai", "minimax"}) {
             const Result<Plan> plan = session.try_plan(Agent::codex, provider);
             ASSERT_FALSE(plan);
@@ -209,7 +216,7 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
 
 TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
     Session session = keyed();
-    session.facts.codex_settings = read_codex_settings(
+    home_of(session).settings = read_codex_settings(
         "model = \"MiniMax-M3\"\nmodel_provider = \"minimax\"\nmodel_context_window = 1000000\n"
         "model_reasoning_effort = \"none\"\n");
     const Plan native = session.plan(Agent::codex, "openai");
@@ -218,7 +225,7 @@ TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
                 ::testing::AllOf(HasSubstr("model = \"MiniMax-M3\""), HasSubstr("context window"),
                                  HasSubstr("model_reasoning_effort"), HasSubstr("[codex] model")));
     EXPECT_TRUE(session.plan(Agent::codex, "minimax").warnings.empty());
-    session.facts.codex_settings = read_codex_settings("model = \"gpt-5.5\"\n");
+    home_of(session).settings = read_codex_settings("model = \"gpt-5.5\"\n");
     EXPECT_TRUE(session.plan(Agent::codex, "openai").warnings.empty()) << "its own account's";
 }
 

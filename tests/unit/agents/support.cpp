@@ -128,11 +128,11 @@ Session::Session() {
     home.home = "/home/agent";
     home.shell = "/bin/bash";
     daemon_env.emplace("PATH", Secret("/usr/bin:/bin"));
-    codex_models.problem = "codex is not installed";
+    model_list.problem = "codex is not installed";
 }
 
 SessionInputs Session::inputs() const {
-    return {config,   home,         facts,     codex_models, daemon_env, request_env, key,
+    return {config,   home,         facts,     model_list, daemon_env, request_env, key,
             key_from, key_variable, file_keys, binary,       workspace,  role};
 }
 

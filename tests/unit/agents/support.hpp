@@ -28,7 +28,7 @@ struct Session {
     Config config;
     SessionHome home;
     HomeFacts facts;
-    CodexModels codex_models;
+    ModelList model_list;
     std::map<std::string, Secret> daemon_env;
     StringMap request_env;
     std::optional<Secret> key;

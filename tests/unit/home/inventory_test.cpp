@@ -79,7 +79,7 @@ TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {
 
 TEST_F(Inventory, AFailureSaysWhyAndIsTriedAgain) {
     const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; exit 7");
-    const CodexModels models = run(io_, inventory_.models(Agent::codex, binary, place()));
+    const ModelList models = run(io_, inventory_.models(Agent::codex, binary, place()));
     EXPECT_FALSE(models.json);
     EXPECT_EQ(models.problem, "codex debug models ended with exit code 7");
     run(io_, inventory_.models(Agent::codex, binary, place()));
@@ -90,7 +90,7 @@ TEST_F(Inventory, ACatalogThatThisCodexCannotReadIsNotUsed) {
     const AgentBinary binary = codex(R"(
 if [ "$3" = -c ]; then echo 'Error: missing field `novelty`' >&2; exit 1; fi
 echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibility":"list"}]}')");
-    const CodexModels models = run(io_, inventory_.models(Agent::codex, binary, place()));
+    const ModelList models = run(io_, inventory_.models(Agent::codex, binary, place()));
     EXPECT_FALSE(models.json);
     EXPECT_EQ(models.problem, "this Codex does not read a derived catalog: Error: missing field `novelty`");
 }

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/home/facts.hpp"
 #include "temporary_home.hpp"
 
 namespace capsule {
@@ -196,18 +199,18 @@ TEST(HomeFacts, AuthJsonAndDotenvNames) {
     const TemporaryHome home;
     SessionHome session;
     session.home = home.path();
-    EXPECT_FALSE(read_home_facts(session, {.codex_home = true}).codex_auth_json);
-    EXPECT_THAT(read_home_facts(session, {.codex_home = true}).codex_dotenv_names, IsEmpty());
+    EXPECT_FALSE(codex_home(read_home_facts(Agent::codex, session)).auth_json);
+    EXPECT_THAT(codex_home(read_home_facts(Agent::codex, session)).dotenv_names, IsEmpty());
     fs::create_directory(home / ".codex");
     write_bytes(home / ".codex/auth.json", "{}");
     write_bytes(
         home / ".codex/.env",
         "\xEF\xBB\xBF# NO_1=x\nA=1\r\n  export B = 'x # y'\nexport=5\nC=\"two\nNO_2=lines\\\"\nNO_3=\" # NO_4=1\n"
         "D='it''s\nNO_5=1'\nE=a\\\nF= # comment ' \"\nNO_6\nnot a line = 1\nMINIMAX_API_KEY=sk-cp-FAKE\nG=");
-    const HomeFacts facts = read_home_facts(session, {.codex_home = true});
-    EXPECT_TRUE(facts.codex_auth_json);
-    EXPECT_FALSE(facts.claude_primary_key);
-    EXPECT_THAT(facts.codex_dotenv_names, ElementsAre("A", "B", "export", "C", "D", "E", "F", "MINIMAX_API_KEY", "G"));
+    const CodexHome facts = codex_home(read_home_facts(Agent::codex, session));
+    EXPECT_TRUE(facts.auth_json);
+    EXPECT_FALSE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
+    EXPECT_THAT(facts.dotenv_names, ElementsAre("A", "B", "export", "C", "D", "E", "F", "MINIMAX_API_KEY", "G"));
 }
 
 TEST(HomeFacts, ALoginsOwnKeyInClaudesFile) {
@@ -215,9 +218,9 @@ TEST(HomeFacts, ALoginsOwnKeyInClaudesFile) {
     SessionHome session;
     session.home = home.path();
     write_bytes(home / ".claude.json", R"({"primaryApiKey":"sk-ant-FAKE-of-a-login"})");
-    EXPECT_TRUE(read_home_facts(session, {.claude_json = true}).claude_primary_key);
+    EXPECT_TRUE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
     write_bytes(home / ".claude.json", R"({"numStartups":3})");
-    EXPECT_FALSE(read_home_facts(session, {.claude_json = true}).claude_primary_key);
+    EXPECT_FALSE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
 }
 
 TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
@@ -226,7 +229,7 @@ TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
     SessionHome session;
     session.home = home.path();
     session.codex_home = home / "codex";
-    EXPECT_THAT(read_home_facts(session, {.codex_home = true}).codex_dotenv_names, IsEmpty());
+    EXPECT_THAT(codex_home(read_home_facts(Agent::codex, session)).dotenv_names, IsEmpty());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The owner of a file descriptor.
+// The owner of a file descriptor, for the daemon and its client.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,4 @@
-#include "daemon/base/unique_fd.hpp"
+#include "protocol/unique_fd.hpp"
 
 #include <unistd.h>
 

@@ -1,0 +1,12 @@
+// What an agent must know of the session user's home before it renders.
+#pragma once
+
+#include "daemon/agents/session.hpp"
+
+namespace capsule {
+
+/// Runs under the session user's identity: call it through the HomeWorker. Never fails: what cannot be read here the
+/// agent cannot read either.
+HomeFacts read_home_facts(Agent agent, const SessionHome& home);
+
+}  // namespace capsule
