@@ -61,7 +61,9 @@ def main() -> None:
         sys.exit(NO_ROOT)
     if not options.alone:
         again = [sys.executable, "-B", __file__, "--alone", *sys.argv[1:]]
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", *again])
+        # With process ids of its own, too: what an engine leaves running ends with the tests.
+        alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        os.execvp("unshare", ["unshare", *alone, *again])
     options.work.mkdir(parents=True, exist_ok=True)
     options.scratch = options.work / "scratch"
     prepare()
