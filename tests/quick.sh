@@ -12,7 +12,7 @@ targets=()
 folders=()
 for part in "$@"; do
     if [ ! -f "tests/unit/$part/CMakeLists.txt" ]; then
-        echo "tests/quick.sh: tests/unit has no folder $part; it has: $(cd tests/unit && echo */)" >&2
+        echo "tests/quick.sh: tests/unit has no folder $part; it has: $(cd tests/unit && dirname */CMakeLists.txt | xargs)" >&2
         exit 2
     fi
     targets+=("unit_tests_$part")
