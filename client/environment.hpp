@@ -15,8 +15,8 @@ struct OfferedEnvironment {
 };
 
 /// `environment`'s "NAME=VALUE" strings less what cannot or should not be sent: names that are no variable names
-/// (exported shell functions), names of secrets (but GH_TOKEN, which [session] passthrough may name), values that are not
-/// UTF-8, and, the largest first, whatever does not fit into `limit` bytes of JSON.
+/// (exported shell functions), names of secrets (but GH_TOKEN, which [session] passthrough may name), values that are
+/// not UTF-8, and, the largest first, whatever does not fit into `limit` bytes of JSON.
 OfferedEnvironment offered_environment(const char* const* environment, std::size_t limit);
 
 /// Room for variables within one request line.

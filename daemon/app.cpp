@@ -17,9 +17,9 @@
 #include "daemon/handlers/services.hpp"
 #include "daemon/handlers/session_keys.hpp"
 #include "daemon/keys/op_program.hpp"
-#include "daemon/server/server.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/systemd.hpp"
+#include "daemon/server/server.hpp"
 #include "protocol/socket_path.hpp"
 
 namespace capsule {

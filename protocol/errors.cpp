@@ -41,13 +41,19 @@ constexpr bool in_the_order_of_the_codes() {
 }
 static_assert(in_the_order_of_the_codes());
 
-const Row& row_of(ErrorCode code) noexcept { return rows[static_cast<std::size_t>(code)]; }
+const Row& row_of(ErrorCode code) noexcept {
+    return rows[static_cast<std::size_t>(code)];
+}
 
 }  // namespace
 
-int rpc_number(ErrorCode code) noexcept { return row_of(code).number; }
+int rpc_number(ErrorCode code) noexcept {
+    return row_of(code).number;
+}
 
-std::string_view name_of(ErrorCode code) noexcept { return row_of(code).name; }
+std::string_view name_of(ErrorCode code) noexcept {
+    return row_of(code).name;
+}
 
 std::optional<ErrorCode> error_code_named(std::string_view name) noexcept {
     for (const Row& row : rows)
@@ -61,6 +67,8 @@ std::optional<ErrorCode> error_code_numbered(int number) noexcept {
     return std::nullopt;
 }
 
-void throw_exception_from_error(const Error& error, const boost::source_location&) { throw Failure(error); }
+void throw_exception_from_error(const Error& error, const boost::source_location&) {
+    throw Failure(error);
+}
 
 }  // namespace capsule

@@ -4,10 +4,10 @@
 // Boost.JSON 1.81's own value_to refuses absent optionals and names no member, hence this.
 #pragma once
 
+#include <algorithm>
 #include <boost/describe/members.hpp>
 #include <boost/json/value.hpp>
 #include <boost/mp11/algorithm.hpp>
-#include <algorithm>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -76,12 +76,14 @@ boost::json::value to_json(const T& in) {
     } else if constexpr (detail::IsVector<T>::value) {
         boost::json::array out;
         out.reserve(in.size());
-        for (const auto& item : in) out.push_back(to_json(item));
+        for (const auto& item : in)
+            out.push_back(to_json(item));
         return out;
     } else if constexpr (detail::IsStringMap<T>::value) {
         boost::json::object out;
         out.reserve(in.size());
-        for (const auto& [name, item] : in) out.emplace(name, to_json(item));
+        for (const auto& [name, item] : in)
+            out.emplace(name, to_json(item));
         return out;
     } else if constexpr (detail::Described<T>) {
         boost::json::object out;
@@ -135,8 +137,7 @@ Result<void> from_json(T& out, const boost::json::value& in, std::string_view pa
                 return;
             }
             ++taken;
-            if (done)
-                done = from_json(out.*member.pointer, found->value(), detail::child(path, name), unknown);
+            if (done) done = from_json(out.*member.pointer, found->value(), detail::child(path, name), unknown);
         });
         // An unknown member first: a misspelt one is the likelier reason for a missing one.
         if (unknown == Unknown::refuse && taken != object.size())
@@ -148,7 +149,8 @@ Result<void> from_json(T& out, const boost::json::value& in, std::string_view pa
         std::int64_t number = 0;
         const auto high = static_cast<std::int64_t>(
             std::min<std::uintmax_t>(std::numeric_limits<T>::max(), std::numeric_limits<std::int64_t>::max()));
-        auto done = detail::read_integer(number, in, path, static_cast<std::int64_t>(std::numeric_limits<T>::min()), high);
+        auto done =
+            detail::read_integer(number, in, path, static_cast<std::int64_t>(std::numeric_limits<T>::min()), high);
         if (done) out = static_cast<T>(number);
         return done;
     } else {

@@ -97,8 +97,8 @@ struct StatusResult {
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(StatusResult, (),
-                      (version, protocol, pid, uptime_s, socket, config, agents, providers, requests, connections, broker,
-                       warnings))
+                      (version, protocol, pid, uptime_s, socket, config, agents, providers, requests, connections,
+                       broker, warnings))
 
 // ---- providers.list ----
 
@@ -239,8 +239,8 @@ struct SpawnResult {
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(SpawnResult, (),
-                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, privileges, files, session,
-                       warnings))
+                      (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, privileges, files,
+                       session, warnings))
 
 struct ExplainedArgument {
     std::string value;

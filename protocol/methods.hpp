@@ -49,9 +49,9 @@ inline constexpr std::tuple method_rows{
     Method<ProvidersListParams, ProvidersListResult>{{"providers.list", Tier::status,
                                                       "What an agent can be started on now, and why not on the rest",
                                                       method_errors::choosing}},
-    Method<AuthListParams, AuthListResult>{
-        {"auth.list", Tier::status, "Each provider's key: its state, source and scope, and how to get one",
-         method_errors::listing}},
+    Method<AuthListParams, AuthListResult>{{"auth.list", Tier::status,
+                                            "Each provider's key: its state, source and scope, and how to get one",
+                                            method_errors::listing}},
     Method<NoParams, boost::json::value>{{"rpc.discover", Tier::status, "This document"}},
     Method<SpawnParams, SpawnResult>{
         {"spawn", Tier::spawn, "Writes an agent's files and gives the exact argv and environment to start it with",
@@ -61,8 +61,9 @@ inline constexpr std::tuple method_rows{
                                         method_errors::planning}},
     Method<SessionsListParams, SessionsListResult>{
         {"sessions.list", Tier::status, "The sessions that live, what each of them did and what it was told last"}},
-    Method<SessionsEndParams, SessionRow>{
-        {"sessions.end", Tier::spawn, "Ends a session: its token is worth nothing from then on", method_errors::ending}},
+    Method<SessionsEndParams, SessionRow>{{"sessions.end", Tier::spawn,
+                                           "Ends a session: its token is worth nothing from then on",
+                                           method_errors::ending}},
     Method<GrantParams, GrantResult>{{"grant", Tier::spawn,
                                       "A token for a session that somebody else starts, and where it is good",
                                       method_errors::planning}},

@@ -25,8 +25,9 @@ std::optional<std::string> absolute_directory(const std::optional<std::string>& 
     if (error) return std::nullopt;  // it is only looked at, so a vanished directory is no reason to fail
     std::string text = path.lexically_normal().string();
     if (!is_utf8(text)) {
-        print_warnings({{"client.left_out", "the directory was not named to the daemon: its path has a byte that is no "
-                                            "UTF-8, so a project's settings in it are not looked at"}});
+        print_warnings({{"client.left_out",
+                         "the directory was not named to the daemon: its path has a byte that is no "
+                         "UTF-8, so a project's settings in it are not looked at"}});
         return std::nullopt;
     }
     return text;

@@ -152,8 +152,7 @@ ExitCode report(const Globals& globals, const std::vector<CellVerdict>& verdicts
 }
 
 ExitCode verify_as_user(const Globals& globals, const std::vector<Subject>& subjects) {
-    if (auto done = close_others({}); !done)
-        return fail(globals, ExitCode::failed, "client.failed", done.error());
+    if (auto done = close_others({}); !done) return fail(globals, ExitCode::failed, "client.failed", done.error());
     forget_environment();
     if (auto done = become_without_privileges(subjects.front().plan.user, false); !done)
         return fail(globals, ExitCode::denied, "client.denied", done.error());

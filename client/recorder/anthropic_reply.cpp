@@ -35,7 +35,8 @@ json::object delta(const Turn& turn, const std::string& piece) {
 Reply anthropic_reply(const Conversation& conversation, const Turn& turn) {
     const char* stop_reason = turn.tool.empty() ? "end_turn" : "tool_use";
     if (!conversation.streaming) {
-        return {200, "application/json", json::serialize(message(conversation, turn, {block(turn, true)}, stop_reason))};
+        return {200, "application/json",
+                json::serialize(message(conversation, turn, {block(turn, true)}, stop_reason))};
     }
     std::string body =
         named_event({{"type", "message_start"}, {"message", message(conversation, turn, {}, nullptr)}}) +

@@ -19,7 +19,8 @@ json::object tool_call(const Turn& turn) {
             {"function", {{"name", turn.tool}, {"arguments", turn.arguments}}}};
 }
 
-std::string chunk(const Conversation& conversation, const Turn& turn, json::object delta, json::value finish_reason = nullptr) {
+std::string chunk(const Conversation& conversation, const Turn& turn, json::object delta,
+                  json::value finish_reason = nullptr) {
     return plain_event(
         {{"id", "chatcmpl-standin"},
          {"object", "chat.completion.chunk"},

@@ -67,8 +67,9 @@ Reply responses_reply(const Conversation& conversation, const Turn& turn) {
                                  {"delta", piece}});
         }
     }
-    body += named_event({{"type", "response.output_item.done"}, {"output_index", 0}, {"item", item}}) +
-            named_event({{"type", "response.completed"}, {"response", response(conversation, turn, "completed", {item})}});
+    body +=
+        named_event({{"type", "response.output_item.done"}, {"output_index", 0}, {"item", item}}) +
+        named_event({{"type", "response.completed"}, {"response", response(conversation, turn, "completed", {item})}});
     return {200, "text/event-stream", std::move(body)};
 }
 

@@ -18,8 +18,8 @@ void replace_with_nothing(const std::vector<int>& descriptors);
 std::vector<int> terminals_among(const std::vector<int>& kept);
 
 /// Closes all but 0, 1, 2 and `kept`, which the next execve() then leaves open. At once, and not only at the execve():
-/// who becomes another user before that could have them taken from him (pidfd_getfd). Fails with invalid_params when one
-/// of `kept` is not open.
+/// who becomes another user before that could have them taken from him (pidfd_getfd). Fails with invalid_params when
+/// one of `kept` is not open.
 Result<void> close_others(std::vector<int> kept);
 
 }  // namespace capsule

@@ -90,8 +90,9 @@ std::string window_prompt(const Trial& trial) {
 
 std::vector<std::string> window_differences(const TrialRun& run, const Trial& trial) {
     if (contains(run.out, after_summary)) return {};
-    return {"a conversation that comes near the window of " + std::to_string(trial.window) +
-            " tokens is not made shorter; the agent's last words were: " + last_line(run.out.empty() ? run.err : run.out)};
+    return {
+        "a conversation that comes near the window of " + std::to_string(trial.window) +
+        " tokens is not made shorter; the agent's last words were: " + last_line(run.out.empty() ? run.err : run.out)};
 }
 
 std::vector<std::string> differences(const TrialRun& run, const Trial& trial, const std::string& dummy_key,

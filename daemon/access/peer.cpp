@@ -9,8 +9,8 @@ namespace capsule {
 
 Result<Peer> peer_of(int socket) {
     const auto failed = [] {
-        return Error{ErrorCode::io_error,
-                     "cannot tell who connected: " + std::generic_category().message(errno), "connect again"};
+        return Error{ErrorCode::io_error, "cannot tell who connected: " + std::generic_category().message(errno),
+                     "connect again"};
     };
     ucred credentials{};
     socklen_t size = sizeof credentials;

@@ -163,7 +163,8 @@ std::string absolute_entries(Plan& plan, std::string_view path, std::string_view
 
 void keep_absolute_path(Plan& plan) {
     const auto found = plan.env.find("PATH");
-    std::string path = found == plan.env.end() ? std::string() : absolute_entries(plan, found->second.reveal(), found->second.from);
+    std::string path =
+        found == plan.env.end() ? std::string() : absolute_entries(plan, found->second.reveal(), found->second.from);
     if (path.empty()) {
         set_variable(plan, "PATH", std::string(default_path), from_capsuled);
     } else {
@@ -193,8 +194,8 @@ void pin_git_settings(Plan& plan) {
 
 /// The broker is on this machine, where no proxy finds it. Programs read either spelling, so both are set.
 void pass_proxies_by(Plan& plan) {
-    constexpr std::array<std::string_view, 6> proxies{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY",
-                                                      "https_proxy", "ALL_PROXY", "all_proxy"};
+    constexpr std::array<std::string_view, 6> proxies{"HTTP_PROXY",  "http_proxy", "HTTPS_PROXY",
+                                                      "https_proxy", "ALL_PROXY",  "all_proxy"};
     if (std::ranges::none_of(proxies, [&](std::string_view name) { return plan.env.contains(std::string(name)); }))
         return;
     for (const char* name : {"NO_PROXY", "no_proxy"}) {

@@ -42,7 +42,9 @@ std::string mask(std::string_view secret) {
     return out;
 }
 
-std::string mask(const Secret& secret) { return mask(secret.reveal()); }
+std::string mask(const Secret& secret) {
+    return mask(secret.reveal());
+}
 
 std::string redact(std::string_view text, const std::vector<Secret>& secrets) {
     std::string out(text);

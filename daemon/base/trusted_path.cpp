@@ -40,7 +40,8 @@ bool is_on_read_only_mount(const std::string& path) {
 /// Why somebody else can change it; empty: nobody can.
 std::string why_untrusted(const struct stat& status) {
     const bool outside = status.st_uid == outsider && root_is_outside();
-    if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid()) return "belongs to user " + std::to_string(status.st_uid);
+    if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid())
+        return "belongs to user " + std::to_string(status.st_uid);
     // Modes of links and devices mean something else, and only its owner can replace what is in a sticky directory.
     const bool sticky = S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
     if (sticky || !(S_ISDIR(status.st_mode) || S_ISREG(status.st_mode))) return {};

@@ -10,15 +10,16 @@ class Body {
   public:
     explicit Body(BodyLength length = {}) : length_(length) {}
 
-    /// Looks at bytes that have arrived. Gives how many of them are this body's, and calls payload(std::string_view) for
-    /// what they carry.
+    /// Looks at bytes that have arrived. Gives how many of them are this body's, and calls payload(std::string_view)
+    /// for what they carry.
     template <class Payload>
     std::size_t take(std::string_view bytes, Payload&& payload) {
         switch (length_.kind) {
             case BodyLength::Kind::none:
                 return 0;
             case BodyLength::Kind::length: {
-                const std::string_view mine = bytes.substr(0, length_.bytes < bytes.size() ? static_cast<std::size_t>(length_.bytes) : bytes.size());
+                const std::string_view mine = bytes.substr(
+                    0, length_.bytes < bytes.size() ? static_cast<std::size_t>(length_.bytes) : bytes.size());
                 length_.bytes -= mine.size();
                 payload(mine);
                 return mine.size();

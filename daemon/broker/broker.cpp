@@ -37,8 +37,12 @@ sockaddr_in own_address(int listener) {
 }  // namespace
 
 Broker::Broker(asio::io_context& context, int listener, Send send)
-    : context_(context), acceptor_(context), send_(std::move(send)), port_(ntohs(own_address(listener).sin_port)),
-      clock_(context), reporter_(context) {
+    : context_(context),
+      acceptor_(context),
+      send_(std::move(send)),
+      port_(ntohs(own_address(listener).sin_port)),
+      clock_(context),
+      reporter_(context) {
     acceptor_.assign(Tcp::v4(), listener);
     acceptor_.non_blocking(true);
 }
@@ -84,8 +88,10 @@ void Broker::welcome(Tcp::socket socket, const sockaddr_in& peer) {
         *this, std::move(socket), whose.known == PeerUid::Known::yes ? std::optional(whose.uid) : std::nullopt);
     connections_->insert(connection.get());
     watch_time();
-    if (too_many) asio::co_spawn(context_, connection->turn_away(connection), asio::detached);
-    else asio::co_spawn(context_, connection->run(connection), asio::detached);
+    if (too_many)
+        asio::co_spawn(context_, connection->turn_away(connection), asio::detached);
+    else
+        asio::co_spawn(context_, connection->run(connection), asio::detached);
 }
 
 void Broker::revoke(const Revoke& revoke) {
@@ -106,7 +112,8 @@ void Broker::look_at_the_time() {
     clock_.async_wait([this](ErrorOf error) {
         if (error) return;
         const auto now = Clock::now();
-        for (Connection* each : *connections_) each->look_at_the_time(now);
+        for (Connection* each : *connections_)
+            each->look_at_the_time(now);
         const bool kept = sessions_.close_idle(now - std::chrono::milliseconds(limits_.idle_ms));
         watching_ = kept || !connections_->empty();
         if (watching_) look_at_the_time();
@@ -133,8 +140,10 @@ void Broker::report_soon() {
 }
 
 void Broker::report() {
-    for (Traffic& each : sessions_.take_traffic()) send_(std::move(each));
-    for (const auto& [code, count] : strangers_) send_(Strangers{code, count});
+    for (Traffic& each : sessions_.take_traffic())
+        send_(std::move(each));
+    for (const auto& [code, count] : strangers_)
+        send_(Strangers{code, count});
     strangers_.clear();
 }
 

@@ -43,21 +43,19 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 #endif
 
 /// All that the program, Asio, OpenSSL and libc's name lookup call once they run.
-constexpr std::array allowed{
+constexpr std::array allowed {
     __NR_read, __NR_write, __NR_readv, __NR_writev, __NR_pread64, __NR_lseek, __NR_close, __NR_fstat, __NR_newfstatat,
-    __NR_statx, __NR_fcntl, __NR_readlinkat, __NR_getcwd,
-    __NR_recvfrom, __NR_sendto, __NR_recvmsg, __NR_sendmsg, __NR_recvmmsg, __NR_sendmmsg, __NR_accept, __NR_accept4,
-    __NR_connect, __NR_bind, __NR_shutdown, __NR_getsockname, __NR_getpeername, __NR_setsockopt, __NR_getsockopt,
-    __NR_ppoll, __NR_epoll_create1, __NR_epoll_ctl, __NR_epoll_pwait, __NR_eventfd2, __NR_timerfd_create,
-    __NR_timerfd_settime,
-    __NR_brk, __NR_munmap, __NR_mremap, __NR_madvise, __NR_futex, __NR_sched_yield, __NR_sched_getaffinity,
-    __NR_set_robust_list, __NR_rseq, __NR_getrandom, __NR_sysinfo, __NR_uname,
-    __NR_clock_gettime, __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday,
-    __NR_getpid, __NR_gettid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
-    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack, __NR_restart_syscall, __NR_tgkill,
-    __NR_exit, __NR_exit_group,
+        __NR_statx, __NR_fcntl, __NR_readlinkat, __NR_getcwd, __NR_recvfrom, __NR_sendto, __NR_recvmsg, __NR_sendmsg,
+        __NR_recvmmsg, __NR_sendmmsg, __NR_accept, __NR_accept4, __NR_connect, __NR_bind, __NR_shutdown,
+        __NR_getsockname, __NR_getpeername, __NR_setsockopt, __NR_getsockopt, __NR_ppoll, __NR_epoll_create1,
+        __NR_epoll_ctl, __NR_epoll_pwait, __NR_eventfd2, __NR_timerfd_create, __NR_timerfd_settime, __NR_brk,
+        __NR_munmap, __NR_mremap, __NR_madvise, __NR_futex, __NR_sched_yield, __NR_sched_getaffinity,
+        __NR_set_robust_list, __NR_rseq, __NR_getrandom, __NR_sysinfo, __NR_uname, __NR_clock_gettime,
+        __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday, __NR_getpid, __NR_gettid, __NR_getuid, __NR_geteuid,
+        __NR_getgid, __NR_getegid, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack,
+        __NR_restart_syscall, __NR_tgkill, __NR_exit, __NR_exit_group,
 #if defined(__x86_64__)
-    __NR_poll, __NR_epoll_wait, __NR_stat, __NR_access, __NR_readlink, __NR_time,
+        __NR_poll, __NR_epoll_wait, __NR_stat, __NR_access, __NR_readlink, __NR_time,
 #endif
 };
 
@@ -67,8 +65,12 @@ sock_filter load(std::size_t offset) {
     return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
 }
 /// An argument's lower half; all that are looked at here are of 32 bits.
-sock_filter load_argument(std::size_t index) { return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t)); }
-sock_filter give(std::uint32_t verdict) { return BPF_STMT(BPF_RET | BPF_K, verdict); }
+sock_filter load_argument(std::size_t index) {
+    return load(offsetof(seccomp_data, args) + index * sizeof(std::uint64_t));
+}
+sock_filter give(std::uint32_t verdict) {
+    return BPF_STMT(BPF_RET | BPF_K, verdict);
+}
 sock_filter skip_unless(int kind, std::uint32_t value, std::uint8_t count) {
     return BPF_JUMP(static_cast<std::uint16_t>(BPF_JMP | kind | BPF_K), value, 0, count);
 }
@@ -77,7 +79,8 @@ constexpr std::uint32_t yes = SECCOMP_RET_ALLOW;
 constexpr std::uint32_t no = SECCOMP_RET_ERRNO | ENOSYS;
 
 /// `call` is allowed where its argument, with `mask`, is one of `values`. What comes after it is still on the number.
-void allow_where(Program& out, int call, std::size_t argument, std::uint32_t mask, const std::vector<std::uint32_t>& values) {
+void allow_where(Program& out, int call, std::size_t argument, std::uint32_t mask,
+                 const std::vector<std::uint32_t>& values) {
     const auto body = static_cast<std::uint8_t>(3 + 2 * values.size());
     out.push_back(skip_unless(BPF_JEQ, static_cast<std::uint32_t>(call), body));
     out.push_back(load_argument(argument));

@@ -17,7 +17,9 @@ constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 Connection::Connection(Broker& broker, Tcp::socket socket, std::optional<std::uint32_t> uid)
     : broker_(broker), all_(broker.connections()), client_(std::move(socket)), uid_(uid) {}
 
-Connection::~Connection() { all_->erase(this); }
+Connection::~Connection() {
+    all_->erase(this);
+}
 
 asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
     bool again = true;
@@ -73,11 +75,13 @@ asio::awaitable<void> Connection::turn_away([[maybe_unused]] Self self) {
 /// Gives the head's size; none with a refusal, or without one when the client has left or was too slow.
 asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
     if (in_.empty()) std::string().swap(in_);  // an idle connection holds no buffer
-    limit(in_.empty() ? Bound::idle : Bound::header, in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
+    limit(in_.empty() ? Bound::idle : Bound::header,
+          in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
     for (;;) {
         const auto size = head_size(in_);
         if (size.value_or(in_.size()) > max_head) {
-            refusal = {431, "capsule_head_too_large", "the request's headers take more than 64 KiB: send fewer or shorter ones", 0};
+            refusal = {431, "capsule_head_too_large",
+                       "the request's headers take more than 64 KiB: send fewer or shorter ones", 0};
             co_return std::nullopt;
         }
         if (size) {
@@ -100,10 +104,11 @@ asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refus
 
 /// A browser that was led here (by a page whose name resolves to 127.0.0.1) says so in these.
 std::optional<Refusal> Connection::check_browser(const RequestHead& head) const {
-    const Refusal refusal{403, "capsule_not_this_session",
-                          "this address is for an agent's own requests, not for a browser's or under another name: use the "
-                          "base URL as the session has it",
-                          0};
+    const Refusal refusal{
+        403, "capsule_not_this_session",
+        "this address is for an agent's own requests, not for a browser's or under another name: use the "
+        "base URL as the session has it",
+        0};
     if (!same_name(field(head.fields, "host"), broker_.address())) return refusal;
     for (const Field& each : head.fields) {
         constexpr std::string_view fetch = "sec-fetch-";
@@ -124,24 +129,28 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
         return Refusal{426, "capsule_no_upgrade", "WebSockets are not passed on: use plain HTTP", 0};
     const auto credentials = credentials_of(head);
     if (credentials.empty())
-        return Refusal{401, "capsule_no_token",
-                       "the request has no session token: start the agent with capsulectl exec, or a launcher that asks capsuled", 0};
+        return Refusal{
+            401, "capsule_no_token",
+            "the request has no session token: start the agent with capsulectl exec, or a launcher that asks capsuled",
+            0};
     std::optional<Admitted> out;
     for (const Credential& each : credentials)
         if (!out)
             if (auto session = broker_.sessions().find(each.token)) out = Admitted{std::move(session), each};
     if (!out) {
         const std::string why = broker_.sessions().ended(credentials.front().token);
-        return Refusal{401, "capsule_session_ended",
-                       (why.empty() ? "this session has ended, or its token was never one"
-                                    : "this session has ended: " + why) + "; start the agent again",
-                       0};
+        return Refusal{
+            401, "capsule_session_ended",
+            (why.empty() ? "this session has ended, or its token was never one" : "this session has ended: " + why) +
+                "; start the agent again",
+            0};
     }
     const Session& session = *out->session;
     surface_ = session.surface;  // errors from here on are in its shape
     if (uid_ && session.grant.uid && *uid_ != *session.grant.uid)
         return Refusal{403, "capsule_not_this_session",
-                       "this token belongs to another user's session: every user's sessions have tokens of their own", 0};
+                       "this token belongs to another user's session: every user's sessions have tokens of their own",
+                       0};
     if (const auto where = check_target(head.target, session.base.path); !where) return where.error();
     if (head.target.find(out->credential.token) != std::string_view::npos)
         return Refusal{400, "capsule_bad_target", "the session token is part of the URL: it belongs into a header", 0};
@@ -152,7 +161,9 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
                            "; set it with capsulectl auth set " + session.grant.provider,
                        0};
     if (session.streams >= broker_.limits().streams)
-        return Refusal{429, "capsule_busy", "this session has too many requests under way at once ([broker] streams): wait for one to end", 1};
+        return Refusal{429, "capsule_busy",
+                       "this session has too many requests under way at once ([broker] streams): wait for one to end",
+                       1};
     return *std::move(out);
 }
 
@@ -200,8 +211,10 @@ void Connection::look_at_the_time(Clock::time_point now) {
     if (limit_ == Bound::none || now < deadline_) return;
     const Bound over = std::exchange(limit_, Bound::none);
     late_ = true;
-    if (over == Bound::provider && upstream_) upstream_->close();
-    else client_.close();
+    if (over == Bound::provider && upstream_)
+        upstream_->close();
+    else
+        client_.close();
 }
 
 }  // namespace capsule::broker

@@ -52,7 +52,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     asio::awaitable<void> leave();
 
     // exchange.cpp
-    asio::awaitable<std::optional<Refusal>> exchange(RequestHead head, std::size_t head_bytes, Admitted admitted, bool& again);
+    asio::awaitable<std::optional<Refusal>> exchange(RequestHead head, std::size_t head_bytes, Admitted admitted,
+                                                     bool& again);
     asio::awaitable<std::optional<Refusal>> ask(Exchange& exchange);
     asio::awaitable<std::optional<Refusal>> read_answer(Exchange& exchange);
     asio::awaitable<bool> relay(Exchange& exchange, bool& again);

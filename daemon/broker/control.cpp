@@ -54,7 +54,8 @@ Result<Variant> read(std::string_view line) {
 boost::json::value without_nulls(const boost::json::value& in) {
     if (in.is_array()) {
         boost::json::array out;
-        for (const auto& item : in.get_array()) out.push_back(without_nulls(item));
+        for (const auto& item : in.get_array())
+            out.push_back(without_nulls(item));
         return out;
     }
     if (!in.is_object()) return in;
@@ -77,9 +78,17 @@ std::string line_of(const Variant& message) {
 
 }  // namespace
 
-Result<ToBroker> read_to_broker(std::string_view line) { return read<ToBroker>(line); }
-Result<FromBroker> read_from_broker(std::string_view line) { return read<FromBroker>(line); }
-std::string control_line(const ToBroker& message) { return line_of(message); }
-std::string control_line(const FromBroker& message) { return line_of(message); }
+Result<ToBroker> read_to_broker(std::string_view line) {
+    return read<ToBroker>(line);
+}
+Result<FromBroker> read_from_broker(std::string_view line) {
+    return read<FromBroker>(line);
+}
+std::string control_line(const ToBroker& message) {
+    return line_of(message);
+}
+std::string control_line(const FromBroker& message) {
+    return line_of(message);
+}
 
 }  // namespace capsule::broker

@@ -1,8 +1,9 @@
-// What capsuled and capsule-broker say to each other, over a socket pair: one JSON object per line (protocol/framing), with
-// one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that is none,
-// ends the connection, and capsuled starts another broker. Optional members may be left out.
+// What capsuled and capsule-broker say to each other, over a socket pair: one JSON object per line (protocol/framing),
+// with one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that
+// is none, ends the connection, and capsuled starts another broker. Optional members may be left out.
 //
-//     capsuled → broker    configure, once; grant, key, revoke, end. From `configure` on the broker takes connections, so
+//     capsuled → broker    configure, once; grant, key, revoke, end. From `configure` on the broker takes connections,
+//     so
 //                          the grants that live come before it
 //     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
 //                          token is handed out only when it is good; traffic and strangers, as things happen
@@ -51,26 +52,27 @@ BOOST_DESCRIBE_STRUCT(Refusals, (), (kind, status, code, text))
 /// A session may make requests from now on. A second one of the same id replaces the first.
 struct Grant {
     std::string session;
-    std::string token_sha256;             ///< 64 hexadecimal digits
-    std::string provider;                 ///< its id
-    std::string label;                    ///< how people call the provider
-    std::string base_url;                 ///< the provider's own
-    std::string surface;                  ///< anthropic_messages, openai_responses, openai_chat
-    std::optional<std::string> key;       ///< none: 401 capsule_key_absent until there is one
+    std::string token_sha256;        ///< 64 hexadecimal digits
+    std::string provider;            ///< its id
+    std::string label;               ///< how people call the provider
+    std::string base_url;            ///< the provider's own
+    std::string surface;             ///< anthropic_messages, openai_responses, openai_chat
+    std::optional<std::string> key;  ///< none: 401 capsule_key_absent until there is one
     std::string agent;
-    std::optional<std::uint32_t> uid;     ///< of the session's user; none: anybody with the token
-    std::uint32_t timeout_ms = 3'000'000; ///< how long the provider may be silent
+    std::optional<std::uint32_t> uid;      ///< of the session's user; none: anybody with the token
+    std::uint32_t timeout_ms = 3'000'000;  ///< how long the provider may be silent
     std::vector<Refusals> refusals;
 };
-BOOST_DESCRIBE_STRUCT(Grant, (), (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms,
-                                  refusals))
+BOOST_DESCRIBE_STRUCT(Grant, (),
+                      (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms,
+                       refusals))
 
 /// Another key for one session, or for all of a provider: the next request uses it, streams that run go on.
 struct Key {
-    std::optional<std::string> session;   ///< exactly one of the two is there
+    std::optional<std::string> session;  ///< exactly one of the two is there
     std::optional<std::string> provider;
-    std::optional<std::string> value;     ///< none: the key has been removed
-    std::optional<std::string> reason;    ///< why there is none, in the 401's message
+    std::optional<std::string> value;   ///< none: the key has been removed
+    std::optional<std::string> reason;  ///< why there is none, in the 401's message
 };
 BOOST_DESCRIBE_STRUCT(Key, (), (session, provider, value, reason))
 
@@ -103,7 +105,7 @@ struct Taken {
 BOOST_DESCRIBE_STRUCT(Taken, (), (message, id))
 
 struct Tokens {
-    std::uint64_t input = 0;   ///< cached ones among them
+    std::uint64_t input = 0;  ///< cached ones among them
     std::uint64_t output = 0;
     std::uint64_t cached = 0;
 };
@@ -139,16 +141,17 @@ struct Traffic {
     std::vector<ModelCount> models;
     std::uint64_t bytes_up = 0;    ///< of bodies to the provider
     std::uint64_t bytes_down = 0;  ///< of bodies from the provider
-    /// Of requests by the time from their head to the answer's: how many took up to 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
-    /// seconds, and longer.
+    /// Of requests by the time from their head to the answer's: how many took up to 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+    /// 60 seconds, and longer.
     std::vector<std::uint64_t> latency;
-    double latency_s = 0;                 ///< the sum of these times
-    std::uint64_t streams = 0;            ///< under way now
+    double latency_s = 0;       ///< the sum of these times
+    std::uint64_t streams = 0;  ///< under way now
     std::optional<LastAnswer> last;
-    std::optional<Limit> limit;           ///< none: the last answer was fine, or nothing is known
+    std::optional<Limit> limit;  ///< none: the last answer was fine, or nothing is known
 };
-BOOST_DESCRIBE_STRUCT(Traffic, (), (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s,
-                                    streams, last, limit))
+BOOST_DESCRIBE_STRUCT(Traffic, (),
+                      (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s, streams,
+                       last, limit))
 
 /// Somebody was refused before a session was known: counted by code, without the token.
 struct Strangers {

@@ -68,7 +68,8 @@ bool ControlChannel::act(Broker& broker, ToBroker message) {
 
 void ControlChannel::send(const FromBroker& message) {
     out_ += control_line(message);
-    if (out_.size() > most_unread) throw Failure({ErrorCode::io_error, "capsuled does not read what the broker tells it", ""});
+    if (out_.size() > most_unread)
+        throw Failure({ErrorCode::io_error, "capsuled does not read what the broker tells it", ""});
     if (std::exchange(writing_, true)) return;
     asio::co_spawn(context_, write(), asio::detached);
 }

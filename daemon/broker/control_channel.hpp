@@ -17,7 +17,8 @@ class ControlChannel {
     /// Until capsuled says so or is gone. Throws Failure on a message that is none.
     asio::awaitable<void> run(Broker& broker);
 
-    /// Never waits: what capsuled does not read is kept, up to 16 MB; then the broker ends, as something is wrong there.
+    /// Never waits: what capsuled does not read is kept, up to 16 MB; then the broker ends, as something is wrong
+    /// there.
     void send(const FromBroker& message);
 
   private:

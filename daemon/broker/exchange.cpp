@@ -2,11 +2,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <fmt/format.h>
 
 #include "daemon/broker/connection.hpp"
 #include "daemon/broker/core/answer_reader.hpp"
@@ -48,8 +48,8 @@ struct Connection::Exchange {
     }
 };
 
-asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t head_bytes, Admitted admitted,
-                                                             bool& again) {
+asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t head_bytes,
+                                                             Admitted admitted, bool& again) {
     const auto exchange = std::make_shared<Exchange>();
     exchange->session = session_ = admitted.session;
     exchange->provider = session_->upstream;
@@ -126,9 +126,12 @@ asio::awaitable<std::optional<Refusal>> Connection::read_answer(Exchange& exchan
             if (refusal) co_return refusal;
             continue;
         }
-        for (auto size = head_size(exchange.got); size || exchange.got.size() > max_head; size = head_size(exchange.got)) {
-            if (size.value_or(exchange.got.size()) > max_head) co_return bad_answer("its headers take more than 64 KiB");
-            auto head = read_response_head(std::string_view(exchange.got).substr(0, *size), head_only_ ? "HEAD" : "GET");
+        for (auto size = head_size(exchange.got); size || exchange.got.size() > max_head;
+             size = head_size(exchange.got)) {
+            if (size.value_or(exchange.got.size()) > max_head)
+                co_return bad_answer("its headers take more than 64 KiB");
+            auto head =
+                read_response_head(std::string_view(exchange.got).substr(0, *size), head_only_ ? "HEAD" : "GET");
             if (!head) co_return head.error();
             if (head->status == 101) co_return bad_answer("it changes the protocol without being asked");
             if (head->status < 200) {
@@ -149,7 +152,8 @@ Refusal Connection::why_no_answer(const Exchange& exchange) const {
     const std::string& who = exchange.session->grant.label;
     if (late_)
         return {504, "capsule_upstream_timeout",
-                fmt::format("{} was silent for {} seconds; try again", who, exchange.session->grant.timeout_ms / 1000), 0};
+                fmt::format("{} was silent for {} seconds; try again", who, exchange.session->grant.timeout_ms / 1000),
+                0};
     return {502, "capsule_upstream_unreachable", who + " closed the connection without an answer; try again", 0};
 }
 
@@ -167,15 +171,16 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
         // What cannot be read cannot be looked through for the key.
         again = false;
         const Refusal instead{head.status, "capsule_encoded_error",
-                              fmt::format("{} answered {}, in a coding that the broker does not look into", exchange.session->grant.label,
-                                          head.status),
+                              fmt::format("{} answered {}, in a coding that the broker does not look into",
+                                          exchange.session->grant.label, head.status),
                               0};
         exchange.counts.message = instead.message;
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
-    exchange.answer = std::make_unique<AnswerReader>(AnswerReader::format_of(field(head.fields, "content-type"), coding));
+    exchange.answer =
+        std::make_unique<AnswerReader>(AnswerReader::format_of(field(head.fields, "content-type"), coding));
     std::string out = response_for_agent(head, !again, key.reveal());
     const std::string first = exchange.got.substr(exchange.head_bytes);
     std::string().swap(exchange.got);  // and with it what `head` shows
@@ -238,8 +243,10 @@ asio::awaitable<bool> Connection::pass_on(Exchange& exchange, std::string_view b
         const bool written = co_await write_all(client_, bytes.substr(0, taken));
         co_return written;
     }
-    if (!exchange.mask) out.append(bytes.substr(0, taken));
-    else if (!exchange.received.is_chunked()) out += payload;
+    if (!exchange.mask)
+        out.append(bytes.substr(0, taken));
+    else if (!exchange.received.is_chunked())
+        out += payload;
     else {
         if (!payload.empty()) out += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
         if (exchange.received.done()) out += "0\r\n\r\n";
@@ -262,7 +269,8 @@ asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared
             break;
         } else if (!discarding_) {
             const std::string_view bytes(broker_.scratch().data(), io.bytes);
-            const std::size_t mine = exchange->sent.take(bytes, [&](std::string_view part) { exchange->asked.feed(part); });
+            const std::size_t mine =
+                exchange->sent.take(bytes, [&](std::string_view part) { exchange->asked.feed(part); });
             exchange->bad_body = exchange->sent.bad();
             in_.append(bytes.substr(mine));
             if (exchange->bad_body) break;
@@ -273,12 +281,14 @@ asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared
         }
     }
     uploading_ = false;
-    if (discarding_) client_.close();
-    else if (client_left_ || exchange->bad_body) to->close();
+    if (discarding_)
+        client_.close();
+    else if (client_left_ || exchange->bad_body)
+        to->close();
 }
 
-/// An agent that has gone (somebody pressed Escape) shall not cost its plan any more of the answer. Begun when an answer takes
-/// a while: a short one is there before anybody could leave.
+/// An agent that has gone (somebody pressed Escape) shall not cost its plan any more of the answer. Begun when an
+/// answer takes a while: a short one is there before anybody could leave.
 void Connection::watch_for_leaving() {
     if (watching_ || uploading_ || !session_) return;
     watching_ = true;

@@ -1,5 +1,5 @@
-// capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a listening
-// socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
+// capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a
+// listening socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
 #include <boost/asio/co_spawn.hpp>
 #include <charconv>
 #include <cstdio>
@@ -35,9 +35,12 @@ std::optional<Options> read_options(int argc, char** argv) {
         std::uint32_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
         if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-        if (name == "--uid") out.uid = value;
-        else if (name == "--gid") out.gid = value;
-        else return std::nullopt;
+        if (name == "--uid")
+            out.uid = value;
+        else if (name == "--gid")
+            out.gid = value;
+        else
+            return std::nullopt;
     }
     if (argc % 2 == 0 || out.uid.has_value() != out.gid.has_value()) return std::nullopt;
     return out;

@@ -33,7 +33,8 @@ PeerUid::PeerUid() : netlink_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETL
     // The kernel answers at once; the bound is for a kernel that does not.
     const timeval bound{1, 0};
     if (!netlink_ || ::setsockopt(netlink_.get(), SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound) != 0)
-        throw Failure({ErrorCode::io_error, std::string("cannot ask the kernel whose sockets are whose: ") + std::strerror(errno),
+        throw Failure({ErrorCode::io_error,
+                       std::string("cannot ask the kernel whose sockets are whose: ") + std::strerror(errno),
                        "capsule-broker needs netlink (sock_diag); a unit must allow AF_NETLINK"});
 }
 
@@ -68,7 +69,8 @@ PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, in
             // A client that has gone closes our end, too: then there is nobody either, not somebody elsewhere.
             return {error.error == -ENOENT && is_established(accepted) ? Known::no : Known::refused, 0};
         }
-        if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg))) return {};
+        if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg)))
+            return {};
         inet_diag_msg found{};
         std::memcpy(&found, body, sizeof found);
         // Of a socket that is closed already the kernel says uid 0 and inode 0.

@@ -25,9 +25,13 @@ std::optional<Digest> digest_from_hex(std::string_view text) {
     return out;
 }
 
-bool same(const Digest& a, const Digest& b) { return ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0; }
+bool same(const Digest& a, const Digest& b) {
+    return ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
-Error refused(std::string message) { return {ErrorCode::invalid_params, std::move(message), ""}; }
+Error refused(std::string message) {
+    return {ErrorCode::invalid_params, std::move(message), ""};
+}
 
 void add(Traffic& traffic, const Exchanged& each) {
     ++traffic.requests;
@@ -42,12 +46,15 @@ void add(Traffic& traffic, const Exchanged& each) {
             return model.asked == each.asked && model.answered == each.answered;
         });
         // A session that asks for names without end is no reason to grow.
-        if (known != traffic.models.end()) ++known->count;
-        else if (traffic.models.size() < 64) traffic.models.push_back({each.asked, each.answered, 1});
+        if (known != traffic.models.end())
+            ++known->count;
+        else if (traffic.models.size() < 64)
+            traffic.models.push_back({each.asked, each.answered, 1});
     }
     if (each.status > 0) {
         traffic.latency.resize(latency_bounds.size() + 1);
-        ++traffic.latency[static_cast<std::size_t>(std::ranges::lower_bound(latency_bounds, each.seconds) - latency_bounds.begin())];
+        ++traffic.latency[static_cast<std::size_t>(std::ranges::lower_bound(latency_bounds, each.seconds) -
+                                                   latency_bounds.begin())];
         traffic.latency_s += each.seconds;
         traffic.last = LastAnswer{now_text(), each.status, {}};
         if (!each.message.empty()) traffic.last->message = each.message;
@@ -96,7 +103,8 @@ Result<void> Sessions::grant(Grant grant) {
     session->token = *token;
     session->base = *base;
     session->surface = *surface;
-    for (const Refusals& each : grant.refusals) session->rules.push_back({each.kind, each.status, each.code, each.text});
+    for (const Refusals& each : grant.refusals)
+        session->rules.push_back({each.kind, each.status, each.code, each.text});
     if (grant.key) {
         session->upstream = upstream_for(*base, Secret(*grant.key));
         std::fill(grant.key->begin(), grant.key->end(), '\0');
@@ -147,7 +155,8 @@ std::string Sessions::ended(std::string_view token) const {
 }
 
 bool Sessions::has_base_path(std::string_view path) const {
-    while (path.ends_with('/')) path.remove_suffix(1);
+    while (path.ends_with('/'))
+        path.remove_suffix(1);
     return std::ranges::any_of(by_id_, [&](const auto& each) { return each.second->base.path == path; });
 }
 

@@ -37,8 +37,8 @@ struct Session {
 
 /// One finished exchange, as it is counted.
 struct Exchanged {
-    int status = 0;        ///< 0: none came
-    bool whole = false;    ///< the answer came to its end
+    int status = 0;      ///< 0: none came
+    bool whole = false;  ///< the answer came to its end
     Usage usage;
     std::string asked, answered, message;
     std::optional<Limit> limit;

@@ -35,7 +35,8 @@ TlsContext::TlsContext(const std::optional<std::string>& ca_file) : context_(::S
             "name a PEM file with the authorities to trust");
     ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
     ::SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(context, 1);  // one system call for a record, not two
     ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 }
@@ -46,8 +47,7 @@ Ssl TlsContext::make(const BaseUrl& base) const {
     constexpr unsigned char http11[] = "\x08http/1.1";
     const bool named = is_address(base.host)
                            ? ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl.get()), base.host.c_str()) == 1
-                           : ::SSL_set1_host(ssl.get(), base.host.c_str()) == 1 &&
-                                 set_name(ssl.get(), base.host);
+                           : ::SSL_set1_host(ssl.get(), base.host.c_str()) == 1 && set_name(ssl.get(), base.host);
     ::SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (!named || ::SSL_set_alpn_protos(ssl.get(), http11, sizeof http11 - 1) != 0) return {};
     return ssl;

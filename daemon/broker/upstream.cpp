@@ -1,9 +1,9 @@
 #include "daemon/broker/upstream.hpp"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <algorithm>
 #include <array>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "daemon/broker/core/http_head.hpp"
 
@@ -40,7 +40,8 @@ struct Attempt : std::enable_shared_from_this<Attempt> {
 Refusal unreachable(const Attempt& attempt, const BaseUrl& base, std::string_view step, std::string_view why) {
     if (attempt.late)
         return {504, "capsule_upstream_timeout",
-                std::string(step) + ": " + base.authority + " did not answer in time; see whether this machine's network works",
+                std::string(step) + ": " + base.authority +
+                    " did not answer in time; see whether this machine's network works",
                 0};
     return {502, "capsule_upstream_unreachable",
             std::string(step) + ": " + base.authority + " cannot be reached: " + std::string(why), 0};
@@ -71,8 +72,9 @@ std::optional<Proxy> proxy_for(const Configure& limits, const BaseUrl& base) {
 
 std::string base64(std::string_view text) {
     std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
-    const int size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                       reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+    const int size =
+        ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                          reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
     out.resize(static_cast<std::size_t>(size));
     return out;
 }
@@ -137,7 +139,9 @@ std::shared_ptr<Stream> Upstream::take() {
     return nullptr;
 }
 
-void Upstream::keep(std::shared_ptr<Stream> stream) { kept_.push_back({std::move(stream), Clock::now()}); }
+void Upstream::keep(std::shared_ptr<Stream> stream) {
+    kept_.push_back({std::move(stream), Clock::now()});
+}
 
 bool Upstream::close_older_than(Clock::time_point then) {
     std::erase_if(kept_, [&](const Kept& each) { return each.since < then; });
@@ -156,19 +160,27 @@ asio::awaitable<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, cons
     const auto numeric = asio::ip::make_address(host, error);
     std::vector<Tcp::endpoint> places;
     if (!error && proxy) {
-        const Results found = co_await attempt.resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, error));
-        for (const auto& each : found) places.push_back(each.endpoint());
+        const Results found =
+            co_await attempt.resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, error));
+        for (const auto& each : found)
+            places.push_back(each.endpoint());
     } else if (!error) {
         places.emplace_back(numeric, base.port);
     } else {
         error = {};
-        const Results found = co_await attempt.resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, error));
-        for (const auto& each : found) places.push_back(each.endpoint());
+        const Results found =
+            co_await attempt.resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, error));
+        for (const auto& each : found)
+            places.push_back(each.endpoint());
     }
-    if (error) co_return unreachable(attempt, base, "DNS", error.message() + "; see whether its name is spelt right and DNS works here");
-    std::erase_if(places, [&](const Tcp::endpoint& place) { return !may_go_to(place.address(), base, proxy.has_value()); });
+    if (error)
+        co_return unreachable(attempt, base, "DNS",
+                              error.message() + "; see whether its name is spelt right and DNS works here");
+    std::erase_if(places,
+                  [&](const Tcp::endpoint& place) { return !may_go_to(place.address(), base, proxy.has_value()); });
     if (places.empty())
-        co_return unreachable(attempt, base, "DNS", "its address is one where no key is sent (link-local, or http beyond loopback)");
+        co_return unreachable(attempt, base, "DNS",
+                              "its address is one where no key is sent (link-local, or http beyond loopback)");
 
     error = asio::error::host_not_found;
     for (const Tcp::endpoint& place : places) {
@@ -179,7 +191,8 @@ asio::awaitable<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, cons
         co_await attempt.socket.async_connect(place, asio::redirect_error(asio::use_awaitable, error));
         if (!error) break;
     }
-    if (error) co_return unreachable(attempt, base, "TCP", error.message() + "; see whether this machine may connect to it");
+    if (error)
+        co_return unreachable(attempt, base, "TCP", error.message() + "; see whether this machine may connect to it");
     attempt.stream = std::make_shared<Stream>(std::move(attempt.socket));
     if (proxy) {
         const std::string wrong = co_await tunnel(*attempt.stream, *proxy, base);
@@ -191,8 +204,9 @@ asio::awaitable<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, cons
         attempt.stream = std::make_shared<Stream>(std::move(attempt.stream->socket()), std::move(ssl));
         const bool done = co_await handshake(*attempt.stream);
         if (!done)
-            co_return unreachable(attempt, base, "TLS", why_tls_failed(attempt.stream->ssl()) +
-                                                            "; an own authority belongs into [broker] ca_file");
+            co_return unreachable(
+                attempt, base, "TLS",
+                why_tls_failed(attempt.stream->ssl()) + "; an own authority belongs into [broker] ca_file");
     }
     attempt.timer.cancel();
     if (attempt.late) co_return unreachable(attempt, base, "TLS", "");

@@ -15,8 +15,8 @@ namespace capsule::broker {
 
 using Clock = std::chrono::steady_clock;
 
-/// Connections carry requests of one key only. Shared by the sessions that have that key; when the last of them has ended,
-/// the key is wiped and the kept connections are closed.
+/// Connections carry requests of one key only. Shared by the sessions that have that key; when the last of them has
+/// ended, the key is wiped and the kept connections are closed.
 class Upstream {
   public:
     Upstream(BaseUrl base, Secret key) : base_(std::move(base)), key_(std::move(key)) {}

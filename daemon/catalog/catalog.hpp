@@ -43,13 +43,13 @@ struct ModelForAgent {
 /// What is known of a model: [providers.<id>.models."<model>"]. What is 0 or empty is not known.
 struct Model {
     std::string id;
-    std::string origin;                ///< "catalog", or "capsule.toml:12" once an operator's table touched it
-    std::int64_t context_window = 0;   ///< tokens, those that go in and those that come out together
-    std::int64_t max_output = 0;       ///< tokens
-    std::vector<std::string> input;    ///< of model_inputs
-    std::optional<bool> reasoning;     ///< whether it reasons before it answers
-    std::vector<std::string> levels;   ///< of reasoning, as the provider calls them, lightest first
-    std::string default_level;         ///< one of `levels`; empty: the provider's own choice
+    std::string origin;               ///< "catalog", or "capsule.toml:12" once an operator's table touched it
+    std::int64_t context_window = 0;  ///< tokens, those that go in and those that come out together
+    std::int64_t max_output = 0;      ///< tokens
+    std::vector<std::string> input;   ///< of model_inputs
+    std::optional<bool> reasoning;    ///< whether it reasons before it answers
+    std::vector<std::string> levels;  ///< of reasoning, as the provider calls them, lightest first
+    std::string default_level;        ///< one of `levels`; empty: the provider's own choice
     std::array<ModelForAgent, all_agents.size()> agents;
 
     const ModelForAgent& of(Agent agent) const { return agents[static_cast<std::size_t>(agent)]; }

@@ -45,9 +45,9 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
     const std::string name = config.broker.user.value_or("capsule-broker");
     const auto found = find_user(name);
     if (!found && (config.broker.user || config.session.keys == SessionKeys::broker))
-        return broker_conflict("there is no user \"" + name + "\"",
-                               "make one that nothing else runs as (useradd --system --no-create-home " + name +
-                                   "), or name another");
+        return broker_conflict(
+            "there is no user \"" + name + "\"",
+            "make one that nothing else runs as (useradd --system --no-create-home " + name + "), or name another");
     // For sessions of before, when the configuration asks for no broker any more.
     if (!found) return Identity(BrokerIdentity{overflow_uid(), overflow_gid()});
     const SessionUser& user = found->user;

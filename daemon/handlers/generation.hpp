@@ -8,10 +8,10 @@
 #include <string>
 
 #include "daemon/access/policy.hpp"
-#include "daemon/config/config.hpp"
-#include "daemon/keys/stored_keys.hpp"
 #include "daemon/agents/session.hpp"
+#include "daemon/config/config.hpp"
 #include "daemon/home/worker.hpp"
+#include "daemon/keys/stored_keys.hpp"
 #include "daemon/sessions/broker_program.hpp"
 #include "protocol/errors.hpp"
 

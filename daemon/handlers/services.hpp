@@ -12,10 +12,10 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/generation.hpp"
-#include "daemon/keys/key_resolver.hpp"
-#include "daemon/keys/stored_keys.hpp"
 #include "daemon/home/inventory.hpp"
+#include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/op_reader.hpp"
+#include "daemon/keys/stored_keys.hpp"
 #include "daemon/process/stack_wiper.hpp"
 #include "daemon/process/subprocess.hpp"
 #include "daemon/sessions/sessions.hpp"

@@ -45,8 +45,8 @@ Result<void> check_ends_with(const std::optional<std::string>& ends_with) {
 }
 
 asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller caller,
-                                                  std::optional<std::string> ends_with,
-                                                  const PreparedSession& session, std::vector<Warning>& warnings) {
+                                                  std::optional<std::string> ends_with, const PreparedSession& session,
+                                                  std::vector<Warning>& warnings) {
     SessionRef ref{std::nullopt, session.keys, std::move(ends_with)};
     SessionOwner owner;
     owner.connection = caller.connection;

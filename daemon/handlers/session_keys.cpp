@@ -44,8 +44,7 @@ KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
     const Provider* provider = generation->config.catalog.find(record.provider);
     if (!provider) return {std::nullopt, "the configuration has no provider \"" + record.provider + "\" any more"};
-    KeyFinding finding =
-        resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
+    KeyFinding finding = resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
     switch (finding.state) {
         case KeyState::present:
             return {std::move(finding.value), ""};

@@ -163,8 +163,7 @@ asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& para
     auto key = co_await key_of(services, generation, *route, scope);
     if (!key) co_return key.error();
     BrokeredRoute brokered = descriptor_of(*agent).brokered(*route, key->variable);
-    Wiring wiring{generation, std::move(*route), std::move(*key), scope, std::move(states),
-                  std::move(brokered)};
+    Wiring wiring{generation, std::move(*route), std::move(*key), scope, std::move(states), std::move(brokered)};
     co_return wiring;
 }
 

@@ -6,9 +6,8 @@ namespace capsule {
 Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params) {
     auto row = services.sessions.end(params.id, "sessions.end");
     if (row) {
-        log_info("sessions.end", {{"uid", std::int64_t{caller.uid}},
-                                  {"pid", std::int64_t{caller.pid}},
-                                  {"session", row->id}});
+        log_info("sessions.end",
+                 {{"uid", std::int64_t{caller.uid}}, {"pid", std::int64_t{caller.pid}}, {"session", row->id}});
         co_return *std::move(row);
     }
     for (SessionRow& each : services.sessions.list(true))

@@ -42,10 +42,10 @@ std::set<std::string> readable_key_files(const Services& services, const Generat
 void add_model_warnings(std::vector<Warning>& warnings, const SessionRow& session) {
     for (const SessionModel& model : session.models)
         if (!model.asked.empty() && !model.answered.empty() && !same_model(model.asked, model.answered))
-            warnings.push_back({"session.model_differs",
-                                "session " + session.id + " (" + session.agent + " on " + session.provider +
-                                    ") asked for " + model.asked + " and was answered by " + model.answered + ", " +
-                                    std::to_string(model.count) + " times"});
+            warnings.push_back({"session.model_differs", "session " + session.id + " (" + session.agent + " on " +
+                                                             session.provider + ") asked for " + model.asked +
+                                                             " and was answered by " + model.answered + ", " +
+                                                             std::to_string(model.count) + " times"});
 }
 
 }  // namespace
@@ -76,7 +76,8 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const InlineKeys& file : inline_keys)
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
-    for (const SessionRow& session : services.sessions.list(false)) add_model_warnings(warnings, session);
+    for (const SessionRow& session : services.sessions.list(false))
+        add_model_warnings(warnings, session);
     for (const auto& [name, value] : generation.config.env)
         if (is_secret_for_all(generation.config.catalog, name, value))
             warnings.push_back({"env.secret", "[env] gives " + name + " (" + value.origin +

@@ -119,8 +119,7 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
     if (!removed) spdlog::warn("{} stays: {}", directory, removed.error().message);
 }
 
-asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary,
-                                                   AgentPlace place) {
+asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place) {
     const bool told = co_await ask_version(std::move(key), std::move(binary), place);
     const auto now = std::chrono::steady_clock::now();
     not_before_[agent] = told ? now : now + version_pause;

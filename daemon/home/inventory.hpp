@@ -77,7 +77,7 @@ class AgentInventory {
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     std::string temporary_;
-    std::map<std::string, std::optional<std::string>> versions_;  ///< by path and identity; none: unknown
+    std::map<std::string, std::optional<std::string>> versions_;         ///< by path and identity; none: unknown
     std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
     std::map<std::string, Lookup<ModelList>> models_;
 };

@@ -28,8 +28,8 @@ std::string_view wrapping_of(std::string_view key) {
     if (key.starts_with("export ")) return "begins with \"export\"";
     const std::string_view name = key.substr(0, key.find('='));
     // A key in base64 may end in '='.
-    if (name.size() + 1 < key.size() && key[name.size()] == '=' && key[name.size() + 1] != '=' && is_variable_name(name) &&
-        name.find('_') != name.npos)
+    if (name.size() + 1 < key.size() && key[name.size()] == '=' && key[name.size() + 1] != '=' &&
+        is_variable_name(name) && name.find('_') != name.npos)
         return "has a variable's name and '=' before it";
     return "";
 }

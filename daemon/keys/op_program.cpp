@@ -19,8 +19,7 @@ bool can_be_executed(const std::string& path) {
 }
 
 Error untrusted(const std::string& path, const UntrustedPath& problem) {
-    return {ErrorCode::key_error,
-            "1Password's op is not run as " + path + ": " + problem.component + " " + problem.why,
+    return {ErrorCode::key_error, "1Password's op is not run as " + path + ": " + problem.component + " " + problem.why,
             problem.cure() + " ([keys] op)"};
 }
 

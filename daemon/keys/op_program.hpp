@@ -9,8 +9,7 @@
 namespace capsule {
 
 /// Where programs are looked for that run as the daemon's user. The daemon's PATH is the sessions' alone.
-inline constexpr std::string_view trusted_directories =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+inline constexpr std::string_view trusted_directories = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The op that `configured` names ([keys] op, an absolute path), else the first in trusted_directories. Fails with
 /// key.error: there is none that can be executed, or another user could put another one in its place.

@@ -6,9 +6,9 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/agents/quoting.hpp"
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/config/toml_reader.hpp"
-#include "daemon/agents/quoting.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {
@@ -51,8 +51,7 @@ Result<void> check_place(const std::string& path) {
     std::error_code error;
     const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
     if (!problem) return {};
-    return Error{ErrorCode::io_error,
-                 path + " is neither read nor written: " + problem->component + " " + problem->why,
+    return Error{ErrorCode::io_error, path + " is neither read nor written: " + problem->component + " " + problem->why,
                  problem->cure() + " (STATE_DIRECTORY)."};
 }
 

@@ -41,8 +41,8 @@ Error unreadable(const std::string& path, int error) {
             "Make it readable for the daemon's user."};
 }
 
-/// Whoever can change what root's configuration says gives himself every key. Where the daemon is not root the agents are
-/// its own user, and a Pod's volumes are open to that user by their group or to everybody.
+/// Whoever can change what root's configuration says gives himself every key. Where the daemon is not root the agents
+/// are its own user, and a Pod's volumes are open to that user by their group or to everybody.
 std::optional<Error> changed_by_others(const std::string& path) {
     if (::geteuid() != 0) return std::nullopt;
     std::error_code error;

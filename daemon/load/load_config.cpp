@@ -109,8 +109,8 @@ void read_session(TableReader& in, SessionConfig& out) {
                                .value_or(out.project_settings);
     out.privileges = in.word<Privileges>("privileges", {{"drop", Privileges::drop}, {"keep", Privileges::keep}})
                          .value_or(out.privileges);
-    out.keys = in.word<SessionKeys>("keys", {{"env", SessionKeys::env}, {"broker", SessionKeys::broker}})
-                   .value_or(out.keys);
+    out.keys =
+        in.word<SessionKeys>("keys", {{"env", SessionKeys::env}, {"broker", SessionKeys::broker}}).value_or(out.keys);
     out.unknown_scopes =
         in.word<UnknownScopes>("unknown_scopes", {{"refuse", UnknownScopes::refuse}, {"allow", UnknownScopes::allow}})
             .value_or(out.unknown_scopes);

@@ -70,8 +70,7 @@ void read_names(TableReader& in, Provider& provider) {
     const auto names = in.texts("models");
     if (!names) return;
     for (std::size_t i = 0; i < names->value.size(); ++i) {
-        if (!is_model_name(names->value[i]))
-            in.refuse_element("models", i, "cannot be a model's name", model_hint);
+        if (!is_model_name(names->value[i])) in.refuse_element("models", i, "cannot be a model's name", model_hint);
         model_named(provider, names->value[i]);
     }
 }

@@ -26,7 +26,8 @@ void check_place(const std::string& path) {
     const auto directory = std::filesystem::absolute(path, error).parent_path().string();
     const auto unsafe = who_else_can_change(directory, {});
     if (!unsafe) return;
-    throw Failure({ErrorCode::io_error, "the log " + path + " is not opened: " + unsafe->directory + ": " + unsafe->reason,
+    throw Failure({ErrorCode::io_error,
+                   "the log " + path + " is not opened: " + unsafe->directory + ": " + unsafe->reason,
                    "give a --log-file in a directory that only root can write to, or none to log to stderr"});
 }
 

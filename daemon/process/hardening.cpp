@@ -18,8 +18,8 @@ namespace {
 
 /// libsystemd reads these by getenv(); none is a secret.
 constexpr std::array<std::string_view, 8> for_libraries{
-    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "TZ",
-    "JOURNAL_STREAM"};
+    "NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID", "LISTEN_PID",
+    "LISTEN_FDS",    "LISTEN_FDNAMES", "TZ",           "JOURNAL_STREAM"};
 
 void require(bool done, std::string_view what) {
     if (done) return;
@@ -58,8 +58,9 @@ void harden_process() {
     if (files.rlim_max < fewest)
         throw Failure({ErrorCode::io_error,
                        "the limit of open files is too low: " + std::to_string(files.rlim_max) + " (ulimit -n)",
-                       "raise it to " + std::to_string(fewest) + " or more: LimitNOFILE= of the service, --ulimit "
-                                                                "nofile of the container, ulimit -n in a shell"});
+                       "raise it to " + std::to_string(fewest) +
+                           " or more: LimitNOFILE= of the service, --ulimit "
+                           "nofile of the container, ulimit -n in a shell"});
     files.rlim_cur = files.rlim_max;
     require(::setrlimit(RLIMIT_NOFILE, &files) == 0, "RLIMIT_NOFILE");
 }

@@ -114,8 +114,7 @@ Error cannot_start(const std::string& program, int error) {
 }
 
 Error too_late(const std::string& program, std::chrono::milliseconds limit) {
-    return {ErrorCode::io_error,
-            program + " did not finish within " + std::to_string(limit.count() / 1000) + " s",
+    return {ErrorCode::io_error, program + " did not finish within " + std::to_string(limit.count() / 1000) + " s",
             "run it by hand to see what it waits for"};
 }
 

@@ -29,7 +29,8 @@ class Libsystemd {
     static std::optional<Libsystemd> load() {
         constexpr const char* variables[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "LISTEN_FDS"};
         bool wanted = false;
-        for (const char* variable : variables) wanted = wanted || std::getenv(variable) != nullptr;
+        for (const char* variable : variables)
+            wanted = wanted || std::getenv(variable) != nullptr;
         if (!wanted) return std::nullopt;
         void* library = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
         Libsystemd functions;
@@ -55,7 +56,9 @@ void notify(const std::string& state) {
 
 }  // namespace
 
-void notify_ready(const std::string& status) { notify("READY=1\nSTATUS=" + status); }
+void notify_ready(const std::string& status) {
+    notify("READY=1\nSTATUS=" + status);
+}
 
 void notify_reloading() {
     timespec now{};
@@ -65,8 +68,12 @@ void notify_reloading() {
     notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds));
 }
 
-void notify_stopping() { notify("STOPPING=1"); }
-void notify_watchdog() { notify("WATCHDOG=1"); }
+void notify_stopping() {
+    notify("STOPPING=1");
+}
+void notify_watchdog() {
+    notify("WATCHDOG=1");
+}
 
 std::optional<std::chrono::microseconds> watchdog_interval() {
     const Libsystemd* systemd = Libsystemd::get();

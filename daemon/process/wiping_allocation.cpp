@@ -35,17 +35,41 @@ void wipe_and_free(void* memory) noexcept {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return allocate(size); }
-void* operator new[](std::size_t size) { return allocate(size); }
-void* operator new(std::size_t size, std::align_val_t alignment) { return allocate(size, alignment); }
-void* operator new[](std::size_t size, std::align_val_t alignment) { return allocate(size, alignment); }
-void operator delete(void* memory) noexcept { wipe_and_free(memory); }
-void operator delete[](void* memory) noexcept { wipe_and_free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { wipe_and_free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { wipe_and_free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { wipe_and_free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { wipe_and_free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { wipe_and_free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { wipe_and_free(memory); }
+void* operator new(std::size_t size) {
+    return allocate(size);
+}
+void* operator new[](std::size_t size) {
+    return allocate(size);
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    return allocate(size, alignment);
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+    return allocate(size, alignment);
+}
+void operator delete(void* memory) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete[](void* memory) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+    wipe_and_free(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+    wipe_and_free(memory);
+}
 
 #endif

@@ -51,7 +51,8 @@ Result<void> make_directories(const std::string& directory,
         const std::string step = directory.substr(0, end);
         if (::mkdir(step.c_str(), 0755) != 0) {
             if (errno == EEXIST || errno == EISDIR) continue;
-            return io("cannot make the socket's directory " + step, "mount a volume there (emptyDir, tmpfs), make it, or choose another --socket");
+            return io("cannot make the socket's directory " + step,
+                      "mount a volume there (emptyDir, tmpfs), make it, or choose another --socket");
         }
         if (auto checked = check(step); !checked) return checked;
     }

@@ -15,8 +15,8 @@ class ListeningSocket {
     /// Listens on `path` with mode 0660 and, if given, that group. The directory is made, 0750 and of that group, if it
     /// is missing. One that is a link, or that others own or may write to, is refused, and so is one below a directory
     /// that they could change (see who_else_can_change()); but a daemon that is not root takes a volume of root's that
-    /// everybody may write to, such as a Pod's emptyDir, and warns. A socket that somebody answers on is never taken over
-    /// (io.error naming the path), one that nobody listens on is.
+    /// everybody may write to, such as a Pod's emptyDir, and warns. A socket that somebody answers on is never taken
+    /// over (io.error naming the path), one that nobody listens on is.
     static Result<ListeningSocket> open(const std::string& path, const std::optional<std::string>& group);
 
     /// A socket that is listening already (systemd's); its file is not ours to remove.

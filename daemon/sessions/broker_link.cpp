@@ -75,7 +75,8 @@ struct BrokerLink::Shared {
 };
 
 bool BrokerLink::Settings::operator==(const Settings& other) const {
-    return broker::control_line(broker::ToBroker(configure)) == broker::control_line(broker::ToBroker(other.configure)) &&
+    return broker::control_line(broker::ToBroker(configure)) ==
+               broker::control_line(broker::ToBroker(other.configure)) &&
            identity.has_value() == other.identity.has_value() &&
            (!identity || (identity->uid == other.identity->uid && identity->gid == other.identity->gid));
 }

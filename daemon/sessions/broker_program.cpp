@@ -122,8 +122,8 @@ Result<RunningBroker> start_broker(const std::string& program, int listener,
 
     std::vector<std::string> arguments{program};
     if (identity)
-        for (const std::string& word : {std::string("--uid"), std::to_string(identity->uid), std::string("--gid"),
-                                        std::to_string(identity->gid)})
+        for (const std::string& word :
+             {std::string("--uid"), std::to_string(identity->uid), std::string("--gid"), std::to_string(identity->gid)})
             arguments.push_back(word);
     std::vector<char*> argv;
     for (std::string& argument : arguments)

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "protocol/unique_fd.hpp"
 #include "protocol/errors.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 

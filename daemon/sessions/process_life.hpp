@@ -11,7 +11,8 @@
 
 namespace capsule {
 
-/// A process that can be told from a later one with the same pid, by the daemon and by the one that is started after it.
+/// A process that can be told from a later one with the same pid, by the daemon and by the one that is started after
+/// it.
 struct ProcessIdentity {
     pid_t pid = 0;
     std::uint64_t started = 0;  ///< in clock ticks since the machine started, as in /proc/<pid>/stat

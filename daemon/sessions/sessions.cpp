@@ -161,8 +161,9 @@ asio::awaitable<Result<std::string>> Sessions::broker_url() {
         boost::system::error_code ignored;
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    if (!port_) co_return Error{ErrorCode::io_error, "there is no broker for the session: " + port_problem_,
-                                "set another [broker] listen, or [session] keys = \"env\""};
+    if (!port_)
+        co_return Error{ErrorCode::io_error, "there is no broker for the session: " + port_problem_,
+                        "set another [broker] listen, or [session] keys = \"env\""};
     co_return "http://127.0.0.1:" + std::to_string(*port_);
 }
 
@@ -275,7 +276,8 @@ std::vector<broker::Key> Sessions::changed_keys() {
         else
             change.reason = key.reason;
         out.push_back(std::move(change));
-        log_info("session_key", {{"session", id}, {"provider", live->record.provider},
+        log_info("session_key", {{"session", id},
+                                 {"provider", live->record.provider},
                                  {"key", key.value ? std::string_view("changed") : std::string_view("removed")}});
     }
     return out;

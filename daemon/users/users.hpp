@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/agents/session.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/config/config.hpp"
-#include "daemon/agents/session.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
 

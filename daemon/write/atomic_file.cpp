@@ -56,7 +56,7 @@ Updated what_would_be(const std::optional<Snapshot>& existing, const Wanted& wan
 // Same text, but others can read it: only the mode needs repair. False when that takes a new file (another's file).
 bool repair_mode(const Place& place, const Snapshot& existing, mode_t mode) {
     const UniqueFd fd(::openat(place.directory_fd.get(), place.name.c_str(),
-                                 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     struct stat status {};
     return fd && ::fstat(fd.get(), &status) == 0 && same_file(status, existing.status) && ::fchmod(fd.get(), mode) == 0;
 }

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
 #include <chrono>
+#include <optional>
 #include <regex>
 #include <thread>
 

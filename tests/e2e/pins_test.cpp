@@ -49,16 +49,17 @@ TEST_F(Pins, CodexIsNotStartedWhereItWouldDieOfTheUsersConfiguration) {
 }
 
 TEST_F(Pins, CodexAsksForNoOtherModel) {
-    test::write_file(world.home() / ".codex/config.toml",
-                     "review_model = \"evil\"\nmodel_reasoning_effort = \"xhigh\"\n[memories]\nextract_model = \"evil\"\n"
-                     "consolidation_model = \"evil\"\nmin_rollout_idle_hours = 0\n[features]\nmemories = true\n"
-                     "[agents]\ndefault_subagent_model = \"evil\"\n");
+    test::write_file(
+        world.home() / ".codex/config.toml",
+        "review_model = \"evil\"\nmodel_reasoning_effort = \"xhigh\"\n[memories]\nextract_model = \"evil\"\n"
+        "consolidation_model = \"evil\"\nmin_rollout_idle_hours = 0\n[features]\nmemories = true\n"
+        "[agents]\ndefault_subagent_model = \"evil\"\n");
     test::write_file(world.repository() / "change", "x");
     world.start_daemon();
     const AgentRun review = world.run("codex", "minimax", {"exec", "review", "--uncommitted"});
     expect_route(review, cell("codex", "minimax"));
-    const AgentRun subagent = world.run(
-        "codex", "minimax", one_shot("codex", R"([[call spawn_agent {"message":"[[say sub]"}]])"));
+    const AgentRun subagent =
+        world.run("codex", "minimax", one_shot("codex", R"([[call spawn_agent {"message":"[[say sub]"}]])"));
     expect_route(subagent, cell("codex", "minimax"));
     for (const RecordedRequest& request : review.requests)
         EXPECT_EQ(request.body.find("xhigh"), std::string::npos) << "a level that MiniMax-M3 does not have";
@@ -66,9 +67,13 @@ TEST_F(Pins, CodexAsksForNoOtherModel) {
 
 TEST_F(Pins, CodexsCommandsTakeTheRoute) {
     world.start_daemon();
-    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-             {"app-server"}, {"features", "list"}, {"debug", "models"}, {"completion", "bash"}, {"mcp", "list"},
-             {"logout"}, {"--version"}}) {
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{{"app-server"},
+                                                                                         {"features", "list"},
+                                                                                         {"debug", "models"},
+                                                                                         {"completion", "bash"},
+                                                                                         {"mcp", "list"},
+                                                                                         {"logout"},
+                                                                                         {"--version"}}) {
         const AgentRun run = world.run("codex", "minimax", command);
         EXPECT_EQ(run.exit_code, 0) << command.front() << "\n" << run.err;
     }

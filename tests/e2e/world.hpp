@@ -21,10 +21,11 @@ namespace fs = std::filesystem;
 
 /// Names that lead to the stand-in: the five providers', a custom provider's, where the agents look for models, plugins
 /// and packages (a refusal at once is quicker than a name that does not resolve), and the host of hostile settings.
-inline const std::vector<std::string> hosts{
-    "api.z.ai",           "api.minimax.io", "api.kimi.com",   "api.anthropic.com", "api.openai.com", "chatgpt.com",
-    "api.kimi.ai",        "ab.chatgpt.com", "raw.githubusercontent.com",
-    "models.opencode.ai", "github.com",     "api.github.com", "custom.example",    "evil.example"};
+inline const std::vector<std::string> hosts{"api.z.ai",           "api.minimax.io", "api.kimi.com",
+                                            "api.anthropic.com",  "api.openai.com", "chatgpt.com",
+                                            "api.kimi.ai",        "ab.chatgpt.com", "raw.githubusercontent.com",
+                                            "models.opencode.ai", "github.com",     "api.github.com",
+                                            "custom.example",     "evil.example"};
 
 /// What one run of an agent did.
 struct AgentRun {

@@ -57,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const Seen whole = look(input, format, size == 0 ? 1 : size);
         require(look(input, format, 1) == whole, "the same byte by byte");
         require(look(input, format, 7) == whole, "the same in pieces");
-        require(whole.masked.size() == size && whole.masked.find("key-") == std::string::npos, "the key is masked in its place");
+        require(whole.masked.size() == size && whole.masked.find("key-") == std::string::npos,
+                "the key is masked in its place");
         require(whole.message.size() <= 500 && whole.model.size() <= 128, "little is kept");
         reset_time(whole.message);
     }

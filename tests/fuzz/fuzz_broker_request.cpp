@@ -24,7 +24,8 @@ void pass_on(const RequestHead& head, const Credential& used, const BaseUrl& bas
     require(field(read->fields, "host") == base.authority, "it goes to the provider");
     const auto credentials = credentials_of(*read);
     require(credentials.size() == 1 && credentials[0].token == key, "the key is its only credential");
-    for (const char* gone : {"connection", "cookie", "proxy-authorization", "te", "upgrade", "forwarded", "x-forwarded-for"})
+    for (const char* gone :
+         {"connection", "cookie", "proxy-authorization", "te", "upgrade", "forwarded", "x-forwarded-for"})
         require(field(read->fields, gone).empty(), "what must not pass is gone");
     for (const Field& each : read->fields)
         require(used.token.size() < 4 || each.value.find(used.token) == std::string_view::npos, "the token is nowhere");

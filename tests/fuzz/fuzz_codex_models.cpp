@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     capsule::Model facts;
     facts.context_window = 1000000;
     facts.levels = {"none", "high"};
-    const auto derived = capsule::derive_codex_models({reinterpret_cast<const char*>(data), size},
-                                                      {"MiniMax-M3", "MiniMax", facts});
+    const auto derived =
+        capsule::derive_codex_models({reinterpret_cast<const char*>(data), size}, {"MiniMax-M3", "MiniMax", facts});
     if (!derived) return 0;
     boost::json::error_code error;
     const boost::json::value catalog = boost::json::parse(*derived, error);

@@ -184,8 +184,7 @@ TEST_F(Files, ASessionStartsWhateverItsFilesSayOrAre) {
     start();
     for (const char* said : {"env = {\n A = \"1\",\n}\n", "model_providers = { x = { name = \"X\" } }\n",
                              "model_providers = {}\n", "model = \"a\"\nbroken = = 1\n",
-                             "[profiles.minimax]\nmodel = \"x\"\n",
-                             "profiles = { minimax = { model = \"x\" } }\n"}) {
+                             "[profiles.minimax]\nmodel = \"x\"\n", "profiles = { minimax = { model = \"x\" } }\n"}) {
         write_file(codex("config.toml"), said);
         EXPECT_THAT(codes(at(spawn("codex", "minimax"), "/warnings")), ::testing::Contains("codex.conflict")) << said;
         EXPECT_THAT(expect_error("config.write", R"({"agent":"codex"})", -32007, "config.conflict"),

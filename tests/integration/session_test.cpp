@@ -136,7 +136,8 @@ model = "acme-1"
     EXPECT_THAT(strings(at(claude, "/unset")), Contains("ACME_API_KEY"));
     const json::value approved = parse(read_file(home() / ".claude.json"));
     EXPECT_THAT(strings(at(approved, "/customApiKeyResponses/approved")), ElementsAre("y-000000000000000007"));
-    EXPECT_THAT(strings(at(spawn("codex", "acme"), "/argv")), IsSupersetOf({"-m", "acme-1", "model_context_window=200000"}));
+    EXPECT_THAT(strings(at(spawn("codex", "acme"), "/argv")),
+                IsSupersetOf({"-m", "acme-1", "model_context_window=200000"}));
     EXPECT_EQ(text_at(spawn("opencode", "acme"), "/env/ACME_API_KEY"), "FAKE-acme-key-000000000000000007");
 }
 

@@ -14,9 +14,8 @@ using ::testing::Not;
 
 TEST_F(Spawn, ClaudeOnItsThreeAlternatives) {
     start_with();
-    expect_claude("zai",
-                  claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.3", "glm-5.3", "glm-5.3-flash",
-                               "1000000"));
+    expect_claude("zai", claude_route("https://api.z.ai/api/anthropic", keys::zai, "glm-5.3", "glm-5.3",
+                                      "glm-5.3-flash", "1000000"));
     expect_claude("minimax", claude_route("https://api.minimax.io/anthropic", keys::minimax, "MiniMax-M3", "MiniMax-M3",
                                           "MiniMax-M3", "1000000"));
     expect_claude("kimi", claude_route("https://api.kimi.com/coding", keys::kimi, "kimi-for-coding", "kimi-for-coding",

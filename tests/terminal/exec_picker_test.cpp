@@ -147,8 +147,8 @@ TEST_F(ExecPicker, TheLastChoiceOfADirectoryIsPreselectedThere) {
 TEST_F(ExecPicker, RootRemembersNothingInAPlaceOfAnotherUsers) {
     if (getuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
     start_with_two_keys();
-    write_file(memory(), R"({"choices":[{"directory":")" + project().string() +
-                             R"(","agent":"claude","provider":"minimax"}]})");
+    write_file(memory(),
+               R"({"choices":[{"directory":")" + project().string() + R"(","agent":"claude","provider":"minimax"}]})");
     const std::string theirs = read_file(memory());
     ASSERT_EQ(chown(memory().parent_path().c_str(), 4711, 4711), 0);
     open_terminal().run("capsulectl exec claude");

@@ -165,8 +165,8 @@ TEST_F(Limits, ConnectionsOverTheLimitGetTheirError) {
 }
 
 TEST_F(Limits, TooFewFilesAreAnErrorAtTheStart) {
-    const Outcome outcome = run_command({.argv = {"/bin/sh", "-c", "ulimit -n 12; exec \"$0\" --socket \"$1\"", CAPSULED_BINARY,
-                                                  (home() / "few").string()},
+    const Outcome outcome = run_command({.argv = {"/bin/sh", "-c", "ulimit -n 12; exec \"$0\" --socket \"$1\"",
+                                                  CAPSULED_BINARY, (home() / "few").string()},
                                          .env = {{"HOME", home().string()}, {"PATH", "/usr/bin:/bin"}}});
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_NE(outcome.err.find("the limit of open files is too low: 12"), std::string::npos) << outcome.err;

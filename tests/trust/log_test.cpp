@@ -135,8 +135,9 @@ TEST_F(DaemonsLog, IsNotOpenedWhereAnotherUserCouldHavePutSomething) {
         ASSERT_EQ(chown(theirs.c_str(), mode == 0755 ? nobody.uid : 0, 0), 0);
         write_file(dir_ / "of-root", "root's\n");
         fs::create_hard_link(dir_ / "of-root", theirs / "log");
-        const Outcome outcome = run_command({.argv = {CAPSULED_BINARY, "--socket", socket(), "--log-file", theirs / "log"},
-                                             .env = with(base_env(), all_keys())});
+        const Outcome outcome =
+            run_command({.argv = {CAPSULED_BINARY, "--socket", socket(), "--log-file", theirs / "log"},
+                         .env = with(base_env(), all_keys())});
         EXPECT_EQ(outcome.exit_code, 1);
         EXPECT_THAT(outcome.err, AllOf(HasSubstr(theirs.string()), HasSubstr("only root can write to")));
         EXPECT_EQ(read_file(dir_ / "of-root"), "root's\n");

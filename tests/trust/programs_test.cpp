@@ -127,8 +127,8 @@ TEST_F(Programs, WhatBecomesTheAgentsUserHasNoKeyInItsMemory) {
     EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
 }
 
-// The same of capsulectl, which becomes that user in its own process: its user could take copies (pidfd_getfd) of what the
-// launcher's shell has open, while a lease on the program holds the execve() back.
+// The same of capsulectl, which becomes that user in its own process: its user could take copies (pidfd_getfd) of what
+// the launcher's shell has open, while a lease on the program holds the execve() back.
 TEST_F(Programs, WhatBecomesTheSessionHasNoDescriptorOfTheLaunchers) {
     start_for_agent();
     write_file(dir_ / "secret", "FAKE-of-the-launcher\n");
@@ -242,9 +242,9 @@ TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
     }
     const std::string pid = std::to_string(daemon().pid());
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    const pid_t tracer = start_program({.argv = {strace, "-f", "-qq", "-s", "4096", "-e", "trace=%file,setresuid", "-o",
-                                                 dir_ / "trace", "-p", pid}},
-                                       {nothing, nothing, nothing});
+    const pid_t tracer = start_program(
+        {.argv = {strace, "-f", "-qq", "-s", "4096", "-e", "trace=%file,setresuid", "-o", dir_ / "trace", "-p", pid}},
+        {nothing, nothing, nothing});
     close(nothing);
     const auto all_traced = [&] {
         const fs::directory_iterator threads("/proc/" + pid + "/task");
@@ -279,7 +279,8 @@ TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
     EXPECT_TRUE(seen("/proc/self/exe")) << "and so were the programs";
 }
 
-// The daemon still is root where the kernel asks for the real user: access() would tell of files that the agent cannot see.
+// The daemon still is root where the kernel asks for the real user: access() would tell of files that the agent cannot
+// see.
 TEST_F(Programs, ALinkInTheHomeDoesNotTellWhatIsInADirectoryOfRoots) {
     start_for_agent();
     write_file(dir_ / "of-root/there", "{}");

@@ -19,8 +19,8 @@ Result<void> prepare(Trial& trial, const TrialPlace& place) {
     const json::value* npm = url == nullptr ? nullptr : content.find_pointer(pointer + "/npm", error);
     if (npm == nullptr || !url->is_string() || !npm->is_string()) return no_endpoint(trial);
     if (!trial.models.empty())
-        if (const json::value* window = content.find_pointer(
-                pointer + "/models/" + trial.models.front() + "/limit/context", error))
+        if (const json::value* window =
+                content.find_pointer(pointer + "/models/" + trial.models.front() + "/limit/context", error))
             trial.window = window->is_int64() ? window->get_int64() : 0;
     const std::string path = path_of_url(url->get_string());
     *url = stand_in(place) + path;

@@ -193,7 +193,8 @@ void hold_claude_socket(Plan& plan) {
 /// each session.
 BrokeredRoute brokered_claude(const Route& route, std::string_view variable) {
     if (variable == oauth_variable)
-        return {.why_not = "CLAUDE_CODE_OAUTH_TOKEN is an account's login, which Claude Code uses at its vendor's own hosts"};
+        return {.why_not =
+                    "CLAUDE_CODE_OAUTH_TOKEN is an account's login, which Claude Code uses at its vendor's own hosts"};
     if (route.native || claude_cell(route.cell()).auth == ClaudeAuth::api_key)
         return {.why_not = "Claude Code takes an ANTHROPIC_API_KEY to api.anthropic.com, too, past any other address"};
     return {.base_url = route.cell().base_url, .surface = "anthropic_messages"};

@@ -47,7 +47,8 @@ std::string readable(std::string_view json) {
     if (out.size() <= max_message) return out;
     out.resize(max_message);
     std::size_t end = out.size();
-    while (end > 0 && (static_cast<unsigned char>(out[end - 1]) & 0xc0) == 0x80) --end;
+    while (end > 0 && (static_cast<unsigned char>(out[end - 1]) & 0xc0) == 0x80)
+        --end;
     if (end > 0 && static_cast<unsigned char>(out[end - 1]) >= 0xc0) --end;
     out.resize(end);
     return out;
@@ -78,9 +79,9 @@ bool has_telling_word(std::string_view text, bool model_too) {
     for (; at + sizeof(Block) + word_size <= text.size(); at += sizeof(Block)) {
         const char* here = text.data() + at;
         const Block second = block_at(here + 1), fifth = block_at(here + 4);
-        const auto found = (block_at(here) == quote) &
-                           (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) |
-                            (((second == m) | (second == b)) & (fifth == e)));
+        const auto found =
+            (block_at(here) == quote) & (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) |
+                                         (((second == m) | (second == b)) & (fifth == e)));
         std::uint64_t halves[2];
         std::memcpy(halves, &found, sizeof halves);
         if ((halves[0] | halves[1]) == 0) continue;
@@ -94,7 +95,8 @@ bool has_telling_word(std::string_view text, bool model_too) {
 
 }  // namespace
 
-AnswerReader::Format AnswerReader::format_of(std::string_view content_type, std::string_view content_encoding) noexcept {
+AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
+                                             std::string_view content_encoding) noexcept {
     if (!content_encoding.empty() && !same_name(content_encoding, "identity")) return Format::other;
     const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
     if (same_name(type, "text/event-stream")) return Format::events;
@@ -110,7 +112,8 @@ void AnswerReader::feed(std::string_view bytes) {
 void AnswerReader::feed_events(std::string_view bytes) {
     bool looked = false;
     while (!bytes.empty()) {
-        // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at once.
+        // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at
+        // once.
         if (line_ == Line::begin && prefix_ == 0 && !std::exchange(looked, true)) {
             const std::size_t last = bytes.rfind('\n');
             const std::string_view whole = bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
@@ -141,7 +144,8 @@ void AnswerReader::found(void* self, std::string_view path, std::string_view val
 }
 
 void AnswerReader::take(std::string_view path, std::string_view value, bool is_string) {
-    // Anthropic's first event has it below "message", the responses' below "response", some chat streams below a choice.
+    // Anthropic's first event has it below "message", the responses' below "response", some chat streams below a
+    // choice.
     for (const std::string_view wrapper : {"message.", "response.", "choices.[]."})
         if (path.starts_with(wrapper)) {
             path.remove_prefix(wrapper.size());
@@ -150,10 +154,14 @@ void AnswerReader::take(std::string_view path, std::string_view value, bool is_s
     if (path.starts_with("usage.") && !is_string) {
         path.remove_prefix(6);
         const auto count = [&](std::uint64_t& total) { total = std::max(total, number(value)); };
-        if (path == "input_tokens" || path == "prompt_tokens") count(input_);
-        else if (path == "output_tokens" || path == "completion_tokens") count(output_);
-        else if (path == "cache_read_input_tokens") count(cache_read_);
-        else if (path == "cache_creation_input_tokens") count(cache_written_);
+        if (path == "input_tokens" || path == "prompt_tokens")
+            count(input_);
+        else if (path == "output_tokens" || path == "completion_tokens")
+            count(output_);
+        else if (path == "cache_read_input_tokens")
+            count(cache_read_);
+        else if (path == "cache_creation_input_tokens")
+            count(cache_written_);
         else if (path == "input_tokens_details.cached_tokens" || path == "prompt_tokens_details.cached_tokens" ||
                  path == "cached_tokens")
             count(cached_);
@@ -171,12 +179,18 @@ void AnswerReader::take_error(std::string_view path, std::string_view value, boo
     };
     // An event names its error in one of these two ways, a whole answer in others, too.
     const bool whole = format_ == Format::json;
-    if (path == "error.message" || path == "base_resp.status_msg") first(message_);
-    else if (whole && (path == "error_msg" || path == "msg")) first(message_);
-    else if (path == "error.code" || (whole && path == "code")) first(code_);
-    else if (path == "base_resp.status_code" && value != "0") first(code_);
-    else if (path == "error.type") first(type_);
-    else if (path == "error" && is_string) first(message_);
+    if (path == "error.message" || path == "base_resp.status_msg")
+        first(message_);
+    else if (whole && (path == "error_msg" || path == "msg"))
+        first(message_);
+    else if (path == "error.code" || (whole && path == "code"))
+        first(code_);
+    else if (path == "base_resp.status_code" && value != "0")
+        first(code_);
+    else if (path == "error.type")
+        first(type_);
+    else if (path == "error" && is_string)
+        first(message_);
 }
 
 Usage AnswerReader::usage() const noexcept {

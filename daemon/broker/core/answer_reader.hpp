@@ -11,16 +11,16 @@
 namespace capsule::broker {
 
 struct Usage {
-    std::uint64_t input = 0;   ///< tokens of the prompt, those out of a cache among them
+    std::uint64_t input = 0;  ///< tokens of the prompt, those out of a cache among them
     std::uint64_t output = 0;
     std::uint64_t cached = 0;  ///< of the input, those that came out of a cache
 
     bool operator==(const Usage&) const = default;
 };
 
-/// Reads answers of the three wire protocols (Anthropic's messages, OpenAI's responses and chat completions), streamed as
-/// server-sent events or whole. It sees copies of what passes: it never holds anything back and never fails. A number that
-/// is none, is negative, or goes backwards within one answer is not counted.
+/// Reads answers of the three wire protocols (Anthropic's messages, OpenAI's responses and chat completions), streamed
+/// as server-sent events or whole. It sees copies of what passes: it never holds anything back and never fails. A
+/// number that is none, is negative, or goes backwards within one answer is not counted.
 class AnswerReader {
   public:
     enum class Format { json, events, other };
@@ -35,10 +35,10 @@ class AnswerReader {
     void feed(std::string_view bytes);
 
     Usage usage() const noexcept;
-    const std::string& model() const noexcept { return model_; }        ///< that answered; empty: it does not say
-    const std::string& message() const noexcept { return message_; }    ///< of an error, at most 500 bytes of UTF-8
-    const std::string& code() const noexcept { return code_; }          ///< of an error, as text: "1308"
-    const std::string& type() const noexcept { return type_; }          ///< of an error: "rate_limit_error"
+    const std::string& model() const noexcept { return model_; }      ///< that answered; empty: it does not say
+    const std::string& message() const noexcept { return message_; }  ///< of an error, at most 500 bytes of UTF-8
+    const std::string& code() const noexcept { return code_; }        ///< of an error, as text: "1308"
+    const std::string& type() const noexcept { return type_; }        ///< of an error: "rate_limit_error"
 
   private:
     enum class Line : std::uint8_t { begin, data, other };

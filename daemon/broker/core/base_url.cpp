@@ -15,7 +15,8 @@ namespace {
 
 std::string lower(std::string_view text) {
     std::string out(text);
-    std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
 }
 
@@ -43,9 +44,10 @@ std::optional<std::uint16_t> port_number(std::string_view text) {
 }
 
 Refusal bad_target(std::string_view what) {
-    return {400, "capsule_bad_target",
-            "the request's path " + std::string(what) + ", which is not passed on; ask for a plain path below the base URL",
-            0};
+    return {
+        400, "capsule_bad_target",
+        "the request's path " + std::string(what) + ", which is not passed on; ask for a plain path below the base URL",
+        0};
 }
 
 /// The path with its percent signs decoded once.
@@ -132,7 +134,8 @@ Result<BaseUrl> parse_base_url(std::string_view url) {
     const std::size_t slash = std::min(url.find('/'), url.size());
     std::string_view authority = url.substr(0, slash);
     std::string_view path = url.substr(slash);
-    while (path.ends_with('/')) path.remove_suffix(1);
+    while (path.ends_with('/'))
+        path.remove_suffix(1);
     if (authority.find('@') != std::string_view::npos) return wrong("has user information");
     if (path.find('?') != std::string_view::npos) return wrong("has a query");
     if (path.find('%') != std::string_view::npos || (!path.empty() && !check_target(path, "")))

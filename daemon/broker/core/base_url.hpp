@@ -12,10 +12,10 @@ namespace capsule::broker {
 
 struct BaseUrl {
     bool tls = true;
-    std::string host;          ///< lower case; an IPv6 address without its brackets
+    std::string host;  ///< lower case; an IPv6 address without its brackets
     std::uint16_t port = 443;
-    std::string path;          ///< begins with '/', does not end with one; empty for none
-    std::string authority;     ///< what the Host header says: with the port only where it is not the scheme's own
+    std::string path;       ///< begins with '/', does not end with one; empty for none
+    std::string authority;  ///< what the Host header says: with the port only where it is not the scheme's own
 };
 
 /// Reads "https://host[:port][/path]" or "http://…". Fails with config_conflict: another scheme, user information, a

@@ -11,14 +11,15 @@ class ChunkScanner {
   public:
     enum class State { more, done, bad };
 
-    /// Looks at `bytes` and calls payload(std::string_view) for what is a body's own. Gives how many of the bytes belong
-    /// to the body: all of them unless done() or bad().
+    /// Looks at `bytes` and calls payload(std::string_view) for what is a body's own. Gives how many of the bytes
+    /// belong to the body: all of them unless done() or bad().
     template <class Payload>
     std::size_t scan(std::string_view bytes, Payload&& payload) {
         std::size_t at = 0;
         while (at < bytes.size() && state() == State::more) {
             if (part_ == Part::data) {
-                const std::size_t size = left_ < bytes.size() - at ? static_cast<std::size_t>(left_) : bytes.size() - at;
+                const std::size_t size =
+                    left_ < bytes.size() - at ? static_cast<std::size_t>(left_) : bytes.size() - at;
                 payload(bytes.substr(at, size));
                 at += size;
                 left_ -= size;

@@ -10,7 +10,9 @@ namespace {
 
 namespace http = boost::beast::http;
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 /// Beast's parser with the fields as views into the bytes: no copy, no allocation of its own.
 template <bool is_request>
@@ -57,7 +59,8 @@ std::optional<std::string_view> wrong_in(std::string_view head) {
         for (const char c : line) {
             if (c == '\0') return "a NUL byte in the head";
             if (c == '\r') return "a bare CR in the head";
-            if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return "a control character in the head";
+            if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f)
+                return "a control character in the head";
         }
         if (line.empty()) return head.empty() ? std::nullopt : std::optional<std::string_view>("bytes after the head");
         if (line.front() == ' ' || line.front() == '\t') return "a folded line or a space at a line's begin";
@@ -81,8 +84,10 @@ bool has_token(std::string_view list, std::string_view wanted) {
     while (!list.empty()) {
         const std::size_t end = std::min(list.find(','), list.size());
         std::string_view token = list.substr(0, end);
-        while (!token.empty() && (token.front() == ' ' || token.front() == '\t')) token.remove_prefix(1);
-        while (!token.empty() && (token.back() == ' ' || token.back() == '\t')) token.remove_suffix(1);
+        while (!token.empty() && (token.front() == ' ' || token.front() == '\t'))
+            token.remove_prefix(1);
+        while (!token.empty() && (token.back() == ' ' || token.back() == '\t'))
+            token.remove_suffix(1);
         if (same_name(token, wanted)) return true;
         list.remove_prefix(std::min(end + 1, list.size()));
     }
@@ -144,7 +149,8 @@ bool parse(Parser<is_request>& parser, std::string_view bytes) {
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept {
@@ -181,7 +187,8 @@ Allowed<RequestHead> read_request_head(std::string_view bytes) {
     RequestHead out{parser.method, parser.target, std::move(parser.fields), *body, false, seen.close};
     if (const std::string_view expect = field(out.fields, "expect"); !expect.empty()) {
         if (!same_name(expect, "100-continue"))
-            return Refusal{417, "capsule_bad_request", "only 100-continue can be expected; leave the Expect header out", 0};
+            return Refusal{417, "capsule_bad_request", "only 100-continue can be expected; leave the Expect header out",
+                           0};
         out.expects_continue = true;
     }
     return out;
@@ -198,8 +205,10 @@ Allowed<ResponseHead> read_response_head(std::string_view bytes, std::string_vie
     ResponseHead out{parser.status, parser.reason, std::move(parser.fields), *body,
                      parser.version == 11 ? !seen.close : seen.keep_alive};
     const bool bodyless = method == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304;
-    if (bodyless) out.body = {};
-    else if (seen.lengths + seen.codings == 0) out.body.kind = BodyLength::Kind::until_close;
+    if (bodyless)
+        out.body = {};
+    else if (seen.lengths + seen.codings == 0)
+        out.body.kind = BodyLength::Kind::until_close;
     if (out.body.kind == BodyLength::Kind::until_close) out.keep_alive = false;
     return out;
 }

@@ -42,13 +42,13 @@ struct ResponseHead {
     bool keep_alive = true;
 };
 
-/// The size of the head at the front of `bytes` with its empty line; none while it is not whole. Blank lines in front of
-/// a head are not skipped: a client of ours sends none.
+/// The size of the head at the front of `bytes` with its empty line; none while it is not whole. Blank lines in front
+/// of a head are not skipped: a client of ours sends none.
 std::optional<std::size_t> head_size(std::string_view bytes) noexcept;
 
 /// Reads a whole head. Refuses with 400 whatever two programs could read differently: NUL, a bare CR or LF, a folded
-/// line, a space before a colon, two lengths, a length beside chunks, another coding, HTTP/1.0, two Hosts or credentials,
-/// announced trailers; with 405 CONNECT and TRACE.
+/// line, a space before a colon, two lengths, a length beside chunks, another coding, HTTP/1.0, two Hosts or
+/// credentials, announced trailers; with 405 CONNECT and TRACE.
 Allowed<RequestHead> read_request_head(std::string_view bytes);
 
 /// Reads a whole head of an answer to `method`. Refuses with 502 capsule_upstream_invalid what is no sound HTTP.

@@ -41,11 +41,11 @@ class JsonScanner {
     Found found_;
     void* context_;
     In in_ = In::structure;
-    bool key_next_ = false;   ///< a string here is a member's name
-    bool is_key_ = false;     ///< the string that is being read is one
+    bool key_next_ = false;  ///< a string here is a member's name
+    bool is_key_ = false;    ///< the string that is being read is one
     std::uint32_t depth_ = 0;
-    std::uint8_t arrays_ = 0;                      ///< a bit for each reported level
-    std::uint16_t starts_[max_depth + 1] = {};     ///< where the name of each level begins in path_
+    std::uint8_t arrays_ = 0;                   ///< a bit for each reported level
+    std::uint16_t starts_[max_depth + 1] = {};  ///< where the name of each level begins in path_
     std::string path_;
     std::string value_;
 };

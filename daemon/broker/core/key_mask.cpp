@@ -16,7 +16,9 @@ std::size_t begun(std::string_view text, std::string_view key) {
 
 }  // namespace
 
-KeyMask::~KeyMask() { ::explicit_bzero(held_.data(), held_.size()); }
+KeyMask::~KeyMask() {
+    ::explicit_bzero(held_.data(), held_.size());
+}
 
 std::string_view KeyMask::feed(std::string_view piece) {
     const std::string_view key = key_.reveal();

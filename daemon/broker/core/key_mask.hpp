@@ -8,8 +8,8 @@
 
 namespace capsule::broker {
 
-/// Each occurrence becomes as many asterisks, so that lengths stay as they were said. What could be the begin of the key
-/// at the end of a piece is held back until it is known.
+/// Each occurrence becomes as many asterisks, so that lengths stay as they were said. What could be the begin of the
+/// key at the end of a piece is held back until it is known.
 class KeyMask {
   public:
     /// An empty key masks nothing.

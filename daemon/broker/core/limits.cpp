@@ -5,7 +5,9 @@
 namespace capsule::broker {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 /// Whether `text` begins like `shape`, where '0' stands for any digit and ' ' for a space or a T.
 bool begins_like(std::string_view text, std::string_view shape) {
@@ -43,8 +45,10 @@ std::optional<std::string> reset_time(std::string_view message) {
         const std::string_view rest = message.substr(at);
         if (!begins_like(rest, shape)) continue;
         std::size_t size = shape.size();
-        if (rest.substr(size).starts_with('Z')) ++size;
-        else if (begins_like(rest.substr(size), "+00:00") || begins_like(rest.substr(size), "-00:00")) size += 6;
+        if (rest.substr(size).starts_with('Z'))
+            ++size;
+        else if (begins_like(rest.substr(size), "+00:00") || begins_like(rest.substr(size), "-00:00"))
+            size += 6;
         return std::string(rest.substr(0, size));
     }
     return std::nullopt;

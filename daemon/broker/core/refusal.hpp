@@ -8,10 +8,10 @@
 namespace capsule::broker {
 
 struct Refusal {
-    int status = 400;          ///< of the answer
-    std::string_view code;     ///< begins with "capsule_"; a literal
-    std::string message;       ///< what is the matter and what to do about it; never holds a token, key or header value
-    int retry_after_s = 0;     ///< above 0: the answer's Retry-After
+    int status = 400;       ///< of the answer
+    std::string_view code;  ///< begins with "capsule_"; a literal
+    std::string message;    ///< what is the matter and what to do about it; never holds a token, key or header value
+    int retry_after_s = 0;  ///< above 0: the answer's Retry-After
 };
 
 template <class T>

@@ -98,7 +98,8 @@ std::vector<Credential> credentials_of(const RequestHead& head) {
     std::string_view value = field(head.fields, "authorization");
     if (value.size() > scheme.size() && same_name(value.substr(0, scheme.size()), scheme)) {
         value.remove_prefix(scheme.size());
-        while (value.starts_with(' ')) value.remove_prefix(1);
+        while (value.starts_with(' '))
+            value.remove_prefix(1);
         out.push_back({Credential::Place::bearer, value});
     }
     if (const std::string_view key = field(head.fields, "x-api-key"); !key.empty())
@@ -114,7 +115,8 @@ std::string request_for_provider(const RequestHead& head, const Credential& used
                                  const BaseUrl& base) {
     std::string out;
     std::size_t size = head.method.size() + head.target.size() + base.authority.size() + key.size() + 128;
-    for (const Field& each : head.fields) size += each.name.size() + each.value.size() + 4;
+    for (const Field& each : head.fields)
+        size += each.name.size() + each.value.size() + 4;
     out.reserve(size);  // once: no half-written copy of the key is left behind
     out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
     add(out, "Host", base.authority);
@@ -142,7 +144,8 @@ std::string response_for_agent(const ResponseHead& head, bool close, std::string
     out.reserve(1024);
     out.append(head.reason).append("\r\n");
     for (const Field& each : head.fields)
-        if (passes_to_agent(each.name) && !is_named_by_connection(head.fields, each.name)) add(out, each.name, each.value);
+        if (passes_to_agent(each.name) && !is_named_by_connection(head.fields, each.name))
+            add(out, each.name, each.value);
     if (head.body.kind == BodyLength::Kind::none) {
         // Of an answer to HEAD it is the length that a GET would have.
         if (const std::string_view length = field(head.fields, "content-length"); !length.empty() && head.status != 204)

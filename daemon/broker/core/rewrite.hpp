@@ -25,7 +25,8 @@ bool has_credential(const RequestHead& head) noexcept;
 
 /// The head that goes to the provider: the token replaced by `key` where it stood, no other credential, nothing that
 /// concerns this connection alone, Host the provider's. The text holds the key: wipe it.
-std::string request_for_provider(const RequestHead& head, const Credential& used, std::string_view key, const BaseUrl& base);
+std::string request_for_provider(const RequestHead& head, const Credential& used, std::string_view key,
+                                 const BaseUrl& base);
 
 /// The head that goes back to the agent. `close`: this connection ends after the answer. `secret`: what must not be in
 /// it (the key); its occurrences are masked by as many asterisks.

@@ -8,9 +8,13 @@ namespace {
 constexpr uid_t daemon_uid = 4001;
 constexpr uid_t stranger = 4002;
 
-Peer peer(uid_t uid, gid_t gid = 4002, std::vector<gid_t> groups = {}) { return {1, uid, gid, std::move(groups)}; }
+Peer peer(uid_t uid, gid_t gid = 4002, std::vector<gid_t> groups = {}) {
+    return {1, uid, gid, std::move(groups)};
+}
 
-Policy make(AccessConfig access) { return Policy::make(access, daemon_uid).value(); }
+Policy make(AccessConfig access) {
+    return Policy::make(access, daemon_uid).value();
+}
 
 TEST(Policy, ByDefaultAnybodyMayAskForStatusAndNobodyElseForMore) {
     const Policy policy = make({});
@@ -22,12 +26,14 @@ TEST(Policy, ByDefaultAnybodyMayAskForStatusAndNobodyElseForMore) {
 TEST(Policy, RootAndTheDaemonsOwnUserMayDoEverything) {
     const Policy policy = make({{}, {}, {}});
     for (const uid_t uid : {uid_t{0}, daemon_uid})
-        for (const Tier tier : {Tier::status, Tier::spawn, Tier::admin}) EXPECT_TRUE(policy.allows(tier, peer(uid)));
+        for (const Tier tier : {Tier::status, Tier::spawn, Tier::admin})
+            EXPECT_TRUE(policy.allows(tier, peer(uid)));
 }
 
 TEST(Policy, EmptyListsDenyEverybodyElse) {
     const Policy policy = make({{}, {}, {}});
-    for (const Tier tier : {Tier::status, Tier::spawn, Tier::admin}) EXPECT_FALSE(policy.allows(tier, peer(stranger)));
+    for (const Tier tier : {Tier::status, Tier::spawn, Tier::admin})
+        EXPECT_FALSE(policy.allows(tier, peer(stranger)));
 }
 
 TEST(Policy, AHigherTierIncludesTheLowerOnesAndNotTheOtherWayRound) {

@@ -35,9 +35,8 @@ std::string content(const std::string& id, const std::string& model, const std::
 const std::string text_only = R"("modalities":{"input":["text"],"output":["text"]},)";
 const std::string zai_facts = R"("limit":{"context":200000,"output":131072},"reasoning":true,)" + text_only;
 const std::string kimi_facts = R"("limit":{"context":262144,"output":32768},"reasoning":true,)" + text_only;
-const std::string minimax_facts =
-    R"("limit":{"context":1000000,"output":512000},"reasoning":true,"attachment":true,)"
-    R"("modalities":{"input":["text","image","video"],"output":["text"]},)";
+const std::string minimax_facts = R"("limit":{"context":1000000,"output":512000},"reasoning":true,"attachment":true,)"
+                                  R"("modalities":{"input":["text","image","video"],"output":["text"]},)";
 
 TEST(Opencode, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
     const Plan plan = keyed().plan(Agent::opencode, "zai", "glm-9");
@@ -51,19 +50,20 @@ TEST(Opencode, Zai) {
     EXPECT_EQ(route_env_of(plan),
               (StringMap{{"ZAI_API_KEY", key},
                          {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
-                         {"OPENCODE_CONFIG_CONTENT", content("zai", "glm-5.1", "@ai-sdk/openai-compatible",
-                                                             "https://api.z.ai/api/coding/paas/v4", "ZAI_API_KEY", zai_facts)}}));
+                         {"OPENCODE_CONFIG_CONTENT",
+                          content("zai", "glm-5.1", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4",
+                                  "ZAI_API_KEY", zai_facts)}}));
 }
 
 TEST(Opencode, Minimax) {
     const Plan plan = keyed().plan(Agent::opencode, "minimax");
     EXPECT_THAT(argv_of(plan), ElementsAre("opencode", "-m", "minimax/MiniMax-M3"));
-    EXPECT_EQ(
-        route_env_of(plan),
-        (StringMap{{"MINIMAX_API_KEY", key},
-                   {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
-                   {"OPENCODE_CONFIG_CONTENT", content("minimax", "MiniMax-M3", "@ai-sdk/anthropic",
-                                                       "https://api.minimax.io/anthropic/v1", "MINIMAX_API_KEY", minimax_facts)}}));
+    EXPECT_EQ(route_env_of(plan),
+              (StringMap{{"MINIMAX_API_KEY", key},
+                         {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
+                         {"OPENCODE_CONFIG_CONTENT",
+                          content("minimax", "MiniMax-M3", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1",
+                                  "MINIMAX_API_KEY", minimax_facts)}}));
 }
 
 TEST(Opencode, Kimi) {
@@ -72,8 +72,9 @@ TEST(Opencode, Kimi) {
     EXPECT_EQ(route_env_of(plan),
               (StringMap{{"KIMI_CODE_API_KEY", key},
                          {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
-                         {"OPENCODE_CONFIG_CONTENT", content("kimi", "kimi-for-coding", "@ai-sdk/anthropic",
-                                                             "https://api.kimi.com/coding/v1", "KIMI_CODE_API_KEY", kimi_facts)}}));
+                         {"OPENCODE_CONFIG_CONTENT",
+                          content("kimi", "kimi-for-coding", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1",
+                                  "KIMI_CODE_API_KEY", kimi_facts)}}));
 }
 
 TEST(Opencode, AnthropicWithoutAModelIsFencedAllTheSame) {

@@ -133,7 +133,7 @@ Session::Session() {
 
 SessionInputs Session::inputs() const {
     return {config,   home,         facts,     model_list, daemon_env, request_env, key,
-            key_from, key_variable, file_keys, binary,       workspace,  role};
+            key_from, key_variable, file_keys, binary,     workspace,  role};
 }
 
 Result<Plan> Session::try_plan(Agent agent, const std::string& provider, std::optional<std::string> model) const {

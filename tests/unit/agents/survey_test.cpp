@@ -147,16 +147,16 @@ X = "FAKE-evil"
 [mcp_servers.a]
 url = "https://FAKE-evil.example"
 )";
-    EXPECT_THAT(survey(Agent::codex, "minimax", {"", home, SettingsFormat::codex_config}, config),
-                UnorderedElementsAre(Pair("model", "-m"), Pair("model_provider", "-c model_provider"),
-                                     Pair("openai_base_url", "-c model_provider"), Pair("review_model", "-c review_model"),
-                                     Pair("memories.extract_model", "-c memories.extract_model"),
-                                     Pair("agents.default_subagent_model", "-c agents.default_subagent_model"),
-                                     Pair("agents.helper.config_file", ""),
-                                     Pair("model_providers.capsule-minimax", "")));
     EXPECT_THAT(
-        survey(Agent::codex, "minimax", codex_project, config),
-        IsSupersetOf({Pair("model_providers.capsule-minimax", "Codex takes none of a project"), Pair("mcp_servers.a", "")}));
+        survey(Agent::codex, "minimax", {"", home, SettingsFormat::codex_config}, config),
+        UnorderedElementsAre(Pair("model", "-m"), Pair("model_provider", "-c model_provider"),
+                             Pair("openai_base_url", "-c model_provider"), Pair("review_model", "-c review_model"),
+                             Pair("memories.extract_model", "-c memories.extract_model"),
+                             Pair("agents.default_subagent_model", "-c agents.default_subagent_model"),
+                             Pair("agents.helper.config_file", ""), Pair("model_providers.capsule-minimax", "")));
+    EXPECT_THAT(survey(Agent::codex, "minimax", codex_project, config),
+                IsSupersetOf({Pair("model_providers.capsule-minimax", "Codex takes none of a project"),
+                              Pair("mcp_servers.a", "")}));
     EXPECT_THAT(survey(Agent::codex, "openai", codex_project, config),
                 IsSupersetOf({Pair("model", ""), Pair("model_provider", "-c model_provider")}));
     EXPECT_THAT(everything, Not(HasSubstr("FAKE-")));

@@ -124,10 +124,9 @@ TEST_F(TrustedPath, WhatIsMountedReadOnlyIsNobodysToChange) {
     EXPECT_EQ(untrusted("a/b/link"), "a/b");
     const auto held = holds_among_mounts([&] {
         const std::string mounted = path("a/b");
-        const bool writable = ::mount(mounted.c_str(), mounted.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
-                              untrusted("a/b/link") == "a/b";
-        return writable &&
-               ::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0 &&
+        const bool writable =
+            ::mount(mounted.c_str(), mounted.c_str(), nullptr, MS_BIND, nullptr) == 0 && untrusted("a/b/link") == "a/b";
+        return writable && ::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0 &&
                untrusted("a/b/link").empty() && untrusted("a/b/file").empty();
     });
     if (!held) GTEST_SKIP() << "no mounts here";

@@ -15,90 +15,108 @@ struct Read {
 
 Read read(Format format, std::string_view text, std::size_t piece) {
     AnswerReader reader(format);
-    for (std::size_t at = 0; at < text.size(); at += piece) reader.feed(text.substr(at, piece));
+    for (std::size_t at = 0; at < text.size(); at += piece)
+        reader.feed(text.substr(at, piece));
     return {reader.usage(), reader.model(), reader.message(), reader.code(), reader.type()};
 }
 
 /// The same whatever the pieces are.
 Read read(Format format, std::string_view text) {
     const Read whole = read(format, text, text.size());
-    for (const std::size_t piece : {1, 2, 3, 7, 61}) EXPECT_EQ(read(format, text, piece), whole) << piece;
+    for (const std::size_t piece : {1, 2, 3, 7, 61})
+        EXPECT_EQ(read(format, text, piece), whole) << piece;
     return whole;
 }
 
 TEST(AnswerReader, ReadsAnthropicsStream) {
-    const Read seen = read(Format::events,
-                           "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"glm-5.3\","
-                           "\"content\":[],\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":5,"
-                           "\"cache_creation_input_tokens\":2,\"output_tokens\":1}}}\n\n"
-                           "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"\\\"usage\\\": "
-                           "{\\\"output_tokens\\\": 999}\"}}\n\n"
-                           "event: message_delta\r\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":42}}\r\n\r\n");
+    const Read seen =
+        read(Format::events,
+             "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"glm-5.3\","
+             "\"content\":[],\"usage\":{\"input_tokens\":10,\"cache_read_input_tokens\":5,"
+             "\"cache_creation_input_tokens\":2,\"output_tokens\":1}}}\n\n"
+             "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"\\\"usage\\\": "
+             "{\\\"output_tokens\\\": 999}\"}}\n\n"
+             "event: message_delta\r\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":42}}\r\n\r\n");
     EXPECT_EQ(seen.usage, (Usage{17, 42, 5}));
     EXPECT_EQ(seen.model, "glm-5.3");
 }
 
 TEST(AnswerReader, ReadsResponsesStreams) {
-    const Read seen = read(Format::events,
-                           "data: {\"type\":\"response.created\",\"response\":{\"model\":\"MiniMax-M3\",\"usage\":null}}\n\n"
-                           "data: {\"type\":\"response.completed\",\"response\":{\"model\":\"MiniMax-M3\",\"output\":[{\"content\":"
-                           "[{\"text\":\"x\"}]}],\"usage\":{\"input_tokens\":100,\"input_tokens_details\":{\"cached_tokens\":60},"
-                           "\"output_tokens\":7,\"total_tokens\":107}}}\n\n");
+    const Read seen =
+        read(Format::events,
+             "data: {\"type\":\"response.created\",\"response\":{\"model\":\"MiniMax-M3\",\"usage\":null}}\n\n"
+             "data: {\"type\":\"response.completed\",\"response\":{\"model\":\"MiniMax-M3\",\"output\":[{\"content\":"
+             "[{\"text\":\"x\"}]}],\"usage\":{\"input_tokens\":100,\"input_tokens_details\":{\"cached_tokens\":60},"
+             "\"output_tokens\":7,\"total_tokens\":107}}}\n\n");
     EXPECT_EQ(seen.usage, (Usage{100, 7, 60}));
     EXPECT_EQ(seen.model, "MiniMax-M3");
 }
 
 TEST(AnswerReader, ReadsChatStreams) {
-    const Read seen = read(Format::events,
-                           "data:{\"model\":\"k3\",\"choices\":[{\"delta\":{\"content\":\"h\xc3\xa9\"}}],\"usage\":null}\n\n"
-                           ": a comment\n\n"
-                           "data: {\"model\":\"k3\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,"
-                           "\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\ndata: [DONE]\n\n");
+    const Read seen =
+        read(Format::events,
+             "data:{\"model\":\"k3\",\"choices\":[{\"delta\":{\"content\":\"h\xc3\xa9\"}}],\"usage\":null}\n\n"
+             ": a comment\n\n"
+             "data: {\"model\":\"k3\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,"
+             "\"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\ndata: [DONE]\n\n");
     EXPECT_EQ(seen.usage, (Usage{9, 3, 4}));
     EXPECT_EQ(seen.model, "k3");
 }
 
 TEST(AnswerReader, ReadsWholeAnswers) {
-    EXPECT_EQ(read(Format::json, "{\"model\":\"m\",\"usage\":{\"input_tokens\":4,\"output_tokens\":2},\"x\":{\"model\":\"no\"}}").usage,
+    EXPECT_EQ(read(Format::json,
+                   "{\"model\":\"m\",\"usage\":{\"input_tokens\":4,\"output_tokens\":2},\"x\":{\"model\":\"no\"}}")
+                  .usage,
               (Usage{4, 2, 0}));
     EXPECT_EQ(read(Format::other, "{\"model\":\"m\",\"usage\":{\"input_tokens\":4}}").usage, Usage{});
 }
 
 TEST(AnswerReader, ReadsErrors) {
-    const Read zai = read(Format::json, "{\"error\":{\"code\":\"1308\",\"message\":\"Usage limit reached for 5 hour. Your limit will "
-                                        "reset at 2026-11-26 05:44:44\"}}");
+    const Read zai = read(Format::json,
+                          "{\"error\":{\"code\":\"1308\",\"message\":\"Usage limit reached for 5 hour. Your limit will "
+                          "reset at 2026-11-26 05:44:44\"}}");
     EXPECT_EQ(zai.code, "1308");
     EXPECT_EQ(zai.message, "Usage limit reached for 5 hour. Your limit will reset at 2026-11-26 05:44:44");
-    const Read minimax = read(Format::json, "{\"base_resp\":{\"status_code\":1008,\"status_msg\":\"insufficient balance\"}}");
+    const Read minimax =
+        read(Format::json, "{\"base_resp\":{\"status_code\":1008,\"status_msg\":\"insufficient balance\"}}");
     EXPECT_EQ(minimax.code, "1008");
     EXPECT_EQ(minimax.message, "insufficient balance");
-    const Read anthropic = read(Format::json, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"a\\nb\"}}");
+    const Read anthropic =
+        read(Format::json, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"a\\nb\"}}");
     EXPECT_EQ(anthropic.type, "rate_limit_error");
     EXPECT_EQ(anthropic.message, "a b");
     EXPECT_EQ(read(Format::json, "{\"base_resp\":{\"status_code\":0}}").code, "");
 }
 
 TEST(AnswerReader, ReadsErrorsOfEvents) {
-    const std::string before = "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"some text before it\"}}\n\n";
-    const Read minimax = read(Format::events, before + "data: {\"base_resp\":{\"status_code\":1008,\"status_msg\":\"no\"}}\n\n" + before);
+    const std::string before =
+        "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"some text before it\"}}\n\n";
+    const Read minimax = read(
+        Format::events, before + "data: {\"base_resp\":{\"status_code\":1008,\"status_msg\":\"no\"}}\n\n" + before);
     EXPECT_EQ(minimax.code, "1008");
-    const Read anthropic = read(Format::events, before + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n");
+    const Read anthropic =
+        read(Format::events, before + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n");
     EXPECT_EQ(anthropic.type, "overloaded_error");
     EXPECT_EQ(read(Format::events, before + "data: {\"code\":\"7\",\"msg\":\"x\"}\n\n").code, "");
 }
 
 TEST(AnswerReader, CountsOnlyWhatIsSound) {
-    EXPECT_EQ(read(Format::events, "data: {\"usage\":{\"output_tokens\":50}}\n\ndata: {\"usage\":{\"output_tokens\":20}}\n\n").usage.output,
-              50U);
+    EXPECT_EQ(
+        read(Format::events, "data: {\"usage\":{\"output_tokens\":50}}\n\ndata: {\"usage\":{\"output_tokens\":20}}\n\n")
+            .usage.output,
+        50U);
     for (const std::string_view bad : {"-5", "1.5", "\"7\"", "99999999999999999999", "1e3", "null", "{}", "[3]"}) {
         const std::string text = "{\"usage\":{\"output_tokens\":" + std::string(bad) + "}}";
         EXPECT_EQ(read(Format::json, text).usage.output, 0U) << bad;
     }
-    EXPECT_EQ(read(Format::events, "data: {\"usage\":{\"output_tok\n\ndata: }}]]{\"usage\":{\"output_tokens\":3}}\n").usage.output, 3U);
+    EXPECT_EQ(read(Format::events, "data: {\"usage\":{\"output_tok\n\ndata: }}]]{\"usage\":{\"output_tokens\":3}}\n")
+                  .usage.output,
+              3U);
 }
 
 TEST(AnswerReader, KeepsLittleOfALongMessage) {
-    const std::string text = "{\"error\":{\"message\":\"" + std::string(499, 'a') + "\xc3\xa9" + std::string(9000, 'b') + "\"}}";
+    const std::string text =
+        "{\"error\":{\"message\":\"" + std::string(499, 'a') + "\xc3\xa9" + std::string(9000, 'b') + "\"}}";
     EXPECT_EQ(read(Format::json, text).message, std::string(499, 'a'));
 }
 
@@ -112,8 +130,10 @@ TEST(AnswerReader, KnowsFormats) {
 
 TEST(RequestReader, FindsTheModelWhereverItStands) {
     RequestReader reader;
-    constexpr std::string_view body = "{\"messages\":[{\"model\":\"no\",\"content\":\"\\\"model\\\":\\\"no\\\"\"}],\"model\":\"glm-5.3\"}";
-    for (const char c : body) reader.feed({&c, 1});
+    constexpr std::string_view body =
+        "{\"messages\":[{\"model\":\"no\",\"content\":\"\\\"model\\\":\\\"no\\\"\"}],\"model\":\"glm-5.3\"}";
+    for (const char c : body)
+        reader.feed({&c, 1});
     EXPECT_EQ(reader.model(), "glm-5.3");
 }
 

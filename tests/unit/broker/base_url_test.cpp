@@ -11,9 +11,9 @@ int status_of(std::string_view target, std::string_view base) {
 }
 
 TEST(CheckTarget, LetsThroughWhatIsBelowTheBasePath) {
-    for (const std::string_view target : {"/api/anthropic", "/api/anthropic/", "/api/anthropic/v1/messages",
-                                          "/api/anthropic/v1/messages?beta=true", "/api/anthropic/v1/models/a%20b",
-                                          "/%61pi/anthropic/v1", "/api/anthropic/..a/b.", "/api/anthropic?x=/../y"})
+    for (const std::string_view target :
+         {"/api/anthropic", "/api/anthropic/", "/api/anthropic/v1/messages", "/api/anthropic/v1/messages?beta=true",
+          "/api/anthropic/v1/models/a%20b", "/%61pi/anthropic/v1", "/api/anthropic/..a/b.", "/api/anthropic?x=/../y"})
         EXPECT_EQ(status_of(target, "/api/anthropic"), 200) << target;
     EXPECT_EQ(status_of("/", ""), 200);
     EXPECT_EQ(status_of("/v1/messages", ""), 200);
@@ -25,11 +25,12 @@ TEST(CheckTarget, KeepsAwayFromEverythingBesideIt) {
 }
 
 TEST(CheckTarget, RefusesWhatTwoServersCouldReadDifferently) {
-    for (const std::string_view target :
-         {"/v1/../admin", "/v1/./x", "/v1/..", "/v1//x", "//v1/x", "/v1/%2e%2e/admin", "/v1/%2E./admin", "/v1/.%2e",
-          "/v1/a%2fb", "/v1/a%2Fb", "/v1/a%5cb", "/v1/a\\b", "/v1/%252e%252e/x", "/v1/%00", "/v1/%0d%0a", "/v1/%7f", "/v1/%",
-          "/v1/%4", "/v1/%zz", "/v1/..;/admin", "/v1/..;x=1/admin", "/v1/a#b", "/v1/a b", "/v1/\x80", "v1/x", "",
-          "http://127.0.0.1/v1/x", "*"})
+    for (
+        const std::string_view target :
+        {"/v1/../admin", "/v1/./x",   "/v1/..",    "/v1//x",    "//v1/x",   "/v1/%2e%2e/admin",      "/v1/%2E./admin",
+         "/v1/.%2e",     "/v1/a%2fb", "/v1/a%2Fb", "/v1/a%5cb", "/v1/a\\b", "/v1/%252e%252e/x",      "/v1/%00",
+         "/v1/%0d%0a",   "/v1/%7f",   "/v1/%",     "/v1/%4",    "/v1/%zz",  "/v1/..;/admin",         "/v1/..;x=1/admin",
+         "/v1/a#b",      "/v1/a b",   "/v1/\x80",  "v1/x",      "",         "http://127.0.0.1/v1/x", "*"})
         EXPECT_EQ(status_of(target, "/v1"), 400) << target;
 }
 
@@ -50,13 +51,15 @@ TEST(ParseBaseUrl, ReadsItsParts) {
 TEST(ParseBaseUrl, RefusesWhereNoKeyShouldGo) {
     for (const std::string_view url :
          {"http://api.z.ai/v1", "http://10.0.0.1/", "ftp://x/", "https://user@host/", "https://host/?q", "https:///v1",
-          "https://host:0/", "https://host:99999/", "https://host:x/", "https://169.254.169.254/latest", "https://[fe80::1]/",
-          "https://[::ffff:169.254.169.254]/", "https://host/a/../b", "https://host/a%2fb", "https://ho st/", "api.z.ai"})
+          "https://host:0/", "https://host:99999/", "https://host:x/", "https://169.254.169.254/latest",
+          "https://[fe80::1]/", "https://[::ffff:169.254.169.254]/", "https://host/a/../b", "https://host/a%2fb",
+          "https://ho st/", "api.z.ai"})
         EXPECT_FALSE(parse_base_url(url)) << url;
 }
 
 TEST(NoProxy, NamesHostsAndDomains) {
-    for (const std::string_view list : {"*", "api.z.ai", "z.ai", ".z.ai", "*.z.ai", "a.b, z.ai", "z.ai:443", "x,API.Z.AI"})
+    for (const std::string_view list :
+         {"*", "api.z.ai", "z.ai", ".z.ai", "*.z.ai", "a.b, z.ai", "z.ai:443", "x,API.Z.AI"})
         EXPECT_TRUE(is_in_no_proxy(list, "api.z.ai", 443)) << list;
     for (const std::string_view list : {"", ",", "i.z.ai", "z.ai:8443", "api.z.ai.example", "z.ai:x"})
         EXPECT_FALSE(is_in_no_proxy(list, "api.z.ai", 443)) << list;

@@ -17,7 +17,8 @@ TEST(ErrorBody, HasAnthropicsShape) {
     EXPECT_EQ(body.at("type").as_string(), "error");
     EXPECT_EQ(body.at("error").at("type").as_string(), "authentication_error");
     EXPECT_EQ(body.at("error").at("code").as_string(), "capsule_session_ended");
-    EXPECT_EQ(body.at("error").at("message").as_string(), "the session has ended: start the agent again (capsule_session_ended)");
+    EXPECT_EQ(body.at("error").at("message").as_string(),
+              "the session has ended: start the agent again (capsule_session_ended)");
 }
 
 TEST(ErrorBody, HasOpenAisShape) {
@@ -39,9 +40,12 @@ TEST(ErrorAnswer, EndsTheConnectionAndSaysWhenToTryAgain) {
 }
 
 TEST(SurfaceOf, IsReadOffTheRequest) {
-    EXPECT_EQ(surface_of({.method = "POST", .target = "/v1/responses?x", .fields = {}, .body = {}}), Surface::openai_responses);
-    EXPECT_EQ(surface_of({.method = "POST", .target = "/v1/chat/completions", .fields = {}, .body = {}}), Surface::openai_chat);
-    EXPECT_EQ(surface_of({.method = "POST", .target = "/v1/messages", .fields = {}, .body = {}}), Surface::anthropic_messages);
+    EXPECT_EQ(surface_of({.method = "POST", .target = "/v1/responses?x", .fields = {}, .body = {}}),
+              Surface::openai_responses);
+    EXPECT_EQ(surface_of({.method = "POST", .target = "/v1/chat/completions", .fields = {}, .body = {}}),
+              Surface::openai_chat);
+    EXPECT_EQ(surface_of({.method = "POST", .target = "/v1/messages", .fields = {}, .body = {}}),
+              Surface::anthropic_messages);
     for (const Surface surface : {Surface::anthropic_messages, Surface::openai_responses, Surface::openai_chat})
         EXPECT_EQ(surface_named(name_of(surface)), surface);
     EXPECT_EQ(surface_named("grpc"), std::nullopt);

@@ -37,22 +37,39 @@ TEST(RequestHead, ReadsWhatAgentsSend) {
 }
 
 TEST(RequestHead, RefusesWhatTwoServersCouldReadDifferently) {
-    for (const std::string_view rest :
-         {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
-          "Content-Length: 1, 1\r\n\r\n", "Content-Length: +1\r\n\r\n", "Content-Length: -1\r\n\r\n",
-          "Content-Length: 0x1\r\n\r\n", "Content-Length:\r\n\r\n", "Content-Length: 99999999999999999999\r\n\r\n",
-          "Transfer-Encoding: gzip, chunked\r\n\r\n", "Transfer-Encoding: identity\r\n\r\n",
-          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "Transfer-Encoding : chunked\r\n\r\n",
-          "Transfer-Encoding:\x0b" "chunked\r\n\r\n", "A: b\r\n c\r\n\r\n", " A: b\r\n\r\n", "A : b\r\n\r\n", "A\t: b\r\n\r\n",
-          "A\r\n\r\n", ": b\r\n\r\n", "A: b\n\r\n", "A: b\rc: d\r\n\r\n", "Host: other\r\n\r\n", "Trailer: x\r\n\r\n",
-          "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n", "X-Api-Key: a\r\nx-api-key: b\r\n\r\n",
-          "A\x80: b\r\n\r\n"})
+    for (const std::string_view rest : {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                        "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
+                                        "Content-Length: 1, 1\r\n\r\n",
+                                        "Content-Length: +1\r\n\r\n",
+                                        "Content-Length: -1\r\n\r\n",
+                                        "Content-Length: 0x1\r\n\r\n",
+                                        "Content-Length:\r\n\r\n",
+                                        "Content-Length: 99999999999999999999\r\n\r\n",
+                                        "Transfer-Encoding: gzip, chunked\r\n\r\n",
+                                        "Transfer-Encoding: identity\r\n\r\n",
+                                        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                        "Transfer-Encoding : chunked\r\n\r\n",
+                                        "Transfer-Encoding:\x0b"
+                                        "chunked\r\n\r\n",
+                                        "A: b\r\n c\r\n\r\n",
+                                        " A: b\r\n\r\n",
+                                        "A : b\r\n\r\n",
+                                        "A\t: b\r\n\r\n",
+                                        "A\r\n\r\n",
+                                        ": b\r\n\r\n",
+                                        "A: b\n\r\n",
+                                        "A: b\rc: d\r\n\r\n",
+                                        "Host: other\r\n\r\n",
+                                        "Trailer: x\r\n\r\n",
+                                        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+                                        "X-Api-Key: a\r\nx-api-key: b\r\n\r\n",
+                                        "A\x80: b\r\n\r\n"})
         EXPECT_EQ(status_of(std::string(start) + std::string(rest)), 400) << rest;
     using namespace std::string_view_literals;
     EXPECT_EQ(status_of(std::string(start) + std::string("A: b\0c\r\n\r\n"sv)), 400);
-    for (const std::string_view text :
-         {"GET / HTTP/1.0\r\nHost: x\r\n\r\n", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-          "GET  / HTTP/1.1\r\nHost: x\r\n\r\n", "\r\n", "\x16\x03\x01\r\n\r\n", "G\tT / HTTP/1.1\r\nHost: x\r\n\r\n"})
+    for (const std::string_view text : {"GET / HTTP/1.0\r\nHost: x\r\n\r\n", "GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+                                        "GET /\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                        "\r\n", "\x16\x03\x01\r\n\r\n", "G\tT / HTTP/1.1\r\nHost: x\r\n\r\n"})
         EXPECT_EQ(status_of(text), 400) << text;
     EXPECT_EQ(status_of("CONNECT api.z.ai:443 HTTP/1.1\r\nHost: api.z.ai:443\r\n\r\n"), 405);
     EXPECT_EQ(status_of("TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
@@ -71,13 +88,15 @@ TEST(ResponseHead, SaysHowLongTheBodyIs) {
     EXPECT_EQ(kind("HTTP/1.1 204 No Content\r\n\r\n"), Kind::none);
     EXPECT_FALSE(read_response_head("HTTP/1.1 200 OK\r\n\r\n", "GET")->keep_alive);
     EXPECT_TRUE(read_response_head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", "GET")->keep_alive);
-    EXPECT_FALSE(read_response_head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: x, close\r\n\r\n", "GET")->keep_alive);
+    EXPECT_FALSE(
+        read_response_head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: x, close\r\n\r\n", "GET")->keep_alive);
     EXPECT_FALSE(read_response_head("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", "GET")->keep_alive);
 }
 
 TEST(ResponseHead, RefusesRubbish) {
     for (const std::string_view text :
-         {"<html>\r\n\r\n", "HTTP/1.1 2 OK\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+         {"<html>\r\n\r\n", "HTTP/1.1 2 OK\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n",
+          "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
           "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
           "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", "HTTP/1.1 999 X\r\n\r\n"})
         EXPECT_FALSE(read_response_head(text, "GET")) << text;

@@ -8,7 +8,8 @@ namespace {
 std::string masked(std::string_view text, std::string_view key, std::size_t piece) {
     KeyMask mask{Secret(key)};
     std::string out;
-    for (std::size_t at = 0; at < text.size(); at += piece) out += mask.feed(text.substr(at, piece));
+    for (std::size_t at = 0; at < text.size(); at += piece)
+        out += mask.feed(text.substr(at, piece));
     out += mask.finish();
     return out;
 }
@@ -27,7 +28,9 @@ TEST(KeyMask, HoldsBackNoMoreThanABegunKey) {
     EXPECT_EQ(mask.finish(), "");
 }
 
-TEST(KeyMask, OfNoKeyPassesAll) { EXPECT_EQ(masked("anything", "", 3), "anything"); }
+TEST(KeyMask, OfNoKeyPassesAll) {
+    EXPECT_EQ(masked("anything", "", 3), "anything");
+}
 
 }  // namespace
 }  // namespace capsule::broker

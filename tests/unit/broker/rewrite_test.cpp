@@ -13,20 +13,24 @@ constexpr std::string_view key = "FAKE-key-0123456789";
 const BaseUrl base = parse_base_url("https://api.z.ai/api/anthropic").value();
 
 std::string rewritten(const std::string& fields) {
-    const std::string text = "POST /api/anthropic/v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1:4587\r\n" + fields + "\r\n";
+    const std::string text =
+        "POST /api/anthropic/v1/messages?beta=true HTTP/1.1\r\nHost: 127.0.0.1:4587\r\n" + fields + "\r\n";
     const RequestHead head = read_request_head(text).value();
     return request_for_provider(head, credentials_of(head).front(), key, base);
 }
 
 TEST(RequestForProvider, PutsTheKeyWhereTheTokenStood) {
-    EXPECT_THAT(rewritten("Authorization: Bearer cst_T\r\n"), HasSubstr("\r\nAuthorization: Bearer FAKE-key-0123456789\r\n"));
+    EXPECT_THAT(rewritten("Authorization: Bearer cst_T\r\n"),
+                HasSubstr("\r\nAuthorization: Bearer FAKE-key-0123456789\r\n"));
     EXPECT_THAT(rewritten("x-api-key: cst_T\r\n"), HasSubstr("\r\nx-api-key: FAKE-key-0123456789\r\n"));
-    EXPECT_THAT(rewritten("authorization: bearer cst_T\r\n"), HasSubstr("\r\nauthorization: Bearer FAKE-key-0123456789\r\n"));
+    EXPECT_THAT(rewritten("authorization: bearer cst_T\r\n"),
+                HasSubstr("\r\nauthorization: Bearer FAKE-key-0123456789\r\n"));
 }
 
 TEST(RequestForProvider, DropsEveryOtherCredential) {
     const std::string out = rewritten(
-        "Authorization: Bearer cst_T\r\nX-Api-Key: another\r\nCookie: a=b\r\nProxy-Authorization: Basic x\r\napi-key: y\r\n");
+        "Authorization: Bearer cst_T\r\nX-Api-Key: another\r\nCookie: a=b\r\nProxy-Authorization: Basic x\r\napi-key: "
+        "y\r\n");
     EXPECT_EQ(out.find("cst_T"), std::string::npos);
     for (const std::string_view name : {"X-Api-Key", "Cookie", "Proxy-", "api-key"})
         EXPECT_THAT(out, Not(HasSubstr(name)));
@@ -40,8 +44,10 @@ TEST(RequestForProvider, LeavesTheTokenNowhere) {
 TEST(RequestForProvider, DropsWhatConcernsThisConnection) {
     const std::string out = rewritten(
         "x-api-key: cst_T\r\nConnection: keep-alive, X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
-        "Expect: 100-continue\r\nForwarded: for=x\r\nX-Forwarded-For: 1.2.3.4\r\nx-forwarded-host: h\r\nUpgrade: h2c\r\n");
-    for (const std::string_view name : {"Connection", "X-Private", "Keep-Alive", "TE:", "Expect", "orwarded", "Upgrade"})
+        "Expect: 100-continue\r\nForwarded: for=x\r\nX-Forwarded-For: 1.2.3.4\r\nx-forwarded-host: h\r\nUpgrade: "
+        "h2c\r\n");
+    for (const std::string_view name :
+         {"Connection", "X-Private", "Keep-Alive", "TE:", "Expect", "orwarded", "Upgrade"})
         EXPECT_THAT(out, Not(HasSubstr(name))) << name;
 }
 
@@ -51,8 +57,8 @@ TEST(RequestForProvider, PassesAllElseAsItCame) {
         "ANTHROPIC-Beta: a,b\r\nAccept-Encoding: gzip, br\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n");
     EXPECT_TRUE(out.starts_with("POST /api/anthropic/v1/messages?beta=true HTTP/1.1\r\nHost: api.z.ai\r\n")) << out;
     for (const std::string_view line :
-         {"User-Agent: claude-cli/2.1.197 (external)\r\n", "anthropic-version: 2023-06-01\r\n", "ANTHROPIC-Beta: a,b\r\n",
-          "Content-Encoding: gzip\r\n", "Content-Length: 5\r\n"})
+         {"User-Agent: claude-cli/2.1.197 (external)\r\n", "anthropic-version: 2023-06-01\r\n",
+          "ANTHROPIC-Beta: a,b\r\n", "Content-Encoding: gzip\r\n", "Content-Length: 5\r\n"})
         EXPECT_THAT(out, HasSubstr(line));
     EXPECT_TRUE(out.ends_with("\r\n\r\n"));
 }
@@ -65,7 +71,8 @@ TEST(RequestForProvider, AsksForWhatItCanLookInto) {
 }
 
 TEST(RequestForProvider, SaysTheBodysLengthOnce) {
-    EXPECT_THAT(rewritten("x-api-key: t\r\nTransfer-Encoding: chunked\r\n"), HasSubstr("Transfer-Encoding: chunked\r\n"));
+    EXPECT_THAT(rewritten("x-api-key: t\r\nTransfer-Encoding: chunked\r\n"),
+                HasSubstr("Transfer-Encoding: chunked\r\n"));
     EXPECT_THAT(rewritten("x-api-key: t\r\nContent-Length: 0\r\n"), HasSubstr("Content-Length: 0\r\n"));
     EXPECT_THAT(rewritten("x-api-key: t\r\nContent-Length: 7\r\nConnection: content-length\r\n"),
                 HasSubstr("Content-Length: 7\r\n"));
@@ -78,7 +85,8 @@ std::string answered(const std::string& text, bool close = false) {
 
 TEST(ResponseForAgent, DropsWhatWouldBindTheAgentToTheProvider) {
     const std::string out = answered(
-        "HTTP/1.1 307 Temporary Redirect\r\nSet-Cookie: a=b\r\nAlt-Svc: h3=\":443\"\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n"
+        "HTTP/1.1 307 Temporary Redirect\r\nSet-Cookie: a=b\r\nAlt-Svc: h3=\":443\"\r\nConnection: close, "
+        "X-Hop\r\nX-Hop: 1\r\n"
         "Keep-Alive: timeout=5\r\nLocation: https://elsewhere/\r\nrequest-id: r\r\nContent-Length: 0\r\n\r\n");
     EXPECT_TRUE(out.starts_with("HTTP/1.1 307 Temporary Redirect\r\n"));
     for (const std::string_view name : {"Set-Cookie", "Alt-Svc", "X-Hop", "Keep-Alive", "Connection"})
@@ -89,7 +97,8 @@ TEST(ResponseForAgent, DropsWhatWouldBindTheAgentToTheProvider) {
 }
 
 TEST(ResponseForAgent, MasksTheKey) {
-    const std::string out = answered("HTTP/1.1 401 No\r\nX-Why: FAKE-key-0123456789 is wrong\r\nContent-Length: 0\r\n\r\n", true);
+    const std::string out =
+        answered("HTTP/1.1 401 No\r\nX-Why: FAKE-key-0123456789 is wrong\r\nContent-Length: 0\r\n\r\n", true);
     EXPECT_THAT(out, HasSubstr("X-Why: ******************* is wrong\r\n"));
     EXPECT_THAT(out, HasSubstr("Connection: close\r\n"));
 }

@@ -74,8 +74,8 @@ TEST(BuiltinCatalog, CodexCells) {
         std::string id, base_url, model;
     };
     for (const Expected& want : std::vector<Expected>{{"zai", "https://api.z.ai/api/v1", "glm-5.3"},
-                                            {"minimax", "https://api.minimax.io/v1", "MiniMax-M3"},
-                                            {"kimi", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
+                                                      {"minimax", "https://api.minimax.io/v1", "MiniMax-M3"},
+                                                      {"kimi", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
         SCOPED_TRACE(want.id);
         const Cell& cell = builtin_catalog().find(want.id)->cell(Agent::codex);
         EXPECT_EQ(cell.base_url, want.base_url);
@@ -90,9 +90,9 @@ TEST(BuiltinCatalog, OpencodeCells) {
     };
     for (const Expected& want :
          std::vector<Expected>{{"anthropic", "@ai-sdk/anthropic", "https://api.anthropic.com/v1", ""},
-                          {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.3"},
-                          {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
-                          {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
+                               {"zai", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "glm-5.3"},
+                               {"minimax", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1", "MiniMax-M3"},
+                               {"kimi", "@ai-sdk/anthropic", "https://api.kimi.com/coding/v1", "kimi-for-coding"}}) {
         SCOPED_TRACE(want.id);
         const Cell& cell = builtin_catalog().find(want.id)->cell(Agent::opencode);
         EXPECT_EQ(opencode_npm(cell), want.npm);
@@ -107,16 +107,16 @@ TEST(BuiltinCatalog, FurtherModels) {
         std::int64_t window, output;
     };
     for (const Expected& want : std::vector<Expected>{{"zai", "glm-5.3", 1000000, 131072},
-                                            {"zai", "glm-5.3[1m]", 1000000, 131072},
-                                            {"zai", "glm-5.3-flash", 1000000, 131072},
-                                            {"zai", "glm-5.1", 200000, 131072},
-                                            {"zai", "glm-5-turbo", 200000, 131072},
-                                            {"zai", "glm-4.7", 204800, 131072},
-                                            {"zai", "glm-4.5-air", 131072, 98304},
-                                            {"minimax", "MiniMax-M3", 1000000, 512000},
-                                            {"minimax", "MiniMax-M2.7", 204800, 131072},
-                                            {"kimi", "kimi-for-coding", 262144, 32768},
-                                            {"kimi", "k3", 1048576, 131072}}) {
+                                                      {"zai", "glm-5.3[1m]", 1000000, 131072},
+                                                      {"zai", "glm-5.3-flash", 1000000, 131072},
+                                                      {"zai", "glm-5.1", 200000, 131072},
+                                                      {"zai", "glm-5-turbo", 200000, 131072},
+                                                      {"zai", "glm-4.7", 204800, 131072},
+                                                      {"zai", "glm-4.5-air", 131072, 98304},
+                                                      {"minimax", "MiniMax-M3", 1000000, 512000},
+                                                      {"minimax", "MiniMax-M2.7", 204800, 131072},
+                                                      {"kimi", "kimi-for-coding", 262144, 32768},
+                                                      {"kimi", "k3", 1048576, 131072}}) {
         SCOPED_TRACE(want.model);
         const Model* model = builtin_catalog().find(want.provider)->model(want.model);
         ASSERT_NE(model, nullptr);

@@ -90,7 +90,8 @@ TEST(CatalogRefusal, AModel) {
              {"context_window = 10\nmax_output = 11", "max_output: is more than context_window"},
              {"input = [\"texts\"]", "input: is nothing that a model can be given"},
              {"input = [\"image\"]", "input: has no \"text\""},
-             {"reasoning = false\nreasoning_levels = [\"low\"]", "reasoning: is false, and reasoning_levels names some"},
+             {"reasoning = false\nreasoning_levels = [\"low\"]",
+              "reasoning: is false, and reasoning_levels names some"},
              {"default_reasoning_level = \"low\"", "default_reasoning_level: \"low\" is not in reasoning_levels"},
              {"claude.env = { ANTHROPIC_BASE_URL = \"x\" }", "ANTHROPIC_BASE_URL is reserved"},
              {"claude.env = { KIMI_CODE_API_KEY = \"x\" }", "is the key variable of kimi"},
@@ -264,8 +265,7 @@ TEST(CatalogRefusal, CodexCell) {
     const std::string head = "[providers.aa]\nkey_env = \"K\"\n[providers.aa.codex]\n";
     const std::string good = "base_url = \"https://x/v1\"\nmodel = \"m\"\ncontext_window = 1000\n";
     for (const Refusal& refusal : std::vector<Refusal>{
-             {head + "wire_api = \"responses\"",
-              "3:15: providers.aa.codex: base_url is missing\n[providers.aa.codex]"},
+             {head + "wire_api = \"responses\"", "3:15: providers.aa.codex: base_url is missing\n[providers.aa.codex]"},
              {head + "base_url = \"https://x\"", "3:15: providers.aa.codex: model is missing\n[providers.aa.codex]"},
              {head + good + "wire_api = \"chat\"",
               "7:12: providers.aa.codex.wire_api: must be \"responses\"\nwire_api = \"chat\"",

@@ -42,7 +42,8 @@ TEST(LoadConfigRefusal, SectionsAndTypes) {
               "2:16: session.passthrough: \"A-B\" is no variable name, nor the beginning of one and '*'\n"
               "passthrough = [\"A-B\"]"},
              {"[session]\nprivileges = \"keeps\"",
-              "2:14: session.privileges: unknown value \"keeps\"\nprivileges = \"keeps\"", "It must be one of \"drop\", \"keep\"."},
+              "2:14: session.privileges: unknown value \"keeps\"\nprivileges = \"keeps\"",
+              "It must be one of \"drop\", \"keep\"."},
              {"[session]\nproject_settings = \"ignored\"",
               "2:20: session.project_settings: unknown value \"ignored\"\nproject_settings = \"ignored\"",
               "Did you mean \"ignore\"?"},

@@ -108,7 +108,13 @@ TEST_F(Worker, WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit) {
     asio::co_spawn(io_, worker_.run(stuck(go), patient),
                    [&](std::exception_ptr, Result<int> result) { first = static_cast<bool>(result); });
     bool ran = false;
-    asio::co_spawn(io_, worker_.run([&ran]() -> Result<int> { ran = true; return 0; }, soon),
+    asio::co_spawn(io_,
+                   worker_.run(
+                       [&ran]() -> Result<int> {
+                           ran = true;
+                           return 0;
+                       },
+                       soon),
                    [&](std::exception_ptr, Result<int> result) {
                        EXPECT_FALSE(result);
                        *go = true;

@@ -18,8 +18,7 @@ class SessionEnds : public ::testing::Test {
   protected:
     void open(std::chrono::hours idle, SessionFiles files = {}) {
         SessionSources sources{[](const SessionRecord&) { return KeyNow{}; },
-                               [](const SessionRecord&) -> asio::awaitable<void> { co_return; },
-                               [](broker::Grant&) {}};
+                               [](const SessionRecord&) -> asio::awaitable<void> { co_return; }, [](broker::Grant&) {}};
         BrokerSettings settings;
         settings.idle = idle;
         sessions_.open(std::move(files), std::move(sources), std::move(settings), false);
