@@ -9,7 +9,9 @@ Needs root: without, it is skipped.
 import argparse
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
@@ -31,7 +33,9 @@ def prepare() -> None:
     options.scratch.mkdir(parents=True, exist_ok=True)
     # In memory, and gone with this process' mount namespace.
     storage.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", str(options.scratch)])
-    options.buildah = Buildah(options.scratch)
+    storage.run(["mount", "-t", "tmpfs", "tmpfs", str(options.short)])
+    storage.have_null_device_of_its_own(options.scratch / "null")
+    options.buildah = Buildah(options.scratch, options.short)
     base = options.work / "base.tar"
     timed("base", lambda: storage.make_base(base, options.scratch / "base", options.debs))
     timed("import", lambda: options.buildah.import_base(base))
@@ -49,21 +53,39 @@ def timed(what: str, act) -> None:
     print(f"{what}: {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
+def in_mounts_of_its_own() -> int:
+    """Runs this test again, with mounts and process ids that go with it. Gives its exit code."""
+    before = owner_and_mode(os.devnull)
+    # podman refuses a runroot of more than 50 characters, so it is not in the build folder.
+    with tempfile.TemporaryDirectory(prefix="capsule-", dir="/tmp") as short:
+        # What an engine leaves running ends with the tests.
+        alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        words = ["setpriv", "--pdeathsig", "KILL", "unshare", *alone, sys.executable, "-B", __file__, "--short", short,
+                 *sys.argv[1:]]  # fmt: skip
+        code = subprocess.run(words, check=False).returncode
+    if owner_and_mode(os.devnull) != before:
+        print(f"{os.devnull} was changed: {before} before, {owner_and_mode(os.devnull)} now", file=sys.stderr)
+        return 1
+    return code
+
+
+def owner_and_mode(path: str) -> tuple[int, int, str]:
+    status = os.stat(path)
+    return status.st_uid, status.st_gid, oct(status.st_mode)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("packages", type=Path, help="the folder with the package")
     parser.add_argument("--work", type=Path, required=True, help="a folder of this test's own")
     parser.add_argument("--debs", type=Path, required=True, help="keeps what was downloaded")
-    parser.add_argument("--alone", action="store_true", help="the mounts are its own already")
+    parser.add_argument("--short", type=Path, help="a folder with a short path; the mounts are its own already")
     _, rest = parser.parse_known_args(namespace=options)
     if os.geteuid() != 0:
         print("needs root to build an image without a container engine")
         sys.exit(NO_ROOT)
-    if not options.alone:
-        again = [sys.executable, "-B", __file__, "--alone", *sys.argv[1:]]
-        # With process ids of its own, too: what an engine leaves running ends with the tests.
-        alone = ["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        os.execvp("unshare", ["unshare", *alone, *again])
+    if not options.short:
+        sys.exit(in_mounts_of_its_own())
     options.work.mkdir(parents=True, exist_ok=True)
     options.scratch = options.work / "scratch"
     prepare()

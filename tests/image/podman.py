@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -28,10 +27,8 @@ class Engine:
         self.command = ["podman", *options.buildah.command[1:], "--cgroup-manager", "cgroupfs", "--runtime", "crun"]
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess:
-        # An empty file and not /dev/null: crun gives a container's standard input to the container's user.
-        with tempfile.TemporaryFile() as nothing:
-            return subprocess.run([*self.command, *words], capture_output=True, text=True, check=False, timeout=120,
-                                  stdin=nothing, env=os.environ | {"TMPDIR": str(options.scratch)})  # fmt: skip
+        return subprocess.run([*self.command, *words], capture_output=True, text=True, check=False, timeout=120,
+                              stdin=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(options.scratch)})  # fmt: skip
 
 
 @unittest.skipUnless(shutil.which("podman"), "podman is not installed")

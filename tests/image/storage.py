@@ -5,9 +5,9 @@ No container engine is needed: processes run in a chroot, as root, with the mach
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -45,10 +45,17 @@ def context(place: Path, deb: Path) -> Path:
     return place
 
 
+def have_null_device_of_its_own(place: Path) -> None:
+    """Container engines give their standard streams to the container's user: the machine's /dev/null, if it is one."""
+    os.mknod(place, stat.S_IFCHR | 0o666, os.stat(os.devnull).st_rdev)
+    place.chmod(0o666)
+    run(["mount", "--bind", str(place), os.devnull])
+
+
 class Buildah:
-    def __init__(self, scratch: Path):
+    def __init__(self, scratch: Path, short: Path):
         self.environment = os.environ | {"TMPDIR": str(scratch)}
-        self.command = ["buildah", "--root", str(scratch / "storage"), "--runroot", str(scratch / "run"),
+        self.command = ["buildah", "--root", str(scratch / "storage"), "--runroot", str(short / "run"),
                         "--storage-driver", "vfs"]  # fmt: skip
 
     def __call__(self, *words: str) -> str:
@@ -78,8 +85,7 @@ class Container:
         # With process ids of its own, so that nothing outlives a test.
         alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
         command = [*alone, *self.buildah.command, "run", "--isolation", "chroot", *options, self.name, "--", *words]
-        # An empty file and not /dev/null: buildah gives its standard input to the container's user.
-        popen = {"stdin": tempfile.TemporaryFile(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
+        popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
         return subprocess.Popen(command, text=True, env=os.environ | {"TERM": "dumb"}, **popen)
 
     def run(self, words: list[str], options: list[str] = [], text: str | None = None) -> subprocess.CompletedProcess:
