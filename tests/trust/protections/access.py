@@ -32,7 +32,7 @@ def protections() -> list[Protection]:
 def who_may_call() -> list[Protection]:
     tiers = [
         one(f"the tier of {method}", METHODS, f'"{method}", Tier::{tier}', f'"{method}", Tier::status',
-            "unit_protocol:Methods.have_their_tier")
+            "unit_protocol:Methods.HaveTheirTier")
         for method, tier in [("spawn", "spawn"), ("explain", "spawn"), ("config.write", "spawn"), ("auth.set", "admin"),
                              ("auth.unset", "admin"), ("reload", "admin")]
     ]  # fmt: skip

@@ -87,7 +87,7 @@ def links() -> list[Protection]:
     beside = "    const UniqueFd file(::mkostemp(beside.data(), O_CLOEXEC));  // made 0600\n"
     in_place = "    const UniqueFd file(::open((beside = path).c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600));\n"
     choices = "client/picker/last_choices.cpp"
-    linked = "unit_client:LastChoicesFile.a_planted_link_is_neither_read_nor_written_through"
+    linked = "unit_client:LastChoicesFile.APlantedLinkIsNeitherReadNorWrittenThrough"
     return [
         one("no key goes through a link", APPLY, "intent_.not_through_a_link && is_link(path)",
             "intent_.not_through_a_link && is_link(path) && false", "unit_write:Apply.NoKeysThroughALink",
@@ -97,9 +97,9 @@ def links() -> list[Protection]:
         one("nor written through one", choices, beside, in_place, linked),
         one("last choices are their owner's alone", choices, beside,
             beside + "    ::fchmod(file.get(), 0644);\n",
-            "unit_client:LastChoicesFile.remembers_per_agent_and_directory"),
+            "unit_client:LastChoicesFile.RemembersPerAgentAndDirectory"),
         one("last choices are no FIFO", choices, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK",
-            "O_RDONLY | O_CLOEXEC | O_NOFOLLOW", "unit_client:LastChoicesFile.what_is_not_its_own_is_as_good_as_empty"),
+            "O_RDONLY | O_CLOEXEC | O_NOFOLLOW", "unit_client:LastChoicesFile.WhatIsNotItsOwnIsAsGoodAsEmpty"),
     ]  # fmt: skip
 
 

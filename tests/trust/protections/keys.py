@@ -8,7 +8,7 @@ EXCERPT = "daemon/config/excerpt.cpp"
 BECOME = "client/commands/become.cpp"
 ASK = "client/commands/ask_key.cpp"
 
-FOR_GOOD = "unit_client:BecomeUser.lets_root_become_anyone_for_good"
+FOR_GOOD = "unit_client:BecomeUser.LetsRootBecomeAnyoneForGood"
 
 
 def protections() -> list[Protection]:
@@ -71,7 +71,7 @@ def the_session() -> list[Protection]:
             "        if (candidate.front() != '/' || ::stat(", "        if (::stat(",
             "unit_home:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
         one("by capsulectl too", BECOME, "        if (candidate.starts_with('/') && is_program(candidate))",
-            "        if (is_program(candidate))", "unit_client:FindProgram.ignores_entries_that_are_not_absolute"),
+            "        if (is_program(candidate))", "unit_client:FindProgram.IgnoresEntriesThatAreNotAbsolute"),
     ]  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def becoming() -> list[Protection]:
         ], [FOR_GOOD]),
         one("what did not take is refused", BECOME, uids, "::setresuid(user.uid, user.uid, 0)", FOR_GOOD, ids),
         one("nobody becomes another", BECOME, "        if (is_already || ::geteuid() == user.uid) return {};\n",
-            "        return {};\n", "unit_client:BecomeUser.refuses_anybody_else"),
+            "        return {};\n", "unit_client:BecomeUser.RefusesAnybodyElse"),
     ]  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def typed() -> list[Protection]:
             '    set_command->add_option("KEY", options->op, "The key");\n' + option,
             "integration_auth:Auth.TheCommandTakesAKeyFromItsInputAndNeverFromItsArguments"),
         one("no key is echoed", ASK, "        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);\n", "",
-            "unit_client:AskKey.reads_one_line_of_a_terminal_unseen", "terminal:HiddenKey.IsStoredAndNeverOnTheScreen"),
+            "unit_client:AskKey.ReadsOneLineOfATerminalUnseen", "terminal:HiddenKey.IsStoredAndNeverOnTheScreen"),
         one("the echo comes back", ASK, "    ~NoEcho() { ::tcsetattr(descriptor_, TCSAFLUSH, &before_); }\n",
             "    ~NoEcho() { before_ = {}; }\n", "terminal:HiddenKey.CtrlCCancelsAndBringsTheEchoBack"),
         one("after a signal too", ASK, "action.sa_handler = [](int) { interrupted = 1; };",
@@ -155,5 +155,5 @@ def typed() -> list[Protection]:
         one("exec does not offer keys", "client/environment.cpp",
             "if (!is_variable_name(name) || (names_a_secret(name) && name != offered_secret)) continue;",
             "if (!is_variable_name(name)) continue;",
-            "unit_client:OfferedEnvironment.leaves_out_what_cannot_or_should_not_be_sent"),
+            "unit_client:OfferedEnvironment.LeavesOutWhatCannotOrShouldNotBeSent"),
     ]  # fmt: skip

@@ -63,7 +63,7 @@ Stream& operator<<(Stream& stream, const Secret& secret) {
         one("none of a short key", SECRET_CPP, "constexpr std::size_t long_enough = 16;",
             "constexpr std::size_t long_enough = 15;", "unit_base:Mask.ShowsTheLastFourOfALongKeyOnly"),
         one("four characters in capsulectl too", "client/commands/masking.cpp", "constexpr std::size_t shown = 4;",
-            "constexpr std::size_t shown = 5;", "unit_client:Masked.shows_four_characters_of_a_long_key_only"),
+            "constexpr std::size_t shown = 5;", "unit_client:Masked.ShowsFourCharactersOfALongKeyOnly"),
     ]  # fmt: skip
 
 
@@ -91,9 +91,9 @@ def what_stays() -> list[Protection]:
             "", OPEN),
         one("a request's buffer that grows", FRAMING,
             "        ::explicit_bzero(buffer_.data(), end_);\n        buffer_.swap(larger);\n",
-            "        buffer_.swap(larger);\n", "unit_protocol:LineReader.leaves_nothing_in_memory_that_it_gives_back"),
+            "        buffer_.swap(larger);\n", "unit_protocol:LineReader.LeavesNothingInMemoryThatItGivesBack"),
         one("a request's buffer that goes", FRAMING, "    ::explicit_bzero(buffer_.data(), end_);\n}\n", "}\n",
-            "unit_protocol:LineReader.leaves_nothing_in_memory_that_it_gives_back"),
+            "unit_protocol:LineReader.LeavesNothingInMemoryThatItGivesBack"),
         one("answers of an open connection", "daemon/server/output.cpp",
             "    ::explicit_bzero(bytes_.data(), bytes_.size());\n    bytes_.clear();\n", "    bytes_.clear();\n",
             OPEN),

@@ -29,7 +29,7 @@ std::string error_for(const Error& error) {
     return error_answer({"1"}, error) + "\n";
 }
 
-TEST(ClientSocketPath, is_the_systems_where_a_user_has_no_place_of_its_own) {
+TEST(ClientSocketPath, IsTheSystemsWhereAUserHasNoPlaceOfItsOwn) {
     const auto path = [](std::map<std::string, std::string, std::less<>> env) {
         return *client_socket_path({}, 1000, [&](std::string_view name) {
             const auto found = env.find(name);
@@ -42,7 +42,7 @@ TEST(ClientSocketPath, is_the_systems_where_a_user_has_no_place_of_its_own) {
     EXPECT_EQ(*client_socket_path("/given", 1000, [](std::string_view) { return std::nullopt; }), "/given");
 }
 
-TEST(Client, gives_typed_results) {
+TEST(Client, GivesTypedResults) {
     TestServer server([](const std::string& line) { return result_for(line, config_result); });
     auto client = Client::connect(server.path());
     ASSERT_TRUE(client);
@@ -53,7 +53,7 @@ TEST(Client, gives_typed_results) {
     }
 }
 
-TEST(Client, sends_only_the_params_that_are_set) {
+TEST(Client, SendsOnlyTheParamsThatAreSet) {
     std::string seen;
     TestServer server([&](const std::string& line) {
         seen = line;
@@ -74,7 +74,7 @@ TEST(Client, sends_only_the_params_that_are_set) {
               boost::json::parse(R"({"provider":"zai","value":"v","scope":{"workspace":"acme"}})"));
 }
 
-TEST(Client, pipelines_calls_with_an_outcome_each) {
+TEST(Client, PipelinesCallsWithAnOutcomeEach) {
     int count = 0;
     TestServer server([&](const std::string& line) {
         if (++count == 2) return error_answer({"2"}, {ErrorCode::agent_unknown, "m", "h"}) + "\n";
@@ -90,12 +90,12 @@ TEST(Client, pipelines_calls_with_an_outcome_each) {
     EXPECT_EQ(*(*outcomes)[2], 3);
 }
 
-TEST(Client, ignores_members_of_newer_results_and_refuses_lacking_ones) {
+TEST(Client, IgnoresMembersOfNewerResultsAndRefusesLackingOnes) {
     EXPECT_TRUE(result_as<ConfigStatus>(boost::json::parse(R"({"ok":true,"path":null,"more":1})")));
     EXPECT_EQ(result_as<ConfigStatus>(boost::json::parse(R"({"ok":"yes"})")).error().kind, Kind::broken);
 }
 
-TEST(Client, tells_why_nobody_is_there) {
+TEST(Client, TellsWhyNobodyIsThere) {
     TemporaryDirectory directory;
     const std::string path = directory.path() + "/s";
     const auto missing = Client::connect(path);
@@ -113,7 +113,7 @@ TEST(Client, tells_why_nobody_is_there) {
     EXPECT_EQ(Client::connect("").error().kind, Kind::unreachable);
 }
 
-TEST(Client, tells_a_lack_of_permission_from_a_lack_of_daemon) {
+TEST(Client, TellsALackOfPermissionFromALackOfDaemon) {
     TemporaryDirectory directory;
     const std::string path = directory.path() + "/s";
     Listener listener(path, 1);
@@ -132,7 +132,7 @@ TEST(Client, tells_a_lack_of_permission_from_a_lack_of_daemon) {
     EXPECT_EQ(exit_code_for(client.error()), ExitCode::denied);
 }
 
-TEST(Client, does_not_wait_forever_for_an_answer) {
+TEST(Client, DoesNotWaitForeverForAnAnswer) {
     TestServer server([](const std::string&) { return std::string(TestServer::silence); });
     auto client = Client::connect(server.path(), 50ms);
     ASSERT_TRUE(client);
@@ -140,7 +140,7 @@ TEST(Client, does_not_wait_forever_for_an_answer) {
     EXPECT_EQ(client->reload().error().kind, Kind::broken) << "the connection is closed";
 }
 
-TEST(Client, does_not_wait_forever_for_a_full_backlog) {
+TEST(Client, DoesNotWaitForeverForAFullBacklog) {
     TemporaryDirectory directory;
     const std::string path = directory.path() + "/s";
     Listener listener(path, 0);
@@ -156,14 +156,14 @@ TEST(Client, does_not_wait_forever_for_a_full_backlog) {
     FAIL() << "the backlog never filled";
 }
 
-TEST(Client, notices_an_end_before_the_answer) {
+TEST(Client, NoticesAnEndBeforeTheAnswer) {
     TestServer server([](const std::string&) { return std::string(); });
     auto client = Client::connect(server.path());
     ASSERT_TRUE(client);
     EXPECT_EQ(client->reload().error().kind, Kind::broken);
 }
 
-TEST(Client, refuses_what_is_no_answer_to_its_request) {
+TEST(Client, RefusesWhatIsNoAnswerToItsRequest) {
     for (const std::string reply : {"hello\n", "{}\n",
                                     R"({"jsonrpc":"2.0","id":7,"result":1})"
                                     "\n"}) {
@@ -174,7 +174,7 @@ TEST(Client, refuses_what_is_no_answer_to_its_request) {
     }
 }
 
-TEST(Client, takes_an_error_without_id_for_the_answer) {
+TEST(Client, TakesAnErrorWithoutIdForTheAnswer) {
     TestServer server([](const std::string&) {
         return error_answer({}, {ErrorCode::request_too_large, "too large", ""}) + "\n";
     });
@@ -192,7 +192,7 @@ std::set<int> inheritable_descriptors() {
     return found;
 }
 
-TEST(Client, hands_nothing_to_a_launchers_children) {
+TEST(Client, HandsNothingToALaunchersChildren) {
     const auto before = inheritable_descriptors();
     TestServer server([](const std::string& line) { return result_for(line, "1"); });
     auto client = Client::connect(server.path());
@@ -201,7 +201,7 @@ TEST(Client, hands_nothing_to_a_launchers_children) {
     EXPECT_EQ(inheritable_descriptors(), before);
 }
 
-TEST(ExitCodes, are_those_of_the_manual) {
+TEST(ExitCodes, AreThoseOfTheManual) {
     const auto code = [](ErrorCode error) { return exit_code_for(ClientError{Kind::answered, {error, "", ""}}); };
     EXPECT_EQ(static_cast<int>(code(ErrorCode::internal_error)), 1);
     EXPECT_EQ(static_cast<int>(code(ErrorCode::io_error)), 1);

@@ -58,7 +58,7 @@ struct Case {
 
 class UsageErrors : public testing::TestWithParam<Case> {};
 
-TEST_P(UsageErrors, exit_with_2_and_say_what_to_do) {
+TEST_P(UsageErrors, ExitWith2AndSayWhatToDo) {
     const Outcome outcome = capsulectl(GetParam().words);
     EXPECT_EQ(outcome.code, 2);
     EXPECT_THAT(outcome.err, AllOf(HasSubstr("capsulectl: "), HasSubstr("  hint: "), HasSubstr(GetParam().says)));
@@ -85,21 +85,21 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{{"exec", "claude", "-p", "hi"}, "unknown option -p"},
                     Case{{"exec", "claude", "--resume"}, "stands after \"--\""}));
 
-TEST(UsageErrorsAsJson, are_one_object_on_standard_output) {
+TEST(UsageErrorsAsJson, AreOneObjectOnStandardOutput) {
     const Outcome outcome = capsulectl({"--json", "statsu"});
     EXPECT_EQ(outcome.code, 2);
     EXPECT_EQ(boost::json::parse(outcome.out).at("error").at("data").at("code"), "client.usage");
     EXPECT_THAT(outcome.err, IsEmpty());
 }
 
-TEST(Help, is_no_error) {
+TEST(Help, IsNoError) {
     EXPECT_EQ(capsulectl({"--help"}).code, 0);
     EXPECT_THAT(capsulectl({"--help"}).out, AllOf(HasSubstr("status"), HasSubstr("Exit codes")));
     EXPECT_THAT(capsulectl({"spawn", "--help"}).out, HasSubstr("--reveal"));
     EXPECT_THAT(capsulectl({"--version"}).out, testing::StartsWith("capsulectl "));
 }
 
-TEST(Help, is_a_command_too_and_every_one_has_two_examples) {
+TEST(Help, IsACommandTooAndEveryOneHasTwoExamples) {
     EXPECT_EQ(capsulectl({"help"}).out, capsulectl({"--help"}).out);
     EXPECT_EQ(capsulectl({"help", "auth", "set"}).out, capsulectl({"auth", "set", "--help"}).out);
     EXPECT_EQ(capsulectl({"-V"}).out, capsulectl({"--version"}).out);
@@ -130,7 +130,7 @@ TEST(Help, is_a_command_too_and_every_one_has_two_examples) {
     }
 }
 
-TEST(Unreachable, exits_with_3) {
+TEST(Unreachable, ExitsWith3) {
     const Outcome outcome = capsulectl({"status", "--socket", "/nonexistent/s"});
     EXPECT_EQ(outcome.code, 3);
     EXPECT_THAT(outcome.err, HasSubstr("/nonexistent/s"));
@@ -141,7 +141,7 @@ TEST(Unreachable, exits_with_3) {
     EXPECT_EQ(boost::json::parse(json.out).at("error").at("data").at("code"), "client.unreachable");
 }
 
-TEST(FailedCalls, exit_with_the_errors_code_and_print_its_hint) {
+TEST(FailedCalls, ExitWithTheErrorsCodeAndPrintItsHint) {
     TestServer server([](const std::string&) {
         return error_answer({"1"}, {ErrorCode::cell_blocked, "blocked: Chat Completions only", "use claude"}) + "\n";
     });
@@ -150,7 +150,7 @@ TEST(FailedCalls, exit_with_the_errors_code_and_print_its_hint) {
     EXPECT_EQ(outcome.err, "capsulectl: blocked: Chat Completions only\n  hint: use claude\n");
 }
 
-TEST(FailedCalls, are_the_daemons_error_object_with_json) {
+TEST(FailedCalls, AreTheDaemonsErrorObjectWithJson) {
     TestServer server([](const std::string&) { return error_answer({"1"}, {ErrorCode::key_absent, "m", "h"}) + "\n"; });
     const Outcome outcome = capsulectl_at(server, {"explain", "claude", "--json"});
     EXPECT_EQ(outcome.code, 5);
@@ -177,21 +177,21 @@ std::string session_for(const std::string& out) {
     return text;
 }
 
-TEST(Spawn, prints_the_whole_answer_when_piped) {
+TEST(Spawn, PrintsTheWholeAnswerWhenPiped) {
     TestServer server([](const std::string& line) { return result_for(line, session_for("/x")); });
     const Outcome outcome = capsulectl_at(server, {"spawn", "claude"});
     EXPECT_EQ(outcome.code, 0);
     EXPECT_EQ(boost::json::parse(outcome.out), boost::json::parse(session_for("/x")));
 }
 
-TEST(Spawn, prints_lines_for_a_shell) {
+TEST(Spawn, PrintsLinesForAShell) {
     TestServer server([](const std::string& line) { return result_for(line, session_for("/x")); });
     const Outcome outcome = capsulectl_at(server, {"spawn", "claude", "--format", "shell"});
     EXPECT_THAT(outcome.out, AllOf(testing::StartsWith("unset OPENAI_API_KEY\nexport "), HasSubstr("\nexec sh -c ")));
     EXPECT_EQ(outcome.err, "! mind this\n");
 }
 
-TEST(Spawn, offers_the_callers_environment_without_what_looks_like_a_key) {
+TEST(Spawn, OffersTheCallersEnvironmentWithoutWhatLooksLikeAKey) {
     std::string seen;
     TestServer server([&](const std::string& line) {
         seen = line;
@@ -211,7 +211,7 @@ TEST(Spawn, offers_the_callers_environment_without_what_looks_like_a_key) {
     EXPECT_THAT(seen, Not(HasSubstr("FAKE")));
 }
 
-TEST(Exec, becomes_the_agent_with_its_environment_and_arguments) {
+TEST(Exec, BecomesTheAgentWithItsEnvironmentAndArguments) {
     TemporaryDirectory directory;
     const std::string out = directory.path() + "/out";
     TestServer server([&](const std::string& line) { return result_for(line, session_for(out)); });
@@ -228,7 +228,7 @@ TEST(Exec, becomes_the_agent_with_its_environment_and_arguments) {
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "this -p hi there ");
 }
 
-TEST(Exec, says_which_variable_of_the_command_line_is_not_passed) {
+TEST(Exec, SaysWhichVariableOfTheCommandLineIsNotPassed) {
     TemporaryDirectory directory;
     std::string answer = session_for(directory.path() + "/out");
     answer.replace(answer.find("\"dropped\":[]"), 12, "\"dropped\":[\"FOO\",\"OTHER\"]");
@@ -239,7 +239,7 @@ TEST(Exec, says_which_variable_of_the_command_line_is_not_passed) {
     EXPECT_THAT(outcome.err, Not(testing::AnyOf(HasSubstr("OTHER"), HasSubstr("LANG"), HasSubstr("bar"))));
 }
 
-TEST(Exec, names_the_agents_when_none_is_named) {
+TEST(Exec, NamesTheAgentsWhenNoneIsNamed) {
     TestServer server([](const std::string& line) {
         return result_for(line, R"({"version":"1","protocol":1,"pid":1,"uptime_s":1,"socket":"s",)"
                                 R"("config":{"path":null,"loaded_at":null,"ok":true,"error":null},)"
@@ -264,13 +264,13 @@ class Split : public testing::Test {
     CLI::App app_;
 };
 
-TEST_F(Split, leaves_other_commands_alone) {
+TEST_F(Split, LeavesOtherCommandsAlone) {
     expect({"spawn", "claude", "--", "x"}, {"spawn", "claude", "--", "x"}, {});
     expect({"--socket", "exec", "status"}, {"--socket", "exec", "status"}, {});
     expect({}, {}, {});
 }
 
-TEST_F(Split, takes_for_the_agents_only_what_follows_the_separator) {
+TEST_F(Split, TakesForTheAgentsOnlyWhatFollowsTheSeparator) {
     expect({"exec", "claude"}, {"exec", "claude"}, {});
     expect({"exec", "claude", "-p", "hi"}, {"exec", "claude", "-p", "hi"}, {});
     expect({"exec", "claude", "--provider", "zai", "--", "--model", "x"}, {"exec", "claude", "--provider", "zai"},
@@ -292,7 +292,7 @@ std::string bash_completes(const std::string& script, const std::string& words) 
     return {text.data(), count};
 }
 
-TEST(Completion, works_in_bash) {
+TEST(Completion, WorksInBash) {
     const Outcome outcome = capsulectl({"completion", "bash"});
     ASSERT_EQ(outcome.code, 0);
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl sta"), "status\n");
@@ -303,7 +303,7 @@ TEST(Completion, works_in_bash) {
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl completion z"), "zsh\n");
 }
 
-TEST(Completion, names_every_command_for_every_shell) {
+TEST(Completion, NamesEveryCommandForEveryShell) {
     for (const std::string shell : {"bash", "zsh", "fish"}) {
         const Outcome outcome = capsulectl({"completion", shell});
         for (const char* word : {"status", "providers", "auth", "unset", "spawn", "explain", "exec", "config", "write",

@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Key;
 
-TEST(OfferedEnvironment, leaves_out_what_cannot_or_should_not_be_sent) {
+TEST(OfferedEnvironment, LeavesOutWhatCannotOrShouldNotBeSent) {
     const char* const environment[] = {"TERM=xterm",
                                        "EMPTY=",
                                        "A=b=c",
@@ -30,7 +30,7 @@ TEST(OfferedEnvironment, leaves_out_what_cannot_or_should_not_be_sent) {
     EXPECT_THAT(offered.left_out, ElementsAre("LATIN"));
 }
 
-TEST(OfferedEnvironment, refuses_every_kind_of_broken_utf8) {
+TEST(OfferedEnvironment, RefusesEveryKindOfBrokenUtf8) {
     for (const char* value : {"\x80", "\xc0\xaf", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
                               "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82"}) {
         const std::string entry = std::string("A=") + value;
@@ -41,7 +41,7 @@ TEST(OfferedEnvironment, refuses_every_kind_of_broken_utf8) {
     EXPECT_THAT(offered_environment(fine, 1000).left_out, IsEmpty());
 }
 
-TEST(OfferedEnvironment, gives_up_the_largest_first) {
+TEST(OfferedEnvironment, GivesUpTheLargestFirst) {
     const std::string large = "LARGE=" + std::string(500, 'x');
     const std::string escaped = "ESCAPED=" + std::string(100, '\x01');  // six bytes each in JSON
     const char* const environment[] = {"A=1", large.c_str(), escaped.c_str(), "B=2", nullptr};
@@ -51,7 +51,7 @@ TEST(OfferedEnvironment, gives_up_the_largest_first) {
     EXPECT_THAT(offered_environment(environment, 600).left_out, ElementsAre("ESCAPED"));
 }
 
-TEST(OfferedEnvironment, takes_none) {
+TEST(OfferedEnvironment, TakesNone) {
     EXPECT_THAT(offered_environment(nullptr, 10).variables, IsEmpty());
 }
 

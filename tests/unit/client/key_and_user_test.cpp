@@ -39,14 +39,14 @@ std::string piped(const std::string& text) {
     return std::get<std::string>(ask_key(Pipe(text).descriptor(), ""));
 }
 
-TEST(AskKey, reads_what_is_piped_in_without_one_line_end) {
+TEST(AskKey, ReadsWhatIsPipedInWithoutOneLineEnd) {
     EXPECT_EQ(piped("sk-FAKE-0001"), "sk-FAKE-0001");
     EXPECT_EQ(piped("sk-FAKE-0001\n"), "sk-FAKE-0001");
     EXPECT_EQ(piped("sk-FAKE-0001\r\n"), "sk-FAKE-0001");
     EXPECT_EQ(piped("a\nb\n"), "a\nb") << "the daemon refuses it: nothing is cut off in silence";
 }
 
-TEST(AskKey, refuses_nothing_and_too_much) {
+TEST(AskKey, RefusesNothingAndTooMuch) {
     EXPECT_EQ(std::get<Error>(ask_key(Pipe("").descriptor(), "")).code, ErrorCode::invalid_params);
     EXPECT_EQ(std::get<Error>(ask_key(Pipe("\n").descriptor(), "")).code, ErrorCode::invalid_params);
     EXPECT_EQ(std::get<Error>(ask_key(-1, "")).code, ErrorCode::io_error);
@@ -84,7 +84,7 @@ struct Terminal {
     int slave = -1;
 };
 
-TEST(AskKey, reads_one_line_of_a_terminal_unseen) {
+TEST(AskKey, ReadsOneLineOfATerminalUnseen) {
     Terminal terminal;
     std::thread person([&] {
         terminal.await_silence();
@@ -99,7 +99,7 @@ TEST(AskKey, reads_one_line_of_a_terminal_unseen) {
     EXPECT_EQ(std::string(shown.data()), "\r\n");
 }
 
-TEST(AskKey, gives_the_echo_back_when_interrupted) {
+TEST(AskKey, GivesTheEchoBackWhenInterrupted) {
     Terminal terminal;
     const pthread_t asking = ::pthread_self();
     std::thread person([&] {
@@ -127,12 +127,12 @@ int in_child(Body body) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST(BecomeUser, is_done_when_one_is_that_user) {
+TEST(BecomeUser, IsDoneWhenOneIsThatUser) {
     if (::getuid() == 0) GTEST_SKIP() << "see the test for root";
     EXPECT_TRUE(become_user(myself()));
 }
 
-TEST(BecomeUser, lets_root_become_anyone_for_good) {
+TEST(BecomeUser, LetsRootBecomeAnyoneForGood) {
     if (::getuid() != 0) GTEST_SKIP() << "needs root";
     EXPECT_EQ(in_child([] {
                   if (!become_user({"agent", 4242, 4343, {4343, 4444}})) return 1;
@@ -146,7 +146,7 @@ TEST(BecomeUser, lets_root_become_anyone_for_good) {
               0);
 }
 
-TEST(BecomeUser, refuses_anybody_else) {
+TEST(BecomeUser, RefusesAnybodyElse) {
     const auto body = [] {
         if (::getuid() == 0 && ::setresuid(4242, 4242, 4242) != 0) return 1;
         const auto done = become_user({"root", 0, 0, {}});
@@ -167,7 +167,7 @@ class FindProgram : public testing::Test {
     TemporaryDirectory directory_;
 };
 
-TEST_F(FindProgram, takes_the_first_executable_file) {
+TEST_F(FindProgram, TakesTheFirstExecutableFile) {
     write("tool", 0755);
     write("data", 0644);
     ::mkdir((directory_.path() + "/folder").c_str(), 0755);
@@ -178,7 +178,7 @@ TEST_F(FindProgram, takes_the_first_executable_file) {
     EXPECT_EQ(*find_program(directory_.path() + "/tool", ""), directory_.path() + "/tool");
 }
 
-TEST_F(FindProgram, ignores_entries_that_are_not_absolute) {
+TEST_F(FindProgram, IgnoresEntriesThatAreNotAbsolute) {
     write("tool", 0755);
     const std::string before = std::filesystem::current_path().string();
     ASSERT_EQ(::chdir(directory_.path().c_str()), 0);
@@ -188,14 +188,14 @@ TEST_F(FindProgram, ignores_entries_that_are_not_absolute) {
     ASSERT_EQ(::chdir(before.c_str()), 0);
 }
 
-TEST_F(FindProgram, says_how_to_install_an_agent) {
+TEST_F(FindProgram, SaysHowToInstallAnAgent) {
     const auto program = find_program("codex", "/nonexistent");
     ASSERT_FALSE(program);
     EXPECT_THAT(program.error().message, HasSubstr("codex is not installed"));
     EXPECT_THAT(program.error().hint, HasSubstr("@openai/codex"));
 }
 
-TEST(TitleSequence, fits_the_terminal_and_carries_no_commands) {
+TEST(TitleSequence, FitsTheTerminalAndCarriesNoCommands) {
     EXPECT_EQ(title_sequence("Claude (Z.AI)", "xterm-256color"), "\x1b]0;Claude (Z.AI)\x07");
     EXPECT_EQ(title_sequence("a\x07"
                              "b\x1b",
@@ -206,7 +206,7 @@ TEST(TitleSequence, fits_the_terminal_and_carries_no_commands) {
     EXPECT_EQ(title_sequence("x", ""), "");
 }
 
-TEST_F(FindProgram, becomes_it_with_just_the_environment_given) {
+TEST_F(FindProgram, BecomesItWithJustTheEnvironmentGiven) {
     const std::string out = directory_.path() + "/out";
     SpawnResult session;
     session.argv = {"sh", "-c", "env > " + out + "; printf '%s' \"$1\" >> " + out, "sh", "argument"};

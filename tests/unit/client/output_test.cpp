@@ -19,7 +19,7 @@ namespace {
 constexpr Style plain{};
 constexpr Style colourful{.terminal = true, .colour = true, .width = 80};
 
-TEST(Table, aligns_columns_by_characters) {
+TEST(Table, AlignsColumnsByCharacters) {
     Table table({"NAME", "KEY", "FROM"});
     table.add({{"zai"}, {"…0001"}, {"environment"}});
     table.add({{"minimax"}, {"-"}, {""}});
@@ -29,14 +29,14 @@ TEST(Table, aligns_columns_by_characters) {
               "minimax  -\n");
 }
 
-TEST(Width, counts_columns_and_not_characters) {
+TEST(Width, CountsColumnsAndNotCharacters) {
     EXPECT_EQ(display_width("Größe"), 5U);
     EXPECT_EQ(display_width("模型"), 4U);
     EXPECT_EQ(display_width("e\u0301"), 1U) << "a combining accent";
     EXPECT_EQ(display_width("\xff\xff"), 2U) << "no UTF-8";
 }
 
-TEST(Width, fitted_text_never_is_wider) {
+TEST(Width, FittedTextNeverIsWider) {
     EXPECT_EQ(fitted("Größe", 5), "Größe");
     EXPECT_EQ(fitted("Größe", 4), "Grö…");
     EXPECT_EQ(fitted("模型模型", 6), "模型…");
@@ -45,7 +45,7 @@ TEST(Width, fitted_text_never_is_wider) {
     EXPECT_EQ(fitted("\xff\xff\xff", 2), "\xff…");
 }
 
-TEST(Table, wraps_its_last_column_on_a_narrow_terminal) {
+TEST(Table, WrapsItsLastColumnOnANarrowTerminal) {
     Table table;
     table.add({{"a"}, {"one two three four five six seven"}});
     Style narrow{.terminal = true, .colour = false, .width = 25};
@@ -54,7 +54,7 @@ TEST(Table, wraps_its_last_column_on_a_narrow_terminal) {
     EXPECT_EQ(table.text(narrow), "a one two…\n") << "too narrow for words";
 }
 
-TEST(Table, cuts_columns_rather_than_overflowing_at_any_width) {
+TEST(Table, CutsColumnsRatherThanOverflowingAtAnyWidth) {
     Table table({"PROVIDER", "MODE", "KEY", "FROM", "VARIABLE"});
     table.add({{"a-provider-with-a-long-name"},
                {"api_key"},
@@ -77,7 +77,7 @@ constexpr std::string_view page =
     "                              What it is for, in a sentence of some length\n\n"
     "A footer whose lines are broken where the source was wide,\nand go on here.\n\nExamples:\n  program status\n";
 
-TEST(HelpText, breaks_lines_at_words_at_the_width_that_there_is) {
+TEST(HelpText, BreaksLinesAtWordsAtTheWidthThatThereIs) {
     EXPECT_EQ(help_text(page, 0), page);
     for (const std::size_t width : {20UL, 60UL, 80UL}) {
         std::istringstream lines(help_text(page, width));
@@ -89,37 +89,37 @@ TEST(HelpText, breaks_lines_at_words_at_the_width_that_there_is) {
     EXPECT_THAT(help_text(page, 40), testing::HasSubstr("  -h,--help\n      Explain what this program does\n"));
 }
 
-TEST(Table, lets_no_cell_command_the_terminal) {
+TEST(Table, LetsNoCellCommandTheTerminal) {
     Table table;
     table.add({{"\x1b[2Jx\ny\xc2\x9b"}});
     EXPECT_EQ(table.text(plain), "?[2Jx?y?\n");
 }
 
-TEST(Paint, colours_only_where_there_are_colours) {
+TEST(Paint, ColoursOnlyWhereThereAreColours) {
     EXPECT_EQ(paint("x", Tone::bad, plain), "x");
     EXPECT_EQ(paint("x", Tone::bad, colourful), "\x1b[31mx\x1b[0m");
     EXPECT_EQ(paint("x", Tone::plain, colourful), "x");
 }
 
-TEST(Printable, keeps_lines_when_asked_to) {
+TEST(Printable, KeepsLinesWhenAskedTo) {
     EXPECT_EQ(printable("a\tb\nc\r\x7f é", true), "a\tb\nc?? é");
     EXPECT_EQ(printable("a\nb"), "a?b");
 }
 
-TEST(Wrapped, breaks_at_spaces_and_indents) {
+TEST(Wrapped, BreaksAtSpacesAndIndents) {
     EXPECT_EQ(wrapped("one two three", 7, 2), "one two\n  three");
     EXPECT_EQ(wrapped("averylongword b", 4, 1), "averylongword\n b");
     EXPECT_EQ(wrapped("one two", 0, 2), "one two");
 }
 
-TEST(WarningsText, marks_each) {
+TEST(WarningsText, MarksEach) {
     EXPECT_EQ(warnings_text({{"a.b", "do this"}, {"c", "and that"}}, plain), "! do this\n! and that\n");
     EXPECT_EQ(warnings_text({{"a.b", "Paste into it:\n{\n  \"x\": 1\n}\n\x1b"}}, plain),
               "! Paste into it:\n{\n  \"x\": 1\n}\n?\n");
     EXPECT_EQ(warnings_text({}, plain), "");
 }
 
-TEST(DurationText, uses_two_units_at_most) {
+TEST(DurationText, UsesTwoUnitsAtMost) {
     EXPECT_EQ(duration_text(0.4), "0 s");
     EXPECT_EQ(duration_text(59.9), "59 s");
     EXPECT_EQ(duration_text(61), "1 min");
@@ -153,7 +153,7 @@ EnvironmentLookup environment(std::map<std::string, std::string> variables) {
     };
 }
 
-TEST(StyleOf, honours_terminal_and_no_color) {
+TEST(StyleOf, HonoursTerminalAndNoColor) {
     const Terminal terminal;
     EXPECT_TRUE(style_of(terminal.descriptor(), environment({{"TERM", "xterm"}})).colour);
     EXPECT_EQ(style_of(terminal.descriptor(), environment({})).width, 77U);
@@ -167,7 +167,7 @@ TEST(StyleOf, honours_terminal_and_no_color) {
     ::close(ends[1]);
 }
 
-TEST(JsonText, writes_numbers_as_people_do) {
+TEST(JsonText, WritesNumbersAsPeopleDo) {
     const auto value = boost::json::parse(R"({"a":1.5,"b":[18446744073709551615,-1,0.1],"c":{},"d":[],"e":"x\n"})");
     EXPECT_EQ(json_text(value, false), R"({"a":1.5,"b":[18446744073709551615,-1,0.1],"c":{},"d":[],"e":"x\n"})");
     EXPECT_EQ(json_text(boost::json::parse(R"({"a":[1,{}]})"), true), "{\n  \"a\": [\n    1,\n    {}\n  ]\n}");

@@ -42,7 +42,7 @@ Defaults sample_defaults() {
     return defaults;
 }
 
-TEST(StatusPage, says_it_all_at_a_glance) {
+TEST(StatusPage, SaysItAllAtAGlance) {
     EXPECT_EQ(status_page(sample_status(), sample_defaults(), plain),
               "● capsuled 0.1.0  pid 4711, up 1 min\n"
               "  socket  /run/capsule/capsule.sock\n"
@@ -61,7 +61,7 @@ TEST(StatusPage, says_it_all_at_a_glance) {
               "! do something about it\n");
 }
 
-TEST(StatusPage, shows_a_failed_load_and_missing_keys) {
+TEST(StatusPage, ShowsAFailedLoadAndMissingKeys) {
     StatusResult status = sample_status();
     status.config.ok = false;
     status.config.error = "capsule.toml:3:1: unknown key";
@@ -72,7 +72,7 @@ TEST(StatusPage, shows_a_failed_load_and_missing_keys) {
                       HasSubstr("\"capsulectl auth\"")));
 }
 
-TEST(AuthPage, tells_a_newcomer_what_to_do) {
+TEST(AuthPage, TellsANewcomerWhatToDo) {
     AuthRow row;
     row.provider = "zai";
     row.label = "Z.AI";
@@ -89,7 +89,7 @@ TEST(AuthPage, tells_a_newcomer_what_to_do) {
                 AllOf(HasSubstr("…0001"), HasSubstr("! Z.AI: does not"), Not(HasSubstr("How to get"))));
 }
 
-TEST(AuthPage, without_any_key_ends_with_what_to_do_next) {
+TEST(AuthPage, WithoutAnyKeyEndsWithWhatToDoNext) {
     AuthRow zai;
     zai.provider = "zai", zai.mode = "api_key", zai.state = "absent";
     AuthRow kimi = zai;
@@ -106,7 +106,7 @@ TEST(AuthPage, without_any_key_ends_with_what_to_do_next) {
     }
 }
 
-TEST(ExplainPage, shows_where_everything_comes_from) {
+TEST(ExplainPage, ShowsWhereEverythingComesFrom) {
     ExplainResult plan;
     plan.tab_label = "Claude (Z.AI)";
     plan.model = "glm-5.3";
@@ -124,7 +124,7 @@ TEST(ExplainPage, shows_where_everything_comes_from) {
     EXPECT_THAT(page, HasSubstr("  FOO BAR\n"));
 }
 
-TEST(ExplainPage, tells_settings_that_are_held_from_those_that_are_not) {
+TEST(ExplainPage, TellsSettingsThatAreHeldFromThoseThatAreNot) {
     ExplainResult plan;
     EXPECT_THAT(explain_page(plan, plain), Not(HasSubstr("Settings")));
     plan.settings = {{"/p/.claude/settings.json", "model", "asks for another model", "ANTHROPIC_MODEL"},
@@ -135,12 +135,12 @@ TEST(ExplainPage, tells_settings_that_are_held_from_those_that_are_not) {
     EXPECT_THAT(page, HasSubstr("have their effect\n  /p/.mcp.json  mcpServers.a  names a server\n"));
 }
 
-TEST(Masked, shows_four_characters_of_a_long_key_only) {
+TEST(Masked, ShowsFourCharactersOfALongKeyOnly) {
     EXPECT_EQ(masked("sk-cp-FAKE-minimax-0001"), "…0001");
     EXPECT_EQ(masked("short-key-12345"), "…");
 }
 
-TEST(MaskSession, hides_what_the_explanation_hides) {
+TEST(MaskSession, HidesWhatTheExplanationHides) {
     SpawnResult session;
     session.env = {{"TEAM_CRED", "fake-credential-0001"},
                    {"OTHER_API_KEY", "fake-other-key-0002"},

@@ -35,7 +35,7 @@ std::vector<std::string> texts(const PickerList& list, std::size_t height, std::
     return out;
 }
 
-TEST(PickerList, selects_the_first_entry_or_the_preselected_one) {
+TEST(PickerList, SelectsTheFirstEntryOrThePreselectedOne) {
     EXPECT_EQ(PickerList(page_of(3)).selected(), "id0");
     PickerPage page = page_of(3);
     page.preselected = "id2";
@@ -44,7 +44,7 @@ TEST(PickerList, selects_the_first_entry_or_the_preselected_one) {
     EXPECT_EQ(PickerList(page).selected(), "id0");
 }
 
-TEST(PickerList, stops_at_both_ends) {
+TEST(PickerList, StopsAtBothEnds) {
     PickerList list(page_of(3));
     list.move(-1);
     EXPECT_EQ(list.selected(), "id0");
@@ -52,7 +52,7 @@ TEST(PickerList, stops_at_both_ends) {
     EXPECT_EQ(list.selected(), "id2");
 }
 
-TEST(PickerList, a_filter_matches_each_word_anywhere_in_any_case) {
+TEST(PickerList, AFilterMatchesEachWordAnywhereInAnyCase) {
     PickerList list(page_of(12));
     list.type("1 LABEL");
     EXPECT_EQ(list.selected(), "id1");
@@ -64,7 +64,7 @@ TEST(PickerList, a_filter_matches_each_word_anywhere_in_any_case) {
     EXPECT_EQ(list.selected(), "id1");
 }
 
-TEST(PickerList, a_selection_that_still_matches_is_kept) {
+TEST(PickerList, ASelectionThatStillMatchesIsKept) {
     PickerList list(page_of(12));
     list.move(11);
     list.type("1");
@@ -73,7 +73,7 @@ TEST(PickerList, a_selection_that_still_matches_is_kept) {
     EXPECT_EQ(list.selected(), "id11");
 }
 
-TEST(PickerList, erases_whole_characters) {
+TEST(PickerList, ErasesWholeCharacters) {
     PickerList list(page_of(1));
     list.type("é");
     list.erase();
@@ -81,7 +81,7 @@ TEST(PickerList, erases_whole_characters) {
     list.erase();
 }
 
-TEST(PickerList, never_has_more_lines_than_the_terminal_and_always_the_selected_one) {
+TEST(PickerList, NeverHasMoreLinesThanTheTerminalAndAlwaysTheSelectedOne) {
     for (const std::size_t entries : {0U, 1U, 3U, 50U})
         for (std::size_t height = 1; height < 40; ++height) {
             PickerList list(page_of(entries));
@@ -95,7 +95,7 @@ TEST(PickerList, never_has_more_lines_than_the_terminal_and_always_the_selected_
     EXPECT_TRUE(PickerList(page_of(3)).lines(0, 30).empty());
 }
 
-TEST(PickerList, shows_the_refusals_where_there_is_room) {
+TEST(PickerList, ShowsTheRefusalsWhereThereIsRoom) {
     EXPECT_THAT(texts(PickerList(page_of(2)), 12, 60),
                 ElementsAre("Which?", "Filter: _   2 of 2", "", "> Label 0  model", "  Label 1  model", "",
                             "Not available:", "  Kimi: no key", "    get one", "",
@@ -105,13 +105,13 @@ TEST(PickerList, shows_the_refusals_where_there_is_room) {
     EXPECT_THAT(texts(PickerList(page_of(2)), 1, 6), ElementsAre("> Lab…"));
 }
 
-TEST(PickerList, shows_nothing_that_a_terminal_would_obey) {
+TEST(PickerList, ShowsNothingThatATerminalWouldObey) {
     PickerPage page = page_of(1);
     page.entries[0].cells[0].text = "evil\x1b[2J";
     EXPECT_THAT(texts(PickerList(page), 3, 40).back(), HasSubstr("evil?[2J"));
 }
 
-TEST(PickerPages, a_provider_has_its_label_model_and_key) {
+TEST(PickerPages, AProviderHasItsLabelModelAndKey) {
     ProvidersListResult list;
     list.agent = "claude";
     list.choices = {{"anthropic", "Anthropic", "Claude (Anthropic)", true, {}},
@@ -160,7 +160,7 @@ class LastChoicesFile : public ::testing::Test {
     std::string directory_ = "/tmp/capsule-choices-XXXXXX";
 };
 
-TEST_F(LastChoicesFile, remembers_per_agent_and_directory) {
+TEST_F(LastChoicesFile, RemembersPerAgentAndDirectory) {
     LastChoices choices = LastChoices::load(path());
     choices.remember({"/a", "claude", "zai"});
     choices.remember({"/a", "codex", "minimax"});
@@ -181,7 +181,7 @@ TEST_F(LastChoicesFile, remembers_per_agent_and_directory) {
         << "no temporary file is left";
 }
 
-TEST_F(LastChoicesFile, forgets_the_oldest) {
+TEST_F(LastChoicesFile, ForgetsTheOldest) {
     LastChoices choices;
     for (std::size_t i = 0; i <= LastChoices::most; ++i)
         choices.remember({"/" + std::to_string(i), "claude", "zai"});
@@ -191,7 +191,7 @@ TEST_F(LastChoicesFile, forgets_the_oldest) {
     EXPECT_EQ(read.provider("claude", "/1"), "zai");
 }
 
-TEST_F(LastChoicesFile, what_is_not_its_own_is_as_good_as_empty) {
+TEST_F(LastChoicesFile, WhatIsNotItsOwnIsAsGoodAsEmpty) {
     for (const char* text : {"", "{", "[]", "{\"choices\": 7}", "{\"choices\": [7, {\"directory\": 7}, {}]}", "\xff"}) {
         write(text);
         EXPECT_EQ(LastChoices::load(path()).agent("/a"), std::nullopt) << text;
@@ -205,7 +205,7 @@ TEST_F(LastChoicesFile, what_is_not_its_own_is_as_good_as_empty) {
     EXPECT_FALSE(LastChoices().save(path()));
 }
 
-TEST_F(LastChoicesFile, a_planted_link_is_neither_read_nor_written_through) {
+TEST_F(LastChoicesFile, APlantedLinkIsNeitherReadNorWrittenThrough) {
     const std::string precious = directory_ + "/precious";
     std::ofstream(precious) << R"({"choices": [{"directory": "/a", "agent": "claude", "provider": "zai"}]})";
     fs::create_symlink(precious, path_or_made());

@@ -21,7 +21,7 @@ std::string run_shell(const std::string& script) {
     return out;
 }
 
-TEST(ShellQuoted, leaves_plain_words_and_quotes_all_else) {
+TEST(ShellQuoted, LeavesPlainWordsAndQuotesAllElse) {
     EXPECT_EQ(shell_quoted("--model"), "--model");
     EXPECT_EQ(shell_quoted(""), "''");
     EXPECT_EQ(shell_quoted("a b"), "'a b'");
@@ -30,13 +30,13 @@ TEST(ShellQuoted, leaves_plain_words_and_quotes_all_else) {
     EXPECT_EQ(shell_quoted("~"), "'~'");
 }
 
-TEST(ShellQuoted, survives_a_shell) {
+TEST(ShellQuoted, SurvivesAShell) {
     for (const std::string word :
          {"$HOME", "`id`", "a\nb", "\\", "'", "\"", "'''", "*", "!x", "#", "a;b|c&d", "~", "é"})
         EXPECT_EQ(run_shell("printf %s " + shell_quoted(word)), word);
 }
 
-TEST(ShellScript, unsets_exports_and_becomes_the_program) {
+TEST(ShellScript, UnsetsExportsAndBecomesTheProgram) {
     SpawnResult session;
     session.env = {{"PATH", "/usr/bin:/bin"}, {"VALUE", "it's $5\n\"x\""}};
     session.unset = {"CAPSULE_TEST_GONE", "CAPSULE_TEST_NEVER"};
@@ -44,7 +44,7 @@ TEST(ShellScript, unsets_exports_and_becomes_the_program) {
     EXPECT_EQ(run_shell("export CAPSULE_TEST_GONE=1\n" + shell_script(session)), "it's $5\n\"x\"|unset|a b");
 }
 
-TEST(Env0, is_the_arguments_of_env_i) {
+TEST(Env0, IsTheArgumentsOfEnvI) {
     SpawnResult session;
     session.env = {{"A", "1"}, {"B", "x y\n"}};
     session.argv = {"claude", "--model", "m"};

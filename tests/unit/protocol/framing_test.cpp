@@ -21,7 +21,7 @@ std::vector<std::string> all_lines(LineReader& reader) {
 
 using Lines = std::vector<std::string>;
 
-TEST(LineReader, hands_out_whole_lines_only) {
+TEST(LineReader, HandsOutWholeLinesOnly) {
     LineReader reader;
     reader.append("one\ntwo\nthr");
     EXPECT_EQ(all_lines(reader), (Lines{"one", "two"}));
@@ -31,7 +31,7 @@ TEST(LineReader, hands_out_whole_lines_only) {
     EXPECT_FALSE(reader.partial());
 }
 
-TEST(LineReader, takes_bytes_in_any_portions) {
+TEST(LineReader, TakesBytesInAnyPortions) {
     const std::string text = "{\"a\":1}\r\n\n\r\nsecond line\n";
     for (std::size_t size = 1; size <= text.size(); ++size) {
         LineReader reader;
@@ -45,13 +45,13 @@ TEST(LineReader, takes_bytes_in_any_portions) {
     }
 }
 
-TEST(LineReader, drops_one_carriage_return_and_skips_blank_lines) {
+TEST(LineReader, DropsOneCarriageReturnAndSkipsBlankLines) {
     LineReader reader;
     reader.append("\r\n\n  \t\r\na\r\r\nb\r\n");
     EXPECT_EQ(all_lines(reader), (Lines{"a\r", "b"}));
 }
 
-TEST(LineReader, knows_whether_a_line_has_begun) {
+TEST(LineReader, KnowsWhetherALineHasBegun) {
     LineReader reader;
     EXPECT_FALSE(reader.partial());
     reader.append("x\n");
@@ -62,7 +62,7 @@ TEST(LineReader, knows_whether_a_line_has_begun) {
     EXPECT_TRUE(reader.partial());
 }
 
-TEST(LineReader, gives_the_rest_at_the_end) {
+TEST(LineReader, GivesTheRestAtTheEnd) {
     LineReader reader;
     reader.append("one\ntwo\r");
     EXPECT_EQ(all_lines(reader), Lines{"one"});
@@ -70,7 +70,7 @@ TEST(LineReader, gives_the_rest_at_the_end) {
     EXPECT_EQ(reader.rest(), std::nullopt);
 }
 
-TEST(LineReader, gives_no_blank_rest) {
+TEST(LineReader, GivesNoBlankRest) {
     LineReader reader;
     reader.append("one\n \r");
     EXPECT_EQ(all_lines(reader), Lines{"one"});
@@ -78,7 +78,7 @@ TEST(LineReader, gives_no_blank_rest) {
     EXPECT_FALSE(reader.partial());
 }
 
-TEST(LineReader, allows_a_line_of_just_the_limit) {
+TEST(LineReader, AllowsALineOfJustTheLimit) {
     LineReader reader(4);
     reader.append("abcd\nefgh\r\nijkl\r");
     EXPECT_FALSE(reader.too_long());
@@ -87,7 +87,7 @@ TEST(LineReader, allows_a_line_of_just_the_limit) {
     EXPECT_EQ(reader.rest(), "ijkl");
 }
 
-TEST(LineReader, stops_at_a_whole_line_over_the_limit) {
+TEST(LineReader, StopsAtAWholeLineOverTheLimit) {
     LineReader reader(4);
     reader.append("ok\nabcde\nnext\n");
     EXPECT_FALSE(reader.too_long());
@@ -96,7 +96,7 @@ TEST(LineReader, stops_at_a_whole_line_over_the_limit) {
     EXPECT_EQ(reader.next(), std::nullopt) << "it does not resynchronise";
 }
 
-TEST(LineReader, stops_at_a_half_line_over_the_limit) {
+TEST(LineReader, StopsAtAHalfLineOverTheLimit) {
     LineReader reader(4);
     reader.append("abcd");
     EXPECT_EQ(reader.next(), std::nullopt);
@@ -107,7 +107,7 @@ TEST(LineReader, stops_at_a_half_line_over_the_limit) {
     EXPECT_EQ(reader.rest(), std::nullopt);
 }
 
-TEST(LineReader, keeps_long_pipelines_apart) {
+TEST(LineReader, KeepsLongPipelinesApart) {
     LineReader reader;
     std::size_t seen = 0;
     for (int round = 0; round < 1000; ++round) {
@@ -119,7 +119,7 @@ TEST(LineReader, keeps_long_pipelines_apart) {
     EXPECT_EQ(seen, 1000U);
 }
 
-TEST(LineReader, reads_straight_into_its_room) {
+TEST(LineReader, ReadsStraightIntoItsRoom) {
     LineReader reader;
     std::string all;
     for (const std::string_view part : {"on", "e\ntwo\nth", "ree", "\n"}) {
@@ -134,7 +134,7 @@ TEST(LineReader, reads_straight_into_its_room) {
 }
 
 // A client's library has no operator delete that zeroes.
-TEST(LineReader, leaves_nothing_in_memory_that_it_gives_back) {
+TEST(LineReader, LeavesNothingInMemoryThatItGivesBack) {
     const std::string key = "sk-FAKE-in-a-request-0001";
     test::look_in_freed_memory_for(std::string_view(key).substr(4));
     {

@@ -47,7 +47,7 @@ std::string nested(std::size_t depth) {
            std::string(depth - 1, ']') + "}";
 }
 
-TEST(ParseLine, reads_a_request) {
+TEST(ParseLine, ReadsARequest) {
     const auto parsed = parse_line(R"({"jsonrpc":"2.0","id":"a","method":"spawn","params":{"agent":"claude"}})");
     ASSERT_TRUE(parsed);
     EXPECT_FALSE(parsed->batch);
@@ -57,7 +57,7 @@ TEST(ParseLine, reads_a_request) {
     EXPECT_EQ(boost::json::serialize(request.params), R"({"agent":"claude"})");
 }
 
-TEST(ParseLine, keeps_every_ids_value) {
+TEST(ParseLine, KeepsEveryIdsValue) {
     for (const std::string id :
          {"1", "-7", "0", "1.5", "1e2", "-0", "18446744073709551615", "18446744073709551616",
           "123456789012345678901234567890", "0.1000000000000000055511151231257827", "null", "\"\"", "\"x y\""})
@@ -65,18 +65,18 @@ TEST(ParseLine, keeps_every_ids_value) {
     EXPECT_EQ(only_request(with_id("\"\\u00e9\\n\\\"\"")).id, RequestId{"\"é\\n\\\"\""});
 }
 
-TEST(ParseLine, finds_the_id_wherever_it_stands_and_no_other) {
+TEST(ParseLine, FindsTheIdWhereverItStandsAndNoOther) {
     EXPECT_EQ(only_request(R"({"params":{"id":9,"a":{"id":8}},"id":7,"method":"m","jsonrpc":"2.0"})").id,
               RequestId{"7"});
     EXPECT_EQ(only_request(R"({"params":[{"id":9}],"method":"m","jsonrpc":"2.0"})").id, std::nullopt);
 }
 
-TEST(ParseLine, without_an_id_is_a_notification) {
+TEST(ParseLine, WithoutAnIdIsANotification) {
     EXPECT_EQ(only_request(R"({"jsonrpc":"2.0","method":"reload"})").id, std::nullopt);
     EXPECT_EQ(only_request(with_id("null")).id, RequestId{"null"}) << "null is an id";
 }
 
-TEST(ParseLine, makes_absent_and_empty_positional_params_an_empty_object) {
+TEST(ParseLine, MakesAbsentAndEmptyPositionalParamsAnEmptyObject) {
     for (const std::string params : {"", R"(,"params":[])", R"(,"params":{})"})
         EXPECT_EQ(only_request(R"({"jsonrpc":"2.0","id":1,"method":"m")" + params + "}").params,
                   boost::json::value(boost::json::object_kind))
@@ -84,7 +84,7 @@ TEST(ParseLine, makes_absent_and_empty_positional_params_an_empty_object) {
     EXPECT_TRUE(only_request(R"({"jsonrpc":"2.0","id":1,"method":"m","params":[1]})").params.is_array());
 }
 
-TEST(ParseLine, reads_a_batch_and_judges_each_member_alone) {
+TEST(ParseLine, ReadsABatchAndJudgesEachMemberAlone) {
     const auto parsed = parse_line(
         R"([{"jsonrpc":"2.0","id":1,"method":"a"}, 5, {"jsonrpc":"2.0","id":3.0}, {"jsonrpc":"2.0","method":"b"}, []])");
     ASSERT_TRUE(parsed);
@@ -97,7 +97,7 @@ TEST(ParseLine, reads_a_batch_and_judges_each_member_alone) {
     EXPECT_EQ(std::get<NotARequest>(parsed->items[4]).error.code, ErrorCode::invalid_request);
 }
 
-TEST(ParseLine, bounds_a_batch) {
+TEST(ParseLine, BoundsABatch) {
     const auto batch_of = [](std::size_t count) {
         std::string text = "[";
         for (std::size_t i = 0; i < count; ++i)
@@ -110,7 +110,7 @@ TEST(ParseLine, bounds_a_batch) {
     EXPECT_EQ(refused_line("[]").code, ErrorCode::invalid_request);
 }
 
-TEST(ParseLine, refuses_what_is_not_json) {
+TEST(ParseLine, RefusesWhatIsNotJson) {
     for (const std::string_view line :
          {"", "x", "{", "{\"a\":}", "[1,]", "{\"a\":1,}", "// c\n1", "{\"a\":1} {\"b\":2}", "{\"a\":1}x", "{'a':1}",
           "{\"a\":01}", "{\"a\":+1}", "{\"a\":NaN}", "\"\t\"", "{\"a\":\"\\ud800\"}", "[1", "nul"}) {
@@ -120,13 +120,13 @@ TEST(ParseLine, refuses_what_is_not_json) {
     }
 }
 
-TEST(ParseLine, refuses_what_is_not_utf8) {
+TEST(ParseLine, RefusesWhatIsNotUtf8) {
     for (const std::string_view bytes : {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"})
         EXPECT_EQ(refused_line("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + std::string(bytes) + "\"}").code,
                   ErrorCode::parse_error);
 }
 
-TEST(ParseLine, bounds_nesting) {
+TEST(ParseLine, BoundsNesting) {
     EXPECT_EQ(only_request(nested(32)).method, "status");
     const Error error = refused_line(nested(33));
     EXPECT_EQ(error.code, ErrorCode::parse_error);
@@ -134,7 +134,7 @@ TEST(ParseLine, bounds_nesting) {
     EXPECT_EQ(refused_line(std::string(100'000, '[')).code, ErrorCode::parse_error);
 }
 
-TEST(ParseLine, refuses_duplicate_members_at_every_depth_and_names_them) {
+TEST(ParseLine, RefusesDuplicateMembersAtEveryDepthAndNamesThem) {
     const NotARequest refusal = only_refusal(R"({"jsonrpc":"2.0","id":4,"method":"a","method":"b"})");
     EXPECT_EQ(refusal.error.code, ErrorCode::invalid_request);
     EXPECT_THAT(refusal.error.message, HasSubstr("\"method\""));
@@ -146,11 +146,11 @@ TEST(ParseLine, refuses_duplicate_members_at_every_depth_and_names_them) {
                 HasSubstr("\"y\""));
 }
 
-TEST(ParseLine, takes_no_id_of_two) {
+TEST(ParseLine, TakesNoIdOfTwo) {
     EXPECT_EQ(only_refusal(R"({"jsonrpc":"2.0","id":1,"id":2,"method":"a"})").id, RequestId{"null"});
 }
 
-TEST(ParseLine, refuses_a_duplicate_in_a_batch_for_that_member_alone) {
+TEST(ParseLine, RefusesADuplicateInABatchForThatMemberAlone) {
     const auto parsed =
         parse_line(R"([{"jsonrpc":"2.0","id":1,"id":2,"method":"a"},{"jsonrpc":"2.0","id":3,"method":"b"}])");
     ASSERT_TRUE(parsed);
@@ -166,7 +166,7 @@ struct Malformed {
 
 class MalformedRequest : public testing::TestWithParam<Malformed> {};
 
-TEST_P(MalformedRequest, is_refused_with_its_id_where_that_can_be_read) {
+TEST_P(MalformedRequest, IsRefusedWithItsIdWhereThatCanBeRead) {
     const NotARequest refusal = only_refusal(GetParam().line);
     EXPECT_EQ(refusal.error.code, ErrorCode::invalid_request);
     EXPECT_EQ(refusal.id.json, GetParam().id);
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Malformed{R"({"jsonrpc":"2.0","id":1,"method":"a","parms":{}})", "1", "did you mean \"params\"?"},
                     Malformed{R"({"jsonrpc":"2.0","id":1,"method":"a","extra":{}})", "1", "unknown member \"extra\""}));
 
-TEST(ParseLine, cuts_a_long_member_name_between_characters) {
+TEST(ParseLine, CutsALongMemberNameBetweenCharacters) {
     std::string name;
     for (int i = 0; i < 100; ++i)
         name += "é";
@@ -200,18 +200,18 @@ TEST(ParseLine, cuts_a_long_member_name_between_characters) {
     EXPECT_TRUE(parse_answer(error_answer(refusal.id, refusal.error))) << "still UTF-8";
 }
 
-TEST(SuccessAnswer, carries_id_and_result_as_they_are) {
+TEST(SuccessAnswer, CarriesIdAndResultAsTheyAre) {
     EXPECT_EQ(success_answer({"18446744073709551615"}, R"({"a":1})"),
               R"({"jsonrpc":"2.0","id":18446744073709551615,"result":{"a":1}})");
 }
 
-TEST(ErrorAnswer, carries_data_for_our_own_errors) {
+TEST(ErrorAnswer, CarriesDataForOurOwnErrors) {
     const auto answer = boost::json::parse(error_answer({"7"}, {ErrorCode::cell_blocked, "no \"way\"\n", "do this"}));
     EXPECT_EQ(answer.at("error"), boost::json::parse(R"({"code":-32004,"message":"no \"way\"\n",
                                                       "data":{"code":"cell.blocked","hint":"do this"}})"));
 }
 
-TEST(ErrorAnswer, carries_data_for_standard_errors_only_with_a_hint) {
+TEST(ErrorAnswer, CarriesDataForStandardErrorsOnlyWithAHint) {
     EXPECT_EQ(error_answer({}, {ErrorCode::parse_error, "m", ""}),
               R"({"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}})");
     EXPECT_EQ(error_answer({}, {ErrorCode::invalid_params, "m", "h"}),
@@ -219,25 +219,25 @@ TEST(ErrorAnswer, carries_data_for_standard_errors_only_with_a_hint) {
               R"("data":{"code":"invalid_params","hint":"h"}}})");
 }
 
-TEST(Answers, are_one_line_each) {
+TEST(Answers, AreOneLineEach) {
     EXPECT_EQ(error_answer({}, {ErrorCode::io_error, "a\nb\r", "c\n"}).find_first_of("\r\n"), std::string::npos);
 }
 
-TEST(RequestText, can_be_read_back) {
+TEST(RequestText, CanBeReadBack) {
     const Request request = only_request(request_text("12", "spawn", R"({"agent":"co\"dex"})"));
     EXPECT_EQ(request.id, RequestId{"12"});
     EXPECT_EQ(request.method, "spawn");
     EXPECT_EQ(request.params.at("agent").as_string(), "co\"dex");
 }
 
-TEST(ParseAnswer, reads_a_result) {
+TEST(ParseAnswer, ReadsAResult) {
     const auto answer = parse_answer(success_answer({"5"}, "[1,2]"));
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->id, "5");
     EXPECT_EQ(*answer->outcome, (boost::json::array{1, 2}));
 }
 
-TEST(ParseAnswer, reads_every_error_as_it_was) {
+TEST(ParseAnswer, ReadsEveryErrorAsItWas) {
     for (int i = 0; i <= static_cast<int>(last_error_code); ++i) {
         const Error error{static_cast<ErrorCode>(i), "what", "to do"};
         const auto answer = parse_answer(error_answer({"1"}, error));
@@ -247,7 +247,7 @@ TEST(ParseAnswer, reads_every_error_as_it_was) {
     }
 }
 
-TEST(ParseAnswer, understands_errors_without_data_and_of_newer_daemons) {
+TEST(ParseAnswer, UnderstandsErrorsWithoutDataAndOfNewerDaemons) {
     EXPECT_EQ(parse_answer(R"({"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"m"}})")->outcome.error().code,
               ErrorCode::key_absent);
     EXPECT_EQ(parse_answer(R"({"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"m","data":{"code":"new.one"}}})")
@@ -255,7 +255,7 @@ TEST(ParseAnswer, understands_errors_without_data_and_of_newer_daemons) {
               (Error{ErrorCode::internal_error, "m", ""}));
 }
 
-TEST(ParseAnswer, refuses_what_is_no_answer) {
+TEST(ParseAnswer, RefusesWhatIsNoAnswer) {
     for (const std::string_view line :
          {"", "x", "1", "[]", "{}", R"({"jsonrpc":"2.0","id":1})", R"({"jsonrpc":"2.0","result":1})",
           R"({"jsonrpc":"2.0","id":1,"result":1,"error":{}})", R"({"jsonrpc":"2.0","id":1,"error":1})",

@@ -22,7 +22,7 @@ Error refusal(std::string_view json) {
     return done ? Error{} : done.error();
 }
 
-TEST(FromJson, reads_params_with_optional_members_left_out) {
+TEST(FromJson, ReadsParamsWithOptionalMembersLeftOut) {
     SpawnParams params;
     ASSERT_TRUE(from_json(params, boost::json::parse(R"({"agent":"claude","env":{"TERM":"xterm"},"role":"r"})"),
                           "params", Unknown::refuse));
@@ -32,7 +32,7 @@ TEST(FromJson, reads_params_with_optional_members_left_out) {
     EXPECT_EQ(params.provider, std::nullopt);
 }
 
-TEST(FromJson, names_each_fault_with_its_path) {
+TEST(FromJson, NamesEachFaultWithItsPath) {
     EXPECT_THAT(refusal<SpawnParams>("{}").message, AllOf(HasSubstr("params"), HasSubstr("\"agent\" is missing")));
     EXPECT_THAT(refusal<SpawnParams>(R"({"agent":1})").message,
                 HasSubstr("params.agent: expected a string, got a number"));
@@ -42,7 +42,7 @@ TEST(FromJson, names_each_fault_with_its_path) {
     EXPECT_THAT(refusal<NoParams>("[1]").message, HasSubstr("expected an object, got an array"));
 }
 
-TEST(FromJson, names_an_unknown_member_and_the_nearest_known_one) {
+TEST(FromJson, NamesAnUnknownMemberAndTheNearestKnownOne) {
     const Error error = refusal<SpawnParams>(R"({"agnet":"claude"})");
     EXPECT_EQ(error.code, ErrorCode::invalid_params);
     EXPECT_THAT(error.message, HasSubstr("\"agnet\""));
@@ -50,7 +50,7 @@ TEST(FromJson, names_an_unknown_member_and_the_nearest_known_one) {
     EXPECT_THAT(refusal<NoParams>(R"({"x":1})").message, HasSubstr("\"x\""));
 }
 
-TEST(FromJson, ignores_what_a_newer_daemon_adds) {
+TEST(FromJson, IgnoresWhatANewerDaemonAdds) {
     ConfigStatus status;
     ASSERT_TRUE(from_json(status, boost::json::parse(R"({"path":null,"loaded_at":"t","ok":true,"error":null,"new":1})"),
                           "result", Unknown::ignore));
@@ -58,14 +58,14 @@ TEST(FromJson, ignores_what_a_newer_daemon_adds) {
     EXPECT_EQ(status.loaded_at, "t");
 }
 
-TEST(ToJson, writes_every_member_under_its_name_on_the_wire) {
+TEST(ToJson, WritesEveryMemberUnderItsNameOnTheWire) {
     ProvidersListResult result;
     result.agent = "claude";
     EXPECT_EQ(boost::json::serialize(to_json(result)),
               R"({"agent":"claude","choices":[],"default":null,"unavailable":[]})");
 }
 
-TEST(ToJson, comes_back_the_same) {
+TEST(ToJson, ComesBackTheSame) {
     StatusResult status;
     status.version = "1.2.3";
     status.pid = 4711;

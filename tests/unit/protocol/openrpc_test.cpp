@@ -18,7 +18,7 @@ json::value method_named(std::string_view name) {
     throw std::runtime_error("no such method: " + std::string(name));
 }
 
-TEST(OpenRpc, lists_every_method_in_its_order) {
+TEST(OpenRpc, ListsEveryMethodInItsOrder) {
     const auto document = openrpc_document("1.2.3");
     EXPECT_EQ(document.at("info").at("version"), "1.2.3");
     EXPECT_TRUE(document.at("openrpc").as_string().starts_with("1."));
@@ -28,7 +28,7 @@ TEST(OpenRpc, lists_every_method_in_its_order) {
         EXPECT_EQ(listed[i].at("name"), json::string_view(methods[i].name));
 }
 
-TEST(OpenRpc, can_describe_every_method) {
+TEST(OpenRpc, CanDescribeEveryMethod) {
     for (const MethodInfo& method : methods) {
         const auto described = method_named(method.name);
         EXPECT_EQ(described.at("x-tier").as_string(), json::string_view(name_of(method.tier)));
@@ -37,7 +37,7 @@ TEST(OpenRpc, can_describe_every_method) {
     }
 }
 
-TEST(OpenRpc, says_which_params_are_required) {
+TEST(OpenRpc, SaysWhichParamsAreRequired) {
     const auto params = method_named("spawn").at("params").as_array();
     ASSERT_EQ(params.size(), 8U);
     EXPECT_EQ(params[0], json::parse(R"({"name":"agent","required":true,"schema":{"type":"string"}})"));
@@ -46,7 +46,7 @@ TEST(OpenRpc, says_which_params_are_required) {
     EXPECT_EQ(params[5].at("required"), false) << "an environment may be left out";
 }
 
-TEST(OpenRpc, closes_params_to_what_it_names) {
+TEST(OpenRpc, ClosesParamsToWhatItNames) {
     EXPECT_EQ(method_named("auth.unset").at("x-params"), json::parse(R"({
         "type": "object", "required": ["provider"], "additionalProperties": false,
         "properties": {
@@ -57,7 +57,7 @@ TEST(OpenRpc, closes_params_to_what_it_names) {
               json::parse(R"({"type":"object","properties":{},"additionalProperties":false})"));
 }
 
-TEST(OpenRpc, leaves_results_open_and_names_null) {
+TEST(OpenRpc, LeavesResultsOpenAndNamesNull) {
     EXPECT_EQ(method_named("reload").at("result").at("schema"), json::parse(R"({
         "type": "object", "required": ["path", "loaded_at", "ok", "error"],
         "properties": {
@@ -69,7 +69,7 @@ TEST(OpenRpc, leaves_results_open_and_names_null) {
     EXPECT_TRUE(list.as_object().contains("default")) << "as on the wire, without the trailing '_'";
 }
 
-TEST(OpenRpc, names_the_errors_of_a_method) {
+TEST(OpenRpc, NamesTheErrorsOfAMethod) {
     const auto errors = method_named("spawn").at("errors").as_array();
     const auto has = [&](int code, std::string_view message) {
         return std::find(errors.begin(), errors.end(),
@@ -81,7 +81,7 @@ TEST(OpenRpc, names_the_errors_of_a_method) {
     EXPECT_TRUE(has(-32005, "key.absent"));
 }
 
-TEST(Methods, have_their_tier) {
+TEST(Methods, HaveTheirTier) {
     std::map<Tier, std::set<std::string_view>> names;
     for (const MethodInfo& method : methods)
         names[method.tier].insert(method.name);

@@ -36,13 +36,13 @@ class SafePath : public ::testing::Test {
     std::string top_ = "/tmp/capsule-safe-XXXXXX";
 };
 
-TEST_F(SafePath, what_only_root_and_the_trusted_can_change_is_safe_below_a_sticky_directory) {
+TEST_F(SafePath, WhatOnlyRootAndTheTrustedCanChangeIsSafeBelowAStickyDirectory) {
     EXPECT_EQ(look(last()), std::nullopt);
     EXPECT_EQ(look("/"), std::nullopt);
     EXPECT_EQ(look(last() + "/../last/./"), std::nullopt);
 }
 
-TEST_F(SafePath, a_directory_that_group_or_others_may_write_to_is_not_wherever_it_stands) {
+TEST_F(SafePath, ADirectoryThatGroupOrOthersMayWriteToIsNotWhereverItStands) {
     for (const std::string& directory : {last(), above()}) {
         fs::permissions(directory, fs::perms{0775});
         expect_unsafe(last(), directory, "its group may write there");
@@ -52,13 +52,13 @@ TEST_F(SafePath, a_directory_that_group_or_others_may_write_to_is_not_wherever_i
     }
 }
 
-TEST_F(SafePath, the_sticky_bit_helps_above_the_last_one_only) {
+TEST_F(SafePath, TheStickyBitHelpsAboveTheLastOneOnly) {
     fs::permissions(above(), fs::perms{01777});
     EXPECT_EQ(look(last()), std::nullopt);
     expect_unsafe(above(), above(), "everybody may write there");
 }
 
-TEST_F(SafePath, links_are_followed_and_the_way_to_their_target_counts) {
+TEST_F(SafePath, LinksAreFollowedAndTheWayToTheirTargetCounts) {
     fs::create_directories(top_ + "/open/safe");
     fs::permissions(top_ + "/open", fs::perms{0777});
     fs::create_symlink("open/safe", top_ + "/link");
@@ -69,7 +69,7 @@ TEST_F(SafePath, links_are_followed_and_the_way_to_their_target_counts) {
     expect_unsafe(top_ + "/round", top_ + "/round", "the link cannot be followed");
 }
 
-TEST_F(SafePath, another_users_directory_or_link_is_not) {
+TEST_F(SafePath, AnotherUsersDirectoryOrLinkIsNot) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
     ASSERT_EQ(::chown(above().c_str(), 65534, 65534), 0);
     const auto unsafe = look(last());
@@ -81,13 +81,13 @@ TEST_F(SafePath, another_users_directory_or_link_is_not) {
     expect_unsafe(top_ + "/link", top_ + "/link", "it belongs to user 65534");
 }
 
-TEST_F(SafePath, what_is_not_there_yet_is_as_safe_as_what_is_above_it) {
+TEST_F(SafePath, WhatIsNotThereYetIsAsSafeAsWhatIsAboveIt) {
     EXPECT_EQ(look(last() + "/new/newer"), std::nullopt);
     fs::permissions(above(), fs::perms{0777});
     expect_unsafe(above() + "/new", above(), "everybody may write there");
 }
 
-TEST_F(SafePath, a_file_on_the_way_is_unsafe) {
+TEST_F(SafePath, AFileOnTheWayIsUnsafe) {
     std::ofstream(top_ + "/real") << "a file";
     ASSERT_EQ(::symlink("real", (top_ + "/file").c_str()), 0);
     expect_unsafe(top_ + "/file", top_ + "/real", "it is no directory");

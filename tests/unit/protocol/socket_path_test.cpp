@@ -21,20 +21,20 @@ EnvironmentLookup environment(std::map<std::string, std::string> variables) {
 constexpr uid_t root = 0;
 constexpr uid_t user = 1000;
 
-TEST(SocketPath, prefers_what_is_given_then_the_variable) {
+TEST(SocketPath, PrefersWhatIsGivenThenTheVariable) {
     const auto env = environment({{"CAPSULE_SOCKET", "/b"}, {"XDG_RUNTIME_DIR", "/run/user/1000"}});
     EXPECT_EQ(*socket_path("/a", user, env), "/a");
     EXPECT_EQ(*socket_path(std::nullopt, user, env), "/b");
     EXPECT_EQ(*socket_path(std::nullopt, root, env), "/b");
 }
 
-TEST(SocketPath, has_a_place_for_root_and_one_per_user) {
+TEST(SocketPath, HasAPlaceForRootAndOnePerUser) {
     const auto env = environment({{"XDG_RUNTIME_DIR", "/run/user/1000"}});
     EXPECT_EQ(*socket_path(std::nullopt, root, env), "/run/capsule/capsule.sock");
     EXPECT_EQ(*socket_path(std::nullopt, user, env), "/run/user/1000/capsule/capsule.sock");
 }
 
-TEST(SocketPath, asks_a_user_without_runtime_directory_for_the_variable) {
+TEST(SocketPath, AsksAUserWithoutRuntimeDirectoryForTheVariable) {
     for (const auto& env : {environment({}), environment({{"XDG_RUNTIME_DIR", "relative"}})}) {
         const auto path = socket_path(std::nullopt, user, env);
         ASSERT_FALSE(path);
@@ -43,14 +43,14 @@ TEST(SocketPath, asks_a_user_without_runtime_directory_for_the_variable) {
     }
 }
 
-TEST(SocketPath, refuses_what_no_address_holds) {
+TEST(SocketPath, RefusesWhatNoAddressHolds) {
     const std::string longest = "/" + std::string(106, 'x');
     EXPECT_EQ(*socket_path(longest, user, environment({})), longest);
     EXPECT_EQ(socket_path(longest + "x", user, environment({})).error().code, ErrorCode::io_error);
     EXPECT_EQ(socket_path("", user, environment({})).error().code, ErrorCode::io_error);
 }
 
-TEST(ConfigPath, follows_option_variable_and_xdg) {
+TEST(ConfigPath, FollowsOptionVariableAndXdg) {
     const auto home = environment({{"HOME", "/home/a"}});
     EXPECT_EQ(config_path("/x.toml", user, home), "/x.toml");
     EXPECT_EQ(config_path(std::nullopt, user, environment({{"CAPSULE_CONFIG", "/y.toml"}})), "/y.toml");
@@ -64,7 +64,7 @@ TEST(ConfigPath, follows_option_variable_and_xdg) {
     EXPECT_EQ(config_path(std::nullopt, user, environment({})), std::nullopt);
 }
 
-TEST(StateDirectory, follows_systemd_and_xdg) {
+TEST(StateDirectory, FollowsSystemdAndXdg) {
     EXPECT_EQ(state_directory(user, environment({{"STATE_DIRECTORY", "/var/lib/a:/var/lib/b"}})), "/var/lib/a");
     EXPECT_EQ(state_directory(root, environment({{"HOME", "/root"}})), "/var/lib/capsule");
     EXPECT_EQ(state_directory(user, environment({{"HOME", "/home/a"}})), "/home/a/.local/state/capsule");
@@ -72,7 +72,7 @@ TEST(StateDirectory, follows_systemd_and_xdg) {
     EXPECT_EQ(state_directory(user, environment({})), std::nullopt);
 }
 
-TEST(ProcessEnvironment, takes_an_empty_variable_for_none) {
+TEST(ProcessEnvironment, TakesAnEmptyVariableForNone) {
     ::setenv("CAPSULE_TEST_VARIABLE", "", 1);
     EXPECT_EQ(process_environment("CAPSULE_TEST_VARIABLE"), std::nullopt);
     ::setenv("CAPSULE_TEST_VARIABLE", "x", 1);
