@@ -21,6 +21,10 @@
 namespace capsule {
 namespace {
 
+/// Connections that the kernel keeps until they are accepted: as many as [limits] connections is by default. Somebody
+/// who connects without a pause fills them all, and whoever comes next waits until each has been accepted.
+constexpr int queued_connections = 1024;
+
 Error io(const std::string& what, const std::string& hint, int error = errno) {
     return {ErrorCode::io_error, what + ": " + std::generic_category().message(error), hint};
 }
@@ -120,7 +124,7 @@ Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& gro
                   bind_error);
     }
     const bool group_set = !group || ::chown(name.c_str(), static_cast<uid_t>(-1), *group) == 0;
-    if (!group_set || ::chmod(name.c_str(), 0660) != 0 || ::listen(descriptor, SOMAXCONN) != 0) {
+    if (!group_set || ::chmod(name.c_str(), 0660) != 0 || ::listen(descriptor, queued_connections) != 0) {
         auto error = io("cannot set up the socket " + name, "the daemon must be root or in [daemon] socket_group");
         ::close(descriptor);
         ::unlink(name.c_str());

@@ -19,6 +19,9 @@ namespace {
 
 /// Waits before the next accept when there are no descriptors or no memory.
 constexpr std::chrono::milliseconds accept_pause{100};
+/// Connections taken out of the kernel's queue before other work goes on. If each waited for a turn of all that is
+/// under way, a user who connects again and again would keep everybody else in that queue, which has up to 4096 places.
+constexpr int accepted_at_once = 64;
 
 bool is_passing(const boost::system::error_code& error) {
     return error == asio::error::no_descriptors || error == asio::error::no_memory ||
@@ -48,17 +51,18 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
 
 asio::awaitable<void> Server::accept_connections() {
     asio::steady_timer pause(executor_);
+    boost::system::error_code error;
+    acceptor_.non_blocking(true, error);
     while (!stopping_) {
-        boost::system::error_code error;
         Connection::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-        if (!error) {
-            try {
-                start(std::move(socket));
-            } catch (const std::exception& failure) {
-                // No memory for one more: the others, and those that come later, are still to be served.
-                spdlog::error("cannot serve a connection: {}", typeid(failure).name());
-            }
-        } else if (is_passing(error)) {
+        for (int taken = 0; !error && !stopping_;) {
+            start_or_say_why(std::move(socket));
+            if (++taken == accepted_at_once) break;
+            socket = Connection::Socket(executor_);
+            acceptor_.accept(socket, error);
+        }
+        if (!error || error == asio::error::would_block) continue;
+        if (is_passing(error)) {
             spdlog::error("cannot accept connections: {}; trying again", error.message());
             pause.expires_after(accept_pause);
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
@@ -68,6 +72,15 @@ asio::awaitable<void> Server::accept_connections() {
             // The client went before it was accepted, for example.
             spdlog::debug("accept: {}", error.message());
         }
+    }
+}
+
+/// What one connection fails with is no other's: the others, and those that come later, are still to be served.
+void Server::start_or_say_why(Connection::Socket socket) {
+    try {
+        start(std::move(socket));
+    } catch (const std::exception& failure) {
+        spdlog::error("cannot serve a connection: {}", typeid(failure).name());
     }
 }
 

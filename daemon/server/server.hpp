@@ -29,6 +29,7 @@ class Server {
   private:
     boost::asio::awaitable<void> serve(Connection::Socket socket, Client client);
     void start(Connection::Socket socket);
+    void start_or_say_why(Connection::Socket socket);
 
     boost::asio::any_io_executor executor_;
     ListeningSocket listening_;

@@ -19,8 +19,8 @@ using ::testing::IsEmpty;
 
 class Verify : public testing::Test {
   protected:
-    ExplainResult plan(const std::string& agent, const std::string& provider) {
-        world.start_daemon();
+    ExplainResult plan(const std::string& agent, const std::string& provider, const std::string& config = "") {
+        world.start_daemon(config);
         return world.explain(agent, provider);
     }
 
@@ -46,6 +46,15 @@ TEST_F(Verify, IsGreenForASessionAsItIs) {
     EXPECT_THAT(problems(plan("codex", "minimax")), IsEmpty());
     EXPECT_THAT(problems(plan("claude", "kimi")), IsEmpty());
     EXPECT_THAT(problems(plan("opencode", "zai")), IsEmpty());
+}
+
+TEST_F(Verify, IsGreenForASessionThatHoldsNoKey) {
+    const std::string config = "[session]\nkeys = \"broker\"\n";
+    for (const char* agent : {"claude", "codex", "opencode"}) {
+        const ExplainResult brokered = plan(agent, "minimax", config);
+        EXPECT_EQ(brokered.session.value().keys, "broker") << agent;
+        EXPECT_THAT(problems(brokered), IsEmpty()) << agent;
+    }
 }
 
 TEST_F(Verify, TheCommandSaysWhichVersionItTried) {

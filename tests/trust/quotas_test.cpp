@@ -140,6 +140,19 @@ TEST_F(Quotas, AFloodOnManyConnectionsIsServedInTurns) {
     expect_turns(attackers, attack);
 }
 
+TEST_F(Quotas, AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests) {
+    start_open();
+    daemon().suspend();
+    constexpr int queued = 1000;
+    for (int i = 0; i < queued; ++i)  // each asks and goes, as a client does that connects again and again
+        connect_as(nobody, 1).front().send(request("1", "status") + "\n");
+    RawConnection root = daemon().connect();
+    root.send(request("1", "status") + "\n");
+    daemon().signal(SIGCONT);
+    const long before = at(parse(root.read_line().value()), "/result/requests/total").to_number<long>();
+    EXPECT_LT(before, queued / 10) << "root waited for what stood before it in the queue";
+}
+
 TEST_F(Quotas, SoAreBatches) {
     start_open();
     std::vector<RawConnection> attackers = connect_as(nobody, 100);

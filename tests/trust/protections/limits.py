@@ -99,6 +99,8 @@ def quotas() -> list[Protection]:
             "trust_quotas:Quotas.AnIdleConnectionIsClosedUnlessItsUserMaySpawn"),
         one("a user's requests in work", "daemon/server/turns.cpp", "line.in_work < most &&", "",
             "trust_quotas:Quotas.AFloodOnManyConnectionsIsServedInTurns"),
+        one("a queue full of one user's connections", SERVER, "accepted_at_once = 64;", "accepted_at_once = 1;",
+            "trust_quotas:Quotas.AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests"),
         one("a batch takes its turns", "daemon/server/dispatcher.cpp",
             "        if (parsed->batch) co_await asio::post(asio::use_awaitable);\n", "",
             "trust_quotas:Quotas.SoAreBatches"),
