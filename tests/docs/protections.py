@@ -98,7 +98,7 @@ def main() -> int:
     if "--write" in sys.argv:
         page.write_text(before + BEGIN + wanted + END + after)
     elif shown != wanted:
-        print("docs/security.md: the list of tests is out of date; run: tests/docs/protections.py . --write")
+        print("docs/security.md: the list of tests is out of date; run: python3 tests/docs/protections.py . --write")
         return 1
     return 0
 
