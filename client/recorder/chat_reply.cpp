@@ -12,9 +12,9 @@ json::object usage(const Turn& turn) {
     return {{"prompt_tokens", turn.input_tokens}, {"completion_tokens", 5}, {"total_tokens", turn.input_tokens + 5}};
 }
 
-json::object tool_call(const Turn& turn) {
+json::object tool_call(const Conversation& conversation, const Turn& turn) {
     return {{"index", 0},
-            {"id", "call_standin"},
+            {"id", id_of_answer(conversation, "call")},
             {"type", "function"},
             {"function", {{"name", turn.tool}, {"arguments", turn.arguments}}}};
 }
@@ -22,7 +22,7 @@ json::object tool_call(const Turn& turn) {
 std::string chunk(const Conversation& conversation, const Turn& turn, json::object delta,
                   json::value finish_reason = nullptr) {
     return plain_event(
-        {{"id", "chatcmpl-standin"},
+        {{"id", id_of_answer(conversation, "chatcmpl")},
          {"object", "chat.completion.chunk"},
          {"created", 1},
          {"model", conversation.model},
@@ -36,10 +36,10 @@ Reply chat_reply(const Conversation& conversation, const Turn& turn) {
     const char* finish_reason = turn.tool.empty() ? "stop" : "tool_calls";
     if (!conversation.streaming) {
         json::object message{{"role", "assistant"}, {"content", turn.tool.empty() ? json::value(turn.text) : nullptr}};
-        if (!turn.tool.empty()) message["tool_calls"] = json::array{tool_call(turn)};
+        if (!turn.tool.empty()) message["tool_calls"] = json::array{tool_call(conversation, turn)};
         const json::object choice{{"index", 0}, {"message", std::move(message)}, {"finish_reason", finish_reason}};
         return {200, "application/json",
-                json::serialize(json::object{{"id", "chatcmpl-standin"},
+                json::serialize(json::object{{"id", id_of_answer(conversation, "chatcmpl")},
                                              {"object", "chat.completion"},
                                              {"created", 1},
                                              {"model", conversation.model},
@@ -52,7 +52,8 @@ Reply chat_reply(const Conversation& conversation, const Turn& turn) {
         body = chunk(conversation, turn, {{"role", "assistant"}, {"content", first}}) +
                chunk(conversation, turn, {{"content", second}});
     } else {
-        body = chunk(conversation, turn, {{"role", "assistant"}, {"tool_calls", json::array{tool_call(turn)}}});
+        body = chunk(conversation, turn,
+                     {{"role", "assistant"}, {"tool_calls", json::array{tool_call(conversation, turn)}}});
     }
     body += chunk(conversation, turn, {}, finish_reason) + "data: [DONE]\n\n";
     return {200, "text/event-stream", std::move(body)};

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 #include <charconv>
+#include <functional>
 
 namespace capsule {
 
@@ -104,6 +105,10 @@ Turn next_turn(const Conversation& conversation) {
     if (directive && directive->verb == "run") turn = shell_call(conversation, directive->rest);
     if (directive && directive->verb == "call") turn = named_call(conversation, directive->rest);
     return turn.value_or(Turn{std::string(default_answer), "", ""});
+}
+
+std::string id_of_answer(const Conversation& conversation, std::string_view kind) {
+    return std::string(kind) + "_standin_" + std::to_string(std::hash<std::string>()(conversation.all_text));
 }
 
 Reply reply_to(const RecordedRequest& request) {

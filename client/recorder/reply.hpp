@@ -41,6 +41,10 @@ Turn next_turn(const Conversation& conversation);
 /// The answer to any request: the model's turn, a token count, a models list, or 404.
 Reply reply_to(const RecordedRequest& request);
 
+/// "<kind>_standin_<number>", another one for each state of a conversation: Claude Code takes a call of a tool whose id
+/// it has seen for one that it has answered, leaves it out, and asks again, for ever.
+std::string id_of_answer(const Conversation& conversation, std::string_view kind);
+
 /// One turn in each protocol, streamed (server-sent events) or whole.
 Reply anthropic_reply(const Conversation& conversation, const Turn& turn);
 Reply chat_reply(const Conversation& conversation, const Turn& turn);

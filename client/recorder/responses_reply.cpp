@@ -17,15 +17,23 @@ bool custom(const Conversation& conversation, std::string_view tool) {
 
 json::object output_item(const Conversation& conversation, const Turn& turn) {
     if (custom(conversation, turn.tool)) {
-        return {{"type", "custom_tool_call"}, {"id", "ctc_standin"},     {"call_id", "call_standin"},
-                {"name", turn.tool},          {"input", turn.arguments}, {"status", "completed"}};
+        return {{"type", "custom_tool_call"},
+                {"id", id_of_answer(conversation, "ctc")},
+                {"call_id", id_of_answer(conversation, "call")},
+                {"name", turn.tool},
+                {"input", turn.arguments},
+                {"status", "completed"}};
     }
     if (!turn.tool.empty()) {
-        return {{"type", "function_call"}, {"id", "fc_standin"},          {"call_id", "call_standin"},
-                {"name", turn.tool},       {"arguments", turn.arguments}, {"status", "completed"}};
+        return {{"type", "function_call"},
+                {"id", id_of_answer(conversation, "fc")},
+                {"call_id", id_of_answer(conversation, "call")},
+                {"name", turn.tool},
+                {"arguments", turn.arguments},
+                {"status", "completed"}};
     }
     return {{"type", "message"},
-            {"id", "msg_standin"},
+            {"id", id_of_answer(conversation, "msg")},
             {"role", "assistant"},
             {"status", "completed"},
             {"content",
@@ -33,7 +41,7 @@ json::object output_item(const Conversation& conversation, const Turn& turn) {
 }
 
 json::object response(const Conversation& conversation, const Turn& turn, const char* status, json::array output) {
-    return {{"id", "resp_standin"},
+    return {{"id", id_of_answer(conversation, "resp")},
             {"object", "response"},
             {"created_at", 1},
             {"status", status},
@@ -61,7 +69,7 @@ Reply responses_reply(const Conversation& conversation, const Turn& turn) {
         const auto [first, second] = halves(turn.text);
         for (const auto& piece : {first, second}) {
             body += named_event({{"type", "response.output_text.delta"},
-                                 {"item_id", "msg_standin"},
+                                 {"item_id", id_of_answer(conversation, "msg")},
                                  {"output_index", 0},
                                  {"content_index", 0},
                                  {"delta", piece}});

@@ -38,10 +38,10 @@ std::vector<Window> windows() {
     std::vector<Window> all;
     for (const char* agent : {"claude", "codex", "opencode"}) {
         all.push_back({agent, "zai", 1000000});
+        all.push_back({agent, "minimax", 1000000});
         all.push_back({agent, "kimi", 262144});
+        all.push_back({agent, "kimi", 1048576, membership});
     }
-    all.push_back({"codex", "minimax", 1000000});
-    all.push_back({"claude", "kimi", 1048576, membership});
     return all;
 }
 
