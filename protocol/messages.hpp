@@ -27,6 +27,15 @@ struct Warning {
 };
 BOOST_DESCRIBE_STRUCT(Warning, (), (code, message))
 
+/// Why a session has its provider.
+struct Because {
+    std::string code;     ///< flag, picker, request, default, own_account, only_one
+    std::string message;  ///< stands after "because": "capsule.toml:12 makes it the default"
+
+    bool operator==(const Because&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Because, (), (code, message))
+
 // ---- status ----
 
 struct ConfigStatus {
@@ -195,8 +204,9 @@ struct SpawnParams {
     std::map<std::string, std::string> env;
     std::optional<std::string> cwd;        ///< absolute; only looked at
     std::optional<std::string> ends_with;  ///< caller, connection; none: sessions.end, or [broker] idle_hours
+    std::optional<std::string> chosen_by;  ///< flag, picker: how a person named `provider` to the launcher
 };
-BOOST_DESCRIBE_STRUCT(SpawnParams, (), (agent, provider, model, workspace, role, env, cwd, ends_with))
+BOOST_DESCRIBE_STRUCT(SpawnParams, (), (agent, provider, model, workspace, role, env, cwd, ends_with, chosen_by))
 
 /// What a session is called and what it carries.
 struct SessionRef {
@@ -236,11 +246,17 @@ struct SpawnResult {
     std::optional<std::string> privileges;  ///< drop, keep: may it gain any, as by sudo? null: an older daemon, drop
     std::vector<FileAction> files;
     std::optional<SessionRef> session;  ///< never null; a daemon before 1.1 has none
+    // Why it is what it is. A daemon before 1.1 says none of these.
+    std::optional<Because> because;
+    std::optional<std::string> base_url;    ///< the provider's own; null: the agent's own choice
+    std::optional<std::string> key_source;  ///< such as "environment"; null: what stands in the home is used
+    std::optional<std::string> workspace;   ///< whose keys, variables and models it has
+    std::optional<std::string> role;
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(SpawnResult, (),
                       (agent, provider, label, tab_label, model, argv, env, unset, dropped, user, privileges, files,
-                       session, warnings))
+                       session, because, base_url, key_source, workspace, role, warnings))
 
 struct ExplainedArgument {
     std::string value;
@@ -289,11 +305,16 @@ struct ExplainResult {
     std::vector<ExplainedFile> files;
     std::vector<FoundSetting> settings;  ///< with `cwd` only
     std::optional<SessionRef> session;   ///< as spawn's would be, without an id
+    std::optional<Because> because;      ///< this and the next four: as in SpawnResult
+    std::optional<std::string> base_url;
+    std::optional<std::string> key_source;
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(ExplainResult, (),
                       (agent, provider, label, tab_label, model, argv, arguments, env, unset, dropped, user, files,
-                       settings, session, warnings))
+                       settings, session, because, base_url, key_source, workspace, role, warnings))
 
 // ---- sessions ----
 
@@ -341,6 +362,13 @@ struct SessionLimit {
 };
 BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
 
+/// What settings files around a session's directory had that would have made it another one; explain lists them.
+struct SessionSettings {
+    std::uint64_t held = 0;      ///< without effect
+    std::uint64_t not_held = 0;  ///< these have their effect
+};
+BOOST_DESCRIBE_STRUCT(SessionSettings, (), (held, not_held))
+
 struct SessionRow {
     std::string id;
     std::string agent;
@@ -353,6 +381,12 @@ struct SessionRow {
     std::optional<std::int64_t> pid;       ///< of the process that it ends with
     std::string state;                     ///< live, ended
     std::optional<std::string> ended;      ///< why, of one that has ended
+    std::optional<Because> because;        ///< this and the next four: as in SpawnResult
+    std::optional<std::string> base_url;
+    std::optional<std::string> key_source;
+    std::optional<std::string> workspace;
+    std::optional<std::string> role;
+    std::optional<SessionSettings> settings;  ///< null: no directory was named, so none were looked at
     // Only with a token: of other sessions nobody sees the requests. Counts begin anew with the daemon.
     SessionRequests requests;
     SessionTokens tokens;
@@ -361,8 +395,8 @@ struct SessionRow {
     std::optional<SessionLimit> limit;  ///< null: the last answer was fine
 };
 BOOST_DESCRIBE_STRUCT(SessionRow, (),
-                      (id, agent, provider, model, user, keys, ends_with, started_at, pid, state, ended, requests,
-                       tokens, models, last, limit))
+                      (id, agent, provider, model, user, keys, ends_with, started_at, pid, state, ended, because,
+                       base_url, key_source, workspace, role, settings, requests, tokens, models, last, limit))
 
 struct SessionsListResult {
     std::vector<SessionRow> sessions;  ///< the oldest first
@@ -386,7 +420,69 @@ struct GrantResult {
 };
 BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls))
 
-// ---- sessions ----
+// ---- subscribe ----
+
+struct SubscribeResult {
+    std::vector<std::string> notifications;  ///< the methods of what this connection is sent from now on
+};
+BOOST_DESCRIBE_STRUCT(SubscribeResult, (), (notifications))
+
+/// session.started, session.ended, session.limit.
+struct SessionNotice {
+    SessionRow session;
+};
+BOOST_DESCRIBE_STRUCT(SessionNotice, (), (session))
+
+/// config.reloaded.
+struct ConfigNotice {
+    ConfigStatus config;  ///< `ok` false: it could not be loaded, and the older one is in force
+};
+BOOST_DESCRIBE_STRUCT(ConfigNotice, (), (config))
+
+// ---- metrics ----
+
+/// Requests by the time from their head to the answer's.
+struct LatencyCounts {
+    std::vector<double> bounds_s;       ///< upper ones, in seconds
+    std::vector<std::uint64_t> counts;  ///< of each bound, those above the one before it; then of all that took longer
+    double sum_s = 0;
+};
+BOOST_DESCRIBE_STRUCT(LatencyCounts, (), (bounds_s, counts, sum_s))
+
+/// What the sessions of one agent on one provider did since the daemon's start. Without `started` and `live`: those
+/// with a token alone.
+struct CellMetrics {
+    std::string agent;
+    std::string provider;
+    std::uint64_t started = 0;
+    std::uint64_t live = 0;
+    std::uint64_t streams = 0;  ///< requests under way
+    SessionRequests requests;
+    SessionTokens tokens;
+    std::uint64_t bytes_up = 0;  ///< of bodies to the provider
+    std::uint64_t bytes_down = 0;
+    LatencyCounts latency;
+    std::map<std::string, std::uint64_t> refusals;  ///< by the limit's kind: answers that refused a request for it
+};
+BOOST_DESCRIBE_STRUCT(CellMetrics, (),
+                      (agent, provider, started, live, streams, requests, tokens, bytes_up, bytes_down, latency,
+                       refusals))
+
+struct MetricsResult {
+    std::string version;
+    double uptime_s = 0;
+    RequestCounts requests;  ///< of this protocol
+    ConnectionCounts connections;
+    bool config_ok = true;
+    std::optional<bool> broker_up;  ///< null: no session needs it
+    std::vector<CellMetrics> cells;
+    std::map<std::string, std::uint64_t>
+        strangers;  ///< by code: requests that the broker refused before it knew a session
+};
+BOOST_DESCRIBE_STRUCT(MetricsResult, (),
+                      (version, uptime_s, requests, connections, config_ok, broker_up, cells, strangers))
+
+// ---- config.write ----
 
 struct ConfigWriteParams {
     std::string agent;

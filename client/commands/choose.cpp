@@ -108,6 +108,7 @@ std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& par
             ask(globals, page, "name the provider: capsulectl exec " + params.agent + " --provider ID", chosen))
         return ended;
     params.provider = std::move(chosen);
+    params.chosen_by = "picker";
     return std::nullopt;
 }
 

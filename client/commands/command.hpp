@@ -60,10 +60,10 @@ ExitCode fail(const Globals& globals, const ClientError& error);
 /// The same for what went wrong here and not in the daemon. `name` is data.code's, such as "client.usage".
 ExitCode fail(const Globals& globals, ExitCode code, std::string_view name, const Error& error);
 
-/// Calls, and prints the result: as JSON with --json, else as `page` makes it.
+/// Calls, and prints the result: as JSON with --json, else as `page` makes it, by `show`.
 template <class T>
 ExitCode call_and_print(const Globals& globals, std::string_view method, const boost::json::value& params,
-                        const std::function<std::string(const T&)>& page) {
+                        const std::function<std::string(const T&)>& page, void (*show)(std::string_view) = print) {
     const auto result = call(globals, method, params);
     if (!result) return fail(globals, result.error());
     if (globals.json) {
@@ -72,7 +72,7 @@ ExitCode call_and_print(const Globals& globals, std::string_view method, const b
     }
     const auto typed = result_as<T>(*result);
     if (!typed) return fail(globals, typed.error());
-    print(page(*typed));
+    show(page(*typed));
     return ExitCode::done;
 }
 

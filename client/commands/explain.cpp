@@ -3,7 +3,9 @@
 #include <CLI/Formatter.hpp>
 
 #include "client/commands/command_table.hpp"
+#include "client/commands/explain_answer.hpp"
 #include "client/commands/explain_page.hpp"
+#include "client/commands/pager.hpp"
 #include "client/commands/session_options.hpp"
 
 namespace capsule {
@@ -11,13 +13,17 @@ namespace capsule {
 void add_explain(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("explain", "What spawn would do and why; nothing is written, keys are masked");
-    add_examples(*command, "", {"explain claude", "explain codex --provider minimax --workspace acme"});
+    add_examples(*command, "", {"explain claude", "explain codex --provider minimax --all"});
     auto options = std::make_shared<SessionOptions>();
+    auto all = std::make_shared<bool>(false);
     add_session_options(*command, *options, true);
-    run_with(*command, invocation, [options](const Globals& globals) {
-        return call_and_print<ExplainResult>(
-            globals, "explain", params_json(session_params(*options)),
-            [](const ExplainResult& plan) { return explain_page(plan, output_style()); });
+    command->add_flag("--all", *all, "Every argument, variable, file and setting");
+    run_with(*command, invocation, [options, all](const Globals& globals) {
+        const auto page = [all](const ExplainResult& plan) {
+            return *all ? explain_page(plan, output_style()) : explain_answer(plan, output_style());
+        };
+        return call_and_print<ExplainResult>(globals, "explain", params_json(session_params(*options)), page,
+                                             print_paged);
     });
 }
 

@@ -1,5 +1,7 @@
 #include "client/commands/explain_page.hpp"
 
+#include <algorithm>
+
 #include "client/shell.hpp"
 
 namespace capsule {
@@ -16,6 +18,15 @@ std::string names(std::string_view heading, const std::vector<std::string>& list
         joined += (joined.empty() ? "" : " ") + printable(name);
     const std::size_t width = style.width > 4 ? style.width - 2 : 0;
     return title(heading, style) + "  " + wrapped(joined, width, 2) + "\n";
+}
+
+/// What another source gives the session under a name of `dropped` is said where that is.
+std::vector<std::string> not_in_session(const ExplainResult& plan) {
+    std::vector<std::string> out;
+    for (const std::string& name : plan.dropped)
+        if (std::ranges::none_of(plan.env, [&](const ExplainedVariable& each) { return each.name == name; }))
+            out.push_back(name);
+    return out;
 }
 
 std::string indented(std::string_view text) {
@@ -81,7 +92,7 @@ std::string explain_page(const ExplainResult& plan, const Style& style) {
     page += files(plan, style);
     page += settings(plan, style);
     page += names("Removed, for launchers that merge instead of replacing", plan.unset, style);
-    page += names("Not passed on from the caller's environment", plan.dropped, style);
+    page += names("Not passed on from the caller's environment", not_in_session(plan), style);
     if (!plan.warnings.empty()) page += "\n" + warnings_text(plan.warnings, style);
     return page;
 }

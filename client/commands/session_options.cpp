@@ -56,6 +56,7 @@ void add_session_options(CLI::App& command, SessionOptions& options, bool agent_
 
 SpawnParams session_params(const SessionOptions& options) {
     SpawnParams params = options.params;
+    if (params.provider) params.chosen_by = "flag";
     OfferedEnvironment offered = offered_environment(::environ, environment_limit);
     params.env = std::move(offered.variables);
     for (const std::string& assignment : options.env) {

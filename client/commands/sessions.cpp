@@ -1,66 +1,149 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <thread>
 
 #include "client/commands/command_table.hpp"
+#include "client/commands/find_session.hpp"
 #include "client/commands/sessions_page.hpp"
 
 namespace capsule {
 namespace {
 
-struct ListOptions {
+struct SessionsOptions {
+    std::string which;  ///< an id or a pid
     bool all = false;
     bool watch = false;
 };
 
-ExitCode list(const Globals& globals, const ListOptions& options) {
+struct SessionsAnswer {
+    boost::json::value json;
+    SessionsListResult typed;
+};
+
+ClientResult<SessionsAnswer> ask_sessions(const Globals& globals, bool all) {
     SessionsListParams params;
-    if (options.all) params.all = true;
-    const auto page = [](const SessionsListResult& result) { return sessions_page(result, output_style()); };
-    return call_and_print<SessionsListResult>(globals, "sessions.list", params_json(params), page);
+    if (all) params.all = true;
+    auto json = call(globals, "sessions.list", params_json(params));
+    if (!json) return json.error();
+    auto typed = result_as<SessionsListResult>(*json);
+    if (!typed) return typed.error();
+    return SessionsAnswer{std::move(*json), std::move(*typed)};
 }
 
-/// Until Ctrl-C, or the daemon goes. A terminal shows each list in the place of the last one.
-ExitCode watch(const Globals& globals, const ListOptions& options) {
+/// The one of `answer` that `find` points at, as the daemon gave it.
+ExitCode show_one(const Globals& globals, const SessionsAnswer& answer, const SessionRow& session) {
+    if (!globals.json) {
+        print(session_answer(session, output_style()));
+        return ExitCode::done;
+    }
+    const auto index = static_cast<std::size_t>(&session - answer.typed.sessions.data());
+    print_json(answer.json.at("sessions").at(index));
+    return ExitCode::done;
+}
+
+ExitCode show_named(const Globals& globals, const std::string& which) {
+    const auto answer = ask_sessions(globals, true);
+    if (!answer) return fail(globals, answer.error());
+    if (const SessionRow* session = find_session(answer->typed.sessions, which, parent_process))
+        return show_one(globals, *answer, *session);
+    return fail(globals, ExitCode::failed, "client.failed",
+                {ErrorCode::session_unknown, "there is no session of that id, and none with a process of that pid",
+                 "\"capsulectl sessions --all\" lists those of the last day"});
+}
+
+/// Inside a session, and without any word, that one.
+ExitCode list_sessions(const Globals& globals, const SessionsOptions& options) {
+    const auto answer = ask_sessions(globals, options.all);
+    if (!answer) return fail(globals, answer.error());
+    if (globals.json) {
+        print_json(answer->json);
+        return ExitCode::done;
+    }
+    if (!options.all)
+        if (const SessionRow* own =
+                own_session(answer->typed.sessions, ::getpid(), process_environment, parent_process))
+            return show_one(globals, *answer, *own);
+    print(sessions_page(answer->typed, output_style()));
+    return ExitCode::done;
+}
+
+/// The page in the place of the last one, without a moment in which the screen is empty; what is too long is cut.
+std::string in_place(const std::string& page) {
+    constexpr const char* home = "\033[H";
+    constexpr const char* clear_rest_of_line = "\033[K";
+    constexpr const char* clear_below = "\033[J";
+    winsize size{};
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) size.ws_row = 24;
+    std::string text = home;
+    std::size_t begin = 0;
+    for (int row = 1; begin < page.size() && row < size.ws_row; ++row) {
+        const std::size_t end = std::min(page.find('\n', begin), page.size());
+        text += page.substr(begin, end - begin) + clear_rest_of_line + "\r\n";
+        begin = end + 1;
+    }
+    return text + clear_below;
+}
+
+/// Until Ctrl-C, or the daemon goes.
+ExitCode watch_sessions(const Globals& globals, const SessionsOptions& options) {
     constexpr std::chrono::seconds every{1};
-    constexpr const char* home_and_clear = "\033[H\033[2J";
     for (;;) {
-        if (output_style().terminal && !globals.json) print(home_and_clear);
-        if (const ExitCode code = list(globals, options); code != ExitCode::done) return code;
+        const auto answer = ask_sessions(globals, options.all);
+        if (!answer) return fail(globals, answer.error());
+        const Style style = output_style();
+        const bool moves_cursor = style.terminal && process_environment("TERM").value_or("dumb") != "dumb";
+        const std::string page = globals.json ? "" : sessions_page(answer->typed, style);
+        if (globals.json)
+            print_json(answer->json);
+        else
+            print(moves_cursor ? in_place(page) : page);
         std::this_thread::sleep_for(every);
     }
 }
 
-ExitCode end(const Globals& globals, const std::string& id) {
+ExitCode end_session(const Globals& globals, const std::string& id) {
     const auto page = [](const SessionRow& row) {
         return "session " + printable(row.id) + " has ended: " + printable(row.ended.value_or("")) + "\n";
     };
     return call_and_print<SessionRow>(globals, "sessions.end", params_json(SessionsEndParams{id}), page);
 }
 
+ExitCode run_sessions(const Globals& globals, const SessionsOptions& options) {
+    if (!options.which.empty()) return show_named(globals, options.which);
+    return options.watch ? watch_sessions(globals, options) : list_sessions(globals, options);
+}
+
 }  // namespace
 
 void add_sessions(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("sessions", "The sessions that live, and what each of them did");
-    add_examples(*command, "", {"sessions --all", "sessions end abcdefghij"});
-    auto options = std::make_shared<ListOptions>();
-    command->add_flag("--all", options->all, "Those that ended within the last day, too");
-    command->add_flag("--watch", options->watch, "Anew every second, until Ctrl-C");
+    add_examples(
+        *command,
+        "With ID, that session in six lines: where its requests go, why, and with which key. Inside a session that\n"
+        "\"exec\" started, the same of that session where nothing else is said.",
+        {"sessions --all", "sessions abcdefghij", "sessions end abcdefghij"});
+    auto options = std::make_shared<SessionsOptions>();
+    CLI::Option* which = command->add_option("ID", options->which, "Of a session, or the pid of one of its processes");
+    which->type_name("");
+    command->add_flag("--all", options->all, "Those that ended within the last day, too")->excludes(which);
+    command->add_flag("--watch", options->watch, "Anew every second, until Ctrl-C")->excludes(which);
     command->require_subcommand(0, 1);
     CLI::App* ending = command->add_subcommand("end", "End a session: what was given to it is worth nothing any more");
+    add_examples(*ending, "", {"sessions end abcdefghij", "--json sessions end abcdefghij"});
     auto id = std::make_shared<std::string>();
     ending->add_option("ID", *id, "As the list has it")->required()->type_name("");
-    run_with(*ending, invocation, [id](const Globals& globals) { return end(globals, *id); });
+    run_with(*ending, invocation, [id](const Globals& globals) { return end_session(globals, *id); });
     // A subcommand's action, set first, is the one that counts.
     command->callback([command, options, &invocation] {
         if (!command->get_subcommands().empty()) return;
-        invocation.action = [options, &invocation] {
-            return options->watch ? watch(invocation.globals, *options) : list(invocation.globals, *options);
-        };
+        invocation.action = [options, &invocation] { return run_sessions(invocation.globals, *options); };
     });
 }
 

@@ -1,8 +1,12 @@
 #include "client/commands/sessions_page.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
+
+#include "client/commands/session_summary.hpp"
+#include "protocol/agents.hpp"
 
 namespace capsule {
 namespace {
@@ -15,40 +19,150 @@ std::string ago(const std::string& at) {
     return duration_text(seconds < 0 ? 0 : seconds);
 }
 
-Cell state_of(const SessionRow& session) {
-    if (session.ended) return {"ended", Tone::dim};
-    if (session.limit) return {session.limit->kind, Tone::warning};
-    return {"live", Tone::good};
+/// "5 h" of "5 h 12 min".
+std::string roughly(const std::string& duration) {
+    return duration.substr(0, duration.find(' ', duration.find(' ') + 1));
 }
 
-std::string tokens_of(const SessionRow& session) {
-    if (session.keys != "broker") return "-";
-    return count_text(session.tokens.input) + "/" + count_text(session.tokens.output);
+/// Of a session without a token nobody sees the requests.
+bool is_counted(const SessionRow& session) {
+    return session.keys == "broker";
 }
 
 std::string requests_of(const SessionRow& session) {
-    if (session.keys != "broker") return "-";
     std::string text = count_text(session.requests.total);
     if (session.requests.failed > 0) text += " (" + count_text(session.requests.failed) + " failed)";
     return text;
 }
 
-/// What is out of the ordinary, one line each.
-std::string notes_of(const SessionRow& session, const Style& style) {
-    std::string text;
-    const auto add = [&](const std::string& line) {
-        text += paint("! ", Tone::warning, style) + wrapped(printable(session.id + ": " + line), style.width, 2) + "\n";
-    };
-    if (session.ended) return text;
+struct SessionColumn {
+    const char* title;
+    Cell (*cell)(const SessionRow& session);
+};
+
+constexpr const char* nothing_to_say = "-";
+
+constexpr std::array session_columns{
+    SessionColumn{"ID",
+                  [](const SessionRow& session) {
+                      return Cell{session.id, Tone::strong};
+                  }},
+    SessionColumn{"AGENT", [](const SessionRow& session) { return Cell{session.agent}; }},
+    SessionColumn{"PROVIDER", [](const SessionRow& session) { return Cell{session.provider}; }},
+    SessionColumn{"MODEL", [](const SessionRow& session) { return Cell{session.model.value_or(nothing_to_say)}; }},
+    SessionColumn{"STATE",
+                  [](const SessionRow& session) {
+                      if (session.ended) return Cell{"ended", Tone::dim};
+                      if (session.limit) return Cell{session.limit->kind, Tone::warning};
+                      return Cell{"live", Tone::good};
+                  }},
+    SessionColumn{"AGE",
+                  [](const SessionRow& session) {
+                      return Cell{roughly(ago(session.started_at)), Tone::dim};
+                  }},
+    SessionColumn{
+        "PID",
+        [](const SessionRow& session) { return Cell{session.pid ? std::to_string(*session.pid) : nothing_to_say}; }},
+    SessionColumn{
+        "REQUESTS",
+        [](const SessionRow& session) { return Cell{is_counted(session) ? requests_of(session) : nothing_to_say}; }},
+    SessionColumn{"TOKENS IN/OUT",
+                  [](const SessionRow& session) {
+                      if (!is_counted(session)) return Cell{nothing_to_say};
+                      return Cell{count_text(session.tokens.input) + "/" + count_text(session.tokens.output)};
+                  }},
+};
+constexpr std::size_t session_column_gap = 2;
+
+/// The first of them goes first where a terminal has no room for all. The id stays whole: other commands ask for it.
+constexpr std::array less_important{"PID", "AGE", "MODEL", "TOKENS IN/OUT", "REQUESTS", "AGENT", "STATE", "PROVIDER"};
+
+bool says_something(const SessionColumn& column, const std::vector<SessionRow>& sessions) {
+    return std::ranges::any_of(sessions,
+                               [&](const SessionRow& each) { return column.cell(each).text != nothing_to_say; });
+}
+
+std::size_t width_of(const std::vector<SessionColumn>& columns, const std::vector<SessionRow>& sessions) {
+    std::size_t all = 0;
+    for (const SessionColumn& column : columns) {
+        std::size_t widest = display_width(column.title);
+        for (const SessionRow& session : sessions)
+            widest = std::max(widest, display_width(column.cell(session).text));
+        all += widest + session_column_gap;
+    }
+    return all - session_column_gap;
+}
+
+std::vector<SessionColumn> columns_for(const std::vector<SessionRow>& sessions, const Style& style) {
+    std::vector<SessionColumn> columns(session_columns.begin(), session_columns.end());
+    if (style.width == 0) return columns;
+    std::erase_if(columns, [&](const SessionColumn& each) { return !says_something(each, sessions); });
+    for (const std::string_view title : less_important) {
+        if (width_of(columns, sessions) <= style.width) break;
+        std::erase_if(columns, [&](const SessionColumn& each) { return each.title == title; });
+    }
+    return columns;
+}
+
+bool is_answered_by_another(const SessionModel& model) {
+    return !model.asked.empty() && !model.answered.empty() && !model.answered.starts_with(model.asked);
+}
+
+/// What is out of the ordinary.
+std::vector<std::string> notes_of(const SessionRow& session) {
+    std::vector<std::string> notes;
     if (session.limit)
-        add(session.limit->message + (session.limit->resets_at ? ", until " + *session.limit->resets_at : ""));
+        notes.push_back(session.limit->message +
+                        (session.limit->resets_at ? ", until " + *session.limit->resets_at : ""));
     for (const SessionModel& model : session.models)
-        if (!model.answered.empty() && !model.asked.empty() && model.answered.rfind(model.asked, 0) != 0)
-            add("asked for " + model.asked + ", answered by " + model.answered);
+        if (is_answered_by_another(model))
+            notes.push_back("asked for " + model.asked + ", answered by " + model.answered);
     if (!session.limit && session.last && session.last->status >= 400)
-        add("the last answer was " + std::to_string(session.last->status) +
-            (session.last->message ? ": " + *session.last->message : ""));
+        notes.push_back("the last answer was " + std::to_string(session.last->status) +
+                        (session.last->message ? ": " + *session.last->message : ""));
+    return notes;
+}
+
+std::string note_text(const std::string& note, const Style& style) {
+    const std::size_t width = style.width > 4 ? style.width - 2 : 0;
+    return paint("! ", Tone::warning, style) + wrapped(printable(note), width, 2) + "\n";
+}
+
+std::string agent_and_life(const SessionRow& session) {
+    const auto known = agent_named(session.agent);
+    std::string text = (known ? std::string(facts_of(*known).label) : session.agent) + ", as " + session.user;
+    if (session.ended) return text + ", ended: " + *session.ended;
+    text += ", live for " + ago(session.started_at);
+    return session.pid ? text + " (pid " + std::to_string(*session.pid) + ")" : text;
+}
+
+std::string times_text(std::uint64_t count) {
+    return count == 1 ? "once" : std::to_string(count) + " times";
+}
+
+std::string models_text(const SessionRow& session) {
+    std::string text = session.model.value_or("the agent's own choice");
+    if (!is_counted(session)) return text + "; its answers are not seen, since the agent has the key itself";
+    if (session.requests.total == 0) return text + "; no request yet";
+    for (const SessionModel& model : session.models) {
+        text += "; " + (model.asked.empty() ? std::string("no model named") : model.asked);
+        text += model.answered.empty() ? " asked for " : " answered by " + model.answered + " ";
+        text += times_text(model.count);
+    }
     return text;
+}
+
+std::string key_of_session(const SessionRow& session) {
+    if (session.keys == "home") return "none: the login in the home is used";
+    const std::string source = "from " + session.key_source.value_or("an unknown source");
+    return (is_counted(session) ? "held by the broker, " + source + "; the session has a token"
+                                : source + ", in the session's environment") +
+           scope_text(session.workspace, session.role);
+}
+
+std::string held_of_session(const SessionRow& session) {
+    if (!session.settings) return "not known: no directory was named when it was started";
+    return held_text(session.settings->held, session.settings->not_held);
 }
 
 }  // namespace
@@ -69,22 +183,37 @@ std::string count_text(std::uint64_t count) {
 
 std::string sessions_page(const SessionsListResult& list, const Style& style) {
     if (list.sessions.empty()) return "No session: \"capsulectl exec AGENT\" starts one.\n";
-    Table table({"ID", "AGENT", "PROVIDER", "MODEL", "STATE", "AGE", "PID", "REQUESTS", "TOKENS IN/OUT", "USER"});
+    const std::vector<SessionColumn> columns = columns_for(list.sessions, style);
+    std::vector<std::string> titles;
+    for (const SessionColumn& column : columns)
+        titles.emplace_back(column.title);
+    Table table(std::move(titles));
     std::string notes;
     for (const SessionRow& session : list.sessions) {
-        table.add({{session.id, Tone::strong},
-                   {session.agent},
-                   {session.provider},
-                   {session.model.value_or("-")},
-                   state_of(session),
-                   {ago(session.started_at), Tone::dim},
-                   {session.pid ? std::to_string(*session.pid) : "-"},
-                   {requests_of(session)},
-                   {tokens_of(session)},
-                   {session.user, Tone::dim}});
-        notes += notes_of(session, style);
+        std::vector<Cell> cells;
+        for (const SessionColumn& column : columns)
+            cells.push_back(column.cell(session));
+        table.add(std::move(cells));
+        if (session.ended) continue;
+        for (const std::string& note : notes_of(session))
+            notes += note_text(session.id + ": " + note, style);
     }
     return table.text(style) + (notes.empty() ? "" : "\n" + notes);
+}
+
+std::string session_answer(const SessionRow& session, const Style& style) {
+    SessionSummary summary;
+    summary.agent = agent_and_life(session);
+    summary.provider = provider_text(session.provider, session.because);
+    summary.host = host_text(session.base_url);
+    summary.model = models_text(session);
+    summary.key = key_of_session(session);
+    summary.held = held_of_session(session);
+    std::string page = summary_text(summary, style);
+    std::string notes;
+    for (const std::string& note : notes_of(session))
+        notes += note_text(note, style);
+    return page + (notes.empty() ? "" : "\n" + notes);
 }
 
 }  // namespace capsule

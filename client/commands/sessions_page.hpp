@@ -8,8 +8,13 @@
 
 namespace capsule {
 
-/// A line for each session, and what a person should know of it below.
+/// A line for each session, and what a person should know of it below. On a terminal a column that says nothing is left
+/// out, and so are the less important ones where there is no room for all; elsewhere every column is there.
 std::string sessions_page(const SessionsListResult& list, const Style& style);
+
+/// One session in six lines: agent, provider and why that one, host, model asked for and answered, key and its source,
+/// what was held; then what is out of the ordinary.
+std::string session_answer(const SessionRow& session, const Style& style);
 
 /// 1234 → "1234", 45678 → "45.7k", 1234567 → "1.2M".
 std::string count_text(std::uint64_t count);

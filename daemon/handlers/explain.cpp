@@ -26,7 +26,8 @@ Handled<ExplainResult> handle_explain(Services& services, SpawnParams params) {
     result.user = session->generation->home.user;
     for (Applied::File& file : session->applied.files)
         result.files.push_back({file.path, std::string(name_of(file.change)), std::move(file.content), "capsuled"});
-    result.settings = std::move(session->settings);
+    if (session->settings) result.settings = std::move(*session->settings);
+    set_reasons(result, *session);
     result.session = SessionRef{std::nullopt, session->keys, std::move(ends_with)};
     result.warnings = std::move(session->plan.warnings);
     co_return result;

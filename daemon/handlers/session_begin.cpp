@@ -1,5 +1,7 @@
 #include "daemon/handlers/session_begin.hpp"
 
+#include <algorithm>
+
 #include "daemon/sessions/sha256.hpp"
 
 namespace capsule {
@@ -26,13 +28,17 @@ SessionRecord record_of(const PreparedSession& session) {
     record.user = user.name;
     record.uid = user.uid;
     record.keys = session.keys;
+    set_reasons(record, session);
+    if (session.settings) {
+        const auto held =
+            std::ranges::count_if(*session.settings, [](const auto& each) { return each.neutralised_by.has_value(); });
+        const auto all = static_cast<std::ptrdiff_t>(session.settings->size());
+        record.settings = SessionSettings{static_cast<std::uint64_t>(held), static_cast<std::uint64_t>(all - held)};
+    }
     if (!session.token) return record;
     record.token_sha256 = sha256_hex(session.token->reveal());
-    record.base_url = session.brokered.base_url;
     record.surface = session.brokered.surface;
     record.key_variable = session.key_variable;
-    record.workspace = session.scope.workspace;
-    record.role = session.scope.role;
     return record;
 }
 

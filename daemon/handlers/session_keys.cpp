@@ -47,7 +47,7 @@ KeyNow key_now(const Services& services, const SessionRecord& record) {
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
     switch (finding.state) {
         case KeyState::present:
-            return {std::move(finding.value), ""};
+            return {std::move(finding.value), "", std::move(finding.source)};
         case KeyState::error:
             return {std::nullopt, finding.error ? finding.error->message : "its key cannot be read"};
         case KeyState::unresolved:

@@ -10,6 +10,7 @@
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/known_scopes.hpp"
+#include "daemon/routing/choices.hpp"
 #include "daemon/sessions/token.hpp"
 
 namespace capsule {
@@ -18,6 +19,16 @@ namespace {
 
 Error bad_params(std::string message, std::string hint) {
     return {ErrorCode::invalid_params, std::move(message), std::move(hint)};
+}
+
+Result<void> check_chosen_by(const SpawnParams& params) {
+    if (!params.chosen_by) return {};
+    if (params.chosen_by != chosen_by::flag && params.chosen_by != chosen_by::picker)
+        return bad_params("params.chosen_by: neither \"flag\" nor \"picker\"",
+                          "leave it out where nobody chose the provider at the launcher");
+    if (!params.provider)
+        return bad_params("params.chosen_by: there is no provider that it could be about", "name it in provider");
+    return {};
 }
 
 Result<void> check_params(const SpawnParams& params) {
@@ -30,6 +41,7 @@ Result<void> check_params(const SpawnParams& params) {
             return bad_params("params.env." + name + ": the value has a NUL", "no variable can hold one");
     }
     if (auto checked = check_ends_with(params.ends_with); !checked) return checked;
+    if (auto checked = check_chosen_by(params); !checked) return checked;
     if (params.cwd && (!params.cwd->starts_with('/') || params.cwd->find('\0') != std::string::npos))
         return bad_params("params.cwd: not an absolute path", "give the session's directory from the root on");
     return {};
@@ -141,6 +153,7 @@ struct Wiring {
     KeyScope scope;
     KeyStates states;  ///< what was looked up of them is known
     BrokeredRoute brokered;
+    Because because;
 };
 
 asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params) {
@@ -152,19 +165,28 @@ asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& para
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
     KeyStates states = key_states(services, *generation, scope);
-    std::optional<std::string> provider = params.provider;
-    if (!provider) {
-        auto chosen = default_provider(config, *agent, states);
-        if (!chosen) co_return chosen.error();
-        provider = *chosen;
-    }
-    auto route = route_session(config, {*agent, *provider, params.model, params.role});
+    auto chosen = choose_provider(config, *agent, params.provider, params.chosen_by, states);
+    if (!chosen) co_return chosen.error();
+    auto route = route_session(config, {*agent, chosen->id, params.model, params.role});
     if (!route) co_return route.error();
     auto key = co_await key_of(services, generation, *route, scope);
     if (!key) co_return key.error();
     BrokeredRoute brokered = descriptor_of(*agent).brokered(*route, key->variable);
-    Wiring wiring{generation, std::move(*route), std::move(*key), scope, std::move(states), std::move(brokered)};
+    Wiring wiring{generation,        std::move(*route),   std::move(*key),           scope,
+                  std::move(states), std::move(brokered), std::move(chosen->because)};
     co_return wiring;
+}
+
+/// A session as far as it is settled without its plan and its token.
+PreparedSession prepared_from(const Wiring& wiring) {
+    PreparedSession out{wiring.generation, wiring.route, "", {}, {}};
+    out.because = wiring.because;
+    out.base_url = wiring.brokered.base_url;
+    // A cell that cannot go through the broker has an address all the same.
+    if (out.base_url.empty() && !out.route.native) out.base_url = out.route.cell().base_url;
+    out.key_source = wiring.key.from;
+    out.scope = wiring.scope;
+    return out;
 }
 
 /// What the home thread makes of a session.
@@ -182,7 +204,6 @@ asio::awaitable<Result<void>> take_token(Services& services, PreparedSession& se
     session.token = make_token();
     session.brokered = wiring.brokered;
     session.key_variable = wiring.key.variable;
-    session.scope = wiring.scope;
     co_return Result<void>();
 }
 
@@ -201,6 +222,7 @@ void settle_keys(PreparedSession& session, const std::optional<Secret>& key) {
     }
     session.token.reset();
     session.keys = key && carries(session.plan, *key) ? session_keys::env : session_keys::home;
+    if (session.keys == session_keys::home) session.key_source.clear();
 }
 
 Warning not_brokered(const PreparedSession& session, const BrokeredRoute& brokered) {
@@ -218,7 +240,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const auto generation = wiring->generation;
     const Config& config = generation->config;
     const Agent agent = wiring->route.agent;
-    PreparedSession prepared{generation, wiring->route, "", {}, {}};
+    PreparedSession prepared = prepared_from(*wiring);
     const bool by_broker = config.session.keys == SessionKeys::broker;
     if (by_broker && wiring->key.key && wiring->brokered.why_not.empty()) {
         auto token = co_await take_token(services, prepared, *wiring);
@@ -275,7 +297,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     if (!done) co_return done.error();
     prepared.plan = std::move(done->plan);
     prepared.applied = std::move(done->applied);
-    prepared.settings = std::move(done->settings);
+    if (params.cwd) prepared.settings = std::move(done->settings);
     settle_keys(prepared, wiring->key.key);
     prepared.tab_label = tab_label(config, agent, *prepared.route.provider, wiring->states);
     std::vector<Warning>& warnings = prepared.plan.warnings;
@@ -290,7 +312,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
 asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params) {
     auto wiring = co_await wire(services, params);
     if (!wiring) co_return wiring.error();
-    PreparedSession prepared{wiring->generation, wiring->route, "", {}, {}};
+    PreparedSession prepared = prepared_from(*wiring);
     const std::string cell = cell_name(prepared.route.agent, *prepared.route.provider);
     if (!wiring->key.key)
         co_return Error{ErrorCode::cell_unsupported, cell + " runs on a login in the home, for which there is no token",

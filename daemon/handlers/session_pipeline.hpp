@@ -20,15 +20,28 @@ struct PreparedSession {
     std::string tab_label;
     Plan plan;
     Applied applied;
-    std::vector<FoundSetting> settings{};  ///< of the files around `cwd`, when there is one
-    std::string keys{};                    ///< what the session has: env, broker, home
+    std::optional<std::vector<FoundSetting>> settings{};  ///< of the files around `cwd`, when there is one
+    std::string keys{};                                   ///< what the session has: env, broker, home
+    Because because{};
+    std::string base_url{};    ///< the provider's own; empty: the agent's own choice
+    std::string key_source{};  ///< empty: it has no key
+    KeyScope scope{};
     // With a token:
     std::optional<Secret> token{};
     std::string broker_url{};
     BrokeredRoute brokered{};
     std::string key_variable{};
-    KeyScope scope{};
 };
+
+/// Sets what spawn's and explain's answers say of why the session is what it is.
+template <class Answer>
+void set_reasons(Answer& answer, const PreparedSession& session) {
+    answer.because = session.because;
+    if (!session.base_url.empty()) answer.base_url = session.base_url;
+    if (!session.key_source.empty()) answer.key_source = session.key_source;
+    answer.workspace = session.scope.workspace;
+    answer.role = session.scope.role;
+}
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails with what docs/protocol.md lists for
 /// spawn.

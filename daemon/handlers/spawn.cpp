@@ -35,17 +35,23 @@ Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams
         if (file.change != FileChange::unchanged) ++changed;
     }
     result.session = std::move(*ref);
+    set_reasons(result, *session);
     result.warnings = std::move(session->plan.warnings);
 
+    const auto or_dash = [](const std::optional<std::string>& text) { return text ? std::string_view(*text) : "-"; };
     const auto took = std::chrono::steady_clock::now() - began;
     log_info("spawn", {{"uid", std::int64_t{caller.uid}},
                        {"pid", std::int64_t{caller.pid}},
                        {"agent", result.agent},
                        {"provider", result.provider},
-                       {"model", result.model ? std::string_view(*result.model) : "-"},
+                       {"because", result.because->code},
+                       {"model", or_dash(result.model)},
+                       {"workspace", or_dash(result.workspace)},
+                       {"role", or_dash(result.role)},
                        {"user", result.user.name},
                        {"keys", result.session->keys},
-                       {"session", result.session->id ? std::string_view(*result.session->id) : "-"},
+                       {"key_source", or_dash(result.key_source)},
+                       {"session", or_dash(result.session->id)},
                        {"files_changed", static_cast<std::int64_t>(changed)},
                        {"us", std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});
     co_return result;

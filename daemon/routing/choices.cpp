@@ -86,6 +86,12 @@ Result<std::string> configured_default(const Config& config, Agent agent, const 
     return error;
 }
 
+Because because_asked(const std::optional<std::string>& chosen_by) {
+    if (chosen_by == chosen_by::flag) return {*chosen_by, "--provider asked for it"};
+    if (chosen_by == chosen_by::picker) return {*chosen_by, "it was chosen from the list"};
+    return {"request", "the launcher asked for it"};
+}
+
 }  // namespace
 
 std::string_view cell_state(const Provider& provider, Agent agent, KeyState key) {
@@ -126,14 +132,22 @@ ProvidersListResult list_choices(const Config& config, Agent agent, const std::o
     return result;
 }
 
-Result<std::string> default_provider(const Config& config, Agent agent, const KeyStates& keys) {
-    if (const auto found = config.agents.find(agent); found != config.agents.end() && found->second.provider)
-        return configured_default(config, agent, found->second.provider->value, keys);
+Result<ChosenProvider> choose_provider(const Config& config, Agent agent, const std::optional<std::string>& asked,
+                                       const std::optional<std::string>& chosen_by, const KeyStates& keys) {
+    if (asked) return ChosenProvider{*asked, because_asked(chosen_by)};
+    if (const auto found = config.agents.find(agent); found != config.agents.end() && found->second.provider) {
+        const Located<std::string>& configured = *found->second.provider;
+        auto id = configured_default(config, agent, configured.value, keys);
+        if (!id) return id.error();
+        return ChosenProvider{*std::move(id), {"default", configured.origin + " makes it the default"}};
+    }
     const std::vector<const Provider*> choices = available_providers(config, agent, keys);
     if (choices.empty()) return none_available(config, agent);
+    if (choices.front()->kind(agent) == CellKind::native)
+        return ChosenProvider{choices.front()->id, {"own_account", "it is the agent's own account"}};
     // OpenCode on Anthropic counts as native in the list, but needs a key as every other provider does. So it is taken
     // only where it is the only choice.
-    if (choices.front()->kind(agent) == CellKind::native || choices.size() == 1) return choices.front()->id;
+    if (choices.size() == 1) return ChosenProvider{choices.front()->id, {"only_one", "no other provider has a key"}};
     std::string list;
     for (const Provider* provider : choices)
         list += (list.empty() ? "" : ", ") + provider->id;
@@ -142,6 +156,12 @@ Result<std::string> default_provider(const Config& config, Agent agent, const Ke
         "provider: " + std::string(facts_of(agent).label) + " can run on several providers (" + list +
             ") and none was named",
         "Name one of them, or set a default: provider in [" + std::string(id_of(agent)) + "] of capsule.toml."};
+}
+
+Result<std::string> default_provider(const Config& config, Agent agent, const KeyStates& keys) {
+    auto chosen = choose_provider(config, agent, std::nullopt, std::nullopt, keys);
+    if (!chosen) return chosen.error();
+    return std::move(chosen->id);
 }
 
 std::string tab_label(const Config& config, Agent agent, const Provider& provider, const KeyStates& keys) {

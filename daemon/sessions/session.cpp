@@ -64,6 +64,12 @@ SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
     if (record.ends_with == ends_with::caller) row.pid = record.pid;
     row.state = ended ? "ended" : "live";
     row.ended = ended;
+    row.because = record.because;
+    if (!record.base_url.empty()) row.base_url = record.base_url;
+    row.key_source = record.key_source;
+    row.workspace = record.workspace;
+    row.role = record.role;
+    row.settings = record.settings;
     row.requests = counts.requests;
     row.tokens = counts.tokens;
     row.models = counts.models;

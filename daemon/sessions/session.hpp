@@ -41,9 +41,13 @@ struct SessionRecord {
     // The process that asked for it; none: it was not to be known, or does not matter.
     std::optional<std::int64_t> pid;
     std::optional<std::uint64_t> pid_started;
+    // Why it is what it is. What an older daemon has kept has none of the optional ones.
+    std::optional<Because> because;
+    std::string base_url;  ///< the provider's own; empty: the agent's own choice
+    std::optional<std::string> key_source;
+    std::optional<SessionSettings> settings;
     // Of a session with a token:
     std::string token_sha256;
-    std::string base_url;      ///< the provider's own
     std::string surface;       ///< as in broker/control.hpp
     std::string key_variable;  ///< with these three the key is found again
     std::optional<std::string> workspace;
@@ -53,7 +57,7 @@ struct SessionRecord {
 };
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, keys, started_at, ends_with, pid, pid_started,
-                       token_sha256, base_url, surface, key_variable, workspace, role))
+                       because, base_url, key_source, settings, token_sha256, surface, key_variable, workspace, role))
 
 /// What a session did, added up from what the broker told.
 struct SessionCounts {

@@ -266,6 +266,7 @@ std::vector<broker::Key> Sessions::changed_keys() {
         auto found = seen.find(place);
         if (found == seen.end()) found = seen.emplace(place, sources_.key(live->record)).first;
         const KeyNow& key = found->second;
+        if (key.value) live->record.key_source = key.source;
         std::string now = fingerprint(key);
         if (now == live->key_fingerprint) continue;
         live->key_fingerprint = std::move(now);

@@ -25,7 +25,8 @@ namespace capsule {
 /// A session's key as it is now.
 struct KeyNow {
     std::optional<Secret> value;
-    std::string reason;  ///< why there is none
+    std::string reason;    ///< why there is none
+    std::string source{};  ///< where it is from, such as "environment"
 };
 
 /// What [broker] comes to.

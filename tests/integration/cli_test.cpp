@@ -130,7 +130,17 @@ TEST_F(Cli, KeysAreMaskedOnATerminalUnlessRevealed) {
 
 TEST_F(Cli, ExplainForPeople) {
     start();
-    const Outcome outcome = ctl({"explain", "codex", "--provider", "minimax"});
+    const Outcome answer = ctl({"explain", "codex", "--provider", "minimax"});
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    EXPECT_THAT(answer.out, AllOf(HasSubstr("MiniMax, because --provider asked for it\n"),
+                                  HasSubstr("api.minimax.io (https://api.minimax.io/v1)\n"),
+                                  HasSubstr("in MINIMAX_API_KEY, from environment\n"), Not(HasSubstr("review_model")),
+                                  Not(HasSubstr(keys::mark))));
+    EXPECT_THAT(ctl({"explain", "claude"}).out, HasSubstr("Anthropic, because it is the agent's own account\n"));
+    for (const char* agent : {"claude", "opencode"})
+        EXPECT_THAT(ctl({"explain", agent, "--provider", "zai"}).out, HasSubstr("api.z.ai (https://api.z.ai/"))
+            << agent;
+    const Outcome outcome = ctl({"explain", "codex", "--provider", "minimax", "--all"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, AllOf(HasSubstr("MINIMAX_API_KEY"), HasSubstr("review_model"), HasSubstr("config.toml"),
                                    HasSubstr("https://api.minimax.io/v1"), Not(HasSubstr(keys::mark))));

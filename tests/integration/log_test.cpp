@@ -68,9 +68,13 @@ TEST_F(DaemonLog, JsonHasOneObjectForEachSession) {
                                         {"pid", getpid()},
                                         {"agent", "opencode"},
                                         {"provider", "zai"},
+                                        {"because", "request"},
                                         {"model", "glm-5.3"},
+                                        {"workspace", "-"},
+                                        {"role", "-"},
                                         {"user", user},
                                         {"keys", "env"},
+                                        {"key_source", "environment"},
                                         {"session", "-"}}));
     }
     EXPECT_EQ(seen[0].at("files_changed"), 1);

@@ -28,6 +28,7 @@ class Spawning(Case):
         capsule, provider = self.pair(config='[opencode]\napi_key = "inline"\n')
         for agent, path in (("codex", "/api/v1"), ("opencode", "/api/coding/paas/v4")):
             plan = capsule.call("spawn", agent=agent, provider="zai")
+            self.assertEqual(plan.pop("base_url"), f"http://127.0.0.1:{provider.port}{path}")  # what the launcher is told
             whole = json.dumps(plan)
             address = capsule.call("status")["broker"]["address"]
             self.assertIn(f"http://{address}{path}", whole.replace("\\", ""))

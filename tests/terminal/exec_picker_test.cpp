@@ -185,7 +185,7 @@ TEST_F(ExecPicker, WithoutAnAgentItAsksForOneFirst) {
     EXPECT_THAT(terminal().wait_for("Which agent?"),
                 AllOf(HasSubstr("> Claude"), HasSubstr("  OpenCode"), HasSubstr("Codex: not installed")));
     terminal().press({"Down", "Enter"});
-    EXPECT_THAT(terminal().wait_for("OpenCode: which provider?"), HasSubstr("> Z.AI"));
+    EXPECT_THAT(terminal().wait_for("> Z.AI"), HasSubstr("OpenCode: which provider?"));
     terminal().press({"Enter"});
     expect_started("opencode on zai");
     terminal().run("capsulectl exec");

@@ -10,6 +10,7 @@ DESCRIPTORS = "client/terminal/descriptors.cpp"
 LEADER = "client/terminal/leader.cpp"
 RELAY = "client/terminal/relay.cpp"
 OWN = "client/terminal/own_terminal.cpp"
+PAGER = "client/commands/pager.cpp"
 
 SERVER = "trust_client:UntrustedServer."
 SESSION = "integration_exec:SessionOfAnother."
@@ -18,7 +19,7 @@ TERMINAL = "terminal:OwnTerminal."
 
 
 def protections() -> list[Protection]:
-    return whom_it_believes() + whose_terminal() + what_comes_along()
+    return whom_it_believes() + whose_terminal() + what_comes_along() + whose_pager()
 
 
 def whom_it_believes() -> list[Protection]:
@@ -74,4 +75,13 @@ def what_comes_along() -> list[Protection]:
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
         one("unless the administrator says otherwise", BECOME, "    if (keep) return become_user(user);\n", "",
             SESSION + "MayGainThemWhereTheAdministratorSaysSo"),
+    ]  # fmt: skip
+
+
+def whose_pager() -> list[Protection]:
+    test = "unit_client:PagerTest.RootNeverRunsAnAgentsPager"
+    return [
+        one("root's pager is not looked for in PATH", PAGER, "if (uid != 0) {", "if (uid != 0 || !pager.argv.empty()) {", test),
+        one("root's pager is told nothing by variables", PAGER, "pager.with_callers_environment = false;",
+            "pager.with_callers_environment = true;", test),
     ]  # fmt: skip

@@ -197,6 +197,32 @@ TEST(DefaultProvider, TheConfiguredOne) {
     EXPECT_EQ(*default_provider(configured("[codex]\nprovider = \"openai\""), Agent::codex, states({})), "openai");
 }
 
+TEST(ChooseProvider, SaysWhy) {
+    const Config plain = configured();
+    const Config with_default = configured("[claude]\nprovider = \"zai\"\n");
+    struct Case {
+        const Config& config;
+        Agent agent;
+        std::optional<std::string> asked, by;
+        Keys keys;
+        std::string id, code, message;
+    };
+    for (const Case& c : std::vector<Case>{
+             {plain, Agent::claude, "zai", "flag", all, "zai", "flag", "--provider asked for it"},
+             {with_default, Agent::claude, "kimi", "picker", all, "kimi", "picker", "it was chosen from the list"},
+             {plain, Agent::codex, "zai", {}, all, "zai", "request", "the launcher asked for it"},
+             {with_default, Agent::claude, {}, {}, all, "zai", "default", "capsule.toml:2 makes it the default"},
+             {plain, Agent::claude, {}, {}, all, "anthropic", "own_account", "it is the agent's own account"},
+             {plain, Agent::opencode, {}, {}, {{"kimi", present}}, "kimi", "only_one", "no other provider has a key"},
+         }) {
+        SCOPED_TRACE(c.code);
+        const auto chosen = choose_provider(c.config, c.agent, c.asked, c.by, states(c.keys));
+        ASSERT_TRUE(chosen);
+        EXPECT_EQ(chosen->id, c.id);
+        EXPECT_EQ(chosen->because, (Because{c.code, c.message}));
+    }
+}
+
 TEST(DefaultProvider, NativeElseTheOnlyOneElseAnError) {
     const Config config = configured();
     EXPECT_EQ(*default_provider(config, Agent::claude, states(all)), "anthropic");

@@ -1,0 +1,163 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "client/commands/find_session.hpp"
+#include "client/commands/sessions_page.hpp"
+
+namespace capsule {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const Style piped;
+
+SessionRow row(std::string id, std::optional<std::int64_t> pid = std::nullopt) {
+    SessionRow session;
+    session.id = std::move(id);
+    session.agent = "claude";
+    session.provider = "zai";
+    session.model = "glm-5.3";
+    session.user = "agent";
+    session.keys = "broker";
+    session.started_at = "2026-11-26T00:00:00Z";
+    session.pid = pid;
+    session.state = "live";
+    session.because = Because{"default", "capsule.toml:2 makes it the default"};
+    session.base_url = "https://api.z.ai/api/anthropic";
+    session.key_source = "environment";
+    return session;
+}
+
+SessionRow busy() {
+    SessionRow session = row("abcdefghij", 4711);
+    session.requests = {12, 2};
+    session.tokens = {123'456, 7'890, 0};
+    return session;
+}
+
+Style terminal(std::size_t width) {
+    return {.terminal = true, .colour = false, .width = width};
+}
+
+std::string first_line(const std::string& page) {
+    return page.substr(0, page.find('\n'));
+}
+
+TEST(SessionsPage, ProgramsGetEveryColumn) {
+    SessionRow quiet = row("abcdefghij");
+    quiet.keys = "env";
+    const std::string page = sessions_page({{quiet}}, piped);
+    EXPECT_THAT(first_line(page),
+                ContainsRegex("^ID +AGENT +PROVIDER +MODEL +STATE +AGE +PID +REQUESTS +TOKENS IN/OUT$"));
+}
+
+TEST(SessionsPage, ATerminalGetsNoColumnThatSaysNothing) {
+    SessionRow quiet = row("abcdefghij");
+    quiet.keys = "env";
+    EXPECT_THAT(first_line(sessions_page({{quiet}}, terminal(200))), Not(HasSubstr("REQUESTS")));
+    EXPECT_THAT(first_line(sessions_page({{quiet, busy()}}, terminal(200))), ContainsRegex("REQUESTS +TOKENS"));
+}
+
+TEST(SessionsPage, WhereThereIsNoRoomTheIdStays) {
+    for (const std::size_t width : {80U, 60U, 40U, 20U, 14U}) {
+        const std::string page = sessions_page({{busy(), row("bbbbbbbbbb")}}, terminal(width));
+        EXPECT_THAT(page, HasSubstr("abcdefghij")) << width;
+        for (std::size_t begin = 0, end = 0; (end = page.find('\n', begin)) != std::string::npos; begin = end + 1)
+            EXPECT_LE(display_width(std::string_view(page).substr(begin, end - begin)), width) << page;
+    }
+    EXPECT_THAT(sessions_page({{busy()}}, terminal(80)), HasSubstr("12 (2 failed)"));
+}
+
+TEST(SessionAnswer, SaysWhereASessionReallyGoesInSixLines) {
+    SessionRow session = busy();
+    session.models = {{"glm-5.3", "glm-5.3", 11}, {"glm-5.3-flash", "glm-4.7", 1}};
+    session.settings = SessionSettings{2, 0};
+    session.workspace = "acme";
+    const std::string page = session_answer(session, piped);
+    EXPECT_THAT(page, HasSubstr("agent     Claude, as agent, live for "));
+    EXPECT_THAT(
+        page,
+        HasSubstr(" (pid 4711)\n"
+                  "provider  zai, because capsule.toml:2 makes it the default\n"
+                  "host      api.z.ai (https://api.z.ai/api/anthropic)\n"
+                  "model     glm-5.3; glm-5.3 answered by glm-5.3 11 times; glm-5.3-flash answered by glm-4.7 once\n"
+                  "key       held by the broker, from environment; the session has a token (workspace acme)\n"
+                  "held      2 settings that would have redirected the session\n"
+                  "\n"
+                  "! asked for glm-5.3-flash, answered by glm-4.7\n"));
+}
+
+TEST(SessionAnswer, SaysWhatCannotBeKnown) {
+    SessionRow session = row("abcdefghij");
+    session.ended = "sessions.end";
+    session.keys = "home";
+    session.base_url.reset();
+    session.because.reset();
+    session.key_source.reset();
+    EXPECT_EQ(session_answer(session, piped),
+              "agent     Claude, as agent, ended: sessions.end\n"
+              "provider  zai\n"
+              "host      the agent's own choice\n"
+              "model     glm-5.3; its answers are not seen, since the agent has the key itself\n"
+              "key       none: the login in the home is used\n"
+              "held      not known: no directory was named when it was started\n");
+}
+
+TEST(SessionAnswer, ALimitIsSaidInTheProvidersWords) {
+    SessionRow session = busy();
+    session.limit = SessionLimit{"window", "Usage limit reached", "2026-11-26T05:00:00Z"};
+    EXPECT_THAT(session_answer(session, piped), HasSubstr("\n! Usage limit reached, until 2026-11-26T05:00:00Z\n"));
+    EXPECT_THAT(sessions_page({{session}}, piped), HasSubstr("\n! abcdefghij: Usage limit reached"));
+}
+
+EnvironmentLookup session_variables(std::string agent, std::string provider) {
+    return [=](std::string_view name) -> std::optional<std::string> {
+        if (name == "CAPSULE_AGENT") return agent;
+        if (name == "CAPSULE_PROVIDER") return provider;
+        return std::nullopt;
+    };
+}
+
+/// 30 → 20 → 10 → 1.
+pid_t parent(pid_t pid) {
+    return pid > 10 ? pid - 10 : 1;
+}
+
+TEST(FindSession, ByItsIdOrAProcessOfIt) {
+    SessionRow ended = row("bbbbbbbbbb", 30);
+    ended.ended = "sessions.end";
+    const std::vector<SessionRow> sessions{row("aaaaaaaaaa", 20), ended, row("cccccccccc")};
+    EXPECT_EQ(find_session(sessions, "bbbbbbbbbb", parent), &sessions[1]) << "one that has ended, too";
+    EXPECT_EQ(find_session(sessions, "20", parent), &sessions[0]);
+    EXPECT_EQ(find_session(sessions, "30", parent), &sessions[0])
+        << "its child; the pid of what has ended is another's";
+    EXPECT_EQ(find_session(sessions, "10", parent), nullptr);
+    for (const char* none : {"", "20x", "-20", "99999999999999999999", "dddddddddd"})
+        EXPECT_EQ(find_session(sessions, none, parent), nullptr) << none;
+    EXPECT_EQ(find_session(sessions, "40", [](pid_t pid) { return pid; }), nullptr) << "a loop ends";
+}
+
+TEST(FindSession, TheOneThatTheCallerIsIn) {
+    std::vector<SessionRow> sessions{row("aaaaaaaaaa", 20), row("bbbbbbbbbb", 10)};
+    sessions[1].provider = "kimi";
+    EXPECT_EQ(own_session(sessions, 30, session_variables("claude", "zai"), parent), &sessions[0]);
+    EXPECT_EQ(own_session(sessions, 30, session_variables("claude", "kimi"), parent), &sessions[1]);
+    EXPECT_EQ(own_session(sessions, 30, session_variables("codex", "zai"), parent), nullptr);
+    EXPECT_EQ(own_session(
+                  sessions, 30, [](auto) { return std::nullopt; }, parent),
+              nullptr)
+        << "a launcher's shell is in none of the launcher's sessions";
+}
+
+TEST(ParentProcess, IsTheKernels) {
+    EXPECT_EQ(parent_process(::getpid()), ::getppid());
+    EXPECT_EQ(parent_process(-1), 0);
+}
+
+}  // namespace
+}  // namespace capsule
