@@ -61,13 +61,22 @@ struct KeyStatus {
 };
 BOOST_DESCRIBE_STRUCT(KeyStatus, (), (state, source, masked))
 
+/// Why a provider refused a request, as its answer said it.
+struct SessionLimit {
+    std::string kind;  ///< window, week, plan, model, balance, key, busy
+    std::string message;
+    std::optional<std::string> resets_at;  ///< as the provider writes it
+};
+BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
+
 struct ProviderStatus {
     std::string id;
     std::string label;
     KeyStatus key;
     std::map<std::string, std::string> cells;  ///< agent → native, ready, no_key, blocked, unsupported
+    std::optional<SessionLimit> limit{};       ///< of the last answer to a session with a token; null: it was fine
 };
-BOOST_DESCRIBE_STRUCT(ProviderStatus, (), (id, label, key, cells))
+BOOST_DESCRIBE_STRUCT(ProviderStatus, (), (id, label, key, cells, limit))
 
 struct RequestCounts {
     std::uint64_t total = 0;
@@ -124,8 +133,9 @@ struct Choice {
     std::string tab_label;
     bool native = false;
     std::optional<std::string> model;
+    std::optional<SessionLimit> limit{};  ///< of the last answer with this key; null: it was fine
 };
-BOOST_DESCRIBE_STRUCT(Choice, (), (id, label, tab_label, native, model))
+BOOST_DESCRIBE_STRUCT(Choice, (), (id, label, tab_label, native, model, limit))
 
 struct Unavailable {
     std::string id;
@@ -330,7 +340,7 @@ BOOST_DESCRIBE_STRUCT(SessionsEndParams, (), (id))
 
 struct SessionRequests {
     std::uint64_t total = 0;
-    std::uint64_t failed = 0;  ///< answered with status 400 or higher, or cut
+    std::uint64_t failed = 0;  ///< answered with status 400 or higher or with an error in a 200, or cut
 };
 BOOST_DESCRIBE_STRUCT(SessionRequests, (), (total, failed))
 
@@ -354,13 +364,6 @@ struct SessionAnswer {
     std::optional<std::string> message;  ///< the provider's own, of an error
 };
 BOOST_DESCRIBE_STRUCT(SessionAnswer, (), (at, status, message))
-
-struct SessionLimit {
-    std::string kind;  ///< window, week, plan, model, balance, key, busy
-    std::string message;
-    std::optional<std::string> resets_at;
-};
-BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
 
 /// What settings files around a session's directory had that would have made it another one; explain lists them.
 struct SessionSettings {

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 
 #include "client/commands/command_table.hpp"
+#include "protocol/limit_text.hpp"
 
 namespace capsule {
 namespace {
@@ -35,6 +36,11 @@ std::string list_page(const ProvidersListResult& list) {
                      {choice.model.value_or(choice.native ? "the agent's own" : "-"), Tone::dim}});
     }
     if (!choices.empty()) text += choices.text(style);
+    std::vector<Warning> limits;
+    for (const Choice& choice : list.choices)
+        if (choice.limit)
+            limits.push_back({"", choice.label + " refused the last request: " + limit_text(*choice.limit)});
+    text += warnings_text(limits, style);
     if (!choices.empty() && !list.default_) text += "\nNo default: name one with --provider.\n";
     Table unavailable({"NOT AVAILABLE", "WHY"});
     for (const Unavailable& each : list.unavailable)

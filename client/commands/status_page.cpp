@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/limit_text.hpp"
+
 namespace capsule {
 namespace {
 
@@ -77,6 +79,14 @@ std::string providers(const StatusResult& status, const Style& style) {
     return table.text(style);
 }
 
+/// What a provider would say to the next session, as far as the last one knows.
+std::string notes(const StatusResult& status, const Style& style) {
+    std::vector<Warning> lines;
+    for (const ProviderStatus& each : status.providers)
+        if (each.limit) lines.push_back({"", each.label + " refused the last request: " + limit_text(*each.limit)});
+    return warnings_text(lines, style);
+}
+
 std::string agents(const StatusResult& status, const Defaults& defaults, const Style& style) {
     Table table({"AGENT", "STARTS ON", "VERSION", "BINARY"});
     for (const AgentStatus& agent : status.agents) {
@@ -93,7 +103,8 @@ std::string agents(const StatusResult& status, const Defaults& defaults, const S
 }  // namespace
 
 std::string status_page(const StatusResult& status, const Defaults& defaults, const Style& style) {
-    std::string page = head(status, style) + "\n" + providers(status, style) + "\n" + agents(status, defaults, style);
+    std::string page = head(status, style) + "\n" + providers(status, style) + notes(status, style) + "\n" +
+                       agents(status, defaults, style);
     const bool any_key = std::any_of(status.providers.begin(), status.providers.end(), [](const ProviderStatus& each) {
         return each.key.state == "present" || each.key.state == "unresolved";
     });

@@ -22,6 +22,7 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
               const StatusResult& status) {
     if (cell_of(status, choice.id, list.agent) == "native") return {"own account", Tone::good};
     const AuthRow* row = find_by(keys.rows, &AuthRow::provider, choice.id);
+    if (choice.limit) return {choice.limit->kind + ": " + choice.limit->message, Tone::warning};
     if (row == nullptr) return {"-"};
     if (row->state == "unresolved") return {"key not read yet: " + row->source.value_or("1Password"), Tone::warning};
     return {"key " + row->masked.value_or("present"), Tone::good};

@@ -136,7 +136,7 @@ BOOST_DESCRIBE_STRUCT(Limit, (), (kind, message, resets_at))
 struct Traffic {
     std::string session;
     std::uint64_t requests = 0;
-    std::uint64_t failed = 0;  ///< of these: status 400 or higher, or cut
+    std::uint64_t failed = 0;  ///< of these: status 400 or higher, or cut, or an error in a 200
     Tokens tokens;
     std::vector<ModelCount> models;
     std::uint64_t bytes_up = 0;    ///< of bodies to the provider
@@ -147,7 +147,7 @@ struct Traffic {
     double latency_s = 0;       ///< the sum of these times
     std::uint64_t streams = 0;  ///< under way now
     std::optional<LastAnswer> last;
-    std::optional<Limit> limit;  ///< none: the last answer was fine, or nothing is known
+    std::optional<Limit> limit;  ///< the latest; none: an answer was fine since then, or nothing is known
 };
 BOOST_DESCRIBE_STRUCT(Traffic, (),
                       (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s, streams,

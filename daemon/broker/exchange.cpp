@@ -315,10 +315,12 @@ void Connection::settle(Exchange& exchange) {
         const AnswerReader& answer = *exchange.answer;
         counts.usage = answer.usage();
         counts.answered = answer.model();
-        if (counts.status >= 400 || !answer.code().empty()) counts.message = answer.message();
-        const LimitAnswer refused{counts.status, answer.code(), answer.type(), answer.message()};
-        if (auto kind = limit_kind(exchange.session->rules, refused))
-            counts.limit = Limit{std::move(*kind), answer.message(), reset_time(answer.message())};
+        // An error in a 200 passed as it came, so its message may have the key.
+        const bool error = counts.status >= 400 || !answer.code().empty();
+        if (error) counts.message = without_key(answer.message(), exchange.provider->key());
+        const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
+        if (auto kind = error ? limit_kind(exchange.session->rules, refused) : std::nullopt)
+            counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message)};
     }
     --exchange.session->streams;
     broker_.counted(exchange.session, counts);

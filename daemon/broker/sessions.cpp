@@ -35,7 +35,7 @@ Error refused(std::string message) {
 
 void add(Traffic& traffic, const Exchanged& each) {
     ++traffic.requests;
-    if (!each.whole || each.status >= 400) ++traffic.failed;
+    if (!each.whole || each.status >= 400 || each.limit) ++traffic.failed;
     traffic.tokens.input += each.usage.input;
     traffic.tokens.output += each.usage.output;
     traffic.tokens.cached += each.usage.cached;
@@ -58,7 +58,8 @@ void add(Traffic& traffic, const Exchanged& each) {
         traffic.latency_s += each.seconds;
         traffic.last = LastAnswer{now_text(), each.status, {}};
         if (!each.message.empty()) traffic.last->message = each.message;
-        traffic.limit = each.limit;
+        // An error that says nothing of a limit (502, say) takes none back.
+        if (each.limit || (each.status < 400 && each.message.empty())) traffic.limit = each.limit;
     }
 }
 

@@ -59,6 +59,19 @@ struct Model {
 /// What a model can be given.
 inline constexpr std::array<std::string_view, 5> model_inputs{"text", "image", "audio", "video", "pdf"};
 
+/// What `limit.kind` can be: the hours' quota is used up, the week's or month's is, the plan has expired or there is
+/// none, it lacks the model, the money is gone, the key is refused, too much at once.
+inline constexpr std::array<std::string_view, 7> limit_kinds{"window",  "week", "plan", "model",
+                                                             "balance", "key",  "busy"};
+
+/// What an answer of a provider means. All that a rule names must hold, and it names something beside its kind.
+struct RefusalRule {
+    std::string kind;                 ///< of limit_kinds
+    std::optional<int> status;        ///< the answer's
+    std::optional<std::string> code;  ///< the error's own code or type: "1308", "rate_limit_error"
+    std::optional<std::string> text;  ///< a part of the error's message, in any case
+};
+
 struct Provider {
     std::string id;
     std::string origin;  ///< "catalog", or "capsule.toml:12" once an operator's table touched it
@@ -70,6 +83,7 @@ struct Provider {
     std::string key_url;
     std::string notes;
     std::int64_t timeout_ms = 0;
+    std::vector<RefusalRule> refusals;          ///< the first that fits an answer counts
     std::vector<Model> models;                  ///< those that are known, also by name alone
     std::array<Cell, all_agents.size()> cells;  ///< by agent
 

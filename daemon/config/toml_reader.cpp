@@ -100,6 +100,13 @@ TableReader::TableReader(const TableReader& parent, const toml::key& key, const 
       path_(parent.path_to(key.str())),
       show_(parent.show_) {}
 
+TableReader::TableReader(const TableReader& parent, std::string path, const toml::table& element)
+    : document_(parent.document_),
+      table_(&element),
+      at_(element.source()),
+      path_(std::move(path)),
+      show_(parent.show_) {}
+
 const toml::node* TableReader::take(std::string_view key) {
     taken_.emplace_back(key);
     return table_->get(key);
@@ -147,6 +154,18 @@ std::optional<TableReader> TableReader::table(std::string_view key) {
     if (!node) return std::nullopt;
     if (!node->is_table()) refuse_type(key, *node, "a table");
     return TableReader(*this, table_->find(key)->first, *node->as_table());
+}
+
+std::optional<std::vector<TableReader>> TableReader::list(std::string_view key) {
+    const toml::node* node = take(key);
+    if (!node) return std::nullopt;
+    if (!node->is_array()) refuse_type(key, *node, "a list of tables");
+    std::vector<TableReader> out;
+    for (const toml::node& element : *node->as_array()) {
+        if (!element.is_table()) refuse_type(key, element, "a table in the list");
+        out.push_back(TableReader(*this, path_to(key), *element.as_table()));
+    }
+    return out;
 }
 
 std::vector<TableReader::Entry> TableReader::entries() {

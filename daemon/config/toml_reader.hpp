@@ -68,6 +68,8 @@ class TableReader {
     std::optional<bool> boolean(std::string_view key);
     std::optional<Located<std::vector<std::string>>> texts(std::string_view key);
     std::optional<TableReader> table(std::string_view key);
+    /// A list of tables, as [[key]] or `key = [{…}, …]`.
+    std::optional<std::vector<TableReader>> list(std::string_view key);
 
     /// One of a few words.
     template <class Value>
@@ -116,6 +118,7 @@ class TableReader {
 
   private:
     TableReader(const TableReader& parent, const toml::key& key, const toml::table& table);
+    TableReader(const TableReader& parent, std::string path, const toml::table& element);
 
     const toml::node* take(std::string_view key);
     std::optional<std::size_t> word_index(std::string_view key, const std::vector<std::string_view>& words);

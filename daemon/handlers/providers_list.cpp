@@ -1,5 +1,6 @@
 // providers.list: the picker.
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 
 namespace capsule {
@@ -10,7 +11,9 @@ Handled<ProvidersListResult> handle_providers_list(Services& services, Providers
     if (auto checked = check_scope(services, *generation, scope); !checked) co_return checked.error();
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
-    co_return list_choices(generation->config, *agent, params.role, key_states(services, *generation, scope));
+    auto list = list_choices(generation->config, *agent, params.role, key_states(services, *generation, scope));
+    add_provider_notes(list, services, *generation, scope);
+    co_return list;
 }
 
 }  // namespace capsule

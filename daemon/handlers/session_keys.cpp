@@ -72,7 +72,10 @@ asio::awaitable<void> read_key(Services& services, SessionRecord record) {
 
 void describe(const Services& services, broker::Grant& grant) {
     const Provider* provider = services.generation->config.catalog.find(grant.provider);
-    if (provider && provider->timeout_ms > 0) grant.timeout_ms = static_cast<std::uint32_t>(provider->timeout_ms);
+    if (!provider) return;
+    if (provider->timeout_ms > 0) grant.timeout_ms = static_cast<std::uint32_t>(provider->timeout_ms);
+    for (const RefusalRule& rule : provider->refusals)
+        grant.refusals.push_back({rule.kind, rule.status, rule.code, rule.text});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/catalog/variables.hpp"
+#include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/session_begin.hpp"
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
@@ -305,6 +306,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     if (wiring->key.key && wiring->key.variable == prepared.route.provider->key_env)
         if (auto warning = key_shape_warning(*prepared.route.provider, *wiring->key.key))
             warnings.push_back(std::move(*warning));
+    if (wiring->key.key) add_provider_warnings(warnings, services, *prepared.route.provider, *wiring->key.key);
     if (by_broker && !prepared.token) warnings.push_back(not_brokered(prepared, wiring->brokered));
     co_return std::move(prepared);
 }

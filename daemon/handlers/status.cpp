@@ -14,7 +14,7 @@ namespace {
 
 ProviderStatus provider_status(const KeyResolver& keys, const Provider& provider) {
     const KeyFinding finding = keys.find(provider.key_env, {});
-    ProviderStatus status{provider.id, provider.label, {std::string(name_of(finding.state)), {}, {}}, {}};
+    ProviderStatus status{provider.id, provider.label, {std::string(name_of(finding.state)), {}, {}}, {}, {}};
     if (!finding.source.empty()) status.key.source = finding.source;
     if (finding.state == KeyState::present) status.key.masked = mask(finding.value);
     for (const AgentFacts& agent : all_agents)
@@ -67,8 +67,10 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         status.agents.push_back(std::move(entry));
     }
     const KeyResolver keys = resolver(services, *generation);
-    for (const Provider& provider : generation->config.catalog.providers)
+    for (const Provider& provider : generation->config.catalog.providers) {
         status.providers.push_back(provider_status(keys, provider));
+        status.providers.back().limit = services.sessions.limits().of(provider.id);
+    }
     status.requests = {services.requests, services.errors};
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.broker = services.sessions.broker_status();

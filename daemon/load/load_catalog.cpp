@@ -9,6 +9,7 @@
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
 #include "daemon/load/load_models.hpp"
+#include "daemon/load/load_refusals.hpp"
 
 namespace capsule {
 namespace {
@@ -94,6 +95,7 @@ void read_facts(TableReader& in, Provider& provider) {
     read_line(in, "notes", provider.notes);
     if (const auto timeout = in.integer("timeout_ms", 1, longest_timeout_ms)) provider.timeout_ms = *timeout;
     if (provider.timeout_ms == 0) provider.timeout_ms = default_timeout_ms;
+    read_refusals(in, provider);
     read_models(in, provider);
 }
 

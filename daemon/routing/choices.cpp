@@ -116,8 +116,12 @@ ProvidersListResult list_choices(const Config& config, Agent agent, const std::o
     // Where the native account is the only choice, the list is empty: launchers then show no picker.
     if (!only_native(agent, choices)) {
         for (const Provider* provider : choices) {
-            Choice choice{provider->id, provider->label, tab_label(agent, *provider, choices),
-                          counts_as_native(agent, *provider), std::nullopt};
+            Choice choice{provider->id,
+                          provider->label,
+                          tab_label(agent, *provider, choices),
+                          counts_as_native(agent, *provider),
+                          {},
+                          {}};
             const auto route = route_session(config, {agent, provider->id, std::nullopt, role});
             if (route && route->model) choice.model = route->model->value;
             result.choices.push_back(std::move(choice));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/sessions/known_limits.hpp"
+
 namespace capsule {
 namespace {
 
@@ -43,10 +45,8 @@ void SessionCounts::add(const broker::Traffic& traffic) {
             models.push_back({each.asked, each.answered, each.count});
     }
     streams = traffic.streams;
-    if (traffic.last) {
-        last = SessionAnswer{traffic.last->at, traffic.last->status, traffic.last->message};
-        limit.reset();
-    }
+    if (traffic.last) last = SessionAnswer{traffic.last->at, traffic.last->status, traffic.last->message};
+    if (ended_fine(traffic)) limit.reset();
     if (traffic.limit) limit = SessionLimit{traffic.limit->kind, traffic.limit->message, traffic.limit->resets_at};
 }
 

@@ -41,7 +41,7 @@ std::string now_text() {
 }
 
 std::string fingerprint(const KeyNow& key) {
-    return key.value ? sha256_hex(key.value->reveal()) : "-" + key.reason;
+    return key.value ? key_name(*key.value) : "-" + key.reason;
 }
 
 /// Sessions of one of these have the same key.
@@ -50,6 +50,10 @@ std::string key_place(const SessionRecord& record) {
 }
 
 }  // namespace
+
+std::string key_name(const Secret& key) {
+    return sha256_hex(key.reveal());
+}
 
 struct Sessions::Live {
     SessionRecord record;
@@ -303,6 +307,11 @@ void Sessions::count(const broker::Traffic& traffic) {
     Live& live = *found->second;
     live.counts.add(traffic);
     live.used = Clock::now();
+    if (limits_.learn(live.record.provider, live.key_fingerprint, traffic))
+        log_warning("provider.limit", {{"session", traffic.session},
+                                       {"provider", live.record.provider},
+                                       {"kind", traffic.limit->kind},
+                                       {"message", traffic.limit->message}});
     if (live.told_of_model) return;
     for (const SessionModel& model : live.counts.models) {
         if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;

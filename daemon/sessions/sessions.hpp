@@ -17,6 +17,7 @@
 
 #include "daemon/base/secret.hpp"
 #include "daemon/sessions/broker_link.hpp"
+#include "daemon/sessions/known_limits.hpp"
 #include "daemon/sessions/session.hpp"
 #include "daemon/sessions/session_files.hpp"
 
@@ -52,6 +53,9 @@ struct SessionOwner {
     std::uint64_t connection = 0;
 };
 
+/// How a key is called where its value may not stand.
+std::string key_name(const Secret& key);
+
 class Sessions {
   public:
     explicit Sessions(boost::asio::any_io_executor executor);
@@ -82,6 +86,9 @@ class Sessions {
     boost::asio::awaitable<void> refresh_keys();
 
     std::vector<SessionRow> list(bool all) const;
+
+    /// What sessions with a token were refused last. Their keys go by key_name().
+    const KnownLimits& limits() const noexcept { return limits_; }
     /// None: there is no broker.
     std::optional<BrokerStatus> broker_status() const;
 
@@ -119,6 +126,7 @@ class Sessions {
     bool finding_port_ = false;
     std::map<std::string, std::shared_ptr<Live>> live_;
     std::deque<Ended> ended_;
+    KnownLimits limits_;
     boost::asio::steady_timer clock_;
     bool looking_ = false;
     bool stopping_ = false;

@@ -14,7 +14,7 @@ import blocks
 from sandbox import Sandbox
 
 SETTING = re.compile(
-    r'(?:text|texts|integer|boolean|table|has|word<[^>]*>|count|wait|read_\w+|read)\(\s*(?:in, )?"([a-z_]+)"'
+    r'(?:text|texts|integer|boolean|table|list|has|word<[^>]*>|count|wait|read_\w+|read)\(\s*(?:in, )?"([a-z_]+)"'
 )
 RUNNABLE = {"console", "jsonrpc", "python", "js", "cpp"}
 # Run by tests/image/guide.py, or checked by check_scripts.

@@ -60,4 +60,10 @@ def what_passes() -> list[Protection]:
         one("the key masked in headers", REWRITE, "    if (!secret.empty())\n", "    if (false)\n", TO_AGENT + "MasksTheKey"),
         one("the key masked across pieces", MASK, "held_.size() - begun(held_, key)", "held_.size()",
             "unit_broker:KeyMask.FindsTheKeyHoweverTheAnswerIsCut"),
+        one("the key masked in what is kept of a 200", "daemon/broker/exchange.cpp", "without_key(answer.message(), exchange.provider->key())",
+            "answer.message()", "ctest:sessions:limits"),
+        one("no begin of the key at the end of what is kept", MASK, "if (rest.size() <= harmless) out += rest;", "out += rest;",
+            "unit_broker:WithoutKey.MasksItAndABeginOfItAtTheEnd"),
+        one("a refusal is the key's that it was given to", "daemon/handlers/provider_notes.cpp", "limits.of(provider.id, key_name(key))",
+            "limits.of(provider.id)", "ctest:sessions:limits"),
     ]  # fmt: skip

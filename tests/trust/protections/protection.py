@@ -17,7 +17,7 @@ class Protection:
 
     def programs(self) -> list[str]:
         named = {test.partition(":")[0] for test in self.tests}
-        return sorted(named - {"ctest"} | ({"capsuled", "capsulectl"} if "ctest" in named else set()))
+        return sorted(named - {"ctest"} | ({"capsuled", "capsulectl", "capsule-broker"} if "ctest" in named else set()))
 
 
 def one(name: str, path: str, old: str, new: str, *tests: str, times: int = 1) -> Protection:

@@ -98,7 +98,9 @@ def known_tests() -> set[str]:
     pattern = re.compile(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", re.MULTILINE)
     sources = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("*_test.cpp"))
     lists = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("CMakeLists.txt"))
-    return {f"{suite}.{name}" for suite, name in pattern.findall(sources)} | set(re.findall(r"NAME (\w+:\w+)", lists))
+    themes = re.findall(r"^foreach\(theme ([^)]*)\)\n +add_test\(NAME (\w+):\$\{theme\}", lists, re.MULTILINE)
+    return ({f"{suite}.{name}" for suite, name in pattern.findall(sources)} | set(re.findall(r"NAME (\w+:\w+)", lists))
+            | {f"{folder}:{theme}" for words, folder in themes for theme in words.split()})  # fmt: skip
 
 
 def check() -> int:

@@ -28,6 +28,13 @@ TEST(KeyMask, HoldsBackNoMoreThanABegunKey) {
     EXPECT_EQ(mask.finish(), "");
 }
 
+TEST(WithoutKey, MasksItAndABeginOfItAtTheEnd) {
+    const Secret key("FAKE-secret-key");
+    EXPECT_EQ(without_key("invalid key FAKE-secret-key, sorry", key), "invalid key ***************, sorry");
+    EXPECT_EQ(without_key("cut in FAKE-secret-k", key), "cut in ");
+    EXPECT_EQ(without_key("of Frank F", key), "of Frank F");
+}
+
 TEST(KeyMask, OfNoKeyPassesAll) {
     EXPECT_EQ(masked("anything", "", 3), "anything");
 }

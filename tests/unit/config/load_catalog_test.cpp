@@ -199,6 +199,44 @@ TEST(CatalogRefusal, Facts) {
         expect_refused(refusal);
 }
 
+TEST(CatalogOverride, WhatRefusalsMeanIsReplacedAsAWhole) {
+    const Config config = loaded(R"([providers.zai]
+refusals = [{kind = "busy", status = 503}, {kind = "week", status = 429, code = "1310", text = "Weekly"}]
+)");
+    const std::vector<RefusalRule>& rules = provider(config, "zai").refusals;
+    ASSERT_EQ(rules.size(), 2U);
+    EXPECT_EQ(rules[0].kind, "busy");
+    EXPECT_EQ(rules[0].status, 503);
+    EXPECT_EQ(rules[0].code, std::nullopt);
+    EXPECT_EQ(rules[1].code, "1310");
+    EXPECT_EQ(rules[1].text, "Weekly");
+    EXPECT_GT(provider(config, "kimi").refusals.size(), 2U);
+    EXPECT_TRUE(provider(loaded("[providers.zai]\nrefusals = []\n"), "zai").refusals.empty());
+}
+
+TEST(CatalogRefusal, Refusals) {
+    const std::string head = "[providers.zai]\nrefusals = [{";
+    // What stands in a list is not shown.
+    const std::string line = "\nrefusals = [ {…";
+    const std::string all = "providers.zai.refusals";
+    for (const Refusal& refusal : std::vector<Refusal>{
+             {"[providers.zai]\nrefusals = \"1308\"",
+              "2:12: " + all + ": expected a list of tables, got a string\nrefusals = \"1308\""},
+             {head + "code = \"1308\"}]", "2:13: " + all + ": kind is missing" + line, "It says what"},
+             {head + "kind = \"key\"}]", "2:13: " + all + ": this would be every answer" + line, "Name a status"},
+             {head + "kind = \"hour\", status = 429}]", "2:21: " + all + ".kind: unknown value \"hour\"" + line,
+              "It must be one of \"window\""},
+             {head + "kind = \"key\", status = 99}]", "2:37: " + all + ".status: 99 is out of range" + line},
+             {head + "kind = \"key\", code = \"{}\"}]",
+              "2:35: " + all + ".code: must be one line of at most 200 bytes, without braces" + line},
+         })
+        expect_refused(refusal);
+    EXPECT_THAT(parse(head + "kind = \"key\", status = 429, word = \"a\"}]").error().message,
+                testing::HasSubstr(all + ".word: unknown setting"));
+    EXPECT_THAT(parse("[providers.zai]\nrefusals = [\"1308\"]").error().message,
+                testing::HasSubstr(all + ": expected a table in the list, got a string"));
+}
+
 TEST(CatalogRefusal, ClaudeCell) {
     const std::string head = "[providers.aa]\nkey_env = \"K\"\n[providers.aa.claude]\n";
     for (const Refusal& refusal : std::vector<Refusal>{

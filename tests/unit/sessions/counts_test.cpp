@@ -46,6 +46,8 @@ TEST(SessionCounts, AreSumsAndTheLastWord) {
     streams.streams = 1;
     counts.add(streams);
     EXPECT_TRUE(counts.limit);
+    counts.add(traffic(502));
+    EXPECT_TRUE(counts.limit);
     counts.add(traffic(200));
     EXPECT_FALSE(counts.limit);
 }

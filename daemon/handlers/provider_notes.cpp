@@ -1,0 +1,34 @@
+#include "daemon/handlers/provider_notes.hpp"
+
+#include "protocol/limit_text.hpp"
+
+namespace capsule {
+namespace {
+
+std::optional<SessionLimit> limit_of(const Services& services, const Provider& provider, const Secret& key) {
+    const KnownLimits& limits = services.sessions.limits();
+    // Nearly always nothing is known, and no name of a key has to be made.
+    return limits.any(provider.id) ? limits.of(provider.id, key_name(key)) : std::nullopt;
+}
+
+}  // namespace
+
+void add_provider_warnings(std::vector<Warning>& warnings, const Services& services, const Provider& provider,
+                           const Secret& key) {
+    const auto limit = limit_of(services, provider, key);
+    if (!limit) return;
+    warnings.push_back(
+        {"provider.limit", provider.label + " refused the last request with this key: " + limit_text(*limit)});
+}
+
+void add_provider_notes(ProvidersListResult& list, const Services& services, const Generation& generation,
+                        const KeyScope& scope) {
+    const KeyResolver keys = resolver(services, generation);
+    for (Choice& choice : list.choices) {
+        const Provider* provider = generation.config.catalog.find(choice.id);
+        const KeyFinding finding = keys.find(provider->key_env, scope);
+        if (finding.state == KeyState::present) choice.limit = limit_of(services, *provider, finding.value);
+    }
+}
+
+}  // namespace capsule

@@ -1,0 +1,163 @@
+"""What providers refuse, in the providers' own shapes: named at the session, the provider, the next spawn and in the log."""
+
+import json
+import unittest
+
+from capsule import BOUND, KEY, OTHER_KEY, Case, Session, answer, until
+
+ZAI_5_HOURS = "Usage limit reached for 5 hour. Your limit will reset at 2026-11-26 05:44:44"
+MINIMAX_5_HOURS = "usage limit exceeded, 5-hour usage limit reached for Token Plan Plus, resets at 2026-11-26T15:00:00Z (2056)"
+KIMI_USER_AGENT = "Kimi For Coding is currently only available for Coding Agents such as Kimi CLI, Claude Code, Roo Code."
+
+
+def error(status: str, **members) -> bytes:
+    return answer(json.dumps({"type": "error", "error": members}).encode(), status)
+
+
+def base_resp(code: int, message: str) -> bytes:
+    return answer(json.dumps({"base_resp": {"status_code": code, "status_msg": message}}).encode())
+
+
+# (provider, answer, kind, reset time)
+REFUSALS = [
+    ("zai", error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS), "window", "2026-11-26 05:44:44"),
+    ("zai", error("429 Too Many Requests", type="1308", message=ZAI_5_HOURS), "window", "2026-11-26 05:44:44"),
+    ("zai", error("429 Too Many Requests", code="1310", message="Weekly/Monthly Limit Exhausted"), "week", None),
+    ("zai", error("429 Too Many Requests", code="1309", message="Your plan has expired"), "plan", None),
+    ("zai", error("429 Too Many Requests", code="1311", message="The plan does not include glm-9"), "model", None),
+    ("zai", error("429 Too Many Requests", code="1113", message="Insufficient balance"), "balance", None),
+    ("zai", error("401 Unauthorized", code="1000", message="Authentication failed"), "key", None),
+    ("zai", error("429 Too Many Requests", code="1302", message="High concurrency"), "busy", None),
+    ("zai", error("400 Bad Request", code="1261", message="Prompt exceeds max length"), None, None),
+    ("minimax", error("429 Too Many Requests", type="rate_limit_error", message=MINIMAX_5_HOURS), "window", "2026-11-26T15:00:00Z"),
+    ("minimax", base_resp(2056, "usage limit exceeded"), "window", None),
+    ("minimax", base_resp(1008, "insufficient balance"), "balance", None),
+    ("minimax", base_resp(1004, "invalid api key"), "key", None),
+    ("minimax", base_resp(1002, "rate limit"), "busy", None),
+    ("minimax", base_resp(1039, "token limit"), None, None),
+    ("kimi", error("403 Forbidden", type="access_terminated_error", message="You've reached your usage limit for this billing cycle."),
+     "window", None),
+    ("kimi", error("403 Forbidden", type="access_terminated_error", message="You've reached your weekly (7-day) usage limit."),
+     "week", None),
+    ("kimi", error("403 Forbidden", type="access_terminated_error", message=KIMI_USER_AGENT), None, None),
+    ("kimi", error("402 Payment Required", message="We're unable to verify your membership benefits"), "plan", None),
+    ("kimi", error("429 Too Many Requests", type="rate_limit_reached_error", message="The engine is overloaded"), "busy", None),
+]  # fmt: skip
+
+KEYS = {"ZAI_API_KEY": KEY, "MINIMAX_API_KEY": "sk-cp-FAKE-limits-1", "KIMI_CODE_API_KEY": "sk-ki-FAKE-limits-1"}
+
+
+class Limits(Case):
+    def setUp(self):
+        self.next = answer()
+        self.provided = self.provider(self.serve)
+        cells = "".join(
+            f'[providers.{each}.claude]\nbase_url = "http://127.0.0.1:{self.provided.port}/{each}"\n' for each in ("minimax", "kimi")
+        )
+        self.capsuled = self.capsule(self.provided, cells, keys=KEYS)
+
+    def serve(self, peer, _):
+        while True:
+            peer.request()
+            peer.send(self.next)
+
+    def start(self, provider: str, **params) -> Session:
+        return Session(self.capsuled.call("spawn", agent="claude", provider=provider, **params))
+
+    def row(self, session: Session) -> dict:
+        return next(row for row in self.capsuled.call("sessions.list")["sessions"] if row["id"] == session.id)
+
+    def ask(self, session: Session, reply: bytes) -> dict:
+        """Gives the session's row once that request is counted."""
+        before = self.row(session)["requests"]["total"]
+        self.next = reply
+        session.ask()
+        self.assertTrue(until(lambda: self.row(session)["requests"]["total"] == before + 1, BOUND))
+        return self.row(session)
+
+    def provider_row(self, provider: str) -> dict:
+        return next(each for each in self.capsuled.call("status")["providers"] if each["id"] == provider)
+
+    def choice(self, provider: str) -> dict:
+        choices = self.capsuled.call("providers.list", agent="claude")["choices"]
+        return next(each for each in choices if each["id"] == provider)
+
+    def warned(self, provider: str) -> list[str]:
+        plan = self.capsuled.call("explain", agent="claude", provider=provider)
+        return [each["message"] for each in plan["warnings"] if each["code"] == "provider.limit"]
+
+    def test_each_refusal_has_its_kind_and_the_next_fine_answer_ends_it(self):
+        sessions = {provider: self.start(provider) for provider in ("zai", "minimax", "kimi")}
+        for provider, reply, kind, resets_at in REFUSALS:
+            with self.subTest(f"{provider} {reply[-90:]}"):
+                limit = self.ask(sessions[provider], reply)["limit"]
+                if kind is None:
+                    self.assertIsNone(limit)
+                    self.assertIsNone(self.provider_row(provider)["limit"])
+                    continue
+                self.assertEqual((limit["kind"], limit["resets_at"]), (kind, resets_at))
+                body = json.loads(reply.partition(b"\r\n\r\n")[2])
+                words = body["error"]["message"] if "error" in body else body["base_resp"]["status_msg"]
+                self.assertEqual(limit["message"], words)
+                self.assertEqual(self.provider_row(provider)["limit"], limit)
+                self.assertEqual(self.choice(provider)["limit"], limit)
+                [warning] = self.warned(provider)
+                self.assertIn(words, warning)
+                # What is an error and no limit takes none back.
+                self.assertEqual(self.ask(sessions[provider], error("500 Internal Server Error", message="?"))["limit"], limit)
+                self.assertIsNone(self.ask(sessions[provider], answer())["limit"])
+                self.assertIsNone(self.provider_row(provider)["limit"])
+                self.assertIsNone(self.choice(provider)["limit"])
+                self.assertEqual(self.warned(provider), [])
+
+    def test_it_is_said_once_in_the_log_and_on_the_pages(self):
+        session = self.start("zai")
+        for _ in range(3):
+            self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))
+        lines = [line for line in self.capsuled.logged().splitlines() if "provider.limit" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("kind=window", lines[0])
+        page = self.capsuled.ctl("status").stdout
+        self.assertIn("Z.AI refused the last request: the quota of these hours is used up", page)
+        self.assertIn("until 2026-11-26 05:44:44", page)
+        self.assertIn("used up", self.capsuled.ctl("providers", "claude").stdout)
+
+    def test_it_is_the_keys_and_not_the_providers(self):
+        self.capsuled.call("auth.set", provider="zai", value=OTHER_KEY, scope={"workspace": "acme"})
+        acme = self.start("zai", workspace="acme")
+        self.ask(acme, error("401 Unauthorized", code="1000", message="Authentication failed"))
+        self.assertEqual(self.warned("zai"), [])
+        self.assertIsNone(self.choice("zai")["limit"])
+        plan = self.capsuled.call("explain", agent="claude", provider="zai", workspace="acme")
+        self.assertIn("provider.limit", [each["code"] for each in plan["warnings"]])
+        self.assertEqual(self.provider_row("zai")["limit"]["kind"], "key")
+
+    def test_a_200_that_repeats_the_key_leaves_it_nowhere(self):
+        session = self.start("minimax")
+        row = self.ask(session, base_resp(1004, f"invalid api key {KEYS['MINIMAX_API_KEY']}"))
+        self.assertEqual(row["limit"]["kind"], "key")
+        for text in (json.dumps(row), json.dumps(self.capsuled.call("status")), self.capsuled.logged()):
+            self.assertNotIn(KEYS["MINIMAX_API_KEY"], text)
+
+    def test_an_operators_rows(self):
+        self.capsuled.stop()
+        with open(self.capsuled.top / "capsule.toml", "a") as file:
+            file.write('[providers.zai]\nrefusals = [{kind = "week", status = 418}]\n')
+        self.capsuled.start()
+        session = self.start("zai")
+        self.assertIsNone(self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))["limit"])
+        self.assertEqual(self.ask(session, error("418 Teapot", message="come back"))["limit"]["kind"], "week")
+
+    def test_another_model_than_was_asked(self):
+        session = self.start("zai")
+        for _ in range(2):
+            row = self.ask(session, answer(b'{"model":"glm-4.7","usage":{"input_tokens":1,"output_tokens":1}}'))
+        self.assertEqual(row["models"], [{"asked": "m-1", "answered": "glm-4.7", "count": 2}])
+        warnings = [each for each in self.capsuled.call("status")["warnings"] if each["code"] == "session.model_differs"]
+        self.assertEqual(len(warnings), 1)
+        self.assertIn("asked for m-1 and was answered by glm-4.7, 2 times", warnings[0]["message"])
+        self.assertEqual(self.capsuled.logged().count("session.model_differs"), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
