@@ -39,7 +39,7 @@ TEST(OpenRpc, CanDescribeEveryMethod) {
 
 TEST(OpenRpc, SaysWhichParamsAreRequired) {
     const auto params = method_named("spawn").at("params").as_array();
-    ASSERT_EQ(params.size(), 8U);
+    ASSERT_EQ(params.size(), 9U);
     EXPECT_EQ(params[0], json::parse(R"({"name":"agent","required":true,"schema":{"type":"string"}})"));
     EXPECT_EQ(params[1], json::parse(R"({"name":"provider","required":false,"schema":{"type":"string"}})"));
     EXPECT_EQ(params[5].at("schema"), json::parse(R"({"type":"object","additionalProperties":{"type":"string"}})"));
