@@ -1,12 +1,8 @@
 #include "daemon/catalog/names.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstdint>
 
+#include "daemon/base/http_url.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -41,34 +37,6 @@ bool any_character(std::string_view text, Predicate predicate) {
         text.remove_prefix(std::max<std::size_t>(character.bytes, 1));
     }
     return false;
-}
-
-bool is_loopback(std::string_view host) {
-    std::string name(host);
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-    if (name == "localhost" || name == "[::1]") return true;
-    in_addr address{};
-    constexpr std::uint32_t loopback_net = 127;
-    return inet_pton(AF_INET, name.c_str(), &address) == 1 && ntohl(address.s_addr) >> 24U == loopback_net;
-}
-
-bool is_host(std::string_view host) {
-    if (host.starts_with('[')) {
-        if (!host.ends_with(']')) return false;
-        std::array<unsigned char, sizeof(in6_addr)> address{};
-        return inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), address.data()) == 1;
-    }
-    constexpr std::size_t longest_host = 253;
-    return host.find("..") == host.npos && !host.ends_with('.') && !host.ends_with('-') &&
-           is_name(host, ".-", longest_host);
-}
-
-bool is_port(std::string_view port) {
-    unsigned number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    return error == std::errc{} && end == port.data() + port.size() && number >= 1 && number <= 65535 &&
-           port.front() != '0';
 }
 
 bool is_path(std::string_view path) {
@@ -137,25 +105,10 @@ bool has_white_space(std::string_view text) {
 
 std::optional<std::string> base_url_problem(std::string_view url) {
     if (has_control_character(url) || has_white_space(url)) return "has white space or control characters";
-    constexpr std::string_view https = "https://";
-    constexpr std::string_view http = "http://";
-    const bool secure = url.starts_with(https);
-    if (!secure && !url.starts_with(http)) return "must begin with https://";
-    std::string_view rest = url.substr(secure ? https.size() : http.size());
-    if (rest.find_first_of("?#") != rest.npos) return "must not have a query or a fragment";
-    const std::size_t slash = std::min(rest.find('/'), rest.size());
-    std::string_view authority = rest.substr(0, slash);
-    if (authority.find('@') != authority.npos) return "must not have a user name or password";
-    const std::size_t colon = authority.rfind(':');
-    if (colon != authority.npos && authority.find(']', colon) == authority.npos) {
-        if (colon + 1 == authority.size() || !is_port(authority.substr(colon + 1))) return "has no valid port";
-        authority.remove_suffix(authority.size() - colon);
-    }
-    if (!is_host(authority)) return "has no valid host name";
-    if (!secure && !is_loopback(authority))
-        return "must begin with https:// (http:// is for this machine alone: 127.0.0.1, [::1], localhost)";
-    if (!is_path(rest.substr(slash))) return "has characters in its path that must be written as %XX";
-    if (rest.ends_with('/')) return "must not end with '/': the agents append their own path";
+    const auto read = read_http_url(url);
+    if (!read) return read.error().message;
+    if (!is_path(read->path)) return "has characters in its path that must be written as %XX";
+    if (read->path.ends_with('/')) return "must not end with '/': the agents append their own path";
     return std::nullopt;
 }
 

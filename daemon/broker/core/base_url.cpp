@@ -1,47 +1,11 @@
 #include "daemon/broker/core/base_url.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <charconv>
-#include <cstring>
-#include <optional>
 
 #include "daemon/broker/core/hex.hpp"
 
 namespace capsule::broker {
 namespace {
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
-std::optional<in_addr> as_v4(std::string_view host) {
-    in_addr v4{};
-    if (::inet_pton(AF_INET, std::string(host).c_str(), &v4) == 1) return v4;
-    in6_addr v6{};
-    if (::inet_pton(AF_INET6, std::string(host).c_str(), &v6) != 1 || !IN6_IS_ADDR_V4MAPPED(&v6)) return std::nullopt;
-    std::memcpy(&v4, v6.s6_addr + 12, sizeof v4);
-    return v4;
-}
-
-std::optional<in6_addr> as_v6(std::string_view host) {
-    in6_addr v6{};
-    if (::inet_pton(AF_INET6, std::string(host).c_str(), &v6) == 1) return v6;
-    return std::nullopt;
-}
-
-std::optional<std::uint16_t> port_number(std::string_view text) {
-    std::uint16_t out = 0;
-    const char* last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data(), last, out);
-    if (error != std::errc() || end != last || out == 0) return std::nullopt;
-    return out;
-}
 
 Refusal bad_target(std::string_view what) {
     return {
@@ -90,18 +54,6 @@ Allowed<void> check_segments(std::string_view path) {
 
 }  // namespace
 
-bool is_loopback_address(std::string_view host) noexcept {
-    if (const auto v4 = as_v4(host)) return (ntohl(v4->s_addr) >> 24) == 127;
-    const auto v6 = as_v6(host);
-    return v6 && IN6_IS_ADDR_LOOPBACK(&*v6);
-}
-
-bool is_link_local_address(std::string_view host) noexcept {
-    if (const auto v4 = as_v4(host)) return (ntohl(v4->s_addr) >> 16) == 0xa9fe;
-    const auto v6 = as_v6(host);
-    return v6 && IN6_IS_ADDR_LINKLOCAL(&*v6);
-}
-
 Allowed<void> check_target(std::string_view target, std::string_view base_path) {
     if (!target.starts_with('/')) return bad_target("is not in origin form");
     if (!std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; }))
@@ -118,52 +70,16 @@ Allowed<void> check_target(std::string_view target, std::string_view base_path) 
 
 Result<BaseUrl> parse_base_url(std::string_view url) {
     const auto wrong = [](std::string_view why) {
-        return Error{ErrorCode::config_conflict, "base_url: " + std::string(why),
+        return Error{ErrorCode::config_conflict, "base_url " + std::string(why),
                      "give https://host[:port][/path]; http is for loopback addresses only"};
     };
-    BaseUrl out;
-    if (url.starts_with("https://")) {
-        url.remove_prefix(8);
-    } else if (url.starts_with("http://")) {
-        url.remove_prefix(7);
-        out.tls = false;
-        out.port = 80;
-    } else {
-        return wrong("neither https nor http");
-    }
-    const std::size_t slash = std::min(url.find('/'), url.size());
-    std::string_view authority = url.substr(0, slash);
-    std::string_view path = url.substr(slash);
-    while (path.ends_with('/'))
-        path.remove_suffix(1);
-    if (authority.find('@') != std::string_view::npos) return wrong("has user information");
-    if (path.find('?') != std::string_view::npos) return wrong("has a query");
-    if (path.find('%') != std::string_view::npos || (!path.empty() && !check_target(path, "")))
-        return wrong("its path is not plain");
-    out.path = path;
-
-    std::string_view host = authority;
-    std::string_view port;
-    const std::size_t bracket = authority.find(']');
-    const std::size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    if (colon != std::string_view::npos) {
-        host = authority.substr(0, colon);
-        port = authority.substr(colon + 1);
-        const auto number = port_number(port);
-        if (!number) return wrong("its port is not a number");
-        out.port = *number;
-    }
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    out.host = lower(host);
-    const bool plain = std::ranges::all_of(out.host, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
-    });
-    if (out.host.empty() || !plain) return wrong("its host is not a name or an address");
-    if (!out.tls && out.host != "localhost" && !is_loopback_address(out.host))
-        return wrong("http to an address that is not loopback");
-    if (is_link_local_address(out.host)) return wrong("a link-local address");
-    const std::string shown = out.host.find(':') == std::string::npos ? out.host : "[" + out.host + "]";
-    out.authority = out.port == (out.tls ? 443 : 80) ? shown : shown + ":" + std::to_string(out.port);
+    while (url.ends_with('/'))
+        url.remove_suffix(1);
+    auto out = read_http_url(url);
+    if (!out) return wrong(out.error().message);
+    if (out->path.find('%') != std::string::npos || (!out->path.empty() && !check_target(out->path, "")))
+        return wrong("has a path that is not plain");
+    if (is_link_local_address(out->host)) return wrong("has a link-local address");
     return out;
 }
 

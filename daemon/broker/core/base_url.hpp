@@ -1,34 +1,21 @@
-// A provider's base URL, and the only place where a session's requests may go.
+// Where a session's requests may go: below its provider's base URL and nowhere else.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "daemon/base/http_url.hpp"
 #include "daemon/broker/core/refusal.hpp"
 #include "protocol/errors.hpp"
 
 namespace capsule::broker {
 
-struct BaseUrl {
-    bool tls = true;
-    std::string host;  ///< lower case; an IPv6 address without its brackets
-    std::uint16_t port = 443;
-    std::string path;       ///< begins with '/', does not end with one; empty for none
-    std::string authority;  ///< what the Host header says: with the port only where it is not the scheme's own
-};
+using BaseUrl = HttpUrl;
 
-/// Reads "https://host[:port][/path]" or "http://…". Fails with config_conflict: another scheme, user information, a
-/// query, a path that check_target() would refuse, http to anything but a loopback address or "localhost", a link-local
+/// read_http_url() without slashes at the end. Fails also for a path that check_target() would refuse and a link-local
 /// address.
 Result<BaseUrl> parse_base_url(std::string_view url);
-
-/// Whether a textual IPv4 or IPv6 address is a loopback one; false for a name.
-bool is_loopback_address(std::string_view host) noexcept;
-
-/// Whether a textual address is link-local (169.254.0.0/16, fe80::/10, also when mapped into IPv6), where cloud
-/// machines hand out their credentials.
-bool is_link_local_address(std::string_view host) noexcept;
 
 /// Allows an origin-form target whose path, decoded, is the base path or below it. What could mean one thing here and
 /// another at the provider ("..", "//", an encoded slash, backslash or percent sign) is refused with 400 and never

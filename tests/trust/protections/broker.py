@@ -26,8 +26,8 @@ def where_to() -> list[Protection]:
         one("no two slashes", BASE, "if (segment.empty() && !last)", "if (segment.empty() && !last && false)", odd),
         one("no encoded slash", BASE, "if (c == '/' || c == '\\\\')", "if (c == '\\0')", odd),
         one("decoded once and never twice", BASE, "if (c == '%')", "if (false)", odd),
-        one("http to loopback alone", BASE, "if (!out.tls && ", "if (false && ", "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
-        one("nothing link-local", BASE, "if (is_link_local_address(out.host)) return", "if (false) return",
+        one("http to loopback alone", "daemon/base/http_url.cpp", "if (!out.tls && out.host", "if (false && out.host", "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
+        one("nothing link-local", BASE, "if (is_link_local_address(out->host)) return", "if (false) return",
             "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
     ]  # fmt: skip
 

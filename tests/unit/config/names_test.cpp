@@ -54,10 +54,10 @@ TEST(Names, Label) {
 }
 
 TEST(Names, BaseUrl) {
-    for (const std::string& url :
-         Names{"https://api.z.ai/api/anthropic", "https://api.z.ai", "https://x:8443/v1", "https://10.0.0.1/v1",
-               "https://[2001:db8::1]:8443/v1", "http://127.0.0.1:8080/v1", "http://127.255.0.9",
-               "http://localhost:1/v1", "http://LocalHost/v1", "http://[::1]:8080/v1", "https://x/a%20b"})
+    for (const std::string& url : Names{
+             "https://api.z.ai/api/anthropic", "https://api.z.ai", "https://x:8443/v1", "https://10.0.0.1/v1",
+             "https://[2001:db8::1]:8443/v1", "http://127.0.0.1:8080/v1", "http://127.255.0.9", "http://localhost:1/v1",
+             "http://LocalHost/v1", "http://[::1]:8080/v1", "https://10.0.0.1.nip.io/v1", "https://x/a%20b"})
         EXPECT_EQ(base_url_problem(url), std::nullopt) << url;
 
     const std::string not_http =
