@@ -32,6 +32,36 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_EQ(config.catalog.providers.size(), 5U);
 }
 
+TEST(LoadConfig, EverySettingOfSessionsWithoutKeys) {
+    const Config config = loaded(R"([session]
+keys = "broker"
+unknown_scopes = "allow"
+privileges = "keep"
+[keys]
+op = "/usr/bin/op"
+[broker]
+listen = "127.0.0.1:4587"
+user = "relay"
+idle_hours = 2
+connections = 10
+streams = 3
+ca_file = "/etc/ca.pem"
+proxy = "http://user:FAKE-password@proxy:3128"
+)");
+    EXPECT_EQ(config.session.keys, SessionKeys::broker);
+    EXPECT_EQ(config.session.unknown_scopes, UnknownScopes::allow);
+    EXPECT_EQ(config.session.privileges, Privileges::keep);
+    EXPECT_EQ(config.keys.op, "/usr/bin/op");
+    EXPECT_EQ(config.broker.port, 4587);
+    EXPECT_EQ(config.broker.user, "relay");
+    EXPECT_EQ(config.broker.idle, std::chrono::hours(2));
+    EXPECT_EQ(config.broker.connections, 10U);
+    EXPECT_EQ(config.broker.streams, 3U);
+    EXPECT_EQ(config.broker.ca_file, "/etc/ca.pem");
+    EXPECT_EQ(config.broker.proxy->reveal(), "http://user:FAKE-password@proxy:3128");
+    EXPECT_EQ(loaded("[broker]\nlisten = 4588\n").broker.port, 4588);
+}
+
 TEST(LoadConfig, EverySetting) {
     const Config config = loaded(R"([daemon]
 socket = "/run/x.sock"

@@ -53,6 +53,39 @@ TEST(LoadConfigRefusal, SectionsAndTypes) {
         expect_refused(refusal);
 }
 
+TEST(LoadConfigRefusal, SessionsWithoutKeys) {
+    const std::string loopback_alone = "The broker serves this machine's sessions alone.";
+    for (const Refusal& refusal : std::vector<Refusal>{
+             {"[session]\nkeys = \"brokr\"", "2:8: session.keys: unknown value \"brokr\"\nkeys = \"brokr\"",
+              "Did you mean \"broker\"?"},
+             {"[keys]\nop = \"op\"", "2:6: keys.op: must be an absolute path\nop = \"op\""},
+             {"[broker]\nlisten = \"0.0.0.0:4587\"",
+              "2:10: broker.listen: must be \"127.0.0.1:PORT\"\nlisten = \"0.0.0.0:4587\"", loopback_alone},
+             {"[broker]\nlisten = \"[::1]:4587\"",
+              "2:10: broker.listen: must be \"127.0.0.1:PORT\"\nlisten = \"[::1]:4587\"", loopback_alone},
+             {"[broker]\nlisten = \"127.0.0.1:\"",
+              "2:10: broker.listen: must be \"127.0.0.1:PORT\"\nlisten = \"127.0.0.1:\"", loopback_alone},
+             {"[broker]\nlisten = \"127.0.0.1:0\"",
+              "2:10: broker.listen: must be \"127.0.0.1:PORT\"\nlisten = \"127.0.0.1:0\"", loopback_alone},
+             {"[broker]\nlisten = \"127.0.0.1:65536\"",
+              "2:10: broker.listen: must be \"127.0.0.1:PORT\"\nlisten = \"127.0.0.1:65536\"", loopback_alone},
+             {"[broker]\nlisten = 0", "2:10: broker.listen: 0 is out of range\nlisten = 0", "from 1 to 65535"},
+             {"[broker]\nuser = \"a:b\"",
+              "2:8: broker.user: must be a name of the system's, which has no ':'\nuser = \"a:b\""},
+             {"[broker]\nidle_hours = 0", "2:14: broker.idle_hours: 0 is out of range\nidle_hours = 0", "from 1 to"},
+             {"[broker]\nconnections = 0", "2:15: broker.connections: 0 is out of range\nconnections = 0", "from 1 to"},
+             {"[broker]\nstreams = \"64\"",
+              "2:11: broker.streams: expected an integer, got a string\nstreams = \"64\""},
+             {"[broker]\nca_file = \"ca.pem\"", "2:11: broker.ca_file: must be an absolute path\nca_file = \"ca.pem\""},
+             {"[broker]\nproxy = \"socks5://user:FAKE-password@proxy\"",
+              "2:9: broker.proxy: must be \"http://[USER:PASSWORD@]HOST:PORT\"\nproxy = …"},
+             {"[broker]\nproxy = \"http://a b\"",
+              "2:9: broker.proxy: must be \"http://[USER:PASSWORD@]HOST:PORT\"\nproxy = …"},
+             {"[broker]\nlissten = 1", "2:1: broker.lissten: unknown setting\nlissten = 1", "Did you mean \"listen\"?"},
+         })
+        expect_refused(refusal);
+}
+
 TEST(LoadConfigRefusal, AgentsAndModels) {
     for (const Refusal& refusal : std::vector<Refusal>{
              {"[agents.claude]\nprovider = \"zai\"",
