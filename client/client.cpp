@@ -47,6 +47,15 @@ bool is_of_status_tier(std::string_view name) {
     return method != nullptr && method->tier == Tier::status;
 }
 
+/// None: the line is something else.
+std::optional<Notification> parse_notification(std::string_view line) {
+    auto parsed = parse_line(line);
+    if (!parsed || parsed->batch) return std::nullopt;
+    auto* request = std::get_if<Request>(&parsed->items.front());
+    if (request == nullptr || request->id) return std::nullopt;
+    return Notification{std::move(request->method), std::move(request->params)};
+}
+
 /// Root would send another user its environment or a key, or run what that user says.
 ClientError not_for_root(std::string_view method, const std::string& path, uid_t server) {
     return {ClientError::Kind::untrusted,
@@ -116,6 +125,10 @@ template ClientResult<ExplainResult> result_as(const json::value&);
 template ClientResult<SessionsListResult> result_as(const json::value&);
 template ClientResult<SessionRow> result_as(const json::value&);
 template ClientResult<GrantResult> result_as(const json::value&);
+template ClientResult<SubscribeResult> result_as(const json::value&);
+template ClientResult<SessionNotice> result_as(const json::value&);
+template ClientResult<ConfigNotice> result_as(const json::value&);
+template ClientResult<MetricsResult> result_as(const json::value&);
 template ClientResult<ConfigWriteResult> result_as(const json::value&);
 template ClientResult<ConfigStatus> result_as(const json::value&);
 
@@ -146,6 +159,11 @@ ClientResult<std::vector<ClientResult<json::value>>> Client::call_all(const std:
     for (std::uint64_t id = first_id; id <= last_id_; ++id) {
         auto line = connection_->read_line();
         if (!line) return line.error();
+        if (auto notification = parse_notification(*line)) {
+            notifications_.push_back(*std::move(notification));
+            --id;
+            continue;
+        }
         auto answer = parse_answer(*line);
         if (!answer) return broken(answer.error().message);
         // id null: the daemon refused the line as such (too long, say), which ends the connection.
@@ -190,6 +208,28 @@ ClientResult<SessionsListResult> Client::sessions_list(const SessionsListParams&
 
 ClientResult<SessionRow> Client::sessions_end(const std::string& id) {
     return typed<SessionRow>(call("sessions.end", params_json(SessionsEndParams{id})));
+}
+
+ClientResult<MetricsResult> Client::metrics() {
+    return typed<MetricsResult>(call("metrics", json::object()));
+}
+
+ClientResult<SubscribeResult> Client::subscribe() {
+    return typed<SubscribeResult>(call("subscribe", json::object()));
+}
+
+ClientResult<std::optional<Notification>> Client::next_notification(std::chrono::milliseconds limit) {
+    if (!notifications_.empty()) {
+        std::optional<Notification> first = std::move(notifications_.front());
+        notifications_.pop_front();
+        return first;
+    }
+    const auto line = connection_->wait_for_line(limit);
+    if (!line) return line.error();
+    if (!*line) return std::optional<Notification>();
+    auto notification = parse_notification(**line);
+    if (!notification) return broken("what came is neither an answer nor a notification");
+    return notification;
 }
 
 ClientResult<GrantResult> Client::grant(const GrantParams& params) {

@@ -10,7 +10,9 @@
 
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +27,12 @@ namespace capsule {
 /// system's daemon, at /run/capsule/capsule.sock.
 Result<std::string> client_socket_path(const std::optional<std::string>& given, uid_t uid,
                                        const EnvironmentLookup& env);
+
+/// What the daemon says unasked, after subscribe().
+struct Notification {
+    std::string method;
+    boost::json::value params;
+};
 
 /// One connection to the daemon. Calls block, one at a time; an object may be moved but not shared between threads.
 /// After `timed_out` or `broken` every further call fails with `broken`: connect again.
@@ -52,6 +60,12 @@ class Client {
     ClientResult<ExplainResult> explain(const SpawnParams& params);
     ClientResult<SessionsListResult> sessions_list(const SessionsListParams& params = {});
     ClientResult<SessionRow> sessions_end(const std::string& id);
+    ClientResult<MetricsResult> metrics();
+    /// From now on the daemon sends this connection notifications, which next_notification() gives.
+    ClientResult<SubscribeResult> subscribe();
+    /// The oldest notification that was not given yet, for which it waits at most `limit`. None: none came in that
+    /// time. A connection whose user may ask for status alone is closed after [limits] idle_timeout without a call.
+    ClientResult<std::optional<Notification>> next_notification(std::chrono::milliseconds limit);
     ClientResult<GrantResult> grant(const GrantParams& params);
     ClientResult<ConfigWriteResult> config_write(const std::string& agent);
     ClientResult<AuthRow> auth_set(const AuthSetParams& params);
@@ -81,6 +95,7 @@ class Client {
 
     std::unique_ptr<Connection> connection_;
     std::uint64_t last_id_ = 0;
+    std::deque<Notification> notifications_;  ///< that came before an answer
 };
 
 /// Params as JSON, without the optional members that are not set.

@@ -96,6 +96,17 @@ struct Client::Connection::Socket {
     explicit Socket(std::chrono::milliseconds limit) : timeout(limit) {}
     ~Socket() { ::explicit_bzero(chunk.data(), chunk.size()); }
 
+    /// Runs what has been started. Gives whether it was done in time; if not, it is called off.
+    bool wait(std::chrono::milliseconds limit) {
+        io.restart();
+        io.run_for(limit);
+        if (io.stopped()) return true;
+        error_code ignored;
+        stream.cancel(ignored);
+        io.run();  // the handlers that hold references to the caller's locals
+        return false;
+    }
+
     /// Runs what has been started. Gives whether it was done in time; if not, the socket is closed.
     bool finish() {
         io.restart();
@@ -165,8 +176,17 @@ ClientResult<void> Client::Connection::send(std::string text) {
 }
 
 ClientResult<std::string_view> Client::Connection::read_line() {
+    const auto line = wait_for_line(socket_->timeout);
+    if (!line) return line.error();
+    if (*line) return **line;
+    error_code ignored;
+    socket_->stream.close(ignored);
+    return socket_->late();
+}
+
+ClientResult<std::optional<std::string_view>> Client::Connection::wait_for_line(std::chrono::milliseconds limit) {
     for (;;) {
-        if (const auto line = socket_->lines.next()) return *line;
+        if (const auto line = socket_->lines.next()) return std::optional(*line);
         if (socket_->lines.too_long())
             return error_of(Kind::broken, "the daemon's answer is too long", "report this as a bug of capsuled");
         error_code error;
@@ -175,9 +195,15 @@ ClientResult<std::string_view> Client::Connection::read_line() {
             error = result;
             count = bytes;
         });
-        if (!socket_->finish()) return socket_->late();
-        if (error) return ended();
+        const bool in_time = socket_->wait(limit);
         socket_->lines.append({socket_->chunk.data(), count});
+        if (!in_time && count == 0) return std::optional<std::string_view>();
+        if (error && in_time) {
+            // Asio waits for ever where the end of a stream is read a second time.
+            error_code ignored;
+            socket_->stream.close(ignored);
+            return ended();
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,8 @@ class Client::Connection {
     ClientResult<void> send(std::string text);
     /// The next line without its end. The view lives until the next call.
     ClientResult<std::string_view> read_line();
+    /// The same, or none when no line was complete in that time: the connection is as good as before.
+    ClientResult<std::optional<std::string_view>> wait_for_line(std::chrono::milliseconds limit);
 
   private:
     struct Socket;

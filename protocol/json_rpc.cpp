@@ -159,6 +159,13 @@ std::string request_text(std::string_view id, std::string_view method, std::stri
     return text;
 }
 
+std::string notification_text(std::string_view method, std::string_view params) {
+    std::string text = R"({"jsonrpc":"2.0","method":)";
+    text.append(json::serialize(json::string_view(method.data(), method.size())));
+    text.append(R"(,"params":)").append(params).push_back('}');
+    return text;
+}
+
 Result<Answer> parse_answer(std::string_view line) {
     auto tree = detail::parse_tree(line, {});
     if (!tree) return no_answer("the answer is " + tree.error().message);

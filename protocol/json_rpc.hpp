@@ -58,6 +58,9 @@ std::string error_answer(const RequestId& id, const Error& error);
 /// One request's text, for clients. `params` is JSON text.
 std::string request_text(std::string_view id, std::string_view method, std::string_view params);
 
+/// {"jsonrpc":"2.0","method":…,"params":…} without a line end. `params` is JSON text.
+std::string notification_text(std::string_view method, std::string_view params);
+
 struct Answer {
     std::string id;  ///< JSON text
     Result<boost::json::value> outcome;

@@ -14,6 +14,18 @@
 
 namespace capsule {
 
+/// What a connection is sent after `subscribe`, as a JSON-RPC notification.
+struct NotificationInfo {
+    std::string_view name;
+    std::string_view summary;
+};
+
+/// A row of the notifications' table.
+template <class ParamsType>
+struct NotificationOf : NotificationInfo {
+    using Params = ParamsType;
+};
+
 struct MethodInfo {
     std::string_view name;
     Tier tier;
@@ -64,6 +76,11 @@ inline constexpr std::tuple method_rows{
     Method<SessionsEndParams, SessionRow>{{"sessions.end", Tier::spawn,
                                            "Ends a session: its token is worth nothing from then on",
                                            method_errors::ending}},
+    Method<NoParams, SubscribeResult>{
+        {"subscribe", Tier::status, "Tells this connection of sessions and of the configuration as things happen"}},
+    Method<NoParams, MetricsResult>{
+        {"metrics", Tier::status,
+         "Counts since the daemon's start, for monitoring: sessions, requests, tokens, refusals"}},
     Method<GrantParams, GrantResult>{{"grant", Tier::spawn,
                                       "A token for a session that somebody else starts, and where it is good",
                                       method_errors::planning}},
@@ -81,6 +98,16 @@ inline constexpr std::tuple method_rows{
 /// The rows without their types, in the same order.
 inline constexpr std::array methods =
     std::apply([](const auto&... row) { return std::array{static_cast<const MethodInfo&>(row)...}; }, method_rows);
+
+inline constexpr std::tuple notification_rows{
+    NotificationOf<SessionNotice>{{"session.started", "A session began"}},
+    NotificationOf<SessionNotice>{{"session.ended", "A session ended; its row says why"}},
+    NotificationOf<SessionNotice>{{"session.limit", "A session ran into a limit, or into one of another kind"}},
+    NotificationOf<ConfigNotice>{{"config.reloaded", "The configuration was read anew, or could not be"}},
+};
+
+inline constexpr std::array notifications = std::apply(
+    [](const auto&... row) { return std::array{static_cast<const NotificationInfo&>(row)...}; }, notification_rows);
 
 /// The method of that name, or nullptr.
 constexpr const MethodInfo* find_method(std::string_view name) noexcept {

@@ -123,11 +123,20 @@ json::object describe_method(const Row& row) {
     };
 }
 
+template <class Row>
+json::object describe_notification(const Row& row) {
+    return {{"name", view(row.name)},
+            {"summary", view(row.summary)},
+            {"params", schema_of<typename Row::Params>(Unknown::ignore)}};
+}
+
 }  // namespace
 
 json::value openrpc_document(std::string_view version) {
     json::array described;
     std::apply([&](const auto&... row) { (described.push_back(describe_method(row)), ...); }, method_rows);
+    json::array told;
+    std::apply([&](const auto&... row) { (told.push_back(describe_notification(row)), ...); }, notification_rows);
     return {
         {"openrpc", "1.2.6"},
         {"info",
@@ -138,6 +147,7 @@ json::value openrpc_document(std::string_view version) {
            "over a Unix socket."},
           {"license", {{"name", "Apache-2.0"}}}}},
         {"methods", std::move(described)},
+        {"x-notifications", std::move(told)},
     };
 }
 

@@ -13,8 +13,10 @@
 // When the socket pair closes, the broker ends at once.
 #pragma once
 
+#include <array>
 #include <boost/describe/class.hpp>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -132,6 +134,9 @@ struct Limit {
 };
 BOOST_DESCRIBE_STRUCT(Limit, (), (kind, message, resets_at))
 
+/// Upper bounds of Traffic::latency, in seconds.
+inline constexpr std::array latency_bounds_s{0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
+
 /// What a session did since the last one. At most four a second for each session.
 struct Traffic {
     std::string session;
@@ -141,17 +146,18 @@ struct Traffic {
     std::vector<ModelCount> models;
     std::uint64_t bytes_up = 0;    ///< of bodies to the provider
     std::uint64_t bytes_down = 0;  ///< of bodies from the provider
-    /// Of requests by the time from their head to the answer's: how many took up to 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-    /// 60 seconds, and longer.
+    /// Of requests by the time from their head to the answer's: how many took up to each of latency_bounds_s, and
+    /// longer.
     std::vector<std::uint64_t> latency;
-    double latency_s = 0;       ///< the sum of these times
-    std::uint64_t streams = 0;  ///< under way now
+    double latency_s = 0;                             ///< the sum of these times
+    std::map<std::string, std::uint64_t> refusals{};  ///< by limit's kind: answers that refused a request for it
+    std::uint64_t streams = 0;                        ///< under way now
     std::optional<LastAnswer> last;
     std::optional<Limit> limit;  ///< the latest; none: an answer was fine since then, or nothing is known
 };
 BOOST_DESCRIBE_STRUCT(Traffic, (),
-                      (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s, streams,
-                       last, limit))
+                      (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s, refusals,
+                       streams, last, limit))
 
 /// Somebody was refused before a session was known: counted by code, without the token.
 struct Strangers {

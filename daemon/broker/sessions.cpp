@@ -11,7 +11,6 @@ namespace capsule::broker {
 namespace {
 
 constexpr std::size_t remembered_ends = 1024;
-constexpr std::array latency_bounds{0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
 
 std::optional<Digest> digest_from_hex(std::string_view text) {
     Digest out{};
@@ -41,6 +40,7 @@ void add(Traffic& traffic, const Exchanged& each) {
     traffic.tokens.cached += each.usage.cached;
     traffic.bytes_up += each.bytes_up;
     traffic.bytes_down += each.bytes_down;
+    if (each.limit) ++traffic.refusals[each.limit->kind];
     if (!each.asked.empty() || !each.answered.empty()) {
         const auto known = std::ranges::find_if(traffic.models, [&](const ModelCount& model) {
             return model.asked == each.asked && model.answered == each.answered;
@@ -52,9 +52,9 @@ void add(Traffic& traffic, const Exchanged& each) {
             traffic.models.push_back({each.asked, each.answered, 1});
     }
     if (each.status > 0) {
-        traffic.latency.resize(latency_bounds.size() + 1);
-        ++traffic.latency[static_cast<std::size_t>(std::ranges::lower_bound(latency_bounds, each.seconds) -
-                                                   latency_bounds.begin())];
+        traffic.latency.resize(latency_bounds_s.size() + 1);
+        ++traffic.latency[static_cast<std::size_t>(std::ranges::lower_bound(latency_bounds_s, each.seconds) -
+                                                   latency_bounds_s.begin())];
         traffic.latency_s += each.seconds;
         traffic.last = LastAnswer{now_text(), each.status, {}};
         if (!each.message.empty()) traffic.last->message = each.message;
@@ -181,7 +181,7 @@ std::vector<Traffic> Sessions::take_traffic() {
         session->changed = false;
         session->traffic.session = session->grant.session;
         session->traffic.streams = session->streams;
-        session->traffic.latency.resize(latency_bounds.size() + 1);
+        session->traffic.latency.resize(latency_bounds_s.size() + 1);
         out.push_back(std::exchange(session->traffic, {}));
     }
     changed_.clear();

@@ -23,6 +23,8 @@ Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams
 Handled<ExplainResult> handle_explain(Services& services, SpawnParams params);
 Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params);
 Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params);
+Handled<SubscribeResult> handle_subscribe(Services& services, Caller caller, NoParams params);
+Handled<MetricsResult> handle_metrics(Services& services, NoParams params);
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params);
 Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);

@@ -3,7 +3,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_keys.hpp"
+#include "protocol/json_struct.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -32,7 +34,10 @@ Result<void> Services::load_stored_keys() {
     return {};
 }
 
-Result<void> reload_configuration(Services& services) {
+namespace {
+
+/// Puts a new configuration in force, or remembers why it cannot be.
+Result<void> load_anew(Services& services) {
     auto generation = load_generation(services.config_source, services.environment);
     const Result<void> stored = generation ? services.load_stored_keys() : Result<void>(generation.error());
     if (!stored) {
@@ -46,6 +51,15 @@ Result<void> reload_configuration(Services& services) {
     configure_sessions(services);
     spdlog::info("configuration loaded from {}", services.generation->config.path.value_or("defaults (no file)"));
     return {};
+}
+
+}  // namespace
+
+Result<void> reload_configuration(Services& services) {
+    Result<void> loaded = load_anew(services);
+    if (services.subscribers.any())
+        services.subscribers.tell("config.reloaded", to_json(ConfigNotice{config_status(services)}));
+    return loaded;
 }
 
 KeyResolver resolver(const Services& services, const Generation& generation) {

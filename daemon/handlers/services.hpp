@@ -12,6 +12,7 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/generation.hpp"
+#include "daemon/handlers/subscribers.hpp"
 #include "daemon/home/inventory.hpp"
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/op_reader.hpp"
@@ -37,6 +38,7 @@ struct Services {
     OpReader op;
     StackWiper stack_wiper;
     Sessions sessions;
+    Subscribers subscribers;
 
     std::string socket;
     std::uint64_t requests = 0;

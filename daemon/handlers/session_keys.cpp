@@ -1,6 +1,7 @@
 #include "daemon/handlers/session_keys.hpp"
 
 #include "daemon/catalog/key_state.hpp"
+#include "protocol/json_struct.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -85,6 +86,11 @@ void open_sessions(Services& services, const std::optional<std::string>& state_d
         [&services](const SessionRecord& record) { return key_now(services, record); },
         [&services](const SessionRecord& record) { return read_key(services, record); },
         [&services](broker::Grant& grant) { describe(services, grant); },
+        [&services](std::string_view what, const SessionRecord& record, const SessionCounts& counts,
+                    const std::optional<std::string>& ended) {
+            if (services.subscribers.any())
+                services.subscribers.tell(what, to_json(SessionNotice{session_row(record, counts, ended)}));
+        },
     };
     services.sessions.open(state_directory ? SessionFiles(*state_directory) : SessionFiles(), std::move(sources),
                            broker_settings(services), needs_broker(services));

@@ -66,6 +66,34 @@ Connection::~Connection() {
     call_off_cut();
 }
 
+void Connection::notify(const std::string& line) {
+    if (!socket_.is_open()) return;
+    notices_ += line;
+    boost::system::error_code ignored;
+    // What the socket takes at once is no burden, however many come in one go.
+    if (reading_ && output_.empty()) notices_.erase(0, socket_.write_some(asio::buffer(notices_), ignored));
+    if (notices_.empty()) return;
+    if (notices_.size() + output_.size() > limits_.output_bytes) return cut("it does not read its notifications");
+    if (!hold()) return cut("its user's connections hold too much");
+    if (!reading_ || woken_) return;
+    woken_ = true;
+    socket_.cancel(ignored);
+}
+
+/// Ends the connection from outside of run(), which sees a socket that is closed.
+void Connection::cut(const char* why) {
+    log_warning("cut",
+                {{"uid", std::int64_t{client_.peer.uid}}, {"pid", std::int64_t{client_.peer.pid}}, {"why", why}});
+    notices_.clear();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+}
+
+void Connection::take_notices() {
+    output_.append(notices_);
+    notices_.clear();
+}
+
 /// Cancels what waits at the deadline; timed_out_ then says why.
 void Connection::cut_at(std::chrono::steady_clock::time_point deadline) {
     timed_out_ = false;
@@ -145,7 +173,7 @@ asio::awaitable<bool> Connection::answer_lines() {
 }
 
 Result<void> Connection::hold() {
-    return client_.place.hold(lines_.unread() + output_.size());
+    return client_.place.hold(lines_.unread() + output_.size() + notices_.size());
 }
 
 asio::awaitable<void> Connection::answer_one(std::string line) {
@@ -161,6 +189,7 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
 
 asio::awaitable<Connection::Input> Connection::read_some() {
     if (stopping_) co_return Input::stopping;
+    if (!notices_.empty()) co_return Input::more;
     // A request that has begun to arrive has a time limit. Waiting between requests has one for guests alone, so that
     // their places come free again.
     const bool partial = lines_.partial();
@@ -171,14 +200,18 @@ asio::awaitable<Connection::Input> Connection::read_some() {
         cut_at(Clock::now() + limits_.idle_timeout);
     const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;
+    reading_ = true;
     last_read_ = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
                                                   asio::redirect_error(asio::use_awaitable, error));
+    reading_ = false;
+    const bool woken = std::exchange(woken_, false);
     lines_.added(last_read_);
     const bool late = timed_out_;
     call_off_cut();
     if (late && lines_.partial()) co_return Input::timed_out;
     if (late && !partial && last_read_ == 0) co_return Input::idle;
     if (stopping_) co_return Input::stopping;
+    if (woken && error == asio::error::operation_aborted && socket_.is_open()) co_return Input::more;
     if (error && !late) co_return Input::end;
     co_return Input::more;
 }
@@ -191,6 +224,7 @@ Connection::Input Connection::read_what_is_there() {
 }
 
 asio::awaitable<bool> Connection::flush() {
+    take_notices();
     if (output_.empty()) co_return true;
     boost::system::error_code error;
     // Most answers fit into the socket's buffer at once; a reader that does not read has so long.

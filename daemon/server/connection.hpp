@@ -39,6 +39,12 @@ class Connection {
     /// Answers what has been received or lies in the socket's buffer, then ends run().
     void stop();
 
+    /// Sends a line that is no answer, after those that are under way. Never waits: a client that leaves more of it and
+    /// of its answers unread than [limits] output_bytes, or than its user may have, is cut.
+    void notify(const std::string& line);
+
+    const Peer& peer() const noexcept { return client_.peer; }
+
   private:
     enum class Input { more, end, stopping, idle, timed_out };
 
@@ -50,6 +56,8 @@ class Connection {
     boost::asio::awaitable<bool> flush();
     boost::asio::awaitable<void> refuse(Error error);
     boost::asio::awaitable<void> end_politely();
+    void take_notices();
+    void cut(const char* why);
     void cut_at(std::chrono::steady_clock::time_point deadline);
     void call_off_cut();
 
@@ -61,6 +69,9 @@ class Connection {
     LineReader lines_;
     std::size_t last_read_ = 0;  ///< bytes that the last read has brought
     Output output_;
+    std::string notices_;   ///< lines for between two answers: output_ does not change while it is being sent
+    bool reading_ = false;  ///< it waits for input, and can be woken
+    bool woken_ = false;
     boost::asio::steady_timer timer_;
     /// Counts the time limits that were set or called off. A timer that has already fired cannot be cancelled: its
     /// handler sees here that it is no longer meant, or that the connection is gone.

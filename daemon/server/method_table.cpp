@@ -68,6 +68,8 @@ constexpr std::tuple table{
     answers<handle_explain>("explain"),
     answers<handle_sessions_list>("sessions.list"),
     answers<handle_sessions_end>("sessions.end"),
+    answers<handle_subscribe>("subscribe"),
+    answers<handle_metrics>("metrics"),
     answers<handle_grant>("grant"),
     answers<handle_config_write>("config.write"),
     answers<handle_auth_set>("auth.set"),

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -47,7 +48,24 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
       turns_(executor),
-      ended_(executor, asio::steady_timer::time_point::max()) {}
+      ended_(executor, asio::steady_timer::time_point::max()) {
+    services_.subscribers.send_by([this](std::uint64_t number, const std::string& line) { notify(number, line); });
+}
+
+Server::~Server() {
+    services_.subscribers.send_by({});
+}
+
+/// Who may not ask for status any more, since the configuration is another one, is told nothing more.
+void Server::notify(std::uint64_t number, const std::string& line) {
+    const auto found =
+        std::ranges::find_if(connections_, [&](const Connection* each) { return each->peer().connection == number; });
+    if (found == connections_.end()) return;
+    if (services_.generation->policy.allows(Tier::status, (*found)->peer()))
+        (*found)->notify(line);
+    else
+        services_.subscribers.remove(number);
+}
 
 asio::awaitable<void> Server::accept_connections() {
     asio::steady_timer pause(executor_);
@@ -112,6 +130,7 @@ asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
         spdlog::error("a connection ended with {}", typeid(failure).name());
     }
     connections_.erase(&connection);
+    services_.subscribers.remove(number);
     if (!stopping_) services_.sessions.connection_closed(number);
     ended_.cancel();
 }

@@ -18,6 +18,7 @@ namespace capsule {
 class Server {
   public:
     Server(boost::asio::any_io_executor executor, ListeningSocket socket, Services& services);
+    ~Server();
 
     /// Accepts until stop(). Survives every error of accept: without descriptors it waits and tries again.
     boost::asio::awaitable<void> accept_connections();
@@ -30,6 +31,7 @@ class Server {
     boost::asio::awaitable<void> serve(Connection::Socket socket, Client client);
     void start(Connection::Socket socket);
     void start_or_say_why(Connection::Socket socket);
+    void notify(std::uint64_t number, const std::string& line);
 
     boost::asio::any_io_executor executor_;
     ListeningSocket listening_;

@@ -204,6 +204,7 @@ void BrokerLink::act(Shared& shared, broker::FromBroker message) {
         if (!shared.stopping) shared.events.traffic(*traffic);
     } else if (const auto* strangers = std::get_if<broker::Strangers>(&message)) {
         spdlog::info("broker_refused code={} count={}", strangers->code, strangers->count);
+        if (!shared.stopping) shared.events.strangers(*strangers);
     }
 }
 

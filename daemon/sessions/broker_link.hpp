@@ -32,6 +32,7 @@ class BrokerLink {
         /// Every grant that lives, with its key: what a broker is told before it takes connections.
         std::function<std::vector<broker::Grant>()> grants;
         std::function<void(const broker::Traffic&)> traffic;
+        std::function<void(const broker::Strangers&)> strangers;
     };
 
     enum class State { off, starting, running, failed };

@@ -63,12 +63,14 @@ struct Sessions::Live {
     std::uint64_t connection = 0;  ///< 0: none to end with
     std::optional<asio::posix::stream_descriptor> process{};
     bool told_of_model = false;
+    bool has_begun = true;  ///< false: the broker has not taken it yet
 };
 
 Sessions::Sessions(asio::any_io_executor executor)
     : executor_(executor),
       link_(executor, {[this] { return read_keys(); }, [this] { return grants(); },
-                       [this](const broker::Traffic& traffic) { count(traffic); }}),
+                       [this](const broker::Traffic& traffic) { count(traffic); },
+                       [this](const broker::Strangers& strangers) { totals_.add(strangers); }}),
       clock_(executor) {}
 
 void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings settings, bool needed) {
@@ -191,14 +193,22 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
         co_return Error{ErrorCode::io_error, "the process that asked for the session has ended", "ask again"};
     if (brokered)
         if (auto kept = files_.keep(live->record); !kept) co_return kept.error();
+    live->has_begun = !brokered;
     live_.emplace(id, live);
-    if (!brokered) co_return id;
-    look_every_second();
-    broker::ToBroker grant = grant_of(*live);
-    auto taken = co_await link_.tell_and_wait(std::move(grant));
-    if (taken) co_return id;
-    end(id, "it never began");
-    co_return taken.error();
+    if (brokered) {
+        look_every_second();
+        broker::ToBroker grant = grant_of(*live);
+        auto taken = co_await link_.tell_and_wait(std::move(grant));
+        if (!taken) {
+            end(id, "it never began");
+            co_return taken.error();
+        }
+        if (!live_.contains(id)) co_return id;  // somebody has ended it meanwhile
+        live->has_begun = true;
+    }
+    totals_.started(live->record);
+    sources_.happened("session.started", live->record, live->counts, std::nullopt);
+    co_return id;
 }
 
 std::optional<SessionRow> Sessions::end(const std::string& id, const std::string& reason) {
@@ -212,11 +222,11 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
         if (auto gone = files_.forget(id); !gone) spdlog::error("{}", gone.error().message);
         link_.tell(broker::Revoke{id, reason});
     }
-    SessionRow row = session_row(live->record, live->counts, reason);
-    ended_.push_back({row, Clock::now()});
-    if (ended_.size() > most_ended) ended_.pop_front();
     log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
-    return row;
+    if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
+    ended_.push_back({live->record, live->counts, reason, Clock::now()});
+    if (ended_.size() > most_ended) ended_.pop_front();
+    return session_row(live->record, live->counts, reason);
 }
 
 void Sessions::connection_closed(std::uint64_t connection) {
@@ -301,17 +311,31 @@ asio::awaitable<void> Sessions::refresh_keys() {
     }
 }
 
+/// Its last requests were cut by its end, or the message about them was on its way.
+void Sessions::count_of_ended(const broker::Traffic& traffic) {
+    const auto ended = std::ranges::find_if(ended_.rbegin(), ended_.rend(),
+                                            [&](const Ended& each) { return each.record.id == traffic.session; });
+    if (ended == ended_.rend()) return;
+    ended->counts.add(traffic);
+    totals_.add(ended->record, traffic);
+}
+
 void Sessions::count(const broker::Traffic& traffic) {
     const auto found = live_.find(traffic.session);
-    if (found == live_.end()) return;
+    if (found == live_.end()) return count_of_ended(traffic);
     Live& live = *found->second;
+    const std::optional<SessionLimit> limit_before = live.counts.limit;
     live.counts.add(traffic);
+    totals_.add(live.record, traffic);
     live.used = Clock::now();
     if (limits_.learn(live.record.provider, live.key_fingerprint, traffic))
         log_warning("provider.limit", {{"session", traffic.session},
                                        {"provider", live.record.provider},
                                        {"kind", traffic.limit->kind},
                                        {"message", traffic.limit->message}});
+    const std::optional<SessionLimit>& limit = live.counts.limit;
+    if (limit && (!limit_before || limit_before->kind != limit->kind))
+        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
     if (live.told_of_model) return;
     for (const SessionModel& model : live.counts.models) {
         if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;
@@ -352,7 +376,7 @@ std::vector<SessionRow> Sessions::list(bool all) const {
     const auto then = Clock::now() - ended_are_shown;
     if (all)
         for (const Ended& each : ended_)
-            if (each.at > then) out.push_back(each.row);
+            if (each.at > then) out.push_back(session_row(each.record, each.counts, each.reason));
     for (const auto& [id, live] : live_)
         out.push_back(session_row(live->record, live->counts, std::nullopt));
     std::ranges::stable_sort(out, {}, &SessionRow::started_at);
@@ -373,6 +397,16 @@ std::optional<BrokerStatus> Sessions::broker_status() const {
     const std::string& problem = port_ ? link_.problem() : port_problem_;
     if (!problem.empty()) out.error = problem;
     return out;
+}
+
+void Sessions::put_into(MetricsResult& out) const {
+    out.cells = totals_.cells();
+    out.strangers = totals_.strangers();
+    for (const auto& [id, live] : live_) {
+        CellMetrics& cell = cell_of(out.cells, live->record);
+        ++cell.live;
+        cell.streams += live->counts.streams;
+    }
 }
 
 void Sessions::stop() {

@@ -20,6 +20,7 @@
 #include "daemon/sessions/known_limits.hpp"
 #include "daemon/sessions/session.hpp"
 #include "daemon/sessions/session_files.hpp"
+#include "daemon/sessions/totals.hpp"
 
 namespace capsule {
 
@@ -45,6 +46,10 @@ struct SessionSources {
     std::function<boost::asio::awaitable<void>(const SessionRecord&)> read_key;
     /// Adds to a grant what the catalog says of the provider.
     std::function<void(broker::Grant&)> describe;
+    /// What happened to a session (session.started, session.ended, session.limit); `ended` as in session_row().
+    std::function<void(std::string_view what, const SessionRecord&, const SessionCounts&,
+                       const std::optional<std::string>& ended)>
+        happened = [](auto, const auto&, const auto&, const auto&) {};
 };
 
 /// Who asked for a session.
@@ -91,6 +96,8 @@ class Sessions {
     const KnownLimits& limits() const noexcept { return limits_; }
     /// None: there is no broker.
     std::optional<BrokerStatus> broker_status() const;
+    /// Adds what the sessions did to `out`.
+    void put_into(MetricsResult& out) const;
 
     /// No session ends with what happens from here on; the broker does.
     void stop();
@@ -98,7 +105,9 @@ class Sessions {
   private:
     struct Live;
     struct Ended {
-        SessionRow row;
+        SessionRecord record;
+        SessionCounts counts;
+        std::string reason;
         std::chrono::steady_clock::time_point at;
     };
 
@@ -110,6 +119,7 @@ class Sessions {
     broker::Grant grant_of(Live& live);
     std::vector<broker::Key> changed_keys();
     void count(const broker::Traffic& traffic);
+    void count_of_ended(const broker::Traffic& traffic);
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
     void take_back(SessionRecord record);
     void look_every_second();
@@ -127,6 +137,7 @@ class Sessions {
     std::map<std::string, std::shared_ptr<Live>> live_;
     std::deque<Ended> ended_;
     KnownLimits limits_;
+    Totals totals_;
     boost::asio::steady_timer clock_;
     bool looking_ = false;
     bool stopping_ = false;

@@ -38,6 +38,9 @@ def who_may_call() -> list[Protection]:
     ]  # fmt: skip
     unknown = "unit_access:Policy.WhomUnknownUsersLookLikeCannotBeNamed"
     return tiers + [
+        one("who may not ask any more is told nothing more", "daemon/server/server.cpp",
+            "if (services_.generation->policy.allows(Tier::status, (*found)->peer()))", "if (number > 0)",
+            "ctest:sessions:watching"),
         one("nobody cannot be named", POLICY, "if (*user == overflow_uid())", "if (false)", unknown),
         one("nor can its group", POLICY, "if (*gid == overflow_gid())", "if (false)", unknown),
         one("who looks like nobody is in no group", POLICY, "        if (peer.uid == overflow_uid_) continue;\n", "",

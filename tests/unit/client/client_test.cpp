@@ -53,6 +53,49 @@ TEST(Client, GivesTypedResults) {
     }
 }
 
+constexpr std::string_view reloaded =
+    R"({"jsonrpc":"2.0","method":"config.reloaded","params":{"config":{"path":null,"loaded_at":null,"ok":true,"error":null}}})"
+    "\n";
+
+TEST(Client, KeepsNotificationsThatComeBeforeAnAnswer) {
+    TestServer server([](const std::string& line) { return std::string(reloaded) + result_for(line, config_result); });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    for (int i = 0; i < 2; ++i)
+        ASSERT_TRUE(client->reload());
+    for (int i = 0; i < 2; ++i) {
+        const auto notification = client->next_notification(0ms);
+        ASSERT_TRUE(notification && *notification);
+        EXPECT_EQ((*notification)->method, "config.reloaded");
+        const auto notice = result_as<ConfigNotice>((*notification)->params);
+        ASSERT_TRUE(notice);
+        EXPECT_TRUE(notice->config.ok);
+    }
+    const auto none = client->next_notification(20ms);
+    ASSERT_TRUE(none);
+    EXPECT_FALSE(*none);
+    EXPECT_TRUE(client->reload()) << "the connection is as good as before";
+}
+
+TEST(Client, WaitsForANotificationUntilTheConnectionEnds) {
+    int asked = 0;
+    TestServer server([&](const std::string& line) {
+        return asked++ == 0 ? result_for(line, R"({"notifications":["config.reloaded"]})") + std::string(reloaded)
+                            : std::string();
+    });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    const auto subscribed = client->subscribe();
+    ASSERT_TRUE(subscribed);
+    EXPECT_EQ(subscribed->notifications, std::vector<std::string>{"config.reloaded"});
+    const auto first = client->next_notification(5000ms);
+    ASSERT_TRUE(first && *first);
+    EXPECT_FALSE(client->reload()) << "the server ends the connection";
+    const auto ended = client->next_notification(5000ms);
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().kind, Kind::broken);
+}
+
 TEST(Client, SendsOnlyTheParamsThatAreSet) {
     std::string seen;
     TestServer server([&](const std::string& line) {

@@ -81,12 +81,21 @@ TEST(OpenRpc, NamesTheErrorsOfAMethod) {
     EXPECT_TRUE(has(-32005, "key.absent"));
 }
 
+TEST(OpenRpc, DescribesWhatSubscribersAreTold) {
+    const json::value document = openrpc_document("0");
+    const json::array& told = document.at("x-notifications").as_array();
+    ASSERT_EQ(told.size(), notifications.size());
+    EXPECT_EQ(told[0].at("name").as_string(), "session.started");
+    EXPECT_TRUE(told[0].at("params").at("properties").at("session").at("properties").as_object().contains("because"));
+    EXPECT_TRUE(told[3].at("params").at("properties").as_object().contains("config"));
+}
+
 TEST(Methods, HaveTheirTier) {
     std::map<Tier, std::set<std::string_view>> names;
     for (const MethodInfo& method : methods)
         names[method.tier].insert(method.name);
-    EXPECT_EQ(names[Tier::status],
-              (std::set<std::string_view>{"status", "providers.list", "auth.list", "sessions.list", "rpc.discover"}));
+    EXPECT_EQ(names[Tier::status], (std::set<std::string_view>{"status", "providers.list", "auth.list", "sessions.list",
+                                                               "rpc.discover", "subscribe", "metrics"}));
     EXPECT_EQ(names[Tier::spawn],
               (std::set<std::string_view>{"spawn", "explain", "config.write", "sessions.end", "grant"}));
     EXPECT_EQ(names[Tier::admin], (std::set<std::string_view>{"auth.set", "auth.unset", "reload"}));

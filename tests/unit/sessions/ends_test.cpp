@@ -18,7 +18,11 @@ class SessionEnds : public ::testing::Test {
   protected:
     void open(std::chrono::hours idle, SessionFiles files = {}) {
         SessionSources sources{[](const SessionRecord&) { return KeyNow{}; },
-                               [](const SessionRecord&) -> asio::awaitable<void> { co_return; }, [](broker::Grant&) {}};
+                               [](const SessionRecord&) -> asio::awaitable<void> { co_return; }, [](broker::Grant&) {},
+                               [this](std::string_view what, const SessionRecord&, const SessionCounts&,
+                                      const std::optional<std::string>& ended) {
+                                   told_ += std::string(what) + " " + ended.value_or("") + ";";
+                               }};
         BrokerSettings settings;
         settings.idle = idle;
         sessions_.open(std::move(files), std::move(sources), std::move(settings), false);
@@ -39,7 +43,24 @@ class SessionEnds : public ::testing::Test {
 
     asio::io_context io_;
     Sessions sessions_{io_.get_executor()};
+    std::string told_;
 };
+
+TEST_F(SessionEnds, AreToldAndSoAreBeginnings) {
+    open(std::chrono::hours(24));
+    const auto id = begin(std::nullopt, {});
+    ASSERT_TRUE(id);
+    EXPECT_EQ(told_, "session.started ;");
+    sessions_.end(*id, "why");
+    sessions_.end(*id, "again");
+    EXPECT_EQ(told_, "session.started ;session.ended why;");
+    MetricsResult metrics;
+    begin(std::nullopt, {});
+    sessions_.put_into(metrics);
+    ASSERT_EQ(metrics.cells.size(), 1U);
+    EXPECT_EQ(metrics.cells[0].started, 2U) << "what has ended still counts";
+    EXPECT_EQ(metrics.cells[0].live, 1U);
+}
 
 TEST_F(SessionEnds, ByItsIdOnce) {
     open(std::chrono::hours(24));

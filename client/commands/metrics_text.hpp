@@ -1,0 +1,13 @@
+// Prometheus' text format, for a textfile collector.
+#pragma once
+
+#include <string>
+
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+/// Each metric with its HELP and TYPE, then its samples. Names begin with "capsule_".
+std::string metrics_text(const MetricsResult& metrics);
+
+}  // namespace capsule

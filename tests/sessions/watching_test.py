@@ -1,0 +1,299 @@
+"""What people and programs see of sessions: one in six lines, notifications, metrics, the guide's multiplexer."""
+
+import contextlib
+import json
+import math
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+from pathlib import Path
+
+from capsule import CAPSULECTL, KEY, Case, Connection, Refused, answer, answering, until
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/docs"))
+import blocks  # noqa: E402
+
+REFUSAL = b'{"type":"error","error":{"type":"rate_limit_error","code":"1302","message":"slow down"}}'
+COUNTED = (b'{"model":"m-2","usage":{"input_tokens":11,"cache_read_input_tokens":4,"cache_creation_input_tokens":0,'
+           b'"output_tokens":3},"type":"message"}')  # fmt: skip
+
+
+def told(connection: Connection, method: str) -> dict:
+    """The next notification, which is of that method; the harness's bound is the time limit."""
+    event = json.loads(connection.lines.readline())
+    assert event["jsonrpc"] == "2.0" and "id" not in event, event
+    assert event["method"] == method, event
+    return event["params"]
+
+
+class OneSession(Case):
+    def test_says_in_six_lines_where_it_goes_and_why(self):
+        capsule, _ = self.pair(answering(answer(COUNTED)))
+        session = self.spawn(capsule, cwd=str(capsule.top))
+        self.assertEqual(session.ask().status, 200)
+        self.assertTrue(until(lambda: capsule.call("sessions.list")["sessions"][0]["models"]))
+        lines = capsule.ctl("sessions", session.id).stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines[:6]], ["agent", "provider", "host", "model", "key", "held"])
+        page = "\n".join(lines)
+        self.assertRegex(lines[1], r"zai, because the launcher asked for it$")
+        self.assertRegex(lines[2], r"127\.0\.0\.1:\d+ \(http://127\.0\.0\.1:\d+/api/anthropic\)$")
+        self.assertRegex(lines[3], r"m-1 answered by m-2 once")
+        self.assertRegex(lines[4], r"held by the broker, from environment")
+        self.assertRegex(lines[5], r"nothing")
+        self.assertIn("! asked for m-1, answered by m-2", page)
+        self.assertNotIn(KEY, page)
+        self.assertNotIn(session.token, page)
+        row = json.loads(capsule.ctl("--json", "sessions", session.id).stdout)
+        self.assertEqual((row["id"], row["because"]["code"], row["key_source"]), (session.id, "request", "environment"))
+        self.assertEqual(capsule.ctl("sessions", "nobodyssid").returncode, 1)
+
+    def test_is_found_by_a_process_of_it_and_from_the_inside(self):
+        capsule, _ = self.pair(session='keys = "env"')
+        inside = capsule.top / "inside"
+        capsule.install("claude", f"#!/bin/sh\n{CAPSULECTL} --socket {capsule.socket} sessions >{inside}\necho $$\nread line\n")
+        environment = {"PATH": f"{capsule.top}/bin:/usr/bin:/bin", "HOME": str(capsule.top / "home")}
+        agent = subprocess.Popen([CAPSULECTL, "--socket", str(capsule.socket), "exec", "claude", "--provider", "zai"],
+                                 env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.addCleanup(agent.stdout.close)
+        pid = agent.stdout.readline().strip()
+        self.assertIn("zai, because --provider asked for it\n", inside.read_text())
+        self.assertIn("zai, because --provider asked for it\n", capsule.ctl("sessions", pid).stdout)
+        self.assertIn("AGENT", capsule.ctl("sessions").stdout, "outside it is the list")
+        agent.communicate("\n")
+
+    def test_what_is_kept_of_it_survives_the_daemon(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule, chosen_by="picker")
+        capsule.kill()
+        capsule.start()
+        row = capsule.call("sessions.list")["sessions"][0]
+        self.assertEqual((row["id"], row["because"]["code"], row["key_source"]), (session.id, "picker", "environment"))
+
+    def test_the_logs_line_says_why(self):
+        capsule, _ = self.pair()
+        self.spawn(capsule, workspace="acme")
+        line = next(line for line in capsule.logged().splitlines() if " spawn " in line)
+        for field in ("because=request", "workspace=acme", "role=-", "key_source=environment", "keys=broker"):
+            self.assertIn(field, line)
+        self.assertNotIn(KEY, line)
+
+
+class Notifications(Case):
+    def subscriber(self, capsule) -> Connection:
+        connection = capsule.connect()
+        self.addCleanup(connection.close)
+        names = connection.call("subscribe")["notifications"]
+        self.assertEqual(names, ["session.started", "session.ended", "session.limit", "config.reloaded"])
+        return connection
+
+    def test_tell_what_happens(self):
+        capsule, _ = self.pair()
+        watching, other = self.subscriber(capsule), self.subscriber(capsule)
+        session = self.spawn(capsule)
+        for each in (watching, other):
+            self.assertEqual(told(each, "session.started")["session"]["id"], session.id)
+        capsule.call("reload")
+        self.assertTrue(told(watching, "config.reloaded")["config"]["ok"])
+        (capsule.top / "capsule.toml").write_text("nonsense = 1\n")
+        capsule.ctl("reload")
+        self.assertFalse(told(watching, "config.reloaded")["config"]["ok"])
+        capsule.call("sessions.end", id=session.id)
+        ended = told(watching, "session.ended")["session"]
+        self.assertEqual((ended["id"], ended["state"], ended["ended"]), (session.id, "ended", "sessions.end"))
+
+    def test_tell_of_a_limit_once(self):
+        refuse = threading.Event()
+
+        def serve(peer, provider):
+            while True:
+                peer.request()
+                peer.send(answer(REFUSAL, "429 Too Many Requests") if refuse.is_set() else answer())
+
+        capsule, _ = self.pair(serve)
+        watching = self.subscriber(capsule)
+        session = self.spawn(capsule)
+        told(watching, "session.started")
+        refuse.set()
+        self.assertEqual(session.ask().status, 429)
+        limited = told(watching, "session.limit")["session"]
+        self.assertEqual((limited["id"], limited["limit"]["kind"]), (session.id, "busy"))
+        self.assertEqual(session.ask().status, 429)
+        self.assertTrue(until(lambda: capsule.call("sessions.list")["sessions"][0]["requests"]["total"] == 2))
+        capsule.call("sessions.end", id=session.id)
+        told(watching, "session.ended")  # the same limit again was no news
+
+    def test_come_between_answers_and_only_to_who_asked(self):
+        capsule, _ = self.pair()
+        watching = self.subscriber(capsule)
+        plan = watching.call("spawn", agent="claude", provider="zai", ends_with="connection")
+        self.assertEqual(told(watching, "session.started")["session"]["id"], plan["session"]["id"])
+        self.assertEqual(watching.call("status")["protocol"], 1)
+        with contextlib.closing(capsule.connect()) as quiet:
+            self.spawn(capsule)
+            told(watching, "session.started")
+            self.assertEqual(quiet.call("status")["protocol"], 1, "the answer is the first line")
+
+    def test_a_subscriber_that_does_not_read_is_cut_while_others_are_served(self):
+        capsule, _ = self.pair(config="[limits]\noutput_bytes = 65536\nwrite_timeout_ms = 300000\n")
+        slow, watching = self.subscriber(capsule), self.subscriber(capsule)
+        watching.socket.settimeout(None)
+        self.addCleanup(watching.socket.shutdown, socket.SHUT_RDWR)  # the reader ends before its file is closed
+        reader = threading.Thread(target=lambda: [None for _ in watching.lines], daemon=True)
+        reader.start()
+        with contextlib.closing(capsule.connect()) as connection:
+            for _ in range(2000):
+                connection.call("spawn", agent="claude", provider="zai", ends_with="connection")
+                if "cut " in capsule.logged():
+                    break
+            self.assertIn("it does not read its notifications", capsule.logged())
+            self.assertEqual(capsule.call("status")["protocol"], 1)
+            self.assertTrue(reader.is_alive(), "the one that reads is told on")
+
+
+    def test_who_may_not_ask_any_more_is_told_nothing_more(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root to be another user")
+        provider = self.provider()
+        capsule = self.capsule(provider, '[access]\nstatus = ["*"]\n')
+        capsule.socket.chmod(0o666)
+        os.seteuid(65534)
+        try:
+            guest = self.subscriber(capsule)
+        finally:
+            os.seteuid(0)
+        self.spawn(capsule)
+        told(guest, "session.started")
+        capsule.config(provider.port, '[access]\nstatus = ["root"]\n')
+        capsule.call("reload")
+        self.spawn(capsule)
+        with self.assertRaisesRegex(Refused, "may not call status"):
+            guest.call("status")
+
+
+def samples(text: str) -> dict[str, dict[tuple, float]]:
+    """A strict reader of the text format: by metric, by sorted labels."""
+    found: dict[str, dict[tuple, float]] = {}
+    types: dict[str, str] = {}
+    name = ""
+    assert text.endswith("\n"), "the last line ends, too"
+    for line in text.splitlines():
+        if match := re.fullmatch(r"# HELP ([a-z_]+) (\S.*)", line):
+            name = match[1]
+            assert name not in types and name not in found, f"{name} has one place"
+            continue
+        if match := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge|histogram)", line):
+            assert match[1] == name and name not in types, line
+            types[name] = match[2]
+            assert (match[2] == "counter") == name.endswith("_total"), line
+            continue
+        match = re.fullmatch(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\S+)', line)
+        assert match, f"no line of the format: {line!r}"
+        base = re.sub(r"_(bucket|sum|count)$", "", match[1]) if types.get(name) == "histogram" else match[1]
+        assert base == name and name in types, f"not below its TYPE: {line}"
+        labels = tuple(sorted(re.findall(r'([a-z]+)="((?:[^"\\]|\\.)*)"', match[2] or "")))
+        value = float(match[3])
+        assert math.isfinite(value) and value >= 0, line
+        assert labels not in found.setdefault(match[1], {}), f"twice: {line}"
+        found[match[1]][labels] = value
+    for name in (each for each, kind in types.items() if kind == "histogram"):
+        check_histogram(found, name)
+    return found
+
+
+def check_histogram(found, name):
+    series: dict[tuple, list[tuple[float, float]]] = {}
+    for labels, value in found.get(f"{name}_bucket", {}).items():
+        rest = tuple(each for each in labels if each[0] != "le")
+        series.setdefault(rest, []).append((float(dict(labels)["le"]), value))
+    for rest, buckets in series.items():
+        assert buckets == sorted(buckets), f"{name}: bounds and counts rise"
+        assert math.isinf(buckets[-1][0]) and buckets[-1][1] == found[f"{name}_count"][rest], f"{name}: +Inf is the count"
+        assert rest in found[f"{name}_sum"]
+
+
+class Metrics(Case):
+    def test_are_in_prometheus_text_format_and_count_what_happened(self):
+        refuse = threading.Event()
+
+        def serve(peer, provider):
+            while True:
+                peer.request()
+                peer.send(answer(REFUSAL, "429 Too Many Requests") if refuse.is_set() else answer(COUNTED))
+
+        capsule, _ = self.pair(serve)
+        cell = (("agent", "claude"), ("provider", "zai"))
+        session, gone = self.spawn(capsule), self.spawn(capsule)
+        self.assertEqual([session.ask().status, gone.ask().status], [200, 200])
+        refuse.set()
+        self.assertEqual(gone.ask().status, 429)
+        capsule.call("sessions.end", id=gone.id)
+
+        def now():
+            printed = capsule.ctl("metrics")
+            self.assertEqual(printed.returncode, 0, printed.stderr)
+            self.assertNotIn(KEY, printed.stdout)
+            return samples(printed.stdout)
+
+        self.assertTrue(until(lambda: now()["capsule_requests_total"].get(cell) == 3), now())
+        seen = now()
+        self.assertEqual(seen["capsule_sessions"][cell], 1)
+        self.assertEqual(seen["capsule_sessions_started_total"][cell], 2)
+        self.assertEqual(seen["capsule_requests_failed_total"][cell], 1)
+        tokens = {dict(labels)["kind"]: value for labels, value in seen["capsule_tokens_total"].items()}
+        self.assertEqual(tokens, {"input": 30, "cached": 8, "output": 6})
+        self.assertEqual(seen["capsule_refusals_total"][tuple(sorted([*cell, ("kind", "busy")]))], 1)
+        self.assertEqual(seen["capsule_request_seconds_count"][cell], 3)
+        self.assertGreater(seen["capsule_request_seconds_sum"][cell], 0)
+        for direction in ("up", "down"):
+            self.assertGreater(seen["capsule_body_bytes_total"][tuple(sorted([*cell, ("direction", direction)]))], 0)
+        self.assertEqual(seen["capsule_broker_up"][()], 1)
+        self.assertEqual(seen["capsule_config_ok"][()], 1)
+
+    def test_the_strict_reader_refuses_what_is_no_metrics(self):
+        good = "# HELP a_total x\n# TYPE a_total counter\na_total 1\n"
+        self.assertEqual(samples(good), {"a_total": {(): 1.0}})
+        for bad in (good.replace(" 1\n", " one\n"), good.rstrip("\n"), good + "b 1\n", good + "a_total 2\n",
+                    good.replace("a_total", "a"), good + good, good.replace("1\n", "-1\n")):  # fmt: skip
+            with self.assertRaises((AssertionError, ValueError), msg=bad):
+                samples(bad)
+
+
+class Multiplexer(Case):
+    def test_the_guides_lists_watches_and_ends(self):
+        capsule, _ = self.pair(session='keys = "env"')
+        ends = capsule.top / "ends"
+        capsule.install("claude", f"#!/bin/sh\ntrap 'echo end >>{ends}; exit' TERM\necho begin >>{ends}\nwhile kill -0 $PPID; do sleep 0.1; done\n")
+        page = blocks.blocks_of(blocks.read_lines(ROOT / "docs/guides/launchers.md"))
+        program = next(block.text for block in page if block.language == "python" and "subscribe" in block.text)
+        self.assertLessEqual(len([line for line in program.splitlines() if line.strip()]), 40)
+        environment = {"PATH": f"{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket)}
+        running = subprocess.Popen([sys.executable, "-c", program], env=environment, text=True, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE)  # fmt: skip
+        self.addCleanup(running.stdout.close)
+
+        def say(command: str) -> str:
+            running.stdin.write(command + "\n")
+            running.stdin.flush()
+            return running.stdout.readline().strip()
+
+        event, first = say("start claude zai").split()
+        self.assertEqual(event, "session.started")
+        self.assertTrue(until(lambda: ends.exists()))
+        self.assertEqual(say("list"), f"{first} claude on zai, because the launcher asked for it")
+        self.assertEqual(say("end " + first), f"session.ended {first} sessions.end")
+        event, second = say("start claude zai").split()
+        self.assertEqual(self.states(capsule), {second: "live"})
+        self.assertTrue(until(lambda: sorted(ends.read_text().split()) == ["begin", "begin", "end"]), ends.read_text())
+        running.stdin.close()
+        self.assertEqual(running.wait(20), 0)
+        self.assertTrue(until(lambda: self.states(capsule) == {}), "they end with its connection")
+        self.assertTrue(until(lambda: ends.read_text().split().count("end") == 2), "and so do the agents")
+
+
+if __name__ == "__main__":
+    unittest.main()

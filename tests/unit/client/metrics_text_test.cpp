@@ -1,0 +1,56 @@
+#include "client/commands/metrics_text.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace capsule {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+CellMetrics cell() {
+    CellMetrics out;
+    out.agent = "claude";
+    out.provider = "zai";
+    out.started = 3;
+    out.live = 1;
+    out.requests = {7, 2};
+    out.latency = {{0.1, 2.5}, {4, 2, 1}, 12.25};
+    out.refusals = {{"window", 2}};
+    return out;
+}
+
+TEST(MetricsText, HasEachMetricOnceWithHelpAndType) {
+    MetricsResult metrics;
+    metrics.version = "1.0";
+    metrics.cells = {cell()};
+    const std::string text = metrics_text(metrics);
+    EXPECT_THAT(text, HasSubstr("# HELP capsule_sessions Sessions that live.\n# TYPE capsule_sessions gauge\n"
+                                "capsule_sessions{agent=\"claude\",provider=\"zai\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("capsule_build_info{version=\"1.0\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("capsule_requests_failed_total{agent=\"claude\",provider=\"zai\"} 2\n"));
+    EXPECT_THAT(text, HasSubstr("capsule_refusals_total{agent=\"claude\",provider=\"zai\",kind=\"window\"} 2\n"));
+    EXPECT_THAT(text, Not(HasSubstr("capsule_broker_up"))) << "nothing needs the broker";
+}
+
+TEST(MetricsText, ABucketHasAllUpToItsBound) {
+    MetricsResult metrics;
+    metrics.cells = {cell()};
+    EXPECT_THAT(metrics_text(metrics),
+                HasSubstr("# TYPE capsule_request_seconds histogram\n"
+                          "capsule_request_seconds_bucket{agent=\"claude\",provider=\"zai\",le=\"0.1\"} 4\n"
+                          "capsule_request_seconds_bucket{agent=\"claude\",provider=\"zai\",le=\"2.5\"} 6\n"
+                          "capsule_request_seconds_bucket{agent=\"claude\",provider=\"zai\",le=\"+Inf\"} 7\n"
+                          "capsule_request_seconds_sum{agent=\"claude\",provider=\"zai\"} 12.25\n"
+                          "capsule_request_seconds_count{agent=\"claude\",provider=\"zai\"} 7\n"));
+}
+
+TEST(MetricsText, NoValueOfALabelCanBeginASampleOfItsOwn) {
+    MetricsResult metrics;
+    metrics.strangers = {{"a\"} 1\nforged \\", 1}};
+    EXPECT_THAT(metrics_text(metrics), HasSubstr("{code=\"a\\\"} 1\\nforged \\\\\"} 1\n"));
+}
+
+}  // namespace
+}  // namespace capsule
