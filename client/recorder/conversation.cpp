@@ -39,13 +39,14 @@ void add_user_text(Conversation& conversation, std::string_view text) {
 }
 
 /// A tool, or the tools of a namespace ("namespace" entries hold tools of their own).
-void read_tools(Conversation& conversation, const json::value* tools) {
+void read_tools(Conversation& conversation, const json::value* tools, std::string_view inside = {}) {
     if (tools == nullptr || !tools->is_array()) return;
     for (const auto& tool : tools->get_array()) {
-        OfferedTool offered{std::string(text_member(tool, "type")), std::string(text_member(tool, "name"))};
+        OfferedTool offered{std::string(text_member(tool, "type")), std::string(text_member(tool, "name")),
+                            std::string(inside)};
         if (const auto* function = member(tool, "function")) offered.name = text_member(*function, "name");
+        read_tools(conversation, member(tool, "tools"), offered.name);
         conversation.tools.push_back(std::move(offered));
-        read_tools(conversation, member(tool, "tools"));
     }
 }
 

@@ -21,6 +21,7 @@ std::string_view name_of(WireProtocol protocol) noexcept;
 struct OfferedTool {
     std::string type;  ///< "function", "custom", …; empty where the protocol names none
     std::string name;
+    std::string inside;  ///< the namespace that it is in, where the Responses API groups tools; empty: none
 };
 
 /// A request that carries a prompt.

@@ -10,13 +10,15 @@ namespace json = boost::json;
 
 namespace {
 
-bool custom(const Conversation& conversation, std::string_view tool) {
-    return std::any_of(conversation.tools.begin(), conversation.tools.end(),
-                       [&](const OfferedTool& offered) { return offered.name == tool && offered.type == "custom"; });
+OfferedTool offered(const Conversation& conversation, std::string_view name) {
+    const auto tool =
+        std::ranges::find_if(conversation.tools, [&](const OfferedTool& one) { return one.name == name; });
+    return tool == conversation.tools.end() ? OfferedTool{} : *tool;
 }
 
 json::object output_item(const Conversation& conversation, const Turn& turn) {
-    if (custom(conversation, turn.tool)) {
+    const OfferedTool tool = offered(conversation, turn.tool);
+    if (tool.type == "custom") {
         return {{"type", "custom_tool_call"},
                 {"id", id_of_answer(conversation, "ctc")},
                 {"call_id", id_of_answer(conversation, "call")},
@@ -25,12 +27,14 @@ json::object output_item(const Conversation& conversation, const Turn& turn) {
                 {"status", "completed"}};
     }
     if (!turn.tool.empty()) {
-        return {{"type", "function_call"},
-                {"id", id_of_answer(conversation, "fc")},
-                {"call_id", id_of_answer(conversation, "call")},
-                {"name", turn.tool},
-                {"arguments", turn.arguments},
-                {"status", "completed"}};
+        json::object call{{"type", "function_call"},
+                          {"id", id_of_answer(conversation, "fc")},
+                          {"call_id", id_of_answer(conversation, "call")},
+                          {"name", turn.tool},
+                          {"arguments", turn.arguments},
+                          {"status", "completed"}};
+        if (!tool.inside.empty()) call["namespace"] = tool.inside;
+        return call;
     }
     return {{"type", "message"},
             {"id", id_of_answer(conversation, "msg")},

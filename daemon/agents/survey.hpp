@@ -23,6 +23,7 @@ enum class SettingsFormat {
     opencode_config,
     opencode_auth,
     agent_definition,  ///< Markdown with a head of "name: value" lines
+    codex_role,        ///< TOML, of one of Codex's agents
     plugin,            ///< code: that it is there is all that matters
 };
 
@@ -34,7 +35,7 @@ struct SettingsPlace {
     std::string path;
     SettingsOwner owner;
     SettingsFormat format;
-    /// All "*.md" files of the directory `path` (for plugin: all files) are meant.
+    /// All files of the directory `path` are meant that have the ending of the format (for plugin: any).
     bool directory = false;
     /// A larger file is not looked at.
     std::size_t largest = survey_file_bytes;

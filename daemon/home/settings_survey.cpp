@@ -32,6 +32,12 @@ std::vector<std::string> directories_of(const std::string& cwd) {
     return directories;
 }
 
+/// Whether an agent takes a file of this name, in a directory of that format.
+bool is_taken(const SettingsPlace& place, const fs::path& file) {
+    if (place.format == SettingsFormat::plugin) return true;
+    return file.extension() == (place.format == SettingsFormat::codex_role ? ".toml" : ".md");
+}
+
 /// The names in a directory, sorted, at most `limit` of those there first.
 std::vector<std::string> files_in(const SettingsPlace& place, std::size_t limit) {
     std::vector<std::string> paths;
@@ -39,8 +45,7 @@ std::vector<std::string> files_in(const SettingsPlace& place, std::size_t limit)
     std::size_t seen = 0;
     for (fs::directory_iterator entry(place.path, error), end; !error && entry != end; entry.increment(error)) {
         if (++seen > limit || time_is_up()) break;
-        if (place.format == SettingsFormat::plugin || entry->path().extension() == ".md")
-            paths.push_back(entry->path().string());
+        if (is_taken(place, entry->path())) paths.push_back(entry->path().string());
     }
     std::ranges::sort(paths);
     return paths;
@@ -57,7 +62,7 @@ class Survey {
     }
 
     std::vector<FoundSetting> take() { return std::move(found_); }
-    std::vector<Warning> warnings() const { return survey_warnings(of_project_, session_); }
+    std::vector<Warning> warnings() const { return survey_warnings(warned_of_, session_); }
     /// Whether one of the files calls for the agent's extra pin, or may: not all of it was looked at.
     bool needs_extra_pin() const { return needs_extra_pin_; }
 
@@ -89,8 +94,9 @@ class Survey {
     }
 
     void add(const SettingsPlace& place, std::vector<FoundSetting> settings) {
-        if (place.owner == SettingsOwner::project)
-            std::ranges::copy_if(settings, std::back_inserter(of_project_),
+        // A role of Codex's asks another provider for its model, which the user of the home did not mean.
+        if (place.owner == SettingsOwner::project || place.format == SettingsFormat::codex_role)
+            std::ranges::copy_if(settings, std::back_inserter(warned_of_),
                                  [](const FoundSetting& setting) { return !setting.member.empty(); });
         std::ranges::move(settings, std::back_inserter(found_));
     }
@@ -101,7 +107,7 @@ class Survey {
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;
     std::vector<FoundSetting> found_;
-    std::vector<FoundSetting> of_project_;
+    std::vector<FoundSetting> warned_of_;
 };
 
 Survey survey_places(const std::vector<SettingsPlace>& places, const SurveyedSession& session) {

@@ -59,7 +59,8 @@ TEST_F(Pins, CodexAsksForNoOtherModel) {
     const AgentRun review = world.run("codex", "minimax", {"exec", "review", "--uncommitted"});
     expect_route(review, cell("codex", "minimax"));
     const AgentRun subagent =
-        world.run("codex", "minimax", one_shot("codex", R"([[call spawn_agent {"message":"[[say sub]"}]])"));
+        world.run("codex", "minimax", one_shot("codex", R"([[call spawn_agent {"message":"be so kind"}]])"));
+    expect_printed(subagent, "tool output: {\"agent_id\"");
     expect_route(subagent, cell("codex", "minimax"));
     for (const RecordedRequest& request : review.requests)
         EXPECT_EQ(request.body.find("xhigh"), std::string::npos) << "a level that MiniMax-M3 does not have";

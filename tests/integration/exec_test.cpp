@@ -85,6 +85,18 @@ TEST_F(Exec, PassesTheLaunchersTerminalVariablesOn) {
     EXPECT_EQ(seen.env.at("COLORTERM"), "truecolor");
 }
 
+TEST_F(Exec, StartsInADirectoryWhoseNameIsNoUtf8) {
+    start();
+    write_file(agents_.bin() / "claude", "#!/bin/sh\n/bin/pwd\necho \"$1\"\n");
+    Program program = exec({"claude", "--provider", "zai", "--", "caf\xe9"});
+    program.cwd = dir_ / "caf\xe9";
+    fs::create_directory(program.cwd);
+    const Outcome outcome = run_command(program);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, ::testing::StartsWith(program.cwd.string() + "\n"));
+    EXPECT_THAT(outcome.err, HasSubstr("the directory was not named to the daemon"));
+}
+
 TEST_F(Exec, AMissingAgentIsAFailureWithAReason) {
     start();
     agents_.remove("claude");
@@ -149,6 +161,18 @@ TEST_F(ExecAsAnother, TheSessionIsThatUsers) {
     EXPECT_EQ(files, 8U);
     EXPECT_TRUE(fs::is_empty(home()));
     EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr("own user")));
+}
+
+TEST_F(ExecAsAnother, AnyNameThatTheSystemKnowsWillDo) {
+    stop();
+    const std::string name = "user@corp.example.com";
+    write_file(dir_ / "passwd",
+               read_file("/etc/passwd") + name + ":x:4711:4711::" + agent_home_.string() + ":/bin/sh\n");
+    start({.env = all_keys(), .config = "[session]\nuser = \"" + name + "\"\n", .passwd = dir_ / "passwd"});
+    const Outcome outcome = run_command(exec({"claude", "--provider", "zai"}));
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(FakeAgents::parse(outcome.out).ids, "4711:4711:4711");
+    EXPECT_EQ(FakeAgents::parse(outcome.out).env.at("USER"), name);
 }
 
 TEST_F(ExecAsAnother, ExecBecomesThatUser) {

@@ -141,7 +141,7 @@ const AgentDescriptor codex_agent{
     .settings_places = codex_settings_places,
     .survey = survey_codex,
     // It has no switch that keeps a project's settings out: what is not trusted is not read.
-    .project_cure = "Codex reads it only if you trust this project.",
+    .project_cure = "Codex reads a project's only if you trust that project.",
 };
 
 }  // namespace capsule

@@ -41,6 +41,11 @@ void survey_agents(Findings& findings, const toml::table& file) {
             findings.add("agents." + shown_name(name.str()) + ".config_file", another_model, "");
 }
 
+/// The file of a role itself.
+void survey_role(Findings& findings, const toml::table& file) {
+    if (!findings.route().native && file.contains("model")) findings.add("model", another_model, "");
+}
+
 void survey_model(Findings& findings, const toml::table& file) {
     if (file.contains("model")) {
         if (findings.route().model) {
@@ -74,6 +79,7 @@ void survey_tables(Findings& findings, const toml::table& file) {
 void survey_codex(Findings& findings, std::string_view text) {
     const toml::parse_result parsed = toml::parse(text);
     if (!parsed) return;
+    if (findings.place().format == SettingsFormat::codex_role) return survey_role(findings, parsed.table());
     survey_address(findings, parsed.table());
     survey_model(findings, parsed.table());
     survey_tables(findings, parsed.table());
@@ -82,9 +88,11 @@ void survey_codex(Findings& findings, std::string_view text) {
 std::vector<SettingsPlace> codex_settings_places(const SessionHome& home, const std::vector<std::string>& directories) {
     std::vector<SettingsPlace> places;
     add_project(places, directories, ".codex/config.toml", SettingsFormat::codex_config);
+    add_project(places, directories, ".codex/agents", SettingsFormat::codex_role, true);
     places.push_back({home.codex_directory() + "/config.toml", SettingsOwner::home, SettingsFormat::codex_config});
     for (const char* name : {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"})
         places.push_back({name, SettingsOwner::machine, SettingsFormat::codex_config});
+    places.push_back({home.codex_directory() + "/agents", SettingsOwner::home, SettingsFormat::codex_role, true});
     return places;
 }
 

@@ -162,6 +162,16 @@ url = "https://FAKE-evil.example"
     EXPECT_THAT(everything, Not(HasSubstr("FAKE-")));
 }
 
+TEST_F(Survey, ARoleOfCodexMayAskForAnotherModel) {
+    const char* role = "name = \"helper\"\nmodel = \"FAKE-evil\"\n";
+    for (const SettingsOwner owner : {project, home}) {
+        const SettingsPlace place{"", owner, SettingsFormat::codex_role};
+        EXPECT_THAT(survey(Agent::codex, "minimax", place, role), UnorderedElementsAre(Pair("model", "")));
+        EXPECT_THAT(survey(Agent::codex, "minimax", place, "name = \"helper\"\n"), IsEmpty());
+        EXPECT_THAT(survey(Agent::codex, "openai", place, role), IsEmpty()) << "its own account has more than one";
+    }
+}
+
 TEST_F(Survey, OurOwnPartsRedirectNothing) {
     EXPECT_THAT(survey(Agent::codex, "minimax", {"", home, SettingsFormat::codex_config},
                        "[model_providers.minimax]\nbase_url = \"https://api.minimax.io/v1\"\n"),

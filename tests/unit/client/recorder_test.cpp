@@ -40,6 +40,19 @@ TEST_P(Recorder, GivesEachCallOfAToolAnIdOfItsOwn) {
     EXPECT_EQ(id(prompt), id(prompt)) << "a request that is sent again gets the same answer";
 }
 
+/// Codex knows no tool of that name outside of its namespace.
+TEST(RecorderOfResponses, CallsAToolInItsNamespace) {
+    RecordedRequest request;
+    request.method = "POST";
+    request.target = "/v1/responses";
+    request.body =
+        R"({"model": "m", "input": "[[call spawn_agent {}]]", "tools": [{"type": "namespace", "name": "agents",
+        "tools": [{"type": "function", "name": "spawn_agent"}]}]})";
+    const json::value call = json::parse(reply_to(request).body).at_pointer("/output/0");
+    EXPECT_EQ(call.at("name"), "spawn_agent");
+    EXPECT_EQ(call.at("namespace"), "agents");
+}
+
 INSTANTIATE_TEST_SUITE_P(Surfaces, Recorder,
                          testing::Values(Surface{"/v1/messages", "messages", "/content/0/id"},
                                          Surface{"/v1/chat/completions", "messages",

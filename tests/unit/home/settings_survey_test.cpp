@@ -67,6 +67,17 @@ TEST_F(SettingsSurvey, LooksWhereClaudeCodeDoes) {
     EXPECT_EQ(plan.warnings.size(), 4U) << "one for each of the project's files, none for the home's";
 }
 
+TEST_F(SettingsSurvey, WarnsOfEachRoleOfCodexsThatNamesAModel) {
+    for (const char* path : {"/home/.codex/agents/mine.toml", "/repo/.codex/agents/theirs.toml"})
+        write(path, "name = \"x\"\nmodel = \"y\"\n");
+    write("/home/.codex/agents/plain.toml", "name = \"x\"\n");
+    write("/home/.codex/agents/notes.md", "model = \"y\"\n");
+    EXPECT_THAT(survey(Agent::codex, "/repo/a"),
+                ElementsAre("/home/.codex/agents/mine.toml: model", "/repo/.codex/agents/theirs.toml: model"));
+    ASSERT_EQ(plan.warnings.size(), 2U);
+    EXPECT_EQ(plan.warnings.front().code, "settings.not_held");
+}
+
 TEST_F(SettingsSurvey, ASocketInAnyOfClaudeCodesFilesIsHeld) {
     const std::string names_a_socket = R"({"env": {"ANTHROPIC_UNIX_SOCKET": "/x"}})";
     const std::string escaped = R"({"env": {"\u0041NTHROPIC_UNIX_SOCKET": "/x"}})";
