@@ -77,7 +77,7 @@ def catalog_differences(known: dict) -> list[str]:
 def matrix(newest: dict[str, str], folder: Path) -> list[str]:
     packages = [f"{name}@{version}" for name, version in newest.items()]
     npm("install", "--no-audit", "--no-fund", "--prefix", str(folder), *packages, cwd=folder)
-    program = ROOT / "build/release/tests/e2e/e2e"
+    program = ROOT / "build/release/bin/e2e"
     agents = {**os.environ, "CAPSULE_E2E_AGENTS": str(folder / "node_modules/.bin")}
     run = subprocess.run([program], env=agents, capture_output=True, text=True)
     return [line for line in run.stdout.splitlines() if line.startswith("[  FAILED  ] ")] if run.returncode else []

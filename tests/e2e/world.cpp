@@ -132,7 +132,7 @@ test::Outcome World::capsulectl(const std::vector<std::string>& arguments) const
 std::string World::output_of(const std::string& agent, std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), (agents / agent).string());
     const auto outcome = test::run_command(
-        {.argv = std::move(arguments), .env = {{"PATH", search_path}, {"HOME", (directory_ / "empty").string()}}});
+        {.argv = std::move(arguments), .env = {{"PATH", search_path}, {"HOME", empty_home().string()}}});
     if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
     return outcome.out;
 }

@@ -64,7 +64,10 @@ class World {
     /// capsulectl with these arguments in the repository, to its end.
     test::Outcome capsulectl(const std::vector<std::string>& arguments) const;
 
-    /// What an agent prints when it is called so, in an empty home. Throws when it fails.
+    /// A home of which neither daemon nor stand-in knows; empty, unless a test puts something there.
+    fs::path empty_home() const { return directory_ / "empty"; }
+
+    /// What an agent prints when it is called so, in the empty home. Throws when it fails.
     std::string output_of(const std::string& agent, std::vector<std::string> arguments) const;
 
     /// `capsulectl exec AGENT --provider PROVIDER` in the repository, on a screen.

@@ -1,18 +1,20 @@
 // Documents in the shapes that people's configuration files have, many in one file: "=== name", then a line that says
 // what is special about it where something is, then the text. A line may begin with \t or \b (a byte order mark) and
-// end with \r or \c (no end of line).
+// end with \r or \c (no end of line). tests/e2e/corpus.py tries them with the agents.
 #pragma once
 
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
-
-#include "tests/unit/write/temporary_home.hpp"
 
 namespace capsule::testing {
 
 struct Shape {
     std::string name;
-    std::string special;  ///< "conflict", "stop: profile"; empty: nothing
+    /// Of config.toml "stop: profile"; of opencode.json "conflict", "commented", "unread"; of settings.json, as a
+    /// project's, "held: <members> open: <members>". Empty: nothing.
+    std::string special;
     std::string text;
 };
 
@@ -27,16 +29,19 @@ inline std::string shape_line(std::string line) {
     return start + line + "\n";
 }
 
-/// The documents of shapes/<file>.
-inline std::vector<Shape> shapes(const std::string& file) {
+/// The documents of <folder>/<file>.
+inline std::vector<Shape> shapes(const std::string& file,
+                                 const std::string& folder = std::string(CAPSULE_TEST_DATA) + "/shapes") {
     std::vector<Shape> all;
-    std::string rest = read_bytes(std::string(CAPSULE_TEST_DATA) + "/shapes/" + file);
+    std::ostringstream bytes;
+    bytes << std::ifstream(folder + "/" + file, std::ios::binary).rdbuf();
+    std::string rest = bytes.str();
     bool first = false;
     while (!rest.empty()) {
         const std::string line = rest.substr(0, rest.find('\n'));
         rest.erase(0, line.size() + 1);
         const bool special = line == "conflict" || line == "commented" || line == "unread" ||
-                             line.starts_with("stop: ") || line.starts_with("pinned: ");
+                             line.starts_with("stop: ") || line.starts_with("held: ") || line.starts_with("open: ");
         if (line.starts_with("=== ")) {
             all.push_back({line.substr(4), "", ""});
         } else if (first && special) {
