@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <span>
+#include <utility>
 
 #include "daemon/log/log.hpp"
 #include "daemon/server/dispatcher.hpp"
