@@ -86,6 +86,9 @@ json::value params_json(const ProvidersListParams& params) {
 json::value params_json(const AuthListParams& params) {
     return without_nulls(params);
 }
+json::value params_json(const UsageParams& params) {
+    return without_nulls(params);
+}
 json::value params_json(const SpawnParams& params) {
     return without_nulls(params);
 }
@@ -119,6 +122,7 @@ ClientResult<T> result_as(const json::value& result) {
 template ClientResult<StatusResult> result_as(const json::value&);
 template ClientResult<ProvidersListResult> result_as(const json::value&);
 template ClientResult<AuthListResult> result_as(const json::value&);
+template ClientResult<UsageResult> result_as(const json::value&);
 template ClientResult<AuthRow> result_as(const json::value&);
 template ClientResult<SpawnResult> result_as(const json::value&);
 template ClientResult<ExplainResult> result_as(const json::value&);

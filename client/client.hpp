@@ -101,6 +101,7 @@ class Client {
 /// Params as JSON, without the optional members that are not set.
 boost::json::value params_json(const ProvidersListParams& params);
 boost::json::value params_json(const AuthListParams& params);
+boost::json::value params_json(const UsageParams& params);
 boost::json::value params_json(const SpawnParams& params);
 boost::json::value params_json(const SessionsListParams& params);
 boost::json::value params_json(const SessionsEndParams& params);

@@ -69,14 +69,32 @@ struct SessionLimit {
 };
 BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
 
+/// A span of time of which a plan allows so much.
+struct UsageWindow {
+    std::string label;                     ///< 5 hours, week, month, tools
+    int used_percent = 0;                  ///< 0 to 100; 100: nothing is left
+    std::optional<std::string> resets_at;  ///< RFC 3339, UTC
+};
+BOOST_DESCRIBE_STRUCT(UsageWindow, (), (label, used_percent, resets_at))
+
+/// What is known of what is left of a plan.
+struct ProviderUsage {
+    std::optional<std::string> plan;
+    std::vector<UsageWindow> windows;  ///< those that have not begun anew since then
+    std::string fetched_at;            ///< RFC 3339, UTC
+    std::string source;                ///< documented, undocumented: by the provider itself
+};
+BOOST_DESCRIBE_STRUCT(ProviderUsage, (), (plan, windows, fetched_at, source))
+
 struct ProviderStatus {
     std::string id;
     std::string label;
     KeyStatus key;
     std::map<std::string, std::string> cells;  ///< agent → native, ready, no_key, blocked, unsupported
     std::optional<SessionLimit> limit{};       ///< of the last answer to a session with a token; null: it was fine
+    std::optional<ProviderUsage> usage{};      ///< of the key of no workspace; null: nobody asked within some hours
 };
-BOOST_DESCRIBE_STRUCT(ProviderStatus, (), (id, label, key, cells, limit))
+BOOST_DESCRIBE_STRUCT(ProviderStatus, (), (id, label, key, cells, limit, usage))
 
 struct RequestCounts {
     std::uint64_t total = 0;
@@ -133,9 +151,10 @@ struct Choice {
     std::string tab_label;
     bool native = false;
     std::optional<std::string> model;
-    std::optional<SessionLimit> limit{};  ///< of the last answer with this key; null: it was fine
+    std::optional<SessionLimit> limit{};   ///< of the last answer with this key; null: it was fine
+    std::optional<ProviderUsage> usage{};  ///< of this key; null: nobody asked within some hours
 };
-BOOST_DESCRIBE_STRUCT(Choice, (), (id, label, tab_label, native, model, limit))
+BOOST_DESCRIBE_STRUCT(Choice, (), (id, label, tab_label, native, model, limit, usage))
 
 struct Unavailable {
     std::string id;
@@ -152,6 +171,29 @@ struct ProvidersListResult {
     std::vector<Unavailable> unavailable;
 };
 BOOST_DESCRIBE_STRUCT(ProvidersListResult, (), (agent, choices, default_, unavailable))
+
+// ---- usage ----
+
+struct UsageParams {
+    std::optional<std::string> provider;
+};
+BOOST_DESCRIBE_STRUCT(UsageParams, (), (provider))
+
+struct UsageRow {
+    std::string id;
+    std::string label;
+    std::optional<std::string> plan;
+    std::vector<UsageWindow> windows;  ///< the shortest first
+    std::string fetched_at;            ///< RFC 3339, UTC
+    std::string source;                ///< documented, undocumented: by the provider itself
+    std::optional<std::string> error;  ///< why nothing is known
+};
+BOOST_DESCRIBE_STRUCT(UsageRow, (), (id, label, plan, windows, fetched_at, source, error))
+
+struct UsageResult {
+    std::vector<UsageRow> providers;
+};
+BOOST_DESCRIBE_STRUCT(UsageResult, (), (providers))
 
 // ---- auth ----
 

@@ -46,6 +46,7 @@ using enum ErrorCode;
 
 inline constexpr std::array choosing{agent_unknown, scope_unknown};
 inline constexpr std::array listing{scope_unknown};
+inline constexpr std::array asking{provider_unknown};
 inline constexpr std::array planning{agent_unknown, provider_unknown, scope_unknown,   cell_unsupported, cell_blocked,
                                      key_absent,    key_error,        config_conflict, io_error};
 inline constexpr std::array writing{agent_unknown, key_error, config_conflict, io_error};
@@ -64,6 +65,8 @@ inline constexpr std::tuple method_rows{
     Method<AuthListParams, AuthListResult>{{"auth.list", Tier::status,
                                             "Each provider's key: its state, source and scope, and how to get one",
                                             method_errors::listing}},
+    Method<UsageParams, UsageResult>{
+        {"usage", Tier::status, "What is left of each subscription, as its provider says it", method_errors::asking}},
     Method<NoParams, boost::json::value>{{"rpc.discover", Tier::status, "This document"}},
     Method<SpawnParams, SpawnResult>{
         {"spawn", Tier::spawn, "Writes an agent's files and gives the exact argv and environment to start it with",

@@ -42,6 +42,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
     add_auth(app, invocation);
     add_sessions(app, invocation);
     add_metrics(app, invocation);
+    add_usage(app, invocation);
     add_config(app, invocation);
     add_reload(app, invocation);
     add_verify(app, invocation);

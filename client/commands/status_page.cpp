@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/plan_left.hpp"
 #include "protocol/limit_text.hpp"
 
 namespace capsule {
@@ -69,11 +70,16 @@ std::string providers(const StatusResult& status, const Style& style) {
     std::vector<std::string> heading{"PROVIDER", "KEY", "FROM"};
     for (const AgentStatus& agent : status.agents)
         heading.push_back(agent.label);
+    const bool any_usage =
+        std::ranges::any_of(status.providers, [](const auto& each) { return each.usage.has_value(); });
+    if (any_usage) heading.push_back("PLAN");
     Table table(heading);
     for (const ProviderStatus& provider : status.providers) {
         std::vector<Cell> row{{provider.label}, key_of(provider.key), {provider.key.source.value_or("-"), Tone::dim}};
         for (const AgentStatus& agent : status.agents)
             row.push_back(cell_of(provider, agent.id));
+        if (any_usage)
+            row.push_back((provider.usage ? least_left(provider.usage->windows) : std::nullopt).value_or(Cell{}));
         table.add(std::move(row));
     }
     return table.text(style);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "client/plan_left.hpp"
+#include "protocol/limit_text.hpp"
+
 namespace capsule {
 namespace {
 
@@ -22,10 +25,17 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
               const StatusResult& status) {
     if (cell_of(status, choice.id, list.agent) == "native") return {"own account", Tone::good};
     const AuthRow* row = find_by(keys.rows, &AuthRow::provider, choice.id);
-    if (choice.limit) return {choice.limit->kind + ": " + choice.limit->message, Tone::warning};
     if (row == nullptr) return {"-"};
     if (row->state == "unresolved") return {"key not read yet: " + row->source.value_or("1Password"), Tone::warning};
     return {"key " + row->masked.value_or("present"), Tone::good};
+}
+
+/// What the plan would say to one more session.
+Cell plan_cell(const Choice& choice) {
+    if (choice.limit) return {"refused: " + limit_text(*choice.limit), Tone::warning};
+    if (choice.usage)
+        if (auto left = least_left(choice.usage->windows)) return *std::move(left);
+    return {};
 }
 
 /// What a key that is missing takes; another reason has no cure in a list to choose from.
@@ -46,10 +56,13 @@ std::string label_of_agent(const StatusResult& status, const std::string& agent)
 
 PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& keys, const StatusResult& status) {
     PickerPage page{label_of_agent(status, list.agent) + ": which provider?", {}, {}, list.default_};
+    const bool any_plan =
+        std::ranges::any_of(list.choices, [](const Choice& each) { return !plan_cell(each).text.empty(); });
     for (const Choice& choice : list.choices) {
         const std::string model = choice.model.value_or(choice.native ? "the agent's own" : "-");
         page.entries.push_back(
             {choice.id, {{choice.label, Tone::strong}, {model}, key_cell(choice, list, keys, status)}});
+        if (any_plan) page.entries.back().cells.push_back(plan_cell(choice));
     }
     for (const Unavailable& each : list.unavailable)
         page.refusals.push_back({each.label, each.reason, cure(each, keys)});

@@ -20,6 +20,10 @@ constexpr std::string_view message_name<Key> = "key";
 template <>
 constexpr std::string_view message_name<Revoke> = "revoke";
 template <>
+constexpr std::string_view message_name<AskUsage> = "usage";
+template <>
+constexpr std::string_view message_name<UsageAnswer> = "usage_answer";
+template <>
 constexpr std::string_view message_name<End> = "end";
 template <>
 constexpr std::string_view message_name<Ready> = "ready";

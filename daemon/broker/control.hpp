@@ -2,11 +2,12 @@
 // with one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that
 // is none, ends the connection, and capsuled starts another broker. Optional members may be left out.
 //
-//     capsuled → broker    configure, once; grant, key, revoke, end. From `configure` on the broker takes connections,
-//     so
+//     capsuled → broker    configure, once; grant, key, revoke, usage, end. From `configure` on the broker takes
+//     connections, so
 //                          the grants that live come before it
 //     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
-//                          token is handed out only when it is good; traffic and strangers, as things happen
+//                          token is handed out only when it is good; traffic and strangers, as things happen;
+//                          usage_answer, for each usage
 //
 // A broker that has started anew knows nothing: it is sent every grant that lives, with its key, and configure. Counts
 // in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart.
@@ -89,7 +90,16 @@ BOOST_DESCRIBE_STRUCT(Revoke, (), (session, reason))
 struct End {};
 BOOST_DESCRIBE_STRUCT(End, (), ())
 
-using ToBroker = std::variant<Configure, Grant, Key, Revoke, End>;
+/// Asks a provider what is left of the plan that a key belongs to; answered by one UsageAnswer.
+struct AskUsage {
+    std::string id;     ///< the answer has the same
+    std::string url;    ///< the provider's own address for that
+    std::string shape;  ///< of its answer: zai, minimax, kimi
+    std::string key;
+};
+BOOST_DESCRIBE_STRUCT(AskUsage, (), (id, url, shape, key))
+
+using ToBroker = std::variant<Configure, Grant, Key, Revoke, AskUsage, End>;
 
 // ---- broker → capsuled ----
 
@@ -166,7 +176,25 @@ struct Strangers {
 };
 BOOST_DESCRIBE_STRUCT(Strangers, (), (code, count))
 
-using FromBroker = std::variant<Ready, Taken, Traffic, Strangers>;
+struct PlanWindow {
+    std::string label;                     ///< 5 hours, week, month, tools
+    int used_percent = 0;                  ///< 0 to 100
+    std::optional<std::string> resets_at;  ///< RFC 3339, UTC
+
+    bool operator==(const PlanWindow&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PlanWindow, (), (label, used_percent, resets_at))
+
+/// What is left, or in `error` why that is not known.
+struct UsageAnswer {
+    std::string id;
+    std::optional<std::string> plan;
+    std::vector<PlanWindow> windows;
+    std::optional<std::string> error;
+};
+BOOST_DESCRIBE_STRUCT(UsageAnswer, (), (id, plan, windows, error))
+
+using FromBroker = std::variant<Ready, Taken, Traffic, Strangers, UsageAnswer>;
 
 /// Reads one line. Fails with invalid_params, naming the member.
 Result<ToBroker> read_to_broker(std::string_view line);

@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/write.hpp>
 
+#include "daemon/broker/usage.hpp"
 #include "daemon/process/stack_wiper.hpp"
 
 namespace capsule::broker {
@@ -60,10 +61,17 @@ bool ControlChannel::act(Broker& broker, ToBroker message) {
     } else if (const auto* revoke = std::get_if<Revoke>(&message)) {
         broker.revoke(*revoke);
         send(Taken{"revoke", revoke->session});
+    } else if (auto* question = std::get_if<AskUsage>(&message)) {
+        asio::co_spawn(context_, answer(broker, std::move(*question)), asio::detached);
     } else {
         return false;
     }
     return true;
+}
+
+asio::awaitable<void> ControlChannel::answer(Broker& broker, AskUsage question) {
+    UsageAnswer out = co_await ask_usage(broker.way_out(), std::move(question));
+    send(out);
 }
 
 void ControlChannel::send(const FromBroker& message) {

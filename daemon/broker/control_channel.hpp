@@ -23,6 +23,7 @@ class ControlChannel {
 
   private:
     asio::awaitable<void> write();
+    asio::awaitable<void> answer(Broker& broker, AskUsage question);
     bool act(Broker& broker, ToBroker message);
 
     asio::io_context& context_;

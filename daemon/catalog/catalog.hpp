@@ -72,6 +72,14 @@ struct RefusalRule {
     std::optional<std::string> text;  ///< a part of the error's message, in any case
 };
 
+/// Where a provider says what is left of a plan.
+struct UsageSource {
+    std::string url;          ///< empty: nobody knows, or nobody is to ask
+    std::string shape;        ///< of the answer: one of usage_shapes
+    bool documented = false;  ///< by the provider itself
+};
+inline constexpr std::array<std::string_view, 3> usage_shapes{"zai", "minimax", "kimi"};
+
 struct Provider {
     std::string id;
     std::string origin;  ///< "catalog", or "capsule.toml:12" once an operator's table touched it
@@ -83,6 +91,7 @@ struct Provider {
     std::string key_url;
     std::string notes;
     std::int64_t timeout_ms = 0;
+    UsageSource usage;
     std::vector<RefusalRule> refusals;          ///< the first that fits an answer counts
     std::vector<Model> models;                  ///< those that are known, also by name alone
     std::array<Cell, all_agents.size()> cells;  ///< by agent

@@ -15,10 +15,18 @@ std::optional<SessionLimit> limit_of(const Services& services, const Provider& p
 
 void add_provider_warnings(std::vector<Warning>& warnings, const Services& services, const Provider& provider,
                            const Secret& key) {
-    const auto limit = limit_of(services, provider, key);
-    if (!limit) return;
-    warnings.push_back(
-        {"provider.limit", provider.label + " refused the last request with this key: " + limit_text(*limit)});
+    if (const auto limit = limit_of(services, provider, key))
+        warnings.push_back(
+            {"provider.limit", provider.label + " refused the last request with this key: " + limit_text(*limit)});
+    const auto usage = known_usage(services, provider, key);
+    if (!usage) return;
+    for (const UsageWindow& each : usage->windows) {
+        constexpr int all = 100;
+        if (each.used_percent < all || each.label == "tools") continue;
+        std::string text = "of " + provider.label + "'s plan nothing is left for this window (" + each.label + ")";
+        if (each.resets_at) text += "; it begins anew at " + *each.resets_at;
+        warnings.push_back({"usage.exhausted", std::move(text)});
+    }
 }
 
 void add_provider_notes(ProvidersListResult& list, const Services& services, const Generation& generation,
@@ -27,7 +35,9 @@ void add_provider_notes(ProvidersListResult& list, const Services& services, con
     for (Choice& choice : list.choices) {
         const Provider* provider = generation.config.catalog.find(choice.id);
         const KeyFinding finding = keys.find(provider->key_env, scope);
-        if (finding.state == KeyState::present) choice.limit = limit_of(services, *provider, finding.value);
+        if (finding.state != KeyState::present) continue;
+        choice.limit = limit_of(services, *provider, finding.value);
+        choice.usage = known_usage(services, *provider, finding.value);
     }
 }
 

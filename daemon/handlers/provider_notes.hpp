@@ -8,7 +8,7 @@
 
 namespace capsule {
 
-/// What spawn says of a provider that will probably refuse: provider.limit. Never waits.
+/// What spawn says of a provider that will probably refuse: provider.limit, usage.exhausted. Never waits.
 void add_provider_warnings(std::vector<Warning>& warnings, const Services& services, const Provider& provider,
                            const Secret& key);
 

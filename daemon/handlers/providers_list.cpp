@@ -13,6 +13,7 @@ Handled<ProvidersListResult> handle_providers_list(Services& services, Providers
     if (!agent) co_return agent.error();
     auto list = list_choices(generation->config, *agent, params.role, key_states(services, *generation, scope));
     add_provider_notes(list, services, *generation, scope);
+    co_await ask_usage_for_later(services, generation);
     co_return list;
 }
 

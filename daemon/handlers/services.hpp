@@ -12,6 +12,7 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/generation.hpp"
+#include "daemon/handlers/known_usage.hpp"
 #include "daemon/handlers/subscribers.hpp"
 #include "daemon/home/inventory.hpp"
 #include "daemon/keys/key_resolver.hpp"
@@ -39,6 +40,7 @@ struct Services {
     StackWiper stack_wiper;
     Sessions sessions;
     Subscribers subscribers;
+    KnownUsage usage;
 
     std::string socket;
     std::uint64_t requests = 0;

@@ -12,11 +12,15 @@
 namespace capsule {
 namespace {
 
-ProviderStatus provider_status(const KeyResolver& keys, const Provider& provider) {
+ProviderStatus provider_status(const Services& services, const KeyResolver& keys, const Provider& provider) {
     const KeyFinding finding = keys.find(provider.key_env, {});
-    ProviderStatus status{provider.id, provider.label, {std::string(name_of(finding.state)), {}, {}}, {}, {}};
+    ProviderStatus status{provider.id, provider.label, {std::string(name_of(finding.state)), {}, {}}, {}, {}, {}};
     if (!finding.source.empty()) status.key.source = finding.source;
-    if (finding.state == KeyState::present) status.key.masked = mask(finding.value);
+    if (finding.state == KeyState::present) {
+        status.key.masked = mask(finding.value);
+        status.usage = known_usage(services, provider, finding.value);
+    }
+    status.limit = services.sessions.limits().of(provider.id);
     for (const AgentFacts& agent : all_agents)
         status.cells.emplace(agent.id, cell_state(provider, agent.agent, finding.state));
     return status;
@@ -67,10 +71,8 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         status.agents.push_back(std::move(entry));
     }
     const KeyResolver keys = resolver(services, *generation);
-    for (const Provider& provider : generation->config.catalog.providers) {
-        status.providers.push_back(provider_status(keys, provider));
-        status.providers.back().limit = services.sessions.limits().of(provider.id);
-    }
+    for (const Provider& provider : generation->config.catalog.providers)
+        status.providers.push_back(provider_status(services, keys, provider));
     status.requests = {services.requests, services.errors};
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.broker = services.sessions.broker_status();

@@ -79,6 +79,26 @@ void read_page(TableReader& in, std::string_view key, std::string& out) {
         in.refuse(key, "must be the https:// address of a page");
 }
 
+void read_usage(TableReader& in, Provider& provider) {
+    auto table = in.table("usage");
+    if (!table) return;
+    UsageSource& usage = provider.usage;
+    std::vector<std::pair<std::string_view, std::string_view>> shapes;
+    for (const std::string_view shape : usage_shapes)
+        shapes.emplace_back(shape, shape);
+    if (const auto shape = table->word<std::string_view>("shape", shapes)) usage.shape = *shape;
+    if (const auto url = table->text("url")) {
+        const auto problem = url->value.empty() ? std::nullopt : base_url_problem(url->value);
+        if (problem) table->refuse("url", *problem, "Write the address of a page, or \"\" for none.");
+        usage.url = url->value;
+    }
+    if (const auto documented = table->boolean("documented")) usage.documented = *documented;
+    if (!usage.url.empty() && usage.shape.empty())
+        table->refuse_table("shape is missing",
+                            "It says whose answers this one's are like: \"zai\", \"minimax\" or \"kimi\".");
+    table->finish();
+}
+
 void read_facts(TableReader& in, Provider& provider) {
     read_line(in, "label", provider.label);
     if (provider.label.empty()) provider.label = provider.id;
@@ -95,6 +115,7 @@ void read_facts(TableReader& in, Provider& provider) {
     read_line(in, "notes", provider.notes);
     if (const auto timeout = in.integer("timeout_ms", 1, longest_timeout_ms)) provider.timeout_ms = *timeout;
     if (provider.timeout_ms == 0) provider.timeout_ms = default_timeout_ms;
+    read_usage(in, provider);
     read_refusals(in, provider);
     read_models(in, provider);
 }

@@ -121,6 +121,7 @@ ProvidersListResult list_choices(const Config& config, Agent agent, const std::o
                           tab_label(agent, *provider, choices),
                           counts_as_native(agent, *provider),
                           {},
+                          {},
                           {}};
             const auto route = route_session(config, {agent, provider->id, std::nullopt, role});
             if (route && route->model) choice.model = route->model->value;

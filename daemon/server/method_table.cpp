@@ -63,6 +63,7 @@ constexpr std::tuple table{
     answers<handle_status>("status"),
     answers<handle_providers_list>("providers.list"),
     answers<handle_auth_list>("auth.list"),
+    answers<handle_usage>("usage"),
     answers<handle_discover>("rpc.discover"),
     answers<handle_spawn>("spawn"),
     answers<handle_explain>("explain"),

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -23,6 +24,9 @@ using ControlSocket = asio::local::stream_protocol::socket;
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{5'000};
 constexpr std::chrono::seconds taken_limit{5};
+/// More than the broker takes to connect to a provider and to read its answer.
+constexpr std::chrono::seconds answer_limit{20};
+constexpr std::chrono::milliseconds look_whether_it_runs{10};
 /// How long the kernel may take to end a killed process before it is looked at again.
 constexpr std::chrono::milliseconds reap_again{5};
 constexpr std::size_t piece = 16 * 1024;
@@ -33,6 +37,14 @@ struct Waiting {
     std::string id;
     asio::steady_timer timer;
     bool taken = false;
+};
+
+/// A question to the broker, until it is answered.
+struct Asking {
+    explicit Asking(const asio::any_io_executor& executor) : timer(executor, answer_limit) {}
+    asio::steady_timer timer;
+    std::string id;
+    std::optional<broker::UsageAnswer> answer;
 };
 
 asio::awaitable<void> reap(asio::any_io_executor executor, pid_t pid) {
@@ -65,6 +77,8 @@ struct BrokerLink::Shared {
     ControlSocket control;  ///< open: a broker runs
     asio::steady_timer pause;
     std::list<std::shared_ptr<Waiting>> waiting;
+    std::list<std::shared_ptr<Asking>> asking;
+    std::uint64_t questions = 0;
     std::string out;
     State state = State::starting;
     std::string problem;
@@ -182,6 +196,8 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
     boost::system::error_code ignored;
     shared->control.close(ignored);
     shared->out.clear();
+    for (const auto& each : shared->asking)
+        each->timer.cancel();
     ::kill(shared->pid, SIGKILL);
     co_await reap(shared->executor, shared->pid);
     shared->pid = 0;
@@ -202,6 +218,12 @@ void BrokerLink::act(Shared& shared, broker::FromBroker message) {
             }
     } else if (const auto* traffic = std::get_if<broker::Traffic>(&message)) {
         if (!shared.stopping) shared.events.traffic(*traffic);
+    } else if (auto* answer = std::get_if<broker::UsageAnswer>(&message)) {
+        const auto found =
+            std::ranges::find_if(shared.asking, [&](const auto& each) { return each->id == answer->id; });
+        if (found == shared.asking.end()) return;
+        (*found)->answer = std::move(*answer);
+        (*found)->timer.cancel();
     } else if (const auto* strangers = std::get_if<broker::Strangers>(&message)) {
         spdlog::info("broker_refused code={} count={}", strangers->code, strangers->count);
         if (!shared.stopping) shared.events.strangers(*strangers);
@@ -239,6 +261,30 @@ asio::awaitable<Result<void>> BrokerLink::tell_and_wait(broker::ToBroker message
     co_return Error{ErrorCode::io_error,
                     "capsule-broker does not answer" + (shared->problem.empty() ? "" : ": " + shared->problem),
                     "see the daemon's log and `capsulectl status`; [session] keys = \"env\" does without it"};
+}
+
+asio::awaitable<Result<broker::UsageAnswer>> BrokerLink::ask(broker::AskUsage question) {
+    const auto shared = running_;
+    if (!shared) co_return Error{ErrorCode::io_error, "capsule-broker was not started", ""};
+    const auto self = std::make_shared<Asking>(executor_);
+    self->id = question.id = std::to_string(++shared->questions);
+    const auto limit = std::chrono::steady_clock::now() + taken_limit;
+    boost::system::error_code ignored;
+    asio::steady_timer pause(executor_);
+    while (shared->state != State::running && !shared->stopping && std::chrono::steady_clock::now() < limit) {
+        pause.expires_after(look_whether_it_runs);
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    if (shared->state == State::running) {
+        const auto place = shared->asking.insert(shared->asking.end(), self);
+        tell(broker::ToBroker(std::move(question)));
+        co_await self->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        shared->asking.erase(place);
+    }
+    if (self->answer) co_return *std::move(self->answer);
+    co_return Error{ErrorCode::io_error,
+                    "capsule-broker does not answer" + (shared->problem.empty() ? "" : ": " + shared->problem),
+                    "see the daemon's log and `capsulectl status`"};
 }
 
 }  // namespace capsule

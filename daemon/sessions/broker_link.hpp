@@ -60,6 +60,9 @@ class BrokerLink {
     /// Tells it, and waits until this broker, or the next one, has taken it. Fails with io.error after 5 s.
     boost::asio::awaitable<Result<void>> tell_and_wait(broker::ToBroker message);
 
+    /// Waits for a broker that runs, and for its answer. Fails with io.error when there is none within some seconds.
+    boost::asio::awaitable<Result<broker::UsageAnswer>> ask(broker::AskUsage question);
+
   private:
     struct Shared;
     static boost::asio::awaitable<void> keep_running(std::shared_ptr<Shared> shared);

@@ -173,6 +173,13 @@ asio::awaitable<Result<std::string>> Sessions::broker_url() {
     co_return "http://127.0.0.1:" + std::to_string(*port_);
 }
 
+asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsage question) {
+    const auto url = co_await broker_url();
+    if (!url) co_return url.error();
+    auto answer = co_await link_.ask(std::move(question));
+    co_return answer;
+}
+
 asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, SessionOwner owner) {
     const auto live = std::make_shared<Live>();
     do

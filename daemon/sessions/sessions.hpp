@@ -75,6 +75,10 @@ class Sessions {
     /// "http://127.0.0.1:4587". Fails with io.error where the port cannot be had within some seconds.
     boost::asio::awaitable<Result<std::string>> broker_url();
 
+    /// Asks a provider what is left of a plan, by the broker, which is started if there is none. Fails with io.error.
+    boost::asio::awaitable<Result<broker::UsageAnswer>> ask_usage(broker::AskUsage question);
+    bool broker_runs() const noexcept { return link_.state() == BrokerLink::State::running; }
+
     /// From here on the session lives: its end is watched for, it is kept on disk and told to the broker, which has
     /// taken it. `record` comes without id and time; with a token it has the token's hash. Gives the id. Fails with
     /// io.error (no broker, no disk, the process that asked has ended); then there is no session.

@@ -4,7 +4,7 @@ import json
 import re
 
 # Members whose values differ from run to run or from user to user; their types do not.
-VARYING = {"pid", "uptime_s", "uid", "gid", "groups", "loaded_at", "total", "errors", "open", "version",
+VARYING = {"pid", "uptime_s", "uid", "gid", "groups", "loaded_at", "fetched_at", "total", "errors", "open", "version",
            "USER", "LOGNAME", "SHELL"}  # fmt: skip
 
 

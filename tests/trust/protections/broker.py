@@ -64,6 +64,12 @@ def what_passes() -> list[Protection]:
             "answer.message()", "ctest:sessions:limits"),
         one("no begin of the key at the end of what is kept", MASK, "if (rest.size() <= harmless) out += rest;", "out += rest;",
             "unit_broker:WithoutKey.MasksItAndABeginOfItAtTheEnd"),
+        one("what a provider says of a plan is bounded", "daemon/broker/usage.cpp", " || out.body.size() > max_usage_answer", "",
+            "ctest:broker:usage"),
+        one("no word of an answer in an error", "daemon/broker/core/usage_reader.cpp",
+            "        out = {};\n        out.error = wrong;", "        out.error = wrong + std::string(body);", "ctest:broker:usage"),
+        one("each provider asked once a minute", "daemon/handlers/known_usage.cpp", "now - found->second.at >= ask_usage_again",
+            "true", "ctest:sessions:usage"),
         one("a refusal is the key's that it was given to", "daemon/handlers/provider_notes.cpp", "limits.of(provider.id, key_name(key))",
             "limits.of(provider.id)", "ctest:sessions:limits"),
     ]  # fmt: skip

@@ -1,11 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "client/commands/auth_page.hpp"
 #include "client/commands/explain_answer.hpp"
 #include "client/commands/explain_page.hpp"
 #include "client/commands/masking.hpp"
+#include "client/commands/plan_usage_page.hpp"
 #include "client/commands/status_page.hpp"
+#include "client/plan_left.hpp"
 
 namespace capsule {
 namespace {
@@ -79,6 +83,42 @@ TEST(StatusPage, ShowsAFailedLoadAndMissingKeys) {
     EXPECT_THAT(status_page(status, {}, plain),
                 AllOf(HasSubstr("older configuration is in force: capsule.toml:3:1: unknown key"),
                       HasSubstr("\"capsulectl auth\"")));
+}
+
+TEST(PlanUsagePage, HasALineForEachWindow) {
+    UsageResult result;
+    result.providers = {
+        {"zai", "Z.AI", "pro", {{"5 hours", 42, "2026-11-26T14:00:00Z"}, {"week", 100, {}}}, "", "undocumented", {}},
+        {"minimax", "MiniMax", {}, {{"5 hours", 0, "soon"}}, "", "documented", {}},
+        {"kimi", "Kimi", {}, {}, "", "undocumented", "the answer is empty"},
+    };
+    constexpr std::time_t two_hours_before = 1795694400;
+    EXPECT_EQ(plan_usage_page(result, plain, two_hours_before),
+              "PROVIDER  PLAN  WINDOW   USED   BEGINS ANEW\n"
+              "Z.AI      pro   5 hours  42 %   in 2 h 0 min\n"
+              "                week     100 %  -\n"
+              "MiniMax   -     5 hours  0 %    soon\n"
+              "Not documented by the provider, and so without any promise: Z.AI.\n"
+              "! Kimi: the answer is empty\n");
+    EXPECT_THAT(plan_usage_page({}, plain, 0), HasSubstr("\"capsulectl auth\""));
+}
+
+TEST(PlanUsagePage, FitsSixtyColumns) {
+    UsageResult result;
+    result.providers = {
+        {"zai", "Z.AI", "pro", {{"5 hours", 42, "2026-11-26T14:00:00Z"}}, "", "undocumented", {}},
+        {"kimi", "Kimi", {}, {}, "", "undocumented", "the provider closed the connection before its answer was whole"},
+    };
+    Style narrow;
+    narrow.width = 60;
+    std::istringstream lines(plan_usage_page(result, narrow, 1795694400));
+    for (std::string line; std::getline(lines, line);)
+        EXPECT_LE(display_width(line), 60U) << line;
+}
+
+TEST(LeastLeft, IsOfTheFullestWindowOfModels) {
+    EXPECT_EQ(least_left({{"5 hours", 42, {}}, {"week", 61, {}}, {"tools", 99, {}}})->text, "week: 39 % left");
+    EXPECT_FALSE(least_left({{"tools", 99, {}}}));
 }
 
 TEST(AuthPage, TellsANewcomerWhatToDo) {

@@ -1,0 +1,14 @@
+// What `capsulectl usage` prints.
+#pragma once
+
+#include <ctime>
+#include <string>
+
+#include "client/output.hpp"
+
+namespace capsule {
+
+/// A table, the windows of each provider below each other; beneath it what could not be found out.
+std::string plan_usage_page(const UsageResult& result, const Style& style, std::time_t now = std::time(nullptr));
+
+}  // namespace capsule

@@ -1,0 +1,17 @@
+// How full a plan is, in a word: for the table of `status` and for the picker.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "client/output.hpp"
+
+namespace capsule {
+
+/// Of a window of which so much is used: good, from 80 % on a warning, bad when nothing is left.
+Tone plan_tone(int used_percent);
+
+/// "5 hours: 58 % left", of the window of which least is left; none where nothing is known.
+std::optional<Cell> least_left(const std::vector<UsageWindow>& windows);
+
+}  // namespace capsule

@@ -1,0 +1,135 @@
+#include "daemon/handlers/known_usage.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/handlers/services.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+/// The shortest window is five hours: what is older says nothing any more.
+constexpr std::chrono::hours shown_for{5};
+
+UsageRow row_of(const Provider& provider) {
+    UsageRow row;
+    row.id = provider.id;
+    row.label = provider.label;
+    row.source = provider.usage.documented ? "documented" : "undocumented";
+    row.fetched_at = timestamp();
+    return row;
+}
+
+UsageRow failed(const Provider& provider, std::string why) {
+    UsageRow row = row_of(provider);
+    row.error = std::move(why);
+    return row;
+}
+
+asio::awaitable<UsageRow> ask_broker(Services& services, const Provider& provider, const Secret& key) {
+    broker::AskUsage question;
+    question.url = provider.usage.url;
+    question.shape = provider.usage.shape;
+    question.key = std::string(key.reveal());
+    auto answer = co_await services.sessions.ask_usage(std::move(question));
+    if (!answer) co_return failed(provider, answer.error().message + "; " + answer.error().hint);
+    UsageRow row = row_of(provider);
+    row.plan = std::move(answer->plan);
+    for (broker::PlanWindow& each : answer->windows)
+        row.windows.push_back({std::move(each.label), each.used_percent, std::move(each.resets_at)});
+    row.error = std::move(answer->error);
+    co_return row;
+}
+
+/// Its timer is cancelled when the answer is there.
+struct UnderWay {
+    UnderWay(Services& of, std::string provider, std::shared_ptr<asio::steady_timer> timer)
+        : services(of), id(std::move(provider)), done(std::move(timer)) {
+        services.usage.under_way.emplace(id, done);
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    ~UnderWay() {
+        services.usage.under_way.erase(id);
+        done->cancel();
+    }
+    Services& services;
+    std::string id;
+    std::shared_ptr<asio::steady_timer> done;
+};
+
+}  // namespace
+
+void KnownUsage::learn(const std::string& key, UsageRow row, Clock::time_point now) {
+    const std::string provider = row.id;
+    rows_.insert_or_assign(provider, Known{key, std::move(row), now});
+}
+
+std::optional<UsageRow> KnownUsage::fresh(const std::string& provider, const std::string& key,
+                                          Clock::time_point now) const {
+    const auto found = rows_.find(provider);
+    if (found == rows_.end() || found->second.key != key || now - found->second.at >= ask_usage_again)
+        return std::nullopt;
+    return found->second.row;
+}
+
+std::optional<ProviderUsage> KnownUsage::of(const std::string& provider, const std::string& key, const std::string& utc,
+                                            Clock::time_point now) const {
+    const auto found = rows_.find(provider);
+    if (found == rows_.end() || found->second.key != key || now - found->second.at >= shown_for) return std::nullopt;
+    const UsageRow& row = found->second.row;
+    ProviderUsage out{row.plan, {}, row.fetched_at, row.source};
+    std::ranges::copy_if(row.windows, std::back_inserter(out.windows),
+                         [&](const UsageWindow& each) { return !each.resets_at || *each.resets_at > utc; });
+    if (out.windows.empty()) return std::nullopt;
+    return out;
+}
+
+std::optional<ProviderUsage> known_usage(const Services& services, const Provider& provider, const Secret& key) {
+    // Nearly always nothing is known, and no name of a key has to be made.
+    if (!services.usage.any(provider.id)) return std::nullopt;
+    return services.usage.of(provider.id, key_name(key), timestamp());
+}
+
+asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Generation> generation, std::string id) {
+    const Provider& provider = *generation->config.catalog.find(id);
+    if (provider.usage.url.empty())
+        co_return failed(provider, "it is not known how to ask " + provider.label + "; see its own pages");
+    auto finding = co_await resolve_key(services, generation, provider, provider.key_env, KeyScope());
+    if (!finding) co_return failed(provider, finding.error().message);
+    const std::string key = key_name(finding->value);
+    const auto executor = co_await asio::this_coro::executor;
+    while (true) {
+        if (auto known = services.usage.fresh(id, key)) co_return *std::move(known);
+        const auto other = services.usage.under_way.find(id);
+        if (other == services.usage.under_way.end()) break;
+        const std::shared_ptr<asio::steady_timer> done = other->second;
+        boost::system::error_code ignored;
+        co_await done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    const UnderWay under_way(services, id,
+                             std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max()));
+    UsageRow row = co_await ask_broker(services, provider, finding->value);
+    services.usage.learn(key, row);
+    co_return row;
+}
+
+asio::awaitable<void> ask_usage_for_later(Services& services, std::shared_ptr<const Generation> generation) {
+    if (!services.sessions.broker_runs()) co_return;
+    const auto executor = co_await asio::this_coro::executor;
+    const KeyResolver keys = resolver(services, *generation);
+    for (const Provider& provider : generation->config.catalog.providers) {
+        if (provider.usage.url.empty() || services.usage.under_way.contains(provider.id)) continue;
+        const KeyFinding finding = keys.find(provider.key_env, KeyScope());
+        if (finding.state != KeyState::present) continue;
+        if (services.usage.fresh(provider.id, key_name(finding.value))) continue;
+        asio::co_spawn(executor, ask_usage(services, generation, provider.id), asio::detached);
+    }
+}
+
+}  // namespace capsule

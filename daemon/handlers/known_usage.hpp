@@ -1,0 +1,62 @@
+// What is known of what is left of each provider's plan, and how it is found out.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/base/secret.hpp"
+#include "daemon/catalog/catalog.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+struct Generation;
+struct Services;
+
+/// No provider is asked again within this time about the same key.
+inline constexpr std::chrono::minutes ask_usage_again{1};
+
+/// By provider. Each has one key at a time: that of no workspace.
+class KnownUsage {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    void learn(const std::string& key, UsageRow row, Clock::time_point now = Clock::now());
+    /// The last answer about that key, if it is younger than ask_usage_again.
+    std::optional<UsageRow> fresh(const std::string& provider, const std::string& key,
+                                  Clock::time_point now = Clock::now()) const;
+    bool any(const std::string& provider) const { return rows_.contains(provider); }
+    /// What is still worth showing of that key: windows that have not begun anew since, within some hours. `utc` is
+    /// now, as RFC 3339.
+    std::optional<ProviderUsage> of(const std::string& provider, const std::string& key, const std::string& utc,
+                                    Clock::time_point now = Clock::now()) const;
+
+    /// Whoever asks while somebody else has asked waits for the same answer.
+    std::map<std::string, std::shared_ptr<boost::asio::steady_timer>> under_way;
+
+  private:
+    struct Known {
+        std::string key;
+        UsageRow row;
+        Clock::time_point at;
+    };
+    std::map<std::string, Known> rows_;
+};
+
+/// What is known about this key; never waits.
+std::optional<ProviderUsage> known_usage(const Services& services, const Provider& provider, const Secret& key);
+
+/// The row of `usage`: asked for by capsule-broker, or the last answer where that is young enough. Waits, for the
+/// password manager too. What fails is the row's `error`.
+boost::asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Generation> generation,
+                                           std::string provider);
+
+/// Lets those be asked whose answer is old, without waiting for it; nothing where no broker runs.
+boost::asio::awaitable<void> ask_usage_for_later(Services& services, std::shared_ptr<const Generation> generation);
+
+}  // namespace capsule
