@@ -18,7 +18,7 @@ json::object message(const Conversation& conversation, const Turn& turn, json::a
             {"content", std::move(content)},
             {"stop_reason", std::move(stop_reason)},
             {"stop_sequence", nullptr},
-            {"usage", {{"input_tokens", turn.input_tokens}, {"output_tokens", 5}}}};
+            {"usage", {{"input_tokens", turn.input_tokens}, {"output_tokens", stand_in_output_tokens}}}};
 }
 
 json::object block(const Conversation& conversation, const Turn& turn, bool filled) {
@@ -53,7 +53,7 @@ Reply anthropic_reply(const Conversation& conversation, const Turn& turn) {
     body += named_event({{"type", "content_block_stop"}, {"index", 0}}) +
             named_event({{"type", "message_delta"},
                          {"delta", {{"stop_reason", stop_reason}, {"stop_sequence", nullptr}}},
-                         {"usage", {{"output_tokens", 5}}}}) +
+                         {"usage", {{"output_tokens", stand_in_output_tokens}}}}) +
             named_event({{"type", "message_stop"}});
     return {200, "text/event-stream", std::move(body)};
 }

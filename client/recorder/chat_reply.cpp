@@ -9,7 +9,9 @@ namespace json = boost::json;
 namespace {
 
 json::object usage(const Turn& turn) {
-    return {{"prompt_tokens", turn.input_tokens}, {"completion_tokens", 5}, {"total_tokens", turn.input_tokens + 5}};
+    return {{"prompt_tokens", turn.input_tokens},
+            {"completion_tokens", stand_in_output_tokens},
+            {"total_tokens", turn.input_tokens + stand_in_output_tokens}};
 }
 
 json::object tool_call(const Conversation& conversation, const Turn& turn) {

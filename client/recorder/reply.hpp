@@ -32,6 +32,9 @@ struct Turn {
     std::int64_t input_tokens = 10;
 };
 
+/// What every turn says that it took.
+inline constexpr std::int64_t stand_in_output_tokens = 5;
+
 inline constexpr std::string_view default_answer = "capsule-stand-in-answer";
 inline constexpr std::string_view stand_in_summary = "capsule-stand-in-summary";
 inline constexpr std::string_view after_summary = "capsule-went-on-after-the-summary";

@@ -54,9 +54,9 @@ json::object response(const Conversation& conversation, const Turn& turn, const 
             {"usage",
              {{"input_tokens", turn.input_tokens},
               {"input_tokens_details", {{"cached_tokens", 0}}},
-              {"output_tokens", 5},
+              {"output_tokens", stand_in_output_tokens},
               {"output_tokens_details", {{"reasoning_tokens", 0}}},
-              {"total_tokens", turn.input_tokens + 5}}}};
+              {"total_tokens", turn.input_tokens + stand_in_output_tokens}}}};
 }
 
 }  // namespace

@@ -231,7 +231,7 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     }
     log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
-    ended_.push_back({live->record, live->counts, reason, Clock::now()});
+    ended_.push_back({live->record, live->counts, reason, live->key_fingerprint, Clock::now()});
     if (ended_.size() > most_ended) ended_.pop_front();
     return session_row(live->record, live->counts, reason);
 }
@@ -325,6 +325,15 @@ void Sessions::count_of_ended(const broker::Traffic& traffic) {
     if (ended == ended_.rend()) return;
     ended->counts.add(traffic);
     totals_.add(ended->record, traffic);
+    learn_limit(ended->record, ended->key_fingerprint, traffic);
+}
+
+void Sessions::learn_limit(const SessionRecord& record, const std::string& key, const broker::Traffic& traffic) {
+    if (!limits_.learn(record.provider, key, traffic)) return;
+    log_warning("provider.limit", {{"session", traffic.session},
+                                   {"provider", record.provider},
+                                   {"kind", traffic.limit->kind},
+                                   {"message", traffic.limit->message}});
 }
 
 void Sessions::count(const broker::Traffic& traffic) {
@@ -335,11 +344,7 @@ void Sessions::count(const broker::Traffic& traffic) {
     live.counts.add(traffic);
     totals_.add(live.record, traffic);
     live.used = Clock::now();
-    if (limits_.learn(live.record.provider, live.key_fingerprint, traffic))
-        log_warning("provider.limit", {{"session", traffic.session},
-                                       {"provider", live.record.provider},
-                                       {"kind", traffic.limit->kind},
-                                       {"message", traffic.limit->message}});
+    learn_limit(live.record, live.key_fingerprint, traffic);
     const std::optional<SessionLimit>& limit = live.counts.limit;
     if (limit && (!limit_before || limit_before->kind != limit->kind))
         sources_.happened("session.limit", live.record, live.counts, std::nullopt);

@@ -112,6 +112,7 @@ class Sessions {
         SessionRecord record;
         SessionCounts counts;
         std::string reason;
+        std::string key_fingerprint;
         std::chrono::steady_clock::time_point at;
     };
 
@@ -124,6 +125,7 @@ class Sessions {
     std::vector<broker::Key> changed_keys();
     void count(const broker::Traffic& traffic);
     void count_of_ended(const broker::Traffic& traffic);
+    void learn_limit(const SessionRecord& record, const std::string& key, const broker::Traffic& traffic);
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
     void take_back(SessionRecord record);
     void look_every_second();

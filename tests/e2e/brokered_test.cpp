@@ -2,10 +2,15 @@
 // no file of its home has it.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <thread>
 
+#include "client/recorder/conversation.hpp"
+#include "client/recorder/reply.hpp"
 #include "tests/e2e/cells.hpp"
 #include "tests/e2e/hostile.hpp"
 #include "tests/e2e/secrets.hpp"
@@ -54,6 +59,47 @@ class Brokered : public testing::TestWithParam<Cell> {
             for (const auto& [name, value] : request.headers)
                 EXPECT_EQ(value.find("cst_"), std::string::npos) << request.host << request.target << " " << name;
     }
+    /// What sessions.list says of the session is what the stand-in saw of it.
+    void expect_counted(const AgentRun& run) const {
+        SessionRequests requests;
+        SessionTokens tokens;
+        std::map<std::string, std::uint64_t> models;
+        for (const RecordedRequest& request : run.requests) {
+            // Others, without the key, are the agent's own business.
+            if (request.header(GetParam().auth_header).find(secret(GetParam().key)) == std::string_view::npos) continue;
+            ++requests.total;
+            if (const Reply reply = reply_to(request); reply.status >= 400) ++requests.failed;
+            const auto conversation = parse_conversation(request);
+            if (!conversation) continue;
+            tokens.input += static_cast<std::uint64_t>(next_turn(*conversation).input_tokens);
+            tokens.output += stand_in_output_tokens;
+            ++models[conversation->model];
+        }
+        const auto counted = [&] {
+            const std::vector<SessionRow> rows = world.sessions();
+            return rows.empty() ? SessionRow{} : rows.back();
+        };
+        SessionRow row = counted();
+        // The last of it is told some moments after the agent has gone.
+        for (int i = 0; i < 100 && row.requests.total < requests.total; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+            row = counted();
+        }
+        EXPECT_EQ(row.state, "ended");
+        EXPECT_EQ(row.requests.total, requests.total);
+        EXPECT_EQ(row.requests.failed, requests.failed);
+        EXPECT_EQ(row.tokens.input, tokens.input);
+        EXPECT_EQ(row.tokens.output, tokens.output);
+        EXPECT_EQ(row.tokens.cached, 0U);
+        std::map<std::string, std::uint64_t> answered;
+        for (const SessionModel& model : row.models)
+            if (!model.answered.empty()) {
+                EXPECT_EQ(model.asked, model.answered);
+                answered[model.answered] += model.count;
+            }
+        EXPECT_EQ(answered, models);
+        EXPECT_FALSE(row.limit);
+    }
     World world;
 };
 
@@ -70,6 +116,7 @@ TEST_P(Brokered, RunsAToolAndHasNoKey) {
     expect_route(tool, expected());
     expect_no_token_upstream(tool);
     expect_no_key_in_the_home();
+    expect_counted(tool);
 }
 
 TEST_P(Brokered, HoldsInAHostileRepository) {

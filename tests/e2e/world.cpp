@@ -121,6 +121,18 @@ ExplainResult World::explain(const std::string& agent, const std::string& provid
     return *plan;
 }
 
+std::vector<SessionRow> World::sessions() const {
+    auto client = Client::connect(daemon_->socket().string());
+    if (!client) throw std::runtime_error("cannot connect to the daemon");
+    SessionsListParams params;
+    params.all = true;
+    const auto answer = client->call("sessions.list", params_json(params));
+    if (!answer) throw std::runtime_error("sessions.list failed");
+    auto list = result_as<SessionsListResult>(*answer);
+    if (!list) throw std::runtime_error("sessions.list has another shape");
+    return std::move(list->sessions);
+}
+
 test::Outcome World::capsulectl(const std::vector<std::string>& arguments) const {
     test::Program program{.argv = {CAPSULECTL_BINARY, "--socket", daemon_->socket().string()},
                           .env = {{"PATH", search_path}, {"HOME", home_.string()}},

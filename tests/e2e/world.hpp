@@ -61,6 +61,9 @@ class World {
     /// What explain says of a session in the repository. Throws when it is an error.
     ExplainResult explain(const std::string& agent, const std::string& provider) const;
 
+    /// The sessions of the daemon's life, the oldest first. Throws when it does not say.
+    std::vector<SessionRow> sessions() const;
+
     /// capsulectl with these arguments in the repository, to its end.
     test::Outcome capsulectl(const std::vector<std::string>& arguments) const;
 

@@ -132,6 +132,16 @@ class Limits(Case):
         self.assertIn("provider.limit", [each["code"] for each in plan["warnings"]])
         self.assertEqual(self.provider_row("zai")["limit"]["kind"], "key")
 
+    def test_what_ends_a_session_is_known_of_its_provider(self):
+        connection = self.capsuled.connect()
+        session = Session(connection.call("spawn", agent="claude", provider="zai", ends_with="connection"))
+        self.next = error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS)
+        session.ask()
+        connection.close()
+        self.assertTrue(until(lambda: self.provider_row("zai")["limit"] is not None, BOUND))
+        [row] = self.capsuled.call("sessions.list", all=True)["sessions"]
+        self.assertEqual((row["state"], row["requests"]["failed"], row["limit"]["kind"]), ("ended", 1, "window"))
+
     def test_a_200_that_repeats_the_key_leaves_it_nowhere(self):
         session = self.start("minimax")
         row = self.ask(session, base_resp(1004, f"invalid api key {KEYS['MINIMAX_API_KEY']}"))
