@@ -82,6 +82,19 @@ std::optional<ExitCode> choose_agent(const Globals& globals, SpawnParams& params
     return ask(globals, page, "name the agent: capsulectl exec AGENT", params.agent);
 }
 
+/// The list with what is left of each plan, as far as the providers say it at once. Where no broker runs, none is
+/// started for that.
+ProvidersListResult with_plans(const Globals& globals, const ProvidersListParams& about, ProvidersListResult list,
+                               const StatusResult& status) {
+    constexpr std::chrono::milliseconds patience{700};  ///< of a person who wants to choose
+    if (!status.broker || status.broker->state != "running") return list;
+    if (auto client = connect(globals, patience)) static_cast<void>(client->call("usage", json::object()));
+    auto client = connect(globals);
+    if (!client) return list;
+    auto again = client->providers_list(about);
+    return again ? *std::move(again) : std::move(list);
+}
+
 std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& params, Asked& asked) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
@@ -92,7 +105,7 @@ std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& par
     if (!answers) return fail(globals, answers.error());
     for (const auto& answer : *answers)
         if (!answer) return fail(globals, answer.error());
-    const auto list = result_as<ProvidersListResult>(*answers->at(0));
+    auto list = result_as<ProvidersListResult>(*answers->at(0));
     const auto keys = result_as<AuthListResult>(*answers->at(1));
     const auto status = result_as<StatusResult>(*answers->at(2));
     if (!list) return fail(globals, list.error());
@@ -100,7 +113,7 @@ std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& par
     if (!status) return fail(globals, status.error());
     if (list->choices.size() < 2) return std::nullopt;
 
-    PickerPage page = provider_page(*list, *keys, *status);
+    PickerPage page = provider_page(with_plans(globals, about, *std::move(list), *status), *keys, *status);
     if (auto last = last_choices().provider(params.agent, params.cwd.value_or(""))) page.preselected = last;
     asked = Asked::yes;
     std::string chosen;

@@ -60,10 +60,10 @@ void add_examples(CLI::App& command, const std::string& text, const std::vector<
     command.footer(footer);
 }
 
-ClientResult<Client> connect(const Globals& globals) {
+ClientResult<Client> connect(const Globals& globals, std::chrono::milliseconds timeout) {
     const auto path = client_socket_path(globals.socket, ::geteuid(), process_environment);
     if (!path) return ClientError{ClientError::Kind::unreachable, path.error()};
-    return Client::connect(*path);
+    return Client::connect(*path, timeout);
 }
 
 ClientResult<json::value> call(const Globals& globals, std::string_view method, const json::value& params) {

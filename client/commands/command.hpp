@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,8 +38,8 @@ void run_with(CLI::App& command, Invocation& invocation, std::function<ExitCode(
 /// What stands at the end of `command`'s help: `text`, which may be empty, and examples, without "capsulectl".
 void add_examples(CLI::App& command, const std::string& text, const std::vector<std::string>& examples);
 
-/// Connects to the socket that the options and the environment name.
-ClientResult<Client> connect(const Globals& globals);
+/// Connects to the socket that the options and the environment name. `timeout` is also that of each call.
+ClientResult<Client> connect(const Globals& globals, std::chrono::milliseconds timeout = Client::default_timeout);
 
 /// Connects and calls.
 ClientResult<boost::json::value> call(const Globals& globals, std::string_view method,
