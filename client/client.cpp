@@ -121,6 +121,7 @@ ClientResult<T> result_as(const json::value& result) {
 
 template ClientResult<StatusResult> result_as(const json::value&);
 template ClientResult<ProvidersListResult> result_as(const json::value&);
+template ClientResult<NamesListResult> result_as(const json::value&);
 template ClientResult<AuthListResult> result_as(const json::value&);
 template ClientResult<UsageResult> result_as(const json::value&);
 template ClientResult<AuthRow> result_as(const json::value&);

@@ -7,6 +7,10 @@
 int main(int argc, char** argv) {
     try {
         return static_cast<int>(capsule::run_capsulectl({argv + (argc > 0 ? 1 : 0), argv + argc}));
+    } catch (const capsule::Failure& failure) {
+        std::fprintf(stderr, "capsulectl: %s\n  hint: %s\n", failure.error().message.c_str(),
+                     failure.error().hint.c_str());
+        return static_cast<int>(capsule::ExitCode::failed);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "capsulectl: %s\n", error.what());
         return static_cast<int>(capsule::ExitCode::failed);

@@ -1,4 +1,4 @@
-// What a person sees: tables, colours, wrapped text. Pure; who prints asks style_of() once per stream.
+// What a person sees: tables and colours. Pure; who prints asks style_of() once per stream.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 
 #include "protocol/messages.hpp"
 #include "protocol/socket_path.hpp"
+#include "protocol/text_width.hpp"
 
 namespace capsule {
 
@@ -20,6 +21,12 @@ struct Style {
 /// A terminal's style has its width, and colours unless NO_COLOR is set or TERM is "dumb"; all else is plain.
 Style style_of(int descriptor, const EnvironmentLookup& env);
 
+/// Whether the environment says that a terminal shows UTF-8: the first of LC_ALL, LC_CTYPE and LANG that is set does.
+bool shows_utf8(const EnvironmentLookup& env);
+
+/// `text` for a terminal without UTF-8, as wide as before: "~" for "…", "*" for "●", "-" for dashes, else "?".
+std::string in_ascii(std::string_view text);
+
 enum class Tone { plain, strong, dim, good, bad, warning };
 
 /// `text` in that tone, or as it is where there are no colours.
@@ -27,19 +34,6 @@ std::string paint(std::string_view text, Tone tone, const Style& style);
 
 /// `text` without what a terminal would obey: control characters become '?'. Line ends stay if `keep_lines`.
 std::string printable(std::string_view text, bool keep_lines = false);
-
-/// Columns on a terminal: two for East Asian wide characters, none for combining ones. `text` is UTF-8; a byte that is
-/// not counts as one.
-std::size_t display_width(std::string_view text);
-
-/// `text`, cut to at most `width` columns; where something is cut, the last column is "…".
-std::string fitted(std::string_view text, std::size_t width);
-
-/// `text` broken at spaces so that no line is wider than `width` (0: as it is), each further line indented.
-std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
-
-/// The same with the first line of `text` only: what follows it is there to be pasted.
-std::string wrapped_first_line(const std::string& text, std::size_t width, std::size_t indent);
 
 struct Cell {
     std::string text;

@@ -58,8 +58,9 @@ struct KeyStatus {
     std::string state;                  ///< present, absent, ignored, error, unresolved
     std::optional<std::string> source;  ///< where it came from, such as "environment"
     std::optional<std::string> masked;  ///< never more than its last four characters
+    bool doubtful = false;              ///< it does not look like this provider's: a warning key.shape says why
 };
-BOOST_DESCRIBE_STRUCT(KeyStatus, (), (state, source, masked))
+BOOST_DESCRIBE_STRUCT(KeyStatus, (), (state, source, masked, doubtful))
 
 /// Why a provider refused a request, as its answer said it.
 struct SessionLimit {
@@ -194,6 +195,17 @@ struct UsageResult {
     std::vector<UsageRow> providers;
 };
 BOOST_DESCRIBE_STRUCT(UsageResult, (), (providers))
+
+// ---- names.list ----
+
+/// What a person could write after an option: for completion.
+struct NamesListResult {
+    std::vector<std::string> providers;
+    std::vector<std::string> models;  ///< of all providers
+    std::vector<std::string> workspaces;
+    std::vector<std::string> roles;
+};
+BOOST_DESCRIBE_STRUCT(NamesListResult, (), (providers, models, workspaces, roles))
 
 // ---- auth ----
 

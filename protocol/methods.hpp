@@ -87,6 +87,8 @@ inline constexpr std::tuple method_rows{
     Method<GrantParams, GrantResult>{{"grant", Tier::spawn,
                                       "A token for a session that somebody else starts, and where it is good",
                                       method_errors::planning}},
+    Method<NoParams, NamesListResult>{
+        {"names.list", Tier::spawn, "The names of providers, models, workspaces and roles, for completion"}},
     Method<ConfigWriteParams, ConfigWriteResult>{
         {"config.write", Tier::spawn, "Writes an agent's configuration files", method_errors::writing}},
     Method<AuthSetParams, AuthRow>{

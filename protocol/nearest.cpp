@@ -54,4 +54,16 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
     return best;
 }
 
+std::string problem_unless_among(std::string_view word, const std::vector<std::string_view>& names) {
+    constexpr std::size_t longest_shown = 24;
+    if (std::find(names.begin(), names.end(), word) != names.end()) return {};
+    std::string list;
+    for (const std::string_view name : names)
+        list += (list.empty() ? "" : ", ") + std::string(name);
+    const std::string given = word.size() > longest_shown ? "this" : "\"" + std::string(word) + "\"";
+    if (names.size() == 1) return given + " is not " + list;
+    const auto near = nearest(word, names);
+    return given + " is none of " + list + (near ? ": did you mean \"" + std::string(*near) + "\"?" : "");
+}
+
 }  // namespace capsule

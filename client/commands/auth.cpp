@@ -56,7 +56,7 @@ Error unknown_provider(const std::string& given, const AuthListResult& list) {
     constexpr std::size_t longest_shown = 24;  // what is longer may be a key
     return {ErrorCode::provider_unknown,
             given.size() > longest_shown ? "there is no such provider" : "there is no provider \"" + given + "\"",
-            (near ? "did you mean \"" + std::string(*near) + "\"? " : "") + "the providers are " + all};
+            (near ? "Did you mean \"" + std::string(*near) + "\"? " : "") + "The providers are " + all + "."};
 }
 
 /// Before somebody types a secret: does the daemon answer, may it be given one, does it know the provider?
@@ -72,7 +72,15 @@ ClientResult<void> check_before_asking(const Globals& globals, const KeyOptions&
     return ClientError{ClientError::Kind::answered, unknown_provider(options.provider, *list)};
 }
 
+std::optional<ExitCode> role_alone(const Globals& globals, const KeyOptions& options) {
+    if (!options.role || options.workspace) return std::nullopt;
+    return fail(globals, ExitCode::usage, "client.usage",
+                {ErrorCode::invalid_params, "--role needs --workspace: keys belong to a role within a workspace",
+                 "add --workspace NAME"});
+}
+
 ExitCode set(const Globals& globals, const KeyOptions& options) {
+    if (const auto refused = role_alone(globals, options)) return *refused;
     if (options.op) return store(globals, options, *options.op);
     if (const auto ready = check_before_asking(globals, options); !ready) return fail(globals, ready.error());
     auto answer = ask_key(STDIN_FILENO, "Key for " + options.provider + " (it does not show): ");
@@ -82,15 +90,16 @@ ExitCode set(const Globals& globals, const KeyOptions& options) {
 }
 
 ExitCode unset(const Globals& globals, const KeyOptions& options) {
+    if (const auto refused = role_alone(globals, options)) return *refused;
     return call_and_print<AuthRow>(globals, "auth.unset",
                                    params_json(AuthUnsetParams{options.provider, scope_of(options)}),
                                    [](const AuthRow& row) { return row_page(row) + still_there(row, output_style()); });
 }
 
 void add_scope(CLI::App& command, std::optional<std::string>& workspace, std::optional<std::string>& role) {
-    auto* name = command.add_option("--workspace", workspace, "For that workspace")->type_name("NAME");
-    auto* narrower = command.add_option("--role", role, "For that role")->type_name("NAME");
-    if (command.get_name() != "list") narrower->needs(name);
+    const bool is_list = command.get_name() == "list";
+    command.add_option("--workspace", workspace, "For that workspace")->type_name("NAME");
+    command.add_option("--role", role, is_list ? "For that role" : "For that role of the workspace")->type_name("NAME");
 }
 
 std::string check_reference(const std::string& text) {
@@ -101,8 +110,11 @@ void add_key_commands(CLI::App& auth, Invocation& invocation) {
     auto options = std::make_shared<KeyOptions>();
     CLI::App* set_command = auth.add_subcommand("set", "Store a key: typed unseen, or piped in, never an argument");
     CLI::App* unset_command = auth.add_subcommand("unset", "Forget a stored key");
-    add_examples(*set_command, "", {"auth set zai", "auth set kimi --op op://Private/kimi/key"});
-    add_examples(*unset_command, "", {"auth unset zai", "auth unset zai --workspace acme"});
+    add_examples(*set_command,
+                 "On a terminal the key is asked for and does not show; else it is read from standard input.\n"
+                 "Before that capsulectl finds out that the daemon answers and knows the provider.",
+                 {"auth set zai", "auth set kimi --op op://Private/kimi/key"});
+    add_examples(*unset_command, "Where another source still has the key, it says which, and how to remove it there.", {"auth unset zai", "auth unset zai --workspace acme"});
     for (CLI::App* command : {set_command, unset_command}) {
         command->add_option("PROVIDER", options->provider, "Whose key")->required()->type_name("");
         add_scope(*command, options->workspace, options->role);

@@ -5,8 +5,13 @@
 namespace capsule {
 namespace {
 
+bool is_doubtful(const AuthRow& row) {
+    return std::any_of(row.warnings.begin(), row.warnings.end(),
+                       [](const Warning& warning) { return warning.code == "key.shape"; });
+}
+
 Cell key_of(const AuthRow& row) {
-    if (row.state == "present") return {row.masked.value_or("present"), Tone::good};
+    if (row.state == "present") return {row.masked.value_or("present"), is_doubtful(row) ? Tone::warning : Tone::good};
     if (row.state == "error") return {"error", Tone::bad};
     if (row.state == "unresolved") return {"not read yet"};
     return {row.state, Tone::dim};
@@ -58,12 +63,11 @@ std::string still_there(const AuthRow& row, const Style& style) {
 }
 
 std::string auth_page(const AuthListResult& list, const Style& style) {
-    Table table({"PROVIDER", "MODE", "KEY", "FROM", "SCOPE", "VARIABLE"});
+    Table table({"PROVIDER", "KEY", "FROM", "SCOPE", "VARIABLE"});
     std::string missing;
     std::vector<Warning> warnings;
     for (const AuthRow& row : list.rows) {
         table.add({{row.provider},
-                   {row.mode},
                    key_of(row),
                    {row.source.value_or("-"), Tone::dim},
                    {row.scope.value_or("-"), Tone::dim},

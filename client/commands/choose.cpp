@@ -21,6 +21,8 @@ std::optional<std::string> memory_path() {
     return *directory + "/choices.json";
 }
 
+enum class Picking { not_asked, picked, went_back };
+
 LastChoices last_choices() {
     const auto path = memory_path();
     return path ? LastChoices::load(*path) : LastChoices();
@@ -33,20 +35,23 @@ std::string ids_of(const PickerPage& page) {
     return ids;
 }
 
+/// How a question ends: with an answer, with the wish for the question before it, or the command with this code.
+using Step = std::variant<Picking, ExitCode>;
+
 /// Picks into `chosen`, or says why not. `instead` is what to do where no list can be shown.
-std::optional<ExitCode> ask(const Globals& globals, const PickerPage& page, const std::string& instead,
-                            std::string& chosen) {
-    PersonsAnswer<std::string> answer = pick(page);
+Step ask(const Globals& globals, const PickerPage& page, const std::string& instead, std::string& chosen) {
+    Picked answer = pick(page);
     if (std::holds_alternative<Cancelled>(answer)) return ExitCode::cancelled;
+    if (std::holds_alternative<WentBack>(answer)) return Picking::went_back;
     if (auto* error = std::get_if<Error>(&answer)) {
         error->hint = instead + " (" + ids_of(page) + "), or set TERM to a type that this machine knows, such as xterm";
         return fail(globals, ExitCode::usage, "client.usage", *error);
     }
     chosen = std::move(std::get<std::string>(answer));
-    return std::nullopt;
+    return Picking::picked;
 }
 
-std::optional<ExitCode> no_agent(const Globals& globals, const StatusResult& status) {
+ExitCode no_agent(const Globals& globals, const StatusResult& status) {
     std::string names;
     for (const AgentStatus& agent : status.agents)
         names += (names.empty() ? "" : ", ") + agent.id;
@@ -55,7 +60,7 @@ std::optional<ExitCode> no_agent(const Globals& globals, const StatusResult& sta
                  "capsulectl exec AGENT [--provider ID] [-- ARGUMENTS]"});
 }
 
-std::optional<ExitCode> none_installed(const Globals& globals, const PickerPage& page) {
+ExitCode none_installed(const Globals& globals, const PickerPage& page) {
     std::string why;
     for (const PickerRefusal& refusal : page.refusals)
         why += (why.empty() ? "" : "; ") + refusal.label + ": " + refusal.reason;
@@ -65,7 +70,7 @@ std::optional<ExitCode> none_installed(const Globals& globals, const PickerPage&
                  "directory into the daemon's PATH; \"capsulectl status\" shows what it finds"});
 }
 
-std::optional<ExitCode> choose_agent(const Globals& globals, SpawnParams& params, bool person, Asked& asked) {
+Step choose_agent(const Globals& globals, SpawnParams& params, bool person) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
     const auto status = client->status();
@@ -75,10 +80,9 @@ std::optional<ExitCode> choose_agent(const Globals& globals, SpawnParams& params
     if (page.entries.empty()) return none_installed(globals, page);
     if (page.entries.size() == 1) {
         params.agent = page.entries.front().id;
-        return std::nullopt;
+        return Picking::not_asked;
     }
-    page.preselected = last_choices().agent(params.cwd.value_or(""));
-    asked = Asked::yes;
+    page.preselected = params.agent.empty() ? last_choices().agent(params.cwd.value_or("")) : params.agent;
     return ask(globals, page, "name the agent: capsulectl exec AGENT", params.agent);
 }
 
@@ -95,7 +99,8 @@ ProvidersListResult with_plans(const Globals& globals, const ProvidersListParams
     return again ? *std::move(again) : std::move(list);
 }
 
-std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& params, Asked& asked) {
+/// `after_agent`: a page for the agent went before, and can be gone back to.
+Step choose_provider(const Globals& globals, SpawnParams& params, bool after_agent) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
     const ProvidersListParams about{params.agent, params.workspace, params.role};
@@ -111,30 +116,42 @@ std::optional<ExitCode> choose_provider(const Globals& globals, SpawnParams& par
     if (!list) return fail(globals, list.error());
     if (!keys) return fail(globals, keys.error());
     if (!status) return fail(globals, status.error());
-    if (list->choices.size() < 2) return std::nullopt;
+    if (list->choices.size() < 2) return Picking::not_asked;
 
     PickerPage page = provider_page(with_plans(globals, about, *std::move(list), *status), *keys, *status);
     if (auto last = last_choices().provider(params.agent, params.cwd.value_or(""))) page.preselected = last;
-    asked = Asked::yes;
+    page.has_page_before = after_agent;
     std::string chosen;
-    if (auto ended =
-            ask(globals, page, "name the provider: capsulectl exec " + params.agent + " --provider ID", chosen))
-        return ended;
-    params.provider = std::move(chosen);
-    params.chosen_by = "picker";
-    return std::nullopt;
+    const Step step = ask(globals, page, "name the provider: capsulectl exec " + params.agent + " --provider ID", chosen);
+    if (const auto* picking = std::get_if<Picking>(&step); picking != nullptr && *picking == Picking::picked) {
+        params.provider = std::move(chosen);
+        params.chosen_by = "picker";
+    }
+    return step;
 }
 
 }  // namespace
 
 std::variant<Asked, ExitCode> choose(const Globals& globals, SpawnParams& params) {
     const bool person = !globals.json && can_ask();
-    Asked asked = Asked::no;
-    if (params.agent.empty())
-        if (auto ended = choose_agent(globals, params, person, asked)) return *ended;
-    if (!params.provider && person)
-        if (auto ended = choose_provider(globals, params, asked)) return *ended;
-    return asked;
+    const bool names_agent = !params.agent.empty();
+    for (;;) {
+        Picking agent = Picking::not_asked;
+        if (!names_agent) {
+            const Step step = choose_agent(globals, params, person);
+            if (const auto* ended = std::get_if<ExitCode>(&step)) return *ended;
+            agent = std::get<Picking>(step);
+        }
+        Picking provider = Picking::not_asked;
+        if (!params.provider && person) {
+            const Step step = choose_provider(globals, params, agent == Picking::picked);
+            if (const auto* ended = std::get_if<ExitCode>(&step)) return *ended;
+            provider = std::get<Picking>(step);
+        }
+        if (provider == Picking::went_back) continue;
+        const bool asked = agent == Picking::picked || provider == Picking::picked;
+        return asked ? Asked::yes : Asked::no;
+    }
 }
 
 void remember(const SpawnResult& session, const std::optional<std::string>& directory) {

@@ -11,6 +11,7 @@
 
 #include "client/json_text.hpp"
 #include "protocol/json_rpc.hpp"
+#include "protocol/nearest.hpp"
 #include "protocol/socket_path.hpp"
 
 namespace capsule {
@@ -30,6 +31,20 @@ std::string labelled(const std::string& indent, const std::string& label, Tone t
     return indent + paint(label, tone, style) + whole.substr(label.size()) + "\n";
 }
 
+std::string for_terminal(std::string_view text, const Style& style) {
+    return style.terminal && !shows_utf8(process_environment) ? in_ascii(text) : std::string(text);
+}
+
+void to_stderr(std::string_view text) {
+    const std::string shown = for_terminal(text, error_style());
+    std::fwrite(shown.data(), 1, shown.size(), stderr);
+}
+
+void write_out(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+        throw Failure({ErrorCode::io_error, "cannot write to standard output", "is it closed, or the disk full?"});
+}
+
 void report(const Globals& globals, int number, std::string_view name, const Error& error) {
     if (globals.json) {
         const json::string_view code(name.data(), name.size());
@@ -41,7 +56,7 @@ void report(const Globals& globals, int number, std::string_view name, const Err
     const Style style = error_style();
     std::string text = labelled("", "capsulectl:", Tone::bad, error.message, style);
     if (!error.hint.empty()) text += labelled("  ", "hint:", Tone::strong, error.hint, style);
-    std::fwrite(text.data(), 1, text.size(), stderr);
+    to_stderr(text);
 }
 
 }  // namespace
@@ -50,6 +65,14 @@ void run_with(CLI::App& command, Invocation& invocation, std::function<ExitCode(
     command.callback([&invocation, action = std::move(action)] {
         invocation.action = [&invocation, action] { return action(invocation.globals); };
     });
+}
+
+void takes_one_of(CLI::Option& option, std::vector<std::string_view> values) {
+    std::string shown;
+    for (const std::string_view value : values)
+        shown += (shown.empty() ? "" : "|") + std::string(value);
+    option.type_name(shown)->check(
+        CLI::Validator([values = std::move(values)](const std::string& word) { return problem_unless_among(word, values); }, ""));
 }
 
 void add_examples(CLI::App& command, const std::string& text, const std::vector<std::string>& examples) {
@@ -73,17 +96,15 @@ ClientResult<json::value> call(const Globals& globals, std::string_view method, 
 }
 
 void print(std::string_view text) {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-        throw Failure({ErrorCode::io_error, "cannot write to standard output", "is the disk full?"});
+    write_out(for_terminal(text, output_style()));
 }
 
 void print_json(const json::value& value) {
-    print(json_text(value, output_style().terminal) + "\n");
+    write_out(json_text(value, output_style().terminal) + "\n");
 }
 
 void print_warnings(const std::vector<Warning>& warnings) {
-    const std::string text = warnings_text(warnings, error_style());
-    std::fwrite(text.data(), 1, text.size(), stderr);
+    to_stderr(warnings_text(warnings, error_style()));
 }
 
 Style output_style() {

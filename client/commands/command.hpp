@@ -16,7 +16,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace capsule {
 
@@ -34,6 +35,9 @@ struct Invocation {
 
 /// Lets `command` run `action` with the global options.
 void run_with(CLI::App& command, Invocation& invocation, std::function<ExitCode(const Globals&)> action);
+
+/// Lets `option` take only one of `values`, and shows them as its value's name.
+void takes_one_of(CLI::Option& option, std::vector<std::string_view> values);
 
 /// What stands at the end of `command`'s help: `text`, which may be empty, and examples, without "capsulectl".
 void add_examples(CLI::App& command, const std::string& text, const std::vector<std::string>& examples);

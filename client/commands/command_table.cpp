@@ -10,7 +10,7 @@ namespace {
 /// The heading above the list of commands in --help.
 void group_commands(CLI::App& app) {
     for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-        command->group("Commands");
+        if (!command->get_group().empty()) command->group("Commands");
         group_commands(*command);
     }
 }
@@ -26,8 +26,8 @@ void add_commands(CLI::App& app, Invocation& invocation) {
         {"status", "auth set zai", "exec claude --provider zai"});
     app.get_formatter()->label("Positionals", "Arguments");
     app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-    app.get_formatter()->label("REQUIRED", "(required)");
-    app.set_version_flag("-V,--version", "capsulectl " CAPSULE_VERSION);
+    app.get_formatter()->label("REQUIRED", "");  // the line "Usage:" has the others in brackets
+    app.set_version_flag("-V,--version", "capsulectl " CAPSULE_VERSION)->description("Say the version, and exit");
     app.set_help_flag("-h,--help", "Explain, and exit");
     app.add_option("--socket", invocation.globals.socket, "The daemon's socket (else CAPSULE_SOCKET, else the default)")
         ->type_name("PATH");
@@ -47,6 +47,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
     add_reload(app, invocation);
     add_verify(app, invocation);
     add_completion(app, invocation);
+    add_words(app, invocation);
     group_commands(app);
 }
 

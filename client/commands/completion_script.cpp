@@ -22,12 +22,14 @@ struct OptionInfo {
     bool takes_value = false;
     bool is_path = false;
     std::vector<std::string> choices;
+    std::string asked;  ///< what `capsulectl words` is asked for; empty: nothing
 };
 
 struct CommandInfo {
     std::vector<std::string> path;  ///< without "capsulectl"
     std::vector<Word> words;        ///< subcommands, or what the first argument may be
     std::vector<OptionInfo> options;
+    std::string asked;              ///< as an option's, of the first argument
 };
 
 std::string joined(const std::vector<std::string>& words, std::string_view separator = " ") {
@@ -48,14 +50,24 @@ std::string quoted(std::string_view text, std::string_view escaped_quote) {
     return out + "'";
 }
 
-/// CLI11 shows the values of an IsMember check as "TEXT:{json,shell,env0}".
+/// takes_one_of() shows them as "json|shell|env0"; the names of other values are upper case.
 std::vector<std::string> choices_of(const CLI::Option& option) {
     const std::string type = option.get_type_name();
-    const std::size_t open = type.find('{');
-    const std::size_t close = type.find('}');
-    std::vector<std::string> choices;
-    if (open == std::string::npos || close == std::string::npos) return choices;
-    return CLI::detail::split(type.substr(open + 1, close - open - 1), ',');
+    const bool lists = !type.empty() && type.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789|") == std::string::npos;
+    return lists ? CLI::detail::split(type, '|') : std::vector<std::string>();
+}
+
+/// Whose values the daemon knows.
+std::string asked_for(const CLI::Option& option) {
+    const std::string name = option.get_positional() ? option.get_name(true) : option.get_name();
+    for (const auto& [each, kind] : {std::pair{"--provider", "providers"},
+                                     {"PROVIDER", "providers"},
+                                     {"--model", "models"},
+                                     {"--workspace", "workspaces"},
+                                     {"--role", "roles"},
+                                     {"ID", "sessions"}})
+        if (name == each) return kind;
+    return {};
 }
 
 OptionInfo describe(const CLI::Option& option) {
@@ -68,11 +80,12 @@ OptionInfo describe(const CLI::Option& option) {
     info.takes_value = option.get_items_expected_min() > 0;
     info.is_path = option.get_type_name() == "PATH";
     info.choices = choices_of(option);
+    info.asked = asked_for(option);
     return info;
 }
 
 void collect(const CLI::App& command, std::vector<std::string> path, std::vector<CommandInfo>& out) {
-    CommandInfo info{std::move(path), {}, {}};
+    CommandInfo info{std::move(path), {}, {}, {}};
     std::vector<const CLI::Option*> options = command.get_options();
     if (command.get_parent() != nullptr) {
         const CLI::App* top = &command;
@@ -92,8 +105,9 @@ void collect(const CLI::App& command, std::vector<std::string> path, std::vector
                 values.emplace_back(agent.id);
         for (const std::string& value : values)
             info.words.push_back({value, ""});
+        info.asked = asked_for(*option);
     }
-    const auto subcommands = command.get_subcommands([](const CLI::App*) { return true; });
+    const auto subcommands = command.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); });
     for (const CLI::App* each : subcommands)
         info.words.push_back({each->get_name(), each->get_description()});
     out.push_back(info);
@@ -130,6 +144,11 @@ std::string value_cases(const std::vector<CommandInfo>& commands, Offer offer) {
     return out;
 }
 
+/// The daemon's answer, one word a line, as bash and zsh have it; nothing where it is away.
+std::string answer_to(const std::string& asked) {
+    return "$(capsulectl words " + asked + " 2>/dev/null)";
+}
+
 std::string bash_script(const std::vector<CommandInfo>& commands) {
     std::string out =
         "# capsulectl's completion for bash: source <(capsulectl completion bash)\n"
@@ -144,8 +163,9 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
         "    done\n"
         "    case \"$at $prev\" in\n";
     out += value_cases(commands, [](const OptionInfo& option) {
-        return option.is_path ? std::string("COMPREPLY=($(compgen -f -- \"$cur\"))")
-                              : "COMPREPLY=($(compgen -W '" + joined(option.choices) + "' -- \"$cur\"))";
+        if (option.is_path) return std::string("COMPREPLY=($(compgen -f -- \"$cur\"))");
+        const std::string words = option.asked.empty() ? "'" + joined(option.choices) + "'" : "\"" + answer_to(option.asked) + "\"";
+        return "COMPREPLY=($(compgen -W " + words + " -- \"$cur\"))";
     });
     out += "    esac\n    case \"$at\" in\n";
     for (const CommandInfo& command : commands) {
@@ -154,7 +174,8 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
             words.push_back(word.text);
         for (const OptionInfo& option : command.options)
             words.insert(words.end(), option.names.begin(), option.names.end());
-        out += "        \"" + joined(command.path) + "\") words='" + joined(words) + "' ;;\n";
+        const std::string asked = command.asked.empty() ? "" : "\" " + answer_to(command.asked) + "\"";
+        out += "        \"" + joined(command.path) + "\") words='" + joined(words) + "'" + asked + " ;;\n";
     }
     return out +
            "    esac\n"
@@ -187,6 +208,8 @@ std::string zsh_script(const std::vector<CommandInfo>& commands) {
         "    case \"$at $prev\" in\n";
     out += value_cases(commands, [](const OptionInfo& option) {
         if (option.is_path) return std::string("_files");
+        if (!option.asked.empty())
+            return "candidates=(${(f)\"" + answer_to(option.asked) + "\"}); _describe value candidates";
         if (option.choices.empty()) return "_message " + quoted(option.description, "'\\''");
         return "candidates=(" + joined(option.choices) + "); _describe value candidates";
     });
@@ -195,6 +218,7 @@ std::string zsh_script(const std::vector<CommandInfo>& commands) {
         out += "        \"" + joined(command.path) + "\")\n            candidates=(";
         for (const Word& word : command.words)
             out += zsh_entry(word.text, word.description) + " ";
+        if (!command.asked.empty()) out += "${(f)\"" + answer_to(command.asked) + "\"}";
         out += ")\n            options=(";
         for (const OptionInfo& option : command.options)
             for (const std::string& name : option.names)
@@ -233,6 +257,7 @@ std::string fish_script(const std::vector<CommandInfo>& commands) {
         for (const Word& word : command.words)
             out += start + " -a " + word.text +
                    (word.description.empty() ? "" : " -d " + quoted(word.description, "\\'")) + "\n";
+        if (!command.asked.empty()) out += start + " -a '(capsulectl words " + command.asked + " 2>/dev/null)'\n";
         for (const OptionInfo& option : command.options) {
             out += start;
             for (const std::string& name : option.names)
@@ -241,6 +266,7 @@ std::string fish_script(const std::vector<CommandInfo>& commands) {
                 out += " -r -F";
             else if (option.takes_value)
                 out += " -x";
+            if (!option.asked.empty()) out += " -a '(capsulectl words " + option.asked + " 2>/dev/null)'";
             if (!option.choices.empty()) out += " -a " + quoted(joined(option.choices), "\\'");
             out += " -d " + quoted(option.description, "\\'") + "\n";
         }

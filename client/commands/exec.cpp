@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <charconv>
 
 #include "client/commands/become.hpp"
 #include "client/commands/choose.hpp"
@@ -92,6 +93,14 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
     return start(globals, options, *session);
 }
 
+std::string check_descriptor(const std::string& text) {
+    constexpr int first = 3, largest = 1'048'575;  // 0, 1 and 2 are always kept; no kernel opens more by default
+    int number = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool good = failed == std::errc() && end == text.data() + text.size() && number >= first && number <= largest;
+    return good ? "" : "expected a descriptor's number, from 3 on";
+}
+
 }  // namespace
 
 void add_exec(CLI::App& app, Invocation& invocation) {
@@ -109,7 +118,7 @@ void add_exec(CLI::App& app, Invocation& invocation) {
     command
         ->add_option("--keep-fd", options->kept, "A descriptor besides 0, 1 and 2 for the agent; all others are closed")
         ->type_name("N")
-        ->check(CLI::Range(3, 1'048'575))
+        ->check(CLI::Validator(check_descriptor, ""))
         ->expected(1)
         ->take_all();
     run_with(*command, invocation, [options, &invocation](const Globals& globals) {

@@ -61,8 +61,8 @@ void add_providers(CLI::App& app, Invocation& invocation) {
     add_examples(*command, "", {"providers claude", "providers opencode --format label"});
     auto options = std::make_shared<ProvidersOptions>();
     command->add_option("AGENT", options->params.agent, "claude, codex or opencode")->required()->type_name("");
-    command->add_option("--format", options->format, "label: one tab label per line, as a picker's entries")
-        ->check(CLI::IsMember({"label"}));
+    takes_one_of(*command->add_option("--format", options->format, "One tab label per line, as a picker's entries"),
+                 {"label"});
     command->add_option("--workspace", options->params.workspace, "As that workspace has it")->type_name("NAME");
     command->add_option("--role", options->params.role, "As that role has it")->type_name("NAME");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });

@@ -28,7 +28,7 @@ ExitCode reload(const Globals& globals) {
 
 void add_reload(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("reload", "Let the daemon read its configuration anew");
-    add_examples(*command, "", {"reload", "reload --json"});
+    add_examples(*command, "A configuration that is wrong changes nothing.", {"reload", "reload --json"});
     run_with(*command, invocation, reload);
 }
 

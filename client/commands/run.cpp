@@ -4,11 +4,12 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <charconv>
 
 #include "client/commands/command_table.hpp"
-#include "client/commands/help_text.hpp"
 #include "client/commands/split_exec.hpp"
 #include "client/commands/usage.hpp"
+#include "protocol/help_text.hpp"
 
 namespace capsule {
 
@@ -20,6 +21,16 @@ std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
     words.erase(words.begin());
     words.emplace_back("--help");
     return words;
+}
+
+/// The terminal's, else what COLUMNS says, which the manual page is made with; 0: lines stay as they are.
+std::size_t help_width() {
+    const Style style = output_style();
+    if (style.terminal) return style.width;
+    std::size_t width = 0;
+    const std::string columns = process_environment("COLUMNS").value_or("");
+    std::from_chars(columns.data(), columns.data() + columns.size(), width);
+    return width;
 }
 
 }  // namespace
@@ -34,9 +45,11 @@ ExitCode run_capsulectl(const std::vector<std::string>& given) {
     try {
         app.parse(std::vector<std::string>(own.rbegin(), own.rend()));  // CLI11 wants them reversed
     } catch (const CLI::Success& asked) {                               // --help, --version
+        if (const auto unknown = command_without_help(app))
+            return fail(invocation.globals, ExitCode::usage, "client.usage", *unknown);
         std::ostringstream text;
         app.exit(asked, text, text);
-        print(help_text(text.str(), output_style().width));
+        print(help_text(text.str(), help_width()));
         return ExitCode::done;
     } catch (const CLI::ParseError& error) {
         invocation.globals.json = std::find(own.begin(), own.end(), "--json") != own.end();

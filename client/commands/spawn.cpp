@@ -65,10 +65,10 @@ void add_spawn(CLI::App& app, Invocation& invocation) {
                  {"spawn claude --provider zai", "spawn codex --provider minimax --format env0 | xargs -0 env -i"});
     auto options = std::make_shared<SpawnOptions>();
     add_session_options(*command, options->session, true);
-    command
-        ->add_option("--format", options->format,
-                     "json; shell: eval \"$(…)\" becomes the agent; env0: the arguments of env -i, each ended by NUL")
-        ->check(CLI::IsMember({"json", "shell", "env0"}));
+    CLI::Option* format = command->add_option(
+        "--format", options->format,
+        "json; shell: eval \"$(…)\" becomes the agent; env0: the arguments of env -i, each ended by NUL");
+    takes_one_of(*format, {"json", "shell", "env0"});
     command->add_flag("--reveal", options->reveal, "Show keys on a terminal too (piped output is always complete)");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });
 }

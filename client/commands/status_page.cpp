@@ -15,6 +15,7 @@ std::string counted(std::uint64_t count, std::string_view what) {
 Cell cell_of(const ProviderStatus& provider, const std::string& agent) {
     const auto found = provider.cells.find(agent);
     const std::string state = found == provider.cells.end() ? "unsupported" : found->second;
+    if (state == "ready" && provider.key.doubtful) return {"doubtful", Tone::warning};
     if (state == "native" || state == "ready") return {state, Tone::good};
     if (state == "no_key") return {"no key", Tone::plain};
     if (state == "unsupported") return {"n/a", Tone::dim};
@@ -22,7 +23,7 @@ Cell cell_of(const ProviderStatus& provider, const std::string& agent) {
 }
 
 Cell key_of(const KeyStatus& key) {
-    if (key.state == "present") return {key.masked.value_or("present"), Tone::good};
+    if (key.state == "present") return {key.masked.value_or("present"), key.doubtful ? Tone::warning : Tone::good};
     if (key.state == "error") return {"error", Tone::bad};
     if (key.state == "unresolved") return {"not read yet", Tone::plain};
     return {key.state, Tone::dim};

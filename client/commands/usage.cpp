@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 
+#include "protocol/agents.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -42,17 +43,17 @@ std::vector<std::string> option_names(const CLI::App& command) {
 
 std::vector<std::string> command_names(const CLI::App& command) {
     std::vector<std::string> names;
-    for (const CLI::App* each : command.get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* each : command.get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); }))
         names.push_back(each->get_name());
     return names;
 }
 
 /// A word of exec's that is none of ours: an option, or the agent's, but for the "--".
 Error about_exec(const std::string& extra) {
-    const std::string separator = "what is for the agent stands after \"--\": capsulectl exec AGENT -- ARGUMENTS";
+    const std::string separator = "What is for the agent stands after \"--\": capsulectl exec AGENT -- ARGUMENTS";
     if (extra.size() > longest_shown) return invalid("exec takes one AGENT and options", separator);
     const auto provider = nearest(extra, {"anthropic", "openai", "zai", "minimax", "kimi"});
-    const std::string meant = provider ? "did you mean --provider " + std::string(*provider) + "? " : "";
+    const std::string meant = provider ? "Did you mean --provider " + std::string(*provider) + "? " : "";
     return invalid("exec takes one AGENT: \"" + extra + "\" is one word too many", meant + separator);
 }
 
@@ -74,9 +75,25 @@ Error about_extras(const CLI::App& command, const std::string& extra, const std:
             "it in its history",
             "run \"capsulectl auth set PROVIDER\" and type it at the prompt, or pipe it in");
     const auto commands = command_names(command);
-    if (!commands.empty() && extra.size() <= longest_shown)
-        return invalid("unknown command \"" + extra + "\"", did_you_mean(extra, commands, help));
+    if (!commands.empty() && extra.size() <= longest_shown) {
+        const bool is_agent = command.get_parent() == nullptr && agent_named(extra).has_value();
+        const std::string otherwise = is_agent ? "did you mean \"capsulectl exec " + extra + "\"?" : help;
+        return invalid("unknown command \"" + extra + "\"", did_you_mean(extra, commands, otherwise));
+    }
     return invalid("too many arguments", help);
+}
+
+/// What CLI11 says of one option or argument, in other words.
+Error about_one(const CLI::ParseError& error, const std::string& help) {
+    const std::string said = error.what();
+    const int kind = error.get_exit_code();
+    if (kind == static_cast<int>(CLI::ExitCodes::RequiredError))
+        return invalid(said.substr(0, said.find(' ')) + " is missing", help);
+    if (kind == static_cast<int>(CLI::ExitCodes::ArgumentMismatch))
+        return invalid(said.substr(0, said.find(':')) + " needs a value after it", help);
+    if (kind == static_cast<int>(CLI::ExitCodes::ConversionError) || kind == static_cast<int>(CLI::ExitCodes::InvalidError))
+        return invalid("an option's value is not understood", help);
+    return invalid(said, help);
 }
 
 }  // namespace
@@ -96,7 +113,15 @@ Error usage_error(const CLI::App& app, const std::vector<std::string>& words, co
         if (is_extra) return invalid("too many arguments", help);
         if (!command_names(command).empty()) return invalid("a command is missing after " + path_of(command), help);
     }
-    return invalid(error.what(), help);
+    return about_one(error, help);
+}
+
+std::optional<Error> command_without_help(const CLI::App& app) {
+    const CLI::App& command = innermost(app);
+    if (command_names(command).empty()) return std::nullopt;  // a command that leads to none: its help is meant
+    for (const std::string& extra : app.remaining(true))
+        if (!extra.starts_with('-')) return about_extras(command, extra, "see \"" + path_of(command) + " --help\"");
+    return std::nullopt;
 }
 
 }  // namespace capsule

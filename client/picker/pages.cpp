@@ -27,7 +27,10 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
     const AuthRow* row = find_by(keys.rows, &AuthRow::provider, choice.id);
     if (row == nullptr) return {"-"};
     if (row->state == "unresolved") return {"key not read yet: " + row->source.value_or("1Password"), Tone::warning};
-    return {"key " + row->masked.value_or("present"), Tone::good};
+    const bool doubtful = std::any_of(row->warnings.begin(), row->warnings.end(),
+                                      [](const Warning& warning) { return warning.code == "key.shape"; });
+    const std::string key = "key " + row->masked.value_or("present");
+    return doubtful ? Cell{key + ": doubtful, see \"capsulectl auth\"", Tone::warning} : Cell{key, Tone::good};
 }
 
 /// What the plan would say to one more session.
@@ -55,7 +58,7 @@ std::string label_of_agent(const StatusResult& status, const std::string& agent)
 }  // namespace
 
 PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& keys, const StatusResult& status) {
-    PickerPage page{label_of_agent(status, list.agent) + ": which provider?", {}, {}, list.default_};
+    PickerPage page{label_of_agent(status, list.agent) + ": which provider?", {}, {}, list.default_, false};
     const bool any_plan =
         std::ranges::any_of(list.choices, [](const Choice& each) { return !plan_cell(each).text.empty(); });
     for (const Choice& choice : list.choices) {
@@ -70,7 +73,7 @@ PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& 
 }
 
 PickerPage agent_page(const StatusResult& status, const std::optional<std::string>& provider) {
-    PickerPage page{"Which agent?", {}, {}, {}};
+    PickerPage page{"Which agent?", {}, {}, {}, false};
     for (const AgentStatus& agent : status.agents) {
         const std::string cell = provider ? cell_of(status, *provider, agent.id) : std::string();
         if (!agent.binary)

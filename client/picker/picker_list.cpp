@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t column_gap = 2;
 constexpr std::string_view help = "Enter: start   Up, Down: move   type: filter   Esc: cancel";
+constexpr std::string_view help_with_back = "Enter: start   Up, Down: move   Left: back   type: filter   Esc: cancel";
 
 /// Lower case where that is a matter of ASCII; other letters match as they are.
 std::string folded(std::string_view text) {
@@ -175,7 +176,7 @@ std::vector<PickerLine> PickerList::lines(std::size_t height, std::size_t width)
     for (std::string& text : refusals(height - std::min(taken, height)))
         add({{std::move(text), Tone::dim}});
     if (room.gaps) add({});
-    if (room.help) add({{std::string(help), Tone::dim}});
+    if (room.help) add({{std::string(page_.has_page_before ? help_with_back : help), Tone::dim}});
     return out;
 }
 

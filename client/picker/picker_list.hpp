@@ -27,6 +27,7 @@ struct PickerPage {
     std::vector<PickerEntry> entries;
     std::vector<PickerRefusal> refusals;
     std::optional<std::string> preselected;  ///< an entry's id; else, and if there is no such entry, the first one
+    bool has_page_before = false;            ///< the left arrow goes back to it
 };
 
 struct PickerLine {
@@ -47,6 +48,7 @@ class PickerList {
     void move(long steps);
 
     const std::string& filter() const noexcept { return filter_; }
+    bool has_page_before() const noexcept { return page_.has_page_before; }
     /// The selected entry's id; none when nothing matches.
     std::optional<std::string> selected() const;
 

@@ -81,7 +81,7 @@ class Screen {
             ::wmove(stdscr, static_cast<int>(row), 0);
             for (const Cell& cell : shown[row].cells) {
                 ::wattrset(stdscr, static_cast<int>(look(cell.tone) | (shown[row].selected ? A_REVERSE : A_NORMAL)));
-                ::waddstr(stdscr, cell.text.c_str());
+                ::waddstr(stdscr, (utf8_ ? cell.text : in_ascii(cell.text)).c_str());
             }
         }
         ::wattrset(stdscr, A_NORMAL);
@@ -113,9 +113,10 @@ class Screen {
     SignalsKept signals_;  // first, so that they are given back last
     SCREEN* screen_ = nullptr;
     bool colour_ = false;
+    const bool utf8_ = shows_utf8(process_environment);
 };
 
-enum class Done { no, picked, cancelled };
+enum class Done { no, picked, went_back, cancelled };
 
 constexpr wint_t control(char letter) {
     return static_cast<wint_t>(letter & 0x1F);
@@ -184,6 +185,8 @@ Done press_key(PickerList& list, wint_t key) {
         case KEY_BACKSPACE:
             list.erase();
             break;
+        case KEY_LEFT:
+            return list.has_page_before() ? Done::went_back : Done::no;
         case KEY_ENTER:
             return list.selected() ? Done::picked : Done::no;
         default:  // KEY_RESIZE among them: the next show() has the new size
@@ -207,7 +210,7 @@ bool can_ask() {
     return ::isatty(STDIN_FILENO) != 0 && ::isatty(STDOUT_FILENO) != 0;
 }
 
-PersonsAnswer<std::string> pick(const PickerPage& page) {
+Picked pick(const PickerPage& page) {
     const char* type = std::getenv("TERM");
     const Error unsuitable{ErrorCode::io_error,
                            type == nullptr ? std::string("TERM is not set, so there is no list to choose from")
@@ -225,6 +228,7 @@ PersonsAnswer<std::string> pick(const PickerPage& page) {
         done = press(list);
     }
     if (done == Done::picked) return *list.selected();
+    if (done == Done::went_back) return WentBack{};
     ::flushinp();  // what was typed for the picker is not for the shell
     return Cancelled{};
 }

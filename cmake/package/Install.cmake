@@ -62,14 +62,29 @@ foreach(component capsuled dev)
           COMPONENT ${component})
 endforeach()
 
-# Manual pages: docs/man/NAME.SECTION.md. Quotes, "$" and "~" stay as they are typed.
+# Manual pages: docs/man/NAME.SECTION.md. The commands in capsulectl's are its --help, the settings' page is
+# docs/configuration.md. Quotes, "$" and "~" stay as they are typed.
 set(dialect markdown-smart-subscript-superscript-tex_math_dollars)
+set(settings_filter ${CMAKE_CURRENT_LIST_DIR}/settings_manual.lua)
 foreach(page capsulectl.1 capsule.toml.5 capsuled.8)
+  set(text ${PROJECT_SOURCE_DIR}/docs/man/${page}.md)
+  set(more "")
+  if(page STREQUAL "capsulectl.1")
+    set(text ${generated}/${page}.md)
+    add_custom_command(OUTPUT ${text}
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
+      COMMAND ${CMAKE_CURRENT_LIST_DIR}/commands_manual.sh $<TARGET_FILE:capsulectl> ${PROJECT_SOURCE_DIR}/docs/man/${page}.md
+        > ${text}
+      DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/${page}.md ${CMAKE_CURRENT_LIST_DIR}/commands_manual.sh capsulectl VERBATIM)
+  elseif(page STREQUAL "capsule.toml.5")
+    set(text ${PROJECT_SOURCE_DIR}/docs/configuration.md)
+    set(more --metadata=title:CAPSULE.TOML --metadata=section:5 --lua-filter=${settings_filter})
+  endif()
   add_custom_command(OUTPUT ${generated}/${page}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${generated}
-    COMMAND pandoc --standalone --from ${dialect} --to man "--variable=footer=capsuled ${PROJECT_VERSION}"
-      --output ${generated}/${page} ${PROJECT_SOURCE_DIR}/docs/man/${page}.md
-    DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/${page}.md VERBATIM)
+    COMMAND pandoc --standalone --from ${dialect} --to man "--variable=footer=capsuled ${PROJECT_VERSION}" ${more}
+      --output ${generated}/${page} ${text}
+    DEPENDS ${text} ${settings_filter} VERBATIM)
   string(REGEX MATCH "[0-9]$" section ${page})
   compressed(${generated}/${page} ${page} share/man/man${section} capsuled)
 endforeach()

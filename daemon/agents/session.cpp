@@ -6,6 +6,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/agents/build.hpp"
 #include "daemon/catalog/variables.hpp"
+#include "protocol/nearest.hpp"
 
 namespace capsule {
 
@@ -94,9 +95,16 @@ const FileKey& file_key(const SessionInputs& inputs, const std::string& provider
 void warn_of_unknown_model(Plan& plan, const Provider& provider, const std::string& model) {
     const Model* facts = provider.model(model);
     if (facts && facts->context_window > 0) return;
+    std::string meant;
+    if (!facts) {
+        std::vector<std::string_view> known;
+        for (const Model& each : provider.models)
+            known.push_back(each.id);
+        if (const auto near = nearest(model, known)) meant = "Did you mean " + std::string(*near) + "? Else say";
+    }
     plan.warnings.push_back({"model.unknown", "The context window of " + model + " on " + provider.label +
-                                                  " is not known, so the agent guesses it. Say it in capsule.toml: "
-                                                  "[providers." +
+                                                  " is not known, so the agent guesses it. " +
+                                                  (meant.empty() ? "Say" : meant) + " it in capsule.toml: [providers." +
                                                   provider.id + ".models.\"" + model + "\"] context_window = …"});
 }
 

@@ -175,22 +175,20 @@ std::string excerpt_of_name(std::string_view text, std::size_t line, std::string
     return without_value(name);
 }
 
-std::string excerpt_of_broken(std::string_view text, std::size_t line, bool& harmless) {
-    harmless = false;
+std::string excerpt_of_broken(std::string_view text, std::size_t line) {
     const auto lines = lines_up_to(text, line);
     const std::string_view broken = lines.back();
     if (multi_line_string_near(lines)) return std::string(hidden);
     if (is_header(broken)) {
-        harmless = is_harmless_header(broken);
-        return harmless ? std::string(broken.substr(0, std::min(broken.find_first_of("]#"), broken.size() - 1) + 1))
-                        : std::string(hidden);
+        if (!is_harmless_header(broken)) return std::string(hidden);
+        return std::string(broken.substr(0, std::min(broken.find_first_of("]#"), broken.size() - 1) + 1));
     }
     const std::size_t equals = broken.find('=');
     if (equals == broken.npos) return std::string(hidden);
     const auto parts = parts_of(broken.substr(0, equals));
     if (!parts || !std::all_of(parts->begin(), parts->end(), is_surely_a_name)) return std::string(hidden);
-    harmless = contains(harmless_names, parts->back()) && in_harmless_section(lines) &&
-               std::find(parts->begin(), parts->end(), "env") == parts->end();
+    const bool harmless = contains(harmless_names, parts->back()) && in_harmless_section(lines) &&
+                          std::find(parts->begin(), parts->end(), "env") == parts->end();
     return harmless ? harmless_part(broken) : without_value(trimmed(broken.substr(0, equals)));
 }
 

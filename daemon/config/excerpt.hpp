@@ -15,7 +15,7 @@ std::string excerpt_of_value(std::string_view text, std::size_t line);
 std::string excerpt_of_name(std::string_view text, std::size_t line, std::string_view name);
 
 /// For text that is no TOML: the line itself when it is a section's header or sets something that is known to be no
-/// secret, else at most its name. `harmless` says whether that is the line itself.
-std::string excerpt_of_broken(std::string_view text, std::size_t line, bool& harmless);
+/// secret, else at most its name.
+std::string excerpt_of_broken(std::string_view text, std::size_t line);
 
 }  // namespace capsule

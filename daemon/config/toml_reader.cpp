@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/catalog/names.hpp"
+#include "daemon/config/broken_toml.hpp"
 #include "daemon/config/excerpt.hpp"
 #include "protocol/nearest.hpp"
 
@@ -34,14 +35,6 @@ std::string_view type_name(const toml::node& node) {
     return "nothing";
 }
 
-/// toml++ quotes what it stumbled over, which may be a key without quotes.
-std::string without_quotations(std::string_view description) {
-    const std::size_t first = description.find('\'');
-    if (first == description.npos) return std::string(description);
-    const std::size_t last = description.rfind('\'');
-    return std::string(description.substr(0, first)) + "'…'" + std::string(description.substr(last + 1));
-}
-
 bool speaks_of_a_key(std::string_view name) {
     std::string lower(name);
     std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -64,11 +57,10 @@ TomlDocument::TomlDocument(std::string_view text, DocumentName name) : text_(tex
     if (result.failed()) {
         const toml::parse_error& error = result.error();
         const toml::source_position at = error.source().begin;
-        bool harmless = false;
-        const std::string line = excerpt_of_broken(text_, at.line, harmless);
-        const std::string why = harmless ? std::string(error.description()) : without_quotations(error.description());
-        throw Failure({ErrorCode::config_conflict, place(at) + "this is not valid TOML: " + why + "\n" + line,
-                       "Correct the line; https://toml.io shows how each kind of value is written."});
+        const std::string line = excerpt_of_broken(text_, at.line);
+        BrokenToml why = plain_words(error.description());
+        throw Failure({ErrorCode::config_conflict, place(at) + "this is not valid TOML: " + why.what + "\n" + line,
+                       std::move(why.hint)});
     }
     root_ = std::move(result).table();
 }

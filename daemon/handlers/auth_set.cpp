@@ -1,9 +1,11 @@
 // auth.set: stores a provider's key at a scope; the very next request sees it.
 #include <algorithm>
+#include <set>
 
 #include "daemon/base/reference.hpp"
 #include "daemon/handlers/auth_store.hpp"
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/routing/choices.hpp"
 #include "daemon/routing/route.hpp"
 
 namespace capsule {
@@ -28,6 +30,31 @@ Result<void> check_value(const std::string& value) {
     return {};
 }
 
+/// Those for which a session must name its provider, since several are there.
+std::set<Agent> agents_without_default(const Services& services, const Generation& generation, const KeyScope& scope) {
+    const KeyStates states = key_states(services, generation, scope);
+    std::set<Agent> agents;
+    for (const AgentFacts& facts : all_agents)
+        if (const auto chosen = default_provider(generation.config, facts.agent, states);
+            !chosen && chosen.error().code == ErrorCode::invalid_params)
+            agents.insert(facts.agent);
+    return agents;
+}
+
+Warning ambiguous(Agent agent) {
+    const AgentFacts& facts = facts_of(agent);
+    return {"default.none", std::string(facts.label) +
+                                " can now run on several providers and has no default: use --provider, or set provider in [" +
+                                std::string(facts.id) + "] of capsule.toml."};
+}
+
+Warning not_kept(const std::string& path, const Provider& provider) {
+    return {"keys.not_kept", "The key is stored in " + path +
+                                 ", which is gone with this container. To keep it, mount a volume at that directory, or "
+                                 "mount a file with the key at /run/secrets/" +
+                                 provider.key_env + "."};
+}
+
 }  // namespace
 
 Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params) {
@@ -37,11 +64,17 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     if (auto checked = check_value(params.value); !checked) co_return checked.error();
     const auto scope = auth_scope(params.scope);
     if (!scope) co_return scope.error();
+    const std::set<Agent> before = agents_without_default(services, *generation, *scope);
     const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
     if (!stored) co_return stored.error();
     co_await services.sessions.refresh_keys();
     log_change("auth.set", caller, **provider, *scope);
-    co_return row_at(services, *generation, **provider, *scope);
+    AuthRow row = row_at(services, *generation, **provider, *scope);
+    for (const Agent agent : agents_without_default(services, *generation, *scope))
+        if (!before.contains(agent)) row.warnings.push_back(ambiguous(agent));
+    if (services.stored.are_lost_with_the_container())
+        row.warnings.push_back(not_kept(services.stored.path(), **provider));
+    co_return row;
 }
 
 }  // namespace capsule

@@ -27,6 +27,7 @@ Handled<SubscribeResult> handle_subscribe(Services& services, Caller caller, NoP
 Handled<MetricsResult> handle_metrics(Services& services, NoParams params);
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params);
 Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
+Handled<NamesListResult> handle_names_list(Services& services, NoParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);
 Handled<UsageResult> handle_usage(Services& services, UsageParams params);
 Handled<boost::json::value> handle_discover(Services& services, NoParams params);

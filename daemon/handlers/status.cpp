@@ -8,6 +8,7 @@
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/warnings.hpp"
+#include "daemon/keys/auth_row.hpp"
 
 namespace capsule {
 namespace {
@@ -18,6 +19,7 @@ ProviderStatus provider_status(const Services& services, const KeyResolver& keys
     if (!finding.source.empty()) status.key.source = finding.source;
     if (finding.state == KeyState::present) {
         status.key.masked = mask(finding.value);
+        status.key.doubtful = key_shape_warning(provider, finding.value).has_value();
         status.usage = known_usage(services, provider, finding.value);
     }
     status.limit = services.sessions.limits().of(provider.id);

@@ -85,8 +85,13 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
                                                   "looks like a secret's. Put it into [workspaces.<name>.env] if not "
                                                   "all sessions need it"});
     const KeyResolver keys = resolver(services, generation);
-    for (const Provider& provider : generation.config.catalog.providers)
+    for (const Provider& provider : generation.config.catalog.providers) {
         if (auto warning = other_name_warning(provider, keys, {})) warnings.push_back(std::move(*warning));
+        const KeyFinding key = keys.find(provider.key_env, {});
+        if (key.state != KeyState::present) continue;
+        if (const auto doubt = key_shape_warning(provider, key.value))
+            warnings.push_back({doubt->code, provider.label + ": " + doubt->message});
+    }
     if (!has_key_in_any_scope(services, generation))
         warnings.push_back({"keys.none", "no provider has a key yet; `capsulectl auth` says how to get one"});
     return warnings;

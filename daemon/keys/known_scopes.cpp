@@ -1,7 +1,5 @@
 #include "daemon/keys/known_scopes.hpp"
 
-#include <set>
-
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -26,20 +24,24 @@ Result<void> check(const char* what, const std::optional<std::string>& name, con
 
 }  // namespace
 
+KnownScopes known_scopes(const Config& config, const StoredKeys& stored) {
+    KnownScopes known;
+    for (const auto& [name, manifest] : config.roles)
+        known.roles.insert(name);
+    for (const auto* workspaces : {&config.workspaces, &stored.workspaces()})
+        for (const auto& [name, workspace] : *workspaces) {
+            known.workspaces.insert(name);
+            for (const auto& [role, table] : workspace.roles)
+                known.roles.insert(role);
+        }
+    return known;
+}
+
 Result<void> check_known(const Config& config, const StoredKeys& stored, const KeyScope& scope) {
     if (config.session.unknown_scopes == UnknownScopes::allow) return {};
-    Names workspaces;
-    Names roles;
-    for (const auto& [name, manifest] : config.roles)
-        roles.insert(name);
-    for (const auto* known : {&config.workspaces, &stored.workspaces()})
-        for (const auto& [name, workspace] : *known) {
-            workspaces.insert(name);
-            for (const auto& [role, table] : workspace.roles)
-                roles.insert(role);
-        }
-    if (auto done = check("workspace", scope.workspace, workspaces); !done) return done;
-    return check("role", scope.role, roles);
+    const KnownScopes known = known_scopes(config, stored);
+    if (auto done = check("workspace", scope.workspace, known.workspaces); !done) return done;
+    return check("role", scope.role, known.roles);
 }
 
 }  // namespace capsule

@@ -76,7 +76,10 @@ Result<Agent> find_agent(std::string_view id) {
         list += (list.empty() ? "" : ", ") + std::string(facts.id);
     }
     std::string hint = "The agents are " + list + ".";
-    if (const auto near = nearest(id, known)) hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
+    if (const auto near = nearest(id, known))
+        hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
+    else
+        hint += " A provider is named by --provider.";
     return Error{ErrorCode::agent_unknown, "there is no agent " + in_quotes(id), std::move(hint)};
 }
 

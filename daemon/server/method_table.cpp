@@ -72,6 +72,7 @@ constexpr std::tuple table{
     answers<handle_subscribe>("subscribe"),
     answers<handle_metrics>("metrics"),
     answers<handle_grant>("grant"),
+    answers<handle_names_list>("names.list"),
     answers<handle_config_write>("config.write"),
     answers<handle_auth_set>("auth.set"),
     answers<handle_auth_unset>("auth.unset"),

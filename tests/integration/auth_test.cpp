@@ -147,7 +147,7 @@ TEST_F(Auth, TheCommandFindsOutThatTheProviderExistsBeforeItAsksForASecret) {
     start({.env = {}});
     const Outcome unknown = ctl({"auth", "set", "zaii"}, "");  // with nothing to read, asking would be the error
     EXPECT_EQ(unknown.exit_code, 2);
-    EXPECT_THAT(unknown.err, AllOf(HasSubstr("there is no provider \"zaii\""), HasSubstr("did you mean \"zai\"?")));
+    EXPECT_THAT(unknown.err, AllOf(HasSubstr("there is no provider \"zaii\""), HasSubstr("Did you mean \"zai\"?")));
     Program away = ctl_program({"auth", "set", "zai"});
     away.argv[2] = dir_ / "nobody.sock";
     EXPECT_EQ(run_command(away).exit_code, 3);
@@ -159,6 +159,34 @@ TEST_F(Auth, UnsettingAKeyThatComesFromElsewhereSaysFromWhereAndHowToRemoveItThe
                 AllOf(HasSubstr("still comes from environment"), HasSubstr("remove ZAI_API_KEY from the environment")));
     EXPECT_THAT(ctl({"auth", "unset", "kimi"}).out, AllOf(HasSubstr("capsule.toml:2"), HasSubstr("capsulectl reload")));
     EXPECT_THAT(ctl({"auth", "unset", "minimax"}).out, Not(HasSubstr("still comes")));
+}
+
+TEST_F(Auth, AKeyThatMakesTheDefaultAmbiguousSaysSo) {
+    start({.env = {}, .config = "[codex]\nprovider = \"openai\"\n"});
+    const auto set = [&](const char* provider, const char* value) {
+        return at(call("auth.set", std::string(R"({"provider":")") + provider + R"(","value":")" + value + R"("})"), "/warnings");
+    };
+    EXPECT_THAT(json::serialize(set("zai", "FAKE-zai-1")), Not(HasSubstr("default.none")));
+    EXPECT_THAT(json::serialize(set("minimax", "sk-cp-FAKE-minimax-1")),
+                AllOf(HasSubstr("OpenCode can now run on several providers and has no default"),
+                      HasSubstr("set provider in [opencode]"), Not(HasSubstr("Claude")), Not(HasSubstr("Codex"))));
+    EXPECT_THAT(json::serialize(set("kimi", "sk-ki-FAKE-kimi-1")), Not(HasSubstr("default.none"))) << "it has been said";
+}
+
+TEST_F(Auth, AKeyThatGoesWithTheContainerSaysSo) {
+    start({.env = {}});
+    EXPECT_THAT(json::serialize(call("auth.set", R"({"provider":"zai","value":"FAKE-zai-1"})")),
+                Not(HasSubstr("keys.not_kept")))
+        << "the tests' directory is on a disk";
+    stop();
+    std::string memory = "/dev/shm/capsule-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(memory.data()), nullptr);
+    start({.env = {{"STATE_DIRECTORY", memory}}});
+    EXPECT_THAT(json::serialize(call("auth.set", R"({"provider":"zai","value":"FAKE-zai-1"})")),
+                AllOf(HasSubstr("keys.not_kept"), HasSubstr(memory + "/auth.toml, which is gone with this container"),
+                      HasSubstr("/run/secrets/ZAI_API_KEY")));
+    stop();
+    fs::remove_all(memory);
 }
 
 }  // namespace

@@ -206,6 +206,27 @@ TEST_F(Cli, TheSocketsPlaceComesFromTheEnvironmentToo) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
+TEST_F(Cli, CompletionAsksTheDaemonForNames) {
+    start({.config = "[workspaces.acme.env]\nZAI_API_KEY = \"\"\n[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"\"\n"
+                     "[providers.kimi.models.\"k3$(reboot)\"]\ncontext_window = 1000\n"});
+    const std::string script = ctl({"completion", "bash"}).out;
+    const auto completes = [&](const std::string& words) {
+        write_file(dir_ / "complete.bash", script + "COMP_WORDS=(capsulectl " + words +
+                                               ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_capsulectl\necho \"${COMPREPLY[*]}\"\n");
+        Program program{{"/bin/bash", dir_ / "complete.bash"}, base_env()};
+        program.env["CAPSULE_SOCKET"] = socket();
+        program.env["PATH"] = fs::path(CAPSULECTL_BINARY).parent_path().string() + ":/usr/bin:/bin";
+        return run_command(program).out;
+    };
+    EXPECT_EQ(completes("exec claude --provider z"), "zai\n");
+    EXPECT_EQ(completes("auth set ki"), "kimi\n");
+    EXPECT_EQ(completes("spawn claude --model glm-5.3-h"), "glm-5.3-highspeed\n");
+    EXPECT_EQ(completes("spawn claude --model k3"), "k3 k3-256k\n") << "nothing that a shell would run";
+    EXPECT_EQ(completes("explain claude --workspace ''"), "acme\n");
+    EXPECT_EQ(completes("auth list --role rev"), "reviewer\n");
+    EXPECT_EQ(completes("sessions end ''"), "--help --json --socket\n") << "there is none";
+}
+
 TEST_F(Cli, HelpAndVersionNeedNoDaemon) {
     EXPECT_THAT(ctl({"--version"}).out, HasSubstr("0.1.0"));
     const Outcome help = ctl({"--help"});

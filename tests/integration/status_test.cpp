@@ -128,6 +128,17 @@ TEST_F(Status, SaysWhereAKeyIsHeldUnderAnotherName) {
     EXPECT_THAT(codes(at(find_by(rows, "provider", "zai"), "/warnings")), IsEmpty());
 }
 
+TEST_F(Status, DoubtsAKeyThatDoesNotLookLikeItsProviders) {
+    start({.env = {{"MINIMAX_API_KEY", "FAKE-of-another-shape"}, {"ZAI_API_KEY", std::string(keys::zai)}}});
+    const json::value status = call("status");
+    const json::value minimax = find_by(at(status, "/providers"), "id", "minimax");
+    EXPECT_EQ(at(minimax, "/key/doubtful"), json::value(true));
+    EXPECT_EQ(at(find_by(at(status, "/providers"), "id", "zai"), "/key/doubtful"), json::value(false));
+    EXPECT_EQ(text_at(minimax, "/cells/claude"), "ready") << "it is used all the same";
+    EXPECT_EQ(std::ranges::count(codes(at(status, "/warnings")), "key.shape"), 1);
+    EXPECT_THAT(json::serialize(at(status, "/warnings")), HasSubstr("MiniMax: This does not look like a MiniMax key"));
+}
+
 TEST_F(Status, WarnsOfASecretThatEverySessionGets) {
     start({.config = "[env]\nGH_TOKEN = \"FAKE-token\"\nTEAM_SECRET = \"\"\nTEAM = \"compilers\"\n"
                      "KIMI_CODE_API_KEY = \"sk-ki-FAKE\"\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE-oauth\"\n"});

@@ -156,10 +156,12 @@ Outcome run_command(const Program& program, std::string_view input, std::chrono:
     return outcome;
 }
 
-Outcome run_on_terminal(const Program& program, std::chrono::milliseconds limit) {
+namespace {
+
+Outcome on_terminal(const Program& program, unsigned short columns, std::chrono::milliseconds limit) {
     int ours = -1;
     int theirs = -1;
-    winsize size{24, 120, 0, 0};
+    winsize size{24, columns, 0, 0};
     if (openpty(&ours, &theirs, nullptr, nullptr, &size) != 0) throw std::runtime_error("openpty failed");
     fcntl(ours, F_SETFD, FD_CLOEXEC);
     const pid_t child = start_program(program, {theirs, theirs, theirs, true});
@@ -178,6 +180,15 @@ Outcome run_on_terminal(const Program& program, std::chrono::milliseconds limit)
     close(ours);
     outcome.exit_code = wait_for_exit(child, limit);
     return outcome;
+}
+
+}  // namespace
+
+Outcome run_on_terminal(const Program& program, std::chrono::milliseconds limit) {
+    return on_terminal(program, 120, limit);
+}
+Outcome run_on_terminal(const Program& program, unsigned short columns) {
+    return on_terminal(program, columns, std::chrono::seconds(60));
 }
 
 bool am_root() {

@@ -58,6 +58,9 @@ Outcome run_command(const Program& program, std::string_view input = {},
 /// The same on a terminal of 24 × 120; what it shows is in `out`.
 Outcome run_on_terminal(const Program& program, std::chrono::milliseconds limit = std::chrono::seconds(60));
 
+/// On one of that many columns.
+Outcome run_on_terminal(const Program& program, unsigned short columns);
+
 bool am_root();
 
 }  // namespace capsule::test

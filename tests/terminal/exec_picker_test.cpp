@@ -194,6 +194,20 @@ TEST_F(ExecPicker, WithoutAnAgentItAsksForOneFirst) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 130);
 }
 
+TEST_F(ExecPicker, FromTheProviderTheLeftArrowGoesBackToTheAgent) {
+    start_with_two_keys();
+    open_terminal().run("capsulectl exec");
+    terminal().wait_for("Which agent?");
+    terminal().press({"Down", "Enter"});
+    EXPECT_THAT(terminal().wait_for("Codex: which provider?"), HasSubstr("Left: back"));
+    terminal().press({"Left"});
+    EXPECT_THAT(terminal().wait_for("Which agent?"), AllOf(HasSubstr("> Codex"), Not(HasSubstr("Left: back"))));
+    terminal().press({"Up", "Enter"});
+    terminal().wait_for("Claude: which provider?");
+    terminal().press({"Down", "Enter"});
+    expect_started("claude on zai");
+}
+
 TEST_F(ExecPicker, AnAgentThatTheNamedProviderCannotServeIsNotOffered) {
     start_with_two_keys("[providers.zai.codex]\nblocked = \"not this month\"\n");
     open_terminal().run("capsulectl exec --provider zai");

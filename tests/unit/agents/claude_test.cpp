@@ -85,7 +85,11 @@ TEST(Claude, AllProxyAloneIsAlsoTheTunnelsProxy) {
 TEST(Claude, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
     const Plan plan = keyed().plan(Agent::claude, "zai", "glm-9");
     EXPECT_FALSE(plan.env.contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS"));
-    EXPECT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
+    ASSERT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
+    EXPECT_THAT(plan.warnings[0].message, ::testing::Not(HasSubstr("Did you mean")));
+    const Plan mistyped = keyed().plan(Agent::claude, "zai", "glm53");
+    ASSERT_THAT(warning_codes(mistyped), ElementsAre("model.unknown"));
+    EXPECT_THAT(mistyped.warnings[0].message, HasSubstr("Did you mean glm-5.3?"));
     EXPECT_THAT(plan.unset,
                 ::testing::IsSupersetOf({"CLAUDE_CODE_MAX_CONTEXT_TOKENS", "CLAUDE_CODE_AUTO_COMPACT_WINDOW"}));
 }

@@ -78,8 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{{"auth", "set", "zai", "--value=sk-FAKE-0001"}, "--value"},
                     Case{{"auth", "set", "zai", "--op", "Private/zai"}, "op://"},
                     Case{{"auth", "set", "zai", "--role", "r"}, "--workspace"}, Case{{"completion", "tcsh"}, "bash"},
-                    Case{{"exec", "claude", "zai"}, "did you mean --provider zai?"},
-                    Case{{"exec", "claude", "resume"}, "what is for the agent stands after \"--\""},
+                    Case{{"exec", "claude", "zai"}, "Did you mean --provider zai?"},
+                    Case{{"exec", "claude", "resume"}, "What is for the agent stands after \"--\""},
                     Case{{"exec", "claude", "sk-FAKE-0000000000000000000"}, "exec takes one AGENT"},
                     Case{{"exec", "claude", "--provder", "zai"}, "did you mean \"--provider\"?"},
                     Case{{"exec", "claude", "-p", "hi"}, "unknown option -p"},
@@ -116,6 +116,8 @@ TEST(Help, IsACommandTooAndEveryOneHasTwoExamples) {
                                  {"config"},
                                  {"config", "write"},
                                  {"reload"},
+                                 {"sessions"},
+                                 {"sessions", "end"},
                                  {"verify"},
                                  {"completion"}}) {
         Words words = command;
@@ -126,7 +128,9 @@ TEST(Help, IsACommandTooAndEveryOneHasTwoExamples) {
         const auto lines = std::count(help.begin() + static_cast<std::ptrdiff_t>(examples), help.end(), '\n');
         EXPECT_GE(lines, 3) << help;
         EXPECT_THAT(help,
-                    Not(testing::AnyOf(HasSubstr("SUBCOMMAND"), HasSubstr("Positionals"), HasSubstr("REQUIRED"))));
+                    Not(testing::AnyOf(HasSubstr("SUBCOMMAND"), HasSubstr("Positionals"), HasSubstr("REQUIRED"),
+                                       HasSubstr("TEXT"), HasSubstr("INT"), HasSubstr("Needs:"), HasSubstr(" in ["),
+                                       HasSubstr("program version"))));
     }
 }
 
@@ -301,6 +305,14 @@ TEST(Completion, WorksInBash) {
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl spawn --format s"), "shell\n");
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl exec co"), "codex\n");
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl completion z"), "zsh\n");
+}
+
+TEST(Completion, IsSilentWhenTheDaemonIsAway) {
+    const Outcome away = capsulectl({"words", "models", "--socket", "/nonexistent/s"});
+    EXPECT_EQ(away.code, 0);
+    EXPECT_EQ(away.out + away.err, "");
+    EXPECT_THAT(capsulectl({"--help"}).out, Not(HasSubstr("words"))) << "it is for the scripts";
+    EXPECT_THAT(capsulectl({"word"}).err, Not(HasSubstr("words")));
 }
 
 TEST(Completion, NamesEveryCommandForEveryShell) {

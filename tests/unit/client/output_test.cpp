@@ -1,4 +1,5 @@
 #include "client/output.hpp"
+#include "protocol/help_text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +11,6 @@
 #include <map>
 #include <sstream>
 
-#include "client/commands/help_text.hpp"
 #include "client/json_text.hpp"
 
 namespace capsule {

@@ -74,6 +74,19 @@ TEST(StatusPage, SaysWhatAProviderRefusedLast) {
                           "(\"Usage limit reached for 5 hour\"), until 2026-11-26 05:44:44\n"));
 }
 
+TEST(StatusPage, AKeyThatIsDoubtedIsNotReady) {
+    StatusResult status = sample_status();
+    status.providers[1].key.doubtful = true;
+    const std::string page = status_page(status, {}, {true, true, 80});
+    EXPECT_THAT(page, AllOf(HasSubstr("\x1b[33mdoubtful\x1b[0m"), HasSubstr("\x1b[33m…0001"), Not(HasSubstr("32mready"))));
+}
+
+TEST(AuthPage, HasNoColumnThatSaysTheSameOfEveryProvider) {
+    AuthRow row;
+    row.provider = "zai", row.mode = "api_key", row.state = "ignored", row.source = "capsule.toml:7";
+    EXPECT_THAT(auth_page({{row}}, plain), AllOf(HasSubstr("ignored"), Not(HasSubstr("MODE")), Not(HasSubstr("api_key"))));
+}
+
 TEST(StatusPage, ShowsAFailedLoadAndMissingKeys) {
     StatusResult status = sample_status();
     status.config.ok = false;
@@ -136,6 +149,7 @@ TEST(AuthPage, TellsANewcomerWhatToDo) {
     row.warnings = {{"key.shape", "does not begin with x"}};
     EXPECT_THAT(auth_page({{row}}, plain),
                 AllOf(HasSubstr("…0001"), HasSubstr("! Z.AI: does not"), Not(HasSubstr("How to get"))));
+    EXPECT_THAT(auth_page({{row}}, {true, true, 80}), HasSubstr("\x1b[33m…0001"));
 }
 
 TEST(AuthPage, WithoutAnyKeyEndsWithWhatToDoNext) {

@@ -97,7 +97,7 @@ TEST(Methods, HaveTheirTier) {
     EXPECT_EQ(names[Tier::status], (std::set<std::string_view>{"status", "providers.list", "auth.list", "sessions.list",
                                                                "rpc.discover", "subscribe", "metrics", "usage"}));
     EXPECT_EQ(names[Tier::spawn],
-              (std::set<std::string_view>{"spawn", "explain", "config.write", "sessions.end", "grant"}));
+              (std::set<std::string_view>{"spawn", "explain", "config.write", "sessions.end", "grant", "names.list"}));
     EXPECT_EQ(names[Tier::admin], (std::set<std::string_view>{"auth.set", "auth.unset", "reload"}));
     EXPECT_EQ(find_method("explain")->tier, Tier::spawn);
     EXPECT_EQ(find_method("spawn "), nullptr);

@@ -1,9 +1,9 @@
-#include "client/commands/help_text.hpp"
+#include "protocol/help_text.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "client/output.hpp"
+#include "protocol/text_width.hpp"
 
 namespace capsule {
 namespace {
