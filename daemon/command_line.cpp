@@ -44,7 +44,8 @@ void add_options(CLI::App& app, CommandLine& line) {
         ->type_name("PATH");
     app.add_flag("--check-config", line.check_config, "Read the configuration, say what is wrong with it, and end");
     app.set_help_flag("-h,--help", "Explain, and end");
-    app.set_version_flag("-V,--version", std::string("capsuled ") + capsule_version)->description("Say the version, and end");
+    app.set_version_flag("-V,--version", std::string("capsuled ") + capsule_version)
+        ->description("Say the version, and end");
     app.footer(
         "Examples:\n"
         "  capsuled --check-config\n"
@@ -75,7 +76,8 @@ void explain_error(const CLI::App& app, const CLI::ParseError& error) {
     else if (kind == static_cast<int>(CLI::ExitCodes::ArgumentMismatch))
         what = what.substr(0, what.find(':')) + " needs a value after it";
     const std::size_t width = width_of(STDERR_FILENO);
-    const std::string text = wrapped("capsuled: " + what, width, 2) + "\n  " + wrapped("hint: " + hint, width, 4) + "\n";
+    const std::string text =
+        wrapped("capsuled: " + what, width, 2) + "\n  " + wrapped("hint: " + hint, width, 4) + "\n";
     std::fputs(text.c_str(), stderr);
 }
 

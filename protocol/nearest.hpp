@@ -12,8 +12,8 @@ namespace capsule {
 /// least one is allowed): close enough that a person meant it.
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// What is wrong with a `word` that must be one of `names`, with the one that was meant; empty: it is one. A long word is
-/// not repeated, since it may be a key.
+/// What is wrong with a `word` that must be one of `names`, with the one that was meant; empty: it is one. A long word
+/// is not repeated, since it may be a key.
 std::string problem_unless_among(std::string_view word, const std::vector<std::string_view>& names);
 
 /// Whether one slip of the fingers makes `word` of `other`: one character too many, too few, or another one, or two

@@ -114,7 +114,8 @@ void add_key_commands(CLI::App& auth, Invocation& invocation) {
                  "On a terminal the key is asked for and does not show; else it is read from standard input.\n"
                  "Before that capsulectl finds out that the daemon answers and knows the provider.",
                  {"auth set zai", "auth set kimi --op op://Private/kimi/key"});
-    add_examples(*unset_command, "Where another source still has the key, it says which, and how to remove it there.", {"auth unset zai", "auth unset zai --workspace acme"});
+    add_examples(*unset_command, "Where another source still has the key, it says which, and how to remove it there.",
+                 {"auth unset zai", "auth unset zai --workspace acme"});
     for (CLI::App* command : {set_command, unset_command}) {
         command->add_option("PROVIDER", options->provider, "Whose key")->required()->type_name("");
         add_scope(*command, options->workspace, options->role);

@@ -122,7 +122,8 @@ Step choose_provider(const Globals& globals, SpawnParams& params, bool after_age
     if (auto last = last_choices().provider(params.agent, params.cwd.value_or(""))) page.preselected = last;
     page.has_page_before = after_agent;
     std::string chosen;
-    const Step step = ask(globals, page, "name the provider: capsulectl exec " + params.agent + " --provider ID", chosen);
+    const Step step =
+        ask(globals, page, "name the provider: capsulectl exec " + params.agent + " --provider ID", chosen);
     if (const auto* picking = std::get_if<Picking>(&step); picking != nullptr && *picking == Picking::picked) {
         params.provider = std::move(chosen);
         params.chosen_by = "picker";

@@ -71,8 +71,8 @@ void takes_one_of(CLI::Option& option, std::vector<std::string_view> values) {
     std::string shown;
     for (const std::string_view value : values)
         shown += (shown.empty() ? "" : "|") + std::string(value);
-    option.type_name(shown)->check(
-        CLI::Validator([values = std::move(values)](const std::string& word) { return problem_unless_among(word, values); }, ""));
+    option.type_name(shown)->check(CLI::Validator(
+        [values = std::move(values)](const std::string& word) { return problem_unless_among(word, values); }, ""));
 }
 
 void add_examples(CLI::App& command, const std::string& text, const std::vector<std::string>& examples) {

@@ -29,7 +29,7 @@ struct CommandInfo {
     std::vector<std::string> path;  ///< without "capsulectl"
     std::vector<Word> words;        ///< subcommands, or what the first argument may be
     std::vector<OptionInfo> options;
-    std::string asked;              ///< as an option's, of the first argument
+    std::string asked;  ///< as an option's, of the first argument
 };
 
 std::string joined(const std::vector<std::string>& words, std::string_view separator = " ") {
@@ -53,7 +53,8 @@ std::string quoted(std::string_view text, std::string_view escaped_quote) {
 /// takes_one_of() shows them as "json|shell|env0"; the names of other values are upper case.
 std::vector<std::string> choices_of(const CLI::Option& option) {
     const std::string type = option.get_type_name();
-    const bool lists = !type.empty() && type.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789|") == std::string::npos;
+    const bool lists =
+        !type.empty() && type.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789|") == std::string::npos;
     return lists ? CLI::detail::split(type, '|') : std::vector<std::string>();
 }
 
@@ -164,7 +165,8 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
         "    case \"$at $prev\" in\n";
     out += value_cases(commands, [](const OptionInfo& option) {
         if (option.is_path) return std::string("COMPREPLY=($(compgen -f -- \"$cur\"))");
-        const std::string words = option.asked.empty() ? "'" + joined(option.choices) + "'" : "\"" + answer_to(option.asked) + "\"";
+        const std::string words =
+            option.asked.empty() ? "'" + joined(option.choices) + "'" : "\"" + answer_to(option.asked) + "\"";
         return "COMPREPLY=($(compgen -W " + words + " -- \"$cur\"))";
     });
     out += "    esac\n    case \"$at\" in\n";

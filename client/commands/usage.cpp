@@ -91,7 +91,8 @@ Error about_one(const CLI::ParseError& error, const std::string& help) {
         return invalid(said.substr(0, said.find(' ')) + " is missing", help);
     if (kind == static_cast<int>(CLI::ExitCodes::ArgumentMismatch))
         return invalid(said.substr(0, said.find(':')) + " needs a value after it", help);
-    if (kind == static_cast<int>(CLI::ExitCodes::ConversionError) || kind == static_cast<int>(CLI::ExitCodes::InvalidError))
+    if (kind == static_cast<int>(CLI::ExitCodes::ConversionError) ||
+        kind == static_cast<int>(CLI::ExitCodes::InvalidError))
         return invalid("an option's value is not understood", help);
     return invalid(said, help);
 }

@@ -209,8 +209,7 @@ void add_verify(CLI::App& app, Invocation& invocation) {
         "machine.",
         {"verify", "verify claude --provider zai"});
     auto options = std::make_shared<VerifyOptions>();
-    command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)")
-        ->type_name("");
+    command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)")->type_name("");
     command->add_option("--provider", options->provider, "Only this provider (default: all that have a key)")
         ->type_name("ID");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });

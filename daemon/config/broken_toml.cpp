@@ -24,12 +24,15 @@ constexpr auto rows = std::to_array<Row>({
     {"expected '=', saw", "there is no \"=\" after the name", "Write a setting as name = value."},
     {"encountered end-of-file", "the file ends in the middle of a setting", "Write a setting as name = value."},
     {"expected value-terminator", "something follows the value", "Write one setting a line; # begins a comment."},
-    {"expected a comment or whitespace", "something follows the value", "Write one setting a line; # begins a comment."},
+    {"expected a comment or whitespace", "something follows the value",
+     "Write one setting a line; # begins a comment."},
     {"expected comma or closing ']'", "a list's comma or \"]\" is missing", "Write a list as [\"one\", \"two\"]."},
     {"expected value or closing ']'", "a list has a comma too many", "Write a list as [\"one\", \"two\"]."},
-    {"expected comma or closing '}'", "a comma or \"}\" is missing", "Write a table in one line as { name = \"value\" }."},
+    {"expected comma or closing '}'", "a comma or \"}\" is missing",
+     "Write a table in one line as { name = \"value\" }."},
     {"expected value, saw", "the value is missing", "Write a setting as name = \"value\"."},
-    {"bare key starting character", "this is no name", "Begin a line with a setting's name, a [heading] or a # comment."},
+    {"bare key starting character", "this is no name",
+     "Begin a line with a setting's name, a [heading] or a # comment."},
     {"invalid utf-8", "a byte is no UTF-8", "Save the file as UTF-8."},
 });
 

@@ -43,16 +43,18 @@ std::set<Agent> agents_without_default(const Services& services, const Generatio
 
 Warning ambiguous(Agent agent) {
     const AgentFacts& facts = facts_of(agent);
-    return {"default.none", std::string(facts.label) +
-                                " can now run on several providers and has no default: use --provider, or set provider in [" +
-                                std::string(facts.id) + "] of capsule.toml."};
+    return {"default.none",
+            std::string(facts.label) +
+                " can now run on several providers and has no default: use --provider, or set provider in [" +
+                std::string(facts.id) + "] of capsule.toml."};
 }
 
 Warning not_kept(const std::string& path, const Provider& provider) {
-    return {"keys.not_kept", "The key is stored in " + path +
-                                 ", which is gone with this container. To keep it, mount a volume at that directory, or "
-                                 "mount a file with the key at /run/secrets/" +
-                                 provider.key_env + "."};
+    return {"keys.not_kept",
+            "The key is stored in " + path +
+                ", which is gone with this container. To keep it, mount a volume at that directory, or "
+                "mount a file with the key at /run/secrets/" +
+                provider.key_env + "."};
 }
 
 }  // namespace

@@ -152,9 +152,11 @@ Result<void> StoredKeys::set(const std::string& variable, const KeyScope& scope,
 bool StoredKeys::are_lost_with_the_container() const {
     struct statfs there {};
     if (path_.empty() || ::statfs(path_.c_str(), &there) != 0) return false;
-    if (there.f_type == OVERLAYFS_SUPER_MAGIC || there.f_type == TMPFS_MAGIC || there.f_type == RAMFS_MAGIC) return true;
+    if (there.f_type == OVERLAYFS_SUPER_MAGIC || there.f_type == TMPFS_MAGIC || there.f_type == RAMFS_MAGIC)
+        return true;
     // A rootless engine's layers are FUSE's; so is a volume that a virtual machine shares, but that is not the root.
-    struct stat file {}, root {};
+    struct stat file {
+    }, root{};
     return there.f_type == FUSE_SUPER_MAGIC && ::stat(path_.c_str(), &file) == 0 && ::stat("/", &root) == 0 &&
            file.st_dev == root.st_dev;
 }

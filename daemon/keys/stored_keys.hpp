@@ -36,7 +36,8 @@ class StoredKeys {
 
     const std::string& path() const { return path_; }
 
-    /// Whether the file is in a container's own layer or in memory, and so is gone when the container or the machine is.
+    /// Whether the file is in a container's own layer or in memory, and so is gone when the container or the machine
+    /// is.
     bool are_lost_with_the_container() const;
 
   private:

@@ -76,17 +76,13 @@ def matching(name: str, known: dict[str, str]) -> list[str]:
 
 def listed(root: Path) -> str:
     known = declared(root)
-    files: dict[str, set[str]] = {}
+    found: dict[str, str] = {}
     for name in sorted(noticing(root) | set(MORE)):
         tests = matching(name, known)
         if not tests:
             raise SystemExit(f"tests/docs/protections.py: no file declares {name}")
-        for test in tests:
-            files.setdefault(known[test], set()).add(test)
-    lines = ["| file | tests |", "|---|---|"]
-    for file, tests in sorted(files.items()):
-        lines.append(f"| [`{file}`](../{file}) | {', '.join(f'`{each}`' for each in sorted(tests))} |")
-    return "\n".join(lines) + "\n"
+        found |= {test: known[test] for test in tests}
+    return ",\n".join(f"[`{test}`](../{found[test]})" for test in sorted(found)) + "\n"
 
 
 def main() -> int:

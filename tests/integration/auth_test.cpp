@@ -164,13 +164,15 @@ TEST_F(Auth, UnsettingAKeyThatComesFromElsewhereSaysFromWhereAndHowToRemoveItThe
 TEST_F(Auth, AKeyThatMakesTheDefaultAmbiguousSaysSo) {
     start({.env = {}, .config = "[codex]\nprovider = \"openai\"\n"});
     const auto set = [&](const char* provider, const char* value) {
-        return at(call("auth.set", std::string(R"({"provider":")") + provider + R"(","value":")" + value + R"("})"), "/warnings");
+        return at(call("auth.set", std::string(R"({"provider":")") + provider + R"(","value":")" + value + R"("})"),
+                  "/warnings");
     };
     EXPECT_THAT(json::serialize(set("zai", "FAKE-zai-1")), Not(HasSubstr("default.none")));
     EXPECT_THAT(json::serialize(set("minimax", "sk-cp-FAKE-minimax-1")),
                 AllOf(HasSubstr("OpenCode can now run on several providers and has no default"),
                       HasSubstr("set provider in [opencode]"), Not(HasSubstr("Claude")), Not(HasSubstr("Codex"))));
-    EXPECT_THAT(json::serialize(set("kimi", "sk-ki-FAKE-kimi-1")), Not(HasSubstr("default.none"))) << "it has been said";
+    EXPECT_THAT(json::serialize(set("kimi", "sk-ki-FAKE-kimi-1")), Not(HasSubstr("default.none")))
+        << "it has been said";
 }
 
 TEST_F(Auth, AKeyThatGoesWithTheContainerSaysSo) {

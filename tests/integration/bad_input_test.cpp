@@ -34,52 +34,71 @@ struct Row {
 
 TEST_F(BadInput, EachMisspellingNamesWhatWasMeant) {
     start_with_names();
-    const std::string known = " is known by its table in capsule.toml, a role's manifest, or `capsulectl auth set`. "
-                              "[session] unknown_scopes = \"allow\" lets any name pass.\n";
-    for (const Row& row : std::vector<Row>{
-             // Commands.
-             {{"statsu"}, 2, "capsulectl: unknown command \"statsu\"\n  hint: did you mean \"status\"?\n"},
-             {{"auth", "lst"}, 2, "capsulectl: unknown command \"lst\"\n  hint: did you mean \"list\"?\n"},
-             {{"help", "statsu"}, 2, "capsulectl: unknown command \"statsu\"\n  hint: did you mean \"status\"?\n"},
-             {{"statsu", "--help"}, 2, "capsulectl: unknown command \"statsu\"\n  hint: did you mean \"status\"?\n"},
-             {{"claude", "--provider", "zai"}, 2,
-              "capsulectl: unknown command \"claude\"\n  hint: did you mean \"capsulectl exec claude\"?\n"},
-             // Flags and their values.
-             {{"spawn", "claude", "--provder", "zai"}, 2,
-              "capsulectl: unknown option --provder\n  hint: did you mean \"--provider\"?\n"},
-             {{"--sockt", "x", "status"}, 2, "capsulectl: unknown option --sockt\n  hint: did you mean \"--socket\"?\n"},
-             {{"spawn", "claude", "--format", "shel"}, 2,
-              "capsulectl: --format: \"shel\" is none of json, shell, env0: did you mean \"shell\"?\n"
-              "  hint: see \"capsulectl spawn --help\"\n"},
-             {{"completion", "bsh"}, 2,
-              "capsulectl: SHELL: \"bsh\" is none of bash, zsh, fish: did you mean \"bash\"?\n"
-              "  hint: see \"capsulectl completion --help\"\n"},
-             {{"spawn", "claude", "--provider"}, 2,
-              "capsulectl: --provider needs a value after it\n  hint: see \"capsulectl spawn --help\"\n"},
-             {{"exec", "claude", "--keep-fd", "1"}, 2,
-              "capsulectl: --keep-fd: expected a descriptor's number, from 3 on\n  hint: see \"capsulectl exec --help\"\n"},
-             {{"spawn"}, 2, "capsulectl: AGENT is missing\n  hint: see \"capsulectl spawn --help\"\n"},
-             {{"auth", "set", "zai", "--role", "reviewer"}, 2,
-              "capsulectl: --role needs --workspace: keys belong to a role within a workspace\n"
-              "  hint: add --workspace NAME\n"},
-             // Agents, providers, models, workspaces, roles, sessions.
-             {{"explain", "cluade"}, 2,
-              "capsulectl: there is no agent \"cluade\"\n  hint: Did you mean \"claude\"? The agents are claude, codex, "
-              "opencode.\n"},
-             {{"exec", "zai"}, 2,
-              "capsulectl: there is no agent \"zai\"\n  hint: The agents are claude, codex, opencode. A provider is named "
-              "by --provider.\n"},
-             {{"explain", "claude", "--provider", "zia"}, 2,
-              "capsulectl: there is no provider \"zia\"\n  hint: Did you mean \"zai\"? The providers are anthropic, openai, "
-              "zai, minimax, kimi; [providers.<id>] in capsule.toml adds one.\n"},
-             {{"auth", "set", "zia"}, 2,
-              "capsulectl: there is no provider \"zia\"\n  hint: Did you mean \"zai\"? The providers are anthropic, openai, "
-              "zai, minimax, kimi.\n"},
-             {{"explain", "claude", "--provider", "zai", "--workspace", "amce"}, 2,
-              "capsulectl: there is no workspace \"amce\"\n  hint: Did you mean \"acme\"? A workspace" + known},
-             {{"auth", "list", "--workspace", "acme", "--role", "reviewr"}, 2,
-              "capsulectl: there is no role \"reviewr\"\n  hint: Did you mean \"reviewer\"? A role" + known},
-         }) {
+    const std::string known =
+        " is known by its table in capsule.toml, a role's manifest, or `capsulectl auth set`. "
+        "[session] unknown_scopes = \"allow\" lets any name pass.\n";
+    for (
+        const Row& row : std::vector<Row>{
+            // Commands.
+            {{"statsu"}, 2, "capsulectl: unknown command \"statsu\"\n  hint: did you mean \"status\"?\n"},
+            {{"auth", "lst"}, 2, "capsulectl: unknown command \"lst\"\n  hint: did you mean \"list\"?\n"},
+            {{"help", "statsu"}, 2, "capsulectl: unknown command \"statsu\"\n  hint: did you mean \"status\"?\n"},
+            {{"statsu", "--help"}, 2, "capsulectl: unknown command \"statsu\"\n  hint: did you mean \"status\"?\n"},
+            {{"claude", "--provider", "zai"},
+             2,
+             "capsulectl: unknown command \"claude\"\n  hint: did you mean \"capsulectl exec claude\"?\n"},
+            // Flags and their values.
+            {{"spawn", "claude", "--provder", "zai"},
+             2,
+             "capsulectl: unknown option --provder\n  hint: did you mean \"--provider\"?\n"},
+            {{"--sockt", "x", "status"}, 2, "capsulectl: unknown option --sockt\n  hint: did you mean \"--socket\"?\n"},
+            {{"spawn", "claude", "--format", "shel"},
+             2,
+             "capsulectl: --format: \"shel\" is none of json, shell, env0: did you mean \"shell\"?\n"
+             "  hint: see \"capsulectl spawn --help\"\n"},
+            {{"completion", "bsh"},
+             2,
+             "capsulectl: SHELL: \"bsh\" is none of bash, zsh, fish: did you mean \"bash\"?\n"
+             "  hint: see \"capsulectl completion --help\"\n"},
+            {{"spawn", "claude", "--provider"},
+             2,
+             "capsulectl: --provider needs a value after it\n  hint: see \"capsulectl spawn --help\"\n"},
+            {{"exec", "claude", "--keep-fd", "1"},
+             2,
+             "capsulectl: --keep-fd: expected a descriptor's number, from 3 on\n  hint: see \"capsulectl exec "
+             "--help\"\n"},
+            {{"spawn"}, 2, "capsulectl: AGENT is missing\n  hint: see \"capsulectl spawn --help\"\n"},
+            {{"auth", "set", "zai", "--role", "reviewer"},
+             2,
+             "capsulectl: --role needs --workspace: keys belong to a role within a workspace\n"
+             "  hint: add --workspace NAME\n"},
+            // Agents, providers, models, workspaces, roles, sessions.
+            {{"explain", "cluade"},
+             2,
+             "capsulectl: there is no agent \"cluade\"\n  hint: Did you mean \"claude\"? The agents are claude, codex, "
+             "opencode.\n"},
+            {{"exec", "zai"},
+             2,
+             "capsulectl: there is no agent \"zai\"\n  hint: The agents are claude, codex, opencode. A provider is "
+             "named "
+             "by --provider.\n"},
+            {{"explain", "claude", "--provider", "zia"},
+             2,
+             "capsulectl: there is no provider \"zia\"\n  hint: Did you mean \"zai\"? The providers are anthropic, "
+             "openai, "
+             "zai, minimax, kimi; [providers.<id>] in capsule.toml adds one.\n"},
+            {{"auth", "set", "zia"},
+             2,
+             "capsulectl: there is no provider \"zia\"\n  hint: Did you mean \"zai\"? The providers are anthropic, "
+             "openai, "
+             "zai, minimax, kimi.\n"},
+            {{"explain", "claude", "--provider", "zai", "--workspace", "amce"},
+             2,
+             "capsulectl: there is no workspace \"amce\"\n  hint: Did you mean \"acme\"? A workspace" + known},
+            {{"auth", "list", "--workspace", "acme", "--role", "reviewr"},
+             2,
+             "capsulectl: there is no role \"reviewr\"\n  hint: Did you mean \"reviewer\"? A role" + known},
+        }) {
         const Outcome outcome = ctl(row.words);
         EXPECT_EQ(outcome.exit_code, row.exit_code) << row.says;
         EXPECT_EQ(outcome.err, row.says);
@@ -95,7 +114,8 @@ TEST_F(BadInput, TheDaemonsOwnCommandLineSaysAsMuch) {
     for (const Row& row : std::vector<Row>{
              {{"--confg", "x"}, 2, "capsuled: unknown option --confg\n  hint: did you mean \"--config\"?\n"},
              {{"serve"}, 2, "capsuled: capsuled takes options only\n  hint: see \"capsuled --help\"\n"},
-             {{"--log-level", "inf"}, 2,
+             {{"--log-level", "inf"},
+              2,
               "capsuled: --log-level: \"inf\" is none of trace, debug, info, warn, error: did you mean \"info\"?\n"
               "  hint: see \"capsuled --help\"\n"},
              {{"--socket"}, 2, "capsuled: --socket needs a value after it\n  hint: see \"capsuled --help\"\n"},
@@ -125,7 +145,8 @@ TEST_F(BadInput, AMistakeInTheConfigurationIsShownWithItsLineAndCure) {
               ":2:1: env.ZIA_API_KEY: this is nearly ZAI_API_KEY, and would go to every session as it is\n"
               "ZIA_API_KEY = …\n  hint: Did you mean ZAI_API_KEY?\n"},
              {"[claude]\nprovider = \"zia\"\n",
-              ":2:12: claude.provider: there is no provider \"zia\"\nprovider = \"zia\"\n  hint: Did you mean \"zai\"?\n"},
+              ":2:12: claude.provider: there is no provider \"zia\"\nprovider = \"zia\"\n  hint: Did you mean "
+              "\"zai\"?\n"},
              // No TOML at all: never the library's words, never what could be a key.
              {"[env]\nZAI_API_KEY = sk-FAKE-123\n",
               ":2:15: this is not valid TOML: this is no value\nZAI_API_KEY = …\n"
@@ -137,7 +158,8 @@ TEST_F(BadInput, AMistakeInTheConfigurationIsShownWithItsLineAndCure) {
               ":1:8: this is not valid TOML: the heading's \"]\" is missing\n[daemon\n"
               "  hint: Write a heading as [name].\n"},
              {"[claude]\nmodel = \"a\"\nmodel = \"b\"\n",
-              ":3:7: this is not valid TOML: this name is set twice\nmodel = \"b\"\n  hint: Keep one of the two lines.\n"},
+              ":3:7: this is not valid TOML: this name is set twice\nmodel = \"b\"\n  hint: Keep one of the two "
+              "lines.\n"},
              {"[claude]\nargs = [\"a\" \"b\"]\n",
               ":2:13: this is not valid TOML: a list's comma or \"]\" is missing\nargs = …\n"
               "  hint: Write a list as [\"one\", \"two\"].\n"},
@@ -192,7 +214,8 @@ TEST_F(BadInput, ErrorsAreBrokenBetweenWordsAtAnyWidth) {
 
 TEST_F(BadInput, PagesFitTheirTerminal) {
     start_with_names();
-    for (const Words& words : std::vector<Words>{{"status"}, {"auth"}, {"providers", "claude"}, {"--help"}, {"exec", "--help"}})
+    for (const Words& words :
+         std::vector<Words>{{"status"}, {"auth"}, {"providers", "claude"}, {"--help"}, {"exec", "--help"}})
         for (const unsigned short width : {80, 60, 20}) {
             Program program = ctl_program(words);
             program.env["LC_ALL"] = "C";  // one byte a column
@@ -213,12 +236,14 @@ TEST_F(BadInput, WhatATerminalCannotShowIsLeftOut) {
                                                       {"NO_COLOR", "1", false, false},
                                                       {"LC_ALL", "C", true, true},
                                                       {"LANG", "de_DE.ISO-8859-1", true, true}})
-        for (const Words& words : std::vector<Words>{{"status"}, {"auth"}, {"explain", "claude", "--provider", "zai"}}) {
+        for (const Words& words :
+             std::vector<Words>{{"status"}, {"auth"}, {"explain", "claude", "--provider", "zai"}}) {
             Program program = ctl_program(words);
             program.env[each.variable] = each.value;
             const std::string shown = run_on_terminal(program).out;
             EXPECT_EQ(shown.find("\x1b[") != std::string::npos, each.colour) << each.variable << shown;
-            EXPECT_EQ(std::ranges::all_of(shown, [](char c) { return static_cast<unsigned char>(c) < 0x80; }), each.ascii)
+            EXPECT_EQ(std::ranges::all_of(shown, [](char c) { return static_cast<unsigned char>(c) < 0x80; }),
+                      each.ascii)
                 << each.variable << shown;
         }
     Program masked = ctl_program({"auth"});
@@ -235,7 +260,8 @@ TEST_F(BadInput, AnOutputThatIsClosedIsSaid) {
     EXPECT_EQ(outcome.exit_code, 1);
     EXPECT_EQ(outcome.err, "capsulectl: cannot write to standard output\n  hint: is it closed, or the disk full?\n");
     // As with every other program, a reader that goes away ends it without a word.
-    closed.argv = {"/bin/bash", "-c", "\"$@\" | true; exit ${PIPESTATUS[0]}", "sh", CAPSULECTL_BINARY, "--socket", socket(), "auth"};
+    closed.argv = {"/bin/bash", "-c",  "\"$@\" | true; exit ${PIPESTATUS[0]}", "sh", CAPSULECTL_BINARY, "--socket",
+                   socket(),    "auth"};
     const Outcome piped = run_command(closed);
     EXPECT_TRUE(piped.exit_code == 141 || piped.exit_code == 0) << piped.exit_code;
     EXPECT_EQ(piped.err, "");

@@ -207,12 +207,14 @@ TEST_F(Cli, TheSocketsPlaceComesFromTheEnvironmentToo) {
 }
 
 TEST_F(Cli, CompletionAsksTheDaemonForNames) {
-    start({.config = "[workspaces.acme.env]\nZAI_API_KEY = \"\"\n[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"\"\n"
-                     "[providers.kimi.models.\"k3$(reboot)\"]\ncontext_window = 1000\n"});
+    start({.config =
+               "[workspaces.acme.env]\nZAI_API_KEY = \"\"\n[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"\"\n"
+               "[providers.kimi.models.\"k3$(reboot)\"]\ncontext_window = 1000\n"});
     const std::string script = ctl({"completion", "bash"}).out;
     const auto completes = [&](const std::string& words) {
-        write_file(dir_ / "complete.bash", script + "COMP_WORDS=(capsulectl " + words +
-                                               ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_capsulectl\necho \"${COMPREPLY[*]}\"\n");
+        write_file(dir_ / "complete.bash",
+                   script + "COMP_WORDS=(capsulectl " + words +
+                       ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_capsulectl\necho \"${COMPREPLY[*]}\"\n");
         Program program{{"/bin/bash", dir_ / "complete.bash"}, base_env()};
         program.env["CAPSULE_SOCKET"] = socket();
         program.env["PATH"] = fs::path(CAPSULECTL_BINARY).parent_path().string() + ":/usr/bin:/bin";

@@ -63,7 +63,8 @@ TEST_F(TerminalTypes, FollowsTheTerminalsSizeDownToOneLine) {
         EXPECT_EQ(shown.find("Enter: start") != std::string::npos, size.rows >= 5) << shown;
     }
     terminal().resize({100, 30});
-    EXPECT_THAT(terminal().wait_for("Esc: cancel"), AllOf(HasSubstr("> Z.AI"), ::testing::StartsWith("Claude: which provider?")));
+    EXPECT_THAT(terminal().wait_for("Esc: cancel"),
+                AllOf(HasSubstr("> Z.AI"), ::testing::StartsWith("Claude: which provider?")));
     terminal().press({"Enter"});
     terminal().wait_for("STARTED claude on zai");
 }

@@ -127,10 +127,9 @@ TEST(Help, IsACommandTooAndEveryOneHasTwoExamples) {
         ASSERT_NE(examples, std::string::npos) << help;
         const auto lines = std::count(help.begin() + static_cast<std::ptrdiff_t>(examples), help.end(), '\n');
         EXPECT_GE(lines, 3) << help;
-        EXPECT_THAT(help,
-                    Not(testing::AnyOf(HasSubstr("SUBCOMMAND"), HasSubstr("Positionals"), HasSubstr("REQUIRED"),
-                                       HasSubstr("TEXT"), HasSubstr("INT"), HasSubstr("Needs:"), HasSubstr(" in ["),
-                                       HasSubstr("program version"))));
+        EXPECT_THAT(help, Not(testing::AnyOf(HasSubstr("SUBCOMMAND"), HasSubstr("Positionals"), HasSubstr("REQUIRED"),
+                                             HasSubstr("TEXT"), HasSubstr("INT"), HasSubstr("Needs:"),
+                                             HasSubstr(" in ["), HasSubstr("program version"))));
     }
 }
 

@@ -78,13 +78,15 @@ TEST(StatusPage, AKeyThatIsDoubtedIsNotReady) {
     StatusResult status = sample_status();
     status.providers[1].key.doubtful = true;
     const std::string page = status_page(status, {}, {true, true, 80});
-    EXPECT_THAT(page, AllOf(HasSubstr("\x1b[33mdoubtful\x1b[0m"), HasSubstr("\x1b[33m…0001"), Not(HasSubstr("32mready"))));
+    EXPECT_THAT(page,
+                AllOf(HasSubstr("\x1b[33mdoubtful\x1b[0m"), HasSubstr("\x1b[33m…0001"), Not(HasSubstr("32mready"))));
 }
 
 TEST(AuthPage, HasNoColumnThatSaysTheSameOfEveryProvider) {
     AuthRow row;
     row.provider = "zai", row.mode = "api_key", row.state = "ignored", row.source = "capsule.toml:7";
-    EXPECT_THAT(auth_page({{row}}, plain), AllOf(HasSubstr("ignored"), Not(HasSubstr("MODE")), Not(HasSubstr("api_key"))));
+    EXPECT_THAT(auth_page({{row}}, plain),
+                AllOf(HasSubstr("ignored"), Not(HasSubstr("MODE")), Not(HasSubstr("api_key"))));
 }
 
 TEST(StatusPage, ShowsAFailedLoadAndMissingKeys) {
