@@ -82,6 +82,20 @@ std::string socket_to_open(const CommandLine& line, const Services& services) {
     return value_or_throw(socket_path(named ? line.socket : configured, ::geteuid(), lookup));
 }
 
+/// Started as `capsuled &`: what stands on that terminal later is an agent's screen.
+bool is_in_background_of_a_terminal() {
+    const pid_t foreground = ::tcgetpgrp(STDERR_FILENO);
+    return foreground > 0 && foreground != ::getpgrp();
+}
+
+/// From then on the log is a file beside the socket, whose directory is the daemon's. The terminal is told so once.
+void leave_terminal(CommandLine& line, const Services& services) {
+    if (line.log_file || !is_in_background_of_a_terminal()) return;
+    line.log_file = services.socket.substr(0, services.socket.rfind('/')) + "/capsuled.log";
+    std::cerr << "capsuled: the log goes to " << *line.log_file << "; --log-file names another file\n";
+    start_log(line, &services.generation->config.daemon, false);
+}
+
 ListeningSocket open_socket(Services& services, const CommandLine& line) {
     if (const auto passed = value_or_throw(activated_socket())) {
         services.socket = passed->path;
@@ -144,7 +158,7 @@ void check_configuration(const CommandLine& line, const std::map<std::string, Se
     std::cout << generation->config.path.value_or("no configuration file: defaults") << ": ok\n";
 }
 
-void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
+void serve(CommandLine line, std::map<std::string, Secret> environment) {
     const bool to_journal = logs_to_journal(line, environment);
     start_log(line, nullptr, to_journal);
     // Sockets and timers are the I/O thread's alone; the home thread only posts.
@@ -163,6 +177,7 @@ void serve(const CommandLine& line, std::map<std::string, Secret> environment) {
     asio::signal_set stop_signals(io, SIGTERM, SIGINT);
     asio::signal_set hangup(io, SIGHUP);
     Server server(io.get_executor(), open_socket(services, line), services);
+    leave_terminal(line, services);
     asio::co_spawn(io, server.accept_connections(), asio::detached);
     asio::co_spawn(io, stop_on_signal(io, stop_signals, server, services), asio::detached);
     asio::co_spawn(io, reload_on_hangup(hangup, services), asio::detached);

@@ -13,6 +13,6 @@ namespace capsule {
 void check_configuration(const CommandLine& line, const std::map<std::string, Secret>& environment);
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reloads. Throws Failure when it cannot start.
-void serve(const CommandLine& line, std::map<std::string, Secret> environment);
+void serve(CommandLine line, std::map<std::string, Secret> environment);
 
 }  // namespace capsule

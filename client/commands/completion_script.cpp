@@ -4,6 +4,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "protocol/agents.hpp"
@@ -60,14 +62,17 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
 
 /// Whose values the daemon knows.
 std::string asked_for(const CLI::Option& option) {
-    const std::string name = option.get_positional() ? option.get_name(true) : option.get_name();
-    for (const auto& [each, kind] : {std::pair{"--provider", "providers"},
-                                     {"PROVIDER", "providers"},
-                                     {"--model", "models"},
-                                     {"--workspace", "workspaces"},
-                                     {"--role", "roles"},
-                                     {"ID", "sessions"}})
-        if (name == each) return kind;
+    constexpr auto kinds = std::to_array<std::pair<std::string_view, std::string_view>>({
+        {"--provider", "providers"},
+        {"PROVIDER", "providers"},
+        {"--model", "models"},
+        {"--workspace", "workspaces"},
+        {"--role", "roles"},
+        {"ID", "sessions"},
+    });
+    const std::string name = option.get_name(option.get_positional());
+    for (const auto& [each, kind] : kinds)
+        if (name == each) return std::string(kind);
     return {};
 }
 

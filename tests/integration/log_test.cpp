@@ -126,5 +126,25 @@ TEST_F(DaemonLog, AFailureToStartIsARecordToo) {
     EXPECT_THAT(text_at(record, "/message"), AllOf(HasSubstr("capsule.toml:2:1"), HasSubstr("log_format")));
 }
 
+TEST_F(DaemonLog, OfADaemonInTheBackgroundOfATerminalIsNotOnIt) {
+    write_file(config_file(), "");
+    fs::permissions(config_file(), fs::perms{0600});
+    fs::create_directories(socket().parent_path());
+    fs::permissions(socket().parent_path(), fs::perms{0755});
+    const std::string started = std::string(CAPSULED_BINARY) + " --config '" + config_file().string() + "' --socket '" +
+                                socket().string() + "'";
+    const std::string ask = std::string(CAPSULECTL_BINARY) + " --socket '" + socket().string() + "' status --quiet";
+    Program shell{{"/bin/bash", "-c",
+                   "set -m; " + started + " & for i in {1..400}; do " + ask +
+                       " && break; sleep 0.05; done; "
+                       "kill -TERM %1; wait %1; echo ended with $?"},
+                  base_env()};
+    const Outcome outcome = run_on_terminal(shell);
+    const std::string log = (socket().parent_path() / "capsuled.log").string();
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("capsuled: the log goes to " + log + "; --log-file names another file"),
+                                   HasSubstr("ended with 0"), ::testing::Not(HasSubstr("ready on"))));
+    EXPECT_THAT(read_file(log), AllOf(HasSubstr("ready on"), HasSubstr("stopped")));
+}
+
 }  // namespace
 }  // namespace capsule::test
