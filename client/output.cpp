@@ -184,6 +184,10 @@ std::string Table::text(const Style& style, std::size_t indent) const {
     return out;
 }
 
+std::string paragraph(std::string_view text, const Style& style) {
+    return wrapped(text, style.width, 0) + "\n";
+}
+
 std::string warnings_text(const std::vector<Warning>& warnings, const Style& style) {
     std::string out;
     for (const Warning& warning : warnings) {

@@ -57,6 +57,9 @@ class Table {
     std::vector<std::vector<Cell>> rows_;
 };
 
+/// `text` on lines of its own, broken at words.
+std::string paragraph(std::string_view text, const Style& style);
+
 /// "! message" for each, wrapped; nothing when there are none.
 std::string warnings_text(const std::vector<Warning>& warnings, const Style& style);
 

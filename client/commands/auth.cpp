@@ -40,8 +40,9 @@ ExitCode store(const Globals& globals, const KeyOptions& options, std::string va
     const auto json = params_json(params);
     ::explicit_bzero(params.value.data(), params.value.size());
     return call_and_print<AuthRow>(globals, "auth.set", json, [](const AuthRow& row) {
-        return row_page(row) + "\nIt takes effect at once: capsulectl exec AGENT --provider " +
-               printable(row.provider) + "\n";
+        return row_page(row) + "\n" +
+               paragraph("It takes effect at once: capsulectl exec AGENT --provider " + printable(row.provider),
+                         output_style());
     });
 }
 

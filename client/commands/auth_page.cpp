@@ -34,7 +34,7 @@ std::string first_steps(const Style& style) {
     table.add({{"1."}, {"the page of a provider"}, {"has your key: copy it"}});
     table.add({{"2."}, {"capsulectl auth set PROVIDER", Tone::strong}, {"such as zai: asks for the key, unseen"}});
     table.add({{"3."}, {"capsulectl exec", Tone::strong}, {"asks which agent on which provider, and starts it"}});
-    return paint("From here to a session:", Tone::strong, style) + "\n" + table.text(style, 2);
+    return paint(wrapped("From here to a session:", style.width, 0), Tone::strong, style) + "\n" + table.text(style, 2);
 }
 
 bool has_any_key(const AuthListResult& list) {
@@ -77,7 +77,7 @@ std::string auth_page(const AuthListResult& list, const Style& style) {
             warnings.push_back({warning.code, row.label + ": " + warning.message});
     }
     std::string page = table.text(style);
-    if (!missing.empty()) page += "\nHow to get the keys that are missing:\n" + missing;
+    if (!missing.empty()) page += "\n" + paragraph("How to get the keys that are missing:", style) + missing;
     if (!warnings.empty()) page += "\n" + warnings_text(warnings, style);
     if (!missing.empty() && list.rows.size() > 1 && !has_any_key(list)) page += "\n" + first_steps(style);
     return page;

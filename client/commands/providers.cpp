@@ -25,8 +25,9 @@ std::string list_page(const ProvidersListResult& list) {
     const Style style = output_style();
     std::string text;
     if (list.choices.empty())
-        text += list.default_ ? "Only the agent's own account is available: nothing to choose.\n"
-                              : "Nothing is available: \"capsulectl auth\" says how to get a key.\n";
+        text += paragraph(list.default_ ? "Only the agent's own account is available: nothing to choose."
+                                        : "Nothing is available: \"capsulectl auth\" says how to get a key.",
+                          style);
     Table choices({"", "PROVIDER", "LABEL", "MODEL"});
     for (const Choice& choice : list.choices) {
         const bool is_default = list.default_ == choice.id;
@@ -41,7 +42,7 @@ std::string list_page(const ProvidersListResult& list) {
         if (choice.limit)
             limits.push_back({"", choice.label + " refused the last request: " + limit_text(*choice.limit)});
     text += warnings_text(limits, style);
-    if (!choices.empty() && !list.default_) text += "\nNo default: name one with --provider.\n";
+    if (!choices.empty() && !list.default_) text += "\n" + paragraph("No default: use --provider.", style);
     Table unavailable({"NOT AVAILABLE", "WHY"});
     for (const Unavailable& each : list.unavailable)
         unavailable.add({{each.id}, {each.reason, Tone::dim}});

@@ -62,9 +62,11 @@ std::string head(const StatusResult& status, const Style& style) {
                 " with errors; " + std::to_string(status.connections.open) + " of " +
                 std::to_string(status.connections.limit) + " connections open"}});
     const Tone tone = config.ok ? Tone::good : Tone::bad;
-    return paint("●", tone, style) + " " + paint("capsuled " + printable(status.version), Tone::strong, style) +
-           "  pid " + std::to_string(status.pid) + ", up " + duration_text(status.uptime_s) + "\n" +
-           table.text(style, 2);
+    const std::string name = "capsuled " + printable(status.version);
+    const std::string life = "pid " + std::to_string(status.pid) + ", up " + duration_text(status.uptime_s);
+    const bool fits = style.width == 0 || name.size() + life.size() + 4 <= style.width;
+    return paint("●", tone, style) + " " + paint(name, Tone::strong, style) + (fits ? "  " : "\n  ") +
+           wrapped(life, style.width > 2 ? style.width - 2 : 0, 2) + "\n" + table.text(style, 2);
 }
 
 std::string providers(const StatusResult& status, const Style& style) {
@@ -116,7 +118,10 @@ std::string status_page(const StatusResult& status, const Defaults& defaults, co
         return each.key.state == "present" || each.key.state == "unresolved";
     });
     if (!status.warnings.empty()) page += "\n" + warnings_text(status.warnings, style);
-    if (!any_key) page += "\nNo provider has a key yet: \"capsulectl auth\" says how to get one and where to put it.\n";
+    if (!any_key)
+        page +=
+            "\n" +
+            paragraph("No provider has a key yet: \"capsulectl auth\" says how to get one and where to put it.", style);
     return page;
 }
 
