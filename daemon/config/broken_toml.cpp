@@ -28,7 +28,7 @@ constexpr auto rows = std::to_array<Row>({
      "Write one setting a line; # begins a comment."},
     {"expected comma or closing ']'", "a list's comma or \"]\" is missing", "Write a list as [\"one\", \"two\"]."},
     {"expected value or closing ']'", "a list has a comma too many", "Write a list as [\"one\", \"two\"]."},
-    {"expected comma or closing '}'", "a comma or \"}\" is missing",
+    {"closing '}'", "a comma or \"}\" is missing",
      "Write a table in one line as { name = \"value\" }."},
     {"expected value, saw", "the value is missing", "Write a setting as name = \"value\"."},
     {"bare key starting character", "this is no name",

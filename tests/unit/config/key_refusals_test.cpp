@@ -103,6 +103,10 @@ TEST(LoadConfigRefusal, BrokenTomlNeverShowsAKey) {
         EXPECT_THAT(config.error().message, testing::Not(testing::HasSubstr("FAKE"))) << text;
         EXPECT_THAT(config.error().hint, testing::Not(testing::HasSubstr("FAKE"))) << text;
     }
+    // The parser repeats a number that is too large, which could be a key too.
+    const auto number = test::parse("[env]\nZAI_API_KEY = 98765432109876543210987\n");
+    ASSERT_FALSE(number);
+    EXPECT_THAT(number.error().message, testing::Not(testing::HasSubstr("9876543210")));
 }
 
 TEST(LoadConfigRefusal, NoErrorShowsAKeyBesideIt) {
