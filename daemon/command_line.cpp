@@ -57,7 +57,8 @@ void add_options(CLI::App& app, CommandLine& line) {
 std::string about_extra(const CLI::App& app, const std::string& word, std::string& hint) {
     constexpr std::size_t longest_shown = 24;
     const std::string name = word.substr(0, word.find('='));
-    if (name.size() > longest_shown || !word.starts_with('-')) return "capsuled takes options only";
+    if (name.size() > longest_shown) return "a word is no option";
+    if (!word.starts_with('-')) return "\"" + word + "\" is no option";
     std::vector<std::string_view> known;
     for (const CLI::Option* option : app.get_options())
         for (const std::string& each : option->get_lnames())

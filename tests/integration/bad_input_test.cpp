@@ -113,7 +113,7 @@ TEST_F(BadInput, TheDaemonsOwnCommandLineSaysAsMuch) {
     write_file(config_file(), "");
     for (const Row& row : std::vector<Row>{
              {{"--confg", "x"}, 2, "capsuled: unknown option --confg\n  hint: did you mean \"--config\"?\n"},
-             {{"serve"}, 2, "capsuled: capsuled takes options only\n  hint: see \"capsuled --help\"\n"},
+             {{"serve"}, 2, "capsuled: \"serve\" is no option\n  hint: see \"capsuled --help\"\n"},
              {{"--log-level", "inf"},
               2,
               "capsuled: --log-level: \"inf\" is none of trace, debug, info, warn, error: did you mean \"info\"?\n"
