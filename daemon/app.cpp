@@ -92,7 +92,7 @@ bool is_in_background_of_a_terminal() {
 void leave_terminal(CommandLine& line, const Services& services) {
     if (line.log_file || !is_in_background_of_a_terminal()) return;
     line.log_file = services.socket.substr(0, services.socket.rfind('/')) + "/capsuled.log";
-    std::cerr << "capsuled: the log goes to " << *line.log_file << "; --log-file names another file\n";
+    std::cerr << "capsuled: the log is " << *line.log_file << "\n";
     start_log(line, &services.generation->config.daemon, false);
 }
 

@@ -118,7 +118,9 @@ std::string status_page(const StatusResult& status, const Defaults& defaults, co
         return each.key.state == "present" || each.key.state == "unresolved";
     });
     if (!status.warnings.empty()) page += "\n" + warnings_text(status.warnings, style);
-    if (!any_key)
+    const bool is_said = std::any_of(status.warnings.begin(), status.warnings.end(),
+                                     [](const Warning& warning) { return warning.code == "keys.none"; });
+    if (!any_key && !is_said)
         page +=
             "\n" +
             paragraph("No provider has a key yet: \"capsulectl auth\" says how to get one and where to put it.", style);

@@ -82,7 +82,8 @@ def listed(root: Path) -> str:
         if not tests:
             raise SystemExit(f"tests/docs/protections.py: no file declares {name}")
         found |= {test: known[test] for test in tests}
-    return ",\n".join(f"[`{test}`](../{found[test]})" for test in sorted(found)) + "\n"
+    suites = {(test.partition(".")[0], file) for test, file in found.items()}
+    return ",\n".join(f"[`{suite}`](../{file})" for suite, file in sorted(suites)) + "\n"
 
 
 def main() -> int:

@@ -201,7 +201,7 @@ TEST_F(BadInput, ErrorsAreBrokenBetweenWordsAtAnyWidth) {
                                                  {"exec", "claude", "--provider", "kimi"},
                                                  {"auth", "set", "zai", "FAKE-as-an-argument"}}) {
         const std::string whole = ctl(words).err;
-        for (const unsigned short width : {80, 60, 20}) {
+        for (const std::uint16_t width : {std::uint16_t{80}, std::uint16_t{60}, std::uint16_t{20}}) {
             Program program = ctl_program(words);
             program.env["NO_COLOR"] = "1";
             const std::string shown = run_on_terminal(program, width).out;
@@ -216,7 +216,7 @@ TEST_F(BadInput, PagesFitTheirTerminal) {
     start_with_names();
     for (const Words& words :
          std::vector<Words>{{"status"}, {"auth"}, {"providers", "claude"}, {"--help"}, {"exec", "--help"}})
-        for (const unsigned short width : {80, 60, 20}) {
+        for (const std::uint16_t width : {std::uint16_t{80}, std::uint16_t{60}, std::uint16_t{20}}) {
             Program program = ctl_program(words);
             program.env["LC_ALL"] = "C";  // one byte a column
             program.env["NO_COLOR"] = "1";

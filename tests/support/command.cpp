@@ -158,7 +158,7 @@ Outcome run_command(const Program& program, std::string_view input, std::chrono:
 
 namespace {
 
-Outcome on_terminal(const Program& program, unsigned short columns, std::chrono::milliseconds limit) {
+Outcome on_terminal(const Program& program, std::uint16_t columns, std::chrono::milliseconds limit) {
     int ours = -1;
     int theirs = -1;
     winsize size{24, columns, 0, 0};
@@ -187,7 +187,7 @@ Outcome on_terminal(const Program& program, unsigned short columns, std::chrono:
 Outcome run_on_terminal(const Program& program, std::chrono::milliseconds limit) {
     return on_terminal(program, 120, limit);
 }
-Outcome run_on_terminal(const Program& program, unsigned short columns) {
+Outcome run_on_terminal(const Program& program, std::uint16_t columns) {
     return on_terminal(program, columns, std::chrono::seconds(60));
 }
 

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -59,7 +60,7 @@ Outcome run_command(const Program& program, std::string_view input = {},
 Outcome run_on_terminal(const Program& program, std::chrono::milliseconds limit = std::chrono::seconds(60));
 
 /// On one of that many columns.
-Outcome run_on_terminal(const Program& program, unsigned short columns);
+Outcome run_on_terminal(const Program& program, std::uint16_t columns);
 
 bool am_root();
 

@@ -136,6 +136,15 @@ TEST(LeastLeft, IsOfTheFullestWindowOfModels) {
     EXPECT_FALSE(least_left({{"tools", 99, {}}}));
 }
 
+TEST(StatusPage, SaysOnceThatThereIsNoKey) {
+    StatusResult status = sample_status();
+    for (ProviderStatus& provider : status.providers)
+        provider.key = {"absent", {}, {}};
+    status.warnings = {{"keys.none", "no provider has a key yet; `capsulectl auth` says how to get one"}};
+    EXPECT_THAT(status_page(status, {}, plain),
+                AllOf(HasSubstr("! no provider has a key yet"), Not(HasSubstr("No provider has a key yet"))));
+}
+
 TEST(AuthPage, TellsANewcomerWhatToDo) {
     AuthRow row;
     row.provider = "zai";
