@@ -15,10 +15,13 @@ namespace capsule {
 
 namespace {
 
-/// "help COMMAND" is "COMMAND --help".
+/// "help COMMAND" is "COMMAND --help", with options before it too.
 std::vector<std::string> with_help_as_option(std::vector<std::string> words) {
-    if (words.empty() || words.front() != "help") return words;
-    words.erase(words.begin());
+    std::size_t at = 0;
+    while (at < words.size() && words[at].starts_with('-'))
+        at += words[at] == "--socket" ? 2 : 1;
+    if (at >= words.size() || words[at] != "help") return words;
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
     words.emplace_back("--help");
     return words;
 }

@@ -158,10 +158,10 @@ TEST_F(BadInput, AMistakeInTheConfigurationIsShownWithItsLineAndCure) {
               ":1:8: this is not valid TOML: the heading's \"]\" is missing\n[daemon\n"
               "  hint: Write a heading as [name].\n"},
              {"[claude]\nmodel = \"a\"\nmodel = \"b\"\n",
-              ":3:7: this is not valid TOML: this name is set twice\nmodel = \"b\"\n  hint: Keep one of the two "
+              ":3:9: this is not valid TOML: this name is set twice\nmodel = \"b\"\n  hint: Keep one of the two "
               "lines.\n"},
-             {"[claude]\nargs = [\"a\" \"b\"]\n",
-              ":2:13: this is not valid TOML: a list's comma or \"]\" is missing\nargs = …\n"
+             {"[session]\npassthrough = [\"a\" \"b\"]\n",
+              ":2:20: this is not valid TOML: a list's comma or \"]\" is missing\npassthrough = [\"a\" \"b\"]\n"
               "  hint: Write a list as [\"one\", \"two\"].\n"},
          }) {
         write_file(config_file(), each.text);
@@ -212,6 +212,12 @@ TEST_F(BadInput, ErrorsAreBrokenBetweenWordsAtAnyWidth) {
     }
 }
 
+/// A word that is longer than the terminal is wide stands alone, or last.
+std::size_t width_without_last_word(const std::string& line) {
+    const std::size_t space = line.rfind(' ');
+    return space == std::string::npos ? 0 : line.find_last_not_of(' ', space) + 1;
+}
+
 TEST_F(BadInput, PagesFitTheirTerminal) {
     start_with_names();
     for (const Words& words :
@@ -221,7 +227,7 @@ TEST_F(BadInput, PagesFitTheirTerminal) {
             program.env["LC_ALL"] = "C";  // one byte a column
             program.env["NO_COLOR"] = "1";
             for (const std::string& line : lines_of(run_on_terminal(program, width).out))
-                EXPECT_TRUE(line.size() <= width || words_of(line).size() <= 2) << width << ": " << line;
+                EXPECT_LE(width_without_last_word(line), width) << line;
         }
 }
 
@@ -239,6 +245,8 @@ TEST_F(BadInput, WhatATerminalCannotShowIsLeftOut) {
         for (const Words& words :
              std::vector<Words>{{"status"}, {"auth"}, {"explain", "claude", "--provider", "zai"}}) {
             Program program = ctl_program(words);
+            program.env["TERM"] = "xterm";
+            program.env["LANG"] = "C.UTF-8";
             program.env[each.variable] = each.value;
             const std::string shown = run_on_terminal(program).out;
             EXPECT_EQ(shown.find("\x1b[") != std::string::npos, each.colour) << each.variable << shown;

@@ -226,7 +226,7 @@ TEST_F(Cli, CompletionAsksTheDaemonForNames) {
     EXPECT_EQ(completes("spawn claude --model k3"), "k3 k3-256k\n") << "nothing that a shell would run";
     EXPECT_EQ(completes("explain claude --workspace ''"), "acme\n");
     EXPECT_EQ(completes("auth list --role rev"), "reviewer\n");
-    EXPECT_EQ(completes("sessions end ''"), "--help --json --socket\n") << "there is none";
+    EXPECT_EQ(completes("sessions end ''"), "-h --help --json --socket\n") << "there is none";
 }
 
 TEST_F(Cli, HelpAndVersionNeedNoDaemon) {

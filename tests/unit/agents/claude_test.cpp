@@ -87,9 +87,9 @@ TEST(Claude, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
     EXPECT_FALSE(plan.env.contains("CLAUDE_CODE_MAX_CONTEXT_TOKENS"));
     ASSERT_THAT(warning_codes(plan), ElementsAre("model.unknown"));
     EXPECT_THAT(plan.warnings[0].message, ::testing::Not(HasSubstr("Did you mean")));
-    const Plan mistyped = keyed().plan(Agent::claude, "zai", "glm53");
+    const Plan mistyped = keyed().plan(Agent::claude, "zai", "glm51");
     ASSERT_THAT(warning_codes(mistyped), ElementsAre("model.unknown"));
-    EXPECT_THAT(mistyped.warnings[0].message, HasSubstr("Did you mean glm-5.3?"));
+    EXPECT_THAT(mistyped.warnings[0].message, HasSubstr("Did you mean glm-5.1?"));
     EXPECT_THAT(plan.unset,
                 ::testing::IsSupersetOf({"CLAUDE_CODE_MAX_CONTEXT_TOKENS", "CLAUDE_CODE_AUTO_COMPACT_WINDOW"}));
 }
