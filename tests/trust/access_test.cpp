@@ -23,8 +23,10 @@ constexpr Identity someone{7, 7};
 struct Call {
     const char *method, *params;
 };
-constexpr std::array status_calls{Call{"status", "{}"}, Call{"providers.list", R"({"agent":"claude"})"},
-                                  Call{"auth.list", "{}"}, Call{"rpc.discover", "{}"}};
+constexpr std::array status_calls{Call{"status", "{}"},        Call{"providers.list", R"({"agent":"claude"})"},
+                                  Call{"auth.list", "{}"},     Call{"rpc.discover", "{}"},
+                                  Call{"sessions.list", "{}"}, Call{"metrics", "{}"},
+                                  Call{"subscribe", "{}"}};
 constexpr std::array spawn_calls{Call{"spawn", R"({"agent":"claude","provider":"zai"})"},
                                  Call{"explain", R"({"agent":"claude","provider":"zai"})"},
                                  Call{"config.write", R"({"agent":"claude"})"}};
