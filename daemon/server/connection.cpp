@@ -69,11 +69,16 @@ Connection::~Connection() {
 
 void Connection::notify(const std::string& line) {
     if (!socket_.is_open()) return;
-    notices_ += line;
     boost::system::error_code ignored;
-    // What the socket takes at once is no burden, however many come in one go.
-    if (reading_ && output_.empty()) notices_.erase(0, socket_.write_some(asio::buffer(notices_), ignored));
-    if (notices_.empty()) return;
+    if (reading_ && output_.empty()) {
+        // What the socket takes at once is no burden, however many come in one go. The rest of a line goes before any
+        // answer.
+        const std::size_t sent = socket_.write_some(asio::buffer(line), ignored);
+        output_.append(std::string_view(line).substr(sent));
+        if (output_.empty()) return;
+    } else {
+        notices_ += line;
+    }
     if (notices_.size() + output_.size() > limits_.output_bytes) return cut("it does not read its notifications");
     if (!hold()) return cut("its user's connections hold too much");
     if (!reading_ || woken_) return;

@@ -40,7 +40,7 @@ def sizes() -> list[Protection]:
             "trust_limits:Limits.AReaderThatDoesNotReadIsCutWhileOthersAreServed"),
         one("notifications that nobody reads", SESSION, "if (notices_.size() + output_.size() > limits_.output_bytes)",
             "if (notices_.size() + output_.size() > std::size_t{1} << 40)", "ctest:sessions:watching"),
-        one("notifications wait for the answer under way", SESSION, "    notices_ += line;", "    output_.append(line);",
+        one("notifications wait for the answer under way", SESSION, "        notices_ += line;", "        output_.append(line);",
             "ctest:sessions:watching"),
         one("connections", QUOTAS, "if (counts_->connections >= places_for(standing, limits.connections))",
             "if (counts_->connections >= 9 * places_for(standing, limits.connections))",
