@@ -26,6 +26,7 @@ LIMIT_S = 30
 # What differs from run to run.
 NEUTRAL = [(r"pid \d+, up [^\n]*", "pid 4711, up 5 h 12 min"), (r"loaded \S+Z", "loaded 2026-11-23T06:00:00Z"),
            (r"\d+ requests, \d+ with errors; \d+ of", "17 requests, 0 with errors; 1 of")]  # fmt: skip
+COLOURS_OFF = re.compile(r"\x1b\[[0-9;]*m")
 PIECE = re.compile(r"\x1b\[([0-9;]*)m|([^\x1b]+)")
 
 
@@ -55,7 +56,7 @@ class Terminal:
         limit = time.monotonic() + LIMIT_S
         while True:
             screen = self._tmux("capture-pane", "-p", "-e")
-            if until in re.sub(r"\x1b\[[0-9;]*m", "", screen):
+            if until in COLOURS_OFF.sub("", screen):
                 return self._neutral(screen)
             if time.monotonic() > limit:
                 raise SystemExit(f"the terminal never showed {until!r}:\n{screen}")
@@ -66,7 +67,7 @@ class Terminal:
             screen = screen.replace(real, page)
         for pattern, text in NEUTRAL:
             screen = re.sub(pattern, text, screen)
-        return [line for line in screen.rstrip("\n").split("\n") if not line.startswith("$")]
+        return [line for line in screen.rstrip("\n").split("\n") if not COLOURS_OFF.sub("", line).startswith("$")]
 
     def close(self) -> None:
         self._tmux("kill-server")
@@ -119,7 +120,7 @@ def picture(screens: list[tuple[str, list[str]]]) -> str:
 
 
 def without_empty_ends(lines: list[str]) -> list[str]:
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in lines]
+    plain = [COLOURS_OFF.sub("", line).strip() for line in lines]
     last = max(i for i, line in enumerate(plain) if line)
     return lines[: last + 1]
 
@@ -130,13 +131,19 @@ def screens(sandbox: Sandbox) -> list[tuple[str, list[str]]]:
         terminal.show("capsulectl exec claude", "Claude: which provider?")
         picker = terminal.press("Down", "> Z.AI")
         terminal.press("Enter", "$")
+        # Where the session goes: the agent itself needs its provider.
+        route = terminal.show("capsulectl explain claude --provider zai", "--all")
         # The versions come from the agents themselves, soon after the first question.
         for _ in range(100):
             status = terminal.show("capsulectl status", "BINARY")
             if not any("not known yet" in line for line in status):
                 break
             time.sleep(0.1)
-        return [("capsulectl exec claude", without_empty_ends(picker)), ("capsulectl status", without_empty_ends(status))]
+        return [
+            ("capsulectl exec claude", without_empty_ends(picker)),
+            ("capsulectl explain claude --provider zai", without_empty_ends(route)),
+            ("capsulectl status", without_empty_ends(status)),
+        ]
     finally:
         terminal.close()
 
