@@ -116,7 +116,7 @@ bool shows_utf8(const EnvironmentLookup& env) {
                 if (c != '-') lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
             return lower.find("utf8") != lower.npos;
         }
-    return false;
+    return true;
 }
 
 std::string in_ascii(std::string_view text) {

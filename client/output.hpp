@@ -21,7 +21,8 @@ struct Style {
 /// A terminal's style has its width, and colours unless NO_COLOR is set or TERM is "dumb"; all else is plain.
 Style style_of(int descriptor, const EnvironmentLookup& env);
 
-/// Whether the environment says that a terminal shows UTF-8: the first of LC_ALL, LC_CTYPE and LANG that is set does.
+/// Whether a terminal shows UTF-8: the first of LC_ALL, LC_CTYPE and LANG that is set says so. Where none is set, as in
+/// many containers, it does.
 bool shows_utf8(const EnvironmentLookup& env);
 
 /// `text` for a terminal without UTF-8, as wide as before: "~" for "…", "*" for "●", "-" for dashes, else "?".

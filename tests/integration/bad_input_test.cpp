@@ -257,6 +257,7 @@ TEST_F(BadInput, WhatATerminalCannotShowIsLeftOut) {
     Program masked = ctl_program({"auth"});
     masked.env["LC_ALL"] = "C";
     EXPECT_THAT(run_on_terminal(masked).out, HasSubstr("~0004"));
+    EXPECT_THAT(run_on_terminal(ctl_program({"auth"})).out, HasSubstr("…0004")) << "no word of the language at all";
     EXPECT_THAT(run_command(masked).out, HasSubstr("…0004")) << "a pipe gets what it always gets";
 }
 
