@@ -46,21 +46,29 @@ class Terminal:
         command = ["/usr/bin/tmux", "-u", "-S", str(self.socket), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True, env={"LC_ALL": "C.UTF-8"}).stdout
 
-    def show(self, command: str, until: str) -> list[str]:
-        self._tmux("send-keys", "-l", f"clear; {command}" if command else "")
-        return self.press("Enter", until)
+    def type(self, text: str) -> None:
+        self._tmux("send-keys", "-l", f"clear; {text}")
 
-    def press(self, key: str, until: str) -> list[str]:
-        """The screen, once it has `until` on it."""
+    def show(self, command: str, until: str) -> list[str]:
+        """What the command printed, once the prompt is back."""
+        self.type(command)
+        return self.press("Enter", until, prompt=True)
+
+    def press(self, key: str, until: str, prompt: bool = False) -> list[str]:
+        """The screen, once it has `until` on it and stays as it is."""
         self._tmux("send-keys", key)
         limit = time.monotonic() + LIMIT_S
+        before = ""
         while True:
             screen = self._tmux("capture-pane", "-p", "-e")
-            if until in COLOURS_OFF.sub("", screen):
+            plain = COLOURS_OFF.sub("", screen).rstrip()
+            ready = until in plain and (not prompt or plain.rpartition("\n")[2] == "$")
+            if ready and screen == before:
                 return self._neutral(screen)
             if time.monotonic() > limit:
                 raise SystemExit(f"the terminal never showed {until!r}:\n{screen}")
-            time.sleep(0.05)
+            before = screen
+            time.sleep(0.2)
 
     def _neutral(self, screen: str) -> list[str]:
         for real, page in self.sandbox._names():
@@ -128,9 +136,10 @@ def without_empty_ends(lines: list[str]) -> list[str]:
 def screens(sandbox: Sandbox) -> list[tuple[str, list[str]]]:
     terminal = Terminal(sandbox)
     try:
-        terminal.show("capsulectl exec claude", "Claude: which provider?")
+        terminal.type("capsulectl exec claude")
+        terminal.press("Enter", "Esc: cancel")
         picker = terminal.press("Down", "> Z.AI")
-        terminal.press("Enter", "$")
+        terminal.press("Enter", "$", prompt=True)
         # Where the session goes: the agent itself needs its provider.
         route = terminal.show("capsulectl explain claude --provider zai", "--all")
         # The versions come from the agents themselves, soon after the first question.
