@@ -16,25 +16,6 @@ namespace {
 
 namespace json = boost::json;
 
-/// The daemon refuses null for a member that is to be left out.
-void remove_nulls(json::value& value) {
-    if (!value.is_object()) return;
-    json::object kept;
-    for (auto& [name, member] : value.get_object()) {
-        if (member.is_null()) continue;
-        remove_nulls(member);
-        kept.emplace(name, std::move(member));
-    }
-    value = std::move(kept);
-}
-
-template <class T>
-json::value without_nulls(const T& params) {
-    json::value value = to_json(params);
-    remove_nulls(value);
-    return value;
-}
-
 ClientError broken(std::string message) {
     return {ClientError::Kind::broken,
             {ErrorCode::internal_error, std::move(message),
@@ -81,34 +62,34 @@ Result<std::string> client_socket_path(const std::optional<std::string>& given, 
 }
 
 json::value params_json(const ProvidersListParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const AuthListParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const UsageParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const SpawnParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const SessionsListParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const SessionsEndParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const GrantParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const ConfigWriteParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const AuthSetParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 json::value params_json(const AuthUnsetParams& params) {
-    return without_nulls(params);
+    return without_nulls(to_json(params));
 }
 
 template <class T>

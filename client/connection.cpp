@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,12 +12,11 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "protocol/framing.hpp"
-#include "protocol/safe_path.hpp"
+#include "protocol/trusted_server.hpp"
 
 namespace capsule {
 namespace {
@@ -56,38 +54,6 @@ ClientError connect_error(const std::string& path, int why) {
 ClientError ended() {
     return error_of(Kind::broken, "the daemon closed the connection before it answered",
                     "it may have been stopped: see its log (journalctl -u capsuled) and try again");
-}
-
-ClientError untrusted(std::string message, std::string hint) {
-    return {Kind::untrusted, {ErrorCode::access_denied, std::move(message), std::move(hint)}};
-}
-
-ClientError not_its_place(const std::string& path, uid_t server, const std::string& why) {
-    return untrusted(
-        "the daemon at " + path + " is user " + std::to_string(server) + "'s and is not trusted: " + why,
-        "if a daemon of yours is meant, name its socket with --socket or CAPSULE_SOCKET; if that user's is "
-        "meant, its socket must be in a directory that only that user can write to");
-}
-
-std::string directory_of(const std::string& path) {
-    std::error_code error;
-    return std::filesystem::absolute(path, error).parent_path().string();
-}
-
-/// The user who listens. Anybody may have put a socket at a path that somebody else's variable or option names, so
-/// nothing is sent and nothing is believed before this.
-ClientResult<uid_t> check_server(int descriptor, const std::string& path) {
-    ucred server{};
-    socklen_t size = sizeof server;
-    if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &server, &size) != 0) return connect_error(path, errno);
-    if (server.uid == 0 || server.uid == ::geteuid()) return server.uid;
-    const std::string directory = directory_of(path);
-    struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0 || status.st_uid != server.uid)
-        return not_its_place(path, server.uid, directory + " is not that user's directory");
-    if (const auto unsafe = who_else_can_change(directory, {server.uid, ::geteuid()}))
-        return not_its_place(path, server.uid, unsafe->directory + ": " + unsafe->reason);
-    return server.uid;
 }
 
 }  // namespace
@@ -156,8 +122,8 @@ ClientResult<void> Client::Connection::connect(const std::string& path) {
         result = ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
     while (result < 0 && errno == EINTR);
     if (result < 0) return errno == EAGAIN ? socket_->late() : connect_error(path, errno);
-    const auto server = check_server(descriptor, path);
-    if (!server) return server.error();
+    const auto server = trusted_server(descriptor, path);
+    if (!server) return ClientError{Kind::untrusted, server.error()};
     path_ = path;
     server_uid_ = *server;
     return {};

@@ -80,3 +80,15 @@ Result<void> read_integer(std::int64_t& out, const boost::json::value& in, std::
 }
 
 }  // namespace capsule::detail
+
+namespace capsule {
+
+boost::json::value without_nulls(boost::json::value params) {
+    if (!params.is_object()) return params;
+    boost::json::object kept;
+    for (auto& [name, member] : params.get_object())
+        if (!member.is_null()) kept.emplace(name, without_nulls(std::move(member)));
+    return kept;
+}
+
+}  // namespace capsule

@@ -95,6 +95,9 @@ boost::json::value to_json(const T& in) {
     }
 }
 
+/// Params as JSON, without the optional members that are not set: a daemon refuses null for them.
+boost::json::value without_nulls(boost::json::value params);
+
 /// `path` names the value in errors ("params").
 template <class T>
 Result<void> from_json(T& out, const boost::json::value& in, std::string_view path, Unknown unknown) {

@@ -116,8 +116,9 @@ struct BrokerStatus {
     std::uint64_t sessions = 0;          ///< live ones with a token
     std::uint64_t streams = 0;           ///< requests under way
     std::optional<std::string> error;    ///< why it does not run
+    std::optional<std::string> remote;   ///< the socket of the capsuled that runs it; null: this one
 };
-BOOST_DESCRIBE_STRUCT(BrokerStatus, (), (state, address, sessions, streams, error))
+BOOST_DESCRIBE_STRUCT(BrokerStatus, (), (state, address, sessions, streams, error, remote))
 
 struct StatusResult {
     std::string version;
@@ -467,12 +468,14 @@ struct GrantParams {
     std::optional<std::string> workspace;
     std::optional<std::string> role;
     std::optional<std::string> ends_with;
+    std::optional<std::uint32_t> uid;         ///< whose processes may use the token; none: the session's user here
+    std::optional<std::string> token_sha256;  ///< of a token that the caller made: 64 hexadecimal digits in lower case
 };
-BOOST_DESCRIBE_STRUCT(GrantParams, (), (agent, provider, model, workspace, role, ends_with))
+BOOST_DESCRIBE_STRUCT(GrantParams, (), (agent, provider, model, workspace, role, ends_with, uid, token_sha256))
 
 struct GrantResult {
     SessionRef session;
-    std::string token;
+    std::optional<std::string> token;              ///< null: the caller has made it
     std::map<std::string, std::string> base_urls;  ///< the agent's protocol → its URL at the broker
 };
 BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls))

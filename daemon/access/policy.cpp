@@ -44,6 +44,7 @@ Result<Policy::Members> Policy::members_of(const char* tier, const std::vector<s
 Result<Policy> Policy::make(const AccessConfig& access, uid_t daemon_uid) {
     Policy policy;
     policy.daemon_uid_ = daemon_uid;
+    policy.own_user_ = access.own_user;
     policy.overflow_uid_ = overflow_uid();
     const std::array<std::pair<const char*, const std::vector<std::string>*>, 3> tiers{
         {{"status", &access.status}, {"spawn", &access.spawn}, {"admin", &access.admin}}};
@@ -56,6 +57,7 @@ Result<Policy> Policy::make(const AccessConfig& access, uid_t daemon_uid) {
 }
 
 bool Policy::allows(Tier tier, const Peer& peer) const {
+    if (peer.uid == daemon_uid_) return tier <= own_user_;
     if (is_owner(peer)) return true;
     // A higher tier includes the lower ones.
     for (auto i = static_cast<std::size_t>(tier); i < tiers_.size(); ++i) {

@@ -17,9 +17,12 @@ class Policy {
     /// not exist, or is the one that unknown ones look like.
     static Result<Policy> make(const AccessConfig& access, uid_t daemon_uid);
 
-    /// The daemon's own user and root always may: both could read the keys anyway.
+    /// Root always may. What the daemon's own user may is [access] own_user's to say, and no list's.
     bool allows(Tier tier, const Peer& peer) const;
-    bool is_owner(const Peer& peer) const noexcept { return peer.uid == 0 || peer.uid == daemon_uid_; }
+    /// Whoever may do everything without a list that says so.
+    bool is_owner(const Peer& peer) const noexcept {
+        return peer.uid == daemon_uid_ ? own_user_ == Tier::admin : peer.uid == 0;
+    }
 
   private:
     struct Members {
@@ -30,6 +33,7 @@ class Policy {
     static Result<Members> members_of(const char* tier, const std::vector<std::string>& names);
 
     uid_t daemon_uid_ = 0;
+    Tier own_user_ = Tier::admin;
     uid_t overflow_uid_ = 0;
     std::array<Members, 3> tiers_;
 };

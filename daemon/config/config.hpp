@@ -13,6 +13,7 @@
 #include "daemon/base/secret.hpp"
 #include "daemon/catalog/catalog.hpp"
 #include "protocol/framing.hpp"
+#include "protocol/tier.hpp"
 
 namespace capsule {
 
@@ -28,6 +29,9 @@ struct AccessConfig {
     std::vector<std::string> status{"*"};
     std::vector<std::string> spawn{"root"};
     std::vector<std::string> admin{"root"};
+    /// What processes of the daemon's own user may do; the lists do not count for them. Below admin, that user must not
+    /// have the keys: the daemon then starts no session as that user.
+    Tier own_user = Tier::admin;
 };
 
 /// Bounds for hostile or broken clients.
@@ -80,6 +84,7 @@ struct BrokerConfig {
     std::uint32_t streams = 64;            ///< requests of one session at once
     std::optional<std::string> ca_file{};  ///< PEM, in place of the system's trust store
     std::optional<Secret> proxy{};         ///< http://[user:password@]host:port
+    std::optional<std::string> remote{};   ///< the socket of the capsuled that has the keys; none: this one has them
 };
 
 /// An override of one provider's model, for one agent.

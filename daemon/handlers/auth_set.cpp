@@ -5,6 +5,7 @@
 #include "daemon/base/reference.hpp"
 #include "daemon/handlers/auth_store.hpp"
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/remote_keys.hpp"
 #include "daemon/routing/choices.hpp"
 #include "daemon/routing/route.hpp"
 
@@ -61,6 +62,7 @@ Warning not_kept(const std::string& path, const Provider& provider) {
 
 Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params) {
     const auto generation = services.generation;
+    if (auto keeps = check_keeps_keys(*generation); !keeps) co_return keeps.error();
     const auto provider = find_provider(generation->config.catalog, params.provider);
     if (!provider) co_return provider.error();
     if (auto checked = check_value(params.value); !checked) co_return checked.error();

@@ -1,12 +1,14 @@
 // auth.unset: forgets what auth.set stored at that scope; other sources stay.
 #include "daemon/handlers/auth_store.hpp"
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/remote_keys.hpp"
 #include "daemon/routing/route.hpp"
 
 namespace capsule {
 
 Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params) {
     const auto generation = services.generation;
+    if (auto keeps = check_keeps_keys(*generation); !keeps) co_return keeps.error();
     const auto provider = find_provider(generation->config.catalog, params.provider);
     if (!provider) co_return provider.error();
     const auto scope = auth_scope(params.scope);

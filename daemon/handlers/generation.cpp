@@ -36,6 +36,7 @@ bool has_one_user() {
 /// The broker holds keys, so it has a user that nothing else runs as.
 Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const SessionHome& home) {
     using Identity = std::optional<BrokerIdentity>;
+    if (config.broker.remote) return Identity();  // there is none here
     if (::geteuid() != 0) {
         if (config.broker.user)
             return broker_conflict("only a daemon that is root can run capsule-broker as another user", "leave it out");

@@ -1,11 +1,25 @@
 // grant: a token alone, for a session that another capsuled renders and starts.
+#include <algorithm>
 #include "daemon/handlers/handlers.hpp"
+
 #include "daemon/handlers/session_begin.hpp"
 
 namespace capsule {
+namespace {
+
+Result<void> check_digest(const std::optional<std::string>& digest) {
+    constexpr std::size_t digits = 64;
+    const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    if (!digest || (digest->size() == digits && std::ranges::all_of(*digest, is_digit))) return {};
+    return Error{ErrorCode::invalid_params, "params.token_sha256: not 64 hexadecimal digits in lower case",
+                 "give the SHA-256 of the token, or leave it out and take the token of the answer"};
+}
+
+}  // namespace
 
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params) {
     if (auto checked = check_ends_with(params.ends_with); !checked) co_return checked.error();
+    if (auto checked = check_digest(params.token_sha256); !checked) co_return checked.error();
     SpawnParams asked;
     asked.agent = std::move(params.agent);
     asked.provider = std::move(params.provider);
@@ -14,13 +28,20 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     asked.role = std::move(params.role);
     auto session = co_await prepare_grant(services, std::move(asked));
     if (!session) co_return session.error();
+    session->uid = params.uid;
+    if (params.token_sha256) {
+        session->token.reset();
+        session->token_sha256 = *params.token_sha256;
+        // A caller whose connection broke asks again for the sessions that it has.
+        services.sessions.end_with_token(session->token_sha256);
+    }
     std::vector<Warning> unseen;
     auto ref = co_await begin_session(services, caller, std::move(params.ends_with), *session, unseen);
     if (!ref) co_return ref.error();
 
     GrantResult result;
     result.session = std::move(*ref);
-    result.token = session->token->reveal();
+    if (session->token) result.token = session->token->reveal();
     result.base_urls.emplace(session->brokered.surface, url_at_broker(session->broker_url, session->brokered.base_url));
     log_info("grant", {{"uid", std::int64_t{caller.uid}},
                        {"pid", std::int64_t{caller.pid}},

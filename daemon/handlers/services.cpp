@@ -39,6 +39,9 @@ namespace {
 /// Puts a new configuration in force, or remembers why it cannot be.
 Result<void> load_anew(Services& services) {
     auto generation = load_generation(services.config_source, services.environment);
+    if (generation && (*generation)->config.broker.remote != services.generation->config.broker.remote)
+        generation = Error{ErrorCode::config_conflict, "[broker] remote: where the keys are cannot change in a reload",
+                           "restart capsuled"};
     const Result<void> stored = generation ? services.load_stored_keys() : Result<void>(generation.error());
     if (!stored) {
         services.reload_error = stored.error().message;

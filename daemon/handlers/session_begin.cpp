@@ -35,8 +35,11 @@ SessionRecord record_of(const PreparedSession& session) {
         const auto all = static_cast<std::ptrdiff_t>(session.settings->size());
         record.settings = SessionSettings{static_cast<std::uint64_t>(held), static_cast<std::uint64_t>(all - held)};
     }
-    if (!session.token) return record;
-    record.token_sha256 = sha256_hex(session.token->reveal());
+    if (!record.brokered()) return record;
+    record.token_sha256 = session.token ? sha256_hex(session.token->reveal()) : session.token_sha256;
+    record.asked_anew = !session.token_sha256.empty();
+    if (session.uid) record.uid = *session.uid;
+    if (session.remote) record.remote_url = url_at_broker(session.broker_url, session.brokered.base_url);
     record.surface = session.brokered.surface;
     record.key_variable = session.key_variable;
     return record;
@@ -64,10 +67,10 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
                                 "which process asks cannot be seen from the daemon (another PID namespace?), so the "
                                 "session ends by sessions.end, or some hours after its last request"});
     }
-    if (!session.token && !ref.ends_with) co_return ref;
+    if (session.keys != session_keys::broker && !ref.ends_with) co_return ref;
     SessionRecord record = record_of(session);
     record.ends_with = ref.ends_with;
-    auto id = co_await services.sessions.begin(std::move(record), owner);
+    auto id = co_await services.sessions.begin(std::move(record), owner, session.remote);
     if (!id) co_return id.error();
     ref.id = std::move(*id);
     co_return ref;

@@ -28,6 +28,7 @@ BrokerSettings broker_settings(const Services& services) {
     BrokerSettings out;
     out.port = config.port;
     out.idle = config.idle;
+    out.remote = config.remote;
     out.link.identity = generation.broker_user;
     out.link.configure.connections = config.connections;
     out.link.configure.streams = config.streams;

@@ -6,6 +6,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/provider_notes.hpp"
+#include "daemon/handlers/remote_keys.hpp"
 #include "daemon/handlers/session_begin.hpp"
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
@@ -47,14 +48,6 @@ Result<void> check_params(const SpawnParams& params) {
         return bad_params("params.cwd: not an absolute path", "give the session's directory from the root on");
     return {};
 }
-
-/// The key that a session carries and the variable that it was found under; no key for a session on what the home
-/// holds.
-struct SessionKey {
-    std::optional<Secret> key;
-    std::string from;
-    std::string variable;
-};
 
 SessionKey session_key(KeyFinding finding, std::string variable) {
     return {std::move(finding.value), std::move(finding.source), std::move(variable)};
@@ -146,21 +139,11 @@ std::map<std::string, FileKey> file_keys(const Services& services, const Generat
 
 namespace {
 
-/// Which provider's cell, and with whose key: all that is settled before anything is rendered.
-struct Wiring {
-    std::shared_ptr<const Generation> generation;
-    Route route;
-    SessionKey key;
-    KeyScope scope;
-    KeyStates states;  ///< what was looked up of them is known
-    BrokeredRoute brokered;
-    Because because;
-};
-
 asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params) {
     const auto generation = services.generation;
     const Config& config = generation->config;
     if (auto checked = check_params(params); !checked) co_return checked.error();
+    if (keys_are_remote(*generation)) co_return co_await wire_remotely(services, generation, params);
     const KeyScope scope{params.workspace, params.role};
     if (auto known = check_known(config, services.stored, scope); !known) co_return known.error();
     const auto agent = find_agent(params.agent);
@@ -199,10 +182,16 @@ struct Rendered {
 
 /// Gives the session a token in the place of its key. Fails with io.error where there is no broker.
 asio::awaitable<Result<void>> take_token(Services& services, PreparedSession& session, const Wiring& wiring) {
-    auto url = co_await services.sessions.broker_url();
-    if (!url) co_return url.error();
-    session.broker_url = std::move(*url);
-    session.token = make_token();
+    if (wiring.token) {
+        session.remote = wiring.remote;
+        session.broker_url = wiring.broker_url;
+        session.token = wiring.token;
+    } else {
+        auto url = co_await services.sessions.broker_url();
+        if (!url) co_return url.error();
+        session.broker_url = std::move(*url);
+        session.token = make_token();
+    }
     session.brokered = wiring.brokered;
     session.key_variable = wiring.key.variable;
     co_return Result<void>();
@@ -222,6 +211,7 @@ void settle_keys(PreparedSession& session, const std::optional<Secret>& key) {
         return;
     }
     session.token.reset();
+    session.remote.reset();
     session.keys = key && carries(session.plan, *key) ? session_keys::env : session_keys::home;
     if (session.keys == session_keys::home) session.key_source.clear();
 }
@@ -235,7 +225,16 @@ Warning not_brokered(const PreparedSession& session, const BrokeredRoute& broker
 
 }  // namespace
 
+Result<void> check_starts_sessions(const Generation& generation) {
+    if (!generation.home.same_user || generation.config.access.own_user == Tier::admin) return {};
+    return Error{ErrorCode::access_denied,
+                 "this capsuled starts no sessions: they would be of its own user, who must not have the keys "
+                 "([access] own_user)",
+                 "ask a capsuled whose [broker] remote names this one; here `grant` gives tokens"};
+}
+
 asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode) {
+    if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();
     auto wiring = co_await wire(services, params);
     if (!wiring) co_return wiring.error();
     const auto generation = wiring->generation;
@@ -243,7 +242,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const Agent agent = wiring->route.agent;
     PreparedSession prepared = prepared_from(*wiring);
     const bool by_broker = config.session.keys == SessionKeys::broker;
-    if (by_broker && wiring->key.key && wiring->brokered.why_not.empty()) {
+    if (by_broker && (wiring->token || (wiring->key.key && wiring->brokered.why_not.empty()))) {
         auto token = co_await take_token(services, prepared, *wiring);
         if (!token) co_return token.error();
     }
@@ -251,7 +250,9 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     const auto work = std::make_shared<Work>(services, generation);
     work->material.request_env = std::move(params.env);
     // An agent without files of its own has none that carry keys.
-    if (descriptor_of(agent).files) work->material.keys = file_keys(services, *generation);
+    if (descriptor_of(agent).files)
+        work->material.keys =
+            keys_are_remote(*generation) ? file_keys_in(*generation, wiring->states) : file_keys(services, *generation);
     SessionInputs& inputs = work->inputs;
     inputs.key = prepared.token ? prepared.token : wiring->key.key;
     inputs.key_from = prepared.token ? "a session token for the one of " + wiring->key.from : wiring->key.from;
@@ -312,6 +313,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
 }
 
 asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params) {
+    if (auto has = check_keeps_keys(*services.generation); !has) co_return has.error();
     auto wiring = co_await wire(services, params);
     if (!wiring) co_return wiring.error();
     PreparedSession prepared = prepared_from(*wiring);
@@ -336,13 +338,20 @@ std::string default_session_path(const Services& services, const Generation& gen
 
 asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent) {
     const auto generation = services.generation;
+    if (auto may = check_starts_sessions(*generation); !may) co_return may.error();
     const auto work = std::make_shared<Work>(services, generation);
     work->material.keys = file_keys(services, *generation);
+    if (keys_are_remote(*generation)) {
+        const KeyScope everywhere;
+        const auto states = co_await ask_key_states(services, generation, everywhere);
+        if (!states) co_return states.error();
+        work->material.keys = file_keys_in(*generation, *states);
+    }
     // Here there is time to ask op: the files are what this call is for.
     const KeyScope global;
     for (const Provider& provider : generation->config.catalog.providers) {
         FileKey& key = work->material.keys[provider.id];
-        if (key.global || provider.kind(agent) != CellKind::routed) continue;
+        if (key.global || keys_are_remote(*generation) || provider.kind(agent) != CellKind::routed) continue;
         if (resolver(services, *generation).find(provider.key_env, global).state != KeyState::unresolved) continue;
         auto found = co_await resolve_key(services, generation, provider, provider.key_env, global);
         if (!found) co_return found.error();

@@ -31,6 +31,10 @@ struct PreparedSession {
     std::string broker_url{};
     BrokeredRoute brokered{};
     std::string key_variable{};
+    std::shared_ptr<RemoteGrant> remote{};  ///< where another capsuled has the keys
+    // Of a grant, where the caller says so:
+    std::string token_sha256{};          ///< of a token that the caller has
+    std::optional<std::uint32_t> uid{};  ///< whose processes may use it; none: the session's user
 };
 
 /// Sets what spawn's and explain's answers say of why the session is what it is.
@@ -42,6 +46,10 @@ void set_reasons(Answer& answer, const PreparedSession& session) {
     answer.workspace = session.scope.workspace;
     answer.role = session.scope.role;
 }
+
+/// access.denied where sessions would be of the daemon's own user, who must not have the keys ([access] own_user): a
+/// session runs programs as that user, and some carry the key itself.
+Result<void> check_starts_sessions(const Generation& generation);
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails with what docs/protocol.md lists for
 /// spawn.

@@ -4,6 +4,7 @@
 namespace capsule {
 
 Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params) {
+    co_await services.sessions.refresh_counts();
     SessionsListResult result;
     result.sessions = services.sessions.list(params.all.value_or(false));
     co_return result;

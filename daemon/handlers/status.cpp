@@ -2,15 +2,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/remote_keys.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/warnings.hpp"
 #include "daemon/keys/auth_row.hpp"
 
 namespace capsule {
+namespace asio = boost::asio;
 namespace {
 
 ProviderStatus provider_status(const Services& services, const KeyResolver& keys, const Provider& provider) {
@@ -26,6 +29,37 @@ ProviderStatus provider_status(const Services& services, const KeyResolver& keys
     for (const AgentFacts& agent : all_agents)
         status.cells.emplace(agent.id, cell_state(provider, agent.agent, finding.state));
     return status;
+}
+
+/// How long `status` waits for the capsuled that has the keys, where there is a connection to it.
+constexpr std::chrono::milliseconds remote_limit{1'000};
+
+/// Of a key that another capsuled has. No row: that one does not answer, or does not know the provider.
+ProviderStatus provider_status(const Provider& provider, const AuthRow* row, const KeyStates& states) {
+    ProviderStatus status{provider.id, provider.label, {std::string(name_of(states(provider))), {}, {}}, {}, {}, {}};
+    if (row) {
+        status.key.source = row->source;
+        status.key.masked = row->masked;
+    }
+    for (const AgentFacts& agent : all_agents)
+        status.cells.emplace(agent.id, cell_state(provider, agent.agent, states(provider)));
+    return status;
+}
+
+/// Without waiting for a capsuled that is not there. Fails as RemoteLink does.
+asio::awaitable<Result<void>> add_remote_keys(Services& services, std::shared_ptr<const Generation> generation,
+                                              std::vector<ProviderStatus>& out) {
+    const KeyScope everywhere;
+    const auto rows = co_await remote_rows(services, everywhere, std::chrono::milliseconds(0), remote_limit);
+    const std::vector<AuthRow> none;
+    const std::vector<AuthRow>& known = rows ? *rows : none;
+    const KeyStates states = states_in(known);
+    for (const Provider& provider : generation->config.catalog.providers) {
+        const auto row = std::ranges::find(known, provider.id, &AuthRow::provider);
+        out.push_back(provider_status(provider, row == known.end() ? nullptr : &*row, states));
+    }
+    if (!rows) co_return rows.error();
+    co_return Result<void>();
 }
 
 /// `status` tells what it can tell soon, whatever holds the home up.
@@ -72,13 +106,19 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         }
         status.agents.push_back(std::move(entry));
     }
-    const KeyResolver keys = resolver(services, *generation);
-    for (const Provider& provider : generation->config.catalog.providers)
-        status.providers.push_back(provider_status(services, keys, provider));
+    Result<void> remote;
+    if (keys_are_remote(*generation)) {
+        remote = co_await add_remote_keys(services, generation, status.providers);
+    } else {
+        const KeyResolver keys = resolver(services, *generation);
+        for (const Provider& provider : generation->config.catalog.providers)
+            status.providers.push_back(provider_status(services, keys, provider));
+    }
     status.requests = {services.requests, services.errors};
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.broker = services.sessions.broker_status();
     status.warnings = status_warnings(services, *generation, found.inline_keys);
+    if (!remote) status.warnings.push_back({"keys.unreachable", remote.error().message + ": " + remote.error().hint});
     if (!looked)
         status.warnings.push_back(
             {"home.busy", looked.error().message + ", so the agents are not known: " + looked.error().hint});

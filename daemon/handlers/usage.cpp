@@ -4,6 +4,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/handlers/remote_keys.hpp"
 #include "daemon/routing/route.hpp"
 
 namespace capsule {
@@ -26,6 +27,7 @@ std::vector<std::string> all_with_a_plan(const Services& services, const Generat
 
 Handled<UsageResult> handle_usage(Services& services, UsageParams params) {
     const auto generation = services.generation;
+    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, std::move(params));
     std::vector<std::string> ids;
     if (params.provider) {
         const auto provider = find_provider(generation->config.catalog, *params.provider);

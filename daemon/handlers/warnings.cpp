@@ -66,7 +66,15 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     if (services.reload_error)
         warnings.push_back({"config.invalid", "the last reload failed and the older configuration is in force: " +
                                                   *services.reload_error});
-    if (generation.home.same_user)
+    if (generation.config.broker.remote) {
+        // Nothing of what follows is about keys that this capsuled could give away.
+        const KeyResolver here = resolver(services, generation);
+        for (const Provider& provider : generation.config.catalog.providers)
+            if (const KeyFinding finding = here.find(provider.key_env, {}); finding.state == KeyState::present)
+                warnings.push_back({"keys.unused", provider.key_env + " (" + finding.source +
+                                                       ") is not used, and agents may read it: the keys are with the "
+                                                       "capsuled of [broker] remote. Take it away here"});
+    } else if (generation.home.same_user && generation.config.access.own_user == Tier::admin)
         warnings.push_back(
             {"access.same_user", "agents run as the daemon's own user (" + generation.home.user.name +
                                      "), so they can ask for every key; run capsuled as root with [session] user set"});
@@ -92,7 +100,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
         if (const auto doubt = key_shape_warning(provider, key.value))
             warnings.push_back({doubt->code, provider.label + ": " + doubt->message});
     }
-    if (!has_key_in_any_scope(services, generation))
+    if (!generation.config.broker.remote && !has_key_in_any_scope(services, generation))
         warnings.push_back({"keys.none", "no provider has a key yet; `capsulectl auth` says how to get one"});
     return warnings;
 }

@@ -68,6 +68,8 @@ void read_access(TableReader& in, AccessConfig& out) {
     read_peers(in, "status", out.status);
     read_peers(in, "spawn", out.spawn);
     read_peers(in, "admin", out.admin);
+    out.own_user = in.word<Tier>("own_user", {{"status", Tier::status}, {"spawn", Tier::spawn}, {"admin", Tier::admin}})
+                       .value_or(out.own_user);
     in.finish();
 }
 
@@ -154,7 +156,7 @@ std::optional<Secret> read_proxy(TableReader& in) {
     return Secret(url);
 }
 
-void read_broker(TableReader& in, BrokerConfig& out) {
+void read_broker(TableReader& in, const SessionConfig& session, BrokerConfig& out) {
     out.port = read_listen(in);
     out.user = read_account(in, "user");
     if (const auto hours = in.integer("idle_hours", 1, most_idle_hours)) out.idle = std::chrono::hours(*hours);
@@ -165,6 +167,14 @@ void read_broker(TableReader& in, BrokerConfig& out) {
     count("streams", out.streams);
     out.ca_file = read_path(in, "ca_file");
     out.proxy = read_proxy(in);
+    out.remote = read_path(in, "remote");
+    // The broker is the other one's, and so are its settings.
+    if (out.remote && in.size() > (in.has("idle_hours") ? 2 : 1))
+        in.refuse("remote", "cannot stand beside other settings of the broker than idle_hours",
+                  "Set those where the keys are, or remove remote.");
+    if (out.remote && session.keys != SessionKeys::broker)
+        in.refuse("remote", "needs [session] keys = \"broker\"",
+                  "Sessions get tokens of the other capsuled, which hands out no keys.");
     in.finish();
 }
 
@@ -174,7 +184,7 @@ void read_capsule_toml(TableReader& in, Config& config) {
     if (auto section = in.table("limits")) read_limits(*section, config.limits);
     if (auto section = in.table("session")) read_session(*section, config.session);
     if (auto section = in.table("keys")) read_keys(*section, config.keys);
-    if (auto section = in.table("broker")) read_broker(*section, config.broker);
+    if (auto section = in.table("broker")) read_broker(*section, config.session, config.broker);
     // The tables below name providers, so the catalog is read first.
     if (auto section = in.table("providers")) read_providers(*section, config.catalog);
     if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);

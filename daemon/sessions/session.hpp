@@ -52,12 +52,16 @@ struct SessionRecord {
     std::string key_variable;  ///< with these three the key is found again
     std::optional<std::string> workspace;
     std::optional<std::string> role;
+    std::optional<std::string> remote_url;  ///< of the broker of another capsuled, whose keys these are; none: its own
+
+    bool asked_anew = false;  ///< whoever has the token asks for it again: not kept on disk
 
     bool brokered() const { return keys == session_keys::broker; }
 };
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, keys, started_at, ends_with, pid, pid_started,
-                       because, base_url, key_source, settings, token_sha256, surface, key_variable, workspace, role))
+                       because, base_url, key_source, settings, token_sha256, surface, key_variable, workspace, role,
+                       remote_url))
 
 /// What a session did, added up from what the broker told.
 struct SessionCounts {

@@ -7,12 +7,12 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/broker/core/base_url.hpp"
 #include "daemon/log/log.hpp"
+#include "daemon/sessions/live.hpp"
 #include "daemon/sessions/sha256.hpp"
 #include "daemon/sessions/token.hpp"
 
@@ -55,22 +55,12 @@ std::string key_name(const Secret& key) {
     return sha256_hex(key.reveal());
 }
 
-struct Sessions::Live {
-    SessionRecord record;
-    SessionCounts counts;
-    std::string key_fingerprint{};  ///< of the key that the broker has
-    Clock::time_point used = Clock::now();
-    std::uint64_t connection = 0;  ///< 0: none to end with
-    std::optional<asio::posix::stream_descriptor> process{};
-    bool told_of_model = false;
-    bool has_begun = true;  ///< false: the broker has not taken it yet
-};
-
 Sessions::Sessions(asio::any_io_executor executor)
     : executor_(executor),
       link_(executor, {[this] { return read_keys(); }, [this] { return grants(); },
                        [this](const broker::Traffic& traffic) { count(traffic); },
                        [this](const broker::Strangers& strangers) { totals_.add(strangers); }}),
+      remote_(executor, [this] { grant_anew_soon(); }),
       clock_(executor) {}
 
 void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings settings, bool needed) {
@@ -83,7 +73,10 @@ void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings s
     for (const std::string& problem : problems)
         spdlog::warn("{}", problem);
     if (!live_.empty()) spdlog::info("{} sessions of before go on", live_.size());
-    if (needed || any_with_token()) start_broker();
+    if (settings_.remote)
+        open_remote(*settings_.remote);
+    else if (needed || any_with_token())
+        start_broker();
 }
 
 /// The daemon's connections did not outlive it: what ended with one ends with the process that had it.
@@ -114,6 +107,7 @@ bool Sessions::any_with_token() const {
 
 void Sessions::configure(BrokerSettings settings, bool needed) {
     settings_ = std::move(settings);
+    if (remote_.started()) return;
     link_.change(settings_.link);
     if (needed || any_with_token()) start_broker();
 }
@@ -159,6 +153,9 @@ asio::awaitable<void> Sessions::find_port(std::optional<std::uint16_t> port) {
 }
 
 asio::awaitable<Result<std::string>> Sessions::broker_url() {
+    if (remote_.started())
+        co_return Error{ErrorCode::config_conflict, "the broker is another capsuled's ([broker] remote)",
+                        "ask that one"};
     start_broker();
     const auto limit = Clock::now() + wait_for_port;
     asio::steady_timer pause(executor_);
@@ -180,7 +177,8 @@ asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsag
     co_return answer;
 }
 
-asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, SessionOwner owner) {
+asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, SessionOwner owner,
+                                                     std::shared_ptr<RemoteGrant> remote) {
     const auto live = std::make_shared<Live>();
     do
         record.id = make_session_id();
@@ -198,11 +196,18 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     if (live->record.ends_with == ends_with::connection) live->connection = owner.connection;
     if (live->record.ends_with == ends_with::caller && !watch(live, *owner.process))
         co_return Error{ErrorCode::io_error, "the process that asked for the session has ended", "ask again"};
-    if (brokered)
+    // A connection ends with the daemon, and the next one could not tell that, where the process cannot be seen or goes
+    // on with another connection.
+    const bool ends_with_daemon = live->connection != 0 && (!live->record.pid || live->record.asked_anew);
+    if (brokered && !ends_with_daemon)
         if (auto kept = files_.keep(live->record); !kept) co_return kept.error();
     live->has_begun = !brokered;
     live_.emplace(id, live);
-    if (brokered) {
+    if (remote) {
+        live->remote = std::move(remote);
+        live->has_begun = true;
+        if (!has_grant(*live)) grant_anew_soon();
+    } else if (brokered) {
         look_every_second();
         broker::ToBroker grant = grant_of(*live);
         auto taken = co_await link_.tell_and_wait(std::move(grant));
@@ -234,6 +239,14 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     ended_.push_back({live->record, live->counts, reason, live->key_fingerprint, Clock::now()});
     if (ended_.size() > most_ended) ended_.pop_front();
     return session_row(live->record, live->counts, reason);
+}
+
+void Sessions::end_with_token(const std::string& token_sha256) {
+    for (const auto& [id, live] : live_)
+        if (live->record.token_sha256 == token_sha256) {
+            end(std::string(id), "its token is granted anew");
+            return;
+        }
 }
 
 void Sessions::connection_closed(std::uint64_t connection) {
@@ -306,6 +319,7 @@ std::vector<broker::Key> Sessions::changed_keys() {
 }
 
 asio::awaitable<void> Sessions::refresh_keys() {
+    if (remote_.started()) co_return;
     co_await read_keys();
     std::vector<broker::Key> changes = changed_keys();
     for (std::size_t i = 0; i < changes.size(); ++i) {
@@ -396,6 +410,7 @@ std::vector<SessionRow> Sessions::list(bool all) const {
 }
 
 std::optional<BrokerStatus> Sessions::broker_status() const {
+    if (remote_.started()) return remote_status();
     if (!link_.started() && !finding_port_) return std::nullopt;
     BrokerStatus out;
     out.state = "starting";
@@ -425,6 +440,7 @@ void Sessions::stop() {
     stopping_ = true;
     clock_.cancel();
     link_.stop();
+    remote_.stop();
 }
 
 }  // namespace capsule

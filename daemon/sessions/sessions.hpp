@@ -18,6 +18,7 @@
 #include "daemon/base/secret.hpp"
 #include "daemon/sessions/broker_link.hpp"
 #include "daemon/sessions/known_limits.hpp"
+#include "daemon/sessions/remote_link.hpp"
 #include "daemon/sessions/session.hpp"
 #include "daemon/sessions/session_files.hpp"
 #include "daemon/sessions/totals.hpp"
@@ -36,6 +37,7 @@ struct BrokerSettings {
     std::optional<std::uint16_t> port;  ///< none: that of the last time, else the kernel's choice
     BrokerLink::Settings link;
     std::chrono::hours idle{24};
+    std::optional<std::string> remote{};  ///< the socket of the capsuled that has the keys; none: this one
 };
 
 /// What sessions need to know of the rest of the daemon.
@@ -82,7 +84,21 @@ class Sessions {
     /// From here on the session lives: its end is watched for, it is kept on disk and told to the broker, which has
     /// taken it. `record` comes without id and time; with a token it has the token's hash. Gives the id. Fails with
     /// io.error (no broker, no disk, the process that asked has ended); then there is no session.
-    boost::asio::awaitable<Result<std::string>> begin(SessionRecord record, SessionOwner owner);
+    /// `remote`: what the capsuled that has the keys granted for it.
+    boost::asio::awaitable<Result<std::string>> begin(SessionRecord record, SessionOwner owner,
+                                                      std::shared_ptr<RemoteGrant> remote = nullptr);
+
+    /// The capsuled that has the keys, where that is another one.
+    RemoteLink& remote() noexcept { return remote_; }
+
+    /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
+    boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
+
+    /// Asks that capsuled what the sessions did. Nothing where there is none.
+    boost::asio::awaitable<void> refresh_counts();
+
+    /// Ends the session with that token, if one lives: it is about to be granted anew.
+    void end_with_token(const std::string& token_sha256);
 
     /// Ends a session; none: no live one has that id.
     std::optional<SessionRow> end(const std::string& id, const std::string& reason);
@@ -117,6 +133,13 @@ class Sessions {
     };
 
     void start_broker();
+    void open_remote(std::string path);
+    void grant_anew_soon();
+    bool has_grant(const Live& live) const;
+    boost::asio::awaitable<void> grant_anew();
+    boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
+    boost::asio::awaitable<void> watch_counts();
+    BrokerStatus remote_status() const;
     boost::asio::awaitable<void> find_port(std::optional<std::uint16_t> port);
     bool try_port(std::uint16_t port);
     boost::asio::awaitable<void> read_keys();
@@ -137,6 +160,7 @@ class Sessions {
     SessionSources sources_;
     BrokerSettings settings_;
     BrokerLink link_;
+    RemoteLink remote_;
     std::optional<std::uint16_t> port_;
     std::string port_problem_;
     bool finding_port_ = false;
@@ -146,6 +170,7 @@ class Sessions {
     Totals totals_;
     boost::asio::steady_timer clock_;
     bool looking_ = false;
+    bool granting_anew_ = false;
     bool stopping_ = false;
 };
 

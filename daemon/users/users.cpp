@@ -233,6 +233,10 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
         if (auto own = own_variable(environment, "HOME"); own && home.same_user) home.home = *own;
     while (home.home.size() > 1 && home.home.ends_with('/'))
         home.home.pop_back();
+    // Without sessions nothing is in a home, and there may be none that can be written to.
+    const bool has_sessions = !home.same_user || config.access.own_user == Tier::admin;
+    if (!has_sessions && (!home.home.starts_with('/') || !check_own_home(home.home, entry.user.uid)))
+        home.home = "/nonexistent";
     if (!home.home.starts_with('/'))
         return cannot_serve("the session's user " + entry.user.name + " has no home directory",
                             "set HOME for the daemon, or [session] user to a user with a home");

@@ -2,7 +2,7 @@
 
 from protection import Edit, Protection, one
 
-CONNECTION = "client/connection.cpp"
+TRUSTED = "protocol/trusted_server.cpp"
 CLIENT = "client/client.cpp"
 BECOME = "client/commands/become.cpp"
 EXEC = "client/commands/exec.cpp"
@@ -26,13 +26,13 @@ def whom_it_believes() -> list[Protection]:
     return [
         one("root runs nothing that a server of another user says", CLIENT, " && !is_of_status_tier(method))",
             " && false)", SERVER + "RootNeitherRunsNorBecomesWhatItSays", SERVER + "RootGivesItNoKey"),
-        one("who listens must own the socket's directory", CONNECTION, " || status.st_uid != server.uid)", ")",
+        one("who listens must own the socket's directory", TRUSTED, " || status.st_uid != server.uid)", ")",
             SERVER + "IsSentNothingWhereItIsNotTheDirectorysOwner"),
-        one("and nobody else may change it", CONNECTION,
+        one("and nobody else may change it", TRUSTED,
             "if (const auto unsafe = who_else_can_change(directory, {server.uid, ::geteuid()}))",
             "if (const auto unsafe = who_else_can_change(\"/\", {}))",
             SERVER + "IsSentNothingWhereOthersCouldHavePutItThere"),
-        one("that holds for every caller", CONNECTION, "if (server.uid == 0 || server.uid == ::geteuid())",
+        one("that holds for every caller", TRUSTED, "if (server.uid == 0 || server.uid == ::geteuid())",
             "if (server.uid == 0 || ::geteuid() != 0)", SERVER + "AnotherUserIsToldTheSame"),
     ]  # fmt: skip
 

@@ -6,7 +6,8 @@ SESSIONS = "daemon/sessions/sessions.cpp"
 FILES = "daemon/sessions/session_files.cpp"
 LIFE = "daemon/sessions/process_life.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
-SPAWNING, LIVES = "ctest:sessions:spawning", "ctest:sessions:lives"
+REMOTE_KEYS = "daemon/handlers/remote_keys.cpp"
+SPAWNING, LIVES, REMOTE = "ctest:sessions:spawning", "ctest:sessions:lives", "ctest:sessions:remote"
 
 
 def protections() -> list[Protection]:
@@ -18,8 +19,8 @@ def protections() -> list[Protection]:
         one("no key inline where sessions have none", "daemon/agents/opencode/cell.hpp",
             "config.session.keys == SessionKeys::broker ? OpencodeKeys::env : ", "", SPAWNING),
         one("of a token only the hash is kept", "daemon/handlers/session_begin.cpp",
-            "record.token_sha256 = sha256_hex(session.token->reveal());",
-            "record.token_sha256 = std::string(session.token->reveal());", SPAWNING),
+            "session.token ? sha256_hex(session.token->reveal())", "session.token ? std::string(session.token->reveal())",
+            SPAWNING),
         one("what is kept is private", FILES, "S_IRUSR | S_IWUSR));", "0644));", "unit_sessions:SessionFilesTest.ArePrivate"),
         one("no link is followed", FILES, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK", "O_RDONLY | O_CLOEXEC | O_NONBLOCK",
             "unit_sessions:SessionFilesTest.APlantedLinkIsNotFollowed"),
@@ -32,5 +33,17 @@ def protections() -> list[Protection]:
         one("the broker hears of an end", SESSIONS, "link_.tell(broker::Revoke{id, reason});", "", LIVES),
         one("no session ends with the daemon", SESSIONS, "    if (stopping_) return;\n    std::vector<std::string> ids;",
             "    std::vector<std::string> ids;", "unit_sessions:SessionEnds.WithItsConnectionAndNoOther"),
+        one("who must not have the keys starts no session", PIPELINE,
+            "    if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();\n", "", REMOTE),
+        one("the daemon's own user may what is configured", "daemon/access/policy.cpp",
+            "    if (peer.uid == daemon_uid_) return tier <= own_user_;\n", "",
+            "unit_access:Policy.TheDaemonsOwnUserMayDoWhatIsConfiguredWhateverTheListsSay"),
+        one("keys are not asked of a stranger", "daemon/sessions/remote_link.cpp",
+            "    if (auto server = trusted_server(socket.get(), path); !server) return server.error();\n", "", REMOTE),
+        one("no session is sent elsewhere than to its loopback", REMOTE_KEYS, "url.starts_with(loopback) && ", "", REMOTE),
+        one("a token is its user's", "daemon/handlers/session_begin.cpp",
+            "    if (session.uid) record.uid = *session.uid;\n", "", REMOTE),
+        one("a grant ends with the session", "daemon/sessions/remote_link.cpp",
+            "    if (!link || link->stopping || !link->ready || link->connection != connection_) return;", "    return;", REMOTE),
         one("abandoned sessions end", SESSIONS, "        end_idle_ones();\n", "", "unit_sessions:SessionEnds.AfterAWhileWithoutARequest"),
     ]  # fmt: skip

@@ -60,6 +60,16 @@ proxy = "http://user:FAKE-password@proxy:3128"
     EXPECT_EQ(config.broker.ca_file, "/etc/ca.pem");
     EXPECT_EQ(config.broker.proxy->reveal(), "http://user:FAKE-password@proxy:3128");
     EXPECT_EQ(loaded("[broker]\nlisten = 4588\n").broker.port, 4588);
+    EXPECT_EQ(config.broker.remote, std::nullopt);
+    EXPECT_EQ(config.access.own_user, Tier::admin);
+}
+
+TEST(LoadConfig, KeysOfAnotherCapsuled) {
+    const Config config = loaded("[session]\nkeys = \"broker\"\n[broker]\nremote = \"/run/keys/s\"\nidle_hours = 2\n");
+    EXPECT_EQ(config.broker.remote, "/run/keys/s");
+    EXPECT_EQ(config.broker.idle, std::chrono::hours(2));
+    EXPECT_EQ(loaded("[access]\nown_user = \"spawn\"\n").access.own_user, Tier::spawn);
+    EXPECT_EQ(loaded("[access]\nown_user = \"status\"\n").access.own_user, Tier::status);
 }
 
 TEST(LoadConfig, EverySetting) {

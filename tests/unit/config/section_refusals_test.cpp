@@ -81,6 +81,14 @@ TEST(LoadConfigRefusal, SessionsWithoutKeys) {
               "2:9: broker.proxy: must be \"http://[USER:PASSWORD@]HOST:PORT\"\nproxy = …"},
              {"[broker]\nproxy = \"http://a b\"",
               "2:9: broker.proxy: must be \"http://[USER:PASSWORD@]HOST:PORT\"\nproxy = …"},
+             {"[session]\nkeys = \"broker\"\n[broker]\nremote = \"s\"",
+              "4:10: broker.remote: must be an absolute path\nremote = \"s\""},
+             {"[broker]\nremote = \"/s\"", "2:10: broker.remote: needs [session] keys = \"broker\"\nremote = \"/s\"",
+              "which hands out no keys"},
+             {"[session]\nkeys = \"broker\"\n[broker]\nremote = \"/s\"\nlisten = 1",
+              "4:10: broker.remote: cannot stand beside other settings of the broker than idle_hours\nremote = \"/s\"",
+              "where the keys are"},
+             {"[access]\nown_user = \"root\"", "2:12: access.own_user: unknown value \"root\"\nown_user = \"root\""},
              {"[broker]\nlissten = 1", "2:1: broker.lissten: unknown setting\nlissten = 1", "Did you mean \"listen\"?"},
          })
         expect_refused(refusal);

@@ -1,0 +1,151 @@
+#include "daemon/handlers/remote_keys.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/routing/choices.hpp"
+#include "daemon/sessions/sha256.hpp"
+#include "daemon/sessions/token.hpp"
+#include "protocol/json_struct.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+KeyState state_named(const std::string& name) {
+    using enum KeyState;
+    for (const KeyState state : {present, ignored, error, unresolved})
+        if (name_of(state) == name) return state;
+    return absent;
+}
+
+/// "http://127.0.0.1:4587" of the URL at which a grant is good. Both capsuleds must know the provider at the same path,
+/// and nobody sends a session elsewhere than to its own loopback.
+Result<std::string> broker_of(const RemoteGrant& grant, const BrokeredRoute& route, const std::string& cell) {
+    constexpr std::string_view loopback = "http://127.0.0.1:";
+    const auto found = grant.base_urls().find(std::string(route.surface));
+    const std::string url = found == grant.base_urls().end() ? "" : found->second;
+    std::string origin = url.substr(0, url.find('/', loopback.size()));
+    if (url.starts_with(loopback) && url_at_broker(origin, route.base_url) == url) return origin;
+    return Error{ErrorCode::config_conflict,
+                 "the capsuled that has the keys knows another address for " + cell + " (" + url + ") than this one",
+                 "give both the same [providers] tables, and the same version"};
+}
+
+/// A session on the agent's own account: a token for its key, where there is one that a token can stand for; else what
+/// the home holds.
+bool wants_token(const Wiring& wiring, const KeyStates& states) {
+    return wiring.brokered.why_not.empty() && (!wiring.route.native || usable(states(*wiring.route.provider)));
+}
+
+Error not_understood(const Error& error) {
+    return {ErrorCode::config_conflict, "the capsuled that has the keys is not understood: " + error.message,
+            "run the same version of capsuled on both sides"};
+}
+
+}  // namespace
+
+Result<void> check_keeps_keys(const Generation& generation) {
+    if (!keys_are_remote(generation)) return {};
+    const std::string& path = *generation.config.broker.remote;
+    return Error{ErrorCode::config_conflict,
+                 "this capsuled has no keys: they are with the one at " + path + " ([broker] remote)",
+                 "set them where that one runs, or ask it: capsulectl --socket " + path + " …"};
+}
+
+asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, KeyScope scope,
+                                                          std::chrono::milliseconds wait,
+                                                          std::chrono::milliseconds limit) {
+    std::string method = "auth.list";
+    boost::json::value params = without_nulls(to_json(AuthListParams{scope.workspace, scope.role}));
+    const auto answer = co_await services.sessions.remote().call(std::move(method), std::move(params), wait, limit);
+    if (!answer) co_return answer.error();
+    AuthListResult list;
+    if (auto read = from_json(list, *answer, "result", Unknown::ignore); !read) co_return not_understood(read.error());
+    co_return std::move(list.rows);
+}
+
+asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params) {
+    std::string method = "usage";
+    boost::json::value asked = without_nulls(to_json(params));
+    const auto answer =
+        co_await services.sessions.remote().call(std::move(method), std::move(asked), RemoteLink::patience);
+    if (!answer) co_return answer.error();
+    UsageResult result;
+    if (auto read = from_json(result, *answer, "result", Unknown::ignore); !read)
+        co_return not_understood(read.error());
+    co_return result;
+}
+
+KeyStates states_in(std::vector<AuthRow> rows) {
+    std::map<std::string, KeyState> states;
+    for (AuthRow& row : rows)
+        states.emplace(std::move(row.provider), state_named(row.state));
+    return [states = std::move(states)](const Provider& provider) {
+        const auto found = states.find(provider.id);
+        return found == states.end() ? KeyState::absent : found->second;
+    };
+}
+
+std::map<std::string, FileKey> file_keys_in(const Generation& generation, const KeyStates& states) {
+    std::map<std::string, FileKey> out;
+    for (const Provider& provider : generation.config.catalog.providers)
+        out.emplace(provider.id, FileKey{std::nullopt, usable(states(provider))});
+    return out;
+}
+
+asio::awaitable<Result<KeyStates>> ask_key_states(Services& services, std::shared_ptr<const Generation> generation,
+                                                  KeyScope scope) {
+    if (!keys_are_remote(*generation)) co_return key_states(services, *generation, std::move(scope));
+    auto rows = co_await remote_rows(services, std::move(scope), RemoteLink::patience, RemoteLink::answer_limit);
+    if (!rows) co_return rows.error();
+    co_return states_in(std::move(*rows));
+}
+
+asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
+                                              SpawnParams params) {
+    const Config& config = generation->config;
+    const KeyScope scope{params.workspace, params.role};
+    const auto agent = find_agent(params.agent);
+    if (!agent) co_return agent.error();
+    auto rows = co_await remote_rows(services, scope, RemoteLink::patience, RemoteLink::answer_limit);
+    if (!rows) co_return rows.error();
+    const KeyStates states = states_in(*rows);
+    auto chosen = choose_provider(config, *agent, params.provider, params.chosen_by, states);
+    if (!chosen) co_return chosen.error();
+    auto route = route_session(config, {*agent, chosen->id, params.model, params.role});
+    if (!route) co_return route.error();
+    Wiring wiring{generation, std::move(*route), {}, scope, states, {}, std::move(chosen->because)};
+    wiring.key.variable = wiring.route.provider->key_env;
+    wiring.brokered = descriptor_of(*agent).brokered(wiring.route, wiring.key.variable);
+    const std::string cell = cell_name(*agent, *wiring.route.provider);
+    if (!wants_token(wiring, states)) {
+        if (!wiring.route.native)
+            co_return Error{ErrorCode::cell_unsupported,
+                            cell + " cannot go through capsule-broker: " + std::string(wiring.brokered.why_not),
+                            "name another provider: this capsuled has no keys ([broker] remote)"};
+        const OwnCredentials own = own_credentials(*agent, config, *wiring.route.provider);
+        if (own.required) co_return *own.required;
+        co_return wiring;
+    }
+    for (const AuthRow& row : *rows)
+        if (row.provider == chosen->id) wiring.key.from = row.source.value_or("") + ", at " + *config.broker.remote;
+    wiring.token = make_token();
+    GrantParams asked;
+    asked.agent = params.agent;
+    asked.provider = chosen->id;
+    if (wiring.route.model) asked.model = wiring.route.model->value;
+    asked.workspace = params.workspace;
+    asked.role = params.role;
+    asked.uid = generation->home.user.uid;
+    asked.token_sha256 = sha256_hex(wiring.token->reveal());
+    auto granted = co_await services.sessions.grant_remotely(std::move(asked));
+    if (!granted) co_return granted.error();
+    auto url = broker_of(**granted, wiring.brokered, cell);
+    if (!url) co_return url.error();
+    wiring.remote = std::move(*granted);
+    wiring.broker_url = std::move(*url);
+    co_return wiring;
+}
+
+}  // namespace capsule

@@ -1,0 +1,47 @@
+// Keys that another capsuled has ([broker] remote): what it says of them, and tokens in their place.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/handlers/services.hpp"
+#include "daemon/handlers/wiring.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+inline bool keys_are_remote(const Generation& generation) {
+    return generation.config.broker.remote.has_value();
+}
+
+/// config.conflict where this capsuled keeps no keys: they are set at the other one.
+Result<void> check_keeps_keys(const Generation& generation);
+
+/// auth.list's answer of the capsuled that has the keys, which is waited for until it is there. Fails as RemoteLink
+/// does.
+boost::asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, KeyScope scope,
+                                                                 std::chrono::milliseconds wait,
+                                                                 std::chrono::milliseconds limit);
+
+/// usage's answer of that capsuled.
+boost::asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params);
+
+/// The states of these rows; a provider that is in none has no key.
+KeyStates states_in(std::vector<AuthRow> rows);
+
+/// What the agents' files carry: never a key, but the providers that have one.
+std::map<std::string, FileKey> file_keys_in(const Generation& generation, const KeyStates& states);
+
+/// Its states, wherever the keys are.
+boost::asio::awaitable<Result<KeyStates>> ask_key_states(Services& services,
+                                                         std::shared_ptr<const Generation> generation, KeyScope scope);
+
+/// As for keys of this capsuled (session_pipeline.cpp), with a token that is good when this returns.
+boost::asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
+                                                     SpawnParams params);
+
+}  // namespace capsule

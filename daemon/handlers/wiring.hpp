@@ -1,0 +1,37 @@
+// What is settled of a session before anything is rendered: whose cell, and with whose key.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/agents/agent.hpp"
+#include "daemon/handlers/services.hpp"
+#include "daemon/routing/route.hpp"
+
+namespace capsule {
+
+/// The key that a session carries and the variable that it was found under; no key for a session on what the home
+/// holds.
+struct SessionKey {
+    std::optional<Secret> key{};
+    std::string from{};
+    std::string variable{};
+};
+
+struct Wiring {
+    std::shared_ptr<const Generation> generation;
+    Route route;
+    SessionKey key;
+    KeyScope scope;
+    KeyStates states;  ///< what was looked up of them is known
+    BrokeredRoute brokered;
+    Because because{};
+    // Where another capsuled has the keys and has granted a token in the place of one:
+    std::shared_ptr<RemoteGrant> remote{};
+    std::optional<Secret> token{};
+    std::string broker_url{};
+};
+
+}  // namespace capsule

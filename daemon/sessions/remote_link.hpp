@@ -1,0 +1,94 @@
+// The connection to the capsuled that has the keys ([broker] remote). It is kept, and made anew whenever it ends: what
+// that capsuled granted over it is gone then and must be asked for again. Lives on the I/O thread.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "protocol/errors.hpp"
+#include "protocol/messages.hpp"
+
+namespace capsule {
+
+class RemoteGrant;
+
+class RemoteLink {
+  public:
+    /// How long a request waits for a capsuled that is not up yet.
+    static constexpr std::chrono::milliseconds patience{10'000};
+    /// And for its answer: a key may be read from a password manager meanwhile, which takes up to 10 s.
+    static constexpr std::chrono::milliseconds answer_limit{15'000};
+
+    /// `connected` is called each time that it answers.
+    RemoteLink(boost::asio::any_io_executor executor, std::function<void()> connected);
+    RemoteLink(const RemoteLink&) = delete;
+    RemoteLink& operator=(const RemoteLink&) = delete;
+    ~RemoteLink();
+
+    /// From now on there is a connection to the socket at `path`, as far as it depends on this side. Once.
+    void start(std::string path);
+    void stop();
+
+    bool started() const noexcept;
+    const std::string& path() const noexcept;
+    bool connected() const noexcept;
+    /// Why there is no connection, as far as that is known.
+    const std::string& problem() const noexcept;
+    /// The number of the connection that is there, or was there last.
+    std::uint64_t connection() const noexcept;
+
+    /// Fails with io.error where there is no connection within `wait`, or no answer within `limit`; with
+    /// config.conflict where the other version does not take what this one asks; else with what that capsuled fails
+    /// with.
+    boost::asio::awaitable<Result<boost::json::value>> call(std::string method, boost::json::value params,
+                                                            std::chrono::milliseconds wait,
+                                                            std::chrono::milliseconds limit = answer_limit);
+    boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant(GrantParams params,
+                                                                       std::chrono::milliseconds wait);
+
+  private:
+    friend class RemoteGrant;
+    struct Shared;
+    static boost::asio::awaitable<void> keep_connected(std::shared_ptr<Shared> shared);
+    static boost::asio::awaitable<Error> run_once(std::shared_ptr<Shared> shared);
+    static boost::asio::awaitable<void> greet(std::shared_ptr<Shared> shared, std::uint64_t connection);
+    static boost::asio::awaitable<Result<boost::json::value>> ask(std::shared_ptr<Shared> shared, std::string method,
+                                                                  boost::json::value params,
+                                                                  std::chrono::milliseconds limit);
+    static void send(const std::shared_ptr<Shared>& shared, std::string line);
+    static boost::asio::awaitable<void> write(std::shared_ptr<Shared> shared);
+
+    boost::asio::any_io_executor executor_;
+    std::function<void()> connected_;
+    std::shared_ptr<Shared> shared_;
+};
+
+/// What that capsuled granted. It is given back when the object goes.
+class RemoteGrant {
+  public:
+    RemoteGrant(std::weak_ptr<RemoteLink::Shared> link, std::uint64_t connection, GrantResult given);
+    RemoteGrant(const RemoteGrant&) = delete;
+    RemoteGrant& operator=(const RemoteGrant&) = delete;
+    ~RemoteGrant();
+
+    /// The session's id there.
+    const std::string& id() const noexcept { return id_; }
+    const std::map<std::string, std::string>& base_urls() const noexcept { return base_urls_; }
+    /// The connection with which it ends.
+    std::uint64_t connection() const noexcept { return connection_; }
+
+  private:
+    std::weak_ptr<RemoteLink::Shared> link_;
+    std::uint64_t connection_;
+    std::string id_;
+    std::map<std::string, std::string> base_urls_;
+};
+
+}  // namespace capsule

@@ -1,0 +1,155 @@
+// Sessions whose tokens another capsuled grants ([broker] remote).
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/object.hpp>
+
+#include "daemon/log/log.hpp"
+#include "daemon/sessions/live.hpp"
+#include "protocol/json_struct.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+constexpr std::chrono::seconds grant_again{5};
+/// What sessions did is only looked at to see which of them are idle; sessions.list looks itself.
+constexpr std::chrono::seconds look_at_counts{60};
+
+GrantParams asked_anew(const SessionRecord& record) {
+    GrantParams params;
+    params.agent = record.agent;
+    params.provider = record.provider;
+    params.model = record.model;
+    params.workspace = record.workspace;
+    params.role = record.role;
+    params.ends_with = ends_with::connection;
+    params.uid = record.uid;
+    params.token_sha256 = record.token_sha256;
+    return params;
+}
+
+std::optional<std::string> url_of(const RemoteGrant& grant, const std::string& surface) {
+    const auto found = grant.base_urls().find(surface);
+    return found == grant.base_urls().end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> Sessions::grant_remotely(GrantParams params) {
+    params.ends_with = ends_with::connection;
+    co_return co_await remote_.grant(std::move(params), RemoteLink::patience);
+}
+
+void Sessions::open_remote(std::string path) {
+    remote_.start(std::move(path));
+    asio::co_spawn(executor_, watch_counts(), asio::detached);
+}
+
+void Sessions::grant_anew_soon() {
+    if (!granting_anew_) asio::co_spawn(executor_, grant_anew(), asio::detached);
+}
+
+bool Sessions::has_grant(const Live& live) const {
+    return live.remote && live.remote->connection() == remote_.connection();
+}
+
+/// Until every session with a token has a grant of the connection that is there.
+asio::awaitable<void> Sessions::grant_anew() {
+    if (std::exchange(granting_anew_, true)) co_return;
+    asio::steady_timer pause(executor_);
+    while (!stopping_ && remote_.connected()) {
+        std::vector<std::shared_ptr<Live>> due;
+        for (const auto& [id, live] : live_)
+            if (live->record.brokered() && !has_grant(*live)) due.push_back(live);
+        if (due.empty()) break;
+        bool all = true;
+        for (const auto& live : due)
+            all = co_await grant_anew(live) && all;
+        if (all) continue;
+        pause.expires_after(grant_again);
+        boost::system::error_code ignored;
+        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    }
+    granting_anew_ = false;
+}
+
+/// False: it is to be tried again.
+asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
+    const std::string id = live->record.id;
+    GrantParams params = asked_anew(live->record);
+    auto granted = co_await remote_.grant(std::move(params), std::chrono::milliseconds(0));
+    if (stopping_ || !live_.contains(id)) co_return true;
+    if (!granted) {
+        if (!std::exchange(live->told_of_grant, true))
+            spdlog::warn("session {} cannot be granted anew yet: {}", id, granted.error().message);
+        co_return false;
+    }
+    const auto url = url_of(**granted, live->record.surface);
+    if (live->record.remote_url && url != live->record.remote_url) {
+        end(id, "the broker has come back at another address; [broker] listen keeps it");
+        co_return true;
+    }
+    live->remote = std::move(*granted);
+    live->told_of_grant = false;
+    log_info("session_granted_anew", {{"session", id}, {"uid", std::int64_t{live->record.uid}}});
+    co_return true;
+}
+
+asio::awaitable<void> Sessions::refresh_counts() {
+    if (!remote_.connected() || !any_with_token()) co_return;
+    std::string method = "sessions.list";
+    boost::json::value params = boost::json::object();
+    const auto answer = co_await remote_.call(std::move(method), std::move(params), std::chrono::milliseconds(0));
+    SessionsListResult list;
+    if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) co_return;
+    std::map<std::string, SessionRow> there;
+    for (SessionRow& row : list.sessions) {
+        std::string id = row.id;
+        there.emplace(std::move(id), std::move(row));
+    }
+    for (const auto& [id, live] : live_) {
+        const auto found = live->remote ? there.find(live->remote->id()) : there.end();
+        if (found == there.end()) continue;
+        SessionRow& row = found->second;
+        if (row.requests.total != live->counts.requests.total) live->used = std::chrono::steady_clock::now();
+        live->counts.requests = row.requests;
+        live->counts.tokens = row.tokens;
+        live->counts.models = std::move(row.models);
+        live->counts.last = std::move(row.last);
+        live->counts.limit = std::move(row.limit);
+    }
+}
+
+asio::awaitable<void> Sessions::watch_counts() {
+    while (!stopping_) {
+        clock_.expires_after(look_at_counts);
+        boost::system::error_code stopped;
+        co_await clock_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
+        if (stopped || stopping_) co_return;
+        co_await refresh_counts();
+        end_idle_ones();
+    }
+}
+
+BrokerStatus Sessions::remote_status() const {
+    BrokerStatus out;
+    out.remote = remote_.path();
+    out.state = remote_.connected() ? "running" : remote_.problem().empty() ? "starting" : "failed";
+    if (!remote_.problem().empty()) out.error = remote_.problem();
+    for (const auto& [id, live] : live_) {
+        if (!live->record.brokered()) continue;
+        ++out.sessions;
+        if (const auto& url = live->record.remote_url) {
+            const std::string_view address = std::string_view(*url).substr(url->find("//") + 2);
+            out.address = std::string(address.substr(0, address.find('/')));
+        }
+    }
+    return out;
+}
+
+}  // namespace capsule

@@ -1,0 +1,19 @@
+// Who listens at a daemon's socket, asked before anything is sent there or believed. Clients ask it, and a daemon of
+// the one that has its keys.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "protocol/errors.hpp"
+
+namespace capsule {
+
+/// The user at the other end of the connected Unix socket `descriptor`, which was found at `path`: root, this process's
+/// own user, or the owner of the socket's directory where nobody else may write to it or to those above it. Anybody may
+/// have put a socket at a path that somebody else's variable or option names. Fails with access.denied; with io.error
+/// where the kernel does not tell.
+Result<uid_t> trusted_server(int descriptor, const std::string& path);
+
+}  // namespace capsule

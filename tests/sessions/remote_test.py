@@ -1,0 +1,395 @@
+"""Two capsuleds: one has the keys and starts no sessions, one has the sessions and no keys ([broker] remote)."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+from pathlib import Path
+
+from capsule import KEY, OTHER_KEY, Capsule, Case, Refused, Session, until
+
+ROOT = os.geteuid() == 0
+TOKEN = "f" * 64
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Server:
+    """A capsuled of another version: one answer for each method, by a thread of its own."""
+
+    def __init__(self, path: Path, **answers):
+        self.answers = answers
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(path))
+        self.listening.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                with contextlib.suppress(OSError), connection, connection.makefile("rw") as lines:
+                    for line in lines:
+                        request = json.loads(line)
+                        unknown = {"error": {"code": -32601, "message": f'no method "{request["method"]}"'}}
+                        outcome = self.answers.get(request["method"].replace(".", "_"), unknown)
+                        if "error" not in outcome:
+                            outcome = {"result": outcome}
+                        lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **outcome}) + "\n")
+                        lines.flush()
+
+    def close(self):
+        self.listening.close()
+
+
+class Remote(Case):
+    def keys_capsule(self, provider, port: int | None = None, more: str = "", **members) -> Capsule:
+        user = 'user = "daemon"\n' if ROOT else ""
+        config = f'[broker]\n{user}listen = {port or free_port()}\n[access]\nown_user = "spawn"\n{more}'
+        return self.capsule(provider, config, **members)
+
+    def agents_capsule(self, provider, remote: Path, **members) -> Capsule:
+        return self.capsule(provider, f'[broker]\nremote = "{remote}"\n', keys={}, **members)
+
+    def two(self, serve=None, **members):
+        provider = self.provider(serve)
+        keys = self.keys_capsule(provider, **members)
+        return keys, self.agents_capsule(provider, keys.socket), provider
+
+    def raises(self, capsule: Capsule, method: str, **params) -> dict:
+        with self.assertRaises(Refused) as refused:
+            capsule.call(method, **params)
+        return refused.exception.error
+
+
+class Keys(Remote):
+    """The one that has them."""
+
+    def test_starts_no_session_and_gives_no_key(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider, keys={"ZAI_API_KEY": KEY, "CLAUDE_CODE_OAUTH_TOKEN": OTHER_KEY})
+        planted = keys.top / "planted"
+        planted.mkdir()
+        for agent in ("claude", "codex", "opencode"):
+            (planted / agent).write_text(f"#!/bin/sh\ntouch {keys.top}/ran\n")
+            (planted / agent).chmod(0o755)
+        for agent, on in (("claude", "zai"), ("claude", "anthropic"), ("codex", "zai"), ("opencode", "zai")):
+            for method in ("spawn", "explain"):
+                error = self.raises(keys, method, agent=agent, provider=on, env={"PATH": str(planted)})
+                self.assertEqual(error["data"]["code"], "access.denied", (agent, on, method))
+                self.assertIn("grant", error["data"]["hint"])
+        for method, params in (("config.write", {"agent": "codex"}), ("reload", {}),
+                               ("auth.set", {"provider": "zai", "value": OTHER_KEY}),
+                               ("auth.unset", {"provider": "zai"})):  # fmt: skip
+            self.assertEqual(self.raises(keys, method, **params)["data"]["code"], "access.denied", method)
+        self.assertFalse((keys.top / "ran").exists(), "a program of the caller's")
+        said = json.dumps([keys.call("status"), keys.call("auth.list"), keys.call("grant", agent="claude", provider="zai")])
+        self.assertNotIn(KEY, said)
+        self.assertNotIn(OTHER_KEY, said)
+
+    def test_need_no_home(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        keys.stop()
+        shutil.rmtree(keys.top / "home")
+        keys.keys = {"ZAI_API_KEY": KEY, "HOME": "/", "STATE_DIRECTORY": ""}
+        keys.start()
+        with contextlib.closing(keys.connect()) as connection:
+            given = connection.call("grant", agent="claude", provider="zai", ends_with="connection")
+            self.assertTrue(given["token"].startswith("cst_"))
+
+    def test_a_token_may_be_the_callers_own(self):
+        keys = self.keys_capsule(self.provider())
+        with contextlib.closing(keys.connect()) as connection:
+            given = connection.call("grant", agent="claude", provider="zai", token_sha256=TOKEN, ends_with="connection")
+            self.assertIsNone(given["token"])
+            again = connection.call("grant", agent="claude", provider="zai", token_sha256=TOKEN, ends_with="connection")
+        self.assertNotEqual(given["session"]["id"], again["session"]["id"])
+        self.assertNotIn(given["session"]["id"], self.states(keys))
+        for bad in ("f" * 63, "F" * 64, "g" * 64, ""):
+            error = self.raises(keys, "grant", agent="claude", provider="zai", token_sha256=bad)
+            self.assertEqual(error["code"], -32602)
+            self.assertIn("token_sha256", error["message"])
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_a_token_is_good_for_the_user_that_the_caller_names(self):
+        keys = self.keys_capsule(self.provider())
+        with contextlib.closing(keys.connect()) as connection:
+            for uid, status in ((os.getuid(), 200), (12345, 403)):
+                given = connection.call("grant", agent="claude", provider="zai", uid=uid, ends_with="connection")
+                url = given["base_urls"]["anthropic_messages"]
+                plan = {"session": given["session"],
+                        "env": {"ANTHROPIC_AUTH_TOKEN": given["token"], "ANTHROPIC_BASE_URL": url}}  # fmt: skip
+                self.assertEqual(Session(plan).ask().status, status, uid)
+
+
+class Agents(Remote):
+    """The one that has the sessions."""
+
+    def test_a_session_has_a_token_of_the_other_one(self):
+        keys, agents, provider = self.two()
+        session = self.spawn(agents)
+        self.assertEqual(session.plan["session"]["keys"], "broker")
+        self.assertNotIn(KEY, json.dumps(session.plan))
+        self.assertEqual(session.ask().status, 200)
+        self.assertIn(f"Bearer {KEY}".encode(), provider.bytes)
+        self.assertNotIn(session.token.encode(), provider.bytes)
+        [row] = agents.call("sessions.list")["sessions"]
+        self.assertTrue(until(lambda: agents.call("sessions.list")["sessions"][0]["requests"]["total"] == 1))
+        self.assertEqual((row["id"], row["keys"]), (session.id, "broker"))
+        self.assertEqual(list(self.states(keys).values()), ["live"])
+        for file in (agents.top / "state").rglob("*"):
+            if file.is_file():
+                self.assertNotIn(session.token, file.read_text())
+        self.assertNotIn(session.token, keys.logged() + agents.logged())
+
+    def test_every_agent_is_given_one(self):
+        _, agents, provider = self.two()
+        for agent in ("codex", "opencode"):
+            plan = agents.call("spawn", agent=agent, provider="zai")
+            self.assertEqual(plan["session"]["keys"], "broker", plan["warnings"])
+            self.assertTrue(plan["env"]["ZAI_API_KEY"].startswith("cst_"))
+            self.assertNotIn(KEY, json.dumps(plan))
+
+    def test_says_what_the_other_one_has(self):
+        keys, agents, _ = self.two()
+        self.assertEqual(agents.call("auth.list")["rows"], keys.call("auth.list")["rows"])
+        self.assertEqual([each["id"] for each in agents.call("providers.list", agent="codex")["choices"]],
+                         [each["id"] for each in keys.call("providers.list", agent="codex")["choices"]])  # fmt: skip
+        status = agents.call("status")
+        zai = next(each for each in status["providers"] if each["id"] == "zai")
+        self.assertEqual((zai["key"]["state"], zai["cells"]["claude"]), ("present", "ready"))
+        self.assertEqual(status["broker"]["remote"], str(keys.socket))
+        self.assertEqual(status["broker"]["state"], "running")
+        self.assertNotIn("keys.none", [each["code"] for each in status["warnings"]])
+
+    def test_keeps_no_keys(self):
+        _, agents, _ = self.two()
+        for method, params in (("auth.set", {"value": OTHER_KEY}), ("auth.unset", {})):
+            error = self.raises(agents, method, provider="zai", **params)
+            self.assertEqual(error["data"]["code"], "config.conflict")
+            self.assertIn("capsulectl --socket", error["data"]["hint"])
+        self.assertEqual(self.raises(agents, "grant", agent="claude", provider="zai")["data"]["code"], "config.conflict")
+
+    def test_uses_no_key_of_its_own_and_says_that_it_has_one(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        agents = self.capsule(provider, f'[broker]\nremote = "{keys.socket}"\n', keys={"ZAI_API_KEY": OTHER_KEY})
+        session = self.spawn(agents)
+        self.assertNotIn(OTHER_KEY, json.dumps(session.plan))
+        self.assertEqual(session.ask().status, 200)
+        self.assertNotIn(OTHER_KEY.encode(), provider.bytes)
+        self.assertIn("keys.unused", [each["code"] for each in agents.call("status")["warnings"]])
+
+    def test_what_no_token_fits_is_refused_or_the_homes(self):
+        _, agents, _ = self.two(keys={"ZAI_API_KEY": KEY, "ANTHROPIC_API_KEY": "sk-ant-FAKE-sessions-000000003"})
+        plan = agents.call("spawn", agent="claude", provider="anthropic")
+        self.assertEqual(plan["session"]["keys"], "home")
+        self.assertNotIn("FAKE-", json.dumps(plan))
+        error = self.raises(agents, "spawn", agent="claude", provider="kimi")
+        self.assertIn("key", error["data"]["code"])
+
+    def test_the_grant_ends_with_the_session_and_with_explain(self):
+        keys, agents, _ = self.two()
+        session = self.spawn(agents)
+        agents.call("sessions.end", id=session.id)
+        self.assertTrue(until(lambda: self.states(keys) == {}))
+        self.refused(session.ask(), 401, "capsule_session_ended")
+        agents.call("explain", agent="claude", provider="zai")
+        self.assertTrue(until(lambda: self.states(keys) == {}))
+
+    def test_the_grants_end_with_the_connection(self):
+        keys, agents, _ = self.two()
+        session = self.spawn(agents)
+        agents.kill()
+        self.assertTrue(until(lambda: self.states(keys) == {}))
+        self.refused(session.ask(), 401, "capsule_session_ended")
+
+    def test_its_own_restart_ends_no_session(self):
+        keys, agents, _ = self.two()
+        session = self.spawn(agents)
+        agents.kill()
+        agents.start()
+        self.assertTrue(until(session.answered), agents.logged())
+        self.assertEqual(len(self.states(keys)), 1)
+
+    def test_one_that_is_not_up_yet_is_waited_for(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        keys.stop()
+        agents = self.agents_capsule(provider, keys.socket)
+        started = threading.Timer(1, keys.start)
+        started.start()
+        session = self.spawn(agents)
+        started.join()
+        self.assertEqual(session.ask().status, 200)
+
+    def test_one_that_never_comes_is_an_error_with_the_cure(self):
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/capsule.sock"))
+        began = time.monotonic()
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertEqual(error["data"]["code"], "io.error")
+        for word in ("10 s", "/nonexistent/capsule.sock", "No such file"):
+            self.assertIn(word, error["message"])
+        self.assertIn("[broker] remote", error["data"]["hint"])
+        status = agents.call("status")
+        self.assertIn("keys.unreachable", [each["code"] for each in status["warnings"]])
+        self.assertEqual(status["broker"]["state"], "failed")
+
+    def test_sessions_go_on_when_it_comes_back_with_nothing_kept(self):
+        keys, agents, provider = self.two()
+        sessions = [self.spawn(agents) for _ in range(3)]
+        for _ in range(3):
+            keys.kill()
+            self.assertTrue(until(lambda: not sessions[0].answered()), "the broker ends with its daemon")
+            shutil.rmtree(keys.top / "state")
+            keys.start()
+            for session in sessions:
+                self.assertTrue(until(session.answered), agents.logged())
+        agents.call("sessions.end", id=sessions[0].id)
+        self.assertTrue(until(lambda: not sessions[0].answered()))
+        self.assertTrue(sessions[1].answered())
+        self.assertEqual(len(self.states(keys)), 2)
+
+    def test_a_session_that_ended_meanwhile_does_not_come_back(self):
+        keys, agents, _ = self.two()
+        session, other = self.spawn(agents), self.spawn(agents)
+        keys.kill()
+        agents.call("sessions.end", id=session.id)
+        keys.start()
+        self.assertTrue(until(other.answered), agents.logged())
+        self.refused(session.ask(), 401, "capsule_session_ended")
+
+    def test_a_broker_at_another_address_ends_them(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        agents = self.agents_capsule(provider, keys.socket)
+        session = self.spawn(agents)
+        keys.kill()
+        user = 'user = "daemon"\n' if ROOT else ""
+        keys.config(provider.port, f'[broker]\n{user}listen = {free_port()}\n[access]\nown_user = "spawn"\n')
+        keys.start()
+        self.assertTrue(until(lambda: self.states(agents) == {}), agents.logged())
+        [ended] = agents.call("sessions.list", all=True)["sessions"]
+        self.assertEqual(ended["id"], session.id)
+        self.assertIn("[broker] listen", ended["ended"])
+
+    def test_a_key_that_is_rotated_is_used_by_the_next_request(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider, keys={})
+        secret = keys.top / "secrets" / "zai"
+        secret.write_text(KEY)
+        secret.chmod(0o400)
+        keys.stop()
+        keys.keys = {"ZAI_API_KEY_FILE": str(secret)}
+        keys.start()
+        agents = self.agents_capsule(provider, keys.socket)
+        session = self.spawn(agents)
+        self.assertEqual(session.ask().status, 200)
+        secret.chmod(0o600)
+        secret.write_text(OTHER_KEY)
+        self.assertTrue(until(lambda: session.answered() and f"Bearer {OTHER_KEY}".encode() in provider.bytes))
+
+    def test_others_are_answered_while_it_hangs(self):
+        keys, agents, _ = self.two()
+        self.spawn(agents)
+        os.kill(keys.process.pid, signal.SIGSTOP)
+        try:
+            waiting = threading.Thread(target=self.try_spawn, args=(agents,))
+            waiting.start()
+            began = time.monotonic()
+            for _ in range(20):
+                agents.call("rpc.discover")
+            status = agents.call("status")
+            self.assertLess(time.monotonic() - began, 8)
+            self.assertIn("keys.unreachable", [each["code"] for each in status["warnings"]])
+        finally:
+            os.kill(keys.process.pid, signal.SIGCONT)
+        waiting.join()
+
+    def try_spawn(self, agents: Capsule):
+        with contextlib.suppress(Refused):
+            self.spawn(agents)
+
+    def test_a_reload_cannot_move_the_keys(self):
+        _, agents, provider = self.two()
+        agents.config(provider.port)
+        self.assertIn("restart capsuled", self.raises(agents, "reload")["data"]["hint"])
+        self.assertEqual(self.spawn(agents).ask().status, 200)
+
+
+class OtherVersions(Remote):
+    ROW = {"provider": "zai", "label": "Z.AI", "variable": "ZAI_API_KEY", "mode": "api_key", "state": "present",
+           "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
+           "notes": None, "warnings": []}  # fmt: skip
+
+    def against(self, **answers) -> dict:
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        path = agents.top / "other.sock"
+        server = Server(path, **answers)
+        self.addCleanup(server.close)
+        agents.config(provider.port, f'[broker]\nremote = "{path}"\n')
+        agents.start()
+        with self.assertRaises(Refused) as refused:
+            self.spawn(agents)
+        return refused.exception.error
+
+    def test_another_protocol_is_told(self):
+        error = self.against(status={"protocol": 2, "version": "9.0.0"})
+        self.assertIn("another protocol (capsuled 9.0.0, protocol 2, here 1)", error["message"])
+
+    def test_an_older_one_without_the_method_is_told(self):
+        error = self.against(status={"protocol": 1, "version": "0.0.9"}, auth_list={"rows": [self.ROW]})
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn("0.0.9", error["message"])
+        self.assertIn("same version", error["data"]["hint"])
+
+    def test_a_newer_ones_members_are_ignored_and_a_wrong_address_is_not(self):
+        given = {"session": {"id": "abc", "keys": "broker", "ends_with": "connection", "more": 1}, "token": None,
+                 "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "more": {}}  # fmt: skip
+        error = self.against(status={"protocol": 1, "version": "1.9.0", "more": []},
+                             auth_list={"rows": [self.ROW | {"more": 1}]}, grant=given)  # fmt: skip
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn("192.0.2.1", error["message"])
+
+    def test_what_is_no_daemon_is_told(self):
+        error = self.against(status={"error": {"code": -32001, "message": "no", "data": {"code": "access.denied"}}})
+        self.assertEqual(error["data"]["code"], "io.error")
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_a_strangers_socket_is_not_trusted(self):
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        place = agents.top / "open"
+        place.mkdir()
+        place.chmod(0o777)
+        code = ("import socket,sys,time\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\n"
+                "while True:\n c=s.accept()[0]\n print(len(c.recv(1)),flush=True)")  # fmt: skip
+        stranger = subprocess.Popen(["/usr/bin/python3", "-c", code, str(place / "s")], user=12345, group=12345,
+                                    stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.addCleanup(stranger.communicate)
+        self.addCleanup(stranger.kill)
+        self.assertTrue(until((place / "s").exists))
+        agents.config(provider.port, f'[broker]\nremote = "{place}/s"\n')
+        agents.start()
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertIn("user 12345's and is not trusted", error["message"])
+        self.assertEqual(stranger.stdout.readline(), "0\n", "nothing is sent to it")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
