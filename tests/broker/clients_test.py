@@ -1,5 +1,6 @@
 """Agents that vanish, crawl, or send a great deal."""
 
+import os
 import socket
 import struct
 import threading
@@ -104,7 +105,8 @@ class Clients(Case):
             left -= len(piece[:left])
         self.assertEqual(read_reply(connection).status, 200)
         self.assertEqual(got["bytes"], size)
-        self.assertLess(memory(broker.process) - before, 2048)
+        if not os.environ.get("CAPSULE_SANITIZE"):  # sanitizers keep freed memory back
+            self.assertLess(memory(broker.process) - before, 2048)
 
     def test_one_that_does_not_read_holds_the_provider_back(self):
         sent = {"bytes": 0}
@@ -126,7 +128,8 @@ class Clients(Case):
             last = sent["bytes"]
             time.sleep(0.5)
         self.assertLess(sent["bytes"], 100_000_000)
-        self.assertLess(memory(broker.process) - before, 2048)
+        if not os.environ.get("CAPSULE_SANITIZE"):  # sanitizers keep freed memory back
+            self.assertLess(memory(broker.process) - before, 2048)
         left = 200_000_000
         while b"\r\n\r\n" not in (raw := connection.recv(65536)):
             pass
