@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Counts the instructions of one warm request, a launch as people make it, under callgrind, which no other load on the machine can change.
+"""Counts the instructions of one warm request under callgrind, which no other load on the machine can change: a launch as
+people make it, and a short request that goes through capsule-broker to a provider with TLS.
 
-    instructions.py --capsuled F --agent F --preload F [--record]
+    instructions.py --capsuled F --broker F --agent F --preload F [--record]
 
 What so many requests more cost, divided by their number: start-up is in both runs. Compares with instructions.json and
 fails above 110 % of what is recorded there, and below 90 % too: then the record is out of date and
@@ -10,10 +11,12 @@ would let a later loss pass.
 
 import argparse
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +32,16 @@ TOLERANCE = 0.10
 SAME_EVERYWHERE = "glibc.cpu.hwcaps=" + ",".join(f"-{name}" for name in (
     "AVX", "AVX2", "AVX512F", "AVX512VL", "AVX512BW", "AVX_Fast_Unaligned_Load", "BMI1", "BMI2", "ERMS", "FSRM", "LZCNT",
     "MOVBE", "POPCNT", "SSE4_1", "SSE4_2", "SSSE3", "RTM"))
+# Nor its own, by processor, of OpenSSL.
+PLAIN_OPENSSL = "OPENSSL_ia32cap=:0"
+BROKERED = "brokered"
+
+
+def counted(output: Path, log) -> int:
+    found = re.search(r"^(?:totals|summary): (\d+)", output.read_text(), re.MULTILINE) if output.exists() else None
+    if not found:
+        raise SystemExit(f"callgrind has counted nothing:\n{log()}")
+    return int(found[1])
 
 
 class Counted(Server):
@@ -43,10 +56,7 @@ class Counted(Server):
                                               "LD_PRELOAD": str(place.programs["preload"])})
 
     def total(self) -> int:
-        found = re.search(r"^(?:totals|summary): (\d+)", self.output.read_text(), re.MULTILINE)
-        if not found:
-            raise SystemExit(f"callgrind has counted nothing:\n{self.log.read_text()}")
-        return int(found[1])
+        return counted(self.output, self.log.read_text)
 
 
 def ask_in_turn(place: Place, server: Server, method: str, times: int) -> None:
@@ -80,20 +90,49 @@ def count(programs: dict[str, Path], models: Path, method: str, times: int) -> i
         place.remove()
 
 
+def count_brokered(programs: dict[str, Path], times: int) -> int:
+    """So many short requests, one after the other, on one connection of the agent's and one of the provider's."""
+    import harness
+
+    with tempfile.TemporaryDirectory() as folder:
+        authority, output = harness.Authority(Path(folder)), Path(folder) / "callgrind"
+        provider = harness.Provider(harness.answering(harness.answer()), authority.server_context())
+        broker = harness.Broker(ca=authority.ca, wrapper=(
+            "env", f"GLIBC_TUNABLES={SAME_EVERYWHERE}", PLAIN_OPENSSL, f"LD_PRELOAD={programs['preload']}",
+            "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"))
+        try:
+            broker.grant(provider)
+            with broker.connect() as agent:
+                for i in range(times):
+                    agent.sendall(harness.request(broker.port))
+                    if harness.read_reply(agent).status != 200:
+                        raise SystemExit("the broker does not answer")
+                    if i < 2:
+                        time.sleep(1.5)
+        finally:
+            broker.close()
+            provider.close()
+        return counted(output, broker.stderr)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--capsuled", type=Path, required=True)
+    parser.add_argument("--broker", type=Path, required=True)
     parser.add_argument("--agent", type=Path, required=True)
     parser.add_argument("--preload", type=Path, required=True)
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     programs = {"capsuled": arguments.capsuled.resolve(), "bench_agent": arguments.agent.resolve(),
                 "preload": arguments.preload.resolve()}
+    os.environ["CAPSULE_BROKER"] = str(arguments.broker.resolve())
+    sys.path.insert(0, str(HERE.parent / "broker"))
     models = HERE.parent / "support/data/codex_models.json"
     runs = [(method, times) for method in METHODS for times in (FEW, MANY)]
     with ThreadPoolExecutor(2) as pool:
         counts = dict(zip(runs, pool.map(lambda run: count(programs, models, *run), runs)))
-    seen = {method: (counts[method, MANY] - counts[method, FEW]) // (MANY - FEW) for method in METHODS}
+    counts |= {(BROKERED, times): count_brokered(programs, times) for times in (FEW, MANY)}
+    seen = {method: (counts[method, MANY] - counts[method, FEW]) // (MANY - FEW) for method in (*METHODS, BROKERED)}
     if arguments.record:
         RECORD.write_text(json.dumps(seen, indent=2) + "\n")
     recorded = json.loads(RECORD.read_text())
