@@ -80,6 +80,7 @@ def pins():
         yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', HELD
     for name in ["ALL_PROXY", "all_proxy"]:
         yield f"claude --settings env.{name}", CLAUDE_AGENT, f'"{name}"', '"UNRELATED_NAME"', HELD
+    yield "claude HTTPS_PROXY", CLAUDE, *line("    tunnel_through_proxy(plan);\n"), ["Proxies.*claude_anthropic_ALL_PROXY"]
     yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', HELD
     yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
            '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', HELD)
