@@ -33,8 +33,9 @@ def who_may_call() -> list[Protection]:
     tiers = [
         one(f"the tier of {method}", METHODS, f'"{method}", Tier::{tier}', f'"{method}", Tier::status',
             "unit_protocol:Methods.HaveTheirTier")
-        for method, tier in [("spawn", "spawn"), ("explain", "spawn"), ("config.write", "spawn"), ("auth.set", "admin"),
-                             ("auth.unset", "admin"), ("reload", "admin")]
+        for method, tier in [("spawn", "spawn"), ("explain", "spawn"), ("names.list", "spawn"),
+                             ("config.write", "spawn"), ("auth.set", "admin"), ("auth.unset", "admin"),
+                             ("reload", "admin")]
     ]  # fmt: skip
     unknown = "unit_access:Policy.WhomUnknownUsersLookLikeCannotBeNamed"
     return tiers + [

@@ -19,7 +19,7 @@ TERMINAL = "terminal:OwnTerminal."
 
 
 def protections() -> list[Protection]:
-    return whom_it_believes() + whose_terminal() + what_comes_along() + whose_pager()
+    return whom_it_believes() + whose_terminal() + what_comes_along() + whose_pager() + what_completion_offers()
 
 
 def whom_it_believes() -> list[Protection]:
@@ -84,4 +84,11 @@ def whose_pager() -> list[Protection]:
         one("root's pager is not looked for in PATH", PAGER, "if (uid != 0) {", "if (uid != 0 || !pager.argv.empty()) {", test),
         one("root's pager is told nothing by variables", PAGER, "pager.with_callers_environment = false;",
             "pager.with_callers_environment = true;", test),
+    ]  # fmt: skip
+
+
+def what_completion_offers() -> list[Protection]:
+    return [
+        one("completion offers nothing that a shell would run", "client/commands/words.cpp", "        if (is_plain(word)) text",
+            "        text", "integration_cli:Cli.CompletionAsksTheDaemonForNames"),
     ]  # fmt: skip
