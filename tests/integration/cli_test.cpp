@@ -209,7 +209,7 @@ TEST_F(Cli, TheSocketsPlaceComesFromTheEnvironmentToo) {
 TEST_F(Cli, CompletionAsksTheDaemonForNames) {
     start({.config =
                "[workspaces.acme.env]\nZAI_API_KEY = \"\"\n[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"\"\n"
-               "[providers.kimi.models.\"k3$(reboot)\"]\ncontext_window = 1000\n"});
+               "[providers.kimi.models.\"k3$(true)\"]\ncontext_window = 1000\n"});
     const std::string script = ctl({"completion", "bash"}).out;
     const auto completes = [&](const std::string& words) {
         write_file(dir_ / "complete.bash",
