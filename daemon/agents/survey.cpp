@@ -58,10 +58,10 @@ std::vector<Warning> survey_warnings(const std::vector<FoundSetting>& project_fi
         if (!members.held.empty())
             warnings.push_back({"settings.neutralised",
                                 path + " would redirect this session and has no effect on it: " + listed(members.held) +
-                                    ". `explain` says why."});
+                                    ". `explain --all` says why."});
         if (!members.not_held.empty())
             warnings.push_back({"settings.not_held", path + " has an effect on this session: " +
-                                                         listed(members.not_held) + ". `explain` says which. " +
+                                                         listed(members.not_held) + ". `explain --all` says which. " +
                                                          std::string(descriptor_of(session.route.agent).project_cure)});
     }
     return warnings;

@@ -172,7 +172,7 @@ TEST_F(Session, ExplainSaysWhichSettingsWouldHaveRedirectedItAndSpawnWarns) {
     EXPECT_THAT(codes(at(spawn("claude", "zai"), "/warnings")), IsEmpty()) << "without cwd nobody looks";
     EXPECT_THAT(codes(at(spawn("codex", "minimax", cwd), "/warnings")), IsEmpty()) << "another agent's settings";
 
-    Program program = ctl_program({"explain", "claude", "--provider", "zai"});
+    Program program = ctl_program({"explain", "claude", "--provider", "zai", "--all"});
     program.cwd = project;
     EXPECT_THAT(run_command(program).out, HasSubstr("Settings that would have redirected this session"));
 }
