@@ -83,6 +83,15 @@ std::optional<Turn> named_call(const Conversation& conversation, std::string_vie
     return Turn{"", std::string(tool), std::string(rest.substr(space + 1))};
 }
 
+std::optional<Reply> refusal(std::string_view rest) {
+    const auto space = rest.find(' ');
+    Reply reply;
+    const auto read = std::from_chars(rest.data(), rest.data() + std::min(space, rest.size()), reply.status);
+    if (space == std::string_view::npos || read.ec != std::errc()) return std::nullopt;
+    reply.body = rest.substr(space + 1);
+    return reply;
+}
+
 Reply error_reply(int status, std::string_view message) {
     const json::object error{{"type", "invalid_request_error"}, {"message", message}};
     return {status, "application/json", json::serialize(json::object{{"type", "error"}, {"error", error}})};
@@ -112,7 +121,12 @@ std::string id_of_answer(const Conversation& conversation, std::string_view kind
 }
 
 Reply reply_to(const RecordedRequest& request) {
-    if (const auto conversation = parse_conversation(request)) {
+    if (auto conversation = parse_conversation(request)) {
+        const auto directive = last_directive(conversation->user_text);
+        if (directive && directive->verb == "refuse")
+            if (auto refused = refusal(directive->rest)) return *std::move(refused);
+        const std::string as(directive && directive->verb == "as" ? directive->rest : std::string_view());
+        if (!as.empty()) conversation->model = as;
         const Turn turn = next_turn(*conversation);
         switch (conversation->protocol) {
             case WireProtocol::anthropic_messages:

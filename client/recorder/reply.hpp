@@ -24,6 +24,8 @@ struct Reply {
 ///   [[fill TOKENS COMMAND]] call the shell tool twice, counting what it gave as so many tokens; then answer with
 ///                           stand_in_summary, which is also what an agent gets that asks for a summary in between, and
 ///                           after that with after_summary
+///   [[as MODEL]]            answer as MODEL, whatever was asked for
+///   [[refuse STATUS BODY]]  answer with this HTTP status and this JSON, as a provider's refusal
 /// The last directive of the user's text counts. A request that does not offer the tool (a title, say) gets an answer.
 struct Turn {
     std::string text;       ///< the answer, when no tool is called

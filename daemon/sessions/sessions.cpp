@@ -229,6 +229,7 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     const auto live = found->second;
     live_.erase(found);
     live->process.reset();
+    live->remote.reset();  // its connection: the other capsuled ends the grant
     if (live->record.brokered()) {
         // First from the disk: it must not come back, whatever happens next.
         if (auto gone = files_.forget(id); !gone) spdlog::error("{}", gone.error().message);
@@ -236,7 +237,7 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     }
     log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
-    ended_.push_back({live->record, live->counts, reason, live->key_fingerprint, Clock::now()});
+    ended_.push_back({live, reason, Clock::now()});
     if (ended_.size() > most_ended) ended_.pop_front();
     return session_row(live->record, live->counts, reason);
 }
@@ -332,46 +333,49 @@ asio::awaitable<void> Sessions::refresh_keys() {
     }
 }
 
-/// Its last requests were cut by its end, or the message about them was on its way.
-void Sessions::count_of_ended(const broker::Traffic& traffic) {
-    const auto ended = std::ranges::find_if(ended_.rbegin(), ended_.rend(),
-                                            [&](const Ended& each) { return each.record.id == traffic.session; });
-    if (ended == ended_.rend()) return;
-    ended->counts.add(traffic);
-    totals_.add(ended->record, traffic);
-    learn_limit(ended->record, ended->key_fingerprint, traffic);
+/// What a session did last is told when it has ended already: its requests are cut then, its process has gone.
+std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) const {
+    if (const auto found = live_.find(id); found != live_.end()) return found->second;
+    const auto ended =
+        std::find_if(ended_.rbegin(), ended_.rend(), [&](const Ended& each) { return each.session->record.id == id; });
+    return ended == ended_.rend() ? nullptr : ended->session;
 }
 
-void Sessions::learn_limit(const SessionRecord& record, const std::string& key, const broker::Traffic& traffic) {
-    if (!limits_.learn(record.provider, key, traffic)) return;
-    log_warning("provider.limit", {{"session", traffic.session},
-                                   {"provider", record.provider},
+void Sessions::learn_limit(const Live& live, const broker::Traffic& traffic) {
+    if (!limits_.learn(live.record.provider, live.key_fingerprint, traffic)) return;
+    log_warning("provider.limit", {{"session", live.record.id},
+                                   {"provider", live.record.provider},
                                    {"kind", traffic.limit->kind},
                                    {"message", traffic.limit->message}});
 }
 
-void Sessions::count(const broker::Traffic& traffic) {
-    const auto found = live_.find(traffic.session);
-    if (found == live_.end()) return count_of_ended(traffic);
-    Live& live = *found->second;
-    const std::optional<SessionLimit> limit_before = live.counts.limit;
-    live.counts.add(traffic);
-    totals_.add(live.record, traffic);
-    live.used = Clock::now();
-    learn_limit(live.record, live.key_fingerprint, traffic);
-    const std::optional<SessionLimit>& limit = live.counts.limit;
-    if (limit && (!limit_before || limit_before->kind != limit->kind))
-        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
+/// Once in a session's life.
+void Sessions::tell_of_model(Live& live) {
     if (live.told_of_model) return;
     for (const SessionModel& model : live.counts.models) {
         if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;
         live.told_of_model = true;
-        log_warning("session.model_differs", {{"session", traffic.session},
+        log_warning("session.model_differs", {{"session", live.record.id},
                                               {"provider", live.record.provider},
                                               {"asked", model.asked},
                                               {"answered", model.answered}});
         break;
     }
+}
+
+void Sessions::count(const broker::Traffic& traffic) {
+    const auto session = live_or_ended(traffic.session);
+    if (!session) return;
+    Live& live = *session;
+    const std::optional<SessionLimit> limit_before = live.counts.limit;
+    live.counts.add(traffic);
+    totals_.add(live.record, traffic);
+    live.used = Clock::now();
+    learn_limit(live, traffic);
+    tell_of_model(live);
+    const std::optional<SessionLimit>& limit = live.counts.limit;
+    if (limit && (!limit_before || limit_before->kind != limit->kind) && live_.contains(traffic.session))
+        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
 }
 
 void Sessions::look_every_second() {
@@ -402,7 +406,7 @@ std::vector<SessionRow> Sessions::list(bool all) const {
     const auto then = Clock::now() - ended_are_shown;
     if (all)
         for (const Ended& each : ended_)
-            if (each.at > then) out.push_back(session_row(each.record, each.counts, each.reason));
+            if (each.at > then) out.push_back(session_row(each.session->record, each.session->counts, each.reason));
     for (const auto& [id, live] : live_)
         out.push_back(session_row(live->record, live->counts, std::nullopt));
     std::ranges::stable_sort(out, {}, &SessionRow::started_at);

@@ -125,10 +125,8 @@ class Sessions {
   private:
     struct Live;
     struct Ended {
-        SessionRecord record;
-        SessionCounts counts;
+        std::shared_ptr<Live> session;
         std::string reason;
-        std::string key_fingerprint;
         std::chrono::steady_clock::time_point at;
     };
 
@@ -147,8 +145,9 @@ class Sessions {
     broker::Grant grant_of(Live& live);
     std::vector<broker::Key> changed_keys();
     void count(const broker::Traffic& traffic);
-    void count_of_ended(const broker::Traffic& traffic);
-    void learn_limit(const SessionRecord& record, const std::string& key, const broker::Traffic& traffic);
+    std::shared_ptr<Live> live_or_ended(const std::string& id) const;
+    void learn_limit(const Live& live, const broker::Traffic& traffic);
+    static void tell_of_model(Live& live);
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
     void take_back(SessionRecord record);
     void look_every_second();

@@ -2,9 +2,11 @@
 // no file of its home has it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -26,12 +28,25 @@ std::vector<Cell> brokered_cells() {
     return out;
 }
 
+void start_with_broker(World& world) {
+    world.start_daemon("[session]\nkeys = \"broker\"\n[broker]\nca_file = \"" + world.authority().string() +
+                       "\"\n[opencode]\napi_key = \"inline\"\n");
+}
+
+/// The last session's row, once it holds or some seconds have gone: what it did last is told some moments after the
+/// agent has gone.
+SessionRow row_when(const World& world, const std::function<bool(const SessionRow&)>& holds) {
+    for (int i = 0;; ++i) {
+        const std::vector<SessionRow> rows = world.sessions();
+        const SessionRow row = rows.empty() ? SessionRow{} : rows.back();
+        if (holds(row) || i == 100) return row;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+}
+
 class Brokered : public testing::TestWithParam<Cell> {
   protected:
-    void start() {
-        world.start_daemon("[session]\nkeys = \"broker\"\n[broker]\nca_file = \"" + world.authority().string() +
-                           "\"\n[opencode]\napi_key = \"inline\"\n");
-    }
+    void start() { start_with_broker(world); }
     AgentRun run() {
         return world.run(GetParam().agent, GetParam().provider,
                          one_shot(GetParam().agent, "[[run printf %s-%s capsule tool-ran]]"));
@@ -75,16 +90,8 @@ class Brokered : public testing::TestWithParam<Cell> {
             tokens.output += stand_in_output_tokens;
             ++models[conversation->model];
         }
-        const auto counted = [&] {
-            const std::vector<SessionRow> rows = world.sessions();
-            return rows.empty() ? SessionRow{} : rows.back();
-        };
-        SessionRow row = counted();
-        // The last of it is told some moments after the agent has gone.
-        for (int i = 0; i < 100 && row.requests.total < requests.total; ++i) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(50));
-            row = counted();
-        }
+        const SessionRow row =
+            row_when(world, [&](const SessionRow& each) { return each.requests.total >= requests.total; });
         EXPECT_EQ(row.state, "ended");
         EXPECT_EQ(row.requests.total, requests.total);
         EXPECT_EQ(row.requests.failed, requests.failed);
@@ -130,5 +137,62 @@ TEST_P(Brokered, HoldsInAHostileRepository) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, Brokered, testing::ValuesIn(brokered_cells()), cell_name);
+
+namespace {
+
+struct RefusedCell {
+    std::string agent, provider, answer, kind;
+};
+
+std::string refused_name(const testing::TestParamInfo<RefusedCell>& info) {
+    return info.param.agent + "_" + info.param.provider + "_" + info.param.kind;
+}
+
+class RefusedByProvider : public testing::TestWithParam<RefusedCell> {};
+
+}  // namespace
+
+TEST_P(RefusedByProvider, IsNamedAsWhatItIs) {
+    World world;
+    start_with_broker(world);
+    const RefusedCell& cell = GetParam();
+    world.run(cell.agent, cell.provider, one_shot(cell.agent, "[[refuse " + cell.answer + "]]"));
+    const SessionRow row = row_when(world, [](const SessionRow& each) { return each.limit.has_value(); });
+    ASSERT_TRUE(row.limit) << row.requests.total << " requests";
+    EXPECT_EQ(row.limit->kind, cell.kind);
+    EXPECT_NE(cell.answer.find(row.limit->message), std::string::npos) << row.limit->message;
+    EXPECT_EQ(row.requests.failed, row.requests.total);
+    EXPECT_NE(world.log().find("provider.limit"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cells, RefusedByProvider,
+    testing::Values(
+        RefusedCell{"codex", "zai",
+                    R"(429 {"error":{"code":"1308","message":"Your limit will reset at 2026-11-26 05:44:44"}})",
+                    "window"},
+        RefusedCell{"claude", "kimi",
+                    R"(403 {"error":{"type":"access_terminated_error","message":"Your usage limit is reached"}})",
+                    "window"},
+        RefusedCell{"claude", "kimi", R"(402 {"error":{"type":"error","message":"No membership"}})", "plan"},
+        RefusedCell{"codex", "minimax", R"(200 {"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}})",
+                    "balance"}),
+    refused_name);
+
+TEST(AnotherModel, IsSaidOfTheSessionAndOnceInTheLog) {
+    World world;
+    start_with_broker(world);
+    world.run("claude", "zai", one_shot("claude", "[[as glm-4.7]]"));
+    const auto differs = [](const SessionModel& model) {
+        return model.answered == "glm-4.7" && model.asked != "glm-4.7";
+    };
+    const SessionRow row =
+        row_when(world, [&](const SessionRow& each) { return std::ranges::any_of(each.models, differs); });
+    EXPECT_TRUE(std::ranges::any_of(row.models, differs));
+    const std::string log = world.log();
+    const std::size_t first = log.find("session.model_differs");
+    ASSERT_NE(first, std::string::npos);
+    EXPECT_EQ(log.find("session.model_differs", first + 1), std::string::npos);
+}
 
 }  // namespace capsule::e2e

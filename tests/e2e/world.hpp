@@ -61,6 +61,9 @@ class World {
     /// What explain says of a session in the repository. Throws when it is an error.
     ExplainResult explain(const std::string& agent, const std::string& provider) const;
 
+    /// What the daemon has logged so far.
+    std::string log() const { return daemon_->log(); }
+
     /// The sessions of the daemon's life, the oldest first. Throws when it does not say.
     std::vector<SessionRow> sessions() const;
 
