@@ -11,32 +11,29 @@ namespace {
 
 std::string with_ending(std::string_view text, std::string_view ending) {
     std::string out;
-    for (const char c : text) {
-        if (c == '\n')
-            out += ending;
-        else
-            out += c;
-    }
+    for (const char& c : text)
+        out += c == '\n' ? ending : std::string_view(&c, 1);
     return out;
 }
 
-// One table of a provider that capsuled writes tables for, with the settings that it writes and no word more. The
-// values may be older ones.
-bool is_ours(std::string_view part, const TomlBlockIntent& intent) {
+// The id, where the part is one table of a provider that capsuled writes tables for, with the settings that it writes
+// and no word more. The values may be older ones.
+std::optional<std::string> our_id(std::string_view part, const TomlBlockIntent& intent) {
     for (const TomlLine& line : read_toml_lines(part))
-        if (line.kind == TomlLine::Kind::comment) return false;
+        if (line.kind == TomlLine::Kind::comment) return std::nullopt;
     const toml::parse_result parsed = toml::parse(part);
-    if (!parsed || parsed.table().size() != 1) return false;
+    if (!parsed || parsed.table().size() != 1) return std::nullopt;
     const toml::table* providers = parsed.table()["model_providers"].as_table();
-    if (providers == nullptr || providers->size() != 1) return false;
+    if (providers == nullptr || providers->size() != 1) return std::nullopt;
     const std::string_view id = providers->begin()->first.str();
     const toml::table* table = providers->begin()->second.as_table();
     constexpr std::array<std::string_view, 4> keys{"name", "base_url", "env_key", "wire_api"};
     const bool known = std::ranges::find(intent.known, id) != intent.known.end() ||
                        std::ranges::find(intent.tables, id, &TomlBlockIntent::Table::id) != intent.tables.end();
-    return known && table != nullptr && std::ranges::all_of(*table, [&](const auto& entry) {
-               return entry.second.is_string() && std::ranges::find(keys, entry.first.str()) != keys.end();
-           });
+    const bool ours = known && table != nullptr && std::ranges::all_of(*table, [&](const auto& entry) {
+                          return entry.second.is_string() && std::ranges::find(keys, entry.first.str()) != keys.end();
+                      });
+    return ours ? std::optional<std::string>(id) : std::nullopt;
 }
 
 // Codex itself adds these tables right before our last mark, since for it that is the end of the file.
@@ -69,6 +66,7 @@ class BlockMerge {
         const toml::parse_result parsed = toml::parse(theirs);
         if (!parsed) return not_understood(parsed.error());
         users_ = &parsed.table();
+        if (auto checked = check_additions(); !checked) return checked.error();
         if (auto checked = check_profiles(); !checked) return checked.error();
         if (auto chosen = choose_tables(); !chosen) return chosen.error();
         std::optional<std::string> merged = compose();
@@ -81,7 +79,6 @@ class BlockMerge {
     Error conflict(std::size_t line, const std::string& what, std::string hint) const {
         return {ErrorCode::config_conflict, intent_.path + ":" + std::to_string(line) + ": " + what, std::move(hint)};
     }
-
     Error conflict(const toml::node& node, const std::string& what, std::string hint) const {
         return conflict(node.source().begin.line, what, std::move(hint));
     }
@@ -127,8 +124,9 @@ class BlockMerge {
         };
         for (const TomlBlock::Part& part : block_->parts) {
             const std::string_view text = part_text(part);
-            if (is_ours(text, intent_)) {
+            if (auto id = our_id(text, intent_)) {
                 blank(part.begin, part.end);
+                written_.push_back(std::move(*id));
             } else if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) {
                 const bool first = &part == &block_->parts.front();
                 (first && !has_header(text) ? theirs_above_ : theirs_within_) += text;
@@ -143,6 +141,20 @@ class BlockMerge {
         warnings_.push_back({"codex.moved", intent_.path + ":" + std::to_string(line) +
                                                 ": what stands between capsuled's marks and is not capsuled's is "
                                                 "moved out of them, as it is"});
+    }
+
+    // Codex starts on no provider without a name. Where the user's settings of one only add to our table, they need it.
+    Result<void> check_additions() const {
+        const toml::table* providers = (*users_)["model_providers"].as_table();
+        for (const std::string& id : written_) {
+            const toml::node* own = providers == nullptr ? nullptr : providers->get(id);
+            if (own != nullptr && own->is_table() && !own->as_table()->contains("name"))
+                return conflict(*own,
+                                "these settings of your own add to capsuled's table model_providers." + id +
+                                    ", and Codex does not start on them alone",
+                                "remove them, or write a whole table, with a name, and remove capsuled's block");
+        }
+        return {};
     }
 
     Result<void> check_profiles() const {
@@ -251,6 +263,7 @@ class BlockMerge {
     const TomlBlockIntent& intent_;
     std::string_view ending_;
     std::optional<TomlBlock> block_;
+    std::vector<std::string> written_;                   ///< the ids of our tables in the block
     std::string theirs_above_;                           ///< what of the user's stands between our marks, before
     std::string theirs_within_;                          ///< the first table and after it
     const toml::table* users_ = nullptr;                 ///< the file without us
