@@ -297,7 +297,11 @@ void Connection::watch_for_leaving() {
         if (error || !self || !self->watching_) return;
         char byte = 0;
         const ssize_t size = ::recv(self->client_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (size > 0 || (size < 0 && errno == EAGAIN)) return;  // its next request
+        if (size > 0) return;               // its next request
+        if (size < 0 && errno == EAGAIN) {  // nothing is there: see is_ready_to_read()
+            self->watching_ = false;
+            return self->watch_for_leaving();
+        }
         self->client_left_ = true;
         if (self->upstream_) self->upstream_->close();
     });

@@ -13,6 +13,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 
+#include "daemon/base/ready.hpp"
+
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
@@ -124,9 +126,11 @@ Child::~Child() {
 }
 
 asio::awaitable<void> Child::ended() {
-    boost::system::error_code ignored;
-    co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
-                               asio::redirect_error(asio::use_awaitable, ignored));
+    boost::system::error_code error;
+    do
+        co_await pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                                   asio::redirect_error(asio::use_awaitable, error));
+    while (!error && !is_ready_to_read(pidfd_.native_handle()));
 }
 
 void Child::kill_group() noexcept {

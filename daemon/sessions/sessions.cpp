@@ -10,6 +10,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "daemon/base/ready.hpp"
 #include "daemon/broker/core/base_url.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
@@ -94,11 +95,18 @@ bool Sessions::watch(const std::shared_ptr<Live>& live, const ProcessIdentity& p
     auto descriptor = watch_process(process);
     if (!descriptor) return false;
     live->process.emplace(executor_, descriptor->release());
-    live->process->async_wait(asio::posix::stream_descriptor::wait_read,
-                              [this, id = live->record.id](boost::system::error_code error) {
-                                  if (!error && !stopping_) end(id, "the process that it ends with has ended");
-                              });
+    wait_for_end(live);
     return true;
+}
+
+void Sessions::wait_for_end(const std::shared_ptr<Live>& live) {
+    live->process->async_wait(asio::posix::stream_descriptor::wait_read,
+                              [this, weak = std::weak_ptr<Live>(live)](boost::system::error_code error) {
+                                  const auto ending = weak.lock();
+                                  if (error || !ending || stopping_) return;
+                                  if (!is_ready_to_read(ending->process->native_handle())) return wait_for_end(ending);
+                                  end(ending->record.id, "the process that it ends with has ended");
+                              });
 }
 
 bool Sessions::any_with_token() const {

@@ -149,6 +149,7 @@ class Sessions {
     void learn_limit(const Live& live, const broker::Traffic& traffic);
     static void tell_of_model(Live& live);
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
+    void wait_for_end(const std::shared_ptr<Live>& live);
     void take_back(SessionRecord record);
     void look_every_second();
     void end_idle_ones();

@@ -56,6 +56,9 @@ def who_it_becomes() -> list[Protection]:
 def how_it_ends() -> list[Protection]:
     ran_out = RUNS + "OneThatRunsIntoItsLimitIsKilledWithItsChildren"
     return [
+        one("a wait that ends for another descriptor's event is begun again", CHILD,
+            "while (!error && !is_ready_to_read(pidfd_.native_handle()));", "while (false);",
+            "unit_process:Child.IsNotTakenAsEndedForAnEventOfADescriptorThatIsClosed"),
         one("a program has so long", SUBPROCESS, "std::make_shared<Run>(executor, request.limit)",
             "std::make_shared<Run>(executor, request.limit * 1000)", ran_out),
         one("its children have no longer", CHILD, "POSIX_SPAWN_SETSID | ", "", ran_out),
