@@ -1,7 +1,7 @@
 // auth.list: every provider's key, where it comes from, and how to get one.
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/remote_keys.hpp"
-#include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/handlers/session_params.hpp"
 #include "daemon/keys/auth_row.hpp"
 
 namespace capsule {

@@ -1,6 +1,6 @@
 #include "daemon/handlers/auth_store.hpp"
 
-#include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/handlers/session_params.hpp"
 #include "daemon/keys/auth_row.hpp"
 
 namespace capsule {

@@ -2,7 +2,7 @@
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/remote_keys.hpp"
-#include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/handlers/session_params.hpp"
 
 namespace capsule {
 

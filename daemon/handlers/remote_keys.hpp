@@ -40,7 +40,7 @@ std::map<std::string, FileKey> file_keys_in(const Generation& generation, const 
 boost::asio::awaitable<Result<KeyStates>> ask_key_states(Services& services,
                                                          std::shared_ptr<const Generation> generation, KeyScope scope);
 
-/// As for keys of this capsuled (session_pipeline.cpp), with a token that is good when this returns.
+/// As for keys of this capsuled (wiring.cpp), with a token that is good when this returns.
 boost::asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
                                                      SpawnParams params);
 

@@ -4,76 +4,18 @@
 #include <iterator>
 
 #include "daemon/agents/agent.hpp"
-#include "daemon/catalog/variables.hpp"
 #include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/remote_keys.hpp"
 #include "daemon/handlers/session_begin.hpp"
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/auth_row.hpp"
-#include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/choices.hpp"
 #include "daemon/sessions/token.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
-
-Error bad_params(std::string message, std::string hint) {
-    return {ErrorCode::invalid_params, std::move(message), std::move(hint)};
-}
-
-Result<void> check_chosen_by(const SpawnParams& params) {
-    if (!params.chosen_by) return {};
-    if (params.chosen_by != chosen_by::flag && params.chosen_by != chosen_by::picker)
-        return bad_params("params.chosen_by: neither \"flag\" nor \"picker\"",
-                          "leave it out where nobody chose the provider at the launcher");
-    if (!params.provider)
-        return bad_params("params.chosen_by: there is no provider that it could be about", "name it in provider");
-    return {};
-}
-
-Result<void> check_params(const SpawnParams& params) {
-    if (auto scope = check_scope(params.workspace, params.role); !scope) return scope;
-    for (const auto& [name, value] : params.env) {
-        if (!is_variable_name(name))
-            return bad_params("params.env: \"" + name + "\" is no name of a variable",
-                              "letters, digits and '_', not beginning with a digit");
-        if (value.find('\0') != std::string::npos)
-            return bad_params("params.env." + name + ": the value has a NUL", "no variable can hold one");
-    }
-    if (auto checked = check_ends_with(params.ends_with); !checked) return checked;
-    if (auto checked = check_chosen_by(params); !checked) return checked;
-    if (params.cwd && (!params.cwd->starts_with('/') || params.cwd->find('\0') != std::string::npos))
-        return bad_params("params.cwd: not an absolute path", "give the session's directory from the root on");
-    return {};
-}
-
-SessionKey session_key(KeyFinding finding, std::string variable) {
-    return {std::move(finding.value), std::move(finding.source), std::move(variable)};
-}
-
-/// Native sessions: what the capsule has of the agent's own credentials, in the agent's order; an absent one is fine
-/// (the home has the login), a broken one is not.
-asio::awaitable<Result<SessionKey>> native_key(Services& services, std::shared_ptr<const Generation> generation,
-                                               const Route& route, KeyScope scope) {
-    const OwnCredentials own = own_credentials(route.agent, generation->config, *route.provider);
-    for (const std::string& variable : own.variables) {
-        auto finding = co_await resolve_key(services, generation, *route.provider, variable, scope);
-        if (finding) co_return session_key(std::move(*finding), variable);
-        if (finding.error().code != ErrorCode::key_absent) co_return finding.error();
-    }
-    if (own.required) co_return *own.required;
-    co_return SessionKey{};
-}
-
-asio::awaitable<Result<SessionKey>> key_of(Services& services, std::shared_ptr<const Generation> generation,
-                                           const Route& route, KeyScope scope) {
-    if (route.native) co_return co_await native_key(services, generation, route, scope);
-    auto finding = co_await resolve_key(services, generation, *route.provider, route.provider->key_env, scope);
-    if (!finding) co_return finding.error();
-    co_return session_key(std::move(*finding), route.provider->key_env);
-}
 
 /// What a renderer reads.
 struct Material {
@@ -108,21 +50,6 @@ AgentPlace agent_place(const Generation& generation, std::string path) {
 
 }  // namespace
 
-Result<void> check_scope(const std::optional<std::string>& workspace, const std::optional<std::string>& role) {
-    const auto check = [](const char* what, const std::optional<std::string>& name) -> Result<void> {
-        if (!name || is_scope_name(*name)) return {};
-        return bad_params(std::string("params.") + what + ": no valid name",
-                          "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64");
-    };
-    if (auto done = check("workspace", workspace); !done) return done;
-    return check("role", role);
-}
-
-Result<void> check_scope(const Services& services, const Generation& generation, const KeyScope& scope) {
-    if (auto named = check_scope(scope.workspace, scope.role); !named) return named;
-    return check_known(generation.config, services.stored, scope);
-}
-
 std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation) {
     const KeyResolver keys = resolver(services, generation);
     std::map<std::string, FileKey> out;
@@ -138,28 +65,6 @@ std::map<std::string, FileKey> file_keys(const Services& services, const Generat
 }
 
 namespace {
-
-asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params) {
-    const auto generation = services.generation;
-    const Config& config = generation->config;
-    if (auto checked = check_params(params); !checked) co_return checked.error();
-    if (keys_are_remote(*generation)) co_return co_await wire_remotely(services, generation, params);
-    const KeyScope scope{params.workspace, params.role};
-    if (auto known = check_known(config, services.stored, scope); !known) co_return known.error();
-    const auto agent = find_agent(params.agent);
-    if (!agent) co_return agent.error();
-    KeyStates states = key_states(services, *generation, scope);
-    auto chosen = choose_provider(config, *agent, params.provider, params.chosen_by, states);
-    if (!chosen) co_return chosen.error();
-    auto route = route_session(config, {*agent, chosen->id, params.model, params.role});
-    if (!route) co_return route.error();
-    auto key = co_await key_of(services, generation, *route, scope);
-    if (!key) co_return key.error();
-    BrokeredRoute brokered = descriptor_of(*agent).brokered(*route, key->variable);
-    Wiring wiring{generation,        std::move(*route),   std::move(*key),           scope,
-                  std::move(states), std::move(brokered), std::move(chosen->because)};
-    co_return wiring;
-}
 
 /// A session as far as it is settled without its plan and its token.
 PreparedSession prepared_from(const Wiring& wiring) {

@@ -59,12 +59,6 @@ boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& servic
 /// cannot go through the broker.
 boost::asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params);
 
-/// invalid_params for what cannot be a name, scope.unknown for one that nothing configures (check_known).
-Result<void> check_scope(const Services& services, const Generation& generation, const KeyScope& scope);
-
-/// Names of workspaces and roles: [A-Za-z0-9][A-Za-z0-9._-]{0,63}; `what` is the member's name in the error.
-Result<void> check_scope(const std::optional<std::string>& workspace, const std::optional<std::string>& role);
-
 /// What the agents' files carry of each provider's key: the global one, if it is known without waiting.
 std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation);
 

@@ -1,6 +1,7 @@
 // What is settled of a session before anything is rendered: whose cell, and with whose key.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,5 +34,9 @@ struct Wiring {
     std::optional<Secret> token{};
     std::string broker_url{};
 };
+
+/// Route, key and choice of what a request asks for, or the token that another capsuled grants for it. Fails with what
+/// docs/protocol.md lists for spawn.
+boost::asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params);
 
 }  // namespace capsule

@@ -14,7 +14,6 @@
 #include "daemon/broker/core/base_url.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
-#include "daemon/sessions/sha256.hpp"
 #include "daemon/sessions/token.hpp"
 
 namespace capsule {
@@ -23,7 +22,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::hours ended_are_shown{24};
 constexpr std::size_t most_ended = 1000;
 /// While a session with a token lives: its key may change in a file that nobody tells us of. To look at a few small
 /// files costs less than what it takes to watch every directory that leads to them (Kubernetes changes a link there).
@@ -41,20 +39,7 @@ std::string now_text() {
     return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-std::string fingerprint(const KeyNow& key) {
-    return key.value ? key_name(*key.value) : "-" + key.reason;
-}
-
-/// Sessions of one of these have the same key.
-std::string key_place(const SessionRecord& record) {
-    return record.key_variable + "\n" + record.workspace.value_or("") + "\n" + record.role.value_or("");
-}
-
 }  // namespace
-
-std::string key_name(const Secret& key) {
-    return sha256_hex(key.reveal());
-}
 
 Sessions::Sessions(asio::any_io_executor executor)
     : executor_(executor),
@@ -267,125 +252,6 @@ void Sessions::connection_closed(std::uint64_t connection) {
         end(id, "the connection that asked for it was closed");
 }
 
-asio::awaitable<void> Sessions::read_keys() {
-    std::map<std::string, SessionRecord> places;
-    for (const auto& [id, live] : live_)
-        if (live->record.brokered()) places.emplace(key_place(live->record), live->record);
-    for (const auto& [place, record] : places)
-        co_await sources_.read_key(record);
-}
-
-broker::Grant Sessions::grant_of(Live& live) {
-    const KeyNow key = sources_.key(live.record);
-    live.key_fingerprint = fingerprint(key);
-    broker::Grant grant;
-    grant.session = live.record.id;
-    grant.token_sha256 = live.record.token_sha256;
-    grant.provider = live.record.provider;
-    grant.label = live.record.label;
-    grant.base_url = live.record.base_url;
-    grant.surface = live.record.surface;
-    if (key.value) grant.key = std::string(key.value->reveal());
-    grant.agent = live.record.agent;
-    grant.uid = live.record.uid;
-    sources_.describe(grant);
-    return grant;
-}
-
-std::vector<broker::Grant> Sessions::grants() {
-    std::vector<broker::Grant> out;
-    for (const auto& [id, live] : live_)
-        if (live->record.brokered()) out.push_back(grant_of(*live));
-    return out;
-}
-
-/// One look at each place where a key may be, however many sessions have it.
-std::vector<broker::Key> Sessions::changed_keys() {
-    std::map<std::string, KeyNow> seen;
-    std::vector<broker::Key> out;
-    for (const auto& [id, live] : live_) {
-        if (!live->record.brokered()) continue;
-        const std::string place = key_place(live->record);
-        auto found = seen.find(place);
-        if (found == seen.end()) found = seen.emplace(place, sources_.key(live->record)).first;
-        const KeyNow& key = found->second;
-        if (key.value) live->record.key_source = key.source;
-        std::string now = fingerprint(key);
-        if (now == live->key_fingerprint) continue;
-        live->key_fingerprint = std::move(now);
-        broker::Key change;
-        change.session = id;
-        if (key.value)
-            change.value = std::string(key.value->reveal());
-        else
-            change.reason = key.reason;
-        out.push_back(std::move(change));
-        log_info("session_key", {{"session", id},
-                                 {"provider", live->record.provider},
-                                 {"key", key.value ? std::string_view("changed") : std::string_view("removed")}});
-    }
-    return out;
-}
-
-asio::awaitable<void> Sessions::refresh_keys() {
-    if (remote_.started()) co_return;
-    co_await read_keys();
-    std::vector<broker::Key> changes = changed_keys();
-    for (std::size_t i = 0; i < changes.size(); ++i) {
-        // They are taken in order: where the last one is, all are.
-        broker::ToBroker change = std::move(changes[i]);
-        if (i + 1 < changes.size())
-            link_.tell(change);
-        else if (auto taken = co_await link_.tell_and_wait(std::move(change)); !taken)
-            spdlog::warn("{}", taken.error().message);
-    }
-}
-
-/// What a session did last is told when it has ended already: its requests are cut then, its process has gone.
-std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) const {
-    if (const auto found = live_.find(id); found != live_.end()) return found->second;
-    const auto ended =
-        std::find_if(ended_.rbegin(), ended_.rend(), [&](const Ended& each) { return each.session->record.id == id; });
-    return ended == ended_.rend() ? nullptr : ended->session;
-}
-
-void Sessions::learn_limit(const Live& live, const broker::Traffic& traffic) {
-    if (!limits_.learn(live.record.provider, live.key_fingerprint, traffic)) return;
-    log_warning("provider.limit", {{"session", live.record.id},
-                                   {"provider", live.record.provider},
-                                   {"kind", traffic.limit->kind},
-                                   {"message", traffic.limit->message}});
-}
-
-/// Once in a session's life.
-void Sessions::tell_of_model(Live& live) {
-    if (live.told_of_model) return;
-    for (const SessionModel& model : live.counts.models) {
-        if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;
-        live.told_of_model = true;
-        log_warning("session.model_differs", {{"session", live.record.id},
-                                              {"provider", live.record.provider},
-                                              {"asked", model.asked},
-                                              {"answered", model.answered}});
-        break;
-    }
-}
-
-void Sessions::count(const broker::Traffic& traffic) {
-    const auto session = live_or_ended(traffic.session);
-    if (!session) return;
-    Live& live = *session;
-    const std::optional<SessionLimit> limit_before = live.counts.limit;
-    live.counts.add(traffic);
-    totals_.add(live.record, traffic);
-    live.used = Clock::now();
-    learn_limit(live, traffic);
-    tell_of_model(live);
-    const std::optional<SessionLimit>& limit = live.counts.limit;
-    if (limit && (!limit_before || limit_before->kind != limit->kind) && live_.contains(traffic.session))
-        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
-}
-
 void Sessions::look_every_second() {
     if (looking_ || stopping_) return;
     looking_ = true;
@@ -407,45 +273,6 @@ void Sessions::end_idle_ones() {
         if (!live->record.ends_with && live->counts.streams == 0 && live->used < then) ids.push_back(id);
     for (const std::string& id : ids)
         end(id, "no request for " + std::to_string(settings_.idle.count()) + " hours ([broker] idle_hours)");
-}
-
-std::vector<SessionRow> Sessions::list(bool all) const {
-    std::vector<SessionRow> out;
-    const auto then = Clock::now() - ended_are_shown;
-    if (all)
-        for (const Ended& each : ended_)
-            if (each.at > then) out.push_back(session_row(each.session->record, each.session->counts, each.reason));
-    for (const auto& [id, live] : live_)
-        out.push_back(session_row(live->record, live->counts, std::nullopt));
-    std::ranges::stable_sort(out, {}, &SessionRow::started_at);
-    return out;
-}
-
-std::optional<BrokerStatus> Sessions::broker_status() const {
-    if (remote_.started()) return remote_status();
-    if (!link_.started() && !finding_port_) return std::nullopt;
-    BrokerStatus out;
-    out.state = "starting";
-    if (link_.state() == BrokerLink::State::running) out.state = "running";
-    if (link_.state() == BrokerLink::State::failed) out.state = "failed";
-    if (port_) out.address = "127.0.0.1:" + std::to_string(*port_);
-    for (const auto& [id, live] : live_) {
-        if (live->record.brokered()) ++out.sessions;
-        out.streams += live->counts.streams;
-    }
-    const std::string& problem = port_ ? link_.problem() : port_problem_;
-    if (!problem.empty()) out.error = problem;
-    return out;
-}
-
-void Sessions::put_into(MetricsResult& out) const {
-    out.cells = totals_.cells();
-    out.strangers = totals_.strangers();
-    for (const auto& [id, live] : live_) {
-        CellMetrics& cell = cell_of(out.cells, live->record);
-        ++cell.live;
-        cell.streams += live->counts.streams;
-    }
 }
 
 void Sessions::stop() {

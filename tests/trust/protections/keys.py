@@ -3,7 +3,6 @@
 from protection import Edit, Protection, one
 
 SESSION_ENV = "daemon/agents/session_env.cpp"
-PIPELINE = "daemon/handlers/session_pipeline.cpp"
 EXCERPT = "daemon/config/excerpt.cpp"
 BECOME = "client/commands/become.cpp"
 ASK = "client/commands/ask_key.cpp"
@@ -24,7 +23,7 @@ def the_session() -> list[Protection]:
     }
 """
     return [
-        one("a missing key is no other account", PIPELINE, missing, another + missing,
+        one("a missing key is no other account", "daemon/handlers/wiring.cpp", missing, another + missing,
             "integration_errors:Errors.AMissingKeyIsNeverReplacedByAnotherAccount"),
         one("no key or routing variable gets in", SESSION_ENV,
             "if (!is_variable_name(name) || is_ours(config, name)) return false;",
@@ -100,7 +99,7 @@ def becoming() -> list[Protection]:
 
 def said_of_keys() -> list[Protection]:
     return [
-        one("a value in a request is not repeated", PIPELINE, '": the value has a NUL"',
+        one("a value in a request is not repeated", "daemon/handlers/session_params.cpp", '": the value has a NUL"',
             '": the value has a NUL: " + value',
             "integration_errors:Errors.AKeyThatSomebodyTypesIntoARequestIsNotRepeated"),
         one("a key that is refused is not repeated", "daemon/handlers/auth_set.cpp",

@@ -1,0 +1,100 @@
+// What the broker tells of the sessions: what they did, what was refused to them, which model answered; and what is
+// shown of it.
+#include <algorithm>
+
+#include "daemon/log/log.hpp"
+#include "daemon/sessions/live.hpp"
+#include "daemon/sessions/sessions.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr std::chrono::hours ended_are_shown{24};
+
+}  // namespace
+
+/// What a session did last is told when it has ended already: its requests are cut then, its process has gone.
+std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) const {
+    if (const auto found = live_.find(id); found != live_.end()) return found->second;
+    const auto ended =
+        std::find_if(ended_.rbegin(), ended_.rend(), [&](const Ended& each) { return each.session->record.id == id; });
+    return ended == ended_.rend() ? nullptr : ended->session;
+}
+
+void Sessions::learn_limit(const Live& live, const broker::Traffic& traffic) {
+    if (!limits_.learn(live.record.provider, live.key_fingerprint, traffic)) return;
+    log_warning("provider.limit", {{"session", live.record.id},
+                                   {"provider", live.record.provider},
+                                   {"kind", traffic.limit->kind},
+                                   {"message", traffic.limit->message}});
+}
+
+/// Once in a session's life.
+void Sessions::tell_of_model(Live& live) {
+    if (live.told_of_model) return;
+    for (const SessionModel& model : live.counts.models) {
+        if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;
+        live.told_of_model = true;
+        log_warning("session.model_differs", {{"session", live.record.id},
+                                              {"provider", live.record.provider},
+                                              {"asked", model.asked},
+                                              {"answered", model.answered}});
+        break;
+    }
+}
+
+void Sessions::count(const broker::Traffic& traffic) {
+    const auto session = live_or_ended(traffic.session);
+    if (!session) return;
+    Live& live = *session;
+    const std::optional<SessionLimit> limit_before = live.counts.limit;
+    live.counts.add(traffic);
+    totals_.add(live.record, traffic);
+    live.used = std::chrono::steady_clock::now();
+    learn_limit(live, traffic);
+    tell_of_model(live);
+    const std::optional<SessionLimit>& limit = live.counts.limit;
+    if (limit && (!limit_before || limit_before->kind != limit->kind) && live_.contains(traffic.session))
+        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
+}
+
+std::vector<SessionRow> Sessions::list(bool all) const {
+    std::vector<SessionRow> out;
+    const auto then = std::chrono::steady_clock::now() - ended_are_shown;
+    if (all)
+        for (const Ended& each : ended_)
+            if (each.at > then) out.push_back(session_row(each.session->record, each.session->counts, each.reason));
+    for (const auto& [id, live] : live_)
+        out.push_back(session_row(live->record, live->counts, std::nullopt));
+    std::ranges::stable_sort(out, {}, &SessionRow::started_at);
+    return out;
+}
+
+std::optional<BrokerStatus> Sessions::broker_status() const {
+    if (remote_.started()) return remote_status();
+    if (!link_.started() && !finding_port_) return std::nullopt;
+    BrokerStatus out;
+    out.state = "starting";
+    if (link_.state() == BrokerLink::State::running) out.state = "running";
+    if (link_.state() == BrokerLink::State::failed) out.state = "failed";
+    if (port_) out.address = "127.0.0.1:" + std::to_string(*port_);
+    for (const auto& [id, live] : live_) {
+        if (live->record.brokered()) ++out.sessions;
+        out.streams += live->counts.streams;
+    }
+    const std::string& problem = port_ ? link_.problem() : port_problem_;
+    if (!problem.empty()) out.error = problem;
+    return out;
+}
+
+void Sessions::put_into(MetricsResult& out) const {
+    out.cells = totals_.cells();
+    out.strangers = totals_.strangers();
+    for (const auto& [id, live] : live_) {
+        CellMetrics& cell = cell_of(out.cells, live->record);
+        ++cell.live;
+        cell.streams += live->counts.streams;
+    }
+}
+
+}  // namespace capsule

@@ -1,0 +1,104 @@
+// What the broker is told of the sessions that live: their grants, and that a key has changed.
+#include <spdlog/spdlog.h>
+
+#include <map>
+
+#include "daemon/log/log.hpp"
+#include "daemon/sessions/live.hpp"
+#include "daemon/sessions/sessions.hpp"
+#include "daemon/sessions/sha256.hpp"
+
+namespace capsule {
+namespace asio = boost::asio;
+namespace {
+
+std::string fingerprint(const KeyNow& key) {
+    return key.value ? key_name(*key.value) : "-" + key.reason;
+}
+
+/// Sessions of one of these have the same key.
+std::string key_place(const SessionRecord& record) {
+    return record.key_variable + "\n" + record.workspace.value_or("") + "\n" + record.role.value_or("");
+}
+
+}  // namespace
+
+std::string key_name(const Secret& key) {
+    return sha256_hex(key.reveal());
+}
+
+asio::awaitable<void> Sessions::read_keys() {
+    std::map<std::string, SessionRecord> places;
+    for (const auto& [id, live] : live_)
+        if (live->record.brokered()) places.emplace(key_place(live->record), live->record);
+    for (const auto& [place, record] : places)
+        co_await sources_.read_key(record);
+}
+
+broker::Grant Sessions::grant_of(Live& live) {
+    const KeyNow key = sources_.key(live.record);
+    live.key_fingerprint = fingerprint(key);
+    broker::Grant grant;
+    grant.session = live.record.id;
+    grant.token_sha256 = live.record.token_sha256;
+    grant.provider = live.record.provider;
+    grant.label = live.record.label;
+    grant.base_url = live.record.base_url;
+    grant.surface = live.record.surface;
+    if (key.value) grant.key = std::string(key.value->reveal());
+    grant.agent = live.record.agent;
+    grant.uid = live.record.uid;
+    sources_.describe(grant);
+    return grant;
+}
+
+std::vector<broker::Grant> Sessions::grants() {
+    std::vector<broker::Grant> out;
+    for (const auto& [id, live] : live_)
+        if (live->record.brokered()) out.push_back(grant_of(*live));
+    return out;
+}
+
+/// One look at each place where a key may be, however many sessions have it.
+std::vector<broker::Key> Sessions::changed_keys() {
+    std::map<std::string, KeyNow> seen;
+    std::vector<broker::Key> out;
+    for (const auto& [id, live] : live_) {
+        if (!live->record.brokered()) continue;
+        const std::string place = key_place(live->record);
+        auto found = seen.find(place);
+        if (found == seen.end()) found = seen.emplace(place, sources_.key(live->record)).first;
+        const KeyNow& key = found->second;
+        if (key.value) live->record.key_source = key.source;
+        std::string now = fingerprint(key);
+        if (now == live->key_fingerprint) continue;
+        live->key_fingerprint = std::move(now);
+        broker::Key change;
+        change.session = id;
+        if (key.value)
+            change.value = std::string(key.value->reveal());
+        else
+            change.reason = key.reason;
+        out.push_back(std::move(change));
+        log_info("session_key", {{"session", id},
+                                 {"provider", live->record.provider},
+                                 {"key", key.value ? std::string_view("changed") : std::string_view("removed")}});
+    }
+    return out;
+}
+
+asio::awaitable<void> Sessions::refresh_keys() {
+    if (remote_.started()) co_return;
+    co_await read_keys();
+    std::vector<broker::Key> changes = changed_keys();
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        // They are taken in order: where the last one is, all are.
+        broker::ToBroker change = std::move(changes[i]);
+        if (i + 1 < changes.size())
+            link_.tell(change);
+        else if (auto taken = co_await link_.tell_and_wait(std::move(change)); !taken)
+            spdlog::warn("{}", taken.error().message);
+    }
+}
+
+}  // namespace capsule
