@@ -6,7 +6,6 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/remote_keys.hpp"
-#include "daemon/handlers/session_begin.hpp"
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/auth_row.hpp"
