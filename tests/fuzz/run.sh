@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 executions=${1:-10000000}
-targets=(rpc toml_block opencode config codex_models)
+mapfile -t targets < <(basename -s .cpp -a tests/fuzz/fuzz_*.cpp | sed 's/^fuzz_//')
 if [ $# -gt 1 ]; then targets=("${@:2}"); fi
 
 build() {

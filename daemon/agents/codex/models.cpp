@@ -32,15 +32,12 @@ bool is_ordinary(const json::object& entry) {
 }
 
 /// The entry to start from: it gives the prompt, and the names of members that only that Codex knows.
+/// @return nullptr where the list is empty or holds something that is no object.
 const json::object* start_of(const json::array& models) {
-    const json::object* first = nullptr;
-    for (const json::value& each : models) {
-        const json::object* entry = each.if_object();
-        if (!entry) return nullptr;
-        if (is_ordinary(*entry)) return entry;
-        if (!first) first = entry;
-    }
-    return first;
+    if (models.empty() || !std::ranges::all_of(models, &json::value::is_object)) return nullptr;
+    for (const json::value& each : models)
+        if (is_ordinary(each.get_object())) return &each.get_object();
+    return &models.front().get_object();
 }
 
 /// What a member that is not known here becomes: whatever it switches on, it was made for OpenAI's own service. A
@@ -66,11 +63,11 @@ std::string instructions(const json::object& entry, const CodexModel& model) {
     return identity + std::string(rest);
 }
 
-/// The levels that this Codex can read: those of its own models, and those that every version has.
+/// The levels that this Codex can read: those of its own models, each an object, and those that every version has.
 std::set<std::string> readable_levels(const json::array& models) {
     std::set<std::string> levels{"none", "minimal", "low", "medium", "high", "xhigh"};
     for (const json::value& model : models) {
-        const json::value* own = model.as_object().if_contains("supported_reasoning_levels");
+        const json::value* own = model.get_object().if_contains("supported_reasoning_levels");
         if (!own || !own->is_array()) continue;
         for (const json::value& level : own->get_array())
             if (const json::object* fields = level.if_object())

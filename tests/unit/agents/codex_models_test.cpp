@@ -145,10 +145,11 @@ TEST(CodexModels, ANameIsQuotedAsJson) {
 
 TEST(CodexModels, WhatCannotBeUnderstoodIsAConflict) {
     const std::string deep = std::string(100, '[') + std::string(100, ']');
-    for (const std::string& own : {std::string(), std::string("error: unknown flag --bundled"), std::string("[]"),
-                                   std::string("{}"), std::string(R"({"models":{}})"), std::string(R"({"models":[]})"),
-                                   std::string(R"({"models":["a"]})"), std::string(R"({"models":[{"name":"a"}]})"),
-                                   std::string(R"({"models":[{"slug":"a"},3]})").substr(0, 20), deep}) {
+    for (const std::string& own :
+         {std::string(), std::string("error: unknown flag --bundled"), std::string("[]"), std::string("{}"),
+          std::string(R"({"models":{}})"), std::string(R"({"models":[]})"), std::string(R"({"models":["a"]})"),
+          std::string(R"({"models":[{"name":"a"}]})"), std::string(R"({"models":[{"slug":"a"},3]})"),
+          std::string(R"({"models":[{"slug":"a"},3]})").substr(0, 20), deep}) {
         const Result<std::string> text = derive_codex_models(own, minimax);
         ASSERT_FALSE(text) << own;
         EXPECT_EQ(text.error().code, ErrorCode::config_conflict);
