@@ -130,7 +130,8 @@ void JsonScanner::end_string() {
     if (!reported() || depth_ == 0) return;
     path_.resize(starts_[depth_]);
     if (!path_.empty()) path_ += '.';
-    path_ += value_;
+    // A dot divides a path: a name that holds one is nobody's.
+    path_ += value_.find('.') == std::string::npos ? std::string_view(value_) : "?";
 }
 
 void JsonScanner::end_scalar() {

@@ -98,6 +98,8 @@ TEST(AnswerReader, ReadsErrorsOfEvents) {
         read(Format::events, before + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n");
     EXPECT_EQ(anthropic.type, "overloaded_error");
     EXPECT_EQ(read(Format::events, before + "data: {\"code\":\"7\",\"msg\":\"x\"}\n\n").code, "");
+    // A name that looks like a path is another name.
+    EXPECT_EQ(read(Format::events, "data: {\"base_resp.status_msg\":\"no\"}\n\n").message, "");
 }
 
 TEST(AnswerReader, CountsOnlyWhatIsSound) {
