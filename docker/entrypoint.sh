@@ -12,6 +12,8 @@ usage() {
 What a capsule is started with:
 
   AGENT [--provider ID] [-- ARGUMENTS]     a session of claude, codex or opencode, as `capsulectl exec` has it
+  keys [OPTIONS]                           the sidecar: a capsuled that has keys, and gives tokens to the one of another
+                                           container at /run/capsule-keys, whose CAPSULE_CONFIG is /etc/capsule/agents.toml
   serve [OPTIONS]                          capsuled alone; sessions are then started in the container with
                                            /usr/bin/capsulectl exec AGENT (docker exec, kubectl exec)
   shell [ARGUMENTS]                        a login shell of the agents' user; on a terminal, what no arguments mean
@@ -67,8 +69,10 @@ is_root() { [ "$(id -u)" -eq 0 ] && has_agent; }
 prepare_one_user() {
     local own
     own=/tmp/capsule-$(id -u)
-    say "one user for all (uid $(id -u)): sessions can get every key of this container, not their own alone"
-    say "  hint: give it only the keys that its sessions may have, or start it as root: docs/guides/where-it-runs.md"
+    if [ "${CAPSULE_CONFIG:-}" != /etc/capsule/agents.toml ]; then
+        say "one user for all (uid $(id -u)): sessions can get every key of this container, not their own alone"
+        say "  hint: give it only the keys that its sessions may have, or start it as root: docs/guides/where-it-runs.md"
+    fi
     if [ "${HOME:-/}" = / ] || [ ! -w "$HOME" ]; then
         HOME=/home/agent
         [ -w "$HOME" ] || {
@@ -192,6 +196,13 @@ done
 case ${1:-} in
 serve)
     prepare
+    with_sessions_path capsuled "${@:2}"
+    ;;
+keys)
+    # It has no sessions, so no home, and nothing to keep: sessions are granted anew after a restart.
+    unset HOME XDG_STATE_HOME
+    export CAPSULE_CONFIG=${CAPSULE_CONFIG:-/etc/capsule/keys.toml}
+    export CAPSULE_SOCKET=${CAPSULE_SOCKET:-/run/capsule-keys/capsule.sock}
     with_sessions_path capsuled "${@:2}"
     ;;
 drain)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import yaml
-from storage import SOURCE, Container, find_process
+from storage import SOURCE, Container, descendants, find_process
 
 ANY_UID = 1000620000  # as OpenShift gives
 
@@ -36,37 +36,72 @@ def pod(overlay: str) -> dict:
 
 
 class Pod:
-    """The container of an overlay, with its user, its capabilities, its mounts and a root that cannot be written to."""
+    """The containers of an overlay: each with its user, its capabilities, its mounts and a root that cannot be written to;
+    together they have a loopback, and the volumes that several of them mount."""
 
-    def __init__(self, container: Container, entrypoint: list[str], secrets: Path, overlay: str):
-        spec = pod(overlay)
-        [told] = spec["containers"]
-        volumes = {each["name"]: each for each in spec["volumes"]}
-        top = container.top
-        script = ["set -e", f"mount --bind {top} {top}", f"mount -o remount,bind,ro {top}"]
+    def __init__(self, container: Container, entrypoint: list[str], secrets: Path, overlay: str, shared: Path):
+        self.spec = pod(overlay)
+        self.top, self.entrypoint, self.secrets, self.shared = container.top, entrypoint, secrets, shared
+        self.network = subprocess.Popen(["unshare", "--net", "--fork", "--kill-child", "bash", "-c",
+                                         "ip link set lo up && echo up && exec sleep infinity"],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        assert self.network.stdout.readline() == "up\n"
+        self.sidecars = [self.run(told) for told in self.spec.get("initContainers", [])]
+        [told] = self.spec["containers"]
+        self.process = self.run(told)
+
+    def mounts(self, told: dict) -> list[str]:
+        volumes = {each["name"]: each for each in self.spec["volumes"]}
+        lines = []
         for mount in told["volumeMounts"]:
-            place = f"{top}{mount['mountPath']}"
-            if "emptyDir" in volumes[mount["name"]]:
-                script.append(f"mount -t tmpfs -o mode=0777 tmpfs {place}")
+            name, place = mount["name"], f"{self.top}{mount['mountPath']}"
+            used = [each for each in [*self.spec.get("initContainers", []), *self.spec["containers"]]
+                    if name in [other["name"] for other in each["volumeMounts"]]]  # fmt: skip
+            if "emptyDir" not in volumes[name]:
+                lines.append(f"mount --bind {self.secrets} {place}")
+            elif len(used) > 1:
+                folder = self.shared / name
+                folder.mkdir(exist_ok=True, parents=True)
+                folder.chmod(0o777)
+                lines.append(f"mount --bind {folder} {place}")
             else:
-                script.append(f"mount --bind {secrets} {place} && mount -o remount,bind,ro {place}")
-        script += [f"mount -t proc proc {top}/proc", f"mount --rbind /dev {top}/dev"]
-        security = spec.get("securityContext", {}) | told["securityContext"]
+                lines.append(f"mount -t tmpfs -o mode=0777 tmpfs {place}")
+            if mount.get("readOnly"):
+                lines.append(f"mount -o remount,bind,ro {place}")
+        return lines
+
+    def run(self, told: dict) -> subprocess.Popen:
+        top = self.top
+        script = ["set -e", f"mount --bind {top} {top}", f"mount -o remount,bind,ro {top}", *self.mounts(told),
+                  f"mount -t proc proc {top}/proc", f"mount --rbind /dev {top}/dev"]  # fmt: skip
+        security = self.spec.get("securityContext", {}) | told["securityContext"]
         self.uid, self.gid = security.get("runAsUser", ANY_UID), security.get("runAsGroup", 0)
         groups = f"--groups={security['fsGroup']}" if "fsGroup" in security else "--clear-groups"
         added = security["capabilities"].get("add", [])
         left = "".join(f",+{name.lower()}" for name in added)
         start = ["/usr/bin/setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", groups, f"--bounding-set=-all{left}",
-                 "--no-new-privs", "--", *entrypoint, *told["args"]]  # fmt: skip
+                 "--no-new-privs", "--", *self.entrypoint, *told["args"]]  # fmt: skip
         own = [f"{each['name']}={each['value']}" for each in told.get("env", [])]
         environment = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", *own]
         script.append("exec chroot " + shlex.join([str(top), *environment, *start]))
-        self.process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", "\n".join(script)],
+        [holder] = descendants(self.network.pid)[:1]
+        return subprocess.Popen(
+            ["nsenter", f"--net=/proc/{holder[0]}/ns/net", "unshare", "--mount", "--pid", "--fork", "--kill-child", "bash",
+             "-c", "\n".join(script)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
 
+    def end(self) -> list[str]:
+        """What the sidecars said."""
+        said = []
+        for each in self.sidecars:
+            each.kill()
+            said.append(each.communicate()[1])
+        self.network.kill()
+        self.network.communicate()
+        return said
+
     def command(self, words: tuple[str, ...]) -> list[str]:
-        return ["nsenter", "--target", str(self.init()), "--mount", "--pid", "--root", "--wd", f"--setuid={self.uid}",
+        return ["nsenter", "--target", str(self.init()), "--mount", "--pid", "--net", "--root", "--wd", f"--setuid={self.uid}",
                 f"--setgid={self.gid}", *words]  # fmt: skip
 
     def start(self, *words: str) -> subprocess.Popen:
