@@ -101,8 +101,10 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
         AgentStatus entry{std::string(agent.id), std::string(agent.label), {}, {}};
         if (const auto& binary = found.agents[i]) {
             entry.binary = binary->path;
+            // Where sessions never run, neither do agents to be asked: there may be no place for their files.
             const AgentPlace place{generation->home, path, generation->worker};
-            entry.version = services.inventory.version(agent.agent, *binary, place);
+            if (check_starts_sessions(*generation))
+                entry.version = services.inventory.version(agent.agent, *binary, place);
         }
         status.agents.push_back(std::move(entry));
     }

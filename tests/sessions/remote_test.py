@@ -107,6 +107,22 @@ class Keys(Remote):
             given = connection.call("grant", agent="claude", provider="zai", ends_with="connection")
             self.assertTrue(given["token"].startswith("cst_"))
 
+    def test_runs_no_agent_to_ask_for_its_version(self):
+        keys = self.keys_capsule(self.provider())
+        planted = keys.top / "planted"
+        planted.mkdir()
+        for agent in ("claude", "codex", "opencode"):
+            (planted / agent).write_text(f"#!/bin/sh\ntouch {keys.top}/ran\nexit 1\n")
+            (planted / agent).chmod(0o755)
+        keys.stop()
+        keys.keys = {"ZAI_API_KEY": KEY, "PATH": f"{planted}:/usr/bin:/bin"}
+        keys.start()
+        agents = {each["id"]: each for each in keys.call("status")["agents"]}
+        self.assertEqual(agents["claude"]["binary"], str(planted / "claude"))
+        time.sleep(0.5)  # it would be run just after the answer
+        self.assertFalse((keys.top / "ran").exists())
+        self.assertNotIn("--version failed", keys.logged())
+
     def test_a_token_may_be_the_callers_own(self):
         keys = self.keys_capsule(self.provider())
         with contextlib.closing(keys.connect()) as connection:

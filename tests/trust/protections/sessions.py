@@ -35,6 +35,8 @@ def protections() -> list[Protection]:
             "    std::vector<std::string> ids;", "unit_sessions:SessionEnds.WithItsConnectionAndNoOther"),
         one("who must not have the keys starts no session", PIPELINE,
             "    if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();\n", "", REMOTE),
+        one("who starts no session runs no agent", "daemon/handlers/status.cpp",
+            "            if (check_starts_sessions(*generation))\n", "", REMOTE),
         one("the daemon's own user may what is configured", "daemon/access/policy.cpp",
             "    if (peer.uid == daemon_uid_) return tier <= own_user_;\n", "",
             "unit_access:Policy.TheDaemonsOwnUserMayDoWhatIsConfiguredWhateverTheListsSay"),
