@@ -67,7 +67,6 @@ class Manifests(ImageTest):
         shared = options.scratch / f"{overlay}-shared"
         pod = manifests.Pod(self.container, options.config["Entrypoint"], self.secrets, overlay, shared)
         self.addCleanup(pod.end)
-        self.addCleanup(self.end, pod.process)
         probe = manifests.pod(overlay)["containers"][0]["startupProbe"]["exec"]["command"]
         self.wait_until(lambda: pod.exec(*probe).returncode == 0, "it never was ready")
         return pod
@@ -90,7 +89,7 @@ class Manifests(ImageTest):
         os.kill(pod.init(), signal.SIGTERM)
         _, err = pod.process.communicate(timeout=30)
         self.assertEqual(pod.process.returncode, 0, err)
-        said = err + "".join(pod.end())
+        said = err + pod.end()
         self.assertNotIn("FAKE-", said)
         return said
 
