@@ -13,6 +13,8 @@ using namespace capsule::broker;
 using capsule::fuzz::require;
 
 constexpr std::string_view key = "FAKE-key-of-the-provider";
+/// What the broker itself writes: a text out of it is not a token of ours.
+constexpr std::string_view own_words = "Bearer FAKE-key-of-the-provider, api.z.ai, identity, keep-alive, close";
 
 void pass_on(const RequestHead& head, const Credential& used, const BaseUrl& base) {
     const std::string sent = request_for_provider(head, used, key, base);
@@ -50,10 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string path = std::string(head->target.substr(0, head->target.find('?'))) + "/";
     require(path.find("/../") == std::string::npos && path.find("/./") == std::string::npos, "no way up");
     require(path.find("//") >= path.size() - 2, "no empty segment but the last");
-    // What has the key's or a space's text for a token is not a token of ours.
     for (const Credential& each : credentials_of(*head))
-        if (!each.token.empty() && key.find(each.token) == std::string_view::npos &&
-            base.authority.find(each.token) == std::string::npos)
-            pass_on(*head, each, base);
+        if (!each.token.empty() && own_words.find(each.token) == std::string_view::npos) pass_on(*head, each, base);
     return 0;
 }
