@@ -40,13 +40,6 @@ std::string cell_name(const testing::TestParamInfo<Cell>& info) {
 
 }  // namespace
 
-TEST_P(CellTest, PrintsTheAnswerInAFreshHome) {
-    world.start_daemon();
-    const AgentRun answer = run("[[say the-stand-in-answered]]");
-    expect_printed(answer, "the-stand-in-answered");
-    expect_route(answer, GetParam());
-}
-
 TEST_P(CellTest, RunsAToolInAFreshHome) {
     world.start_daemon();
     const AgentRun tool = run(tool_prompt);

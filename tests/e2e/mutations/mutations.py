@@ -12,10 +12,10 @@ OPENCODE = "daemon/agents/opencode/render.cpp"
 CLAUDE_AGENT = "daemon/agents/claude/agent.hpp"
 OPENCODE_AGENT = "daemon/agents/opencode/agent.cpp"
 
-EVERY_CELL = ["PrintsTheAnswerInAFreshHome"]
-CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "PrintsTheAnswer.*/claude", "Helpers.*", "HeldVariables"]
+EVERY_CELL = ["RunsAToolInAFreshHome"]
+CLAUDE_ALL = ["HoldsIn.*/claude", "Tiers", "SideCalls", "RunsATool.*/claude", "Helpers.*", "HeldVariables"]
 CODEX_ALL = ["Pins.*Codex", "CellTest.*/codex", "CustomProvider.WorksInCodex"]
-OPENCODE_ALL = ["PrintsTheAnswer.*/opencode", "HoldsIn.*/opencode", "Pins.OpenCode"]
+OPENCODE_ALL = ["RunsATool.*/opencode", "HoldsIn.*/opencode", "Pins.OpenCode"]
 # What another pin holds too, as the comment beside each says: only the exact answer shows that it is there.
 CODEX_ANSWER = ["unit_agents:^Codex"]
 OPENCODE_ANSWER = ["unit_agents:^Opencode"]
@@ -100,7 +100,7 @@ def pins():
     yield "codex native CODEX_API_KEY", CODEX, *line('    set_key(plan, "CODEX_API_KEY", inputs);\n'), CODEX_ALL
     yield "codex key", CODEX, *line("    set_key(plan, provider.key_env, inputs);\n"), CODEX_ALL
     yield "codex JACKIN_CODEX_PROFILE", CODEX, *line(
-        '    set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);\n'), ["PrintsTheAnswer.*/codex"]
+        '    set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);\n'), ["RunsATool.*/codex"]
     yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    add_override", "    add_override", CODEX_ALL
     yield "codex -c model_provider", CODEX, *line(
         '    add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);\n'), CODEX_ALL
