@@ -89,10 +89,13 @@ prepare_one_user() {
     logs=${CAPSULE_SOCKET%/*}
     (umask 0077 && mkdir -p "$HOME" "$logs")
     if [ "$logs" = /run/capsule ] && [ -O "$logs" ]; then chmod go-w "$logs"; fi
-    # Root of such a namespace would read the file that names the user agent.
-    if [ "$(id -u)" -eq 0 ] && [ -z "${CAPSULE_CONFIG:-}" ]; then
+    [ -z "${CAPSULE_CONFIG:-}" ] || return 0
+    if [ "$(id -u)" -eq 0 ]; then
+        # Root of such a namespace would read the file that names the user agent. The image's files are not this root's.
         export CAPSULE_CONFIG=$own/capsule.toml
-        (umask 0077 && mkdir -p "$own" && : >"$CAPSULE_CONFIG")
+        (umask 0077 && mkdir -p "$own" && cat /etc/capsule/one-user.toml >"$CAPSULE_CONFIG")
+    elif [ ! -e "${XDG_CONFIG_HOME:-$HOME/.config}/capsule/capsule.toml" ]; then
+        export CAPSULE_CONFIG=/etc/capsule/one-user.toml
     fi
 }
 
@@ -128,13 +131,29 @@ wait_for() {
     done
 }
 
+# The session's exit code. A daemon that dies meanwhile is started again: the session's requests go through it.
+wait_for_session() {
+    local code ended
+    while :; do
+        code=0
+        wait -n -p ended "$session" "$daemon" || code=$? # unset where a signal came
+        if [ "${ended:-}" = "$session" ]; then return "$code"; fi
+        if [ "${ended:-}" = "$daemon" ]; then
+            say "capsuled ended with $code and is started again"
+            sleep 1
+            launch_daemon
+        fi
+    done
+}
+
 stop_daemon() {
     kill -s TERM "$daemon" 2>/dev/null || true
     wait_for "$daemon" || say "capsuled ended with $?"
 }
 
-start_daemon() {
-    local log='' capsuled tries=0
+log=
+launch_daemon() {
+    local capsuled
     capsuled=$(command -v capsuled)
     # In a session of its own: what a terminal's keys send is for the agent.
     if [ -t 2 ]; then
@@ -145,6 +164,11 @@ start_daemon() {
         (umask 0077 && with_sessions_path setsid "$capsuled" >&2 </dev/null) &
     fi
     daemon=$!
+}
+
+start_daemon() {
+    local tries=0
+    launch_daemon
     until capsulectl status --quiet 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
         tries=$((tries + 1))
         if ! kill -0 "$daemon" 2>/dev/null || [ "$tries" -gt 200 ] || $signalled; then
@@ -164,7 +188,7 @@ run_session() {
     (with_sessions_path env --default-signal=INT,QUIT "$(command -v tini)" -s -- "$@" <&3 3<&-) &
     session=$!
     exec 3<&-
-    wait_for "$session" || code=$?
+    wait_for_session || code=$?
     stop_daemon
     exit "$code"
 }

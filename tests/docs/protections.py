@@ -32,7 +32,7 @@ MORE = [
     "Programs.RootsIdentityGoesNowhereThatIsTheAgents",
     "Session.ExplainSaysWhichSettingsWouldHaveRedirectedItAndSpawnWarns",
     "Session.test_cannot_get_another_key",
-    "Session.test_has_one_key_and_another_user_than_the_daemon",
+    "Session.test_has_a_token_in_place_of_its_key_and_another_user_than_the_daemon",
     "Session.test_leaves_no_key_in_a_file",
     "Session.test_runs_nothing_of_the_agents_as_root",
     "Soak.MemoryAndDescriptorsStayWhereTheyAre",

@@ -1,10 +1,14 @@
 """What the image's tests share: the image, a container of it, and keys."""
 
 import argparse
+import re
 import shutil
 import subprocess
+import threading
 import time
 import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import manifests
 import storage
@@ -15,6 +19,7 @@ KEYS = {
     "MINIMAX_API_KEY": "sk-cp-FAKE-image-0003",
     "KIMI_CODE_API_KEY": "sk-ki-FAKE-image-0004",
 }
+TOKEN = r"cst_[\w-]{43}"  # what a session has in place of a key
 SHOW_ENVIRONMENT = "run:tr '\\0' '\\n' </proc/$$/environ"
 # chroot has no process 1 of its own; in a container engine tini is that.
 AS_INIT = ["--env", "TINI_SUBREAPER=1"]
@@ -26,6 +31,41 @@ def add_agents(container: storage.Container) -> None:
     for agent in ("claude", "codex", "opencode"):
         shutil.copy(storage.SOURCE / "tests/image/agent.sh", container.top / "usr/local/bin" / agent)
     shutil.copy(storage.SOURCE / "tests/support/data/codex_models.json", container.top / "usr/local/share")
+
+
+class Provider:
+    """Z.AI's place on the loopback: answers everybody, and remembers who asked with what."""
+
+    def __init__(self):
+        self.credentials: list[str | None] = []
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_) -> None:
+                pass
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                provider.credentials.append(self.headers["Authorization"])
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def configure(self, file: Path) -> str:
+        """Gives what was in the file before."""
+        before = file.read_text()
+        file.write_text(f'{before}\n[providers.zai.claude]\nbase_url = "http://127.0.0.1:{self.server.server_port}/api"\n')
+        return before
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def as_composed() -> list[str]:
@@ -44,6 +84,19 @@ class ImageTest(unittest.TestCase):
         for name, value in KEYS.items():
             (self.secrets / name).write_text(value + "\n")
         self.set_mode(0o400)
+
+    def provider(self) -> Provider:
+        """In Z.AI's place, for this test."""
+        provider = Provider()
+        self.addCleanup(provider.close)
+        file = self.container.top / "etc/capsule/capsule.toml"
+        self.addCleanup(file.write_text, provider.configure(file))
+        return provider
+
+    def check_token(self, environment: str, name: str) -> None:
+        """A session's environment has a token of that name, and no key."""
+        self.assertNotIn("FAKE-", environment)
+        self.assertEqual(re.findall(rf"^(.*)={TOKEN}$", environment, re.MULTILINE), [name], environment)
 
     def set_mode(self, mode: int) -> None:
         for name in KEYS:

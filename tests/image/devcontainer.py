@@ -47,7 +47,10 @@ class Devcontainer(ImageTest):
         self.assertTrue((state / "auth.toml").exists(), "the volume keeps it")
         done = as_user(user, "capsulectl", "exec", "claude", "--provider", "zai", "--", SHOW_ENVIRONMENT + "; id -un")
         self.assertEqual(done.stdout.splitlines()[-1], user, done.stderr)
-        self.assertIn("ANTHROPIC_AUTH_TOKEN=" + KEYS["ZAI_API_KEY"], done.stdout)
+        self.check_token(done.stdout, "ANTHROPIC_AUTH_TOKEN")
+        asked = as_user(user, "capsulectl", "--json", "spawn", "claude", "--provider", "zai", "--reveal")
+        self.assertEqual(asked.returncode, 0, asked.stderr)
+        self.assertNotIn("FAKE-", asked.stdout)
 
     def test_names_what_there_is(self):
         added = {each.removeprefix("--cap-add=") for each in told()["runArgs"] if each.startswith("--cap-add=")}
