@@ -42,13 +42,19 @@ phase_end() {
 }
 trap 'code=$?; [ $code -eq 0 ] || printf "\n==== FAILED in: %s (after %d s)\n" "${phase_name:-start}" $((SECONDS - began)) >&2' EXIT
 
-# The real agents, as the lock file pins them. Only end-to-end tests use them, and those run in release.
+# npm's packages for the tests in that folder, as its lock file pins them.
+install_modules() {
+    local modules=$1/node_modules
+    if ! cmp -s "$1/package-lock.json" "$modules/.installed-lock.json"; then
+        npm ci --prefix "$1" --no-audit --no-fund --loglevel=error </dev/null
+        cp "$1/package-lock.json" "$modules/.installed-lock.json"
+    fi
+}
+
+# The real agents. Only end-to-end tests use them, and those run in release.
 install_agents() {
     local modules=tests/e2e/node_modules
-    if ! cmp -s tests/e2e/package-lock.json "$modules/.installed-lock.json"; then
-        npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error </dev/null
-        cp tests/e2e/package-lock.json "$modules/.installed-lock.json"
-    fi
+    install_modules tests/e2e
     for agent in claude codex opencode; do
         printf '%s ' "$agent" && PATH="$modules/.bin:$PATH" "$modules/.bin/$agent" --version </dev/null
     done
@@ -95,6 +101,7 @@ done
 if $wants_agents; then
     phase "agents"
     install_agents
+    install_modules tests/image/schemas
 fi
 
 for preset in "${presets[@]}"; do

@@ -6,7 +6,9 @@ each other. Needs neither root nor a cluster.
 """
 
 import copy
+import json
 import re
+import subprocess
 import unittest
 
 import manifests
@@ -14,7 +16,8 @@ import restricted
 from restricted import BASELINE, RESTRICTED
 from storage import SOURCE
 
-OVERLAYS = ("restricted", "any-uid", "root", "many")
+OVERLAYS = ("restricted", "any-uid", "csi", "root", "many")
+SCHEMAS = SOURCE / "tests/image/schemas"
 
 
 def broken(at: str, value):
@@ -81,10 +84,11 @@ BREAKS = {
 
 class Standards(unittest.TestCase):
     def test_restricted_admits_all_but_the_one_of_root(self):
-        for overlay in ("restricted", "any-uid", "many"):
+        for overlay in ("restricted", "any-uid", "csi", "many"):
             spec = manifests.pod(overlay)
             self.assertEqual(restricted.violated(spec, BASELINE | RESTRICTED), [], overlay)
-            self.assertIs(spec["containers"][0]["securityContext"]["readOnlyRootFilesystem"], True)
+            for container in restricted.containers(spec):
+                self.assertIs(container["securityContext"]["readOnlyRootFilesystem"], True)
 
     def test_baseline_admits_the_one_of_root(self):
         spec = manifests.pod("root")
@@ -94,12 +98,43 @@ class Standards(unittest.TestCase):
 
     def test_a_broken_pod_fails_each_control(self):
         self.assertEqual(set(BREAKS), set(BASELINE | RESTRICTED))
+        pod = manifests.pod("restricted")
+        other = pod | {"containers": pod["initContainers"], "initContainers": pod["containers"]}
         for control, edits in BREAKS.items():
             for number, (edit, more) in enumerate(edits):
-                spec = copy.deepcopy(manifests.pod("restricted"))
-                edit(spec)
-                self.assertEqual(set(restricted.violated(spec, BASELINE | RESTRICTED)), {control, *more},
-                                 f"{control}, {number}")  # fmt: skip
+                for spec in map(copy.deepcopy, (pod, other)):
+                    edit(spec)
+                    self.assertEqual(set(restricted.violated(spec, BASELINE | RESTRICTED)), {control, *more},
+                                     f"{control}, {number}")  # fmt: skip
+
+
+@unittest.skipUnless((SCHEMAS / "node_modules").exists(), "tests/run.sh installs the schemas")
+class Schemas(unittest.TestCase):
+    def problems(self, objects: list[dict]) -> list[str]:
+        done = subprocess.run(["node", SCHEMAS / "validate.js"], input=json.dumps(objects), capture_output=True, text=True,
+                              check=True)  # fmt: skip
+        return done.stdout.splitlines()
+
+    def test_every_object_fits_what_is_published(self):
+        for overlay in OVERLAYS:
+            self.assertEqual(self.problems(manifests.render(overlay)), [], overlay)
+
+    def test_what_does_not_fit_is_found(self):
+        deployment, policy, budget = (manifests.only(copy.deepcopy(manifests.render("many")), kind)
+                                      for kind in ("Deployment", "NetworkPolicy", "PodDisruptionBudget"))  # fmt: skip
+        deployment["spec"]["replicas"] = "many"
+        deployment["spec"]["template"]["spec"]["initContainers"][0]["restartPolicy"] = True
+        deployment["spec"]["template"]["spec"]["securityContext"]["fsgroup"] = 1
+        policy["spec"]["egress"][0]["ports"][0]["name"] = "dns"
+        del policy["spec"]["podSelector"]
+        budget["apiVersion"] = "policy/v0"
+        found = self.problems([deployment, policy, budget])
+        for wanted in ("Deployment: /spec/replicas type", "initContainers/0/restartPolicy type",
+                       "securityContext/fsgroup is in no schema", "/spec/egress/0/ports/0/name is in no schema",
+                       'NetworkPolicy: /spec required {"missingProperty":"podSelector"}',
+                       "policy/v0 PodDisruptionBudget: no schema is published for it"):  # fmt: skip
+            self.assertEqual(len([line for line in found if wanted in line]), 1, (wanted, found))
+        self.assertEqual(len(found), 6, found)
 
 
 class Objects(unittest.TestCase):
