@@ -69,15 +69,15 @@ class Provider:
 
 
 def as_composed() -> list[str]:
-    """buildah's options for the capabilities that compose.yaml leaves. (Its --cap-drop=ALL beats every --cap-add.)"""
-    left = manifests.compose()["services"]["capsule"]["cap_add"]
+    """buildah's options for the capabilities that compose.root.yaml leaves. (Its --cap-drop=ALL beats every --cap-add.)"""
+    left = manifests.compose("compose.root.yaml")["services"]["capsule"]["cap_add"]
     return [f"--cap-drop=CAP_{name}" for name in storage.DEFAULT_CAPABILITIES if name not in left]
 
 
 class ImageTest(unittest.TestCase):
     def setUp(self):
         self.container = options.container
-        # no-new-privileges, as compose.yaml has it.
+        # no-new-privileges, as compose.root.yaml has it.
         self.entrypoint = ["/usr/bin/setpriv", "--no-new-privs", *options.config["Entrypoint"]]
         self.secrets = options.scratch / "secrets"
         self.secrets.mkdir(exist_ok=True)

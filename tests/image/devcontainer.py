@@ -54,7 +54,7 @@ class Devcontainer(ImageTest):
 
     def test_names_what_there_is(self):
         added = {each.removeprefix("--cap-add=") for each in told()["runArgs"] if each.startswith("--cap-add=")}
-        self.assertEqual(added, set(manifests.compose()["services"]["capsule"]["cap_add"]))
+        self.assertEqual(added, set(manifests.compose("compose.root.yaml")["services"]["capsule"]["cap_add"]))
         self.assertIs(told()["overrideCommand"], False)
         self.assertEqual(told()["containerUser"], "root")
         targets = [dict(part.split("=", 1) for part in mount.split(",") if "=" in part)["target"]

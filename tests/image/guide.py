@@ -9,6 +9,7 @@ from pathlib import Path
 
 import manifests
 import storage
+from composed import Compose
 from storage import SOURCE, Container
 
 sys.path.append(str(SOURCE / "tests/docs"))
@@ -42,9 +43,9 @@ class Engine:
                 return self.inside(rest)
             case ["docker", "stop", name]:
                 return self.stop(name)
-            case ["docker", "compose", "-f", file, "run", "--rm", service, *rest]:
-                assert (SOURCE / file).exists(), file
-                return self.compose(service, rest)
+            case ["docker", "compose", "-f", file, *rest]:
+                done = Compose(self.top)(file, *rest)
+                return done.returncode, done.stdout + done.stderr
             case ["kubectl", "create", "secret", "generic", name, *files]:
                 [keys] = [each for each in manifests.pod("root")["volumes"] if "projected" in each]
                 assert name == keys["projected"]["sources"][0]["secret"]["name"], name
@@ -68,12 +69,6 @@ class Engine:
         assert words[:1] == ["-f"] and (SOURCE / words[-1]).is_dir(), words
         assert (SOURCE / words[1]).exists(), words[1]
         return 0, ""
-
-    def compose(self, service: str, words: list[str]) -> tuple[int, str]:
-        told = manifests.compose()
-        mounts = [f"{self.top}/docker/{told['secrets'][name]['file']}:/run/secrets/{name}:ro"
-                  for name in told["services"][service]["secrets"]]  # fmt: skip
-        return self.start({"-v": mounts}, words or told["services"][service]["command"])
 
     def apply(self, folder: str) -> tuple[int, str]:
         place = SOURCE / folder

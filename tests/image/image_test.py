@@ -18,6 +18,7 @@ from pathlib import Path
 
 import storage
 from case import add_agents, options
+from composed import Composed  # noqa: F401
 from devcontainer import Devcontainer  # noqa: F401
 from podman import Podman  # noqa: F401
 from session import OneUser, Serving, Session, Start  # noqa: F401

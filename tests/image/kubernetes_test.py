@@ -185,7 +185,7 @@ class Page(unittest.TestCase):
                    for text in sources)  # fmt: skip
 
     def test_names_for_each_place_tests_that_there_are(self):
-        page = (SOURCE / "docs/guides/where-it-runs.md").read_text()
+        page, _, _ = (SOURCE / "docs/guides/where-it-runs.md").read_text().partition("\n## ")
         rows = re.findall(r"^\| (?!where)(.*) \|$", page, re.MULTILINE)
         self.assertGreater(len(rows), 6)
         for row in rows:

@@ -1,4 +1,4 @@
-"""compose.yaml and docker/kubernetes as data, and the latter's Pods as processes."""
+"""The Compose files and docker/kubernetes as data, and the latter's Pods as processes."""
 
 import functools
 import os
@@ -13,8 +13,8 @@ from storage import SOURCE, Container, descendants, find_process
 ANY_UID = 1000620000  # as OpenShift gives
 
 
-def compose() -> dict:
-    return yaml.safe_load((SOURCE / "docker/compose.yaml").read_text())
+def compose(file: str) -> dict:
+    return yaml.safe_load((SOURCE / "docker" / file).read_text())
 
 
 @functools.cache

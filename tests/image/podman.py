@@ -32,13 +32,18 @@ class Engine:
                               stdin=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(options.scratch)})  # fmt: skip
 
 
+def engine() -> Engine:
+    """The one of all tests."""
+    if not hasattr(options, "podman"):
+        options.podman = Engine(options.scratch)
+    return options.podman
+
+
 @unittest.skipUnless(shutil.which("podman"), "podman is not installed")
 class Podman(ImageTest):
     def setUp(self):
         super().setUp()
-        if not hasattr(options, "podman"):
-            options.podman = Engine(options.scratch)
-        self.podman = options.podman
+        self.podman = engine()
 
     def run_image(self, *words: str, more: list[str]) -> subprocess.CompletedProcess:
         done = self.podman("run", "--rm", *RUN, *more, "localhost/my-capsule", *words)
@@ -46,7 +51,7 @@ class Podman(ImageTest):
         return done
 
     def test_a_session_as_compose_has_it(self):
-        service = manifests.compose()["services"]["capsule"]
+        service = manifests.compose("compose.root.yaml")["services"]["capsule"]
         own = ["--cap-drop=ALL", *(f"--cap-add={name}" for name in service["cap_add"]),
                *(f"--security-opt={each.split(':')[0]}" for each in service["security_opt"])]  # fmt: skip
         guide = (SOURCE / "docs/guides/containers.md").read_text()

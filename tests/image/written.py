@@ -1,4 +1,4 @@
-"""What compose.yaml, docker/kubernetes and the guide say is so."""
+"""What the Compose files, docker/kubernetes and the guide say is so."""
 
 import json
 import os
@@ -14,27 +14,30 @@ from storage import SOURCE
 
 class Manifests(ImageTest):
     def test_compose_names_what_there_is(self):
-        service = manifests.compose()["services"]["capsule"]
-        build = service["build"]
-        self.assertTrue((SOURCE / "docker" / build["context"] / build["dockerfile"]).exists())
-        self.check_arguments(service["command"])
-        self.assertEqual(set(service["secrets"]), set(manifests.compose()["secrets"]))
-        for name, secret in manifests.compose()["secrets"].items():
-            self.assertIn(name, self.key_variables())
-            self.assertEqual(secret, {"file": f"./secrets/{name}"})
-        volumes = [volume.rsplit(":", 1) for volume in service["volumes"]]
-        self.assertEqual(volumes[0], ["home", "/home/agent"])
-        self.check_paths([path for _, path in volumes])
-        self.assertEqual({re.sub(r"\$\{\w+:-(\w+)\}", r"\1", name) for name, _ in volumes},
-                         set(manifests.compose()["volumes"]))  # fmt: skip
-        self.assertEqual(service["cap_drop"], ["ALL"])
-        self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+        for file in ("compose.yaml", "compose.root.yaml"):
+            told = manifests.compose(file)
+            used = set()
+            for service in told["services"].values():
+                build = service["build"]
+                self.assertTrue((SOURCE / "docker" / build["context"] / build["dockerfile"]).exists())
+                self.check_arguments(service["command"])
+                volumes = [re.sub(r"\$\{\w+:-(\w+)\}", r"\1", volume).split(":") for volume in service["volumes"]]
+                self.check_paths([volume[1] for volume in volumes] + service.get("tmpfs", []))
+                used |= {volume[0] for volume in volumes}
+                self.assertEqual(service["cap_drop"], ["ALL"])
+                self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+            self.assertEqual(used, set(told["volumes"]))
+            [keys] = [service for service in told["services"].values() if "secrets" in service]
+            self.assertEqual(set(keys["secrets"]), set(told["secrets"]))
+            for name, secret in told["secrets"].items():
+                self.assertIn(name, self.key_variables())
+                self.assertEqual(secret, {"file": f"./secrets/{name}"})
 
     def test_both_leave_root_what_the_unit_leaves_it(self):
         unit = (SOURCE / "systemd/capsuled.service").read_text()
         [listed] = re.findall(r"^CapabilityBoundingSet=(.+)$", unit, re.MULTILINE)
         wanted = {name.removeprefix("CAP_") for name in listed.split()}
-        self.assertEqual(set(manifests.compose()["services"]["capsule"]["cap_add"]), wanted)
+        self.assertEqual(set(manifests.compose("compose.root.yaml")["services"]["capsule"]["cap_add"]), wanted)
         [container] = manifests.pod("root")["containers"]
         self.assertEqual(set(container["securityContext"]["capabilities"]["add"]), wanted)
 
