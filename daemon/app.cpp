@@ -29,6 +29,8 @@ namespace {
 /// SIGTERM is answered by an end within 5 s: programs that run are killed after 3, connections cut after 4.
 constexpr std::chrono::seconds drain_limit{4};
 constexpr std::chrono::seconds subprocess_limit{3};
+/// So one that is started before another has ended finds its state free by then.
+constexpr std::chrono::seconds earlier_one_ends_within{5};
 
 EnvironmentLookup lookup_in(const std::map<std::string, Secret>& environment) {
     return [&environment](std::string_view name) -> std::optional<std::string> {
@@ -43,15 +45,16 @@ ConfigSource config_source(const CommandLine& line, const std::map<std::string, 
     return {config_path(line.config, ::geteuid(), lookup), line.config || lookup("CAPSULE_CONFIG")};
 }
 
-std::optional<std::string> state_directory_of(const std::map<std::string, Secret>& environment) {
-    return state_directory(::geteuid(), lookup_in(environment));
+/// Without a path where there is none.
+StateDirectory state_directory_of(const std::map<std::string, Secret>& environment) {
+    return StateDirectory(state_directory(::geteuid(), lookup_in(environment)).value_or(""));
 }
 
 /// Where auth.set stores; none without a state directory.
 std::optional<std::string> stored_keys_path(const std::map<std::string, Secret>& environment) {
-    const auto directory = state_directory_of(environment);
-    if (!directory) return std::nullopt;
-    return *directory + "/auth.toml";
+    const StateDirectory directory = state_directory_of(environment);
+    if (directory.path().empty()) return std::nullopt;
+    return directory.path() + "/auth.toml";
 }
 
 template <class T>
@@ -167,6 +170,7 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     services.config_source = config_source(line, services.environment);
     services.generation = value_or_throw(load_generation(services.config_source, services.environment));
     start_log(line, &services.generation->config.daemon, to_journal);
+    *services.state = state_directory_of(services.environment);
     services.stored_path = stored_keys_path(services.environment);
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());
 
@@ -176,7 +180,10 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     // Before anybody can find the socket: a signal from then on is to be answered, not to kill.
     asio::signal_set stop_signals(io, SIGTERM, SIGINT);
     asio::signal_set hangup(io, SIGHUP);
-    Server server(io.get_executor(), open_socket(services, line), services);
+    ListeningSocket listening = open_socket(services, line);
+    // After the socket: where a daemon answers already, that is said at once.
+    if (auto locked = services.state->lock(earlier_one_ends_within); !locked) throw Failure(locked.error());
+    Server server(io.get_executor(), std::move(listening), services);
     leave_terminal(line, services);
     asio::co_spawn(io, server.accept_connections(), asio::detached);
     asio::co_spawn(io, stop_on_signal(io, stop_signals, server, services), asio::detached);
@@ -186,7 +193,7 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);
         notify_ready("serving");
         // After READY: nobody waits for the broker but a session that needs it.
-        open_sessions(services, state_directory_of(services.environment));
+        open_sessions(services);
     });
     on_left_out([&io] { asio::co_spawn(io, tell_of_left_out_lines(io), asio::detached); });
     io.run();

@@ -69,6 +69,7 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     const auto scope = auth_scope(params.scope);
     if (!scope) co_return scope.error();
     const std::set<Agent> before = agents_without_default(services, *generation, *scope);
+    if (auto made = services.state->make(); !made) co_return made.error();
     const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
     if (!stored) co_return stored.error();
     co_await services.sessions.refresh_keys();

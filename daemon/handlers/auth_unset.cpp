@@ -13,6 +13,7 @@ Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetP
     if (!provider) co_return provider.error();
     const auto scope = auth_scope(params.scope);
     if (!scope) co_return scope.error();
+    if (auto locked = services.state->lock(); !locked) co_return locked.error();
     const auto outcome = services.stored.unset((*provider)->key_env, *scope);
     if (!outcome) co_return outcome.error();
     co_await services.sessions.refresh_keys();

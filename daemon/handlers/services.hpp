@@ -11,6 +11,7 @@
 #include <string>
 
 #include "daemon/access/quotas.hpp"
+#include "daemon/base/state_directory.hpp"
 #include "daemon/handlers/generation.hpp"
 #include "daemon/handlers/known_usage.hpp"
 #include "daemon/handlers/subscribers.hpp"
@@ -31,8 +32,9 @@ struct Services {
     ConfigSource config_source;
     std::shared_ptr<const Generation> generation;
     std::optional<std::string> reload_error;  ///< why the last reload failed; null when it worked
-    std::optional<std::string> stored_path;   ///< of auth.toml; none: nowhere to store
-    StoredKeys stored;                        ///< what auth.set stored
+    std::shared_ptr<StateDirectory> state = std::make_shared<StateDirectory>();
+    std::optional<std::string> stored_path;  ///< of auth.toml; none: nowhere to store
+    StoredKeys stored;                       ///< what auth.set stored
 
     SubprocessRunner subprocesses;
     AgentInventory inventory;

@@ -82,7 +82,7 @@ void describe(const Services& services, broker::Grant& grant) {
 
 }  // namespace
 
-void open_sessions(Services& services, const std::optional<std::string>& state_directory) {
+void open_sessions(Services& services) {
     SessionSources sources{
         [&services](const SessionRecord& record) { return key_now(services, record); },
         [&services](const SessionRecord& record) { return read_key(services, record); },
@@ -93,8 +93,8 @@ void open_sessions(Services& services, const std::optional<std::string>& state_d
                 services.subscribers.tell(what, to_json(SessionNotice{session_row(record, counts, ended)}));
         },
     };
-    services.sessions.open(state_directory ? SessionFiles(*state_directory) : SessionFiles(), std::move(sources),
-                           broker_settings(services), needs_broker(services));
+    services.sessions.open(SessionFiles(services.state), std::move(sources), broker_settings(services),
+                           needs_broker(services));
 }
 
 void configure_sessions(Services& services) {

@@ -9,7 +9,7 @@
 namespace capsule {
 
 /// Takes back the sessions of an earlier daemon and starts the broker where it is needed. None: no state directory.
-void open_sessions(Services& services, const std::optional<std::string>& state_directory);
+void open_sessions(Services& services);
 
 /// After another configuration has come into force.
 void configure_sessions(Services& services);

@@ -83,11 +83,8 @@ std::vector<SessionRecord> SessionFiles::load(std::vector<std::string>& problems
 
 Result<void> SessionFiles::put(const std::string& name, const std::string& text) const {
     if (directory_.empty()) return {};
-    for (std::size_t slash = 1; slash != std::string::npos;) {
-        slash = directory_.find('/', slash + 1);
-        if (::mkdir(directory_.substr(0, slash).c_str(), S_IRWXU) != 0 && errno != EEXIST && slash == std::string::npos)
-            return cannot("make", directory_, errno);
-    }
+    if (auto made = state_->make(); !made) return made;
+    if (::mkdir(directory_.c_str(), S_IRWXU) != 0 && errno != EEXIST) return cannot("make", directory_, errno);
     const std::string path = directory_ + "/" + name;
     const std::string temporary = path + ".new";
     const UniqueFd file(

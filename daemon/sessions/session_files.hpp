@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/base/state_directory.hpp"
 #include "daemon/sessions/session.hpp"
 #include "protocol/errors.hpp"
 
@@ -20,8 +22,9 @@ class SessionFiles {
     /// Nowhere to keep them: sessions end with the daemon.
     SessionFiles() = default;
 
-    /// `directory` is the daemon's state directory. Nothing is read or made yet.
-    explicit SessionFiles(std::string directory) : directory_(std::move(directory) + "/sessions") {}
+    /// Nothing is read or made yet.
+    explicit SessionFiles(std::shared_ptr<StateDirectory> state)
+        : state_(std::move(state)), directory_(state_->path().empty() ? "" : state_->path() + "/sessions") {}
 
     /// Those that the daemon left when it ended. What cannot be read is left out, removed, and named in `problems`.
     std::vector<SessionRecord> load(std::vector<std::string>& problems) const;
@@ -38,6 +41,7 @@ class SessionFiles {
   private:
     Result<void> put(const std::string& name, const std::string& text) const;
 
+    std::shared_ptr<StateDirectory> state_;
     std::string directory_;
 };
 

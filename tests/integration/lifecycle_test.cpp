@@ -136,6 +136,57 @@ TEST_F(Lifecycle, AStaleSocketIsTakenOverALiveOneNever) {
     expect_alive();
 }
 
+TEST_F(Lifecycle, AStateDirectoryIsOneDaemonsAtATime) {
+    start();
+    const std::vector<std::string> another{"--config", config_file(), "--socket", dir_ / "other/capsule.sock"};
+    const Outcome second = capsuled(another);
+    EXPECT_EQ(second.exit_code, 1) << second.err;
+    EXPECT_THAT(second.err, AllOf(HasSubstr((dir_ / "state").string()), HasSubstr("STATE_DIRECTORY")));
+    EXPECT_FALSE(fs::exists(dir_ / "other/capsule.sock"));
+    expect_alive();
+    daemon().signal(SIGKILL);
+    daemon().wait();
+    start();
+    expect_alive();
+}
+
+TEST_F(Lifecycle, OneThatIsStillEndingIsWaitedFor) {
+    agents_.delay_codex_models(std::chrono::seconds(2));
+    start();
+    const std::unique_ptr<Daemon> first = std::move(daemon_);
+    RawConnection connection = first->connect();
+    connection.send(request("0", "spawn", R"({"agent":"codex","provider":"minimax"})") + "\n");
+    while (fs::exists(socket())) {
+        first->signal(SIGTERM);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    start();
+    expect_alive();
+    EXPECT_EQ(connection.read_to_end().size(), 1U);
+    EXPECT_EQ(first->wait(), 0) << first->log();
+}
+
+TEST_F(Lifecycle, AStateDirectoryIsMadeWhenSomethingIsKeptAndThenLocked) {
+    fs::create_directories(home());
+    const auto one = [&](const char* name) {
+        return std::make_unique<Daemon>(Daemon::Options{.socket = dir_ / name / "capsule.sock",
+                                                        .log = dir_ / (std::string(name) + ".log"),
+                                                        .arguments = {"--socket", dir_ / name / "capsule.sock"},
+                                                        .env = base_env()});
+    };
+    daemon_ = one("first");
+    const auto second = one("second");
+    EXPECT_FALSE(fs::exists(dir_ / "state"));
+    call("auth.set", R"({"provider":"zai","value":"FAKE-zai-key-0001"})");
+    const std::string refused =
+        second->connect().ask(request("1", "auth.set", R"({"provider":"zai","value":"FAKE-zai-key-0002"})"));
+    EXPECT_THAT(refused, AllOf(HasSubstr("another capsuled"), HasSubstr((dir_ / "state").string())));
+    EXPECT_THAT(read_file(dir_ / "state/auth.toml"), HasSubstr("FAKE-zai-key-0001"));
+    EXPECT_EQ(second->stop(), 0);
+    EXPECT_EQ(daemon_->stop(), 0);
+    daemon_.reset();
+}
+
 TEST_F(Lifecycle, WhatIsNoSocketIsNotRemoved) {
     write_file(socket(), "precious");
     EXPECT_NE(capsuled({"--socket", socket()}).exit_code, 0);

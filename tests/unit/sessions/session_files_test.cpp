@@ -31,7 +31,7 @@ class SessionFilesTest : public ::testing::Test {
     }
     std::vector<SessionRecord> load() {
         problems_.clear();
-        return SessionFiles(state()).load(problems_);
+        return SessionFiles(std::make_shared<StateDirectory>(state())).load(problems_);
     }
     std::string state() const { return (top_ / "a/state").string(); }
     std::filesystem::path directory() const { return top_ / "a/state/sessions"; }
@@ -46,7 +46,7 @@ class SessionFilesTest : public ::testing::Test {
 };
 
 TEST_F(SessionFilesTest, KeepWhatAnotherDaemonNeeds) {
-    const SessionFiles files(state());
+    const SessionFiles files(std::make_shared<StateDirectory>(state()));
     EXPECT_TRUE(load().empty());
     ASSERT_TRUE(files.keep(record("first")));
     ASSERT_TRUE(files.keep(record("second")));
@@ -62,14 +62,14 @@ TEST_F(SessionFilesTest, KeepWhatAnotherDaemonNeeds) {
 }
 
 TEST_F(SessionFilesTest, ArePrivate) {
-    ASSERT_TRUE(SessionFiles(state()).keep(record("first")));
+    ASSERT_TRUE(SessionFiles(std::make_shared<StateDirectory>(state())).keep(record("first")));
     EXPECT_EQ(mode(directory() / "first.json"), 0600U);
     EXPECT_EQ(mode(directory()), 0700U);
     EXPECT_EQ(mode(state()), 0700U);
 }
 
 TEST_F(SessionFilesTest, OfAnotherStartOfTheMachineOrBrokenAreThrownAway) {
-    const SessionFiles files(state());
+    const SessionFiles files(std::make_shared<StateDirectory>(state()));
     ASSERT_TRUE(files.keep(record("old")));
     ASSERT_TRUE(files.keep(record("renamed")));
     std::filesystem::rename(directory() / "renamed.json", directory() / "other.json");
@@ -88,7 +88,7 @@ TEST_F(SessionFilesTest, OfAnotherStartOfTheMachineOrBrokenAreThrownAway) {
 }
 
 TEST_F(SessionFilesTest, APlantedLinkIsNotFollowed) {
-    const SessionFiles files(state());
+    const SessionFiles files(std::make_shared<StateDirectory>(state()));
     ASSERT_TRUE(files.keep_port(4587));
     EXPECT_EQ(files.port(), 4587);
     std::ofstream(top_ / "target") << "1\n";

@@ -1,0 +1,34 @@
+// Where the daemon keeps what outlives it. One daemon's at a time: two would end each other's sessions and overwrite
+// each other's keys.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "protocol/errors.hpp"
+#include "protocol/unique_fd.hpp"
+
+namespace capsule {
+
+class StateDirectory {
+  public:
+    /// None: nothing is kept.
+    StateDirectory() = default;
+    explicit StateDirectory(std::string path) : path_(std::move(path)) {}
+
+    const std::string& path() const noexcept { return path_; }
+
+    /// Keeps other daemons away until this one has ended, however it ends. Nothing while the directory is not there.
+    /// Blocks for up to `patience` for a daemon that is still ending. Fails with io.error where another one has the
+    /// directory, or another user could put something else there.
+    Result<void> lock(std::chrono::milliseconds patience = {});
+
+    /// Makes what is missing of it, 0700, and locks it. For whoever is about to write there.
+    Result<void> make();
+
+  private:
+    std::string path_;
+    UniqueFd lock_;
+};
+
+}  // namespace capsule
