@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/boot_clock.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/catalog/catalog.hpp"
 #include "protocol/messages.hpp"
@@ -24,7 +25,7 @@ inline constexpr std::chrono::minutes ask_usage_again{1};
 /// By provider. Each has one key at a time: that of no workspace.
 class KnownUsage {
   public:
-    using Clock = std::chrono::steady_clock;
+    using Clock = BootClock;
 
     void learn(const std::string& key, UsageRow row, Clock::time_point now = Clock::now());
     /// The last answer about that key, if it is younger than ask_usage_again.

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t most_keys = 64;
 
 /// How long a refusal can hold; none: until an answer is fine.
-std::optional<std::chrono::steady_clock::duration> longest(const std::string& kind) {
+std::optional<BootClock::duration> longest(const std::string& kind) {
     if (kind == "busy") return 5min;
     if (kind == "window") return 5h;
     if (kind == "week") return 7 * 24h;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/base/boot_clock.hpp"
 #include "daemon/broker/control.hpp"
 #include "protocol/messages.hpp"
 
@@ -15,7 +16,7 @@ namespace capsule {
 /// window for five hours, a week for a week. A session that has ended leaves behind what it was told.
 class KnownLimits {
   public:
-    using Clock = std::chrono::steady_clock;
+    using Clock = BootClock;
 
     /// `key`: anything that is the same for the same key. Says whether this is news: the first of its kind since an
     /// answer was fine.

@@ -13,11 +13,14 @@
 
 namespace capsule {
 
+/// A session's file is not written with each request: what it says of the last one may be this much too old.
+inline constexpr std::chrono::minutes use_is_kept_within{5};
+
 struct Sessions::Live {
     SessionRecord record;
     SessionCounts counts;
     std::string key_fingerprint{};  ///< of the key that the broker has
-    std::chrono::steady_clock::time_point used = std::chrono::steady_clock::now();
+    BootClock::time_point used;
     std::uint64_t connection = 0;  ///< 0: none to end with
     std::optional<boost::asio::posix::stream_descriptor> process{};
     bool told_of_model = false;

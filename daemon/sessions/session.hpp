@@ -53,6 +53,7 @@ struct SessionRecord {
     std::optional<std::string> workspace;
     std::optional<std::string> role;
     std::optional<std::string> remote_url;  ///< of the broker of another capsuled, whose keys these are; none: its own
+    std::optional<std::int64_t> used_s;     ///< when it was used last, in seconds of BootClock; not always up to date
 
     bool asked_anew = false;  ///< whoever has the token asks for it again: not kept on disk
 
@@ -61,7 +62,7 @@ struct SessionRecord {
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, keys, started_at, ends_with, pid, pid_started,
                        because, base_url, key_source, settings, token_sha256, surface, key_variable, workspace, role,
-                       remote_url))
+                       remote_url, used_s))
 
 /// What a session did, added up from what the broker told.
 struct SessionCounts {

@@ -10,7 +10,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "daemon/base/ready.hpp"
 #include "daemon/broker/core/base_url.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
@@ -23,12 +22,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t most_ended = 1000;
-/// While a session with a token lives: its key may change in a file that nobody tells us of. To look at a few small
-/// files costs less than what it takes to watch every directory that leads to them (Kubernetes changes a link there).
-constexpr std::chrono::seconds look_again{1};
 /// A broker that was killed with its daemon has the port for a moment longer.
 constexpr std::chrono::seconds port_is_freed_within{3};
 constexpr std::chrono::milliseconds try_port_again{20};
+constexpr std::chrono::milliseconds try_port_later{1000};
 constexpr std::chrono::seconds wait_for_port{5};
 
 std::string now_text() {
@@ -41,8 +38,9 @@ std::string now_text() {
 
 }  // namespace
 
-Sessions::Sessions(asio::any_io_executor executor)
+Sessions::Sessions(asio::any_io_executor executor, Now now)
     : executor_(executor),
+      now_(now),
       link_(executor, {[this] { return read_keys(); }, [this] { return grants(); },
                        [this](const broker::Traffic& traffic) { count(traffic); },
                        [this](const broker::Strangers& strangers) { totals_.add(strangers); }}),
@@ -69,29 +67,14 @@ void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings s
 void Sessions::take_back(SessionRecord record) {
     const auto live = std::make_shared<Live>();
     live->record = std::move(record);
+    live->used = now_();
+    if (const auto used = live->record.used_s)
+        live->used = std::min(live->used, BootClock::time_point(std::chrono::seconds(*used)) + use_is_kept_within);
     const std::string id = live->record.id;
     live_.emplace(id, live);
     if (!live->record.ends_with || !live->record.pid) return;
     const ProcessIdentity process{static_cast<pid_t>(*live->record.pid), live->record.pid_started.value_or(0)};
     if (!watch(live, process)) end(id, "the process that it ends with has ended");
-}
-
-bool Sessions::watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process) {
-    auto descriptor = watch_process(process);
-    if (!descriptor) return false;
-    live->process.emplace(executor_, descriptor->release());
-    wait_for_end(live);
-    return true;
-}
-
-void Sessions::wait_for_end(const std::shared_ptr<Live>& live) {
-    live->process->async_wait(asio::posix::stream_descriptor::wait_read,
-                              [this, weak = std::weak_ptr<Live>(live)](boost::system::error_code error) {
-                                  const auto ending = weak.lock();
-                                  if (error || !ending || stopping_) return;
-                                  if (!is_ready_to_read(ending->process->native_handle())) return wait_for_end(ending);
-                                  end(ending->record.id, "the process that it ends with has ended");
-                              });
 }
 
 bool Sessions::any_with_token() const {
@@ -132,7 +115,7 @@ asio::awaitable<void> Sessions::find_port(std::optional<std::uint16_t> port) {
     asio::steady_timer pause(executor_);
     bool told = false;
     while (!stopping_) {
-        pause.expires_after(told ? std::chrono::milliseconds(look_again) : try_port_again);
+        pause.expires_after(told ? try_port_later : try_port_again);
         boost::system::error_code ignored;
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         if (stopping_ || try_port(port.value_or(0))) break;
@@ -177,6 +160,8 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
         record.id = make_session_id();
     while (live_.contains(record.id));
     record.started_at = now_text();
+    live->used = now_();
+    record.used_s = BootClock::seconds_of(live->used);
     if (record.ends_with && owner.process) {
         record.pid = owner.process->pid;
         record.pid_started = owner.process->started;
@@ -230,7 +215,7 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     }
     log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
-    ended_.push_back({live, reason, Clock::now()});
+    ended_.push_back({live, reason, now_()});
     if (ended_.size() > most_ended) ended_.pop_front();
     return session_row(live->record, live->counts, reason);
 }
@@ -250,29 +235,6 @@ void Sessions::connection_closed(std::uint64_t connection) {
         if (live->connection == connection) ids.push_back(id);
     for (const std::string& id : ids)
         end(id, "the connection that asked for it was closed");
-}
-
-void Sessions::look_every_second() {
-    if (looking_ || stopping_) return;
-    looking_ = true;
-    clock_.expires_after(look_again);
-    clock_.async_wait([this](boost::system::error_code error) {
-        looking_ = false;
-        if (error || stopping_) return;
-        for (broker::Key& change : changed_keys())
-            link_.tell(broker::ToBroker(std::move(change)));
-        end_idle_ones();
-        if (any_with_token()) look_every_second();
-    });
-}
-
-void Sessions::end_idle_ones() {
-    const auto then = Clock::now() - settings_.idle;
-    std::vector<std::string> ids;
-    for (const auto& [id, live] : live_)
-        if (!live->record.ends_with && live->counts.streams == 0 && live->used < then) ids.push_back(id);
-    for (const std::string& id : ids)
-        end(id, "no request for " + std::to_string(settings_.idle.count()) + " hours ([broker] idle_hours)");
 }
 
 void Sessions::stop() {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/base/boot_clock.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/sessions/broker_link.hpp"
 #include "daemon/sessions/known_limits.hpp"
@@ -65,7 +66,9 @@ std::string key_name(const Secret& key);
 
 class Sessions {
   public:
-    explicit Sessions(boost::asio::any_io_executor executor);
+    using Now = BootClock::time_point (*)();
+
+    explicit Sessions(boost::asio::any_io_executor executor, Now now = BootClock::now);
 
     /// Takes back the sessions that an earlier daemon left, and starts the broker if one of them has a token or
     /// `needed`. Once, before any other call.
@@ -127,7 +130,7 @@ class Sessions {
     struct Ended {
         std::shared_ptr<Live> session;
         std::string reason;
-        std::chrono::steady_clock::time_point at;
+        BootClock::time_point at;
     };
 
     void start_broker();
@@ -153,9 +156,11 @@ class Sessions {
     void take_back(SessionRecord record);
     void look_every_second();
     void end_idle_ones();
+    void keep_when_used(Live& live);
     bool any_with_token() const;
 
     boost::asio::any_io_executor executor_;
+    Now now_;
     SessionFiles files_;
     SessionSources sources_;
     BrokerSettings settings_;

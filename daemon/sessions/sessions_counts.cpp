@@ -22,7 +22,7 @@ std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) c
 }
 
 void Sessions::learn_limit(const Live& live, const broker::Traffic& traffic) {
-    if (!limits_.learn(live.record.provider, live.key_fingerprint, traffic)) return;
+    if (!limits_.learn(live.record.provider, live.key_fingerprint, traffic, now_())) return;
     log_warning("provider.limit", {{"session", live.record.id},
                                    {"provider", live.record.provider},
                                    {"kind", traffic.limit->kind},
@@ -50,7 +50,7 @@ void Sessions::count(const broker::Traffic& traffic) {
     const std::optional<SessionLimit> limit_before = live.counts.limit;
     live.counts.add(traffic);
     totals_.add(live.record, traffic);
-    live.used = std::chrono::steady_clock::now();
+    live.used = now_();
     learn_limit(live, traffic);
     tell_of_model(live);
     const std::optional<SessionLimit>& limit = live.counts.limit;
@@ -60,7 +60,7 @@ void Sessions::count(const broker::Traffic& traffic) {
 
 std::vector<SessionRow> Sessions::list(bool all) const {
     std::vector<SessionRow> out;
-    const auto then = std::chrono::steady_clock::now() - ended_are_shown;
+    const auto then = now_() - ended_are_shown;
     if (all)
         for (const Ended& each : ended_)
             if (each.at > then) out.push_back(session_row(each.session->record, each.session->counts, each.reason));

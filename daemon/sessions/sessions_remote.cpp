@@ -116,7 +116,7 @@ asio::awaitable<void> Sessions::refresh_counts() {
         const auto found = live->remote ? there.find(live->remote->id()) : there.end();
         if (found == there.end()) continue;
         SessionRow& row = found->second;
-        if (row.requests.total != live->counts.requests.total) live->used = std::chrono::steady_clock::now();
+        if (row.requests.total != live->counts.requests.total) live->used = now_();
         live->counts.requests = row.requests;
         live->counts.tokens = row.tokens;
         live->counts.models = std::move(row.models);

@@ -3,6 +3,8 @@
 from protection import Protection, one
 
 SESSIONS = "daemon/sessions/sessions.cpp"
+STATE = "daemon/base/state_directory.cpp"
+ENDS = "daemon/sessions/sessions_ends.cpp"
 FILES = "daemon/sessions/session_files.cpp"
 LIFE = "daemon/sessions/process_life.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
@@ -47,5 +49,24 @@ def protections() -> list[Protection]:
             "    if (session.uid) record.uid = *session.uid;\n", "", REMOTE),
         one("a grant ends with the session", "daemon/sessions/remote_link.cpp",
             "    if (!link || link->stopping || !link->ready || link->connection != connection_) return;", "    return;", REMOTE),
-        one("abandoned sessions end", SESSIONS, "        end_idle_ones();\n", "", "unit_sessions:SessionEnds.AfterAWhileWithoutARequest"),
+        one("abandoned sessions end", ENDS, "        end_idle_ones();\n", "", "unit_sessions:SessionsOfBefore.EndAfterAWhileWithoutARequest"),
+        one("a restart gives no new time", SESSIONS, "    if (const auto used = live->record.used_s)\n", "    if (const auto used = live->record.used_s; !used)\n",
+            "unit_sessions:SessionsOfBefore.GetNoNewTimeByARestart"),
+        one("when a session was used is kept", ENDS, "            keep_when_used(*live);\n", "            {}\n",
+            "unit_sessions:SessionsOfBefore.HaveOnDiskWhenTheyWereUsed"),
+        one("a wait that ends for another descriptor's event is begun again", ENDS,
+            "if (!is_ready_to_read(ending->process->native_handle())) return wait_for_end(ending);", "",
+            "unit_sessions:SessionsOfBefore.DoNotEndForAnEventOfADescriptorThatIsClosed"),
+        one("one daemon has the state directory", STATE, "while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {", "while (false) {",
+            "unit_base:StateDirectoryTest.IsOneDaemonsAtATime", "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
+        one("it is locked at start", "daemon/app.cpp",
+            "    if (auto locked = services.state->lock(earlier_one_ends_within); !locked) throw Failure(locked.error());\n", "",
+            "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
+        one("it is locked before it is written to", "daemon/handlers/auth_set.cpp",
+            "    if (auto made = services.state->make(); !made) co_return made.error();\n", "",
+            "integration_lifecycle:Lifecycle.AStateDirectoryIsMadeWhenSomethingIsKeptAndThenLocked"),
+        one("a planted lock is none", STATE, "    if (!is_ours(opened.get())) return not_ours(file);\n", "",
+            "unit_base:StateDirectoryTest.APlantedLockIsRefused"),
+        one("no lock through a link", STATE, "O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK", "O_CLOEXEC | O_NONBLOCK",
+            "unit_base:StateDirectoryTest.APlantedLockIsRefused"),
     ]  # fmt: skip
