@@ -146,7 +146,7 @@ def the_end() -> list[Protection]:
     signals = """    asio::signal_set stop_signals(io, SIGTERM, SIGINT);
     asio::signal_set hangup(io, SIGHUP);
 """
-    server = "    Server server(io.get_executor(), open_socket(services, line), services);\n"
+    server = "    ListeningSocket listening = open_socket(services, line);\n"
     at_most = "trust_faults:Stop.TakesAtMostFiveSecondsWhateverClientsAndProgramsDo"
     return [
         one("SIGTERM answers what was received", SESSION, "while (read_what_is_there() == Input::more) {",

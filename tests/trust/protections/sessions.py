@@ -54,7 +54,7 @@ def protections() -> list[Protection]:
             "unit_sessions:SessionsOfBefore.GetNoNewTimeByARestart"),
         one("when a session was used is kept", ENDS, "            keep_when_used(*live);\n", "            {}\n",
             "unit_sessions:SessionsOfBefore.HaveOnDiskWhenTheyWereUsed"),
-        one("a wait that ends for another descriptor's event is begun again", ENDS,
+        one("a session whose wait ends for another descriptor's event goes on", ENDS,
             "if (!is_ready_to_read(ending->process->native_handle())) return wait_for_end(ending);", "",
             "unit_sessions:SessionsOfBefore.DoNotEndForAnEventOfADescriptorThatIsClosed"),
         one("one daemon has the state directory", STATE, "while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {", "while (false) {",
