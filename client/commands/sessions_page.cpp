@@ -7,6 +7,7 @@
 
 #include "client/commands/session_summary.hpp"
 #include "protocol/agents.hpp"
+#include "protocol/limit_text.hpp"
 
 namespace capsule {
 namespace {
@@ -111,9 +112,7 @@ bool is_answered_by_another(const SessionModel& model) {
 /// What is out of the ordinary.
 std::vector<std::string> notes_of(const SessionRow& session) {
     std::vector<std::string> notes;
-    if (session.limit)
-        notes.push_back(session.limit->message +
-                        (session.limit->resets_at ? ", until " + *session.limit->resets_at : ""));
+    if (session.limit) notes.push_back(limit_text(*session.limit));
     for (const SessionModel& model : session.models)
         if (is_answered_by_another(model))
             notes.push_back("asked for " + model.asked + ", answered by " + model.answered);

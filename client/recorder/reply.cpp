@@ -89,6 +89,9 @@ std::optional<Reply> refusal(std::string_view rest) {
     const auto read = std::from_chars(rest.data(), rest.data() + std::min(space, rest.size()), reply.status);
     if (space == std::string_view::npos || read.ec != std::errc()) return std::nullopt;
     reply.body = rest.substr(space + 1);
+    // OpenCode puts its prompt between quotes, and a backslash before those within.
+    for (auto at = reply.body.find("\\\""); at != std::string::npos; at = reply.body.find("\\\"", at))
+        reply.body.erase(at, 1);
     return reply;
 }
 
@@ -136,6 +139,9 @@ Reply reply_to(const RecordedRequest& request) {
             case WireProtocol::openai_responses:
                 return responses_reply(*conversation, turn);
         }
+    }
+    if (request.method == "GET" && request.path() == stand_in_page) {
+        return {200, "text/plain", "[[say " + std::string(page_answer) + "]]"};
     }
     if (request.method == "POST" && request.path().ends_with("/count_tokens")) {
         return {200, "application/json", R"({"input_tokens":10})"};

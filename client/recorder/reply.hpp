@@ -40,10 +40,13 @@ inline constexpr std::int64_t stand_in_output_tokens = 5;
 inline constexpr std::string_view default_answer = "capsule-stand-in-answer";
 inline constexpr std::string_view stand_in_summary = "capsule-stand-in-summary";
 inline constexpr std::string_view after_summary = "capsule-went-on-after-the-summary";
+/// The path of a page at every host; whoever is shown the page says page_answer.
+inline constexpr std::string_view stand_in_page = "/capsule-stand-in-page";
+inline constexpr std::string_view page_answer = "capsule-stand-in-page-was-read";
 
 Turn next_turn(const Conversation& conversation);
 
-/// The answer to any request: the model's turn, a token count, a models list, or 404.
+/// The answer to any request: the model's turn, a token count, the page, or 404.
 Reply reply_to(const RecordedRequest& request);
 
 /// "<kind>_standin_<number>", another one for each state of a conversation: Claude Code takes a call of a tool whose id

@@ -36,12 +36,16 @@ fs::path agents_directory() {
 const fs::path agents = agents_directory();
 const std::string search_path = agents.string() + ":/usr/local/bin:/usr/bin:/bin";
 
-int run_to_end(pid_t child, ProcessEnvironments& processes) {
+bool never() {
+    return false;
+}
+
+int run_to_end(pid_t child, ProcessEnvironments& processes, const std::function<bool()>& enough) {
     constexpr auto limit = std::chrono::seconds(300);
     const auto end = std::chrono::steady_clock::now() + limit;
     int status = 0;
     while (waitpid(child, &status, WNOHANG) == 0) {
-        if (std::chrono::steady_clock::now() > end) {
+        if (enough() || std::chrono::steady_clock::now() > end) {
             kill(-child, SIGKILL);
             waitpid(child, nullptr, 0);
             return 124;  // as timeout(1)
@@ -161,17 +165,23 @@ std::vector<RecordedRequest> World::take_requests() {
 }
 
 AgentRun World::run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments) {
-    return run_program(exec(agent, provider), arguments);
+    return run_program(exec(agent, provider), arguments, never);
+}
+
+AgentRun World::run_until(const std::string& agent, const std::string& provider,
+                          const std::vector<std::string>& arguments, const std::function<bool()>& enough) {
+    return run_program(exec(agent, provider), arguments, enough);
 }
 
 AgentRun World::run_answer(const SpawnResult& answer, const std::vector<std::string>& arguments) {
     test::Program program{.argv = answer.argv, .env = {}, .cwd = repository_};
     program.argv.front() = (agents / answer.argv.front()).string();
     program.env = answer.env;
-    return run_program(std::move(program), arguments);
+    return run_program(std::move(program), arguments, never);
 }
 
-AgentRun World::run_program(test::Program program, const std::vector<std::string>& arguments) {
+AgentRun World::run_program(test::Program program, const std::vector<std::string>& arguments,
+                            const std::function<bool()>& enough) {
     take_requests();
     program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
 
@@ -181,7 +191,7 @@ AgentRun World::run_program(test::Program program, const std::vector<std::string
     const pid_t child = test::start_program(program, {in, out, err});
     setpgid(child, child);
     AgentRun run;
-    run.exit_code = run_to_end(child, run.processes);
+    run.exit_code = run_to_end(child, run.processes, enough);
     for (const int descriptor : {in, out, err})
         close(descriptor);
 

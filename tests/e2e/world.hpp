@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -52,6 +53,10 @@ class World {
     /// `capsulectl exec AGENT --provider PROVIDER -- ARGUMENTS…` in the repository, to its end.
     AgentRun run(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments);
 
+    /// The same, and ended as soon as `enough` holds: for what an agent does not give up by itself for minutes.
+    AgentRun run_until(const std::string& agent, const std::string& provider, const std::vector<std::string>& arguments,
+                       const std::function<bool()>& enough);
+
     /// What spawn answers for a session in the repository. Throws when it is an error.
     SpawnResult spawn(const std::string& agent, const std::string& provider) const;
 
@@ -85,7 +90,8 @@ class World {
   private:
     SpawnParams session(const std::string& agent, const std::string& provider) const;
     test::Program exec(const std::string& agent, const std::string& provider) const;
-    AgentRun run_program(test::Program program, const std::vector<std::string>& arguments);
+    AgentRun run_program(test::Program program, const std::vector<std::string>& arguments,
+                         const std::function<bool()>& enough);
 
     std::size_t taken_ = 0;
     test::TempDir directory_;

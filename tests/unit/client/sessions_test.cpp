@@ -111,8 +111,10 @@ TEST(SessionAnswer, SaysWhatCannotBeKnown) {
 TEST(SessionAnswer, ALimitIsSaidInTheProvidersWords) {
     SessionRow session = busy();
     session.limit = SessionLimit{"window", "Usage limit reached", "2026-11-26T05:00:00Z"};
-    EXPECT_THAT(session_answer(session, piped), HasSubstr("\n! Usage limit reached, until 2026-11-26T05:00:00Z\n"));
-    EXPECT_THAT(sessions_page({{session}}, piped), HasSubstr("\n! abcdefghij: Usage limit reached"));
+    EXPECT_THAT(
+        session_answer(session, piped),
+        HasSubstr("\n! the quota of these hours is used up (\"Usage limit reached\"), until 2026-11-26T05:00:00Z\n"));
+    EXPECT_THAT(sessions_page({{session}}, piped), HasSubstr("\n! abcdefghij: the quota of these hours is used up"));
 }
 
 EnvironmentLookup session_variables(std::string agent, std::string provider) {
