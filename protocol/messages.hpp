@@ -477,8 +477,9 @@ struct GrantResult {
     SessionRef session;
     std::optional<std::string> token;              ///< null: the caller has made it
     std::map<std::string, std::string> base_urls;  ///< the agent's protocol → its URL at the broker
+    std::vector<Warning> warnings{};               ///< of the key and the provider, as spawn's
 };
-BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls))
+BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, warnings))
 
 // ---- subscribe ----
 

@@ -35,14 +35,14 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
         // A caller whose connection broke asks again for the sessions that it has.
         services.sessions.end_with_token(session->token_sha256);
     }
-    std::vector<Warning> unseen;
-    auto ref = co_await begin_session(services, caller, std::move(params.ends_with), *session, unseen);
+    auto ref = co_await begin_session(services, caller, std::move(params.ends_with), *session, session->plan.warnings);
     if (!ref) co_return ref.error();
 
     GrantResult result;
     result.session = std::move(*ref);
     if (session->token) result.token = session->token->reveal();
     result.base_urls.emplace(session->brokered.surface, url_at_broker(session->broker_url, session->brokered.base_url));
+    result.warnings = std::move(session->plan.warnings);
     log_info("grant", {{"uid", std::int64_t{caller.uid}},
                        {"pid", std::int64_t{caller.pid}},
                        {"agent", id_of(session->route.agent)},

@@ -18,7 +18,10 @@ Handled<ProvidersListResult> handle_providers_list(Services& services, Providers
     const auto states = co_await ask_key_states(services, generation, scope);
     if (!states) co_return states.error();
     auto list = list_choices(generation->config, *agent, params.role, *states);
-    if (keys_are_remote(*generation)) co_return list;
+    if (keys_are_remote(*generation)) {
+        co_await add_remote_notes(services, list, std::move(params));
+        co_return list;
+    }
     add_provider_notes(list, services, *generation, scope);
     co_await ask_usage_for_later(services, generation);
     co_return list;

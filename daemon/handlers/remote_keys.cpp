@@ -12,13 +12,6 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-KeyState state_named(const std::string& name) {
-    using enum KeyState;
-    for (const KeyState state : {present, ignored, error, unresolved})
-        if (name_of(state) == name) return state;
-    return absent;
-}
-
 /// "http://127.0.0.1:4587" of the URL at which a grant is good. Both capsuleds must know the provider at the same path,
 /// and nobody sends a session elsewhere than to its own loopback.
 Result<std::string> broker_of(const RemoteGrant& grant, const BrokeredRoute& route, const std::string& cell) {
@@ -43,6 +36,20 @@ Error not_understood(const Error& error) {
             "run the same version of capsuled on both sides"};
 }
 
+constexpr std::chrono::milliseconds at_once{0};
+
+/// Fails as RemoteLink::call() does, and where the answer has another shape.
+template <class Answer>
+asio::awaitable<Result<Answer>> ask(Services& services, const char* name, boost::json::value params,
+                                    std::chrono::milliseconds wait, std::chrono::milliseconds limit) {
+    std::string method = name;
+    const auto answer = co_await services.sessions.remote().call(std::move(method), std::move(params), wait, limit);
+    if (!answer) co_return answer.error();
+    Answer out;
+    if (auto read = from_json(out, *answer, "result", Unknown::ignore); !read) co_return not_understood(read.error());
+    co_return out;
+}
+
 }  // namespace
 
 Result<void> check_keeps_keys(const Generation& generation) {
@@ -56,31 +63,48 @@ Result<void> check_keeps_keys(const Generation& generation) {
 asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, KeyScope scope,
                                                           std::chrono::milliseconds wait,
                                                           std::chrono::milliseconds limit) {
-    std::string method = "auth.list";
     boost::json::value params = without_nulls(to_json(AuthListParams{scope.workspace, scope.role}));
-    const auto answer = co_await services.sessions.remote().call(std::move(method), std::move(params), wait, limit);
-    if (!answer) co_return answer.error();
-    AuthListResult list;
-    if (auto read = from_json(list, *answer, "result", Unknown::ignore); !read) co_return not_understood(read.error());
-    co_return std::move(list.rows);
+    auto list = co_await ask<AuthListResult>(services, "auth.list", std::move(params), wait, limit);
+    if (!list) co_return list.error();
+    co_return std::move(list->rows);
 }
 
 asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params) {
-    std::string method = "usage";
     boost::json::value asked = without_nulls(to_json(params));
-    const auto answer =
-        co_await services.sessions.remote().call(std::move(method), std::move(asked), RemoteLink::patience);
-    if (!answer) co_return answer.error();
-    UsageResult result;
-    if (auto read = from_json(result, *answer, "result", Unknown::ignore); !read)
-        co_return not_understood(read.error());
-    co_return result;
+    co_return co_await ask<UsageResult>(services, "usage", std::move(asked), RemoteLink::patience,
+                                        RemoteLink::answer_limit);
+}
+
+asio::awaitable<Result<std::vector<ProviderStatus>>> remote_providers(Services& services) {
+    boost::json::value params = boost::json::object();
+    auto status = co_await ask<StatusResult>(services, "status", std::move(params), at_once, remote_soon);
+    if (!status) co_return status.error();
+    co_return std::move(status->providers);
+}
+
+asio::awaitable<void> add_remote_notes(Services& services, ProvidersListResult& list, ProvidersListParams params) {
+    boost::json::value asked = without_nulls(to_json(params));
+    auto there = co_await ask<ProvidersListResult>(services, "providers.list", std::move(asked), at_once, remote_soon);
+    if (!there) co_return;
+    for (Choice& choice : list.choices) {
+        const auto same = std::ranges::find(there->choices, choice.id, &Choice::id);
+        if (same == there->choices.end()) continue;
+        choice.limit = std::move(same->limit);
+        choice.usage = std::move(same->usage);
+    }
+}
+
+KeyState key_state_named(const std::string& name) {
+    using enum KeyState;
+    for (const KeyState state : {present, ignored, error, unresolved})
+        if (name_of(state) == name) return state;
+    return absent;
 }
 
 KeyStates states_in(std::vector<AuthRow> rows) {
     std::map<std::string, KeyState> states;
     for (AuthRow& row : rows)
-        states.emplace(std::move(row.provider), state_named(row.state));
+        states.emplace(std::move(row.provider), key_state_named(row.state));
     return [states = std::move(states)](const Provider& provider) {
         const auto found = states.find(provider.id);
         return found == states.end() ? KeyState::absent : found->second;

@@ -30,6 +30,19 @@ boost::asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& servi
 /// usage's answer of that capsuled.
 boost::asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params);
 
+/// How long what only tells of the keys waits for that capsuled, where there is a connection to it.
+inline constexpr std::chrono::milliseconds remote_soon{1'000};
+
+/// status' providers of that capsuled, without waiting for one that is not there.
+boost::asio::awaitable<Result<std::vector<ProviderStatus>>> remote_providers(Services& services);
+
+/// What that capsuled knows of the providers' plans goes to the list's choices; nothing where it does not answer.
+boost::asio::awaitable<void> add_remote_notes(Services& services, ProvidersListResult& list,
+                                              ProvidersListParams params);
+
+/// A state by the name that protocol messages have; absent for another.
+KeyState key_state_named(const std::string& name);
+
 /// The states of these rows; a provider that is in none has no key.
 KeyStates states_in(std::vector<AuthRow> rows);
 

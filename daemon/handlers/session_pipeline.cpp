@@ -120,6 +120,16 @@ void settle_keys(PreparedSession& session, const std::optional<Secret>& key) {
     if (session.keys == session_keys::home) session.key_source.clear();
 }
 
+/// What is to be said of the key, wherever it is, and of what its provider will make of it. Never waits.
+void add_key_warnings(std::vector<Warning>& warnings, const Services& services, const Wiring& wiring) {
+    if (wiring.remote) std::ranges::copy(wiring.remote->warnings(), std::back_inserter(warnings));
+    if (!wiring.key.key) return;
+    const Provider& provider = *wiring.route.provider;
+    if (wiring.key.variable == provider.key_env)
+        if (auto warning = key_shape_warning(provider, *wiring.key.key)) warnings.push_back(std::move(*warning));
+    add_provider_warnings(warnings, services, provider, *wiring.key.key);
+}
+
 Warning not_brokered(const PreparedSession& session, const BrokeredRoute& brokered) {
     const std::string cell = cell_name(session.route.agent, *session.route.provider);
     if (session.keys == session_keys::home)
@@ -208,10 +218,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     prepared.tab_label = tab_label(config, agent, *prepared.route.provider, wiring->states);
     std::vector<Warning>& warnings = prepared.plan.warnings;
     std::move(prepared.applied.warnings.begin(), prepared.applied.warnings.end(), std::back_inserter(warnings));
-    if (wiring->key.key && wiring->key.variable == prepared.route.provider->key_env)
-        if (auto warning = key_shape_warning(*prepared.route.provider, *wiring->key.key))
-            warnings.push_back(std::move(*warning));
-    if (wiring->key.key) add_provider_warnings(warnings, services, *prepared.route.provider, *wiring->key.key);
+    add_key_warnings(warnings, services, *wiring);
     if (by_broker && !prepared.token) warnings.push_back(not_brokered(prepared, wiring->brokered));
     co_return std::move(prepared);
 }
@@ -232,6 +239,7 @@ asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, Spawn
     auto token = co_await take_token(services, prepared, *wiring);
     if (!token) co_return token.error();
     prepared.keys = session_keys::broker;
+    add_key_warnings(prepared.plan.warnings, services, *wiring);
     co_return std::move(prepared);
 }
 

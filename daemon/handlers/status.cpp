@@ -31,34 +31,32 @@ ProviderStatus provider_status(const Services& services, const KeyResolver& keys
     return status;
 }
 
-/// How long `status` waits for the capsuled that has the keys, where there is a connection to it.
-constexpr std::chrono::milliseconds remote_limit{1'000};
-
-/// Of a key that another capsuled has. No row: that one does not answer, or does not know the provider.
-ProviderStatus provider_status(const Provider& provider, const AuthRow* row, const KeyStates& states) {
-    ProviderStatus status{provider.id, provider.label, {std::string(name_of(states(provider))), {}, {}}, {}, {}, {}};
-    if (row) {
-        status.key.source = row->source;
-        status.key.masked = row->masked;
+/// Of a key that another capsuled has. None: that one does not answer, or does not know the provider.
+ProviderStatus provider_status(const Provider& provider, const ProviderStatus* there) {
+    ProviderStatus status{provider.id, provider.label, {std::string(name_of(KeyState::absent)), {}, {}}, {}, {}, {}};
+    if (there) {
+        status.key = there->key;
+        status.limit = there->limit;
+        status.usage = there->usage;
     }
     for (const AgentFacts& agent : all_agents)
-        status.cells.emplace(agent.id, cell_state(provider, agent.agent, states(provider)));
+        status.cells.emplace(agent.id, cell_state(provider, agent.agent, key_state_named(status.key.state)));
     return status;
 }
 
 /// Without waiting for a capsuled that is not there. Fails as RemoteLink does.
 asio::awaitable<Result<void>> add_remote_keys(Services& services, std::shared_ptr<const Generation> generation,
                                               std::vector<ProviderStatus>& out) {
-    const KeyScope everywhere;
-    const auto rows = co_await remote_rows(services, everywhere, std::chrono::milliseconds(0), remote_limit);
-    const std::vector<AuthRow> none;
-    const std::vector<AuthRow>& known = rows ? *rows : none;
-    const KeyStates states = states_in(known);
+    const auto there = co_await remote_providers(services);
+    const std::vector<ProviderStatus> none;
+    const std::vector<ProviderStatus>& known = there ? *there : none;
     for (const Provider& provider : generation->config.catalog.providers) {
-        const auto row = std::ranges::find(known, provider.id, &AuthRow::provider);
-        out.push_back(provider_status(provider, row == known.end() ? nullptr : &*row, states));
+        const auto same = std::ranges::find(known, provider.id, &ProviderStatus::id);
+        out.push_back(provider_status(provider, same == known.end() ? nullptr : &*same));
     }
-    if (!rows) co_return rows.error();
+    if (!there) co_return there.error();
+    std::chrono::milliseconds limit = remote_soon;
+    co_await services.sessions.refresh_counts(limit);
     co_return Result<void>();
 }
 

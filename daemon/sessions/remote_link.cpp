@@ -297,7 +297,8 @@ RemoteGrant::RemoteGrant(std::weak_ptr<RemoteLink::Shared> link, std::uint64_t c
     : link_(std::move(link)),
       connection_(connection),
       id_(std::move(*given.session.id)),
-      base_urls_(std::move(given.base_urls)) {}
+      base_urls_(std::move(given.base_urls)),
+      warnings_(std::move(given.warnings)) {}
 
 RemoteGrant::~RemoteGrant() {
     const auto link = link_.lock();

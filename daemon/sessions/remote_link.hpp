@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
@@ -81,6 +82,8 @@ class RemoteGrant {
     /// The session's id there.
     const std::string& id() const noexcept { return id_; }
     const std::map<std::string, std::string>& base_urls() const noexcept { return base_urls_; }
+    /// What that capsuled says of the key and of its provider.
+    const std::vector<Warning>& warnings() const noexcept { return warnings_; }
     /// The connection with which it ends.
     std::uint64_t connection() const noexcept { return connection_; }
 
@@ -89,6 +92,7 @@ class RemoteGrant {
     std::uint64_t connection_;
     std::string id_;
     std::map<std::string, std::string> base_urls_;
+    std::vector<Warning> warnings_;
 };
 
 }  // namespace capsule

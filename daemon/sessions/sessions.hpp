@@ -98,7 +98,7 @@ class Sessions {
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
 
     /// Asks that capsuled what the sessions did. Nothing where there is none.
-    boost::asio::awaitable<void> refresh_counts();
+    boost::asio::awaitable<void> refresh_counts(std::chrono::milliseconds limit = RemoteLink::answer_limit);
 
     /// Ends the session with that token, if one lives: it is about to be granted anew.
     void end_with_token(const std::string& token_sha256);

@@ -100,11 +100,12 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     co_return true;
 }
 
-asio::awaitable<void> Sessions::refresh_counts() {
+asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) {
     if (!remote_.connected() || !any_with_token()) co_return;
     std::string method = "sessions.list";
     boost::json::value params = boost::json::object();
-    const auto answer = co_await remote_.call(std::move(method), std::move(params), std::chrono::milliseconds(0));
+    const std::chrono::milliseconds at_once{0};
+    const auto answer = co_await remote_.call(std::move(method), std::move(params), at_once, limit);
     SessionsListResult list;
     if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) co_return;
     std::map<std::string, SessionRow> there;

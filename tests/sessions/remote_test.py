@@ -12,7 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
-from capsule import KEY, OTHER_KEY, Capsule, Case, Refused, Session, until
+from capsule import BOUND, KEY, OTHER_KEY, Capsule, Case, Refused, Session, answer, until
 
 ROOT = os.geteuid() == 0
 TOKEN = "f" * 64
@@ -345,6 +345,97 @@ class Agents(Remote):
         self.assertEqual(self.spawn(agents).ask().status, 200)
 
 
+class Plans(Remote):
+    """What is left, and what was refused, is known where the keys are."""
+
+    LIMIT = "Usage limit reached for 5 hour. Your limit will reset at 2026-11-26 05:44:44"
+    PLAN = {"code": 200, "data": {"level": "pro", "limits": [{"type": "TOKENS_LIMIT", "unit": 3, "number": 5, "percentage": 100,
+                                                             "nextResetTime": 4070908800000}]}}  # fmt: skip
+
+    def setUp(self):
+        self.next = answer()
+        self.gate = threading.Event()
+        self.gate.set()
+        provider = self.provider(self.serve)
+        plan = f'[providers.zai.usage]\nurl = "http://127.0.0.1:{provider.port}/plan"\n'
+        self.keys = self.keys_capsule(provider, more=plan)
+        self.agents = self.agents_capsule(provider, self.keys.socket)
+
+    def serve(self, peer, _):
+        while True:
+            head, _ = peer.request()
+            if head.split()[1] == b"/plan":
+                self.gate.wait(BOUND)
+                peer.send(answer(json.dumps(self.PLAN).encode()))
+            else:
+                peer.send(self.next)
+
+    def zai(self) -> dict:
+        return next(each for each in self.agents.call("status")["providers"] if each["id"] == "zai")
+
+    def choice(self) -> dict:
+        choices = self.agents.call("providers.list", agent="claude")["choices"]
+        return next(each for each in choices if each["id"] == "zai")
+
+    def warned(self, method: str = "explain") -> dict[str, str]:
+        plan = self.agents.call(method, agent="claude", provider="zai")
+        return {each["code"]: each["message"] for each in plan["warnings"]}
+
+    def test_what_is_left_is_told_on_the_agents_side(self):
+        [row] = self.agents.call("usage")["providers"]
+        self.assertEqual((row["id"], row["plan"], row["windows"][0]["used_percent"]), ("zai", "pro", 100))
+        self.assertEqual(self.zai()["usage"]["windows"], row["windows"])
+        self.assertEqual(self.choice()["usage"]["windows"], row["windows"])
+        for method in ("explain", "spawn"):
+            self.assertIn("of Z.AI's plan nothing is left", self.warned(method)["usage.exhausted"])
+        self.assertIn("100 %", self.agents.ctl("usage").stdout)
+        self.assertIn("5 hours: 0 % left", self.agents.ctl("status").stdout)
+        self.assertEqual(self.raises(self.agents, "usage", provider="nobody")["data"]["code"], "provider.unknown")
+
+    def test_the_picker_has_it_asked_for_and_nobody_waits_for_it(self):
+        self.assertTrue(self.spawn(self.agents).answered(), "a broker runs")
+        self.gate.clear()
+        began = time.monotonic()
+        self.assertIsNone(self.choice()["usage"])
+        self.assertNotIn("usage.exhausted", self.warned("spawn"))
+        self.assertIsNone(self.zai()["usage"])
+        self.assertLess(time.monotonic() - began, BOUND / 2)
+        self.gate.set()
+        self.assertTrue(until(lambda: self.choice()["usage"]))
+        self.assertIn("usage.exhausted", self.warned("spawn"))
+
+    def test_a_refusal_is_told_on_the_agents_side(self):
+        session = self.spawn(self.agents)
+        refused = json.dumps({"error": {"code": "1308", "message": self.LIMIT}}).encode()
+        self.next = answer(refused, "429 Too Many Requests")
+        session.ask()
+        self.assertTrue(until(lambda: self.zai()["limit"]))
+        limit = {"kind": "window", "message": self.LIMIT, "resets_at": "2026-11-26 05:44:44"}
+        self.assertEqual(self.zai()["limit"], limit)
+        self.assertEqual(self.choice()["limit"], limit)
+        self.assertEqual(self.agents.call("sessions.list")["sessions"][0]["limit"], limit)
+        for method in ("explain", "spawn"):
+            self.assertIn("the quota of these hours is used up", self.warned(method)["provider.limit"])
+        self.assertIn("the quota of these hours is used up", self.agents.ctl("status").stdout)
+        self.next = answer()
+        session.ask()
+        self.assertTrue(until(lambda: self.zai()["limit"] is None))
+        self.assertNotIn("provider.limit", self.warned())
+
+    def test_another_model_than_was_asked_is_a_warning_of_status(self):
+        session = self.spawn(self.agents)
+        self.next = answer(b'{"model":"glm-4.7","usage":{"input_tokens":1,"output_tokens":1}}')
+        session.ask()
+        self.assertTrue(until(lambda: "session.model_differs" in [each["code"] for each in self.agents.call("status")["warnings"]]))
+
+    def test_what_the_keys_side_says_of_the_key_is_said_here(self):
+        self.keys.stop()
+        self.keys.keys = {"ZAI_API_KEY": "'FAKE-quoted-key-000000001'"}
+        self.keys.start()
+        self.assertTrue(until(lambda: "key.shape" in self.warned()))
+        self.assertTrue(self.zai()["key"]["doubtful"])
+
+
 class OtherVersions(Remote):
     ROW = {"provider": "zai", "label": "Z.AI", "variable": "ZAI_API_KEY", "mode": "api_key", "state": "present",
            "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
@@ -375,7 +466,7 @@ class OtherVersions(Remote):
 
     def test_a_newer_ones_members_are_ignored_and_a_wrong_address_is_not(self):
         given = {"session": {"id": "abc", "keys": "broker", "ends_with": "connection", "more": 1}, "token": None,
-                 "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "more": {}}  # fmt: skip
+                 "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "warnings": [], "more": {}}  # fmt: skip
         error = self.against(status={"protocol": 1, "version": "1.9.0", "more": []},
                              auth_list={"rows": [self.ROW | {"more": 1}]}, grant=given)  # fmt: skip
         self.assertEqual(error["data"]["code"], "config.conflict")
