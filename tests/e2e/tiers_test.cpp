@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/recorder/conversation.hpp"
+#include "client/recorder/reply.hpp"
 #include "tests/e2e/cells.hpp"
 
 namespace capsule::e2e {
@@ -75,6 +76,20 @@ TEST(SideCalls, ASubagentOfAnotherTierStaysOnTheProvider) {
     expect_route(run, cell("claude", "zai"));
     const auto models = models_asked_for(run);
     EXPECT_NE(std::find(models.begin(), models.end(), "glm-5.3-flash"), models.end()) << "the subagent did not run";
+}
+
+TEST(SideCalls, APageIsFetchedWithoutAWordToTheVendor) {
+    World world;
+    world.start_daemon();
+    const std::string page = "https://custom.example" + std::string(stand_in_page);
+    std::vector<std::string> arguments =
+        one_shot("claude", R"([[call WebFetch {"url":")" + page + R"(","prompt":"What does it say?"}]])");
+    arguments.back() += ",WebFetch";
+    const AgentRun run = world.run("claude", "zai", arguments);
+    expect_printed(run, "tool output: " + std::string(page_answer));
+    expect_route(run, cell("claude", "zai"));
+    for (const RecordedRequest& request : run.requests)
+        EXPECT_NE(request.host, "api.anthropic.com") << request.method << " " << request.target;
 }
 
 }  // namespace capsule::e2e

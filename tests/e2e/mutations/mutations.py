@@ -75,6 +75,8 @@ def pins():
            "    if (false) hold_helper(settings, plan,", ["Helpers.*", *CLAUDE_ALL])
     yield "claude --settings enforceAvailableModels", CLAUDE, *line(
         '    settings["enforceAvailableModels"] = false;\n'), CLAUDE_ALL
+    yield "claude --settings skipWebFetchPreflight", CLAUDE, *line(
+        '    if (!route.native) settings["skipWebFetchPreflight"] = true;\n'), ["SideCalls.APage"]
     for name in ["ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY",
                  "CLAUDE_CODE_EXTRA_BODY"]:
         yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', HELD
