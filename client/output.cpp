@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "protocol/utf8.hpp"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t narrowest_column = 8;        ///< of those that are cut, while there is room for more
 constexpr std::size_t narrowest_last_column = 20;  ///< one that is narrower is cut and not wrapped
+constexpr std::size_t narrowest_of_all = 6;        ///< a word that is cut shorter says nothing
 
 std::string_view sgr(Tone tone) {
     switch (tone) {
@@ -43,17 +45,20 @@ struct Columns {
         return std::accumulate(widths.begin(), widths.end() - 1, (widths.size() - 1) * gap);
     }
     /// Takes from the widest of those before the last, down to `narrowest`, until all fit.
-    void narrow(std::size_t narrowest, std::size_t last, std::size_t room) {
+    /// @return whether they do.
+    bool narrow(std::size_t narrowest, std::size_t last, std::size_t room) {
         while (before_last() + last > room) {
             const auto widest = std::max_element(widths.begin(), widths.end() - 1);
-            if (widest == widths.end() - 1 || *widest <= narrowest) return;
+            if (widest == widths.end() - 1 || *widest <= narrowest) return false;
             --*widest;
         }
+        return true;
     }
 };
 
 /// As wide as their widest cell, as far as the terminal has room: the last one is wrapped, the others are cut.
-Columns columns_of(const std::vector<std::vector<Cell>>& rows, const Style& style, std::size_t indent) {
+/// @return nothing where too little would be left of them.
+std::optional<Columns> columns_of(const std::vector<std::vector<Cell>>& rows, const Style& style, std::size_t indent) {
     Columns columns;
     for (const auto& row : rows) {
         columns.widths.resize(std::max(columns.widths.size(), row.size()));
@@ -63,11 +68,10 @@ Columns columns_of(const std::vector<std::vector<Cell>>& rows, const Style& styl
     if (columns.widths.empty() || style.width <= indent) return columns;
     const std::size_t room = style.width - indent;
     const std::size_t last = columns.widths.back();
-    columns.narrow(narrowest_column, std::min(last, narrowest_last_column), room);
-    if (columns.before_last() + std::min(last, narrowest_last_column) <= room) return columns;
+    if (columns.narrow(narrowest_column, std::min(last, narrowest_last_column), room)) return columns;
     columns.gap = 1;
-    columns.narrow(1, std::min(last, narrowest_column), room);
-    return columns;
+    if (columns.narrow(narrowest_of_all, std::min(last, narrowest_column), room)) return columns;
+    return std::nullopt;
 }
 
 std::string without_trailing_spaces(std::string line) {
@@ -94,6 +98,27 @@ std::string row_text(const std::vector<Cell>& row, const Columns& columns, std::
         column += columns.widths[i] + columns.gap;
     }
     return without_trailing_spaces(std::move(line)) + "\n";
+}
+
+/// For a terminal without room for columns: each cell on a line of its own, below its title.
+std::string stacked(const std::vector<std::string>& titles, const std::vector<std::vector<Cell>>& rows,
+                    std::size_t indent, const Style& style) {
+    constexpr std::size_t further = 2;
+    std::string out;
+    for (const auto& row : rows) {
+        if (!out.empty()) out += "\n";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            const std::string title = i < titles.size() && !titles[i].empty() ? titles[i] + " " : "";
+            if (row[i].text.empty()) continue;
+            const std::size_t begin = indent + (i == 0 ? 0 : further);
+            const std::size_t room = style.width > begin + further ? style.width - begin - further : 0;
+            const std::string text = wrapped_first_line(title + row[i].text, room, begin + further);
+            const std::size_t shown = std::min(title.size(), text.size());
+            out += std::string(begin, ' ') + paint(text.substr(0, shown), Tone::dim, style) +
+                   paint(text.substr(shown), row[i].tone, style) + "\n";
+        }
+    }
+    return out;
 }
 
 }  // namespace
@@ -167,20 +192,21 @@ std::string printable(std::string_view text, bool keep_lines) {
 Table::Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
 
 std::string Table::text(const Style& style, std::size_t indent) const {
-    std::vector<std::vector<Cell>> rows;
-    if (!heading_.empty()) {
-        auto& first = rows.emplace_back();
-        for (const std::string& title : heading_)
-            first.push_back({title, Tone::dim});
-    }
-    rows.insert(rows.end(), rows_.begin(), rows_.end());
+    std::vector<std::vector<Cell>> rows = rows_;
     for (auto& row : rows)
         for (Cell& cell : row)
             cell.text = printable(cell.text);
-    const Columns columns = columns_of(rows, style, indent);
+    auto with_heading = rows;
+    if (!heading_.empty()) {
+        auto& first = *with_heading.emplace(with_heading.begin());
+        for (const std::string& title : heading_)
+            first.push_back({title, Tone::dim});
+    }
+    const auto columns = columns_of(with_heading, style, indent);
+    if (!columns) return stacked(heading_, rows, indent, style);
     std::string out;
-    for (const auto& row : rows)
-        out += row_text(row, columns, indent, style);
+    for (const auto& row : with_heading)
+        out += row_text(row, *columns, indent, style);
     return out;
 }
 

@@ -42,8 +42,8 @@ struct Cell {
 };
 
 /// Columns as wide as their widest cell. Where the terminal is too narrow, the last column is wrapped and the others
-/// are cut, the widest first; what is cut ends with "…". Only a word without room in the last column is wider than the
-/// terminal.
+/// are cut, the widest first; what is cut ends with "…". Where too little would be left, each cell has a line of its
+/// own, below its title. Only a word without room is wider than the terminal.
 class Table {
   public:
     /// Without `heading` the table has no first line of its own.

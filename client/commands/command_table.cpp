@@ -4,8 +4,23 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <memory>
+
 namespace capsule {
 namespace {
+
+/// CLI11's pages, with what it has no words for.
+class HelpPages : public CLI::Formatter {
+    std::string make_usage(const CLI::App* command, std::string path) const override {
+        std::string line = CLI::Formatter::make_usage(command, std::move(path));
+        if (command->get_name() == "exec") line.insert(line.find_last_not_of('\n') + 1, " [-- ARGUMENTS]");
+        return line;
+    }
+    /// Without "Excludes": a person who gives both is told so.
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+    }
+};
 
 /// The heading above the list of commands in --help.
 void group_commands(CLI::App& app) {
@@ -24,6 +39,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
         "Exit codes: 0 done, 1 failed, 2 usage, 3 daemon not reachable, 4 access denied, 5 key absent or unusable,\n"
         "6 cell blocked or unsupported, 7 config conflict, 130 cancelled",
         {"status", "auth set zai", "exec claude --provider zai"});
+    app.formatter(std::make_shared<HelpPages>());
     app.get_formatter()->label("Positionals", "Arguments");
     app.get_formatter()->label("SUBCOMMAND", "COMMAND");
     app.get_formatter()->label("REQUIRED", "");  // the line "Usage:" has the others in brackets

@@ -181,7 +181,7 @@ std::string count_text(std::uint64_t count) {
 }
 
 std::string sessions_page(const SessionsListResult& list, const Style& style) {
-    if (list.sessions.empty()) return "No session: \"capsulectl exec AGENT\" starts one.\n";
+    if (list.sessions.empty()) return paragraph("No session: \"capsulectl exec AGENT\" starts one.", style);
     const std::vector<SessionColumn> columns = columns_for(list.sessions, style);
     std::vector<std::string> titles;
     for (const SessionColumn& column : columns)

