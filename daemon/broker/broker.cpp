@@ -41,6 +41,7 @@ Broker::Broker(asio::io_context& context, int listener, Send send)
       acceptor_(context),
       send_(std::move(send)),
       port_(ntohs(own_address(listener).sin_port)),
+      address_("127.0.0.1:" + std::to_string(port_)),
       clock_(context),
       reporter_(context) {
     acceptor_.assign(Tcp::v4(), listener);

@@ -31,7 +31,7 @@ class Broker {
 
     Sessions& sessions() noexcept { return sessions_; }
     const Configure& limits() const noexcept { return limits_; }
-    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+    const std::string& address() const noexcept { return address_; }
     WayOut way_out() { return {context_.get_executor(), limits_, *tls_}; }
 
     /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
@@ -55,6 +55,7 @@ class Broker {
     Tcp::acceptor acceptor_;
     Send send_;
     std::uint16_t port_ = 0;
+    std::string address_;
     Configure limits_;
     std::unique_ptr<TlsContext> tls_;
     PeerUid peers_;

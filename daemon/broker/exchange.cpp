@@ -62,7 +62,8 @@ asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, s
     exchange->out.append(rest.substr(0, mine));
     exchange->counts.bytes_up = mine;
     const bool expects = head.expects_continue && !exchange->sent.done();
-    in_.erase(0, head_bytes + mine);  // `head` is gone with it
+    in_.erase(0, head_bytes + mine);           // `head` is gone with it
+    if (in_.empty()) std::string().swap(in_);  // a stream holds no buffer
 
     std::optional<Refusal> refusal;
     if (exchange->sent.bad()) refusal = bad_request("a chunked body with extensions, trailers or another mistake");

@@ -48,6 +48,21 @@ class Parser : public http::basic_parser<is_request> {
     void on_finish_impl(code&) override {}
 };
 
+/// Without a branch for each byte: every head is looked through.
+bool has_control(std::string_view line) noexcept {
+    unsigned found = 0;
+    for (const char c : line)
+        found |= (unsigned{static_cast<unsigned char>(c) < 0x20} & unsigned{c != '\t'}) | unsigned{c == 0x7f};
+    return found != 0;
+}
+
+std::string_view which_control(std::string_view line) noexcept {
+    const char first = *std::ranges::find_if(line, [](char c) { return has_control({&c, 1}); });
+    return first == '\0'   ? "a NUL byte in the head"
+           : first == '\r' ? "a bare CR in the head"
+                           : "a control character in the head";
+}
+
 /// The bytes are handed over line by line: with "\r\n" alone at each end, nothing folded, no control characters.
 std::optional<std::string_view> wrong_in(std::string_view head) {
     bool first = true;
@@ -56,12 +71,7 @@ std::optional<std::string_view> wrong_in(std::string_view head) {
         if (end == std::string_view::npos || end == 0 || head[end - 1] != '\r') return "a line does not end with CR LF";
         const std::string_view line = head.substr(0, end - 1);
         head.remove_prefix(end + 1);
-        for (const char c : line) {
-            if (c == '\0') return "a NUL byte in the head";
-            if (c == '\r') return "a bare CR in the head";
-            if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f)
-                return "a control character in the head";
-        }
+        if (has_control(line)) return which_control(line);
         if (line.empty()) return head.empty() ? std::nullopt : std::optional<std::string_view>("bytes after the head");
         if (line.front() == ' ' || line.front() == '\t') return "a folded line or a space at a line's begin";
         if (!first) {
@@ -148,9 +158,8 @@ bool parse(Parser<is_request>& parser, std::string_view bytes) {
 
 }  // namespace
 
-bool same_name(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+bool same_letters(std::string_view a, std::string_view b) noexcept {
+    return std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept {

@@ -57,6 +57,11 @@ Allowed<ResponseHead> read_response_head(std::string_view bytes, std::string_vie
 /// The value of the only field of that name (any case); empty without one.
 std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept;
 
-bool same_name(std::string_view a, std::string_view b) noexcept;  ///< whatever the case
+bool same_letters(std::string_view a, std::string_view b) noexcept;  ///< of two that are as long as one another
+
+/// Whatever the case.
+inline bool same_name(std::string_view a, std::string_view b) noexcept {
+    return a.size() == b.size() && same_letters(a, b);
+}
 
 }  // namespace capsule::broker
