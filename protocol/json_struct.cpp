@@ -1,5 +1,6 @@
 #include "protocol/json_struct.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <cmath>
 
 #include "protocol/nearest.hpp"
@@ -77,6 +78,47 @@ Result<void> read_integer(std::int64_t& out, const boost::json::value& in, std::
         return wrong_type(path, "an integer", in);
     if (out < low || out > high) return wrong_type(path, "an integer of its range", in);
     return {};
+}
+
+void write(std::string& out, bool value) {
+    out += value ? "true" : "false";
+}
+
+void write(std::string& out, double value) {
+    out += boost::json::serialize(boost::json::value(value));
+}
+
+void write(std::string& out, std::int64_t value) {
+    out += std::to_string(value);
+}
+
+void write(std::string& out, std::uint64_t value) {
+    out += std::to_string(value);
+}
+
+void write(std::string& out, std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    constexpr std::string_view special = "\"\\\b\f\n\r\t";
+    constexpr std::string_view letters = "\"\\bfnrt";
+    const auto is_plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; };
+    out += '"';
+    while (!text.empty()) {
+        const auto end = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+        out += text.substr(0, end);
+        if (end == text.size()) break;
+        const char c = text[end];
+        out += '\\';
+        if (const std::size_t at = special.find(c); at != special.npos)
+            out += letters[at];
+        else
+            out.append("u00").append({digits[static_cast<unsigned char>(c) >> 4U], digits[c & 0xF]});
+        text.remove_prefix(end + 1);
+    }
+    out += '"';
+}
+
+void write(std::string& out, const boost::json::value& value) {
+    out += boost::json::serialize(value);
 }
 
 }  // namespace capsule::detail

@@ -67,6 +67,13 @@ Result<void> read(std::string& out, const boost::json::value& in, std::string_vi
 Result<void> read_integer(std::int64_t& out, const boost::json::value& in, std::string_view path, std::int64_t low,
                           std::int64_t high);
 
+void write(std::string& out, bool value);
+void write(std::string& out, double value);
+void write(std::string& out, std::int64_t value);
+void write(std::string& out, std::uint64_t value);
+void write(std::string& out, std::string_view text);
+void write(std::string& out, const boost::json::value& value);
+
 }  // namespace detail
 
 template <class T>
@@ -92,6 +99,53 @@ boost::json::value to_json(const T& in) {
         return out;
     } else {
         return boost::json::value(in);
+    }
+}
+
+/// Appends the text of to_json(in). The answers of the daemon are written in this way: a value for each of their
+/// hundreds of members would cost more than all the rest of a launch's answer.
+template <class T>
+void write_json(std::string& out, const T& in) {
+    [[maybe_unused]] const auto separate = [&out](char opening) {
+        if (out.back() != opening) out += ',';
+    };
+    if constexpr (detail::IsOptional<T>::value) {
+        if (in)
+            write_json(out, *in);
+        else
+            out += "null";
+    } else if constexpr (detail::IsVector<T>::value) {
+        out += '[';
+        for (const auto& item : in) {
+            separate('[');
+            write_json(out, item);
+        }
+        out += ']';
+    } else if constexpr (detail::IsStringMap<T>::value) {
+        out += '{';
+        for (const auto& [name, item] : in) {
+            separate('{');
+            detail::write(out, std::string_view(name));
+            out += ':';
+            write_json(out, item);
+        }
+        out += '}';
+    } else if constexpr (detail::Described<T>) {
+        out += '{';
+        boost::mp11::mp_for_each<detail::Members<T>>([&](auto member) {
+            separate('{');
+            out.append("\"").append(detail::wire_name(member.name)).append("\":");
+            write_json(out, in.*member.pointer);
+        });
+        out += '}';
+    } else if constexpr (std::convertible_to<const T&, std::string_view>) {
+        detail::write(out, std::string_view(in));
+    } else if constexpr (std::unsigned_integral<T> && !std::same_as<T, bool>) {
+        detail::write(out, static_cast<std::uint64_t>(in));
+    } else if constexpr (std::integral<T> && !std::same_as<T, bool>) {
+        detail::write(out, static_cast<std::int64_t>(in));
+    } else {
+        detail::write(out, in);
     }
 }
 

@@ -123,6 +123,12 @@ constexpr auto all_to_unset = [] {
     return all;
 }();
 
+constexpr auto routing_sorted = [] {
+    auto sorted = routing;
+    std::ranges::sort(sorted);
+    return sorted;
+}();
+
 /// Beside the routing variables: what would run other code, or speak in the daemon's own name.
 constexpr std::array reserved = std::to_array<std::string_view>(
     {"CAPSULE_*", "OP_*", "LD_*", "NODE_OPTIONS", "BASH_ENV", "PYTHONPATH", "JACKIN_CODEX_PROFILE"});
@@ -155,7 +161,7 @@ std::span<const std::string_view> routing_variables() {
 }
 
 bool is_reserved(std::string_view name) {
-    return any_matches(reserved, name) || any_matches(routing, name);
+    return std::ranges::binary_search(routing_sorted, name) || any_matches(reserved, name);
 }
 
 bool is_of_the_daemons_login(std::string_view name) {

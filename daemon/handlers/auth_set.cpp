@@ -33,7 +33,7 @@ Result<void> check_value(const std::string& value) {
 
 /// Those for which a session must name its provider, since several are there.
 std::set<Agent> agents_without_default(const Services& services, const Generation& generation, const KeyScope& scope) {
-    const KeyStates states = key_states(services, generation, scope);
+    const KeyStates states = key_states(resolver(services, generation), scope);
     std::set<Agent> agents;
     for (const AgentFacts& facts : all_agents)
         if (const auto chosen = default_provider(generation.config, facts.agent, states);

@@ -100,7 +100,8 @@ asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Ge
     const Provider& provider = *generation->config.catalog.find(id);
     if (provider.usage.url.empty())
         co_return failed(provider, "it is not known how to ask " + provider.label + "; see its own pages");
-    auto finding = co_await resolve_key(services, generation, provider, provider.key_env, KeyScope());
+    const KeyResolver keys = resolver(services, *generation);
+    auto finding = co_await resolve_key(services, generation, keys, provider, provider.key_env, KeyScope());
     if (!finding) co_return failed(provider, finding.error().message);
     const std::string key = key_name(finding->value);
     const auto executor = co_await asio::this_coro::executor;

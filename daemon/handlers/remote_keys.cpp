@@ -120,7 +120,7 @@ std::map<std::string, FileKey> file_keys_in(const Generation& generation, const 
 
 asio::awaitable<Result<KeyStates>> ask_key_states(Services& services, std::shared_ptr<const Generation> generation,
                                                   KeyScope scope) {
-    if (!keys_are_remote(*generation)) co_return key_states(services, *generation, std::move(scope));
+    if (!keys_are_remote(*generation)) co_return key_states(resolver(services, *generation), std::move(scope));
     auto rows = co_await remote_rows(services, std::move(scope), RemoteLink::patience, RemoteLink::answer_limit);
     if (!rows) co_return rows.error();
     co_return states_in(std::move(*rows));
@@ -140,6 +140,7 @@ asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_pt
     auto route = route_session(config, {*agent, chosen->id, params.model, params.role});
     if (!route) co_return route.error();
     Wiring wiring{generation, std::move(*route), {}, scope, states, {}, std::move(chosen->because)};
+    wiring.file_keys = file_keys_in(*generation, states);
     wiring.key.variable = wiring.route.provider->key_env;
     wiring.brokered = descriptor_of(*agent).brokered(wiring.route, wiring.key.variable);
     const std::string cell = cell_name(*agent, *wiring.route.provider);

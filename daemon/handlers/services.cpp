@@ -76,15 +76,16 @@ KeyResolver resolver(const Services& services, const Generation& generation) {
     return KeyResolver(std::move(sources));
 }
 
-KeyStates key_states(const Services& services, const Generation& generation, KeyScope scope) {
-    return [keys = resolver(services, generation), scope = std::move(scope)](const Provider& provider) {
+KeyStates key_states(KeyResolver keys, KeyScope scope) {
+    return [keys = std::move(keys), scope = std::move(scope)](const Provider& provider) {
         return keys.find(provider.key_env, scope).state;
     };
 }
 
 asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_ptr<const Generation> generation,
-                                                const Provider& provider, std::string variable, KeyScope scope) {
-    KeyFinding finding = resolver(services, *generation).find(variable, scope);
+                                                KeyResolver keys, const Provider& provider, std::string variable,
+                                                KeyScope scope) {
+    KeyFinding finding = keys.find(variable, scope);
     if (finding.state == KeyState::unresolved) {
         auto value = co_await services.op.read(finding.reference, generation->config.keys.op);
         if (value) {

@@ -60,11 +60,12 @@ Result<void> reload_configuration(Services& services);
 /// The first source that has a provider's key, without waiting. `generation` must outlive the resolver.
 KeyResolver resolver(const Services& services, const Generation& generation);
 
-/// A provider's key state for status-tier methods.
-KeyStates key_states(const Services& services, const Generation& generation, KeyScope scope);
+/// The state of each provider's key.
+KeyStates key_states(KeyResolver keys, KeyScope scope);
 
-/// The key itself, with `op read` if it takes that. Fails with key.absent, key.error.
+/// The key itself, with `op read` if it takes that. Fails with key.absent, key.error. `keys` is of that generation.
 boost::asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_ptr<const Generation> generation,
-                                                       const Provider& provider, std::string variable, KeyScope scope);
+                                                       KeyResolver keys, const Provider& provider, std::string variable,
+                                                       KeyScope scope);
 
 }  // namespace capsule

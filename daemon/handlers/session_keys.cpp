@@ -68,8 +68,9 @@ asio::awaitable<void> read_key(Services& services, SessionRecord record) {
     const Provider* provider = generation->config.catalog.find(record.provider);
     if (!provider) co_return;
     const KeyScope scope{record.workspace, record.role};
-    if (resolver(services, *generation).find(record.key_variable, scope).state != KeyState::unresolved) co_return;
-    co_await resolve_key(services, generation, *provider, record.key_variable, scope);
+    const KeyResolver keys = resolver(services, *generation);
+    if (keys.find(record.key_variable, scope).state != KeyState::unresolved) co_return;
+    co_await resolve_key(services, generation, keys, *provider, record.key_variable, scope);
 }
 
 void describe(const Services& services, broker::Grant& grant) {

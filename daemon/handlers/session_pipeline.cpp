@@ -47,24 +47,6 @@ AgentPlace agent_place(const Generation& generation, std::string path) {
     return {generation.home, std::move(path), generation.worker};
 }
 
-}  // namespace
-
-std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation) {
-    const KeyResolver keys = resolver(services, generation);
-    std::map<std::string, FileKey> out;
-    for (const Provider& provider : generation.config.catalog.providers) {
-        FileKey key;
-        KeyFinding finding = keys.find(provider.key_env, {});
-        // An op:// that was not read yet is somewhere, though its value cannot go into a file yet.
-        key.any_scope = usable(finding.state) || keys.in_any_scope(provider.key_env);
-        if (finding.state == KeyState::present) key.global = std::move(finding.value);
-        out.emplace(provider.id, std::move(key));
-    }
-    return out;
-}
-
-namespace {
-
 /// A session as far as it is settled without its plan and its token.
 PreparedSession prepared_from(const Wiring& wiring) {
     PreparedSession out{wiring.generation, wiring.route, "", {}, {}};
@@ -163,10 +145,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
 
     const auto work = std::make_shared<Work>(services, generation);
     work->material.request_env = std::move(params.env);
-    // An agent without files of its own has none that carry keys.
-    if (descriptor_of(agent).files)
-        work->material.keys =
-            keys_are_remote(*generation) ? file_keys_in(*generation, wiring->states) : file_keys(services, *generation);
+    work->material.keys = std::move(wiring->file_keys);
     SessionInputs& inputs = work->inputs;
     inputs.key = prepared.token ? prepared.token : wiring->key.key;
     inputs.key_from = prepared.token ? "a session token for the one of " + wiring->key.from : wiring->key.from;
@@ -252,7 +231,8 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     const auto generation = services.generation;
     if (auto may = check_starts_sessions(*generation); !may) co_return may.error();
     const auto work = std::make_shared<Work>(services, generation);
-    work->material.keys = file_keys(services, *generation);
+    const KeyResolver keys = resolver(services, *generation);
+    work->material.keys = file_keys(generation->config, keys);
     if (keys_are_remote(*generation)) {
         const KeyScope everywhere;
         const auto states = co_await ask_key_states(services, generation, everywhere);
@@ -264,8 +244,8 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
     for (const Provider& provider : generation->config.catalog.providers) {
         FileKey& key = work->material.keys[provider.id];
         if (key.global || keys_are_remote(*generation) || provider.kind(agent) != CellKind::routed) continue;
-        if (resolver(services, *generation).find(provider.key_env, global).state != KeyState::unresolved) continue;
-        auto found = co_await resolve_key(services, generation, provider, provider.key_env, global);
+        if (keys.find(provider.key_env, global).state != KeyState::unresolved) continue;
+        auto found = co_await resolve_key(services, generation, keys, provider, provider.key_env, global);
         if (!found) co_return found.error();
         key.global = std::move(found->value);
     }

@@ -59,9 +59,6 @@ boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& servic
 /// cannot go through the broker.
 boost::asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params);
 
-/// What the agents' files carry of each provider's key: the global one, if it is known without waiting.
-std::map<std::string, FileKey> file_keys(const Services& services, const Generation& generation);
-
 /// PATH as a session has it whose request names none: where `status` looks for the agents.
 std::string default_session_path(const Services& services, const Generation& generation);
 

@@ -11,7 +11,7 @@ namespace capsule {
 namespace {
 
 bool has_key_in_any_scope(const Services& services, const Generation& generation) {
-    for (const auto& [id, key] : file_keys(services, generation))
+    for (const auto& [id, key] : file_keys(generation.config, resolver(services, generation)))
         if (key.any_scope) return true;
     return false;
 }
@@ -51,7 +51,7 @@ void add_model_warnings(std::vector<Warning>& warnings, const SessionRow& sessio
 }  // namespace
 
 std::vector<InlineKeys> inline_keys(const Services& services, const Generation& generation) {
-    const auto keys = file_keys(services, generation);
+    const auto keys = file_keys(generation.config, resolver(services, generation));
     std::vector<InlineKeys> out;
     for (const AgentDescriptor* agent : all_descriptors())
         if (agent->inline_keys)

@@ -29,11 +29,15 @@ struct Wiring {
     KeyStates states;  ///< what was looked up of them is known
     BrokeredRoute brokered;
     Because because{};
+    std::map<std::string, FileKey> file_keys{};  ///< by provider id; what the agent's files carry
     // Where another capsuled has the keys and has granted a token in the place of one:
     std::shared_ptr<RemoteGrant> remote{};
     std::optional<Secret> token{};
     std::string broker_url{};
 };
+
+/// What the agents' files carry of each provider's key: the global one, if it is known without waiting.
+std::map<std::string, FileKey> file_keys(const Config& config, const KeyResolver& keys);
 
 /// Route, key and choice of what a request asks for, or the token that another capsuled grants for it. Fails with what
 /// docs/protocol.md lists for spawn.

@@ -108,15 +108,15 @@ struct HomeWorker::Shared {
             if (job->tell) job->tell(std::move(failure));
             job->tell = nullptr;
             seat.current = nullptr;
+            lock.unlock();
+            // Whatever way the job ended, the stack held what it read and wrote. Its caller does not wait for this.
+            wipe_stack();
+            lock.lock();
         }
         --stuck;
     }
 
     static std::exception_ptr run(Job& job) {
-        // Whatever way the job ends, its stack held what it read and wrote.
-        struct Wipe {
-            ~Wipe() { wipe_stack(); }
-        } wipe;
         set_time_limit(job.end);
         std::exception_ptr failure;
         try {
@@ -157,8 +157,8 @@ struct HomeWorker::Shared {
 /// While a coroutine waits: nobody is told who has gone, however that came.
 class HomeWorker::Awaited {
   public:
-    Awaited(std::shared_ptr<Shared> shared, std::shared_ptr<Job> job)
-        : shared_(std::move(shared)), job_(std::move(job)) {
+    Awaited(std::shared_ptr<Shared> shared, std::shared_ptr<Job> job, std::shared_ptr<const Waiter> waiter)
+        : shared_(std::move(shared)), job_(std::move(job)), waiter_(std::move(waiter)) {
         {
             const std::lock_guard lock(shared_->mutex);
             shared_->queue.push_back(job_);
@@ -168,6 +168,8 @@ class HomeWorker::Awaited {
     Awaited(const Awaited&) = delete;
     Awaited& operator=(const Awaited&) = delete;
     ~Awaited() {
+        // The thread that has told its caller may still have the lock.
+        if (waiter_->finished) return;
         const std::lock_guard lock(shared_->mutex);
         job_->tell = nullptr;
     }
@@ -175,6 +177,7 @@ class HomeWorker::Awaited {
   private:
     std::shared_ptr<Shared> shared_;
     std::shared_ptr<Job> job_;
+    std::shared_ptr<const Waiter> waiter_;
 };
 
 HomeWorker::HomeWorker(const SessionUser& user, bool same_user)
@@ -234,14 +237,15 @@ asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::
     const auto job = std::make_shared<Job>();
     job->work = std::move(work);
     job->end = waiter->done.expiry();
-    job->tell = [waiter, executor](std::exception_ptr failure) {
-        asio::post(executor, [waiter, failure] {
+    // The waiter goes with what is posted: its timer belongs to the caller's thread, which has the last of it.
+    job->tell = [waiter, executor](std::exception_ptr failure) mutable {
+        asio::post(executor, [waiter = std::move(waiter), failure] {
             waiter->finished = true;
             waiter->failure = failure;
             waiter->done.cancel();
         });
     };
-    const Awaited awaited(shared, job);
+    const Awaited awaited(shared, job, waiter);
     boost::system::error_code ignored;
     co_await waiter->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     if (!waiter->finished && shared->take_back(job)) co_return too_late();

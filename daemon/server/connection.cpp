@@ -173,7 +173,7 @@ asio::awaitable<bool> Connection::answer_lines() {
         if (output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes) && !co_await flush())
             co_return false;
         // One client's deep pipeline must not hold up the others.
-        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+        if (lines_.unread() > 0) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
     }
     co_return co_await flush();
 }

@@ -1,7 +1,6 @@
 // Which handler answers which method. protocol/methods.hpp has each method's tier and types; a handler with other types
 // does not compile here.
 #include <array>
-#include <boost/json/serialize.hpp>
 #include <tuple>
 #include <type_traits>
 
@@ -29,6 +28,9 @@ struct HandlerTypes<Handled<R> (*)(Services&, Caller, P)> {
     static constexpr bool is_told_who_calls = true;  // because it logs it
 };
 
+/// Room for an answer to `spawn`, which is then never copied while it is written.
+constexpr std::size_t usual_answer = 12 * 1024;
+
 /// A typed handler as the dispatcher calls it: params read strictly, the result written as JSON.
 template <auto handler>
 asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, boost::json::value json) {
@@ -43,7 +45,10 @@ asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, bo
     }();
     auto result = co_await std::move(handled);
     if (!result) co_return result.error();
-    co_return boost::json::serialize(to_json(*result));
+    std::string answer;
+    answer.reserve(usual_answer);
+    write_json(answer, *result);
+    co_return answer;
 }
 
 template <auto handler>

@@ -55,8 +55,8 @@ class FileUpdate {
   private:
     Result<Applied::File> applied(const Result<Updated>& updated) const {
         if (!updated) return updated.error();
-        return Applied::File{intent_.path, updated->change, updated->mode,
-                             left_alone_ ? std::nullopt : intent_.shown()};
+        const bool shows = mode_ == ApplyMode::preview && !left_alone_;
+        return Applied::File{intent_.path, updated->change, updated->mode, shows ? intent_.shown() : std::nullopt};
     }
 
     // Each time on the newest version: only what it says last counts.

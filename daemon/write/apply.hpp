@@ -24,7 +24,7 @@ struct Applied {
         std::string path;
         FileChange change = FileChange::unchanged;
         mode_t mode = 0;
-        std::optional<std::string> content;  ///< what is ours, masked, for explain
+        std::optional<std::string> content;  ///< what is ours, masked; of a preview alone, which explain shows
     };
     std::vector<File> files;
     std::vector<Warning> warnings;

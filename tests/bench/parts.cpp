@@ -3,7 +3,6 @@
 // Each runs with an input of some size and with one at least sixteen times that size; the names say what is counted.
 #include <benchmark/benchmark.h>
 
-#include <boost/json/serialize.hpp>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -148,6 +147,12 @@ void render_variables(benchmark::State& state, const Cell& cell) {
     state.SetComplexityN(state.range(0));
 }
 
+std::string text_of(const SpawnResult& result) {
+    std::string text;
+    write_json(text, result);
+    return text;
+}
+
 void serialize_variables(benchmark::State& state) {
     const Plan plan = must(Session(claude_cell, size_of(state)).plan());
     SpawnResult result;
@@ -156,7 +161,7 @@ void serialize_variables(benchmark::State& state) {
         result.env.emplace(name, value.reveal());
     result.unset = plan.unset;
     for (auto _ : state)
-        benchmark::DoNotOptimize(success_answer(RequestId{"1"}, boost::json::serialize(to_json(result))));
+        benchmark::DoNotOptimize(success_answer(RequestId{"1"}, text_of(result)));
     state.SetComplexityN(state.range(0));
 }
 

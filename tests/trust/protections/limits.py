@@ -78,7 +78,7 @@ def turns() -> list[Protection]:
 """
     return [
         one("turns among requests", SESSION,
-            "        co_await asio::post(socket_.get_executor(), asio::use_awaitable);\n", "",
+            "        if (lines_.unread() > 0) co_await asio::post(socket_.get_executor(), asio::use_awaitable);\n", "",
             "trust_turns:Turns.ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers"),
         one("accept backs off", SERVER, wait, "", "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
         one("accept recovers", SERVER, wait, "            co_return;\n",

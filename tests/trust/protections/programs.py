@@ -109,7 +109,7 @@ def the_homes_thread() -> list[Protection]:
             AS_ANOTHER + "APlantedLinkGivesNobodyAnything", AS_ANOTHER + "TheSessionIsThatUsers"),
         one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
             "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
-        one("the stack of the home's thread", WORKER, "~Wipe() { wipe_stack(); }", "~Wipe() {}",
+        one("the stack of the home's thread", WORKER, "            wipe_stack();\n", "",
             "trust_process:Canary.AKeyThatIsUnsetIsNowhereInTheProcess"),
         one("a call in the home that waits is interrupted", WORKER,
             "seat.current == job && ::pthread_kill(seat.thread, interrupting_signal()) == 0", "seat.current == job",

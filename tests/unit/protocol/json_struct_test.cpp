@@ -65,6 +65,30 @@ TEST(ToJson, WritesEveryMemberUnderItsNameOnTheWire) {
               R"({"agent":"claude","choices":[],"default":null,"unavailable":[]})");
 }
 
+TEST(WriteJson, WritesWhatToJsonGives) {
+    const auto text_of = [](const auto& in) {
+        std::string out;
+        write_json(out, in);
+        return out;
+    };
+    std::string every_character;
+    for (int c = 0; c < 0x80; ++c)
+        every_character += static_cast<char>(c);
+    SpawnResult spawn;
+    spawn.env = {{"PATH", "/usr/bin"}, {"ODD", every_character + "\u00e9\U0001F600"}, {"", ""}};
+    spawn.argv = {"claude", "", "[", "{"};
+    spawn.unset = {"A"};
+    spawn.files = {{"/h/f", "created"}, {"/h/g", "unchanged"}};
+    spawn.because = {"flag", "\"quoted\" \\ back"};
+    EXPECT_EQ(text_of(spawn), boost::json::serialize(to_json(spawn)));
+    StatusResult status;
+    status.pid = -1;
+    status.uptime_s = 2.5;
+    status.requests = {18446744073709551615ULL, 3};
+    EXPECT_EQ(text_of(status), boost::json::serialize(to_json(status)));
+    EXPECT_EQ(text_of(boost::json::value{{"a", {1, nullptr}}}), R"({"a":[1,null]})");
+}
+
 TEST(ToJson, ComesBackTheSame) {
     StatusResult status;
     status.version = "1.2.3";

@@ -56,12 +56,13 @@ TEST(Apply, WritesEachFileAndThenNothing) {
         file_intent(OwnFileIntent{home / ".codex/minimax.config.toml", "model = \"M3\"\n"}),
         opencode(home / ".config/opencode/opencode.json", Secret("sk-FAKE-zai-000001")),
         file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"})};
+    for (const auto& file : must(apply(files, ApplyMode::preview, ApplyFor::session)).files)
+        EXPECT_THAT(*file.content, Not(HasSubstr("FAKE")));
     const Applied first = must(apply(files, ApplyMode::write, ApplyFor::session));
     ASSERT_EQ(first.files.size(), 4U);
     for (const auto& file : first.files) {
         EXPECT_EQ(file.change, FileChange::created);
         EXPECT_EQ(file.mode, mode_of(file.path));
-        EXPECT_THAT(*file.content, Not(HasSubstr("FAKE")));
     }
     EXPECT_EQ(mode_of(home / ".codex/config.toml"), 0644U);
     EXPECT_EQ(mode_of(home / ".config/opencode/opencode.json"), 0600U);
