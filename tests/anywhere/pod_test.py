@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,15 @@ import box
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77  # ctest: skipped
 MARK = "FAKE-" + "pod-key"
-BROKER, PROVIDER = 4587, 4600
+LONGER_S = 5  # how much longer than with a network an agent may take
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+BROKER, PROVIDER = free_port(), free_port()
 CELLS = "".join(f'[providers.zai.{agent}]\nbase_url = "http://127.0.0.1:{PROVIDER}{path}"\n'
                 for agent, path in (("claude", "/api/anthropic"), ("codex", "/api/v1"), ("opencode", "/api/v4")))  # fmt: skip
 KEYS = f'[session]\nkeys = "broker"\n[broker]\nlisten = {BROKER}\n[access]\nown_user = "spawn"\n' + CELLS
@@ -50,25 +59,26 @@ def contained(mounts: list[str], script: str) -> str:
     return shlex.join(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", "\n".join(lines)])
 
 
-def pod(script: str) -> list[str]:
-    """The agents' side runs `script`."""
+def pod(script: str, network: bool) -> list[str]:
+    """The agents' side runs `script`. With `network` both sides have the machine's."""
     folder = shlex.quote(str(programs))
     keys = contained(["mount -t tmpfs -o mode=0755 tmpfs /media", f"echo {MARK}-$RANDOM$RANDOM >/media/ZAI_API_KEY"],
-                     f"python3 -B /opt/standin.py {PROVIDER} /media/ZAI_API_KEY & "
+                     f"python3 -B /opt/standin.py {PROVIDER} /media/ZAI_API_KEY >/dev/null & "
                      "exec env -i PATH=$PATH ZAI_API_KEY_FILE=/media/ZAI_API_KEY capsuled --config /opt/keys.toml "
                      "--socket /srv/keys.sock")  # fmt: skip
     mine = contained(["mount -o remount,bind,ro /srv", "mount -t tmpfs -o mode=1777 tmpfs /tmp",
                       "mount -t tmpfs -o mode=0755 tmpfs /mnt", "mkdir /tmp/run", "cd /mnt"], script)  # fmt: skip
     modules = [f"mount --bind {shlex.quote(str(agents))} /opt/node_modules"] if agents else []
-    lines = ["set -e", "ip link set lo up", f"mount --bind {folder} /opt", *modules,
+    alone, up = ([], []) if network else (["--net"], ["ip link set lo up"])
+    lines = ["set -e", *up, f"mount --bind {folder} /opt", *modules,
              "mount -t tmpfs -o mode=0755 tmpfs /srv", f"{keys} 2>/srv/log &", mine, "cat /srv/log >&2"]  # fmt: skip
-    return [*box._as_nobody(), "unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork",
+    return [*box._as_nobody(), "unshare", "--user", "--map-root-user", *alone, "--mount", "--pid", "--fork",
             "--kill-child", "--mount-proc", "bash", "-c", "\n".join(lines)]  # fmt: skip
 
 
-def run(then: str) -> subprocess.CompletedProcess:
+def run(then: str, network: bool = False) -> subprocess.CompletedProcess:
     where = "/opt/node_modules/.bin:" if agents else ""
-    return subprocess.run(pod(SERVE.format(then=then)), capture_output=True, text=True, check=False, timeout=280,
+    return subprocess.run(pod(SERVE.format(then=then), network), capture_output=True, text=True, check=False, timeout=280,
                           stdin=subprocess.DEVNULL, env={"PATH": f"{where}/opt:/usr/sbin:/usr/bin:/bin", "HOME": "/mnt",
                           "CAPSULE_SOCKET": "/tmp/run/capsule.sock", "LANG": "C.UTF-8"})  # fmt: skip
 
@@ -79,14 +89,31 @@ class Pod(unittest.TestCase):
         self.assertIn("ended 0\n", done.stdout, done.stdout + done.stderr)
         return done.stdout.splitlines()
 
-    def test_every_agent_answers_without_another_network(self):
-        asked = "".join(f"capsulectl exec {agent} --provider zai -- {words} </dev/null 2>>/tmp/said; echo {agent} $?\n"
+    def seconds_of_each(self, network: bool) -> dict[str, float]:
+        """How long each agent takes from exec to its end, with one answer between."""
+        asked = "".join(f"{agent} --version >/tmp/version; began=$(date +%s%N)\n"
+                        f"capsulectl exec {agent} --provider zai -- {words} </dev/null 2>>/tmp/said; echo {agent} $?\n"
+                        f"echo took {agent} $((($(date +%s%N) - began) / 1000000))\n"
                         for agent, words in ASK.items())  # fmt: skip
-        done = run(asked + "cat /tmp/said >&2; capsulectl --json sessions --all")
+        done = run(asked + "cat /tmp/said >&2; capsulectl --json sessions --all", network)
         lines = self.check(done)
         for agent in ASK:
             self.assertIn(f"{agent} 0", lines, done.stdout + done.stderr)
         self.assertGreaterEqual(done.stdout.count("The stand-in has answered."), len(ASK), done.stdout + done.stderr)
+        return {agent: int(took) / 1000 for agent, took in re.findall(r"^took (\w+) (\d+)$", done.stdout, re.MULTILINE)}
+
+    def test_every_agent_answers_without_another_network(self):
+        best = {True: {}, False: {}}
+        for _ in range(3):  # the machine has other things to do, too
+            for network, known in best.items():
+                for agent, took in self.seconds_of_each(network).items():
+                    known[agent] = min(took, known.get(agent, took))
+            if all(best[False][agent] < best[True][agent] + LONGER_S for agent in ASK):
+                break
+        for agent in ASK:
+            told = f"{agent}: {best[True][agent]:.1f} s with a network, {best[False][agent]:.1f} s without"
+            print(told, file=sys.stderr)
+            self.assertLess(best[False][agent], best[True][agent] + LONGER_S, told)
 
     def test_the_agents_side_cannot_find_the_key(self):
         session = "capsulectl exec claude --provider zai -- hold & sleep 1; " if not agents else ""

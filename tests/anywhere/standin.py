@@ -1,6 +1,8 @@
 """Stands for a provider, on loopback: answers the three protocols of the agents, whoever has the key.
 
     standin.py PORT FILE-WITH-THE-KEY
+
+It prints the port, which it chooses itself where PORT is 0.
 """
 
 import json
@@ -93,4 +95,6 @@ class StandIn(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     StandIn.key = Path(sys.argv[2]).read_text().strip()
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), StandIn).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), StandIn)
+    print(server.server_port, flush=True)
+    server.serve_forever()
