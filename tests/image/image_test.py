@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Builds the capsule image from docker/Dockerfile, with a package that is there already, and runs what it is for.
 
-    image_test.py PACKAGES --work FOLDER --debs FOLDER [unittest's own arguments]
+    image_test.py PACKAGES --work FOLDER --debs FOLDER [--disk] [unittest's own arguments]
+
+With --disk it is the image with the real agents that is built and run.
 
 Needs root: without, it is skipped.
 """
@@ -9,6 +11,7 @@ Needs root: without, it is skipped.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,7 @@ import time
 import unittest
 from pathlib import Path
 
+import agents
 import storage
 from case import add_agents, options
 from composed import Composed  # noqa: F401
@@ -32,8 +36,8 @@ NO_ROOT = 77  # ctest: skipped
 def prepare() -> None:
     """The image, and a container of it with agents that are not real."""
     options.scratch.mkdir(parents=True, exist_ok=True)
-    # In memory, and gone with this process' mount namespace.
-    storage.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", str(options.scratch)])
+    if not options.disk:  # in memory, and gone with this process' mount namespace
+        storage.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", str(options.scratch)])
     storage.run(["mount", "-t", "tmpfs", "tmpfs", str(options.short)])
     storage.have_null_device_of_its_own(options.scratch / "null")
     options.buildah = Buildah(options.scratch, options.short)
@@ -64,6 +68,7 @@ def in_mounts_of_its_own() -> int:
         words = ["setpriv", "--pdeathsig", "KILL", "unshare", *alone, sys.executable, "-B", __file__, "--short", short,
                  *sys.argv[1:]]  # fmt: skip
         code = subprocess.run(words, check=False).returncode
+        shutil.rmtree(options.scratch, ignore_errors=True)
     if owner_and_mode(os.devnull) != before:
         print(f"{os.devnull} was changed: {before} before, {owner_and_mode(os.devnull)} now", file=sys.stderr)
         return 1
@@ -80,17 +85,18 @@ def main() -> None:
     parser.add_argument("packages", type=Path, help="the folder with the package")
     parser.add_argument("--work", type=Path, required=True, help="a folder of this test's own")
     parser.add_argument("--debs", type=Path, required=True, help="keeps what was downloaded")
+    parser.add_argument("--disk", action="store_true", help="does not build in memory: the image with the agents is large")
     parser.add_argument("--short", type=Path, help="a folder with a short path; the mounts are its own already")
     _, rest = parser.parse_known_args(namespace=options)
     if os.geteuid() != 0:
         print("needs root to build an image without a container engine")
         sys.exit(NO_ROOT)
+    options.scratch = options.work / ("on-disk" if options.disk else "scratch")
     if not options.short:
         sys.exit(in_mounts_of_its_own())
-    options.work.mkdir(parents=True, exist_ok=True)
-    options.scratch = options.work / "scratch"
     prepare()
-    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+    module = agents if options.disk else __name__
+    unittest.main(module, argv=[sys.argv[0], *rest], verbosity=2)
 
 
 if __name__ == "__main__":

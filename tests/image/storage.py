@@ -17,6 +17,7 @@ import package  # noqa: E402
 import root  # noqa: E402
 from package import run  # noqa: E402
 
+BUILD_LIMIT_S = 1200  # the agents are large, and come over a network
 BASE_NAME = "debian:bookworm-slim"
 # What buildah gives a container of its own accord.
 DEFAULT_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
@@ -59,7 +60,7 @@ class Buildah:
                         "--storage-driver", "vfs"]  # fmt: skip
 
     def __call__(self, *words: str) -> str:
-        return run([*self.command, *words], env=self.environment).strip()
+        return run([*self.command, *words], env=self.environment, timeout=BUILD_LIMIT_S).strip()
 
     def import_base(self, tar: Path) -> None:
         container = self("from", "scratch")
