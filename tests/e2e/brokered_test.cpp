@@ -30,11 +30,6 @@ std::vector<Cell> brokered_cells() {
     return out;
 }
 
-void start_with_broker(World& world) {
-    world.start_daemon("[session]\nkeys = \"broker\"\n[broker]\nca_file = \"" + world.authority().string() +
-                       "\"\n[opencode]\napi_key = \"inline\"\n");
-}
-
 /// The last session's row, once it holds or some seconds have gone: what it did last is told some moments after the
 /// agent has gone.
 SessionRow row_when(const World& world, const std::function<bool(const SessionRow&)>& holds) {
@@ -53,12 +48,7 @@ class Brokered : public testing::TestWithParam<Cell> {
         return world.run(GetParam().agent, GetParam().provider,
                          one_shot(GetParam().agent, "[[run printf %s-%s capsule tool-ran]]"));
     }
-    /// The provider is asked as ever; the session's own processes have no key under any name.
-    Cell expected() const {
-        Cell cell = GetParam();
-        cell.key_variables = {};
-        return cell;
-    }
+    Cell expected() const { return without_key(GetParam()); }
     void expect_no_key_in_the_home() const {
         for (const auto& entry : std::filesystem::recursive_directory_iterator(
                  world.home(), std::filesystem::directory_options::skip_permission_denied)) {
@@ -134,6 +124,22 @@ TEST_P(Brokered, HoldsInAHostileRepository) {
     const AgentRun tool = run();
     const bool may_refuse = GetParam().name() == "opencode_anthropic";
     expect_route(tool, expected(), may_refuse);
+    expect_no_token_upstream(tool);
+    expect_no_key_in_the_home();
+}
+
+TEST_P(Brokered, HoldsInAHomeWithAnEarlierLife) {
+    plant_hostile_repository(world.repository());
+    plant_prior_home(world.home(), world.repository());
+    start();
+    const AgentRun tool = run();
+    expect_prior_home_kept(world.home(), world.repository());
+    Cell cell = expected();
+    if (cell.name() == "codex_openai") {  // its own login wins there: that session has no token
+        cell.key = "home";
+        cell.models.push_back("project-model");
+    }
+    expect_route(tool, cell, cell.name() == "opencode_anthropic");
     expect_no_token_upstream(tool);
     expect_no_key_in_the_home();
 }

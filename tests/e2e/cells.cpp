@@ -213,6 +213,16 @@ const Cell& cell(const std::string& agent, const std::string& provider) {
     throw std::runtime_error("no such cell: " + agent + " × " + provider);
 }
 
+void start_with_broker(World& world) {
+    world.start_daemon("[session]\nkeys = \"broker\"\n[broker]\nca_file = \"" + world.authority().string() +
+                       "\"\n[opencode]\napi_key = \"inline\"\n");
+}
+
+Cell without_key(Cell cell) {
+    cell.key_variables = {};
+    return cell;
+}
+
 std::ptrdiff_t prompts(const AgentRun& run) {
     return std::count_if(run.requests.begin(), run.requests.end(),
                          [](const RecordedRequest& request) { return parse_conversation(request).has_value(); });

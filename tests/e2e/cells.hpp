@@ -39,6 +39,11 @@ const Cell& cell(const std::string& agent, const std::string& provider);
 /// agent may also have ended with an error and sent none.
 void expect_route(const AgentRun& run, const Cell& cell, bool may_refuse = false);
 
+/// The daemon with the stand-in's authority: sessions that can do without the key have a token.
+void start_with_broker(World& world);
+/// The provider is asked as ever; the session's own processes have no key under any name.
+Cell without_key(Cell cell);
+
 /// Requests that carry a prompt.
 std::ptrdiff_t prompts(const AgentRun& run);
 

@@ -63,6 +63,15 @@ TEST_P(TierTest, AsksForTheProvidersModel) {
         EXPECT_EQ(model, GetParam().model);
 }
 
+TEST_P(TierTest, AsksForItWithoutTheKeyToo) {
+    start_with_broker(world);
+    const AgentRun run = world.run("claude", GetParam().provider, {"--model", GetParam().name, "-p", "[[say fine]]"});
+    expect_printed(run, "fine");
+    expect_route(run, without_key(cell("claude", GetParam().provider)));
+    for (const auto& model : models_asked_for(run))
+        EXPECT_EQ(model, GetParam().model);
+}
+
 INSTANTIATE_TEST_SUITE_P(Tiers, TierTest, testing::ValuesIn(tiers()), tier_name);
 
 TEST(SideCalls, ASubagentOfAnotherTierStaysOnTheProvider) {
