@@ -1,11 +1,13 @@
-"""docker/devcontainer: what devcontainer.json says, done without a container engine; and the Dockerfile of the agents."""
+"""docker/devcontainer: what devcontainer.json says, done with a container engine and without."""
 
 import json
 import os
 import re
 import shutil
+import unittest
 
 import manifests
+import podman
 from case import AS_INIT, KEYS, SHOW_ENVIRONMENT, ImageTest, options
 from storage import SOURCE, Container
 
@@ -17,12 +19,15 @@ def told() -> dict:
     return json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
 
 
+def build(base: str, name: str) -> None:
+    options.buildah("build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--build-arg", f"BASE={base}",
+                    "-t", name, "--file", str(FOLDER / told()["build"]["dockerfile"]), str(FOLDER))  # fmt: skip
+
+
 class Devcontainer(ImageTest):
     def setUp(self):
         super().setUp()
-        options.buildah("build", "--isolation", "chroot", "--pull-never", "--format", "docker", "--build-arg",
-                        "BASE=capsule", "-t", "devcontainer", "--file", str(FOLDER / told()["build"]["dockerfile"]),
-                        str(FOLDER))  # fmt: skip
+        build("capsule", "devcontainer")
         self.config = json.loads(options.buildah("inspect", "--type", "image", "devcontainer"))["Docker"]["config"]
         self.container = Container(options.buildah, "devcontainer")
         shutil.copy(SOURCE / "tests/image/agent.sh", self.container.top / "usr/local/bin/claude")
@@ -51,6 +56,25 @@ class Devcontainer(ImageTest):
         asked = as_user(user, "capsulectl", "--json", "spawn", "claude", "--provider", "zai", "--reveal")
         self.assertEqual(asked.returncode, 0, asked.stderr)
         self.assertNotIn("FAKE-", asked.stdout)
+
+    @unittest.skipUnless(shutil.which("podman"), "podman is not installed")
+    def test_runs_under_an_engine(self):
+        engine = podman.engine()
+        build("localhost/my-capsule", "my-devcontainer")
+        mounts = [word for mount in told()["mounts"]
+                  for word in ("--mount", mount.replace("${devcontainerId}", "tried"))]  # fmt: skip
+        started = engine("run", "-d", "--name", "devcontainer", *podman.RUN, *told()["runArgs"], *mounts, "--user",
+                         told()["containerUser"], "--workdir", told()["workspaceFolder"], "localhost/my-devcontainer")  # fmt: skip
+        self.addCleanup(engine, "rm", "--force", "--volumes", "--time", "10", "devcontainer")
+        self.assertEqual(started.returncode, 0, started.stderr)
+        self.wait_until(lambda: engine("exec", "devcontainer", "capsulectl", "status", "--quiet").returncode == 0,
+                        "it never served")  # fmt: skip
+        given = engine("exec", "-i", "devcontainer", "capsulectl", "auth", "set", "zai", text=KEYS["ZAI_API_KEY"])
+        self.assertEqual(given.returncode, 0, given.stderr)
+        done = engine("exec", "--user", told()["remoteUser"], "devcontainer", "capsulectl", "exec", "claude", "--provider",
+                      "zai", "--", SHOW_ENVIRONMENT + "; id -un")  # fmt: skip
+        self.assertEqual(done.stdout.splitlines()[-1], told()["remoteUser"], done.stderr)
+        self.check_token(done.stdout, "ANTHROPIC_AUTH_TOKEN")
 
     def test_names_what_there_is(self):
         added = {each.removeprefix("--cap-add=") for each in told()["runArgs"] if each.startswith("--cap-add=")}

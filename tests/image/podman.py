@@ -27,9 +27,9 @@ class Engine:
         options.buildah("commit", "--format", "docker", fresh.name, "my-capsule")
         self.command = ["podman", *options.buildah.command[1:], "--cgroup-manager", "cgroupfs", "--runtime", "crun"]
 
-    def __call__(self, *words: str) -> subprocess.CompletedProcess:
+    def __call__(self, *words: str, text: str = "") -> subprocess.CompletedProcess:
         return subprocess.run([*self.command, *words], capture_output=True, text=True, check=False, timeout=120,
-                              stdin=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(options.scratch)})  # fmt: skip
+                              input=text, env=os.environ | {"TMPDIR": str(options.scratch)})  # fmt: skip
 
 
 def engine() -> Engine:
