@@ -2,30 +2,44 @@
 
 #include <array>
 #include <string_view>
-#include <utility>
 
 namespace capsule {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kinds{{
-    {"window", "the quota of these hours is used up"},
-    {"week", "the quota of this week or month is used up"},
-    {"plan", "the plan has expired, or there is none"},
-    {"model", "the plan lacks this model"},
-    {"balance", "there is no balance"},
-    {"key", "the key was refused"},
-    {"busy", "the provider is busy, or there were too many requests at once"},
+struct Words {
+    std::string_view kind, whole, brief;
+};
+
+constexpr std::array<Words, 7> kinds{{
+    {"window", "the quota of these hours is used up", "hours used up"},
+    {"week", "the quota of this week or month is used up", "week used up"},
+    {"plan", "the plan has expired, or there is none", "no plan"},
+    {"model", "the plan lacks this model", "not in the plan"},
+    {"balance", "there is no balance", "no balance"},
+    {"key", "the key was refused", "key refused"},
+    {"busy", "the provider is busy, or there were too many requests at once", "busy"},
 }};
+
+std::string words_of(const SessionLimit& limit, std::string_view Words::*form) {
+    for (const Words& each : kinds)
+        if (each.kind == limit.kind) return std::string(each.*form);
+    return limit.kind;
+}
+
+std::string until_text(const SessionLimit& limit) {
+    return limit.resets_at ? ", until " + *limit.resets_at : std::string();
+}
 
 }  // namespace
 
 std::string limit_text(const SessionLimit& limit) {
-    std::string text = limit.kind;
-    for (const auto& [kind, words] : kinds)
-        if (kind == limit.kind) text = words;
+    std::string text = words_of(limit, &Words::whole);
     if (!limit.message.empty()) text += " (\"" + limit.message + "\")";
-    if (limit.resets_at) text += ", until " + *limit.resets_at;
-    return text;
+    return text + until_text(limit);
+}
+
+std::string limit_in_brief(const SessionLimit& limit) {
+    return words_of(limit, &Words::brief) + until_text(limit);
 }
 
 }  // namespace capsule

@@ -35,7 +35,7 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
 
 /// What the plan would say to one more session.
 Cell plan_cell(const Choice& choice) {
-    if (choice.limit) return {"refused: " + limit_text(*choice.limit), Tone::warning};
+    if (choice.limit) return {limit_in_brief(*choice.limit), Tone::warning};
     if (choice.usage)
         if (auto left = least_left(choice.usage->windows)) return *std::move(left);
     return {};
