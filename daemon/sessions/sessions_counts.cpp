@@ -53,8 +53,7 @@ void Sessions::count(const broker::Traffic& traffic) {
     live.used = now_();
     learn_limit(live, traffic);
     tell_of_model(live);
-    const std::optional<SessionLimit>& limit = live.counts.limit;
-    if (limit && (!limit_before || limit_before->kind != limit->kind) && live_.contains(traffic.session))
+    if (is_news(live.counts.limit, limit_before) && live_.contains(traffic.session))
         sources_.happened("session.limit", live.record, live.counts, std::nullopt);
 }
 

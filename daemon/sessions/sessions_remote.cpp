@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
+#include <utility>
 
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
@@ -17,7 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::seconds grant_again{5};
-/// What sessions did is only looked at to see which of them are idle; sessions.list looks itself.
+/// What sessions did is looked at to see which of them are idle, and to tell of limits; sessions.list looks itself.
 constexpr std::chrono::seconds look_at_counts{60};
 
 GrantParams asked_anew(const SessionRecord& record) {
@@ -122,7 +123,10 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         live->counts.tokens = row.tokens;
         live->counts.models = std::move(row.models);
         live->counts.last = std::move(row.last);
-        live->counts.limit = std::move(row.limit);
+        const std::optional<SessionLimit> limit_before = std::exchange(live->counts.limit, std::move(row.limit));
+        tell_of_model(*live);
+        if (is_news(live->counts.limit, limit_before))
+            sources_.happened("session.limit", live->record, live->counts, std::nullopt);
     }
 }
 

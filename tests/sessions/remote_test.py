@@ -404,7 +404,16 @@ class Plans(Remote):
         self.assertTrue(until(lambda: self.choice()["usage"]))
         self.assertIn("usage.exhausted", self.warned("spawn"))
 
+    def told(self, watching, method: str) -> dict:
+        while True:
+            line = json.loads(watching.lines.readline())
+            if line.get("method") == method:
+                return line["params"]
+
     def test_a_refusal_is_told_on_the_agents_side(self):
+        watching = self.agents.connect()
+        self.addCleanup(watching.close)
+        watching.call("subscribe")
         session = self.spawn(self.agents)
         refused = json.dumps({"error": {"code": "1308", "message": self.LIMIT}}).encode()
         self.next = answer(refused, "429 Too Many Requests")
@@ -414,6 +423,7 @@ class Plans(Remote):
         self.assertEqual(self.zai()["limit"], limit)
         self.assertEqual(self.choice()["limit"], limit)
         self.assertEqual(self.agents.call("sessions.list")["sessions"][0]["limit"], limit)
+        self.assertEqual(self.told(watching, "session.limit")["session"]["limit"], limit)
         for method in ("explain", "spawn"):
             self.assertIn("the quota of these hours is used up", self.warned(method)["provider.limit"])
         self.assertIn("the quota of these hours is used up", self.agents.ctl("status").stdout)
@@ -427,6 +437,7 @@ class Plans(Remote):
         self.next = answer(b'{"model":"glm-4.7","usage":{"input_tokens":1,"output_tokens":1}}')
         session.ask()
         self.assertTrue(until(lambda: "session.model_differs" in [each["code"] for each in self.agents.call("status")["warnings"]]))
+        self.assertIn("session.model_differs", self.agents.logged())
 
     def test_what_the_keys_side_says_of_the_key_is_said_here(self):
         self.keys.stop()
