@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "client/recorder/conversation.hpp"
 #include "tests/e2e/cells.hpp"
 #include "tests/e2e/secrets.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -146,7 +147,10 @@ std::set<std::string> names_of(const std::map<std::string, std::string>& loot) {
 }  // namespace
 
 TEST_P(Thieves, FindNoKeyWhereTheSessionHasNone) {
-    const auto taken = loot(run("broker"));
+    const AgentRun session = run("broker");
+    const auto taken = loot(session);
+    for (const RecordedRequest& request : session.requests)
+        if (parse_conversation(request)) EXPECT_EQ(request.host, "api.z.ai");
     EXPECT_EQ(names_of(taken), thieves_of(GetParam()));
     for (const auto& [name, text] : taken) {
         EXPECT_NE(text.find("cst_"), std::string::npos) << name << " cannot read the session's environment";
