@@ -43,8 +43,10 @@ struct InlineKeys {
 struct ModelListQuestion {
     /// The program's arguments; where they fail, the next ones, of an older version.
     std::vector<std::vector<std::string>> arguments;
+    /// What the program printed as its renderer reads it, once for each installed program: ModelList::own.
+    std::any (*read)(std::string_view printed) = nullptr;
     /// A list as a session's would be derived from the program's own.
-    Result<std::string> (*sample)(std::string_view own) = nullptr;
+    Result<std::string> (*sample)(const ModelList& own) = nullptr;
     /// The arguments by which the program reads a list in `file`, and fails if it cannot.
     std::vector<std::string> (*reading)(const std::string& file) = nullptr;
 };

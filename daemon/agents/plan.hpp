@@ -54,11 +54,11 @@ struct FileIntent {
     /// followed.
     std::optional<Warning> not_through_a_link{};
     /// Where one of `files` has one of `words` in it, or cannot be looked at, the user may have said there what this
-    /// would say here: then `instead` stands in its place.
+    /// would say here: then what `instead` gives stands in its place.
     struct Deference {
         std::vector<std::string> files;
         std::vector<std::string_view> words;
-        std::shared_ptr<const FileIntent> instead;
+        std::function<FileIntent()> instead;
     };
     std::optional<Deference> defers{};
     /// The session's argv names it: without it there is no session.

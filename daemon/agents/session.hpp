@@ -55,9 +55,9 @@ struct FileKey {
     bool any_scope = false;
 };
 
-/// What an installed program printed of the models that it knows (AgentDescriptor::model_list).
+/// What an installed program says of the models that it knows (AgentDescriptor::model_list).
 struct ModelList {
-    std::optional<std::string> json;
+    std::any own;         ///< as ModelListQuestion::read gives it; empty: there is none
     std::string problem;  ///< why there is none
 };
 

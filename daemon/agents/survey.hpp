@@ -50,7 +50,8 @@ std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
 struct SurveyedSession {
     const Route& route;
     const Plan& plan;
-    bool ignore_project = false;  ///< [session] project_settings = "ignore"
+    bool ignore_project = false;       ///< [session] project_settings = "ignore"
+    const HomeFacts* facts = nullptr;  ///< what the agent found in the home; none: it did not look
 };
 
 /// What one file of `place` sets that would matter to the session, were there no pins; at most max_findings. A text

@@ -19,7 +19,7 @@ namespace {
 /// What a renderer reads.
 struct Material {
     HomeFacts facts;
-    ModelList models{std::nullopt, "the program is not installed"};
+    ModelList models{{}, "the program is not installed"};
     std::map<std::string, std::string> request_env;
     std::map<std::string, FileKey> keys;
 
@@ -41,6 +41,8 @@ struct Work {
     std::shared_ptr<const Generation> generation;
     Material material;
     SessionInputs inputs;  ///< refers to the two above
+    KnownModels known_models;
+    std::optional<AgentBinary> to_ask;  ///< for its models, before anything can be rendered
 };
 
 AgentPlace agent_place(const Generation& generation, std::string path) {
@@ -65,6 +67,38 @@ struct Rendered {
     Applied applied;
     std::vector<FoundSetting> settings;
 };
+
+/// Looks for the agent's program and for what is known of its models. What a session needs and nobody knows yet is then
+/// in `to_ask`.
+void find_program(Work& work, const Route& route, const std::string& path) {
+    const auto binary = find_binary(path, id_of(route.agent));
+    if (!binary) return;
+    work.inputs.binary = binary->path;
+    if (!descriptor_of(route.agent).model_list) return;
+    work.material.models = work.known_models.of(*binary);
+    // Only a session whose arguments name a list that is derived from the agent's own waits for that.
+    if (!route.native && !work.material.models.own.has_value()) work.to_ask = binary;
+}
+
+/// All that a session takes from the home and puts there, in one visit of the home's thread. Nothing yet where the
+/// agent is `to_ask`; it is called again with the answer.
+Result<Rendered> render_at_home(Work& work, const Route& route, const std::optional<std::string>& cwd,
+                                const std::string& path, ApplyMode mode) {
+    const SessionHome& home = work.generation->home;
+    const ProjectSettings project_settings = work.generation->config.session.project_settings;
+    if (!work.to_ask) {
+        find_program(work, route, path);
+        if (work.to_ask) return Rendered();
+    }
+    work.material.facts = read_home_facts(route.agent, home);
+    auto plan = render_session(route, work.inputs);
+    if (!plan) return plan.error();
+    auto applied = apply(plan->files, mode, ApplyFor::session);
+    if (!applied) return applied.error();
+    std::vector<FoundSetting> settings;
+    if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
+    return Rendered{std::move(*plan), std::move(*applied), std::move(settings)};
+}
 
 /// Gives the session a token in the place of its key. Fails with io.error where there is no broker.
 asio::awaitable<Result<void>> take_token(Services& services, PreparedSession& session, const Wiring& wiring) {
@@ -154,41 +188,18 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
     inputs.workspace = params.workspace;
     inputs.role = params.role;
     const std::string path = session_path(inputs);
-    const bool asks_for_models = descriptor_of(agent).model_list != nullptr;
-    if (asks_for_models) {
-        // g++ 12 destroys what a lambda holds twice where it is made in a co_await's argument: hence the names.
-        auto look = [path, name = id_of(agent)]() -> Result<std::optional<AgentBinary>> {
-            return find_binary(path, name);
-        };
-        const auto found = co_await generation->worker->run(std::move(look));
-        if (!found) co_return found.error();
-        const std::optional<AgentBinary>& binary = *found;
-        if (binary) {
-            inputs.binary = binary->path;
-            // Only a session whose arguments name a list that is derived from the agent's own waits for that.
-            const AgentPlace place = agent_place(*generation, path);
-            if (prepared.route.native)
-                work->material.models = services.inventory.known_models(*binary);
-            else
-                work->material.models = co_await services.inventory.models(agent, *binary, place);
-        }
-    }
-
-    auto write = [work, mode, route = prepared.route, cwd = params.cwd, path, asks_for_models]() -> Result<Rendered> {
-        const Generation& now = *work->generation;
-        // One visit of this thread does it all for an agent that is not asked for its models in between.
-        if (!asks_for_models)
-            if (auto binary = find_binary(path, id_of(route.agent))) work->inputs.binary = std::move(binary->path);
-        work->material.facts = read_home_facts(route.agent, now.home);
-        auto plan = render_session(route, work->inputs);
-        if (!plan) return plan.error();
-        auto applied = apply(plan->files, mode, ApplyFor::session);
-        if (!applied) return applied.error();
-        std::vector<FoundSetting> settings;
-        if (cwd) settings = survey_session(now.home, *cwd, route, now.config.session.project_settings, *plan);
-        return Rendered{std::move(*plan), std::move(*applied), std::move(settings)};
+    work->known_models = services.inventory.known_models();
+    const std::optional<std::string> cwd = params.cwd;
+    auto render = [work, mode, route = prepared.route, cwd, path] {
+        return render_at_home(*work, route, cwd, path, mode);
     };
-    auto done = co_await generation->worker->run(std::move(write));
+    auto again = render;
+    auto done = co_await generation->worker->run(std::move(render));
+    if (done && work->to_ask) {
+        const AgentPlace place = agent_place(*generation, path);
+        work->material.models = co_await services.inventory.models(agent, *work->to_ask, place);
+        done = co_await generation->worker->run(std::move(again));
+    }
     if (!done) co_return done.error();
     prepared.plan = std::move(done->plan);
     prepared.applied = std::move(done->applied);

@@ -60,6 +60,17 @@ std::optional<std::string> version_in(std::string_view text) {
     return std::nullopt;
 }
 
+/// g++ 12 cannot compile such braces in a coroutine either.
+ModelList no_models(std::string problem) {
+    return {std::any(), std::move(problem)};
+}
+
+/// What the home's thread makes of what a program printed.
+struct JudgedList {
+    ModelList models;
+    bool is_to_be_tried = false;  ///< a derived list is there for the program to read
+};
+
 constexpr std::size_t most_version_bytes = 4096;
 
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
@@ -88,7 +99,7 @@ std::optional<AgentBinary> find_binary(std::string_view path, std::string_view n
 }
 
 std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const AgentPlace& place) {
-    const std::string key = binary.path + "\n" + binary.identity;
+    const std::string key = binary.key();
     if (const auto found = versions_.find(key); found != versions_.end()) return found->second;
     using Clock = std::chrono::steady_clock;
     if (const auto next = not_before_.find(agent); next != not_before_.end() && Clock::now() < next->second)
@@ -146,14 +157,21 @@ asio::awaitable<bool> AgentInventory::ask_version(std::string key, AgentBinary b
     co_return told;
 }
 
-ModelList AgentInventory::known_models(const AgentBinary& binary) const {
-    const auto found = models_.find(binary.path + "\n" + binary.identity);
-    if (found == models_.end() || !found->second.found) return {std::nullopt, "it was not asked for its models yet"};
-    return *found->second.found;
+ModelList KnownModels::of(const AgentBinary& binary) const {
+    const auto found = by_binary.find(binary.key());
+    if (found == by_binary.end()) return {{}, "it was not asked for its models yet"};
+    return found->second;
+}
+
+KnownModels AgentInventory::known_models() const {
+    KnownModels known;
+    for (const auto& [key, lookup] : models_)
+        if (lookup.found) known.by_binary.emplace(key, *lookup.found);
+    return known;
 }
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
-    const std::string key = binary.path + "\n" + binary.identity;
+    const std::string key = binary.key();
     if (models_.size() >= most_remembered && !models_.contains(key))
         std::erase_if(models_, [](const auto& entry) { return entry.second.found.has_value(); });
     const auto [entry, first] = models_.try_emplace(key);
@@ -162,7 +180,7 @@ asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binar
             boost::system::error_code ignored;
             co_await models_[key].done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
         }
-        co_return known_models(binary);
+        co_return known_models().of(binary);
     }
     entry->second.done = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
     ModelList found = co_await ask_for_models(agent, binary, place);
@@ -170,39 +188,41 @@ asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binar
     lookup.found = found;
     const auto done = std::move(lookup.done);
     // A failure may pass (a full disk, a slow start): the next session asks again.
-    if (!found.json) models_.erase(key);
+    if (!found.own.has_value()) models_.erase(key);
     if (done) done->cancel();
     co_return found;
 }
 
 /// An agent does not start on a list that it cannot read. A version whose schema asks for more than the derivation
-/// knows is therefore given none: what it says to a derived one is the proof. Gives what is wrong; empty: nothing.
-asio::awaitable<std::string> AgentInventory::judge_derived(Agent agent, ModelList models, AgentBinary binary,
-                                                           AgentPlace place, std::string directory) {
+/// knows is therefore given none: what it says to a derived one is the proof.
+asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::string printed, AgentBinary binary,
+                                                         AgentPlace place, std::string directory) {
     const ModelListQuestion& question = *descriptor_of(agent).model_list;
     // On the home's thread, the parsing too: how long it takes is up to whoever may replace the binary.
-    auto write = [directory, json = *models.json, sample = question.sample]() -> Result<bool> {
-        const auto derived = sample(json);
-        if (!derived) return false;  // the renderer says why
+    auto read = [directory, printed = std::move(printed), &question]() -> Result<JudgedList> {
+        JudgedList judged{{question.read(printed), std::string()}};
+        const auto derived = question.sample(judged.models);
+        if (!derived) return judged;  // the renderer says why
         const auto written = write_in_scratch_home(directory, std::string(derived_name), *derived);
         if (!written) return written.error();
-        return true;
+        judged.is_to_be_tried = true;
+        return judged;
     };
-    const auto written = co_await place.worker->run(std::move(write));
-    if (!written) co_return written.error().message;
-    if (!*written) co_return std::string();
+    auto judged = co_await place.worker->run(std::move(read));
+    if (!judged) co_return no_models(judged.error().message);
+    if (!judged->is_to_be_tried) co_return judged->models;
     const auto arguments = question.reading(directory + "/" + std::string(derived_name));
     SubprocessRequest request = look_request(arguments, binary, place, directory);
     const auto result = co_await subprocesses_.run(std::move(request));
-    if (!result) co_return result.error().message;
-    if (result->exit_code == 0) co_return std::string();
-    co_return "this " + std::string(facts_of(agent).label) +
-        " does not read a derived catalog: " + result->err.substr(0, result->err.find('\n'));
+    if (!result) co_return no_models(result.error().message);
+    if (result->exit_code == 0) co_return judged->models;
+    co_return no_models("this " + std::string(facts_of(agent).label) +
+                        " does not read a derived catalog: " + result->err.substr(0, result->err.find('\n')));
 }
 
 asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {
     const auto directory = co_await make_home(place);
-    if (!directory) co_return ModelList{std::nullopt, directory.error().message};
+    if (!directory) co_return no_models(directory.error().message);
     ModelList models = co_await look_for_models(agent, std::move(binary), place, *directory);
     co_await remove_home(place, *directory);
     co_return models;
@@ -215,9 +235,9 @@ asio::awaitable<ModelList> AgentInventory::look_for_models(Agent agent, AgentBin
         SubprocessRequest request = look_request(arguments, binary, place, directory);
         const auto result = co_await subprocesses_.run(std::move(request));
         if (result && result->exit_code == 0 && !result->out.empty()) {
-            ModelList models{result->out, std::string()};
-            problem = co_await judge_derived(agent, models, binary, place, directory);
-            if (problem.empty()) co_return models;
+            ModelList models = co_await judge_printed(agent, result->out, binary, place, directory);
+            if (models.own.has_value()) co_return models;
+            problem = std::move(models.problem);
             break;
         }
         problem = result ? command_name(agent, arguments) + " ended with exit code " + std::to_string(result->exit_code)
@@ -225,7 +245,7 @@ asio::awaitable<ModelList> AgentInventory::look_for_models(Agent agent, AgentBin
         if (!result) break;
     }
     spdlog::warn("{}: {}", binary.path, problem);
-    co_return ModelList{std::nullopt, problem};
+    co_return no_models(problem);
 }
 
 }  // namespace capsule

@@ -23,6 +23,7 @@ struct AgentBinary {
     std::string path;      ///< as found in PATH, absolute
     std::string identity;  ///< of the file behind all links: device, inode, size, times
 
+    std::string key() const { return path + "\n" + identity; }
     bool operator==(const AgentBinary&) const = default;
 };
 
@@ -35,6 +36,13 @@ struct AgentPlace {
     SessionHome home;
     std::string path;  ///< PATH
     std::shared_ptr<HomeWorker> worker;
+};
+
+/// What is known of installed programs' models.
+struct KnownModels {
+    std::map<std::string, ModelList> by_binary;  ///< under AgentBinary::key()
+
+    ModelList of(const AgentBinary& binary) const;
 };
 
 class AgentInventory {
@@ -52,8 +60,8 @@ class AgentInventory {
     /// which runs once per binary, whoever asks.
     boost::asio::awaitable<ModelList> models(Agent agent, AgentBinary binary, AgentPlace place);
 
-    /// What models() found for that binary earlier. Never waits.
-    ModelList known_models(const AgentBinary& binary) const;
+    /// What models() found earlier. Never waits.
+    KnownModels known_models() const;
 
     static constexpr std::chrono::seconds version_pause{10};
 
@@ -68,8 +76,8 @@ class AgentInventory {
     boost::asio::awaitable<bool> ask_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
-    boost::asio::awaitable<std::string> judge_derived(Agent agent, ModelList models, AgentBinary binary,
-                                                      AgentPlace place, std::string directory);
+    boost::asio::awaitable<ModelList> judge_printed(Agent agent, std::string printed, AgentBinary binary,
+                                                    AgentPlace place, std::string directory);
     boost::asio::awaitable<ModelList> look_for_models(Agent agent, AgentBinary binary, AgentPlace place,
                                                       std::string directory);
     boost::asio::awaitable<ModelList> ask_for_models(Agent agent, AgentBinary binary, AgentPlace place);

@@ -125,8 +125,8 @@ std::vector<FoundSetting> finish(Survey& survey, Plan& plan) {
 }  // namespace
 
 std::vector<FoundSetting> survey_session(const SessionHome& home, const std::string& cwd, const Route& route,
-                                         ProjectSettings project_settings, Plan& plan) {
-    SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore};
+                                         ProjectSettings project_settings, const HomeFacts& facts, Plan& plan) {
+    SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore, &facts};
     auto places = settings_places(route.agent, home, directories_of(cwd));
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},

@@ -13,7 +13,7 @@ namespace capsule {
 /// here, with the calling thread's identity, its agent cannot read either. Waits for no FIFO, and reads at most
 /// survey_bytes of at most survey_files files; one that is too large (SettingsPlace::largest) is named as such.
 std::vector<FoundSetting> survey_session(const SessionHome& home, const std::string& cwd, const Route& route,
-                                         ProjectSettings project_settings, Plan& plan);
+                                         ProjectSettings project_settings, const HomeFacts& facts, Plan& plan);
 
 inline constexpr std::size_t survey_files = 256;
 inline constexpr std::size_t survey_bytes = 8 * 1024 * 1024;

@@ -26,16 +26,20 @@ bool has_a_word(const std::string& path, const std::vector<std::string_view>& wo
     return *text && std::ranges::any_of(words, [&](std::string_view word) { return (*text)->find(word) != word.npos; });
 }
 
-const FileIntent& with_regard_to_other_files(const FileIntent& intent) {
-    if (!intent.defers) return intent;
+std::optional<FileIntent> with_regard_to_other_files(const FileIntent& intent) {
+    if (!intent.defers) return std::nullopt;
     const auto says_it = [&](const std::string& path) { return has_a_word(path, intent.defers->words); };
-    return std::ranges::any_of(intent.defers->files, says_it) ? *intent.defers->instead : intent;
+    if (std::ranges::none_of(intent.defers->files, says_it)) return std::nullopt;
+    return intent.defers->instead();
 }
 
 /// One file: what the merge says, put on the disk or only looked at.
 class FileUpdate {
   public:
-    FileUpdate(const FileIntent& intent, ApplyMode mode) : intent_(with_regard_to_other_files(intent)), mode_(mode) {}
+    FileUpdate(const FileIntent& intent, ApplyMode mode)
+        : instead_(with_regard_to_other_files(intent)), intent_(instead_ ? *instead_ : intent), mode_(mode) {}
+    FileUpdate(const FileUpdate&) = delete;
+    FileUpdate& operator=(const FileUpdate&) = delete;
 
     Result<Applied::File> run() {
         const std::string& path = intent_.path;
@@ -76,6 +80,7 @@ class FileUpdate {
         return Wanted{std::move(merged->text), merged->holds_key};
     }
 
+    std::optional<FileIntent> instead_;
     const FileIntent& intent_;
     ApplyMode mode_;
     std::vector<Warning> warnings_;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "daemon/access/policy.hpp"
+#include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/agents/session.hpp"
@@ -116,7 +117,7 @@ struct Session {
         home.user = {"agent", 1000, 1000, {1000}};
         home.home = "/home/agent";
         home.shell = "/bin/bash";
-        models.json = codex_models();
+        models.own = codex_model_list(codex_models());
         for (const Provider& provider : config.catalog.providers)
             file_keys[provider.id] = {Secret("FAKE-key-of-" + provider.id), true};
         for (std::size_t i = 0; i < variables; ++i)

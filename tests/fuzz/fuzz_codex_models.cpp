@@ -11,11 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     capsule::Model facts;
     facts.context_window = 1000000;
     facts.levels = {"none", "high"};
-    const auto derived =
-        capsule::derive_codex_models({reinterpret_cast<const char*>(data), size}, {"MiniMax-M3", "MiniMax", facts});
-    if (!derived) return 0;
+    const auto own = capsule::read_codex_models({reinterpret_cast<const char*>(data), size});
+    if (!own) return 0;
+    const std::string derived = capsule::derive_codex_models(*own, {"MiniMax-M3", "MiniMax", facts});
     boost::json::error_code error;
-    const boost::json::value catalog = boost::json::parse(*derived, error);
+    const boost::json::value catalog = boost::json::parse(derived, error);
     require(!error, "the catalog is JSON");
     const boost::json::array& models = catalog.as_object().at("models").as_array();
     require(models.size() == 1, "one model");

@@ -107,7 +107,7 @@ std::optional<std::string> refused_argument(const std::vector<std::string>& args
 }
 
 /// Only the shape of the entry is judged, and that is the same for every model.
-Result<std::string> sample_list(std::string_view own) {
+Result<std::string> sample_list(const ModelList& own) {
     Model facts;
     facts.context_window = 100'000;
     return derive_codex_models(own, {"derived-model", "capsuled", facts});
@@ -121,6 +121,7 @@ std::vector<std::string> reading_list(const std::string& file) {
 /// Versions that lack the flag print the same without it.
 const ModelListQuestion model_list{
     {{"debug", "models", "--bundled"}, {"debug", "models"}},
+    codex_model_list,
     sample_list,
     reading_list,
 };

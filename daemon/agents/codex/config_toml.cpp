@@ -1,9 +1,8 @@
 #include <algorithm>
-#include <array>
 #include <set>
 
-#include "daemon/agents/codex/own_files.hpp"
-#include "daemon/base/toml.hpp"
+#include "daemon/agents/codex/block_parts.hpp"
+#include "daemon/agents/codex/config_file.hpp"
 #include "daemon/edit/toml_text.hpp"
 
 namespace capsule {
@@ -16,42 +15,6 @@ std::string with_ending(std::string_view text, std::string_view ending) {
     return out;
 }
 
-// The id, where the part is one table of a provider that capsuled writes tables for, with the settings that it writes
-// and no word more. The values may be older ones.
-std::optional<std::string> our_id(std::string_view part, const TomlBlockIntent& intent) {
-    for (const TomlLine& line : read_toml_lines(part))
-        if (line.kind == TomlLine::Kind::comment) return std::nullopt;
-    const toml::parse_result parsed = toml::parse(part);
-    if (!parsed || parsed.table().size() != 1) return std::nullopt;
-    const toml::table* providers = parsed.table()["model_providers"].as_table();
-    if (providers == nullptr || providers->size() != 1) return std::nullopt;
-    const std::string_view id = providers->begin()->first.str();
-    const toml::table* table = providers->begin()->second.as_table();
-    constexpr std::array<std::string_view, 4> keys{"name", "base_url", "env_key", "wire_api"};
-    const bool known = std::ranges::find(intent.known, id) != intent.known.end() ||
-                       std::ranges::find(intent.tables, id, &TomlBlockIntent::Table::id) != intent.tables.end();
-    const bool ours = known && table != nullptr && std::ranges::all_of(*table, [&](const auto& entry) {
-                          return entry.second.is_string() && std::ranges::find(keys, entry.first.str()) != keys.end();
-                      });
-    return ours ? std::optional<std::string>(id) : std::nullopt;
-}
-
-// Codex itself adds these tables right before our last mark, since for it that is the end of the file.
-bool is_written_by_codex(std::string_view part) {
-    for (const TomlLine& line : read_toml_lines(part))
-        if (line.kind == TomlLine::Kind::comment) return false;
-    const toml::parse_result parsed = toml::parse(part);
-    constexpr std::array<std::string_view, 4> tables{"notice", "projects", "tui", "mcp_servers"};
-    return parsed && std::ranges::all_of(parsed.table(), [&](const auto& entry) {
-               return entry.second.is_table() && std::ranges::find(tables, entry.first.str()) != tables.end();
-           });
-}
-
-bool has_header(std::string_view part) {
-    return std::ranges::any_of(read_toml_lines(part),
-                               [](const TomlLine& line) { return line.kind == TomlLine::Kind::header; });
-}
-
 /// The steps of one merge. `text_` stays what the user's file is.
 class BlockMerge {
   public:
@@ -62,12 +25,13 @@ class BlockMerge {
         if (auto found = find_block(); !found) return found.error();
         // Nothing to add, nothing to take away: what else is wrong with the file is its owner's affair.
         if (!block_ && intent_.tables.empty() && intent_.profiles.empty()) return Merged{text_, false, {}};
+        if (is_as_wanted()) return Merged{text_, false, {}};
         const std::string theirs = without_ours();
         const toml::parse_result parsed = toml::parse(theirs);
         if (!parsed) return not_understood(parsed.error());
         users_ = &parsed.table();
         if (auto checked = check_additions(); !checked) return checked.error();
-        if (auto checked = check_profiles(); !checked) return checked.error();
+        if (auto checked = check_profiles(*users_); !checked) return checked.error();
         if (auto chosen = choose_tables(); !chosen) return chosen.error();
         std::optional<std::string> merged = compose();
         if (merged)
@@ -106,6 +70,24 @@ class BlockMerge {
                             "this setting stands below capsuled's block, and so in its last table",
                             "move it above line " + std::to_string(block_->first_line));
         return {};
+    }
+
+    // Our block stands there word for word, and nothing of the user's adds to its tables.
+    bool is_as_wanted() {
+        if (!block_ || intent_.tables.empty()) return false;
+        std::vector<const TomlBlockIntent::Table*> all;
+        for (const TomlBlockIntent::Table& table : intent_.tables)
+            all.push_back(&table);
+        if (std::string_view(text_).substr(block_->begin, block_->end - block_->begin) != our_lines(all)) return false;
+        const auto file = codex_config_file(text_, intent_.seen);
+        if (!file->parsed) return false;
+        const toml::table* providers = file->parsed.table()["model_providers"].as_table();
+        const auto has_our_settings_alone = [&](const TomlBlockIntent::Table& table) {
+            const toml::table* found = providers == nullptr ? nullptr : providers->get_as<toml::table>(table.id);
+            return found != nullptr && found->size() == our_settings.size();
+        };
+        if (!std::ranges::all_of(intent_.tables, has_our_settings_alone)) return false;
+        return check_profiles(file->parsed.table()).has_value();
     }
 
     std::string_view part_text(const TomlBlock::Part& part) const {
@@ -157,12 +139,12 @@ class BlockMerge {
         return {};
     }
 
-    Result<void> check_profiles() const {
+    Result<void> check_profiles(const toml::table& file) const {
         if (intent_.profiles.empty()) return {};
-        if (const toml::node* profile = users_->get("profile"))
+        if (const toml::node* profile = file.get("profile"))
             return conflict(*profile, "with this legacy \"profile\" setting Codex refuses --profile",
                             "remove the line; choose a profile with codex --profile NAME, kept in NAME.config.toml");
-        const toml::table* profiles = (*users_)["profiles"].as_table();
+        const toml::table* profiles = file["profiles"].as_table();
         if (profiles == nullptr) return {};
         for (const std::string& name : intent_.profiles)
             if (const toml::node* profile = profiles->get(name))
@@ -202,7 +184,7 @@ class BlockMerge {
         // A file without a final newline gets a block without one: so the block's removal gives back that very file.
         const bool complete = text_.ends_with('\n');
         const bool empty = text_.empty() || text_ == "\xEF\xBB\xBF";
-        return text_ + (complete || empty ? "" : std::string(ending_)) + our_lines() +
+        return text_ + (complete || empty ? "" : std::string(ending_)) + our_lines(tables_) +
                (complete ? std::string(ending_) : "");
     }
 
@@ -219,14 +201,14 @@ class BlockMerge {
             return before.ends_with(ending_) ? before.substr(0, before.size() - ending_.size()) : before;
         }
         const bool more = !theirs_within_.empty() || !after.empty();
-        return before + our_lines() + (more && final_newline.empty() ? std::string(ending_) : final_newline) +
+        return before + our_lines(tables_) + (more && final_newline.empty() ? std::string(ending_) : final_newline) +
                theirs_within_ + after;
     }
 
     // Without the last line ending.
-    std::string our_lines() const {
+    std::string our_lines(const std::vector<const TomlBlockIntent::Table*>& tables) const {
         std::string out = std::string(block_start) + "\n";
-        for (const TomlBlockIntent::Table* table : tables_) {
+        for (const TomlBlockIntent::Table* table : tables) {
             out += table->text;
             if (!out.ends_with('\n')) out += '\n';
         }

@@ -6,6 +6,7 @@
 #include "daemon/agents/build.hpp"
 #include "daemon/agents/codex/agent.hpp"
 #include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/quoting.hpp"
@@ -84,8 +85,7 @@ class ProviderFiles {
     }
 
     Result<std::string> derive(const std::string& model) const {
-        if (!inputs_.model_list.json) return Error{ErrorCode::io_error, inputs_.model_list.problem};
-        return derive_codex_models(*inputs_.model_list.json, {model, provider_.label, codex_facts(provider_, model)});
+        return derive_codex_models(inputs_.model_list, {model, provider_.label, codex_facts(provider_, model)});
     }
 
     void warn(const Error& why) {
@@ -133,6 +133,7 @@ Model codex_facts(const Provider& provider, const std::string& model) {
 CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session) {
     CodexFiles out;
     TomlBlockIntent block{inputs.home.codex_directory() + "/config.toml", {}, {}};
+    block.seen = codex_home(inputs.facts).config_file;
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!routed(provider)) continue;
         block.known.push_back(provider.id);

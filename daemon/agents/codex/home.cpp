@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/agents/codex/config_file.hpp"
+
 namespace capsule {
 namespace {
 
@@ -80,7 +82,8 @@ std::any look_at_codex_home(const SessionHome& home, const HomeReader& reader) {
     CodexHome found;
     found.auth_json = reader.is_file(directory + "/auth.json");
     if (const auto config = reader.text(directory + "/config.toml", largest_file))
-        found.settings = read_codex_settings(*config);
+        found.config_file = std::make_shared<const CodexConfigFile>(*config);
+    if (found.config_file) found.settings = read_codex_settings(found.config_file->parsed);
     // What cannot be read here Codex cannot read either: it runs as the same user.
     if (const auto dotenv = reader.text(directory + "/.env", largest_file)) found.dotenv_names = dotenv_names(*dotenv);
     return found;

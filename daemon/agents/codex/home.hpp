@@ -2,6 +2,7 @@
 #pragma once
 
 #include <any>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,11 +12,14 @@
 
 namespace capsule {
 
+struct CodexConfigFile;
+
 /// HomeFacts of Codex.
 struct CodexHome {
     bool auth_json = false;
-    CodexUserSettings settings{};             ///< of ~/.codex/config.toml
-    std::vector<std::string> dotenv_names{};  ///< variables that ~/.codex/.env sets
+    CodexUserSettings settings{};                          ///< of ~/.codex/config.toml
+    std::shared_ptr<const CodexConfigFile> config_file{};  ///< that file; none: there is none
+    std::vector<std::string> dotenv_names{};               ///< variables that ~/.codex/.env sets
 };
 
 inline const CodexHome& codex_home(const HomeFacts& facts) {

@@ -5,7 +5,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <set>
+#include <memory>
 
 #include "daemon/agents/codex/cell.hpp"
 
@@ -47,20 +47,19 @@ void switch_off(json::object& out, std::string_view member, const json::value& v
     if (value.is_array()) out[member] = json::array();
 }
 
-/// The own prompt, saying which model this is in place of "based on GPT"; only that sentence where the rest of the
-/// prompt is about another model or teaches tools that this session does not have.
-std::string instructions(const json::object& entry, const CodexModel& model) {
-    const std::string identity = "You are Codex, a coding agent running on " + model.id + " by " + model.provider + ".";
+/// What follows the sentence that says which model this is ("based on GPT"). Empty where the rest of the prompt is
+/// about another model or teaches tools that this session does not have.
+std::string rest_of_prompt(const json::object& entry) {
     const json::value* own = entry.if_contains("base_instructions");
-    if (!own || !own->is_string()) return identity;
+    if (!own || !own->is_string()) return {};
     const std::string_view text = own->get_string();
     const std::size_t end = text.find(". ");
-    if (end == text.npos) return identity;
+    if (end == text.npos) return {};
     const std::string_view first = text.substr(0, end);
     const std::string_view rest = text.substr(end + 1);
     if (first.find("GPT") == first.npos || rest.find("GPT") != rest.npos || rest.find("functions.") != rest.npos)
-        return identity;
-    return identity + std::string(rest);
+        return {};
+    return std::string(rest);
 }
 
 /// The levels that this Codex can read: those of its own models, each an object, and those that every version has.
@@ -78,8 +77,7 @@ std::set<std::string> readable_levels(const json::array& models) {
 }
 
 /// Without the levels that an older Codex would refuse the whole list for.
-Model readable(Model facts, const json::array& models) {
-    const std::set<std::string> levels = readable_levels(models);
+Model readable(Model facts, const std::set<std::string>& levels) {
     std::erase_if(facts.levels, [&](const std::string& level) { return !levels.contains(level); });
     if (!levels.contains(facts.default_level)) facts.default_level.clear();
     return facts;
@@ -142,9 +140,9 @@ void set_known(json::object& out, const CodexModel& model) {
 
 }  // namespace
 
-Result<std::string> derive_codex_models(std::string_view own_models, const CodexModel& model) {
+Result<CodexModelList> read_codex_models(std::string_view printed) {
     boost::system::error_code failed;
-    const json::value parsed = json::parse({own_models.data(), own_models.size()}, failed);
+    const json::value parsed = json::parse({printed.data(), printed.size()}, failed);
     if (failed) return not_understood("it is not JSON");
     const json::object* root = parsed.if_object();
     const json::value* list = root ? root->if_contains("models") : nullptr;
@@ -153,15 +151,33 @@ Result<std::string> derive_codex_models(std::string_view own_models, const Codex
     const json::object* start = start_of(*models);
     if (!start) return not_understood("\"models\" is empty or holds something that is no model");
     if (!start->contains("slug")) return not_understood("its models have no \"slug\"");
-
-    json::object entry;
+    CodexModelList out;
     for (const auto& [member, value] : *start)
-        switch_off(entry, member, value);
-    const CodexModel shown{model.id, model.provider, readable(model.facts, *models)};
+        switch_off(out.entry, member, value);
+    out.rest_of_prompt = rest_of_prompt(*start);
+    out.levels = readable_levels(*models);
+    return out;
+}
+
+std::any codex_model_list(std::string_view printed) {
+    return std::make_shared<const Result<CodexModelList>>(read_codex_models(printed));
+}
+
+std::string derive_codex_models(const CodexModelList& own, const CodexModel& model) {
+    json::object entry = own.entry;
+    const CodexModel shown{model.id, model.provider, readable(model.facts, own.levels)};
     set_known(entry, shown);
     set_window(entry, shown.facts);
-    entry["base_instructions"] = instructions(*start, model);
+    entry["base_instructions"] =
+        "You are Codex, a coding agent running on " + model.id + " by " + model.provider + "." + own.rest_of_prompt;
     return json::serialize(json::object{{"models", json::array{std::move(entry)}}}) + "\n";
+}
+
+Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model) {
+    const auto* list = std::any_cast<std::shared_ptr<const Result<CodexModelList>>>(&own.own);
+    if (!list) return Error{ErrorCode::io_error, own.problem};
+    if (!**list) return (*list)->error();
+    return derive_codex_models(***list, model);
 }
 
 }  // namespace capsule

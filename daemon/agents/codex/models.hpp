@@ -1,10 +1,13 @@
 // A Codex model catalog with one entry for a provider's model, derived from the installed Codex's own. Pure.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
+#include "daemon/agents/session.hpp"
 #include "daemon/catalog/catalog.hpp"
 #include "protocol/errors.hpp"
 
@@ -21,8 +24,24 @@ inline std::int64_t compact_limit(const Model& facts) {
     return facts.context_window / 10 * 9;
 }
 
-/// `own_models` is what `codex debug models --bundled` printed. Gives the text of <profile>.models.json. Fails with
-/// config.conflict when that output cannot be understood; the session then starts without a catalog.
-Result<std::string> derive_codex_models(std::string_view own_models, const CodexModel& model);
+/// What of the installed Codex's own list a provider's model is derived from.
+struct CodexModelList {
+    boost::json::object entry;     ///< of one of its models; what was made for OpenAI's own service is switched off
+    std::string rest_of_prompt;    ///< of that model's, after the sentence that says which model it is
+    std::set<std::string> levels;  ///< of reasoning that this Codex can read
+};
+
+/// `printed` is what `codex debug models --bundled` printed. Fails with config.conflict when that cannot be understood;
+/// the session then starts without a catalog.
+Result<CodexModelList> read_codex_models(std::string_view printed);
+
+/// The same for ModelListQuestion::read: ModelList::own of Codex.
+std::any codex_model_list(std::string_view printed);
+
+/// The text of <profile>.models.json.
+std::string derive_codex_models(const CodexModelList& own, const CodexModel& model);
+
+/// Fails where there is no list, and as read_codex_models() did.
+Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model);
 
 }  // namespace capsule

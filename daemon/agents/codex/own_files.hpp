@@ -1,6 +1,7 @@
 // Codex's files, and how our part and the user's go into one: config.toml with our block, and files wholly ours.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,8 @@
 #include "daemon/agents/plan.hpp"
 
 namespace capsule {
+
+struct CodexConfigFile;
 
 /// [model_providers.<id>] tables between our markers in Codex's config.toml. No tables: our block goes.
 struct TomlBlockIntent {
@@ -21,6 +24,8 @@ struct TomlBlockIntent {
     std::vector<std::string> profiles;
     /// Every provider that could have a table of ours: how one whose key is gone is recognised.
     std::vector<std::string> known{};
+    /// The file as it was when somebody else looked at it, if anybody did.
+    std::shared_ptr<const CodexConfigFile> seen{};
 };
 
 /// `existing` is none when there is no file. Every byte outside our block survives. config.conflict, naming line and

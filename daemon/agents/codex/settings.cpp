@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "daemon/base/toml.hpp"
-
 namespace capsule {
 namespace {
 
@@ -43,11 +41,10 @@ bool is_codex_provider(std::string_view id) {
     return std::ranges::find(built_in, id) != built_in.end();
 }
 
-CodexUserSettings read_codex_settings(std::string_view config_toml) {
+CodexUserSettings read_codex_settings(const toml::parse_result& config_toml) {
     CodexUserSettings settings;
-    const toml::parse_result parsed = toml::parse(config_toml);
-    if (!parsed) return settings;
-    const toml::table& file = parsed.table();
+    if (!config_toml) return settings;
+    const toml::table& file = config_toml.table();
     settings.model = text_of(file, "model");
     settings.model_provider = text_of(file, "model_provider");
     settings.reasoning_effort = text_of(file, "model_reasoning_effort");

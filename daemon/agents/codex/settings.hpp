@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/base/toml.hpp"
+
 namespace capsule {
 
 /// What a user's own config.toml says.
@@ -33,6 +35,6 @@ struct CodexUserSettings {
 bool is_codex_provider(std::string_view id);
 
 /// Nothing of a text that toml++ cannot read: Codex reads TOML 1.1, so that may still be fine.
-CodexUserSettings read_codex_settings(std::string_view config_toml);
+CodexUserSettings read_codex_settings(const toml::parse_result& config_toml);
 
 }  // namespace capsule

@@ -1,8 +1,9 @@
 // What Codex's configuration could do to a session, and which -c argument holds against it. Codex takes no address and
 // no provider from a project's configuration.
 #include "daemon/agents/codex/agent.hpp"
+#include "daemon/agents/codex/config_file.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/survey_parts.hpp"
-#include "daemon/base/toml.hpp"
 
 namespace capsule {
 
@@ -77,7 +78,9 @@ void survey_tables(Findings& findings, const toml::table& file) {
 }  // namespace
 
 void survey_codex(Findings& findings, std::string_view text) {
-    const toml::parse_result parsed = toml::parse(text);
+    const HomeFacts* facts = findings.session().facts;
+    const auto file = codex_config_file(text, facts ? codex_home(*facts).config_file : nullptr);
+    const toml::parse_result& parsed = file->parsed;
     if (!parsed) return;
     if (findings.place().format == SettingsFormat::codex_role) return survey_role(findings, parsed.table());
     survey_address(findings, parsed.table());

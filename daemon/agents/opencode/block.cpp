@@ -64,12 +64,6 @@ json::object opencode_block(const OpencodeBlock& block, Keys keys, bool with_per
             {"models", {{block.model, block.entry.empty() ? json::object{{"name", block.model}} : block.entry}}}};
 }
 
-bool came_with_permission(std::string_view text) {
-    const JsonContainer block = read_container(text, 0);
-    const JsonItem* options = block.find("options");
-    return read_container(text, options->value).items.front().name == "baseURL";
-}
-
 json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const std::string& permission, Keys keys) {
     json::object document;
     if (!permission.empty()) document["permission"] = permission;
@@ -80,16 +74,23 @@ json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const s
     return document;
 }
 
-bool is_our_opencode_block(std::string_view text, const OpencodeBlock& block) {
+std::optional<FoundBlock> find_our_members(std::string_view text) {
     json::error_code problem;
-    const json::value value = json::parse(json::string_view(text.data(), text.size()), problem);
+    json::value value = json::parse(json::string_view(text.data(), text.size()), problem);
     const json::object* found = problem ? nullptr : value.if_object();
-    if (found == nullptr || found->size() != 4 || has_duplicates(text, 0)) return false;
+    if (found == nullptr || found->size() != 4) return std::nullopt;
     const json::object* options = object_in(*found, "options");
     const json::object* models = object_in(*found, "models");
-    return options != nullptr && models != nullptr && options->size() == 2 && has_string(*found, "name") &&
-           says(*found, "npm", block.npm) && says(*options, "baseURL", block.base_url) &&
-           has_string(*options, "apiKey") && has_our_models(*models);
+    if (options == nullptr || models == nullptr || options->size() != 2 || !has_string(*found, "name") ||
+        !has_string(*options, "apiKey") || !has_our_models(*models) || has_duplicates(text, 0))
+        return std::nullopt;
+    const bool with_permission = options->begin()->key() == "baseURL";
+    return FoundBlock{std::move(value.get_object()), with_permission};
+}
+
+bool FoundBlock::is_of(const OpencodeBlock& block) const {
+    const json::object* options = object_in(value, "options");
+    return says(value, "npm", block.npm) && says(*options, "baseURL", block.base_url);
 }
 
 }  // namespace capsule

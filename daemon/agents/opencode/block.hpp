@@ -30,15 +30,20 @@ enum class Keys { revealed, masked };
 /// later whose the permission is.
 boost::json::object opencode_block(const OpencodeBlock& block, Keys keys, bool with_permission);
 
-/// Of a block of ours.
-bool came_with_permission(std::string_view text);
-
 /// permission (none where it is empty) and provider, as in a file that is wholly ours.
 boost::json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const std::string& permission,
                                       Keys keys);
 
-/// Whether a block's text has just our members, with `block`'s npm and base_url. Whatever else stands in it (a second
-/// model say) makes it the user's own.
-bool is_our_opencode_block(std::string_view text, const OpencodeBlock& block);
+/// A block with just our members. Whatever else stands in one (a second model say) makes it the user's own.
+struct FoundBlock {
+    boost::json::object value;
+    bool with_permission = false;  ///< it came with our "permission": see opencode_block()
+
+    /// Whether it is ours for that provider: with `block`'s npm and base_url.
+    bool is_of(const OpencodeBlock& block) const;
+};
+
+/// None where it has other members.
+std::optional<FoundBlock> find_our_members(std::string_view text);
 
 }  // namespace capsule

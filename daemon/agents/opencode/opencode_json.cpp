@@ -37,7 +37,42 @@ class OpencodeMerge {
     }
 
   private:
-    JsonContainer root() const { return read_container(text_, json_root(text_)); }
+    /// The text as it stands.
+    struct Reading {
+        JsonContainer root;
+        std::optional<JsonContainer> provider;
+        std::vector<std::optional<FoundBlock>> ours;  ///< for each of provider's members; none: the user's own
+    };
+
+    // Read once until the next edit, which resets it.
+    const Reading& reading() const {
+        if (reading_) return *reading_;
+        reading_.emplace().root = read_container(text_, json_root(text_));
+        const JsonItem* provider = reading_->root.find("provider");
+        if (provider == nullptr || text_[provider->value] != '{') return *reading_;
+        reading_->provider = read_container(text_, provider->value);
+        for (const JsonItem& item : reading_->provider->items)
+            reading_->ours.push_back(our_block(item));
+        return *reading_;
+    }
+
+    std::optional<FoundBlock> our_block(const JsonItem& item) const {
+        std::optional<FoundBlock> found;
+        const auto matches = [&](const OpencodeBlock& block) {
+            if (block.id != item.name) return false;
+            if (!found) found = find_our_members(raw(item));
+            return found && found->is_of(block);
+        };
+        if (std::ranges::any_of(intent_.known, matches) || std::ranges::any_of(intent_.blocks, matches)) return found;
+        return std::nullopt;
+    }
+
+    const JsonContainer& root() const { return reading().root; }
+    /// Of provider's member of that name. Null: there is none.
+    const std::optional<FoundBlock>* ours_of(std::string_view id) const {
+        const JsonItem* found = reading().provider ? reading().provider->find(id) : nullptr;
+        return found ? &reading().ours[static_cast<std::size_t>(found - reading().provider->items.data())] : nullptr;
+    }
 
     std::string_view raw(const JsonItem& item) const {
         return std::string_view(text_).substr(item.value, item.end - item.value);
@@ -51,6 +86,7 @@ class OpencodeMerge {
 
     // A file with a permission of ours alone, which OpenCode then gives a $schema.
     bool has_nothing_but_our_permission() const {
+        if (root().find("provider") != nullptr) return false;
         constexpr std::string_view schema = "\n  \"$schema\": \"https://opencode.ai/config.json\",";
         const auto is_alone = [&](const std::string& word) {
             const std::string alone = format_json(json::object{{"permission", word}});
@@ -59,24 +95,20 @@ class OpencodeMerge {
         return is_alone("allow") || is_alone(intent_.permission);
     }
 
-    bool permission_is_ours() const {
-        const JsonContainer top = root();
-        const JsonItem* permission = top.find("permission");
+    bool permission_is_ours(bool alone) const {
+        const JsonItem* permission = root().find("permission");
         if (permission == nullptr) return false;
         const std::string_view word = raw(*permission);
         if (word != R"("allow")" && word != "\"" + intent_.permission + "\"") return false;
-        if (has_nothing_but_our_permission()) return true;
-        const auto provider = provider_block();
-        return provider && std::ranges::any_of(provider->items, [&](const JsonItem& item) {
-                   return is_ours(item) && came_with_permission(raw(item));
+        return alone || std::ranges::any_of(reading().ours, [](const std::optional<FoundBlock>& block) {
+                   return block && block->with_permission;
                });
     }
 
     bool will_have_a_block_of_ours() const {
-        const auto provider = provider_block();
         return std::ranges::any_of(intent_.blocks, [&](const OpencodeBlock& block) {
-            const JsonItem* found = provider ? provider->find(block.id) : nullptr;
-            return found == nullptr || is_ours(*found);
+            const std::optional<FoundBlock>* found = ours_of(block.id);
+            return found == nullptr || found->has_value();
         });
     }
 
@@ -94,29 +126,32 @@ class OpencodeMerge {
 
     // Ours goes with our blocks, and is never there beside a permission of the user's: what is said last counts.
     void settle_permission() {
-        const JsonContainer top = root();
+        const JsonContainer& top = root();
         const JsonItem* permission = top.find("permission");
-        const bool ours = permission_is_ours();
         const bool alone = has_nothing_but_our_permission();
+        const bool ours = permission_is_ours(alone);
         with_permission_ = !intent_.only_remove && !intent_.permission.empty() &&
                            !users_say_permission(top, true, ours) && (alone || will_have_a_block_of_ours());
-        if (!with_permission_ && ours) return remove_item(text_, top, *permission);
-        if (with_permission_ && (permission == nullptr || raw(*permission) != "\"" + intent_.permission + "\""))
+        if (!with_permission_ && ours)
+            remove_item(text_, top, *permission);
+        else if (with_permission_ && (permission == nullptr || raw(*permission) != "\"" + intent_.permission + "\""))
             set_member(text_, top, "permission", json::string(intent_.permission));
+        else
+            return;
+        reading_.reset();
     }
 
     Result<void> check() const {
         const std::size_t start = json_root(text_);
         if (text_[start] != '{')
             return conflict(intent_, line_of(text_, start), "is not a JSON object", "make it { … }, or move it away");
-        const JsonContainer top = root();
-        if (auto single = no_duplicates(top); !single) return single;
-        const JsonItem* provider = top.find("provider");
+        if (auto single = no_duplicates(root()); !single) return single;
+        const JsonItem* provider = root().find("provider");
         if (provider == nullptr) return {};
-        if (text_[provider->value] != '{')
+        if (!reading().provider)
             return conflict(intent_, line_of(text_, provider->begin), "\"provider\" is not an object",
                             "make it { … }, or remove it");
-        return no_duplicates(read_container(text_, provider->value));
+        return no_duplicates(*reading().provider);
     }
 
     Result<void> no_duplicates(const JsonContainer& object) const {
@@ -126,56 +161,46 @@ class OpencodeMerge {
                         "remove one of the two");
     }
 
-    bool is_ours(const JsonItem& item) const {
-        const auto matches = [&](const OpencodeBlock& block) {
-            return block.id == item.name && is_our_opencode_block(raw(item), block);
-        };
-        return std::ranges::any_of(intent_.known, matches) || std::ranges::any_of(intent_.blocks, matches);
-    }
-
     bool is_wanted(std::string_view id) const {
         return !intent_.only_remove &&
                std::ranges::find(intent_.blocks, id, &OpencodeBlock::id) != intent_.blocks.end();
     }
 
     void remove_stale() {
-        while (const auto provider = provider_block()) {
-            const auto stale = std::ranges::find_if(
-                provider->items, [&](const JsonItem& item) { return !is_wanted(item.name) && is_ours(item); });
-            if (stale == provider->items.end()) return;
-            const bool last = provider->items.size() == 1;
-            if (was_empty_object(text_, *provider)) return empty_again(text_, *provider);
-            remove_item(text_, *provider, *stale);
+        while (reading().provider) {
+            const JsonContainer& provider = *reading().provider;
+            const auto is_stale = [&](const JsonItem& item) {
+                return !is_wanted(item.name) && ours_of(item.name)->has_value();
+            };
+            const auto stale = std::ranges::find_if(provider.items, is_stale);
+            if (stale == provider.items.end()) return;
+            const bool last = provider.items.size() == 1;
+            const bool was_empty = was_empty_object(text_, provider);
+            if (was_empty)
+                empty_again(text_, provider);
+            else
+                remove_item(text_, provider, *stale);
+            reading_.reset();
+            if (was_empty) return;
             if (!last || (!intent_.only_remove && !intent_.blocks.empty())) continue;
-            const JsonContainer top = root();
-            return remove_item(text_, top, *top.find("provider"));
+            remove_item(text_, root(), *root().find("provider"));
+            return reading_.reset();
         }
-    }
-
-    std::optional<JsonContainer> provider_block() const {
-        const JsonContainer top = root();
-        const JsonItem* provider = top.find("provider");
-        if (provider == nullptr) return std::nullopt;
-        return read_container(text_, provider->value);
     }
 
     void put(const OpencodeBlock& block) {
         const json::object wanted = opencode_block(block, Keys::revealed, with_permission_);
-        const auto provider = provider_block();
-        if (!provider) {
-            set_member(text_, root(), "provider", json::object{{block.id, wanted}});
-        } else if (provider->items.empty()) {
-            fill_empty_object(text_, *provider, block.id, wanted);  // the user's, who gets it back
-        } else if (const JsonItem* found = provider->find(block.id)) {
-            if (!is_ours(*found)) return keep(block, *found);
-            const std::string_view now = raw(*found);
-            if (json::parse(json::string_view(now.data(), now.size())) != json::value(wanted) ||
-                came_with_permission(now) != with_permission_)
-                set_member(text_, *provider, block.id, wanted);
-        } else {
-            set_member(text_, *provider, block.id, wanted);
-        }
+        const std::optional<FoundBlock>* found = ours_of(block.id);
+        if (found != nullptr && !found->has_value()) return keep(block, *reading().provider->find(block.id));
         merged_.holds_key = merged_.holds_key || std::holds_alternative<Secret>(block.api_key);
+        if (found != nullptr && (*found)->with_permission == with_permission_ && (*found)->value == wanted) return;
+        if (!reading().provider)
+            set_member(text_, root(), "provider", json::object{{block.id, wanted}});
+        else if (reading().provider->items.empty())
+            fill_empty_object(text_, *reading().provider, block.id, wanted);  // the user's, who gets it back
+        else
+            set_member(text_, *reading().provider, block.id, wanted);
+        reading_.reset();
     }
 
     void keep(const OpencodeBlock& block, const JsonItem& found) {
@@ -188,6 +213,7 @@ class OpencodeMerge {
 
     std::string text_;
     const OpencodeJsonIntent& intent_;
+    mutable std::optional<Reading> reading_;
     bool with_permission_ = false;  ///< a permission of ours stands in the result
     Merged merged_;
 };
@@ -250,19 +276,19 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
 }
 
 FileIntent file_intent(OpencodeJsonIntent intent) {
-    const bool inline_keys = !intent.only_remove && any_inline(intent.blocks);
-    std::optional<FileIntent::Deference> defers;
-    if (!intent.merged_files.empty() && !intent.permission.empty()) {
+    const auto shared = std::make_shared<const OpencodeJsonIntent>(std::move(intent));
+    FileIntent file{shared->path, MergeOf<OpencodeJsonIntent>{shared, merge_opencode_json},
+                    [shared] { return shown_opencode(*shared); }};
+    if (!shared->merged_files.empty() && !shared->permission.empty()) {
         // Its words anywhere: one too many costs a setting of ours, one too few would weaken what the user said.
-        OpencodeJsonIntent silent = intent;
-        silent.permission.clear();
-        defers = FileIntent::Deference{intent.merged_files,
-                                       {"permission", "tools", "wellknown"},
-                                       std::make_shared<const FileIntent>(file_intent(std::move(silent)))};
+        const auto silent = [shared] {
+            OpencodeJsonIntent without = *shared;
+            without.permission.clear();
+            return file_intent(std::move(without));
+        };
+        file.defers = FileIntent::Deference{shared->merged_files, {"permission", "tools", "wellknown"}, silent};
     }
-    FileIntent file = file_intent<OpencodeJsonIntent>(std::move(intent), merge_opencode_json, shown_opencode);
-    file.defers = std::move(defers);
-    if (inline_keys)
+    if (!shared->only_remove && any_inline(shared->blocks))
         file.not_through_a_link =
             Warning{"opencode.link", file.path +
                                          " is a link, and keys would get to wherever it leads: left as it is. "

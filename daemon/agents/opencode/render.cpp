@@ -81,6 +81,11 @@ OpencodeBlock block_of(const Provider& provider, const std::string& model, std::
             std::move(key), model,          model_entry(provider, model)};
 }
 
+/// As much of it as says whose a block is.
+OpencodeBlock identity_of(const Provider& provider) {
+    return {provider.id, {}, opencode_npm(cell_of(provider)), cell_of(provider).base_url, {}, {}};
+}
+
 bool any_key(const SessionInputs& inputs) {
     return std::ranges::any_of(inputs.config.catalog.providers, [&](const Provider& provider) {
         return provider.kind(Agent::opencode) == CellKind::routed && file_key(inputs, provider.id).any_scope;
@@ -109,7 +114,7 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
         if (!provider.alternative() || provider.kind(Agent::opencode) != CellKind::routed) continue;
         const std::string model = without_provider(
             file_model(inputs.config, Agent::opencode, provider.id, cell_of(provider).model).value, provider);
-        intent.known.push_back(block_of(provider, model, key_reference(provider)));
+        intent.known.push_back(identity_of(provider));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
         if (opencode_keys(inputs.config) == OpencodeKeys::env) {

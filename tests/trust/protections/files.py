@@ -17,6 +17,7 @@ ORDER = "unit_write_faults:All/EveryCall.ANewFileIsOnTheDiskBeforeItHasTheNameAn
 CONCURRENT = "unit_write:ConcurrentWriter."
 LEFTOVER = "unit_write:Leftover."
 TOML_BLOCK = "daemon/agents/codex/config_toml.cpp"
+TOML_PARTS = "daemon/agents/codex/block_parts.cpp"
 OPENCODE = "daemon/agents/opencode/opencode_json.cpp"
 MERGE = "unit_merge:"
 
@@ -27,10 +28,10 @@ def protections() -> list[Protection]:
 
 def whose_identity() -> list[Protection]:
     look = "co_await generation->worker->run(std::move(look), home_limit);"
-    session = "auto done = co_await generation->worker->run(std::move(write));"
+    session = "auto done = co_await generation->worker->run(std::move(render));"
     return [
         one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", session,
-            "auto done = write();",
+            "auto done = render();",
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
         one("and so for status", "daemon/handlers/status.cpp", look,
             "look();",
@@ -164,17 +165,17 @@ def other_writers() -> list[Protection]:
             CONCURRENT + "OurOwnThreadsLoseNothingOfEachOther"),
         one("a turn is waited for so long", ATOMIC, "LOCK_EX | LOCK_NB", "LOCK_EX",
             CONCURRENT + "AProgramThatKeepsTheLockIsAnError"),
-        one("only what is ours is taken out of config.toml", TOML_BLOCK, "const bool ours = known && table",
-            "const bool ours = (known || true) && table", MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted",
+        one("only what is ours is taken out of config.toml", TOML_PARTS, "known && table != nullptr",
+            "(known || true) && table != nullptr", MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted",
             MERGE + "Corpus.ConfigToml"),
         one("what moves is told", TOML_BLOCK, "if (!is_written_by_codex(text)) warn_of_move(part);", "",
             MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted"),
         one("a permission of the user's stands", OPENCODE, "!users_say_permission(top, true, ours) && ", "",
             MERGE + "OpencodeJson.AUsersPermissionIsNeverWeakened"),
-        one("in every file that OpenCode merges", APPLY, "std::ranges::any_of(intent.defers->files, says_it)",
-            "false", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened",
+        one("in every file that OpenCode merges", APPLY, "std::ranges::none_of(intent.defers->files, says_it)",
+            "true", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened",
             "integration_files:Files.APermissionOfTheUsersIsNotWeakened"),
         one("an empty object of the user's stays", OPENCODE,
-            "            if (was_empty_object(text_, *provider)) return empty_again(text_, *provider);\n", "",
+            "was_empty = was_empty_object(text_, provider);", "was_empty = false;",
             MERGE + "OpencodeJson.AUsersEmptyProviderStays"),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ const std::string directory = "/home/agent/.codex/";
 
 Session with_key() {
     Session session;
-    session.model_list = {codex_sample("0.169.0"), ""};
+    session.model_list = {codex_model_list(codex_sample("0.169.0")), ""};
     session.file_keys["minimax"] = {Secret("sk-cp-FAKE-minimax-0001"), true};
     session.file_keys["zai"] = {Secret("FAKE-zai-0001"), true};
     return session;
@@ -95,7 +95,7 @@ TEST(CodexFiles, ANativeSessionKeepsThemToo) {
 
 TEST(CodexFiles, NoUsableCodexWarnsAndLeavesTheCatalogAlone) {
     Session session = with_key();
-    session.model_list = {std::nullopt, "codex debug models took longer than 10 s"};
+    session.model_list = {{}, "codex debug models took longer than 10 s"};
     std::vector<Warning> warnings;
     const StringMap own = own_files(agent_files(Agent::codex, session.inputs(), warnings));
     EXPECT_FALSE(own.contains(directory + "minimax.models.json"));

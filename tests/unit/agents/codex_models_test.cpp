@@ -23,13 +23,14 @@ Model minimax_facts() {
 const CodexModel minimax{"MiniMax-M3", "MiniMax", minimax_facts()};
 
 json::object derive(const std::string& own, const CodexModel& model = minimax) {
-    const Result<std::string> text = derive_codex_models(own, model);
-    if (!text) {
-        ADD_FAILURE() << text.error().message;
+    const Result<CodexModelList> list = read_codex_models(own);
+    if (!list) {
+        ADD_FAILURE() << list.error().message;
         return {};
     }
-    EXPECT_TRUE(text->ends_with("}\n"));
-    const json::value parsed = json::parse(*text);
+    const std::string text = derive_codex_models(*list, model);
+    EXPECT_TRUE(text.ends_with("}\n"));
+    const json::value parsed = json::parse(text);
     EXPECT_EQ(parsed.as_object().size(), 1u);
     EXPECT_EQ(parsed.at("models").as_array().size(), 1u);
     return parsed.at("models").at(0).as_object();
@@ -150,7 +151,7 @@ TEST(CodexModels, WhatCannotBeUnderstoodIsAConflict) {
           std::string(R"({"models":{}})"), std::string(R"({"models":[]})"), std::string(R"({"models":["a"]})"),
           std::string(R"({"models":[{"name":"a"}]})"), std::string(R"({"models":[{"slug":"a"},3]})"),
           std::string(R"({"models":[{"slug":"a"},3]})").substr(0, 20), deep}) {
-        const Result<std::string> text = derive_codex_models(own, minimax);
+        const Result<std::string> text = derive_codex_models(ModelList{codex_model_list(own), ""}, minimax);
         ASSERT_FALSE(text) << own;
         EXPECT_EQ(text.error().code, ErrorCode::config_conflict);
         EXPECT_FALSE(text.error().hint.empty());

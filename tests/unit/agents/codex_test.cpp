@@ -46,7 +46,7 @@ Session keyed() {
     Session session;
     session.daemon_env.merge(every_secret());
     session.key = Secret(key);
-    session.model_list = {codex_sample("0.169.0"), ""};
+    session.model_list = {codex_model_list(codex_sample("0.169.0")), ""};
     return session;
 }
 
@@ -77,7 +77,8 @@ TEST(Codex, AnotherModelHasItsOwnCatalog) {
 }
 
 TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
-    for (const ModelList& models : {ModelList{{}, "codex is not installed"}, ModelList{"not JSON", ""}}) {
+    for (const ModelList& models :
+         {ModelList{{}, "codex is not installed"}, ModelList{codex_model_list("not JSON"), ""}}) {
         Session session = keyed();
         session.model_list = models;
         const Plan plan = session.plan(Agent::codex, "minimax");
@@ -203,7 +204,7 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
          }) {
         SCOPED_TRACE(text);
         Session session = keyed();
-        home_of(session).settings = read_codex_settings(text);
+        home_of(session).settings = read_codex_settings(toml::parse(text));
         for (const char* provider : {"openai", "minimax"}) {
             const Result<Plan> plan = session.try_plan(Agent::codex, provider);
             ASSERT_FALSE(plan);
@@ -217,20 +218,20 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
 TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
     Session session = keyed();
     home_of(session).settings = read_codex_settings(
-        "model = \"MiniMax-M3\"\nmodel_provider = \"minimax\"\nmodel_context_window = 1000000\n"
-        "model_reasoning_effort = \"none\"\n");
+        toml::parse("model = \"MiniMax-M3\"\nmodel_provider = \"minimax\"\nmodel_context_window = 1000000\n"
+                    "model_reasoning_effort = \"none\"\n"));
     const Plan native = session.plan(Agent::codex, "openai");
     ASSERT_THAT(warning_codes(native), ElementsAre("codex.other_provider"));
     EXPECT_THAT(native.warnings[0].message,
                 ::testing::AllOf(HasSubstr("model = \"MiniMax-M3\""), HasSubstr("context window"),
                                  HasSubstr("model_reasoning_effort"), HasSubstr("[codex] model")));
     EXPECT_TRUE(session.plan(Agent::codex, "minimax").warnings.empty());
-    home_of(session).settings = read_codex_settings("model = \"gpt-5.5\"\n");
+    home_of(session).settings = read_codex_settings(toml::parse("model = \"gpt-5.5\"\n"));
     EXPECT_TRUE(session.plan(Agent::codex, "openai").warnings.empty()) << "its own account's";
 }
 
 TEST(Codex, AFileThatTomlPlusPlusCannotReadSaysNothing) {
-    EXPECT_EQ(read_codex_settings("env = {\n A = \"1\",\n}\nprofile = \"x\"\n").stop, std::nullopt);
+    EXPECT_EQ(read_codex_settings(toml::parse("env = {\n A = \"1\",\n}\nprofile = \"x\"\n")).stop, std::nullopt);
 }
 
 TEST(Codex, WithoutAKeyThereIsNoSession) {

@@ -59,7 +59,7 @@ TEST(ConfigTomlShapes, AreManyAndNothingOfThemIsLost) {
 TEST(ConfigTomlShapes, WhatStopsCodexIsSeenAndNothingElse) {
     for (const Shape& shape : shapes("config_toml.txt")) {
         SCOPED_TRACE(shape.name);
-        const CodexUserSettings settings = read_codex_settings(shape.text);
+        const CodexUserSettings settings = read_codex_settings(toml::parse(shape.text));
         const bool stops = shape.special.starts_with("stop: ");
         ASSERT_EQ(settings.stop.has_value(), stops);
         if (stops) {

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "daemon/home/inventory.hpp"
 #include "daemon/users/users.hpp"
@@ -65,22 +66,26 @@ TEST_F(Inventory, AReplacedBinaryIsAnother) {
 TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{\"models\":[]}'";
     const AgentBinary first = codex(log);
-    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, first, place())).json, "{\"models\":[]}\n");
-    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, first, place())).json, "{\"models\":[]}\n");
+    EXPECT_FALSE(inventory_.known_models().of(first).own.has_value());
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, first, place())).own.has_value());
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, first, place())).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(first).own.has_value());
     EXPECT_EQ(runs(), 1U);
-    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, codex(log), place())).json, "{\"models\":[]}\n");
+    const AgentBinary second = codex(log);
+    EXPECT_FALSE(inventory_.known_models().of(second).own.has_value());
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, second, place())).own.has_value());
     EXPECT_EQ(runs(), 2U);
 }
 
 TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {
     const AgentBinary binary = codex("[ $# = 2 ] && echo '{}' || exit 2");
-    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, binary, place())).json, "{}\n");
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, binary, place())).own.has_value());
 }
 
 TEST_F(Inventory, AFailureSaysWhyAndIsTriedAgain) {
     const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; exit 7");
     const ModelList models = run(io_, inventory_.models(Agent::codex, binary, place()));
-    EXPECT_FALSE(models.json);
+    EXPECT_FALSE(models.own.has_value());
     EXPECT_EQ(models.problem, "codex debug models ended with exit code 7");
     run(io_, inventory_.models(Agent::codex, binary, place()));
     EXPECT_EQ(runs(), 4U);
@@ -91,16 +96,20 @@ TEST_F(Inventory, ACatalogThatThisCodexCannotReadIsNotUsed) {
 if [ "$3" = -c ]; then echo 'Error: missing field `novelty`' >&2; exit 1; fi
 echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex.","visibility":"list"}]}')");
     const ModelList models = run(io_, inventory_.models(Agent::codex, binary, place()));
-    EXPECT_FALSE(models.json);
+    EXPECT_FALSE(models.own.has_value());
     EXPECT_EQ(models.problem, "this Codex does not read a derived catalog: Error: missing field `novelty`");
 }
 
 TEST_F(Inventory, ProgramsSeeAnEmptyHomeAndNoSecret) {
     home_.home = directory_.path();  // which is not empty
     const AgentBinary binary =
-        codex("env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME");
+        codex("(env | grep -v -e ^PWD= -e ^_= -e ^OLDPWD= | cut -d= -f1 | sort | tr '\\n' ' '; ls -A $HOME) > " +
+              directory_.path() + "/seen; echo {}");
     ::setenv("ZAI_API_KEY", "fake-zai-key-000000", 1);
-    EXPECT_EQ(run(io_, inventory_.models(Agent::codex, binary, place())).json,
+    run(io_, inventory_.models(Agent::codex, binary, place()));
+    std::ostringstream seen;
+    seen << std::ifstream(directory_.path() + "/seen").rdbuf();
+    EXPECT_EQ(seen.str(),
               "CODEX_HOME DISABLE_AUTOUPDATER HOME LANG PATH TMPDIR XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME "
               "XDG_STATE_HOME ");
     ::unsetenv("ZAI_API_KEY");

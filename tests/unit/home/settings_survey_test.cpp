@@ -38,7 +38,7 @@ class SettingsSurvey : public ::testing::Test {
         std::vector<std::string> found;
         plan = {};
         plan.unset = {"ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_ENVIRONMENT_KIND", "OTHER"};
-        for (const FoundSetting& setting : survey_session(home, top() + cwd, route, ProjectSettings::allow, plan))
+        for (const FoundSetting& setting : survey_session(home, top() + cwd, route, ProjectSettings::allow, {}, plan))
             if (setting.path.starts_with(top()))
                 found.push_back(setting.path.substr(top().size()) + ": " + setting.member);
         return found;

@@ -1,0 +1,25 @@
+// A config.toml of Codex's with what it says: parsed once for all of a launch that look at the same text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "daemon/base/toml.hpp"
+
+namespace capsule {
+
+struct CodexConfigFile {
+    explicit CodexConfigFile(std::string_view config_toml) : text(config_toml), parsed(toml::parse(text)) {}
+
+    std::string text;
+    toml::parse_result parsed;
+};
+
+/// `text`, parsed; `known` itself where that is the same text.
+inline std::shared_ptr<const CodexConfigFile> codex_config_file(std::string_view text,
+                                                                const std::shared_ptr<const CodexConfigFile>& known) {
+    return known && known->text == text ? known : std::make_shared<const CodexConfigFile>(text);
+}
+
+}  // namespace capsule
