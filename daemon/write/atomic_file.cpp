@@ -82,20 +82,30 @@ Result<std::optional<Snapshot>> existing_at(const Place& place) {
     return look_at(place, place.name, max_file_bytes);
 }
 
-enum class Turn { has, has_not };
+/// Most files are as they should be, and only to change one is a turn needed. None: there may be something to do.
+Result<std::optional<Updated>> see_that_it_is_right(const std::string& path, const Transform& transform) {
+    const auto place = look_for_place(path);
+    if (!place) return place.error();
+    const auto existing = look_at_path(*place, max_file_bytes);
+    if (!existing) return existing.error();
+    const auto wanted = transform(text_of(*existing));
+    if (!wanted) return wanted.error();
+    const Updated plan = what_would_be(*existing, *wanted, place->link);
+    return plan.change == FileChange::unchanged && !has_leftover(*place) ? std::optional(plan) : std::nullopt;
+}
 
-/// One try, from the reading on. None: it is to be done anew, in our turn.
-Result<std::optional<Updated>> update_once(Place& place, const Transform& transform, Turn turn) {
+/// One try in our turn, from the reading on. None: it is to be done anew.
+Result<std::optional<Updated>> update_once(Place& place, const Transform& transform) {
     const auto existing = existing_at(place);
     if (!existing) return existing.error();
     const auto wanted = transform(text_of(*existing));
     if (!wanted) return wanted.error();
     const Updated plan = what_would_be(*existing, *wanted, place.link);
-    const bool leftover = place.directory_fd && turn == Turn::has_not && has_leftover(place);
-    if (plan.change == FileChange::unchanged && !leftover) return std::optional(plan);
-    if (!place.directory_fd)
+    if (plan.change == FileChange::unchanged) return std::optional(plan);
+    if (!place.directory_fd) {
         if (auto made = make_directory(place); !made) return made.error();
-    if (turn == Turn::has_not) return std::optional<Updated>();
+        return std::optional<Updated>();
+    }
     const auto outcome = carry_out(place, *existing, *wanted, plan);
     if (!outcome) return outcome.error();
     if (*outcome == Outcome::again) return std::optional<Updated>();
@@ -126,18 +136,17 @@ std::string_view name_of(FileChange change) {
 }
 
 Result<Updated> update_file(const std::string& path, const Transform& transform) {
-    // Most files are as they should be: only to change one is a turn needed.
-    Turn turn = Turn::has_not;
+    auto right = see_that_it_is_right(path, transform);
+    if (!right) return right.error();
+    if (*right) return **std::move(right);
     for (int round = 0; round <= max_rounds && !time_is_up(); ++round) {
         // Anew each time: the file may have become a link meanwhile, or the link another one.
         auto place = find_place(path);
         if (!place) return place.error();
-        if (turn == Turn::has)
-            if (auto had = have_turn(*place); !had) return had.error();
-        auto updated = update_once(*place, transform, turn);
+        if (auto had = have_turn(*place); !had) return had.error();
+        auto updated = update_once(*place, transform);
         if (!updated) return updated.error();
         if (*updated) return **std::move(updated);
-        turn = Turn::has;
     }
     return Error{ErrorCode::io_error, path + " keeps changing while it is written",
                  "another program rewrites it all the time: stop that program, then try again"};

@@ -147,13 +147,16 @@ Error io_error(std::string_view doing, const std::string& path, int error_number
             std::string(cure(error_number))};
 }
 
-Result<Place> find_place(const std::string& path) {
+Result<Place> look_for_place(const std::string& path) {
     Place place;
     std::string at = path;
     for (int links = 0;; ++links) {
+        struct stat status {};
+        if (::lstat(at.c_str(), &status) != 0 && errno != ENOENT) return io_error("find", path, errno);
+        place.mode = status.st_mode;
+        if (!S_ISLNK(place.mode)) break;
         std::array<char, 4096> target;
         const ssize_t size = ::readlink(at.c_str(), target.data(), target.size());
-        if (size < 0 && (errno == EINVAL || errno == ENOENT)) break;
         if (size < 0) return io_error("find", path, errno);
         if (links == max_links) return io_error("find", path, ELOOP);
         const std::string next(target.data(), static_cast<std::size_t>(size));
@@ -162,8 +165,14 @@ Result<Place> find_place(const std::string& path) {
     }
     std::tie(place.directory, place.name) = split(at);
     if (place.name.empty() || place.name == "." || place.name == "..") return io_error("write", path, EISDIR);
-    place.directory_fd = UniqueFd(::open(place.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!place.directory_fd && errno != ENOENT) return io_error("open the directory of", path, errno);
+    return place;
+}
+
+Result<Place> find_place(const std::string& path) {
+    auto place = look_for_place(path);
+    if (!place) return place;
+    place->directory_fd = UniqueFd(::open(place->directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!place->directory_fd && errno != ENOENT) return io_error("open the directory of", path, errno);
     return place;
 }
 
@@ -186,6 +195,18 @@ Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& n
     const UniqueFd fd(
         ::openat(place.directory_fd.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     return read_opened(fd, place, name, limit);
+}
+
+Result<std::optional<Snapshot>> look_at_path(const Place& place, std::size_t limit) {
+    if (place.mode == 0) return std::optional<Snapshot>();
+    if (!S_ISREG(place.mode)) return odd_file(place, place.name, place.mode);
+    const UniqueFd fd(::open(place.path().c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    return read_opened(fd, place, place.name, limit);
+}
+
+bool has_leftover(const Place& place) {
+    struct stat status {};
+    return ::lstat((place.directory + "/" + temporary_name(place)).c_str(), &status) == 0;
 }
 
 Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit) {

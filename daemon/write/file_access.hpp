@@ -21,12 +21,16 @@ struct Place {
     std::string directory;
     std::string name;
     bool link = false;      ///< the path that was asked for is a link
-    UniqueFd directory_fd;  ///< none: no such directory
+    mode_t mode = 0;        ///< of what has that name; 0: nothing has
+    UniqueFd directory_fd;  ///< none: no such directory, or only looked for
 
     std::string path() const { return directory + "/" + name; }
 };
 
 Result<Place> find_place(const std::string& path);
+
+/// As find_place(), but its directory is not opened: to see whether there is anything to do.
+Result<Place> look_for_place(const std::string& path);
 
 /// Makes the place's directory and those above it with 0700, and opens it.
 Result<void> make_directory(Place& place);
@@ -39,6 +43,12 @@ struct Snapshot {
 /// The regular file `name` of the place's directory; none if there is none. Never follows a link and never waits: a
 /// link, a FIFO, a device, a directory, more than `limit` bytes are io.error.
 Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& name, std::size_t limit);
+
+/// The place's own file as look_at() gives it, by its path: of a place whose directory is not opened.
+Result<std::optional<Snapshot>> look_at_path(const Place& place, std::size_t limit);
+
+/// Whether something has the temporary file's name. By its path, too.
+bool has_leftover(const Place& place);
 
 /// The text of the regular file that `path` leads to; none if there is none. To look into, not to write: links are
 /// followed. Otherwise as look_at().

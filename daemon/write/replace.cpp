@@ -78,11 +78,6 @@ Error in_the_way(const Place& place) {
 
 }  // namespace
 
-bool has_leftover(const Place& place) noexcept {
-    struct stat status {};
-    return ::fstatat(place.directory_fd.get(), temporary_name(place).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 Result<void> clear_leftover(const Place& place) {
     const std::string name = temporary_name(place);
     const auto left = status_of(place, name);

@@ -20,9 +20,6 @@ namespace capsule {
 /// again: the file is not what it was when `base` was read. Nothing was done; look anew.
 enum class Outcome { done, again };
 
-/// Whether something has the temporary file's name.
-bool has_leftover(const Place& place) noexcept;
-
 /// io.error where something has that name and is not provably ours.
 Result<void> clear_leftover(const Place& place);
 

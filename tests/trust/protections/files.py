@@ -40,15 +40,16 @@ def whose_identity() -> list[Protection]:
 
 
 def odd_files() -> list[Protection]:
+    no_place = "    if (!S_ISREG(place.mode)) return odd_file(place, place.name, place.mode);\n"
     no_file = "status.st_mode)) return odd_file"
     any_file = "status.st_mode) && false) return odd_file"
     return [
         # Looked at before it is opened, and again what was opened.
-        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 3)],
+        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 3), Edit(ACCESS, no_place, "")],
                    ["integration_errors:Errors.AFifoOrAHugeFileNeverHangsTheDaemon", "unit_write:Fault.NotAFile"]),
-        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 3),
+        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 3), Edit(ACCESS, no_place, ""),
                                           Edit(ACCESS, "O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
-                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)"),
+                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)", 2),
                                           Edit(ACCESS, "O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
                                                "O_RDONLY | O_NOCTTY | O_CLOEXEC)")],
                    [PLANTED + "Fifo"]),
