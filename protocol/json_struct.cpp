@@ -1,5 +1,6 @@
 #include "protocol/json_struct.hpp"
 
+#include <array>
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
@@ -24,6 +25,14 @@ std::string_view kind_of(const boost::json::value& value) {
             return "a number";
     }
 }
+
+/// Characters that stand in a JSON text as they are.
+constexpr auto is_plain = [] {
+    std::array<bool, 256> plain{};
+    for (std::size_t c = 0; c < plain.size(); ++c)
+        plain[c] = c >= 0x20 && c != '"' && c != '\\';
+    return plain;
+}();
 
 constexpr std::string_view ask_discover = "call rpc.discover for each method's params";
 
@@ -100,11 +109,11 @@ void write(std::string& out, std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef";
     constexpr std::string_view special = "\"\\\b\f\n\r\t";
     constexpr std::string_view letters = "\"\\bfnrt";
-    const auto is_plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; };
     out += '"';
-    while (!text.empty()) {
-        const auto end = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
-        out += text.substr(0, end);
+    for (std::size_t end = 0;;) {
+        while (end < text.size() && is_plain[static_cast<unsigned char>(text[end])])
+            ++end;
+        out.append(text.data(), end);
         if (end == text.size()) break;
         const char c = text[end];
         out += '\\';
@@ -113,6 +122,7 @@ void write(std::string& out, std::string_view text) {
         else
             out.append("u00").append({digits[static_cast<unsigned char>(c) >> 4U], digits[c & 0xF]});
         text.remove_prefix(end + 1);
+        end = 0;
     }
     out += '"';
 }

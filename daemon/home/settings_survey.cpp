@@ -1,8 +1,12 @@
 #include "daemon/home/settings_survey.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <set>
 #include <system_error>
 
@@ -56,6 +60,7 @@ class Survey {
     explicit Survey(const SurveyedSession& session) : session_(session) {}
 
     void look_at(const SettingsPlace& place) {
+        if (is_in_no_directory(place.path)) return;
         if (!place.directory) return look_at_file(place, place.path);
         for (const std::string& path : files_in(place, survey_files))
             look_at_file(place, path);
@@ -67,6 +72,15 @@ class Survey {
     bool needs_extra_pin() const { return needs_extra_pin_; }
 
   private:
+    /// Agents look for up to ten names in one directory of a project, which mostly is not there.
+    bool is_in_no_directory(const std::string& path) {
+        const auto [known, first] = absent_.try_emplace(path.substr(0, path.rfind('/')), false);
+        struct stat status {};
+        if (first)
+            known->second = ::stat(known->first.c_str(), &status) != 0 && errno == ENOENT && !known->first.empty();
+        return known->second;
+    }
+
     void look_at_file(const SettingsPlace& place, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
         if (files_ >= survey_files || !seen_.insert(path).second) return;
@@ -103,6 +117,7 @@ class Survey {
 
     const SurveyedSession& session_;
     std::set<std::string> seen_;
+    std::map<std::string, bool> absent_;  ///< by directory
     bool needs_extra_pin_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;

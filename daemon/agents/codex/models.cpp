@@ -108,9 +108,29 @@ void set_window(json::object& out, const Model& facts) {
     out["auto_compact_token_limit"] = compact_limit(facts);
 }
 
-/// What must be right in every version. A Codex ignores members that it does not know, so all of them are always
-/// there; with these it sends what it sends to a model that it has no entry for.
-void set_known(json::object& out, const CodexModel& model) {
+/// What must be right in every version, of whatever model. A Codex ignores members that it does not know, so all of
+/// them are always there; with these it sends what it sends to a model that it has no entry for.
+void set_known(json::object& out) {
+    out["default_reasoning_summary"] = "auto";
+    out["supports_reasoning_summaries"] = false;
+    out["supports_parallel_tool_calls"] = true;
+    out["support_verbosity"] = false;
+    out["default_verbosity"] = nullptr;
+    out["supports_search_tool"] = false;
+    out["use_responses_lite"] = false;
+    out["experimental_supported_tools"] = json::array();
+    out["web_search_tool_type"] = "text";
+    out["shell_type"] = "unified_exec";
+    out["visibility"] = "list";
+    out["supported_in_api"] = true;
+    out["priority"] = 0;
+    out["upgrade"] = nullptr;
+    out["availability_nux"] = nullptr;
+}
+
+/// The same of this model, and its window.
+json::object of_a_model(const CodexModel& model) {
+    json::object out;
     out["slug"] = model.id;
     out["display_name"] = model.id;
     out["description"] = model.id + " by " + model.provider;
@@ -118,24 +138,16 @@ void set_known(json::object& out, const CodexModel& model) {
     const CodexModelFields fields = codex_fields(facts.of(Agent::codex));
     out["supported_reasoning_levels"] = reasoning_levels(facts);
     out["default_reasoning_level"] = facts.default_level.empty() ? json::value() : json::value(facts.default_level);
-    out["default_reasoning_summary"] = "auto";
-    out["supports_reasoning_summaries"] = false;
-    out["supports_parallel_tool_calls"] = true;
-    out["support_verbosity"] = false;
-    out["default_verbosity"] = nullptr;
     out["apply_patch_tool_type"] = fields.freeform_apply_patch ? json::value("freeform") : json::value();
-    out["supports_search_tool"] = false;
-    out["use_responses_lite"] = false;
-    out["experimental_supported_tools"] = json::array();
-    out["web_search_tool_type"] = "text";
     out["input_modalities"] = input_modalities(facts);
-    out["shell_type"] = "unified_exec";
     out["truncation_policy"] = json::object{{"mode", fields.truncation_mode}, {"limit", fields.truncation_limit}};
-    out["visibility"] = "list";
-    out["supported_in_api"] = true;
-    out["priority"] = 0;
-    out["upgrade"] = nullptr;
-    out["availability_nux"] = nullptr;
+    set_window(out, facts);
+    return out;
+}
+
+std::string members_of(const json::object& object) {
+    const std::string text = json::serialize(object);
+    return text.substr(1, text.size() - 2);
 }
 
 }  // namespace
@@ -151,9 +163,17 @@ Result<CodexModelList> read_codex_models(std::string_view printed) {
     const json::object* start = start_of(*models);
     if (!start) return not_understood("\"models\" is empty or holds something that is no model");
     if (!start->contains("slug")) return not_understood("its models have no \"slug\"");
-    CodexModelList out;
+    json::object entry;
     for (const auto& [member, value] : *start)
-        switch_off(out.entry, member, value);
+        switch_off(entry, member, value);
+    set_known(entry);
+    Model any;
+    any.context_window = 1;
+    for (const auto& member : of_a_model({{}, {}, any}))
+        entry.erase(member.key());
+    entry.erase("base_instructions");
+    CodexModelList out;
+    out.members = members_of(entry);
     out.rest_of_prompt = rest_of_prompt(*start);
     out.levels = readable_levels(*models);
     return out;
@@ -164,13 +184,10 @@ std::any codex_model_list(std::string_view printed) {
 }
 
 std::string derive_codex_models(const CodexModelList& own, const CodexModel& model) {
-    json::object entry = own.entry;
-    const CodexModel shown{model.id, model.provider, readable(model.facts, own.levels)};
-    set_known(entry, shown);
-    set_window(entry, shown.facts);
+    json::object entry = of_a_model({model.id, model.provider, readable(model.facts, own.levels)});
     entry["base_instructions"] =
         "You are Codex, a coding agent running on " + model.id + " by " + model.provider + "." + own.rest_of_prompt;
-    return json::serialize(json::object{{"models", json::array{std::move(entry)}}}) + "\n";
+    return R"({"models":[{)" + own.members + "," + members_of(entry) + "}]}\n";
 }
 
 Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model) {

@@ -1,7 +1,6 @@
 // A Codex model catalog with one entry for a provider's model, derived from the installed Codex's own. Pure.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -26,7 +25,7 @@ inline std::int64_t compact_limit(const Model& facts) {
 
 /// What of the installed Codex's own list a provider's model is derived from.
 struct CodexModelList {
-    boost::json::object entry;     ///< of one of its models; what was made for OpenAI's own service is switched off
+    std::string members;  ///< of its model's entry, as JSON: those that are the same for every model of a provider
     std::string rest_of_prompt;    ///< of that model's, after the sentence that says which model it is
     std::set<std::string> levels;  ///< of reasoning that this Codex can read
 };

@@ -4,8 +4,6 @@
 #include <array>
 #include <boost/json/parse.hpp>
 
-#include "daemon/edit/json_edit.hpp"
-
 namespace capsule {
 namespace json = boost::json;
 namespace {
@@ -43,12 +41,29 @@ bool has_our_models(const json::object& models) {
     });
 }
 
-bool has_duplicates(std::string_view text, std::size_t open) {
-    const JsonContainer container = read_container(text, open);
-    if (container.duplicate() != nullptr) return true;
-    for (const JsonItem& item : container.items)
-        if (text[item.value] == '{' && has_duplicates(text, item.value)) return true;
-    return false;
+std::size_t strings_in(std::string_view json) {
+    std::size_t count = 0;
+    for (std::size_t at = json.find('"'); at != json.npos; at = json.find('"', at + 1), ++count)
+        for (++at; json[at] != '"'; ++at)
+            if (json[at] == '\\') ++at;
+    return count;
+}
+
+std::size_t strings_of(const json::value& value) {
+    if (value.is_string()) return 1;
+    std::size_t count = 0;
+    if (const json::array* elements = value.if_array())
+        for (const json::value& element : *elements)
+            count += strings_of(element);
+    if (const json::object* members = value.if_object())
+        for (const auto& member : *members)
+            count += 1 + strings_of(member.value());
+    return count;
+}
+
+/// Of a member that is there twice Boost.JSON takes the last alone: its text then has more strings than its value.
+bool has_duplicates(std::string_view text, const json::value& value) {
+    return strings_in(text) != strings_of(value);
 }
 
 }  // namespace
@@ -82,7 +97,7 @@ std::optional<FoundBlock> find_our_members(std::string_view text) {
     const json::object* options = object_in(*found, "options");
     const json::object* models = object_in(*found, "models");
     if (options == nullptr || models == nullptr || options->size() != 2 || !has_string(*found, "name") ||
-        !has_string(*options, "apiKey") || !has_our_models(*models) || has_duplicates(text, 0))
+        !has_string(*options, "apiKey") || !has_our_models(*models) || has_duplicates(text, value))
         return std::nullopt;
     const bool with_permission = options->begin()->key() == "baseURL";
     return FoundBlock{std::move(value.get_object()), with_permission};

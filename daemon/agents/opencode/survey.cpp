@@ -158,7 +158,9 @@ void survey_opencode(Findings& findings, std::string_view text) {
 
 std::vector<SettingsPlace> opencode_settings_places(const SessionHome& home,
                                                     const std::vector<std::string>& directories) {
+    constexpr std::size_t in_a_directory = 10, elsewhere = 8;
     std::vector<SettingsPlace> places;
+    places.reserve(directories.size() * in_a_directory + elsewhere);
     for (const char* name : {".opencode/opencode.json", ".opencode/opencode.jsonc", "opencode.json", "opencode.jsonc"})
         add_project(places, directories, name, SettingsFormat::opencode_config);
     for (const char* name : {".opencode/agent", ".opencode/agents", ".opencode/mode", ".opencode/modes"})

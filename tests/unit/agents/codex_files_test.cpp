@@ -1,3 +1,4 @@
+#include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "tests/unit/agents/support.hpp"
 

@@ -2,6 +2,7 @@
 
 #include "daemon/agents/codex/cell.hpp"
 #include "daemon/agents/codex/home.hpp"
+#include "daemon/agents/codex/models.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::testing {

@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/codex/config_file.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/edit/json_edit.hpp"
@@ -47,6 +48,27 @@ TEST(TomlBlock, SeveralTables) {
     const Merged fewer = must(merge_toml_block(written.text, one));
     EXPECT_THAT(*fewer.text, Not(HasSubstr("model_providers.x")));
     EXPECT_EQ(fewer.text, must(merge_toml_block("a = 1\n", one)).text);
+}
+
+TEST(TomlBlock, WhatSomebodyElseSawCountsForThatTextAlone) {
+    const std::string table =
+        "[model_providers.x]\nname = \"X\"\nbase_url = \"https://x\"\nenv_key = \"X\"\nwire_api = \"responses\"\n";
+    TomlBlockIntent intent{"config.toml", {{"x", table}}, {"x"}};
+    const std::string written = *must(merge_toml_block("a = 1\n", intent)).text;
+    intent.seen = std::make_shared<const CodexConfigFile>(written);
+    EXPECT_EQ(must(merge_toml_block(written, intent)).text, written);
+    for (const auto& [changed, problem] : std::vector<std::pair<std::string, std::string>>{
+             {written + "[model_providers.x.http_headers]\nA = \"b\"\n", "add to capsuled's table model_providers.x"},
+             {"profile = \"x\"\n" + written, "legacy \"profile\""},
+             {written + "[profiles.x]\n", "legacy table profiles.x"},
+             {"a = 2\n" + written, "is not TOML"}}) {
+        for (const auto& seen : {intent.seen, std::make_shared<const CodexConfigFile>(changed)}) {
+            intent.seen = seen;
+            const Result<Merged> merged = merge_toml_block(changed, intent);
+            ASSERT_FALSE(merged) << changed;
+            EXPECT_THAT(merged.error().message, HasSubstr(problem));
+        }
+    }
 }
 
 TEST(TomlBlock, NothingToDoLeavesABrokenFileAlone) {
@@ -201,6 +223,20 @@ TEST(OpencodeJson, AUsersEmptyProviderStays) {
         EXPECT_THAT(*written.text, HasSubstr("api.minimax.io")) << theirs;
         EXPECT_EQ(must(merge_opencode_json(written.text, intent)).text, written.text);
         EXPECT_EQ(must(merge_opencode_json(written.text, none)).text, theirs);
+    }
+}
+
+TEST(OpencodeJson, ABlockThatHasAMemberTwiceIsTheUsersOwn) {
+    const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    const std::string ours = *must(merge_opencode_json("{\"theme\": \"x\"}", intent)).text;
+    EXPECT_EQ(must(merge_opencode_json(ours, intent)).text, ours);
+    for (const std::string member : {"\"npm\":", "\"baseURL\":", "\"name\":"}) {
+        std::string twice = ours;
+        twice.insert(twice.rfind(member), member + " \"a\\\"b\", ");
+        const Merged merged = must(merge_opencode_json(twice, intent));
+        EXPECT_EQ(merged.text, twice);
+        ASSERT_EQ(merged.warnings.size(), 1U) << twice;
+        EXPECT_EQ(merged.warnings[0].code, "opencode.own_block");
     }
 }
 
