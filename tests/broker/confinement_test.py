@@ -7,6 +7,8 @@ import unittest
 from case import Case, authority
 from harness import BINARY, Broker
 
+FILTERS = not os.environ.get("CAPSULE_SANITIZE")  # sanitizers make too many calls for a filter
+
 
 def status(pid: int) -> dict[str, str]:
     with open(f"/proc/{pid}/status") as lines:
@@ -23,7 +25,7 @@ class Confinement(Case):
                 if each != "CapBnd" or os.geteuid() == 0:
                     self.assertEqual(int(seen[each], 16), 0, each)
             self.assertEqual(seen["NoNewPrivs"], "1")
-            self.assertEqual(seen["Seccomp"], "2")
+            self.assertEqual(seen["Seccomp"], "2" if FILTERS else "0")
 
     def test_no_core(self):
         broker, _ = self.pair()
@@ -49,7 +51,7 @@ class Confinement(Case):
 
     @unittest.skipUnless(os.geteuid() == 0, "a tracer that makes calls fail takes root")
     def test_it_does_not_start_unconfined(self):
-        for call in ("seccomp", "capset"):
+        for call in ("seccomp", "capset") if FILTERS else ("capset",):
             with self.assertRaisesRegex(AssertionError, "cannot confine the broker: " + call):
                 Broker(wrapper=("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:error=EPERM"))
 
