@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 from case import AS_INIT, ImageTest, as_composed, options
 from storage import SOURCE, Container, run
@@ -42,7 +43,9 @@ def build() -> None:
 class Agents(ImageTest):
     def setUp(self):
         super().setUp()
+        began = time.monotonic()
         build()
+        print(f"agents: {time.monotonic() - began:.1f} s", file=sys.stderr)
         self.container = Container(options.buildah, "real-capsule")
 
     def stand_in(self) -> None:

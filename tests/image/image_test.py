@@ -40,7 +40,9 @@ def prepare() -> None:
         storage.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", str(options.scratch)])
     storage.run(["mount", "-t", "tmpfs", "tmpfs", str(options.short)])
     storage.have_null_device_of_its_own(options.scratch / "null")
-    options.buildah = Buildah(options.scratch, options.short)
+    # vfs works everywhere, and copies every file for every layer.
+    driver = "overlay" if options.disk and storage.has_overlay(options.scratch) else "vfs"
+    options.buildah = Buildah(options.scratch, options.short, driver)
     base = options.work / "base.tar"
     timed("base", lambda: storage.make_base(base, options.scratch / "base", options.debs))
     timed("import", lambda: options.buildah.import_base(base))

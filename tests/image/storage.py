@@ -53,11 +53,24 @@ def have_null_device_of_its_own(place: Path) -> None:
     run(["mount", "--bind", str(place), os.devnull])
 
 
+def has_overlay(place: Path) -> bool:
+    """Whether files there can be layers of an overlay."""
+    parts = [place / f"overlay-{name}" for name in ("lower", "upper", "work", "mount")]
+    for part in parts:
+        part.mkdir()
+    lower, upper, work, mount = map(str, parts)
+    words = ["mount", "-t", "overlay", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", mount]
+    done = subprocess.run(words, capture_output=True, check=False)
+    if done.returncode == 0:
+        run(["umount", mount])
+    return done.returncode == 0
+
+
 class Buildah:
-    def __init__(self, scratch: Path, short: Path):
+    def __init__(self, scratch: Path, short: Path, driver: str):
         self.environment = os.environ | {"TMPDIR": str(scratch)}
         self.command = ["buildah", "--root", str(scratch / "storage"), "--runroot", str(short / "run"),
-                        "--storage-driver", "vfs"]  # fmt: skip
+                        "--storage-driver", driver]  # fmt: skip
 
     def __call__(self, *words: str) -> str:
         return run([*self.command, *words], env=self.environment, timeout=BUILD_LIMIT_S).strip()
