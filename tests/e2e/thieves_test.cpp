@@ -150,7 +150,7 @@ TEST_P(Thieves, FindNoKeyWhereTheSessionHasNone) {
     const AgentRun session = run("broker");
     const auto taken = loot(session);
     for (const RecordedRequest& request : session.requests)
-        if (parse_conversation(request)) EXPECT_EQ(request.host, "api.z.ai");
+        EXPECT_TRUE(!parse_conversation(request) || request.host == "api.z.ai") << request.host << request.target;
     EXPECT_EQ(names_of(taken), thieves_of(GetParam()));
     for (const auto& [name, text] : taken) {
         EXPECT_NE(text.find("cst_"), std::string::npos) << name << " cannot read the session's environment";
