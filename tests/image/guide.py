@@ -54,7 +54,7 @@ class Engine:
                 return 0, ""
             case ["kubectl", "apply", "-k", folder]:
                 return self.apply(folder)
-            case ["kubectl", "exec", "-it", "deploy/capsule", "--", *rest]:
+            case ["kubectl", "exec", "-it", "deploy/capsule", "-c", "capsule", "--", *rest]:
                 return self.inside(rest)
             case ["kubectl", "delete", "-k", folder]:
                 assert (SOURCE / folder).is_dir(), folder
@@ -90,6 +90,9 @@ class Engine:
         own = ["--env", "TINI_SUBREAPER=1"]
         for value in given.get("-v", []):
             source, _, rest = value.replace("$PWD", str(self.top)).partition(":")
+            if "/" not in source:  # a volume of the engine's
+                source = str(self.top / "volumes" / source)
+                Path(source).mkdir(parents=True, mode=0o700, exist_ok=True)
             assert Path(source).exists(), f"{value}: {source} is not there"
             own.append(f"--volume={source}:{rest}")
         for value in given.get("-e", []):

@@ -8,8 +8,11 @@ each other. Needs neither root nor a cluster.
 import copy
 import json
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 import manifests
 import restricted
@@ -188,12 +191,25 @@ class Page(unittest.TestCase):
         page, _, _ = (SOURCE / "docs/guides/where-it-runs.md").read_text().partition("\n## ")
         rows = re.findall(r"^\| (?!where)(.*) \|$", page, re.MULTILINE)
         self.assertGreater(len(rows), 6)
-        for row in rows:
-            names = re.findall(r"`([\w:.]+)`", row.split(" | ")[-1])
+        tests = page.partition("<!-- The tests of each row")[2].partition("-->")[0].splitlines()[1:]
+        self.assertEqual(len(tests), len(rows))
+        for row, line in zip(rows, tests):
+            where, _, names = line.partition(": ")
+            self.assertTrue(row.startswith(where), (where, row))
             self.assertTrue(names, row)
-            for name in names:
+            for name in names.split():
                 self.assertTrue(self.is_a_test(name), name)
         self.assertFalse(self.is_a_test("image:nothing") or self.is_a_test("Lifecycle.NoSuchTest"))
+
+    def test_names_an_image_of_ones_own_for_every_container(self):
+        text = (SOURCE / "docs/guides/containers.md").read_text()
+        [own] = re.findall(r"^```\n(bases: .*?)^```$", text, re.MULTILINE | re.DOTALL)
+        with tempfile.TemporaryDirectory() as place:
+            shutil.copytree(SOURCE / "docker", Path(place) / "docker")
+            (Path(place) / "kustomization.yaml").write_text(own)
+            done = subprocess.run(["kubectl", "kustomize", place], capture_output=True, text=True, check=True)
+        images = re.findall(r"image: (.*)", done.stdout)
+        self.assertEqual(images, ["registry.example.org/team/my-capsule:1"] * 2)
 
 
 if __name__ == "__main__":

@@ -152,8 +152,10 @@ class Guide(ImageTest):
             self.assertEqual("\n".join(guide.page_problems(engine, page)), "")
             self.assertEqual(engine.running, {}, "what the page starts it also stops")
 
-    def test_an_image_of_ones_own_installs_the_agents_by_their_packages(self):
+    def test_an_image_of_ones_own_installs_the_agents_in_the_versions_that_are_tested(self):
         text = (SOURCE / "docker/agents.Dockerfile").read_text()
         [names] = re.findall(r'^ARG AGENTS="(.*)"$', text, re.MULTILINE)
+        for name, version in re.findall(r"^ARG (\w+)=([\d.]+)$", text, re.MULTILINE):
+            names = names.replace(f"${{{name}}}", version)
         real = json.loads((SOURCE / "tests/e2e/package.json").read_text())["dependencies"]
-        self.assertEqual(set(names.split()), set(real))
+        self.assertEqual(set(names.split()), {f"{name}@{version}" for name, version in real.items()})
