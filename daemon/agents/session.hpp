@@ -37,6 +37,7 @@ struct SessionHome {
 /// What each agent found in the home before rendering (AgentDescriptor::look_at_home). Empty: it did not look.
 struct HomeFacts {
     std::array<std::any, all_agents.size()> found;
+    std::map<std::string, std::string> texts{};  ///< of the files that were read for it, by path
 
     std::any& of(Agent agent) { return found[static_cast<std::size_t>(agent)]; }
     const std::any& of(Agent agent) const { return found[static_cast<std::size_t>(agent)]; }

@@ -95,6 +95,8 @@ Result<Rendered> render_at_home(Work& work, const Route& route, const std::optio
     if (!plan) return plan.error();
     auto applied = apply(plan->files, mode, ApplyFor::session);
     if (!applied) return applied.error();
+    for (const Applied::File& file : applied->files)
+        if (file.change != FileChange::unchanged) work.material.facts.texts.erase(file.path);
     std::vector<FoundSetting> settings;
     if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
     return Rendered{std::move(*plan), std::move(*applied), std::move(settings)};

@@ -8,11 +8,6 @@
 namespace capsule {
 namespace {
 
-std::optional<std::string> text_of(const std::string& path, std::size_t limit) {
-    auto text = read_file(path, limit);
-    return text ? std::move(*text) : std::nullopt;
-}
-
 bool is_file(const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
@@ -22,6 +17,11 @@ bool is_file(const std::string& path) {
 
 HomeFacts read_home_facts(Agent agent, const SessionHome& home) {
     HomeFacts facts;
+    const auto text_of = [&facts](const std::string& path, std::size_t limit) {
+        auto text = read_file(path, limit);
+        if (text && *text) facts.texts.insert_or_assign(path, **text);
+        return text ? std::move(*text) : std::nullopt;
+    };
     if (const auto look = descriptor_of(agent).look_at_home) facts.of(agent) = look(home, {text_of, is_file});
     return facts;
 }

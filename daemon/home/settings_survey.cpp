@@ -85,7 +85,7 @@ class Survey {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
         if (files_ >= survey_files || !seen_.insert(path).second) return;
         if (time_is_up()) return not_looked_at(place, path);
-        const auto text = read_file(path, std::min(place.largest, survey_bytes - bytes_));
+        const auto text = text_of(path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
         if (!text) return not_looked_at(place, path);
@@ -93,6 +93,14 @@ class Survey {
         auto settings = survey_settings(place, path, **text, session_);
         note_extra_pin(place, *text, settings);
         add(place, std::move(settings));
+    }
+
+    /// What was read for the facts a moment ago is not read again.
+    Result<std::optional<std::string>> text_of(const std::string& path, std::size_t limit) const {
+        if (const auto known = session_.facts->texts.find(path);
+            known != session_.facts->texts.end() && known->second.size() <= limit)
+            return std::optional(known->second);
+        return read_file(path, limit);
     }
 
     void not_looked_at(const SettingsPlace& place, const std::string& path) {

@@ -1,6 +1,7 @@
 #include "daemon/agents/codex/models.hpp"
 
 #include <algorithm>
+#include <boost/describe/class.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
@@ -8,8 +9,46 @@
 #include <memory>
 
 #include "daemon/agents/codex/cell.hpp"
+#include "protocol/json_struct.hpp"
 
 namespace capsule {
+
+/// The members of an entry in Codex's catalog that are a model's own.
+namespace codex_entry {
+
+struct Level {
+    std::string effort;
+    std::string description;
+};
+BOOST_DESCRIBE_STRUCT(Level, (), (effort, description))
+
+struct Truncation {
+    std::string mode;
+    std::int64_t limit = 0;
+};
+BOOST_DESCRIBE_STRUCT(Truncation, (), (mode, limit))
+
+struct OfModel {
+    std::string slug, display_name, description;
+    std::vector<Level> supported_reasoning_levels;
+    std::optional<std::string> default_reasoning_level;
+    std::optional<std::string> apply_patch_tool_type;
+    std::vector<std::string> input_modalities;
+    Truncation truncation_policy;
+    std::int64_t effective_context_window_percent = 0;
+    std::string base_instructions;
+};
+BOOST_DESCRIBE_STRUCT(OfModel, (),
+                      (slug, display_name, description, supported_reasoning_levels, default_reasoning_level,
+                       apply_patch_tool_type, input_modalities, truncation_policy, effective_context_window_percent,
+                       base_instructions))
+
+struct Window {
+    std::int64_t context_window, max_context_window, auto_compact_token_limit;
+};
+BOOST_DESCRIBE_STRUCT(Window, (), (context_window, max_context_window, auto_compact_token_limit))
+
+}  // namespace codex_entry
 
 namespace {
 
@@ -76,38 +115,6 @@ std::set<std::string> readable_levels(const json::array& models) {
     return levels;
 }
 
-/// Without the levels that an older Codex would refuse the whole list for.
-Model readable(Model facts, const std::set<std::string>& levels) {
-    std::erase_if(facts.levels, [&](const std::string& level) { return !levels.contains(level); });
-    if (!levels.contains(facts.default_level)) facts.default_level.clear();
-    return facts;
-}
-
-json::array reasoning_levels(const Model& facts) {
-    json::array levels;
-    for (const std::string& level : facts.levels)
-        levels.push_back(json::object{
-            {"effort", level}, {"description", level == "none" ? "Answers without reasoning" : "Reasons first"}});
-    return levels;
-}
-
-/// Of what the model can be given, the kinds that Codex knows. It takes text and images where nothing is known.
-json::array input_modalities(const Model& facts) {
-    json::array kinds;
-    for (const char* kind : {"text", "image"})
-        if (facts.input.empty() || std::ranges::find(facts.input, kind) != facts.input.end()) kinds.emplace_back(kind);
-    return kinds;
-}
-
-void set_window(json::object& out, const Model& facts) {
-    const std::int64_t tokens = facts.context_window;
-    out["effective_context_window_percent"] = codex_fields(facts.of(Agent::codex)).window_percent;
-    if (tokens <= 0) return;  // not known: Codex then takes its own
-    out["context_window"] = tokens;
-    out["max_context_window"] = tokens;
-    out["auto_compact_token_limit"] = compact_limit(facts);
-}
-
 /// What must be right in every version, of whatever model. A Codex ignores members that it does not know, so all of
 /// them are always there; with these it sends what it sends to a model that it has no entry for.
 void set_known(json::object& out) {
@@ -128,26 +135,42 @@ void set_known(json::object& out) {
     out["availability_nux"] = nullptr;
 }
 
-/// The same of this model, and its window.
-json::object of_a_model(const CodexModel& model) {
-    json::object out;
-    out["slug"] = model.id;
-    out["display_name"] = model.id;
-    out["description"] = model.id + " by " + model.provider;
+bool takes(const Model& facts, std::string_view kind) {
+    return facts.input.empty() || std::ranges::find(facts.input, kind) != facts.input.end();
+}
+
+/// The same of this model. `levels` are those that this Codex can read: for another one it would refuse the whole list.
+codex_entry::OfModel of_model(const CodexModel& model, const std::set<std::string>& levels) {
     const Model& facts = model.facts;
     const CodexModelFields fields = codex_fields(facts.of(Agent::codex));
-    out["supported_reasoning_levels"] = reasoning_levels(facts);
-    out["default_reasoning_level"] = facts.default_level.empty() ? json::value() : json::value(facts.default_level);
-    out["apply_patch_tool_type"] = fields.freeform_apply_patch ? json::value("freeform") : json::value();
-    out["input_modalities"] = input_modalities(facts);
-    out["truncation_policy"] = json::object{{"mode", fields.truncation_mode}, {"limit", fields.truncation_limit}};
-    set_window(out, facts);
+    codex_entry::OfModel out;
+    out.slug = out.display_name = model.id;
+    out.description = model.id + " by " + model.provider;
+    for (const std::string& level : facts.levels)
+        if (levels.contains(level))
+            out.supported_reasoning_levels.push_back(
+                {level, level == "none" ? "Answers without reasoning" : "Reasons first"});
+    if (levels.contains(facts.default_level)) out.default_reasoning_level = facts.default_level;
+    if (fields.freeform_apply_patch) out.apply_patch_tool_type = "freeform";
+    // Of what the model can be given, the kinds that Codex knows.
+    for (const char* kind : {"text", "image"})
+        if (takes(facts, kind)) out.input_modalities.emplace_back(kind);
+    out.truncation_policy = {fields.truncation_mode, fields.truncation_limit};
+    out.effective_context_window_percent = fields.window_percent;
     return out;
 }
 
-std::string members_of(const json::object& object) {
-    const std::string text = json::serialize(object);
-    return text.substr(1, text.size() - 2);
+template <class Members>
+void write_members(std::string& out, const Members& members) {
+    const std::size_t begin = out.size();
+    write_json(out, members);
+    out.erase(begin, 1);
+    out.pop_back();
+}
+
+template <class Members>
+void erase_members(json::object& entry) {
+    boost::mp11::mp_for_each<detail::Members<Members>>([&](auto member) { entry.erase(member.name); });
 }
 
 }  // namespace
@@ -167,13 +190,11 @@ Result<CodexModelList> read_codex_models(std::string_view printed) {
     for (const auto& [member, value] : *start)
         switch_off(entry, member, value);
     set_known(entry);
-    Model any;
-    any.context_window = 1;
-    for (const auto& member : of_a_model({{}, {}, any}))
-        entry.erase(member.key());
-    entry.erase("base_instructions");
+    erase_members<codex_entry::OfModel>(entry);
+    erase_members<codex_entry::Window>(entry);
     CodexModelList out;
-    out.members = members_of(entry);
+    const std::string members = json::serialize(entry);
+    out.members = members.substr(1, members.size() - 2);
     out.rest_of_prompt = rest_of_prompt(*start);
     out.levels = readable_levels(*models);
     return out;
@@ -184,10 +205,17 @@ std::any codex_model_list(std::string_view printed) {
 }
 
 std::string derive_codex_models(const CodexModelList& own, const CodexModel& model) {
-    json::object entry = of_a_model({model.id, model.provider, readable(model.facts, own.levels)});
-    entry["base_instructions"] =
+    codex_entry::OfModel entry = of_model(model, own.levels);
+    entry.base_instructions =
         "You are Codex, a coding agent running on " + model.id + " by " + model.provider + "." + own.rest_of_prompt;
-    return R"({"models":[{)" + own.members + "," + members_of(entry) + "}]}\n";
+    std::string out = R"({"models":[{)" + own.members + ",";
+    write_members(out, entry);
+    // A window that is not known is left out: Codex then takes its own.
+    if (const std::int64_t tokens = model.facts.context_window; tokens > 0) {
+        out += ',';
+        write_members(out, codex_entry::Window{tokens, tokens, compact_limit(model.facts)});
+    }
+    return out + "}]}\n";
 }
 
 Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model) {

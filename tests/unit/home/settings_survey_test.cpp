@@ -33,12 +33,13 @@ class SettingsSurvey : public ::testing::Test {
     }
 
     /// "path below the top: member"
-    std::vector<std::string> survey(Agent agent, const std::string& cwd) {
+    std::vector<std::string> survey(Agent agent, const std::string& cwd, const HomeFacts& facts = {}) {
         Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}};
         std::vector<std::string> found;
         plan = {};
         plan.unset = {"ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_ENVIRONMENT_KIND", "OTHER"};
-        for (const FoundSetting& setting : survey_session(home, top() + cwd, route, ProjectSettings::allow, {}, plan))
+        for (const FoundSetting& setting :
+             survey_session(home, top() + cwd, route, ProjectSettings::allow, facts, plan))
             if (setting.path.starts_with(top()))
                 found.push_back(setting.path.substr(top().size()) + ": " + setting.member);
         return found;
@@ -76,6 +77,14 @@ TEST_F(SettingsSurvey, WarnsOfEachRoleOfCodexsThatNamesAModel) {
                 ElementsAre("/home/.codex/agents/mine.toml: model", "/repo/.codex/agents/theirs.toml: model"));
     ASSERT_EQ(plan.warnings.size(), 2U);
     EXPECT_EQ(plan.warnings.front().code, "settings.not_held");
+}
+
+TEST_F(SettingsSurvey, WhatWasReadForTheFactsIsNotReadAgain) {
+    write("/home/.codex/config.toml", "profile = \"x\"\n");
+    EXPECT_THAT(survey(Agent::codex, "/repo/a"), ElementsAre("/home/.codex/config.toml: profile"));
+    HomeFacts facts;
+    facts.texts[top() + "/home/.codex/config.toml"] = "model = \"y\"\n";
+    EXPECT_THAT(survey(Agent::codex, "/repo/a", facts), ElementsAre("/home/.codex/config.toml: model"));
 }
 
 TEST_F(SettingsSurvey, ASocketInAnyOfClaudeCodesFilesIsHeld) {
