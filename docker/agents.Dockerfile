@@ -3,7 +3,7 @@
 #   docker build -f docker/agents.Dockerfile -t my-capsule docker
 #
 # Add what your projects need. Agents belong where only root can write: npm --global puts them there. The versions are
-# those that the tests know. Others: --build-arg CODEX=0.170.0, --build-arg CLAUDE_CODE=latest. Fewer agents:
+# those that the tests know. Others: --build-arg CODEX=0.161.0, --build-arg CLAUDE_CODE=latest. Fewer agents:
 # --build-arg AGENTS="@openai/codex@0.169.0".
 ARG BASE=capsule
 FROM ${BASE}
