@@ -3,7 +3,7 @@
 # stopped in order, and the container ends with the code of the session.
 set -euo pipefail
 
-# PATH is the sessions' alone: agents may write to a directory in it. What runs as root is found in root's directories.
+# PATH is only for sessions: agents may write to a directory in it. What runs as root is found in root's directories.
 sessions_path=${PATH:-}
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -14,7 +14,7 @@ What a capsule is started with:
   AGENT [--provider ID] [-- ARGUMENTS]     a session of claude, codex or opencode, as `capsulectl exec` has it
   keys [OPTIONS]                           the sidecar: a capsuled that has keys, and gives tokens to the one of another
                                            container at /run/capsule-keys, whose CAPSULE_CONFIG is /etc/capsule/agents.toml
-  serve [OPTIONS]                          capsuled alone; sessions are then started in the container with
+  serve [OPTIONS]                          only capsuled; sessions are then started in the container with
                                            /usr/bin/capsulectl exec AGENT (docker exec, kubectl exec)
   shell [ARGUMENTS]                        a login shell of the agents' user; on a terminal, what no arguments mean
   drain                                    beside `serve`, before a container is stopped: waits for the sessions in it
@@ -70,7 +70,7 @@ prepare_one_user() {
     local own
     own=/tmp/capsule-$(id -u)
     if [ "${CAPSULE_CONFIG:-}" != /etc/capsule/agents.toml ]; then
-        say "one user for all (uid $(id -u)): sessions can get every key of this container, not their own alone"
+        say "one user for all (uid $(id -u)): sessions can get every key of this container, not only their own"
         say "  hint: give it only the keys that its sessions may have, or start it as root: docs/guides/where-it-runs.md"
     fi
     if [ "${HOME:-/}" = / ] || [ ! -w "$HOME" ]; then
