@@ -4,6 +4,7 @@
 #include <boost/json/serialize.hpp>
 #include <cmath>
 
+#include "protocol/agents.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule::detail {
@@ -36,17 +37,25 @@ constexpr auto is_plain = [] {
 
 constexpr std::string_view ask_discover = "call rpc.discover for each method's params";
 
+std::string hint_for(std::string_view path) {
+    if (path != "params.agent") return std::string(ask_discover);
+    std::string names;
+    for (const AgentFacts& facts : all_agents)
+        names.append(names.empty() ? "" : ", ").append(facts.id);
+    return "The agents are " + names + ".";
+}
+
 }  // namespace
 
 Error wrong_type(std::string_view path, std::string_view expected, const boost::json::value& got) {
     return {ErrorCode::invalid_params,
             std::string(path) + ": expected " + std::string(expected) + ", got " + std::string(kind_of(got)),
-            std::string(ask_discover)};
+            hint_for(path)};
 }
 
 Error missing_member(std::string_view path, std::string_view member) {
     return {ErrorCode::invalid_params, std::string(path) + ": \"" + std::string(member) + "\" is missing",
-            std::string(ask_discover)};
+            hint_for(child(path, member))};
 }
 
 Error unknown_member(std::string_view path, std::string_view member, const std::vector<std::string_view>& known) {

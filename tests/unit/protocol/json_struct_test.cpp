@@ -42,6 +42,12 @@ TEST(FromJson, NamesEachFaultWithItsPath) {
     EXPECT_THAT(refusal<NoParams>("[1]").message, HasSubstr("expected an object, got an array"));
 }
 
+TEST(FromJson, NamesTheAgentsWhereAnAgentIsMissingOrNoName) {
+    for (const std::string_view json : {"{}", R"({"agent":1})", R"({"agent":null})"})
+        EXPECT_EQ(refusal<SpawnParams>(json).hint, "The agents are claude, codex, opencode.") << json;
+    EXPECT_THAT(refusal<SpawnParams>(R"({"agent":"claude","env":{"agent":1}})").hint, HasSubstr("rpc.discover"));
+}
+
 TEST(FromJson, NamesAnUnknownMemberAndTheNearestKnownOne) {
     const Error error = refusal<SpawnParams>(R"({"agnet":"claude"})");
     EXPECT_EQ(error.code, ErrorCode::invalid_params);
