@@ -32,16 +32,12 @@ def samples(page: Path, user: int) -> dict[str, list[str]]:
     node = functions(page, "js", r"function socketPath\(\) \{.*?\n\}\n")
     if page.read_text().count("AF_UNIX") != len(python) or len(node) != 1:
         raise SystemExit("docs/guides/launchers.md: a sample opens the socket without socket_path()")
-    text = page.read_text()
-    shell = re.search(r"^\$ (run=.*)$", text, re.MULTILINE)[1]
-    address = re.search(r'UNIX-CONNECT:([^"]+)"', text)[1]
     return {
         **{
             f"python {number}": ["python3", "-c", f"import os\nos.geteuid = lambda: {user}\n{each}print(socket_path())"]
             for number, each in enumerate(python, 1)
         },
         "node": ["node", "-e", f"process.geteuid = () => {user};\n{node[0]}console.log(socketPath())"],
-        "shell": ["/bin/sh", "-c", f'id() {{ echo {user}; }}; {shell}; echo "{address}"'],
     }
 
 

@@ -1,4 +1,4 @@
-"""Compares what a page shows with what came. "…" on a page stands for anything: part of a line, lines, more items."""
+"""Compares what a page shows with what came. "…" on a page stands for anything: part of a line, lines, more items or members."""
 
 import json
 import re
@@ -31,6 +31,9 @@ def json_differs(shown, came, where: str = "answer") -> str | None:
         same = isinstance(came, (int, float)) if isinstance(shown, (int, float)) else came is None or shown is None
         return None if same or type(shown) is type(came) else f"{where}: {came!r} is of another type than {shown!r}"
     if isinstance(shown, dict) and isinstance(came, dict):
+        if "…" in shown:  # further members
+            shown = {name: each for name, each in shown.items() if name != "…"}
+            came = {name: each for name, each in came.items() if name in shown}
         if list(shown) != list(came) and set(shown) != set(came):
             return f"{where}: shown {sorted(shown)}, came {sorted(came)}"
         return next((why for each in shown if (why := json_differs(shown[each], came[each], f"{where}.{each}"))), None)

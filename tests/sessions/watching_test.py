@@ -1,6 +1,7 @@
 """What people and programs see of sessions: one in six lines, notifications, metrics, the guide's multiplexer."""
 
 import contextlib
+import fcntl
 import json
 import math
 import os
@@ -8,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import unittest
 from pathlib import Path
@@ -263,36 +265,115 @@ class Metrics(Case):
                 samples(bad)
 
 
+AGENT = """#!/bin/sh
+(: >/dev/tty) 2>/dev/null && echo terminal
+grep -E '^(Uid|NoNewPrivs|CapBnd)' /proc/self/status
+echo "in $PWD: $*"
+case "$*" in *leave) exit 3 ;; esac
+trap 'echo ended; exit' TERM
+while :; do sleep 0.1; done
+"""
+
+
 class Multiplexer(Case):
-    def test_the_guides_lists_watches_and_ends(self):
-        capsule, _ = self.pair(session='keys = "env"')
-        ends = capsule.top / "ends"
-        capsule.install("claude", f"#!/bin/sh\ntrap 'echo end >>{ends}; exit' TERM\necho begin >>{ends}\nwhile kill -0 $PPID; do sleep 0.1; done\n")
+    """The sample of docs/guides/launchers.md, on a terminal."""
+
+    def begin(self, capsule) -> subprocess.Popen:
+        def on_terminal():
+            fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
+
+        capsule.install("claude", AGENT)
         page = blocks.blocks_of(blocks.read_lines(ROOT / "docs/guides/launchers.md"))
         program = next(block.text for block in page if block.language == "python" and "subscribe" in block.text)
         self.assertLessEqual(len([line for line in program.splitlines() if line.strip()]), 40)
-        environment = {"PATH": f"{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket)}
-        running = subprocess.Popen([sys.executable, "-c", program], env=environment, text=True, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE)  # fmt: skip
+        (capsule.top / "tmp").mkdir()
+        environment = {"PATH": f"{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket),
+                       "TMPDIR": str(capsule.top / "tmp")}  # fmt: skip
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        running = subprocess.Popen([sys.executable, "-c", program], env=environment, text=True, cwd=capsule.top,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True, preexec_fn=on_terminal)  # fmt: skip
+        os.close(theirs)
         self.addCleanup(running.stdout.close)
+        bound = threading.Timer(60, running.kill)
+        bound.start()
+        self.addCleanup(lambda: (bound.cancel(), running.kill(), running.wait(), running.stdin.close()))
+        self.running = running
+        return running
 
-        def say(command: str) -> str:
-            running.stdin.write(command + "\n")
-            running.stdin.flush()
-            return running.stdout.readline().strip()
+    def say(self, command: str, *patterns: str) -> list[re.Match]:
+        """What is printed until there was a line for each pattern."""
+        self.running.stdin.write(command + "\n")
+        self.running.stdin.flush()
+        found: dict[str, re.Match] = {}
+        printed = []
+        while len(found) < len(patterns):
+            printed.append(self.running.stdout.readline())
+            self.assertTrue(printed[-1], f"it ended after {printed}")
+            if "not done" in printed[-1] and not any("not done" in each for each in patterns):
+                self.fail(printed[-1])
+            found |= {each: match for each in patterns if (match := re.search(each, printed[-1]))}
+        return [found[each] for each in patterns]
 
-        event, first = say("start claude zai").split()
-        self.assertEqual(event, "session.started")
-        self.assertTrue(until(lambda: ends.exists()))
-        self.assertEqual(say("list"), f"{first} claude on zai, because the launcher asked for it")
-        self.assertEqual(say("end " + first), f"session.ended {first} sessions.end")
-        event, second = say("start claude zai").split()
-        self.assertEqual(self.states(capsule), {second: "live"})
-        self.assertTrue(until(lambda: sorted(ends.read_text().split()) == ["begin", "begin", "end"]), ends.read_text())
-        running.stdin.close()
-        self.assertEqual(running.wait(20), 0)
-        self.assertTrue(until(lambda: self.states(capsule) == {}), "they end with its connection")
-        self.assertTrue(until(lambda: ends.read_text().split().count("end") == 2), "and so do the agents")
+    def start(self, words: str, *patterns: str) -> tuple[str, Path]:
+        said = self.say(f"start {words}", "session.started", r"(\w+) writes to (/\S+)", *patterns)[1]
+        return said[1], Path(said[2])
+
+    def test_the_guides_lists_watches_and_ends(self):
+        for keys in ("env", "broker"):
+            with self.subTest(keys=keys):
+                capsule, _ = self.pair(session=f'keys = "{keys}"')
+                running = self.begin(capsule)
+                first, log = self.start("claude zai -p 'two words'")
+                self.assertTrue(until(lambda: f"in {capsule.top}: " in log.read_text()), log.read_text())
+                self.assertRegex(log.read_text(), r"-p two words\n$")
+                self.assertIn("NoNewPrivs:\t1", log.read_text())
+                self.assertNotIn("terminal", log.read_text())
+                self.say("list", f"{first} claude on zai, because the launcher asked for it")
+                self.say("end " + first, f"session.ended {first} sessions.end", f"{first} left with 0")
+                self.assertIn("ended", log.read_text())
+                second, log = self.start("claude zai")
+                self.assertEqual(self.states(capsule), {second: "live"})
+                self.assertTrue(until(lambda: "in " in log.read_text()))
+                running.stdin.close()
+                self.assertEqual(running.wait(20), 0)
+                self.assertTrue(until(lambda: self.states(capsule) == {}), "they end with its connection")
+                self.assertTrue(until(lambda: "ended" in log.read_text()), "and so do the agents")
+
+    def test_an_agent_that_ends_ends_its_session(self):
+        capsule, _ = self.pair()
+        self.begin(capsule)
+        session, _ = self.start("claude zai leave", r"left with 3")
+        self.assertTrue(until(lambda: self.states(capsule, all=True) == {session: "ended"}))
+
+    def test_what_cannot_be_done_is_said_and_the_rest_goes_on(self):
+        capsule, _ = self.pair()
+        self.begin(capsule)
+        session, _ = self.start("claude zai")
+        self.say("start claude zia", 'not done: there is no provider "zia"', 'Did you mean "zai"')
+        self.say("bogus", "not done: 'bogus'")
+        self.say("", "not done")
+        self.say("start claude", "not done.*provider")
+        self.say("start claude zai 'open", "not done")
+        self.say("end nobodyssid", "not done: there is no session")
+        (capsule.top / "bin/codex").unlink()
+        self.start("codex zai", "codex is not installed|codex.*PATH", "left with 127")
+        self.say("list", f"{session} claude on zai")
+        self.assertEqual(self.states(capsule)[session], "live")
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root to become another user")
+    def test_its_agents_are_the_sessions_user(self):
+        capsule, _ = self.pair(session='keys = "broker"\nuser = "nobody"')
+        self.begin(capsule)
+        session, log = self.start("claude zai")
+        self.assertTrue(until(lambda: "in " in log.read_text()), log.read_text())
+        self.assertRegex(log.read_text(), r"Uid:\t65534\t65534\t65534\t65534\n")
+        self.assertIn("CapBnd:\t0000000000000000", log.read_text())
+        self.assertIn("NoNewPrivs:\t1", log.read_text())
+        self.running.kill()
+        self.assertTrue(until(lambda: "ended" in log.read_text()), "nor does it outlive the multiplexer")
+        self.assertTrue(until(lambda: self.states(capsule) == {}))
 
 
 if __name__ == "__main__":
