@@ -275,6 +275,46 @@ while :; do sleep 0.1; done
 """
 
 
+class Samples(Case):
+    """Those of docs/guides/launchers.md that start an agent."""
+
+    def run_sample(self, capsule, language: str, interpreter: str, stdin=subprocess.DEVNULL) -> subprocess.CompletedProcess:
+        page = blocks.blocks_of(blocks.read_lines(ROOT / "docs/guides/launchers.md"))
+        program = next(each.text for each in page if each.language == language).replace('"opencode"', '"claude"')
+        file = capsule.top / f"sample.{'py' if language == 'python' else 'mjs'}"
+        file.write_text(program)
+        project = capsule.top / "project"
+        (project / ".claude").mkdir(parents=True, exist_ok=True)
+        (project / ".claude/settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "https://example.org"}}')
+        environment = {"PATH": f"{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket)}
+        return subprocess.run([interpreter, file, "leave"], env=environment, cwd=project, capture_output=True,
+                              text=True, stdin=stdin, timeout=60)  # fmt: skip
+
+    def test_end_their_session_name_the_project_and_give_up_privileges(self):
+        root = os.geteuid() == 0
+        capsule, _ = self.pair(session='keys = "broker"' + ('\nuser = "nobody"' if root else ""))
+        capsule.install("claude", AGENT)
+        user = 65534 if root else os.geteuid()
+        for language, interpreter in (("python", sys.executable), ("js", "node")):
+            with self.subTest(language=language):
+                done = self.run_sample(capsule, language, interpreter)
+                self.assertEqual(done.returncode, 3, done.stderr)
+                self.assertRegex(done.stdout, rf"Uid:\t{user}\t{user}\t{user}\t{user}\n")
+                self.assertIn("NoNewPrivs:\t1", done.stdout)
+                self.assertIn(f"in {capsule.top}/project: ", done.stdout)
+                self.assertIn("settings.json", done.stderr, "the daemon looked at the project")
+                if root:
+                    self.assertIn("CapBnd:\t0000000000000000", done.stdout)
+                    self.assertNotIn("terminal", done.stdout)
+                    ours, theirs = os.openpty()
+                    refused = self.run_sample(capsule, language, interpreter, theirs)
+                    self.assertIn("a terminal of its own", refused.stderr)
+                    self.assertEqual(refused.stdout, "")
+                    os.close(ours)
+                    os.close(theirs)
+                self.assertTrue(until(lambda: self.states(capsule) == {}), "the session ends with the agent")
+
+
 class Multiplexer(Case):
     """The sample of docs/guides/launchers.md, on a terminal."""
 
