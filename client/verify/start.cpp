@@ -108,9 +108,14 @@ void wait_for(pid_t child, TrialRun& run, std::chrono::seconds limit) {
 bool go_offline() {
     const std::string uid = std::to_string(::getuid());
     const std::string gid = std::to_string(::getgid());
-    if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return false;
-    return write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
-           write_text("/proc/self/gid_map", gid + " " + gid + " 1") && bring_loopback_up();
+    // If this process was root before, /proc/self belongs to root, and the files below could not be written.
+    const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    const bool offline = ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 && write_text("/proc/self/setgroups", "deny") &&
+                         write_text("/proc/self/uid_map", uid + " " + uid + " 1") &&
+                         write_text("/proc/self/gid_map", gid + " " + gid + " 1") && bring_loopback_up();
+    if (dumpable != 1) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    return offline;
 }
 
 Result<TrialRun> start_and_wait(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,

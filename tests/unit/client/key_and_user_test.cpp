@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pty.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 
 #include "client/commands/ask_key.hpp"
 #include "client/commands/become.hpp"
+#include "client/verify/start.hpp"
 #include "test_server.hpp"
 
 namespace capsule {
@@ -156,6 +158,17 @@ TEST(BecomeUser, RefusesAnybodyElse) {
                    : 2;
     };
     EXPECT_EQ(in_child(body), 0);
+}
+
+TEST(GoOffline, AlsoForAUserThatRootBecame) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    if (in_child([] { return ::unshare(CLONE_NEWUSER | CLONE_NEWNET); }) != 0) GTEST_SKIP() << "no user namespaces";
+    EXPECT_EQ(in_child([] {
+                  if (!become_without_privileges({"agent", 4242, 4343, {4343}}, false)) return 1;
+                  if (!go_offline()) return 2;
+                  return ::getuid() == 4242 ? 0 : 3;
+              }),
+              0);
 }
 
 class FindProgram : public testing::Test {
