@@ -1,5 +1,6 @@
 #include "protocol/utf8.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace capsule {
@@ -26,6 +27,24 @@ bool is_utf8(std::string_view text) {
         text.remove_prefix(bytes);
     }
     return true;
+}
+
+std::string readable_text(std::string_view text, std::size_t most_bytes) {
+    std::string out;
+    while (!text.empty()) {
+        const Utf8Character character = first_utf8_character(text);
+        const std::string_view bytes = text.substr(0, std::max<std::size_t>(character.bytes, 1));
+        text.remove_prefix(bytes.size());
+        if (out.size() + bytes.size() > most_bytes) break;
+        const bool control = character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0);
+        if (character.bytes == 0)
+            out += '?';
+        else if (control)
+            out += ' ';
+        else
+            out += bytes;
+    }
+    return out;
 }
 
 }  // namespace capsule

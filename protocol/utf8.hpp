@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace capsule {
@@ -15,5 +16,9 @@ struct Utf8Character {
 Utf8Character first_utf8_character(std::string_view text);
 
 bool is_utf8(std::string_view text);
+
+/// Somebody else's text, for a message: at most so many bytes of UTF-8, whole characters, nothing that commands a
+/// terminal. A byte that is no UTF-8 becomes "?", a control character a space.
+std::string readable_text(std::string_view text, std::size_t most_bytes);
 
 }  // namespace capsule

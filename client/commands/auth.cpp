@@ -10,6 +10,7 @@
 #include "client/commands/ask_key.hpp"
 #include "client/commands/auth_page.hpp"
 #include "client/commands/command_table.hpp"
+#include "client/commands/pager.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -140,7 +141,7 @@ void add_auth(CLI::App& app, Invocation& invocation) {
     auto params = std::make_shared<AuthListParams>();
     add_scope(*list, params->workspace, params->role);
     const auto run_list = [params](const Globals& globals) {
-        return call_and_print<AuthListResult>(globals, "auth.list", params_json(*params), page);
+        return call_and_print<AuthListResult>(globals, "auth.list", params_json(*params), page, print_paged);
     };
     run_with(*list, invocation, run_list);
     add_key_commands(*auth, invocation);

@@ -40,7 +40,8 @@ std::string scope_text(const std::optional<std::string>& workspace, const std::o
 }
 
 std::string held_text(std::uint64_t held, std::uint64_t not_held) {
-    std::string text = held == 0 ? "nothing" : settings_text(held) + " that would have redirected the session";
+    std::string text = held == 0 ? "nothing: no setting would redirect the session"
+                                 : settings_text(held) + " that would have redirected the session";
     if (not_held > 0) text += "; " + settings_text(not_held) + " could not be held";
     return text;
 }

@@ -141,7 +141,8 @@ std::string times_text(std::uint64_t count) {
 
 std::string models_text(const SessionRow& session) {
     std::string text = session.model.value_or("the agent's own choice");
-    if (!is_counted(session)) return text + "; its answers are not seen, since the agent has the key itself";
+    if (!is_counted(session))
+        return text + "; its answers are not seen, since the agent has the key itself ([session] keys)";
     if (session.requests.total == 0) return text + "; no request yet";
     for (const SessionModel& model : session.models) {
         text += "; " + (model.asked.empty() ? std::string("no model named") : model.asked);

@@ -30,6 +30,7 @@ asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
     bool again = true;
     while (again) {
         Refusal refusal;
+        whose_.reset();
         const auto size = co_await read_head(refusal);
         if (!size && refusal.code.empty()) break;  // it has left
         if (!size) {
@@ -55,6 +56,11 @@ asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
         }
         auto admitted = admit(*head);
         if (!admitted) {
+            if (whose_) {
+                Exchanged refused;
+                refused.status = admitted.error().status;
+                broker_.counted(whose_, refused);
+            }
             co_await refuse(admitted.error());
             break;
         }
@@ -152,6 +158,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
         return Refusal{403, "capsule_not_this_session",
                        "this token belongs to another user's session: every user's sessions have tokens of their own",
                        0};
+    whose_ = out->session;
     if (const auto where = check_target(head.target, session.base.path); !where) return where.error();
     if (head.target.find(out->credential.token) != std::string_view::npos)
         return Refusal{400, "capsule_bad_target", "the session token is part of the URL: it belongs into a header", 0};
@@ -169,8 +176,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
 }
 
 asio::awaitable<void> Connection::refuse(Refusal refusal) {
-    // A session's own refusals are counted where its exchanges are.
-    if (!session_) broker_.count_stranger(refusal.code);
+    if (!whose_) broker_.count_stranger(refusal.code);
     const std::string answer = error_answer(surface_, refusal, head_only_);
     limit(Bound::client, leave_ms);
     co_await write_all(client_, answer);

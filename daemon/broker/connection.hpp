@@ -76,6 +76,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string in_;  ///< read of the client and not yet passed on
     std::shared_ptr<Stream> upstream_;
     std::shared_ptr<Session> session_;  ///< whose request is under way
+    std::shared_ptr<Session> whose_;    ///< whose request the last one was; none: nobody's
     Surface surface_ = Surface::anthropic_messages;
     bool head_only_ = false;  ///< the request under way is a HEAD
     bool uploading_ = false, discarding_ = false;

@@ -51,11 +51,13 @@ void add(Traffic& traffic, const Exchanged& each) {
         else if (traffic.models.size() < 64)
             traffic.models.push_back({each.asked, each.answered, 1});
     }
-    if (each.status > 0) {
+    if (each.seconds > 0) {  // the provider answered
         traffic.latency.resize(latency_bounds_s.size() + 1);
         ++traffic.latency[static_cast<std::size_t>(std::ranges::lower_bound(latency_bounds_s, each.seconds) -
                                                    latency_bounds_s.begin())];
         traffic.latency_s += each.seconds;
+    }
+    if (each.status > 0) {
         traffic.last = LastAnswer{now_text(), each.status, {}};
         if (!each.message.empty()) traffic.last->message = each.message;
         // An error that says nothing of a limit (502, say) takes none back.

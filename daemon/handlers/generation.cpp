@@ -45,12 +45,10 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
     if (!config.broker.user && has_one_user()) return Identity();
     const std::string name = config.broker.user.value_or("capsule-broker");
     const auto found = find_user(name);
-    if (!found && (config.broker.user || config.session.keys == SessionKeys::broker))
+    if (!found)
         return broker_conflict(
             "there is no user \"" + name + "\"",
             "make one that nothing else runs as (useradd --system --no-create-home " + name + "), or name another");
-    // For sessions of before, when the configuration asks for no broker any more.
-    if (!found) return Identity(BrokerIdentity{overflow_uid(), overflow_gid()});
     const SessionUser& user = found->user;
     if (user.uid == 0) return broker_conflict("capsule-broker does not run as root", "name a user of its own");
     if (user.uid == home.user.uid)
@@ -70,15 +68,15 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     auto policy = Policy::make(config->access, ::geteuid());
     if (!policy) return policy.error();
     auto broker = broker_user(*config, *home);
-    if (!broker) return broker.error();
+    if (!broker && (config->broker.user || config->session.keys == SessionKeys::broker)) return broker.error();
     std::shared_ptr<HomeWorker> worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);
     } catch (const Failure& failure) {
         return failure.error();
     }
-    return std::make_shared<const Generation>(
-        Generation{std::move(*config), std::move(*home), std::move(*policy), timestamp(), std::move(worker), *broker});
+    return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
+                                                         timestamp(), std::move(worker), std::move(broker)});
 }
 
 }  // namespace capsule

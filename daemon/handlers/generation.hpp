@@ -23,7 +23,8 @@ struct Generation {
     Policy policy;
     std::string loaded_at;  ///< RFC 3339, UTC
     std::shared_ptr<HomeWorker> worker;
-    std::optional<BrokerIdentity> broker_user;  ///< whom capsule-broker runs as; none: as the daemon, which is not root
+    /// Whom capsule-broker runs as; none: as the daemon, which is not root. Fails where it cannot be started.
+    Result<std::optional<BrokerIdentity>> broker_user;
 };
 
 struct ConfigSource {

@@ -29,7 +29,10 @@ BrokerSettings broker_settings(const Services& services) {
     out.port = config.port;
     out.idle = config.idle;
     out.remote = config.remote;
-    out.link.identity = generation.broker_user;
+    if (generation.broker_user)
+        out.link.identity = *generation.broker_user;
+    else
+        out.link.cannot_start = generation.broker_user.error();
     out.link.configure.connections = config.connections;
     out.link.configure.streams = config.streams;
     out.link.configure.ca_file = config.ca_file;

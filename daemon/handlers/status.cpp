@@ -1,5 +1,6 @@
 // status: what runs, which keys it has, what each cell is worth, what is wrong. Never waits.
 #include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -94,6 +95,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     auto look = [path, files = inline_keys(services, *generation)] { return look_at_home(path, files); };
     const auto looked = co_await generation->worker->run(std::move(look), home_limit);
     const InTheHome found = looked ? *looked : InTheHome{};
+    std::vector<Warning> broken;
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
         const AgentFacts& agent = all_agents[i];
         AgentStatus entry{std::string(agent.id), std::string(agent.label), {}, {}};
@@ -103,6 +105,9 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
             const AgentPlace place{generation->home, path, generation->worker};
             if (check_starts_sessions(*generation))
                 entry.version = services.inventory.version(agent.agent, *binary, place);
+            if (const std::string problem = services.inventory.version_problem(*binary); !problem.empty())
+                broken.push_back({"agent.broken", fmt::format("{} does not start: {} --version: {}", agent.label,
+                                                              binary->path, problem)});
         }
         status.agents.push_back(std::move(entry));
     }
@@ -118,6 +123,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.broker = services.sessions.broker_status();
     status.warnings = status_warnings(services, *generation, found.inline_keys);
+    std::move(broken.begin(), broken.end(), std::back_inserter(status.warnings));
     if (!remote) status.warnings.push_back({"keys.unreachable", remote.error().message + ": " + remote.error().hint});
     if (!looked)
         status.warnings.push_back(

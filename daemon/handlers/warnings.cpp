@@ -1,5 +1,7 @@
 #include "daemon/handlers/warnings.hpp"
 
+#include <unistd.h>
+
 #include <set>
 
 #include "daemon/handlers/session_pipeline.hpp"
@@ -77,7 +79,9 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     } else if (generation.home.same_user && generation.config.access.own_user == Tier::admin)
         warnings.push_back(
             {"access.same_user", "agents run as the daemon's own user (" + generation.home.user.name +
-                                     "), so they can ask for every key; run capsuled as root with [session] user set"});
+                                     "), so they can ask for every key; " +
+                                     (::geteuid() == 0 ? "set [session] user in the configuration"
+                                                       : "run capsuled as root with [session] user set")});
     for (const std::string& file : readable_key_files(services, generation))
         warnings.push_back({"keys.readable", file + " holds keys and others can read it; run: chmod 600 " + file +
                                                  " (or, where it is mounted, mount it with mode 0400)"});

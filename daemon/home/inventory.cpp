@@ -1,6 +1,7 @@
 #include "daemon/home/inventory.hpp"
 
 #include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/home/scratch_home.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -72,6 +74,25 @@ struct JudgedList {
 };
 
 constexpr std::size_t most_version_bytes = 4096;
+constexpr std::size_t most_said = 200;  ///< bytes of what a program said, in a message
+
+/// The line that names an error, as Node.js has it below a stack of places; else the first one.
+std::string_view telling_line(std::string_view text) {
+    std::string_view first;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = text.substr(0, end);
+        if (line.find("rror: ") != line.npos) return line;
+        if (first.empty()) first = line;
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return first;
+}
+
+std::string how_it_ended(const SubprocessResult& result) {
+    const std::string said = readable_text(telling_line(result.err), most_said);
+    return fmt::format("it ended with {}{}", result.exit_code, said.empty() ? "" : ": " + said);
+}
 
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
 
@@ -105,7 +126,10 @@ std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinar
     if (const auto next = not_before_.find(agent); next != not_before_.end() && Clock::now() < next->second)
         return std::nullopt;
     not_before_[agent] = Clock::time_point::max();  // until this one has ended
-    if (versions_.size() >= most_remembered) versions_.clear();
+    if (versions_.size() >= most_remembered) {
+        versions_.clear();
+        version_problems_.clear();
+    }
     versions_.emplace(key, std::nullopt);
     asio::co_spawn(executor_, find_version(agent, key, binary, place), asio::detached);
     spdlog::debug("looking up the version of {}", id_of(agent));
@@ -149,12 +173,20 @@ asio::awaitable<bool> AgentInventory::ask_version(std::string key, AgentBinary b
     request.output_limit = most_version_bytes;
     const auto result = co_await subprocesses_.run(std::move(request));
     const bool told = result && result->exit_code == 0;
-    if (told)
+    if (told) {
         versions_.insert_or_assign(key, version_in(result->out));
-    else
-        spdlog::warn("{} --version failed; its version stays unknown", binary.path);
+    } else {
+        std::string problem = result ? how_it_ended(*result) : result.error().message;
+        spdlog::warn("{} --version failed; its version stays unknown: {}", binary.path, problem);
+        version_problems_.insert_or_assign(key, std::move(problem));
+    }
     co_await remove_home(place, *directory);
     co_return told;
+}
+
+std::string AgentInventory::version_problem(const AgentBinary& binary) const {
+    const auto found = version_problems_.find(binary.key());
+    return found == version_problems_.end() ? "" : found->second;
 }
 
 ModelList KnownModels::of(const AgentBinary& binary) const {
@@ -217,7 +249,7 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
     if (!result) co_return no_models(result.error().message);
     if (result->exit_code == 0) co_return judged->models;
     co_return no_models("this " + std::string(facts_of(agent).label) +
-                        " does not read a derived catalog: " + result->err.substr(0, result->err.find('\n')));
+                        " does not read a derived catalog: " + readable_text(telling_line(result->err), most_said));
 }
 
 asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {

@@ -56,6 +56,10 @@ class AgentInventory {
     /// binary could otherwise have as many programs run, and lines logged, as he likes.
     std::optional<std::string> version(Agent agent, const AgentBinary& binary, const AgentPlace& place);
 
+    /// Why a binary did not tell its version, as a part of a sentence; empty: it did, or was not asked yet. Never
+    /// waits.
+    std::string version_problem(const AgentBinary& binary) const;
+
     /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program,
     /// which runs once per binary, whoever asks.
     boost::asio::awaitable<ModelList> models(Agent agent, AgentBinary binary, AgentPlace place);
@@ -86,6 +90,7 @@ class AgentInventory {
     SubprocessRunner& subprocesses_;
     std::string temporary_;
     std::map<std::string, std::optional<std::string>> versions_;         ///< by path and identity; none: unknown
+    std::map<std::string, std::string> version_problems_;                ///< by the same
     std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
     std::map<std::string, Lookup<ModelList>> models_;
 };

@@ -44,9 +44,10 @@ Warning shadowed(const Provider& provider, const KeyFinding& finding) {
 
 std::optional<Warning> key_shape_warning(const Provider& provider, const Secret& key) {
     if (const std::string_view wrapping = wrapping_of(key.reveal()); !wrapping.empty())
-        return Warning{"key.shape", "The key of " + provider.label + " " + std::string(wrapping) +
-                                        ", which goes out with it as it stands. Keep the key alone in " +
-                                        provider.key_env + " and in its file."};
+        return Warning{"key.shape",
+                       "The key of " + provider.label + " " + std::string(wrapping) +
+                           ", and that is sent, too. Take it away where the key stands, or run capsulectl auth set " +
+                           provider.id + " with the key only."};
     if (provider.key_prefix.empty() || key.reveal().starts_with(provider.key_prefix)) return std::nullopt;
     std::string message = "This does not look like a " + provider.label + " key, which begins with " +
                           provider.key_prefix + "; it is used all the same.";

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "daemon/keys/op_program.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -20,7 +21,7 @@ Error key_error(const std::string& reference, const std::string& what, const std
 std::string first_line(std::string_view text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
         text.remove_suffix(1);
-    return std::string(text.substr(0, std::min<std::size_t>(text.find('\n'), 400)));
+    return readable_text(text.substr(0, text.find('\n')), 400);
 }
 
 /// `secrets` gets what op signs in with: it must not come back in its messages.

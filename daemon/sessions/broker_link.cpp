@@ -91,6 +91,7 @@ struct BrokerLink::Shared {
 bool BrokerLink::Settings::operator==(const Settings& other) const {
     return broker::control_line(broker::ToBroker(configure)) ==
                broker::control_line(broker::ToBroker(other.configure)) &&
+           cannot_start.has_value() == other.cannot_start.has_value() &&
            identity.has_value() == other.identity.has_value() &&
            (!identity || (identity->uid == other.identity->uid && identity->gid == other.identity->gid));
 }
@@ -160,6 +161,7 @@ asio::awaitable<void> BrokerLink::keep_running(std::shared_ptr<Shared> shared) {
 
 /// Gives why it ended.
 asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std::string program) {
+    if (const auto& cannot = shared->settings.cannot_start) co_return *cannot;
     auto started = start_broker(program, shared->listening.descriptor.get(), shared->settings.identity);
     if (!started) co_return started.error();
     shared->pid = started->pid;

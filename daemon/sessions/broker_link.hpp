@@ -23,6 +23,7 @@ class BrokerLink {
     struct Settings {
         broker::Configure configure;
         std::optional<BrokerIdentity> identity;
+        std::optional<Error> cannot_start{};  ///< why there can be no broker
 
         bool operator==(const Settings& other) const;
     };

@@ -132,6 +132,7 @@ asio::awaitable<Result<std::string>> Sessions::broker_url() {
     if (remote_.started())
         co_return Error{ErrorCode::config_conflict, "the broker is another capsuled's ([broker] remote)",
                         "ask that one"};
+    if (const auto& cannot = settings_.link.cannot_start) co_return *cannot;
     start_broker();
     const auto limit = Clock::now() + wait_for_port;
     asio::steady_timer pause(executor_);

@@ -8,6 +8,7 @@
 #include "daemon/broker/core/key_mask.hpp"
 #include "daemon/broker/core/limits.hpp"
 #include "daemon/broker/core/rewrite.hpp"
+#include "protocol/utf8.hpp"
 #include "tests/fuzz/require.hpp"
 
 namespace {
@@ -60,6 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(whole.masked.size() == size && whole.masked.find("key-") == std::string::npos,
                 "the key is masked in its place");
         require(whole.message.size() <= 500 && whole.model.size() <= 128, "little is kept");
+        for (const std::string* text : {&whole.message, &whole.code, &whole.type, &whole.model, &whole.asked})
+            require(capsule::is_utf8(*text), "what is told can be told in JSON");
         reset_time(whole.message);
     }
     read_to_broker(input).has_value();

@@ -122,6 +122,25 @@ class Limits(Case):
         self.assertIn("until 2026-11-26 05:44:44", page)
         self.assertIn("used up", self.capsuled.ctl("providers", "claude").stdout)
 
+    def test_what_is_no_text_ends_no_stream(self):
+        session = self.start("zai")
+        body = b'{"error":{"code":"1308","message":"used up \xff\xc3(\x1b"}}'
+        row = self.ask(session, answer(body, "429 Too Many Requests"))
+        self.assertEqual(row["limit"]["message"], "used up ??( ")
+        self.assertIsNone(self.ask(session, answer())["limit"])
+        self.assertEqual(self.capsuled.logged().count("capsule-broker ready"), 1, self.capsuled.logged())
+
+    def test_what_the_broker_refuses_a_session_is_the_sessions(self):
+        session = self.start("zai")
+        before = self.row(session)["requests"]
+        right, session.path = session.path, "/elsewhere"
+        self.assertGreaterEqual(session.ask().status, 400)
+        self.assertTrue(until(lambda: self.row(session)["requests"]["failed"] == before["failed"] + 1))
+        self.assertEqual(self.capsuled.call("metrics")["strangers"], {})
+        session.path, session.token = right, "FAKE-nobodys-token"
+        self.assertEqual(session.ask().status, 401)
+        self.assertTrue(until(lambda: self.capsuled.call("metrics")["strangers"] == {"capsule_session_ended": 1}))
+
     def test_it_is_the_keys_and_not_the_providers(self):
         self.capsuled.call("auth.set", provider="zai", value=OTHER_KEY, scope={"workspace": "acme"})
         acme = self.start("zai", workspace="acme")

@@ -82,6 +82,13 @@ class Spawning(Case):
     def spawn_env(self, capsule):
         return capsule.call("spawn", agent="claude", provider="zai")
 
+    def test_an_agent_that_does_not_start_is_told(self):
+        capsule, _ = self.pair()
+        capsule.install("codex", "#!/bin/sh\necho 'Error: Missing optional dependency' >&2\nexit 1\n")
+        said = f"Codex does not start: {capsule.top}/bin/codex --version: it ended with 1: Error: Missing optional dependency"
+        self.assertTrue(until(lambda: said in [each["message"] for each in capsule.call("status")["warnings"]]))
+        self.assertIn("Codex does not start", " ".join(capsule.ctl("status").stdout.split()))
+
     def test_a_proxy_is_not_between_the_agent_and_the_broker(self):
         capsule, _ = self.pair()
         env = capsule.call("spawn", agent="claude", provider="zai",

@@ -1,7 +1,10 @@
 """usage: what is left of each plan, from providers that answer and from those that do not."""
 
+import contextlib
 import datetime
 import json
+import os
+import pwd
 import threading
 import time
 import unittest
@@ -164,6 +167,20 @@ class Usage(Case):
         self.assertIsNone(self.capsuled.call("status")["broker"])
         self.assertEqual(self.usage()["zai"]["windows"][0]["used_percent"], 42)
         self.assertEqual(self.capsuled.call("status")["broker"]["state"], "running")
+        self.assertEqual(self.capsuled.call("spawn", agent="claude", provider="zai")["session"]["keys"], "env")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only a daemon that is root runs the broker as another user")
+    def test_without_a_user_of_its_own_no_broker_is_started(self):
+        self.begin(session='keys = "env"')
+        self.capsuled.stop()
+        file = self.capsuled.top / "capsule.toml"
+        file.write_text(file.read_text().replace('[broker]\nuser = "daemon"\n', ""))
+        self.capsuled.start()
+        with contextlib.suppress(KeyError):
+            pwd.getpwnam("capsule-broker")
+            self.skipTest("this machine has the user that is looked for")
+        self.assertIn('there is no user "capsule-broker"', self.usage()["zai"]["error"])
+        self.assertIsNone(self.capsuled.call("status")["broker"])
         self.assertEqual(self.capsuled.call("spawn", agent="claude", provider="zai")["session"]["keys"], "env")
 
     def test_who_has_no_key_is_not_asked(self):

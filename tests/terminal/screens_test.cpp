@@ -34,7 +34,7 @@ TEST_F(Screens, ExplainAnswersInSixLines) {
         EXPECT_THAT(shown, HasSubstr("\nhost      api.z.ai (https://api.z.ai/api/anthropic)\n"));
         EXPECT_THAT(shown, HasSubstr("\nmodel     glm-5.3\n"));
         EXPECT_THAT(shown, HasSubstr("\nkey       …0004 in ANTHROPIC_AUTH_TOKEN, from environment\n"));
-        EXPECT_THAT(shown, HasSubstr("\nheld      nothing\n"));
+        EXPECT_THAT(shown, HasSubstr("\nheld      nothing: no setting would redirect the session\n"));
         EXPECT_THAT(shown, Not(HasSubstr("ANTHROPIC_DEFAULT"))) << "that is what --all is for";
     }
     set_size(terminal, {20, 40});

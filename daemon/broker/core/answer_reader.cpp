@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/broker/core/http_head.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -28,7 +29,7 @@ bool is_name(std::string_view text) {
            std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
 }
 
-/// The characters of a JSON string's text, printable, as UTF-8 that is not cut within a character.
+/// The characters of a JSON string's text, readable.
 std::string readable(std::string_view json) {
     std::string out;
     for (std::size_t at = 0; at < json.size(); ++at) {
@@ -42,16 +43,9 @@ std::string readable(std::string_view json) {
                 c = ' ';
             }
         }
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+        out += c;
     }
-    if (out.size() <= max_message) return out;
-    out.resize(max_message);
-    std::size_t end = out.size();
-    while (end > 0 && (static_cast<unsigned char>(out[end - 1]) & 0xc0) == 0x80)
-        --end;
-    if (end > 0 && static_cast<unsigned char>(out[end - 1]) >= 0xc0) --end;
-    out.resize(end);
-    return out;
+    return readable_text(out, max_message);
 }
 
 constexpr std::size_t word_size = 7;  ///< of the shortest of these with its quotes

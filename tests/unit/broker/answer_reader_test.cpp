@@ -116,6 +116,14 @@ TEST(AnswerReader, CountsOnlyWhatIsSound) {
               3U);
 }
 
+TEST(AnswerReader, TellsOnlyWhatCanBeToldInJson) {
+    const Read read_ =
+        read(Format::json, "{\"error\":{\"message\":\"a\xff\xc3(\",\"code\":\"\xe2\x82\",\"type\":\"\x1b[2J\"}}");
+    EXPECT_EQ(read_.message, "a?\?(");
+    EXPECT_EQ(read_.code, "??");
+    EXPECT_EQ(read_.type, " [2J");
+}
+
 TEST(AnswerReader, KeepsLittleOfALongMessage) {
     const std::string text =
         "{\"error\":{\"message\":\"" + std::string(499, 'a') + "\xc3\xa9" + std::string(9000, 'b') + "\"}}";

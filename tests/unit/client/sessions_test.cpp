@@ -103,7 +103,7 @@ TEST(SessionAnswer, SaysWhatCannotBeKnown) {
               "agent     Claude, as agent, ended: sessions.end\n"
               "provider  zai\n"
               "host      the agent's own choice\n"
-              "model     glm-5.3; its answers are not seen, since the agent has the key itself\n"
+              "model     glm-5.3; its answers are not seen, since the agent has the key itself ([session] keys)\n"
               "key       none: the login in the home is used\n"
               "held      not known: no directory was named when it was started\n");
 }

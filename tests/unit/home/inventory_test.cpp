@@ -122,6 +122,16 @@ TEST_F(Inventory, VersionIsNullFirstAndThenKnown) {
     EXPECT_EQ(inventory_.version(Agent::codex, binary, place()), "0.169.0");
 }
 
+TEST_F(Inventory, AFailureOfVersionIsTold) {
+    const AgentBinary binary =
+        codex(R"(printf '/x/codex.js:3\n  throw\n\nError: Missing \377 dependency\n  at x\n' >&2; exit 1)");
+    EXPECT_EQ(inventory_.version(Agent::codex, binary, place()), std::nullopt);
+    EXPECT_EQ(inventory_.version_problem(binary), "");
+    io_.run();
+    EXPECT_EQ(inventory_.version_problem(binary), "it ended with 1: Error: Missing ? dependency");
+    EXPECT_EQ(inventory_.version_problem(codex("echo 1.0")), "");
+}
+
 // Who may replace the binary could have a thousand run at once otherwise.
 TEST_F(Inventory, OneBinaryIsAskedForItsVersionAtATime) {
     const std::string script = "echo run >> " + directory_.path() + "/runs; echo 1.0";
