@@ -67,7 +67,8 @@ class PlanOnScreen : public TerminalTest, public testing::WithParamInterface<int
             return "[providers." + provider + ".usage]\nurl = \"" + at.url() + "\"\n";
         };
         start({.env = {{"ZAI_API_KEY", std::string(keys::zai)}, {"MINIMAX_API_KEY", std::string(keys::minimax)}},
-               .config = config + table("zai", zai_) + table("minimax", minimax_)});
+               .config = config + (::geteuid() == 0 ? "[broker]\nuser = \"daemon\"\n" : "") + table("zai", zai_) +
+                         table("minimax", minimax_)});
         open_terminal({}, {.columns = GetParam(), .rows = 24});
     }
 
@@ -92,8 +93,7 @@ TEST_P(PlanOnScreen, UsageAndThePickerAfterIt) {
 }
 
 TEST_P(PlanOnScreen, ThePickerAsksWhereABrokerRuns) {
-    start_with_plans(std::string("[session]\nkeys = \"broker\"\n") +
-                     (::geteuid() == 0 ? "[broker]\nuser = \"daemon\"\n" : ""));
+    start_with_plans("[session]\nkeys = \"broker\"\n");
     const auto running = [this] {
         const json::value status = call("status");
         const json::value& broker = status.at("broker");
