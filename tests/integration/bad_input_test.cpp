@@ -225,6 +225,7 @@ TEST_F(BadInput, PagesFitTheirTerminal) {
         for (const std::uint16_t width : {std::uint16_t{80}, std::uint16_t{60}, std::uint16_t{20}}) {
             Program program = ctl_program(words);
             program.env["LC_ALL"] = "C";  // one byte a column
+            program.env["PAGER"] = "cat";
             program.env["NO_COLOR"] = "1";
             for (const std::string& line : lines_of(run_on_terminal(program, width).out))
                 EXPECT_LE(width_without_last_word(line), width) << line;
@@ -246,6 +247,7 @@ TEST_F(BadInput, WhatATerminalCannotShowIsLeftOut) {
              std::vector<Words>{{"status"}, {"auth"}, {"explain", "claude", "--provider", "zai"}}) {
             Program program = ctl_program(words);
             program.env["TERM"] = "xterm";
+            program.env["PAGER"] = "cat";
             program.env["LANG"] = "C.UTF-8";
             program.env[each.variable] = each.value;
             const std::string shown = run_on_terminal(program).out;
