@@ -36,7 +36,8 @@ std::string readable_text(std::string_view text, std::size_t most_bytes) {
         const std::string_view bytes = text.substr(0, std::max<std::size_t>(character.bytes, 1));
         text.remove_prefix(bytes.size());
         if (out.size() + bytes.size() > most_bytes) break;
-        const bool control = character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0);
+        const bool control =
+            character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0) || turns_text(character.code);
         if (character.bytes == 0)
             out += '?';
         else if (control)

@@ -17,8 +17,15 @@ Utf8Character first_utf8_character(std::string_view text);
 
 bool is_utf8(std::string_view text);
 
+/// Whether a character turns the direction in which a terminal or browser shows the text around it.
+constexpr bool turns_text(char32_t code) {
+    return code == 0x061C || code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
 /// Somebody else's text, for a message: at most so many bytes of UTF-8, whole characters, nothing that commands a
-/// terminal. A byte that is no UTF-8 becomes "?", a control character a space.
+/// terminal. A byte that is no UTF-8 becomes "?", a control character a space, and so
+/// does what turns text.
 std::string readable_text(std::string_view text, std::size_t most_bytes);
 
 }  // namespace capsule

@@ -8,6 +8,7 @@
 #include "client/commands/session_summary.hpp"
 #include "protocol/agents.hpp"
 #include "protocol/limit_text.hpp"
+#include "protocol/model_name.hpp"
 
 namespace capsule {
 namespace {
@@ -106,7 +107,7 @@ std::vector<SessionColumn> columns_for(const std::vector<SessionRow>& sessions, 
 }
 
 bool is_answered_by_another(const SessionModel& model) {
-    return !model.asked.empty() && !model.answered.empty() && !model.answered.starts_with(model.asked);
+    return !model.asked.empty() && !model.answered.empty() && !same_model(model.asked, model.answered);
 }
 
 /// What is out of the ordinary.

@@ -31,6 +31,10 @@ class Broker {
 
     Sessions& sessions() noexcept { return sessions_; }
     const Configure& limits() const noexcept { return limits_; }
+    /// Whether a token that is not known may be granted in a moment.
+    bool grants_may_come() const noexcept {
+        return Clock::now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
+    }
     const std::string& address() const noexcept { return address_; }
     WayOut way_out() { return {context_.get_executor(), limits_, *tls_}; }
 
@@ -54,6 +58,7 @@ class Broker {
     asio::io_context& context_;
     Tcp::acceptor acceptor_;
     Send send_;
+    const Clock::time_point started_ = Clock::now();
     std::uint16_t port_ = 0;
     std::string address_;
     Configure limits_;

@@ -180,8 +180,12 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
         co_return true;
     }
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
-    exchange.answer =
-        std::make_unique<AnswerReader>(AnswerReader::format_of(field(head.fields, "content-type"), coding));
+    AnswerReader::Format format = AnswerReader::format_of(field(head.fields, "content-type"), coding);
+    // A refusal is JSON, whatever a gateway on its way calls it.
+    if (head.status >= 400 && format == AnswerReader::Format::other &&
+        (coding.empty() || same_name(coding, "identity")))
+        format = AnswerReader::Format::json;
+    exchange.answer = std::make_unique<AnswerReader>(format);
     std::string out = response_for_agent(head, !again, key.reveal());
     const std::string first = exchange.got.substr(exchange.head_bytes);
     std::string().swap(exchange.got);  // and with it what `head` shows
@@ -319,10 +323,15 @@ void Connection::settle(Exchange& exchange) {
     if (exchange.answer) {
         const AnswerReader& answer = *exchange.answer;
         counts.usage = answer.usage();
-        counts.answered = answer.model();
+        counts.answered = without_key(answer.model(), exchange.provider->key());
         // An error in a 200 passed as it came, so its message may have the key.
-        const bool error = counts.status >= 400 || !answer.code().empty();
-        if (error) counts.message = without_key(answer.message(), exchange.provider->key());
+        const bool error = counts.status >= 400 || !answer.code().empty() || !answer.type().empty();
+        if (error) {
+            const std::string& said = !answer.message().empty() ? answer.message()
+                                      : !answer.type().empty()  ? answer.type()
+                                                                : answer.code();
+            counts.message = without_key(said, exchange.provider->key());
+        }
         const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
         if (auto kind = error ? limit_kind(exchange.session->rules, refused) : std::nullopt)
             counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message)};

@@ -34,7 +34,7 @@ Error refused(std::string message) {
 
 void add(Traffic& traffic, const Exchanged& each) {
     ++traffic.requests;
-    if (!each.whole || each.status >= 400 || each.limit) ++traffic.failed;
+    if (!each.whole || each.status >= 400 || !each.message.empty()) ++traffic.failed;
     traffic.tokens.input += each.usage.input;
     traffic.tokens.output += each.usage.output;
     traffic.tokens.cached += each.usage.cached;
@@ -59,9 +59,12 @@ void add(Traffic& traffic, const Exchanged& each) {
     }
     if (each.status > 0) {
         traffic.last = LastAnswer{now_text(), each.status, {}};
-        if (!each.message.empty()) traffic.last->message = each.message;
-        // An error that says nothing of a limit (502, say) takes none back.
-        if (each.limit || (each.status < 400 && each.message.empty())) traffic.limit = each.limit;
+        if (!each.message.empty())
+            traffic.last->message = each.message;
+        else if (!each.whole && each.status < 400)
+            traffic.last->message = "it was cut before its end";
+        // An error that says nothing of a limit (502, say) takes none back, nor does an answer without an end.
+        if (each.limit || (each.status < 400 && !traffic.last->message)) traffic.limit = each.limit;
     }
 }
 

@@ -33,6 +33,8 @@ BrokerSettings broker_settings(const Services& services) {
         out.link.identity = *generation.broker_user;
     else
         out.link.cannot_start = generation.broker_user.error();
+    // Whoever only gets tokens here asks anew for them after a restart, within a second or, where one failed, five.
+    if (generation.config.access.own_user == Tier::spawn) out.link.configure.grants_ms = 10'000;
     out.link.configure.connections = config.connections;
     out.link.configure.streams = config.streams;
     out.link.configure.ca_file = config.ca_file;

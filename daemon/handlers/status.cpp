@@ -22,11 +22,12 @@ ProviderStatus provider_status(const Services& services, const KeyResolver& keys
     ProviderStatus status{provider.id, provider.label, {std::string(name_of(finding.state)), {}, {}}, {}, {}, {}};
     if (!finding.source.empty()) status.key.source = finding.source;
     if (finding.state == KeyState::present) {
+        status.limit = services.sessions.limits().of(provider.id, key_name(finding.value));
         status.key.masked = mask(finding.value);
         status.key.doubtful = key_shape_warning(provider, finding.value).has_value();
         status.usage = known_usage(services, provider, finding.value);
     }
-    status.limit = services.sessions.limits().of(provider.id);
+    if (!status.limit) status.limit = services.sessions.limit_of_live(provider.id);
     for (const AgentFacts& agent : all_agents)
         status.cells.emplace(agent.id, cell_state(provider, agent.agent, finding.state));
     return status;

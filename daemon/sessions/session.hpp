@@ -76,9 +76,6 @@ struct SessionCounts {
     void add(const broker::Traffic& traffic);
 };
 
-/// Whether a provider that was asked for a model may call it so: the same name, or that and a date.
-bool same_model(std::string_view asked, std::string_view answered);
-
 /// The row of sessions.list. `ended`: why, of one that has ended.
 SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
                        const std::optional<std::string>& ended);

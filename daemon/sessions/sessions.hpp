@@ -117,6 +117,8 @@ class Sessions {
 
     /// What sessions with a token were refused last. Their keys go by key_name().
     const KnownLimits& limits() const noexcept { return limits_; }
+    /// What is known of a provider by a key that a live session uses now.
+    std::optional<SessionLimit> limit_of_live(const std::string& provider) const;
     /// None: there is no broker.
     std::optional<BrokerStatus> broker_status() const;
     /// Adds what the sessions did to `out`.

@@ -5,6 +5,7 @@
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
 #include "daemon/sessions/sessions.hpp"
+#include "protocol/model_name.hpp"
 
 namespace capsule {
 namespace {
@@ -55,6 +56,13 @@ void Sessions::count(const broker::Traffic& traffic) {
     tell_of_model(live);
     if (is_news(live.counts.limit, limit_before) && live_.contains(traffic.session))
         sources_.happened("session.limit", live.record, live.counts, std::nullopt);
+}
+
+std::optional<SessionLimit> Sessions::limit_of_live(const std::string& provider) const {
+    for (const auto& [id, live] : live_)
+        if (live->record.provider == provider)
+            if (auto limit = limits_.of(provider, live->key_fingerprint, now_())) return limit;
+    return std::nullopt;
 }
 
 std::vector<SessionRow> Sessions::list(bool all) const {

@@ -1,5 +1,6 @@
 """What providers refuse, in the providers' own shapes: named at the session, the provider, the next spawn and in the log."""
 
+import contextlib
 import json
 import unittest
 
@@ -50,6 +51,7 @@ KEYS = {"ZAI_API_KEY": KEY, "MINIMAX_API_KEY": "sk-cp-FAKE-limits-1", "KIMI_CODE
 class Limits(Case):
     def setUp(self):
         self.next = answer()
+        self.cut = False  # the connection, after the answer
         self.provided = self.provider(self.serve)
         cells = "".join(
             f'[providers.{each}.claude]\nbase_url = "http://127.0.0.1:{self.provided.port}/{each}"\n' for each in ("minimax", "kimi")
@@ -60,6 +62,8 @@ class Limits(Case):
         while True:
             peer.request()
             peer.send(self.next)
+            if self.cut:
+                return
 
     def start(self, provider: str, **params) -> Session:
         return Session(self.capsuled.call("spawn", agent="claude", provider=provider, **params))
@@ -121,6 +125,38 @@ class Limits(Case):
         self.assertIn("Z.AI refused the last request: the quota of these hours is used up", page)
         self.assertIn("until 2026-11-26 05:44:44", page)
         self.assertIn("used up", self.capsuled.ctl("providers", "claude").stdout)
+
+    def test_an_error_in_a_200_is_one_and_takes_no_limit_back(self):
+        session = self.start("zai")
+        events = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: "
+        overloaded = b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n'
+        limit = self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))["limit"]
+        row = self.ask(session, events + str(len(overloaded)).encode() + b"\r\n\r\n" + overloaded)
+        self.assertEqual((row["limit"], row["requests"]["failed"]), (limit, 2))
+        self.assertEqual(row["last"]["message"], "overloaded_error")
+        # One that is cut says nothing.
+        cut = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 99\r\n\r\ndata: {}\n\n"
+        self.cut = True
+        with contextlib.suppress(OSError, EOFError, AssertionError):
+            self.ask(session, cut)
+        self.cut = False
+        self.assertTrue(until(lambda: self.row(session)["requests"]["failed"] == 3))
+        self.assertEqual(self.row(session)["limit"], limit)
+        self.assertIsNone(self.ask(session, answer())["limit"])
+
+    def test_a_refusal_is_read_whatever_it_is_called(self):
+        session = self.start("zai")
+        body = b'{"error":{"code":"1308","message":"used up"}}'
+        for kind in (b"", b"Content-Type: text/plain\r\n"):
+            reply = b"HTTP/1.1 429 Too Many Requests\r\n" + kind + b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+            self.assertEqual(self.ask(session, reply)["limit"]["kind"], "window")
+
+    def test_a_replaced_keys_refusal_is_not_the_providers(self):
+        session = self.start("zai")
+        self.ask(session, error("401 Unauthorized", code="1000", message="Authentication failed"))
+        self.assertEqual(self.provider_row("zai")["limit"]["kind"], "key")
+        self.capsuled.call("auth.set", provider="zai", value=OTHER_KEY)
+        self.assertTrue(until(lambda: self.provider_row("zai")["limit"] is None))
 
     def test_what_is_no_text_ends_no_stream(self):
         session = self.start("zai")

@@ -278,6 +278,24 @@ class Agents(Remote):
         self.assertTrue(sessions[1].answered())
         self.assertEqual(len(self.states(keys)), 2)
 
+    def test_no_agent_is_told_that_its_session_has_ended_meanwhile(self):
+        keys, agents, _ = self.two()
+        session = self.spawn(agents)
+        for end in (keys.kill, keys.stop):
+            end()
+            shutil.rmtree(keys.top / "state")
+            keys.start()
+            seen = []
+            self.assertTrue(until(lambda: self.status_of(session, seen) == 200), agents.logged())
+            self.assertLessEqual(set(seen), {0, 200, 503}, "an agent asks again after these")
+
+    def status_of(self, session: Session, seen: list[int]) -> int:
+        try:
+            seen.append(session.ask().status)
+        except OSError:
+            seen.append(0)
+        return seen[-1]
+
     def test_a_session_that_ended_meanwhile_does_not_come_back(self):
         keys, agents, _ = self.two()
         session, other = self.spawn(agents), self.spawn(agents)
@@ -285,6 +303,7 @@ class Agents(Remote):
         agents.call("sessions.end", id=session.id)
         keys.start()
         self.assertTrue(until(other.answered), agents.logged())
+        self.assertTrue(until(lambda: session.ask().status == 401), "after the seconds in which a token may be granted anew")
         self.refused(session.ask(), 401, "capsule_session_ended")
 
     def test_a_broker_at_another_address_ends_them(self):

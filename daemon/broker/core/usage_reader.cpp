@@ -133,7 +133,8 @@ std::string read_kimi(UsageAnswer& out, const json::value& body) {
     for (const auto& [name, label] : members) {
         const json::value* limit = member(usages, name);
         auto used = number_of(member(limit, "used_ratio"));
-        if (used) *used *= percent;
+        constexpr double rounding = 1e-6;  // 0.29 is a little less in binary
+        if (used) *used = *used * percent + rounding;
         add(out, label, used, utc_of_text(text_of(member(limit, "reset_time"))));
     }
     return {};

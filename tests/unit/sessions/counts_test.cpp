@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "daemon/sessions/session.hpp"
+#include "protocol/model_name.hpp"
 
 namespace capsule {
 namespace {
