@@ -50,8 +50,6 @@ std::vector<std::uint32_t> own_groups() {
 std::optional<std::string> own_variable(const std::map<std::string, Secret>& environment, const char* name) {
     const auto found = environment.find(name);
     if (found == environment.end() || found->second.empty()) return std::nullopt;
-    // What is no UTF-8 could not be said in an answer.
-    if (!is_utf8(found->second.reveal())) return std::nullopt;
     return std::string(found->second.reveal());
 }
 
@@ -229,6 +227,13 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
     home.user = entry.user;
     home.home = entry.home;
     set_shell(home, entry.shell);
+    // It could not be said in an answer, and another place in silence would be another account.
+    if (home.same_user)
+        for (const char* variable : {"HOME", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR"})
+            if (const auto found = environment.find(variable);
+                found != environment.end() && !is_utf8(found->second.reveal()))
+                return cannot_serve(std::string(variable) + " of the daemon holds a byte that is no UTF-8",
+                                    "it says where the agents' files are: give that place a name in UTF-8");
     if (!config.session.user || entry.home.empty())
         if (auto own = own_variable(environment, "HOME"); own && home.same_user) home.home = *own;
     while (home.home.size() > 1 && home.home.ends_with('/'))

@@ -82,6 +82,16 @@ TEST(SessionHome, ANumberThatNobodyKnowsIsRefusedForAnotherUser) {
     EXPECT_EQ(session_home(config, environment()).error().message, "[session] user: there is no user \"4123456\"");
 }
 
+TEST(SessionHome, APlaceThatNoAnswerCouldNameIsRefusedAndNotReplaced) {
+    for (const char* variable : {"HOME", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR"}) {
+        std::map<std::string, Secret> own = environment();
+        own.insert_or_assign(variable, Secret("/tmp/h\xe9"));
+        const auto home = session_home(Config(), own);
+        ASSERT_FALSE(home) << variable;
+        EXPECT_EQ(home.error().message, std::string(variable) + " of the daemon holds a byte that is no UTF-8");
+    }
+}
+
 TEST(SessionHome, SlashIsRefused) {
     std::map<std::string, Secret> slash;
     slash.emplace("HOME", Secret("//"));
