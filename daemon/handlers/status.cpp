@@ -21,13 +21,15 @@ ProviderStatus provider_status(const Services& services, const KeyResolver& keys
     const KeyFinding finding = keys.find(provider.key_env, {});
     ProviderStatus status{provider.id, provider.label, {std::string(name_of(finding.state)), {}, {}}, {}, {}, {}};
     if (!finding.source.empty()) status.key.source = finding.source;
+    const KnownLimits& limits = services.sessions.limits();
     if (finding.state == KeyState::present) {
-        status.limit = services.sessions.limits().of(provider.id, key_name(finding.value));
+        // Nearly always nothing is known, and no name of a key has to be made.
+        if (limits.any(provider.id)) status.limit = limits.of(provider.id, key_name(finding.value));
         status.key.masked = mask(finding.value);
         status.key.doubtful = key_shape_warning(provider, finding.value).has_value();
         status.usage = known_usage(services, provider, finding.value);
     }
-    if (!status.limit) status.limit = services.sessions.limit_of_live(provider.id);
+    if (!status.limit && limits.any(provider.id)) status.limit = services.sessions.limit_of_live(provider.id);
     for (const AgentFacts& agent : all_agents)
         status.cells.emplace(agent.id, cell_state(provider, agent.agent, finding.state));
     return status;
