@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace capsule {
@@ -37,6 +38,14 @@ constexpr std::optional<Agent> agent_named(std::string_view id) {
     for (const AgentFacts& facts : all_agents)
         if (facts.id == id) return facts.agent;
     return std::nullopt;
+}
+
+/// "The agents are claude, codex, opencode.", for a hint.
+inline std::string the_agents() {
+    std::string names;
+    for (const AgentFacts& facts : all_agents)
+        names.append(names.empty() ? "" : ", ").append(facts.id);
+    return "The agents are " + names + ".";
 }
 
 }  // namespace capsule

@@ -39,10 +39,7 @@ constexpr std::string_view ask_discover = "call rpc.discover for each method's p
 
 std::string hint_for(std::string_view path) {
     if (path != "params.agent") return std::string(ask_discover);
-    std::string names;
-    for (const AgentFacts& facts : all_agents)
-        names.append(names.empty() ? "" : ", ").append(facts.id);
-    return "The agents are " + names + ".";
+    return the_agents();
 }
 
 }  // namespace
@@ -144,10 +141,15 @@ void write(std::string& out, const boost::json::value& value) {
 
 namespace capsule {
 
-boost::json::value without_nulls(boost::json::value params) {
-    if (!params.is_object()) return params;
+boost::json::value without_nulls(boost::json::value in) {
+    if (in.is_array()) {
+        for (boost::json::value& item : in.get_array())
+            item = without_nulls(std::move(item));
+        return in;
+    }
+    if (!in.is_object()) return in;
     boost::json::object kept;
-    for (auto& [name, member] : params.get_object())
+    for (auto& [name, member] : in.get_object())
         if (!member.is_null()) kept.emplace(name, without_nulls(std::move(member)));
     return kept;
 }

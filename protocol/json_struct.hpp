@@ -150,7 +150,7 @@ void write_json(std::string& out, const T& in) {
 }
 
 /// Params as JSON, without the optional members that are not set: a daemon refuses null for them.
-boost::json::value without_nulls(boost::json::value params);
+boost::json::value without_nulls(boost::json::value in);
 
 /// `path` names the value in errors ("params").
 template <class T>

@@ -17,17 +17,6 @@ namespace {
 
 constexpr const char* cure = "stop that one, or start this one with another STATE_DIRECTORY";
 
-/// Whoever could change root's state would say which sessions there are. Of a daemon that is not root others may well
-/// own the directory (a volume of root's), but not the lock.
-Result<void> check_place(const std::string& path) {
-    if (::geteuid() != 0) return {};
-    std::error_code error;
-    const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
-    if (!problem) return {};
-    return Error{ErrorCode::io_error, path + " is not used: " + problem->component + " " + problem->why,
-                 problem->cure() + " (STATE_DIRECTORY)."};
-}
-
 Error not_ours(const std::string& file) {
     return {ErrorCode::io_error, file + " is no lock of this daemon's user",
             "see who made it, and remove it; or start this daemon with another STATE_DIRECTORY"};
@@ -40,10 +29,20 @@ bool is_ours(int descriptor) {
 
 }  // namespace
 
+Result<void> check_state_place(const std::string& path, std::string_view what_follows) {
+    if (::geteuid() != 0) return {};
+    std::error_code error;
+    const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
+    if (!problem) return {};
+    return Error{ErrorCode::io_error,
+                 path + " " + std::string(what_follows) + ": " + problem->component + " " + problem->why,
+                 problem->cure() + " (STATE_DIRECTORY)."};
+}
+
 Result<void> StateDirectory::lock(std::chrono::milliseconds patience) {
     constexpr std::chrono::milliseconds pause{20};
     if (path_.empty() || lock_) return {};
-    if (auto checked = check_place(path_); !checked) return checked;
+    if (auto checked = check_state_place(path_, "is not used"); !checked) return checked;
     const std::string file = path_ + "/capsuled.lock";
     UniqueFd opened(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
     // Where no file can be made nothing is kept, either: whoever wants to keep something says why not.
@@ -62,7 +61,7 @@ Result<void> StateDirectory::lock(std::chrono::milliseconds patience) {
 
 Result<void> StateDirectory::make() {
     if (path_.empty() || lock_) return {};
-    if (auto checked = check_place(path_); !checked) return checked;
+    if (auto checked = check_state_place(path_, "is not used"); !checked) return checked;
     for (std::size_t slash = 1; slash != std::string::npos;) {
         slash = path_.find('/', slash + 1);
         ::mkdir(path_.substr(0, slash).c_str(), S_IRWXU);  // whether it is there shows when something is written

@@ -4,11 +4,17 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "protocol/errors.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
+
+/// Whoever could change root's state would say which sessions there are and which keys they have. Fails with io.error,
+/// "PATH WHAT_FOLLOWS: …", where another user could. Of a daemon that is not root others may well own the directory (a
+/// volume of root's): there nothing is asked.
+Result<void> check_state_place(const std::string& path, std::string_view what_follows);
 
 class StateDirectory {
   public:

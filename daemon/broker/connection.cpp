@@ -85,6 +85,7 @@ asio::awaitable<void> Connection::turn_away([[maybe_unused]] Self self) {
 
 /// Gives the head's size; none with a refusal, or without one when the client has left or was too slow.
 asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
+    if (in_.empty() && in_.capacity() > 2 * first_room) std::string().swap(in_);  // a long head came before
     limit(in_.empty() ? Bound::idle : Bound::header,
           in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
     for (;;) {

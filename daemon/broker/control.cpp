@@ -54,21 +54,6 @@ Result<Variant> read(std::string_view line) {
     return out;
 }
 
-/// What is not there is left out: to strict readers null is no value of any type.
-boost::json::value without_nulls(const boost::json::value& in) {
-    if (in.is_array()) {
-        boost::json::array out;
-        for (const auto& item : in.get_array())
-            out.push_back(without_nulls(item));
-        return out;
-    }
-    if (!in.is_object()) return in;
-    boost::json::object out;
-    for (const auto& [name, item] : in.get_object())
-        if (!item.is_null()) out.emplace(name, without_nulls(item));
-    return out;
-}
-
 template <class Variant>
 std::string line_of(const Variant& message) {
     return std::visit(

@@ -1,16 +1,12 @@
 // One request and its answer, once it is known who asks and where it goes.
-#include <string.h>
-#include <sys/socket.h>
-
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "daemon/broker/connection.hpp"
-#include "daemon/broker/core/answer_reader.hpp"
 #include "daemon/broker/core/error_text.hpp"
+#include "daemon/broker/exchange.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -20,33 +16,24 @@ constexpr int reads_in_a_turn = 16;
 
 constexpr std::string_view proceed = "HTTP/1.1 100 Continue\r\n\r\n";
 
+/// Whatever an answer says of its error: a message, else a type, else a code.
+std::string_view words_of_error(const AnswerReader& answer) {
+    if (!answer.message().empty()) return answer.message();
+    return !answer.type().empty() ? answer.type() : answer.code();
+}
+
+/// What is counted of an answer. It passed as it came, so what it says may have the key.
+void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, const std::vector<LimitRule>& rules) {
+    counts.usage = answer.usage();
+    counts.answered = without_key(answer.model(), key);
+    if (counts.status < 400 && answer.code().empty() && answer.type().empty()) return;
+    counts.message = without_key(words_of_error(answer), key);
+    const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
+    if (auto kind = limit_kind(rules, refused))
+        counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message)};
+}
+
 }  // namespace
-
-struct Connection::Exchange {
-    std::shared_ptr<Session> session;
-    std::shared_ptr<Upstream> provider;  ///< with the key that this request has
-    std::string out;                     ///< the head with the key, and what of the body came with it
-    Body sent;                           ///< the request's
-    RequestReader asked;
-    bool was_kept = false;
-    bool bad_body = false;
-
-    std::string got;  ///< of the answer: its head, and what came with it
-    std::size_t head_bytes = 0;
-    ResponseHead head;  ///< views into `got`
-    Body received;
-    std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key
-    std::unique_ptr<AnswerReader> answer;
-
-    Exchanged counts;
-    Clock::time_point begin = Clock::now();
-
-    ~Exchange() { wipe(); }
-    void wipe() noexcept {
-        ::explicit_bzero(out.data(), out.size());
-        std::string().swap(out);
-    }
-};
 
 asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t head_bytes,
                                                              Admitted admitted, bool& again) {
@@ -260,58 +247,6 @@ asio::awaitable<bool> Connection::pass_on(Exchange& exchange, std::string_view b
     co_return written;
 }
 
-/// Passes the request's body on while the answer is waited for, or comes already.
-asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchange> exchange) {
-    const auto to = upstream_;
-    while (discarding_ || !exchange->sent.done()) {
-        const Io io = client_.try_read(broker_.scratch());
-        if (io.waits()) {
-            ErrorOf error;
-            co_await client_.wait(io.is, error);
-            if (error) break;
-        } else if (io.is != Io::Is::done) {
-            client_left_ = client_left_ || !discarding_;
-            break;
-        } else if (!discarding_) {
-            const std::string_view bytes(broker_.scratch().data(), io.bytes);
-            const std::size_t mine =
-                exchange->sent.take(bytes, [&](std::string_view part) { exchange->asked.feed(part); });
-            exchange->bad_body = exchange->sent.bad();
-            in_.append(bytes.substr(mine));
-            if (exchange->bad_body) break;
-            exchange->counts.bytes_up += mine;
-            limit(Bound::provider, exchange->session->grant.timeout_ms);
-            const bool sent = co_await write_all(*to, bytes.substr(0, mine));
-            if (!sent) break;  // the answer, if there is one, says why
-        }
-    }
-    uploading_ = false;
-    if (discarding_)
-        client_.close();
-    else if (client_left_ || exchange->bad_body)
-        to->close();
-}
-
-/// An agent that has gone (somebody pressed Escape) shall not cost its plan any more of the answer. Begun when an
-/// answer takes a while: a short one is there before anybody could leave.
-void Connection::watch_for_leaving() {
-    if (watching_ || uploading_ || !session_) return;
-    watching_ = true;
-    client_.socket().async_wait(Tcp::socket::wait_read, [weak = weak_from_this()](ErrorOf error) {
-        const auto self = weak.lock();
-        if (error || !self || !self->watching_) return;
-        char byte = 0;
-        const ssize_t size = ::recv(self->client_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (size > 0) return;               // its next request
-        if (size < 0 && errno == EAGAIN) {  // nothing is there: see is_ready_to_read()
-            self->watching_ = false;
-            return self->watch_for_leaving();
-        }
-        self->client_left_ = true;
-        if (self->upstream_) self->upstream_->close();
-    });
-}
-
 void Connection::settle(Exchange& exchange) {
     limit_ = Bound::none;
     if (std::exchange(watching_, false)) {
@@ -321,20 +256,7 @@ void Connection::settle(Exchange& exchange) {
     Exchanged& counts = exchange.counts;
     counts.asked = exchange.asked.model();
     if (exchange.answer) {
-        const AnswerReader& answer = *exchange.answer;
-        counts.usage = answer.usage();
-        counts.answered = without_key(answer.model(), exchange.provider->key());
-        // An error in a 200 passed as it came, so its message may have the key.
-        const bool error = counts.status >= 400 || !answer.code().empty() || !answer.type().empty();
-        if (error) {
-            const std::string& said = !answer.message().empty() ? answer.message()
-                                      : !answer.type().empty()  ? answer.type()
-                                                                : answer.code();
-            counts.message = without_key(said, exchange.provider->key());
-        }
-        const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
-        if (auto kind = error ? limit_kind(exchange.session->rules, refused) : std::nullopt)
-            counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message)};
+        tell(counts, *exchange.answer, exchange.provider->key(), exchange.session->rules);
     }
     --exchange.session->streams;
     broker_.counted(exchange.session, counts);

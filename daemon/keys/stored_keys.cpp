@@ -5,12 +5,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "daemon/agents/quoting.hpp"
-#include "daemon/base/trusted_path.hpp"
+#include "daemon/base/state_directory.hpp"
 #include "daemon/config/toml_reader.hpp"
 #include "daemon/write/atomic_file.hpp"
 
@@ -48,15 +46,7 @@ void print_table(std::string& out, const std::string& header, const EnvTable& en
         out += name + " = " + toml_string(entry.value.reveal()) + "\n";
 }
 
-/// Whoever could change root's file would say which keys sessions have, and read those that are stored next.
-Result<void> check_place(const std::string& path) {
-    if (::geteuid() != 0) return {};
-    std::error_code error;
-    const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
-    if (!problem) return {};
-    return Error{ErrorCode::io_error, path + " is neither read nor written: " + problem->component + " " + problem->why,
-                 problem->cure() + " (STATE_DIRECTORY)."};
-}
+constexpr std::string_view not_touched = "is neither read nor written";
 
 /// The scope's table, made when it is not there.
 template <class Tables>
@@ -100,7 +90,7 @@ std::string StoredKeys::print(const Tables& tables) {
 }
 
 Result<StoredKeys> StoredKeys::load(std::string path) {
-    if (auto trusted = check_place(path); !trusted) return trusted.error();
+    if (auto trusted = check_state_place(path, not_touched); !trusted) return trusted.error();
     const Result<std::optional<std::string>> text = read_file(path, max_bytes);
     if (!text) return text.error();
     StoredKeys out;
@@ -128,7 +118,7 @@ Result<void> StoredKeys::change(const KeyScope& scope, Edit edit) {
     if (path_.empty())
         return Error{ErrorCode::io_error, "this daemon has no state directory to store keys in",
                      "Set STATE_DIRECTORY, or HOME, where capsuled is started."};
-    if (auto trusted = check_place(path_); !trusted) return trusted;
+    if (auto trusted = check_state_place(path_, not_touched); !trusted) return trusted;
     Tables changed;
     const auto transform = [&](const std::optional<std::string>& text) -> Result<Wanted> {
         Result<Tables> tables = parse(text.value_or(""), path_);

@@ -70,12 +70,9 @@ std::optional<Error> model_problem(const Config& config, const RouteQuery& query
 Result<Agent> find_agent(std::string_view id) {
     if (const auto agent = agent_named(id)) return *agent;
     std::vector<std::string_view> known;
-    std::string list;
-    for (const AgentFacts& facts : all_agents) {
+    for (const AgentFacts& facts : all_agents)
         known.push_back(facts.id);
-        list += (list.empty() ? "" : ", ") + std::string(facts.id);
-    }
-    std::string hint = "The agents are " + list + ".";
+    std::string hint = the_agents();
     if (const auto near = nearest(id, known))
         hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
     else

@@ -1,8 +1,6 @@
 #include "daemon/sessions/remote_link.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
@@ -15,16 +13,13 @@
 #include <boost/asio/write.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <cerrno>
 #include <optional>
-#include <system_error>
 #include <utility>
 
+#include "daemon/sessions/keys_socket.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/json_rpc.hpp"
 #include "protocol/json_struct.hpp"
-#include "protocol/trusted_server.hpp"
-#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -46,22 +41,6 @@ struct Asked {
     asio::steady_timer timer;
     std::optional<Result<json::value>> answer;
 };
-
-/// Without waiting: a capsuled whose queue of connections is full is asked again a little later.
-Result<UniqueFd> connect_to(const std::string& path) {
-    const auto failed = [](int why) {
-        return Error{ErrorCode::io_error, "cannot connect: " + std::generic_category().message(why), ""};
-    };
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return failed(ENAMETOOLONG);
-    path.copy(address.sun_path, path.size());
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return failed(errno);
-    if (auto server = trusted_server(socket.get(), path); !server) return server.error();
-    return socket;
-}
 
 }  // namespace
 
@@ -174,7 +153,7 @@ asio::awaitable<void> RemoteLink::keep_connected(std::shared_ptr<Shared> shared)
 
 /// Gives why the connection ended, or there was none.
 asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
-    auto socket = connect_to(shared->path);
+    auto socket = connect_to_keys(shared->path);
     if (!socket) co_return socket.error();
     shared->socket = Socket(shared->executor, asio::local::stream_protocol(), socket->release());
     shared->out.clear();

@@ -223,6 +223,12 @@ class Limits(Case):
         self.assertIn("asked for m-1 and was answered by glm-4.7, 2 times", warnings[0]["message"])
         self.assertEqual(self.capsuled.logged().count("session.model_differs"), 1)
 
+    def test_a_key_in_the_models_place_is_kept_nowhere(self):
+        session = self.start("zai")
+        row = self.ask(session, answer(json.dumps({"model": KEY}).encode()))
+        self.assertNotIn(KEY, json.dumps(row))
+        self.assertNotIn(KEY, self.capsuled.ctl("sessions").stdout + self.capsuled.ctl("status").stdout + self.capsuled.logged())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -63,6 +63,15 @@ TEST(ReadUsage, OfKimi) {
         (Windows{{"5 hours", 42, "2026-11-26T14:00:00Z"}, {"week", 61, "2026-11-30T00:00:00Z"}, {"month", 20, {}}}));
 }
 
+TEST(ReadUsage, AShareIsTheWholeNumberThatItSays) {
+    const UsageAnswer seen = read_usage(UsageShape::kimi, 200, R"({"usages":{"limit_5h":{"used_ratio":0.29}}})");
+    ASSERT_EQ(seen.windows.size(), 1U);
+    EXPECT_EQ(seen.windows.front().used_percent, 29);
+    const UsageAnswer nearly = read_usage(UsageShape::kimi, 200, R"({"usages":{"limit_5h":{"used_ratio":0.996}}})");
+    ASSERT_EQ(nearly.windows.size(), 1U);
+    EXPECT_EQ(nearly.windows.front().used_percent, 99) << "something is left";
+}
+
 TEST(ReadUsage, ARefusedKeyWhereverItIsSaid) {
     const auto error = [](UsageShape shape, int status, std::string_view body) {
         return read_usage(shape, status, body).error.value_or("none");

@@ -108,6 +108,14 @@ TEST(SessionAnswer, SaysWhatCannotBeKnown) {
               "held      not known: no directory was named when it was started\n");
 }
 
+TEST(SessionAnswer, AnotherModelIsOneByTheSameRuleAsInTheDaemonsWarnings) {
+    SessionRow session = busy();
+    session.models = {{"glm-5.3", "glm-5.3-flash", 1}};
+    EXPECT_THAT(session_answer(session, piped), HasSubstr("! asked for glm-5.3, answered by glm-5.3-flash\n"));
+    session.models = {{"MiniMax-M3", "minimax-m3", 1}};
+    EXPECT_THAT(session_answer(session, piped), testing::Not(HasSubstr("! asked for")));
+}
+
 TEST(SessionAnswer, ALimitIsSaidInTheProvidersWords) {
     SessionRow session = busy();
     session.limit = SessionLimit{"window", "Usage limit reached", "2026-11-26T05:00:00Z"};

@@ -30,6 +30,7 @@ TEST(Utf8, RefusesWhatRfc3629Refuses) {
 TEST(Utf8, MakesAnybodysTextReadable) {
     EXPECT_EQ(readable_text("caf\xc3\xa9\n\x1b[2J \xff\xe2\x28 \xc2\x9b", 100), "caf\xc3\xa9  [2J ?\?(  ");
     EXPECT_EQ(readable_text("ab\xe2\x80\xa6", 4), "ab") << "no half character";
+    EXPECT_EQ(readable_text("a\u202eb\u2066c\u200fd", 100), "a b c d") << "what turns text";
     EXPECT_EQ(readable_text("ab\xe2\x80\xa6", 5), "ab\xe2\x80\xa6");
 }
 

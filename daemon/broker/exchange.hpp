@@ -1,0 +1,40 @@
+// One request and its answer, as far as they are known: for the two coroutines that pass them on.
+#pragma once
+
+#include <string.h>
+
+#include <memory>
+#include <string>
+
+#include "daemon/broker/connection.hpp"
+#include "daemon/broker/core/answer_reader.hpp"
+
+namespace capsule::broker {
+
+struct Connection::Exchange {
+    std::shared_ptr<Session> session;
+    std::shared_ptr<Upstream> provider;  ///< with the key that this request has
+    std::string out;                     ///< the head with the key, and what of the body came with it
+    Body sent;                           ///< the request's
+    RequestReader asked;
+    bool was_kept = false;
+    bool bad_body = false;
+
+    std::string got;  ///< of the answer: its head, and what came with it
+    std::size_t head_bytes = 0;
+    ResponseHead head;  ///< views into `got`
+    Body received;
+    std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key
+    std::unique_ptr<AnswerReader> answer;
+
+    Exchanged counts;
+    Clock::time_point begin = Clock::now();
+
+    ~Exchange() { wipe(); }
+    void wipe() noexcept {
+        ::explicit_bzero(out.data(), out.size());
+        std::string().swap(out);
+    }
+};
+
+}  // namespace capsule::broker
