@@ -102,10 +102,6 @@ class Brokered : public testing::TestWithParam<Cell> {
     World world;
 };
 
-std::string cell_name(const testing::TestParamInfo<Cell>& info) {
-    return info.param.name();
-}
-
 }  // namespace
 
 TEST_P(Brokered, RunsAToolAndHasNoKey) {

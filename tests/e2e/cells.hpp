@@ -2,6 +2,8 @@
 // catalog turns its cell red.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstddef>
 #include <iosfwd>
 #include <map>
@@ -29,6 +31,11 @@ struct Cell {
 
 void PrintTo(const Cell& cell, std::ostream* out);
 
+/// A test's name ends with its cell's.
+inline std::string cell_name(const testing::TestParamInfo<Cell>& info) {
+    return info.param.name();
+}
+
 /// The twelve.
 const std::vector<Cell>& cells();
 const Cell& cell(const std::string& agent, const std::string& provider);
@@ -46,6 +53,9 @@ Cell without_key(Cell cell);
 
 /// Requests that carry a prompt.
 std::ptrdiff_t prompts(const AgentRun& run);
+
+/// The command's output is not in the command: only a tool that ran can have given it.
+inline constexpr const char* tool_prompt = "[[run printf %s-%s capsule tool-ran]]";
 
 /// The run ended well and printed this.
 void expect_printed(const AgentRun& run, const std::string& text);

@@ -20,8 +20,6 @@ class CellTest : public testing::TestWithParam<Cell> {
     World world;
 };
 
-/// The command's output is not in the command: only a tool that ran can have given it.
-constexpr const char* tool_prompt = "[[run printf %s-%s capsule tool-ran]]";
 constexpr const char* tool_output = "tool output: ";
 
 /// What Codex says when it knows no such model, and then guesses its context window.
@@ -32,10 +30,6 @@ void expect_known_model(const AgentRun& run) {
 void expect_tool_ran(const AgentRun& run) {
     expect_printed(run, tool_output);
     expect_printed(run, "capsule-tool-ran");
-}
-
-std::string cell_name(const testing::TestParamInfo<Cell>& info) {
-    return info.param.name();
 }
 
 }  // namespace

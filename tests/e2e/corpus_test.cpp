@@ -34,7 +34,7 @@ const fs::path unit_tests = fs::path(CAPSULE_TEST_DATA).parent_path() / "unit/ag
 /// Of the two folders of tests/unit/agents that hold such documents.
 std::vector<std::pair<std::string, std::string>> texts(const std::string& file, const std::string& shapes) {
     std::vector<std::pair<std::string, std::string>> all;
-    for (const auto& shape : capsule::testing::shapes(shapes, unit_tests / "shapes"))
+    for (const auto& shape : capsule::test::shapes(shapes, unit_tests / "shapes"))
         all.emplace_back(shape.name, shape.text);
     std::vector<fs::path> cases;
     if (fs::exists(unit_tests / "corpus" / file))

@@ -105,10 +105,6 @@ class FirstStart : public testing::TestWithParam<Cell> {
     std::vector<Question> open_ = manner().questions;
 };
 
-std::string cell_name(const testing::TestParamInfo<Cell>& info) {
-    return info.param.name();
-}
-
 /// The screen shall not say that the session is on another model.
 void plant_another_name(const std::filesystem::path& repository, const Cell& cell) {
     test::write_file(repository / "opencode.json", R"({"provider": {")" + cell.provider + R"(": {"models": {")" +

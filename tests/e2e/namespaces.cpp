@@ -40,7 +40,7 @@ void cover(const fs::path& directory, const char* path, const std::string& conte
 
 }  // namespace
 
-void enter_namespaces(const std::vector<std::string>& hosts) {
+void enter_namespaces(const std::vector<std::string>& names) {
     const auto uid = std::to_string(getuid());
     const auto gid = std::to_string(getgid());
     if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0) fail("unshare");
@@ -53,7 +53,7 @@ void enter_namespaces(const std::vector<std::string>& hosts) {
     std::string directory = (fs::temp_directory_path() / "capsule-e2e-XXXXXX").string();
     if (mkdtemp(directory.data()) == nullptr) fail("mkdtemp");
     std::string lines = "127.0.0.1 localhost\n";
-    for (const auto& host : hosts)
+    for (const auto& host : names)
         lines += "127.0.0.1 " + host + "\n";
     cover(directory, "/etc/hosts", lines);
     // Nothing listens there, so that an unknown name fails at once and not after a resolver's time limit.

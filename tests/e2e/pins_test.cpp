@@ -11,8 +11,6 @@ namespace capsule::e2e {
 
 namespace {
 
-constexpr const char* tool_prompt = "[[run printf %s-%s capsule tool-ran]]";
-
 class Pins : public testing::Test {
   protected:
     void expect_cell(const std::string& agent, const std::string& provider) {

@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
-"""Takes each protection of docs/security.md away, one at a time, and says which tests notice.
+"""Takes each protection of docs/security.md away, and says which tests notice.
 
-    tests/trust/protections/run.py [--only REGEX] [--build DIR]   takes an hour and more; as root
+    tests/trust/protections/run.py [--only REGEX] [--build DIR]   takes many hours; as root
+    tests/trust/protections/run.py --together 8                   the same in a quarter of the time, see below
     tests/trust/protections/run.py --check                        only whether the list fits the sources
 
 Each line: noticed, NOT NOTICED (with the tests that stayed green), DOES NOT BUILD, DOES NOT APPLY, or RED BEFORE (a
 test fails with everything in place); the protection; the seconds; the red tests. Run it in a clean clone that is built,
 on a machine with nothing else to do: tests with time limits are among these. Files are put back however it ends.
+
+--together N takes up to N away in one build, from different files and with different tests. A whole launch (WITNESS)
+must still pass then: a test that is red because the programs do nothing any more would say nothing of its protection.
+Those of a group that fails to build, whose witness is red or whose tests stay green are tried again alone.
 """
 
 import argparse
+import contextlib
 import functools
 import os
 import pathlib
@@ -34,6 +40,7 @@ import edits  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 LIMIT = 100  # seconds for one test: without its protection it may hang
+WITNESS = Protection("a whole launch", [], ["integration_spawn:Spawn.ClaudeOnItsThreeAlternatives", "ctest:broker:passing"])
 THEMES = (access, limits, memory, files, keys, launching, programs, broker, sessions)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
 
@@ -65,15 +72,25 @@ def is_red_before(folder: pathlib.Path, test: str) -> bool:
     return is_red(folder, test)
 
 
+@contextlib.contextmanager
+def without(protections: list[Protection]):
+    """The sources without them for as long as it lasts; gives whether the edits fit."""
+    texts = edits.changed(ROOT, [edit for each in protections for edit in each.edits])
+    originals = {path: (ROOT / path).read_text() for path in texts or {}}
+    try:
+        for path, text in (texts or {}).items():
+            (ROOT / path).write_text(text)
+        yield texts is not None
+    finally:
+        for path, text in originals.items():
+            (ROOT / path).write_text(text)
+
+
 def trial(folder: pathlib.Path, protection: Protection) -> tuple[str, list[str]]:
     """The verdict, and the tests that it rests on."""
-    texts = edits.changed(ROOT, protection.edits)
-    if texts is None:
-        return "DOES NOT APPLY", []
-    originals = {path: (ROOT / path).read_text() for path in texts}
-    try:
-        for path, text in texts.items():
-            (ROOT / path).write_text(text)
+    with without([protection]) as applies:
+        if not applies:
+            return "DOES NOT APPLY", []
         if not protection.compiles:
             built = build(folder, protection.programs())
             return ("NOT NOTICED" if built else "noticed"), ([] if built else ["the compiler"])
@@ -81,9 +98,40 @@ def trial(folder: pathlib.Path, protection: Protection) -> tuple[str, list[str]]
             return "DOES NOT BUILD", []
         green = [test for test in protection.tests if not is_red(folder, test)]
         return ("NOT NOTICED", green) if green else ("noticed", protection.tests)
-    finally:
-        for path, text in originals.items():
-            (ROOT / path).write_text(text)
+
+
+def noticed_together(folder: pathlib.Path, group: list[Protection]) -> set[str]:
+    """The names of those that were noticed; of the others this says nothing."""
+    programs = {program for each in [*group, WITNESS] for program in each.programs()}
+    with without(group) as applies:
+        if not applies or not build(folder, sorted(programs)) or any(is_red(folder, test) for test in WITNESS.tests):
+            return set()
+        return {each.name for each in group if all(is_red(folder, test) for test in each.tests)}
+
+
+def groups(chosen: list[Protection], size: int) -> list[list[Protection]]:
+    """Those of a group share no file and no test, and at most two of them a folder."""
+    made: list[list[Protection]] = []
+    for protection in chosen:
+        fitting = (group for group in made if len(group) < size and fits(group, protection))
+        group = next(fitting, None)
+        if group is None:
+            made.append([protection])
+        else:
+            group.append(protection)
+    return made
+
+
+def fits(group: list[Protection], protection: Protection) -> bool:
+    def files(each: Protection) -> set[str]:
+        return {str(edit.path) for edit in each.edits}
+
+    def folders(each: Protection) -> set[str]:
+        return {path.rpartition("/")[0] for path in files(each)}
+
+    shared = any(files(each) & files(protection) or set(each.tests) & set(protection.tests) for each in group)
+    beside = sum(1 for each in group if folders(each) & folders(protection))
+    return protection.compiles and all(each.compiles for each in group) and not shared and beside < 2
 
 
 def unknown_tests(protection: Protection) -> list[str]:
@@ -115,23 +163,29 @@ def check() -> int:
     return 1 if problems else 0
 
 
-def run(folder: pathlib.Path, chosen: list[Protection]) -> int:
+def run(folder: pathlib.Path, chosen: list[Protection], size: int) -> int:
     good = True
     # What is taken away may leave a name behind that nothing uses.
-    unused = "-Wno-error=unused -Wno-error=unused-parameter"
+    kinds = ("function", "variable", "but-set-variable", "parameter", "value", "local-typedefs")
+    unused = " ".join(f"-Wno-unused-{kind}" for kind in kinds)
     subprocess.run(["cmake", "-B", str(folder), f"-DCMAKE_CXX_FLAGS={unused}"], stdout=subprocess.DEVNULL, check=True)
-    everything = sorted({program for each in chosen for program in each.programs()})
+    everything = sorted({program for each in [*chosen, WITNESS] for program in each.programs()})
     if not build(folder, everything):
         return 1
-    red_before = {test for each in chosen if each.compiles for test in each.tests if is_red_before(folder, test)}
+    red_before = {test for each in [*chosen, WITNESS] if each.compiles for test in each.tests if is_red_before(folder, test)}
     print(f"RED BEFORE\t{' '.join(sorted(red_before)) or 'none'}", flush=True)
-    for protection in chosen:
+    for group in groups(chosen, size):
         began = time.monotonic()
-        verdict, tests = trial(folder, protection)
-        if protection.compiles and red_before & set(protection.tests):
-            verdict = "RED BEFORE"
-        good = good and verdict == "noticed"
-        print(f"{verdict}\t{protection.name}\t{time.monotonic() - began:.0f} s\t{' '.join(tests)}", flush=True)
+        noticed = noticed_together(folder, group) if len(group) > 1 else set()
+        if noticed:
+            print(f"{len(noticed)} of {len(group)} together in {time.monotonic() - began:.0f} s", flush=True)
+        for protection in group:
+            began = time.monotonic()
+            verdict, tests = ("noticed", protection.tests) if protection.name in noticed else trial(folder, protection)
+            if protection.compiles and red_before & set(protection.tests):
+                verdict = "RED BEFORE"
+            good = good and verdict == "noticed"
+            print(f"{verdict}\t{protection.name}\t{time.monotonic() - began:.0f} s\t{' '.join(tests)}", flush=True)
     return 0 if build(folder, everything) and good else 1
 
 
@@ -139,6 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="build and run nothing")
     parser.add_argument("--only", default="", help="protections whose names this regular expression finds")
+    parser.add_argument("--together", type=int, default=1, help="at most so many in one build")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
     options = parser.parse_args()
     if options.check:
@@ -147,7 +202,8 @@ def main() -> int:
         raise SystemExit("run this as root: what another user must not do is tested as another user")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
-    return run(options.build, [each for each in PROTECTIONS if re.search(options.only, each.name)])
+    return run(options.build, [each for each in PROTECTIONS if re.search(options.only, each.name)],
+               options.together)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,13 @@
 #include "daemon/agents/claude/claude_json.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-const std::string key = "sk-cp-FAKE-the-selected-key-0001";
-
-/// With every other secret in the daemon's environment, so that each test is one of least privilege too.
-Session keyed() {
-    Session session;
-    session.daemon_env.merge(every_secret());
-    session.key = Secret(key);
-    return session;
-}
 
 /// What --settings holds for every alternative cell by token.
 std::string token_settings(const std::string& window) {
@@ -266,4 +256,4 @@ TEST(Claude, WithoutAKeyThereIsNoSession) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

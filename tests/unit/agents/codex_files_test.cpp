@@ -2,7 +2,7 @@
 #include "daemon/agents/codex/own_files.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -112,4 +112,4 @@ TEST(CodexFiles, NeverHoldAKey) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -5,7 +5,7 @@
 
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 namespace json = boost::json;
@@ -159,4 +159,4 @@ TEST(CodexModels, WhatCannotBeUnderstoodIsAConflict) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

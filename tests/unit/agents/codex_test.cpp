@@ -5,13 +5,12 @@
 #include "daemon/agents/codex/models.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::string key = "sk-cp-FAKE-the-selected-key-0001";
 const std::string minimax_table =
     R"(model_providers.capsule-minimax={name="MiniMax",base_url="https://api.minimax.io/v1",env_key="MINIMAX_API_KEY",wire_api="responses"})";
 
@@ -43,10 +42,8 @@ Strings catalog(const std::string& path) {
     return {"-c", "model_catalog_json=" + path};
 }
 
-Session keyed() {
-    Session session;
-    session.daemon_env.merge(every_secret());
-    session.key = Secret(key);
+Session with_models() {
+    Session session = keyed();
     session.model_list = {codex_model_list(codex_sample("0.169.0")), ""};
     return session;
 }
@@ -58,7 +55,7 @@ CodexHome& home_of(Session& session) {
 }
 
 TEST(Codex, Minimax) {
-    const Plan plan = keyed().plan(Agent::codex, "minimax");
+    const Plan plan = with_models().plan(Agent::codex, "minimax");
     EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M3"), pins_of("MiniMax-M3", "1000000", "900000"),
                                     catalog("/home/agent/.codex/minimax.models.json")));
     EXPECT_EQ(route_env_of(plan), (StringMap{{"MINIMAX_API_KEY", key}, {"JACKIN_CODEX_PROFILE", "minimax"}}));
@@ -68,7 +65,7 @@ TEST(Codex, Minimax) {
 }
 
 TEST(Codex, AnotherModelHasItsOwnCatalog) {
-    const Plan plan = keyed().plan(Agent::codex, "minimax", "MiniMax-M2.7");
+    const Plan plan = with_models().plan(Agent::codex, "minimax", "MiniMax-M2.7");
     EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M2.7"), pins_of("MiniMax-M2.7", "204800", "184320"),
                                     catalog("/home/agent/.codex/minimax.MiniMax-M2.7.models.json")));
     const StringMap files = own_files(plan.files);
@@ -80,7 +77,7 @@ TEST(Codex, AnotherModelHasItsOwnCatalog) {
 TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
     for (const ModelList& models :
          {ModelList{{}, "codex is not installed"}, ModelList{codex_model_list("not JSON"), ""}}) {
-        Session session = keyed();
+        Session session = with_models();
         session.model_list = models;
         const Plan plan = session.plan(Agent::codex, "minimax");
         EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M3"), pins_of("MiniMax-M3", "1000000", "900000")));
@@ -91,14 +88,14 @@ TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
 }
 
 TEST(Codex, Native) {
-    const Plan plan = keyed().plan(Agent::codex, "openai");
+    const Plan plan = with_models().plan(Agent::codex, "openai");
     EXPECT_THAT(argv_of(plan), ElementsAre("codex", "-c", R"(model_provider="openai")", "-c",
                                            R"(openai_base_url="https://api.openai.com/v1")"));
     EXPECT_EQ(route_env_of(plan), (StringMap{{"OPENAI_API_KEY", key}, {"CODEX_API_KEY", key}}));
 }
 
 TEST(Codex, NativeUsesTheHomesLoginWhereThereIsOne) {
-    Session session = keyed();
+    Session session = with_models();
     home_of(session).auth_json = true;
     EXPECT_EQ(route_env_of(session.plan(Agent::codex, "openai")), StringMap{});
     EXPECT_THAT(argv_of(session.plan(Agent::codex, "openai")),
@@ -109,7 +106,7 @@ TEST(Codex, NativeUsesTheHomesLoginWhereThereIsOne) {
 }
 
 TEST(Codex, NativeModelAndArguments) {
-    Session session = keyed();
+    Session session = with_models();
     session.config.agents[Agent::codex].models.model = Located<std::string>{"gpt-5.5", "capsule.toml:30"};
     session.config.agents[Agent::codex].args = {{"--full-auto"}, "capsule.toml:31"};
     const Plan plan = session.plan(Agent::codex, "openai");
@@ -119,7 +116,7 @@ TEST(Codex, NativeModelAndArguments) {
 }
 
 TEST(Codex, ADotenvThatSetsTheKeyIsAConflict) {
-    Session session = keyed();
+    Session session = with_models();
     home_of(session).dotenv_names = {"OTHER", "MINIMAX_API_KEY"};
     const Result<Plan> plan = session.try_plan(Agent::codex, "minimax");
     ASSERT_FALSE(plan);
@@ -135,7 +132,7 @@ TEST(Codex, ADotenvThatSetsTheKeyIsAConflict) {
 }
 
 TEST(Codex, ADotenvThatSetsAProxyIsAWarning) {
-    Session session = keyed();
+    Session session = with_models();
     home_of(session).dotenv_names = {"HTTPS_PROXY", "MY_OWN", "SSL_CERT_FILE"};
     for (const char* provider : {"openai", "minimax"}) {
         const Plan plan = session.plan(Agent::codex, provider);
@@ -146,7 +143,7 @@ TEST(Codex, ADotenvThatSetsAProxyIsAWarning) {
 }
 
 TEST(Codex, ValuesAreQuotedAsTomlWhateverTheyHold) {
-    Session session = keyed();
+    Session session = with_models();
     session.config.catalog.providers[3].label = R"(Mini "Max" \o/)";
     session.home.codex_home = "/srv/a b/codex";
     const Strings argv = argv_of(session.plan(Agent::codex, "minimax"));
@@ -155,7 +152,7 @@ TEST(Codex, ValuesAreQuotedAsTomlWhateverTheyHold) {
 }
 
 TEST(Codex, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
-    const Plan plan = keyed().plan(Agent::codex, "minimax", "MiniMax-M9");
+    const Plan plan = with_models().plan(Agent::codex, "minimax", "MiniMax-M9");
     for (const std::string& argument : argv_of(plan))
         EXPECT_THAT(argument, ::testing::Not(::testing::AnyOf(HasSubstr("context_window"), HasSubstr("token_limit"))));
     EXPECT_THAT(own_files(plan.files).at("/home/agent/.codex/minimax.MiniMax-M9.models.json"),
@@ -165,7 +162,7 @@ TEST(Codex, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
 }
 
 TEST(Codex, ACellsOwnWindowIsThatOfItsModelAlone) {
-    Session session = keyed();
+    Session session = with_models();
     Cell& cell = session.config.catalog.providers[3].cell(Agent::codex);
     cell.details = CodexCell{300000, "MiniMax-M3", "minimax"};
     EXPECT_THAT(argv_of(session.plan(Agent::codex, "minimax")), ::testing::Contains("model_context_window=300000"));
@@ -174,7 +171,7 @@ TEST(Codex, ACellsOwnWindowIsThatOfItsModelAlone) {
 }
 
 TEST(Codex, WhatAUserSetForAnotherModelIsReplacedWhereThisModelHasNoSuchLevel) {
-    Session session = keyed();
+    Session session = with_models();
     home_of(session).settings.reasoning_effort = "high";
     const auto has = [&](const std::string& pin) {
         const Strings argv = argv_of(session.plan(Agent::codex, "minimax"));
@@ -204,7 +201,7 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
              {"[model_providers.openai]\nname = \"x\"\n", "config.toml:1: model_providers.openai"},
          }) {
         SCOPED_TRACE(text);
-        Session session = keyed();
+        Session session = with_models();
         home_of(session).settings = read_codex_settings(toml::parse(text));
         for (const char* provider : {"openai", "minimax"}) {
             const Result<Plan> plan = session.try_plan(Agent::codex, provider);
@@ -217,7 +214,7 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
 }
 
 TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
-    Session session = keyed();
+    Session session = with_models();
     home_of(session).settings = read_codex_settings(
         toml::parse("model = \"MiniMax-M3\"\nmodel_provider = \"minimax\"\nmodel_context_window = 1000000\n"
                     "model_reasoning_effort = \"none\"\n"));
@@ -236,7 +233,7 @@ TEST(Codex, AFileThatTomlPlusPlusCannotReadSaysNothing) {
 }
 
 TEST(Codex, WithoutAKeyThereIsNoSession) {
-    Session session = keyed();
+    Session session = with_models();
     session.key.reset();
     const Result<Plan> plan = session.try_plan(Agent::codex, "minimax");
     ASSERT_FALSE(plan);
@@ -245,4 +242,4 @@ TEST(Codex, WithoutAKeyThereIsNoSession) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -14,8 +14,8 @@ namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_bytes;
 using ::testing::HasSubstr;
-using testing::read_bytes;
 
 struct Case {
     std::string name;

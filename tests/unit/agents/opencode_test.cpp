@@ -4,22 +4,13 @@
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-const std::string key = "sk-cp-FAKE-the-selected-key-0001";
-
-Session keyed() {
-    Session session;
-    session.daemon_env.merge(every_secret());
-    session.key = Secret(key);
-    return session;
-}
 
 std::string content(const std::string& id, const std::string& model, const std::string& npm, const std::string& url,
                     const std::string& variable, const std::string& facts) {
@@ -35,7 +26,7 @@ std::string content(const std::string& id, const std::string& model, const std::
 const std::string text_only = R"("modalities":{"input":["text"],"output":["text"]},)";
 const std::string zai_facts = R"("limit":{"context":200000,"output":131072},"reasoning":true,)" + text_only;
 const std::string kimi_facts = R"("limit":{"context":262144,"output":32768},"reasoning":true,)" + text_only;
-const std::string minimax_facts = R"("limit":{"context":1000000,"output":512000},"reasoning":true,"attachment":true,)"
+const std::string minimax_known = R"("limit":{"context":1000000,"output":512000},"reasoning":true,"attachment":true,)"
                                   R"("modalities":{"input":["text","image","video"],"output":["text"]},)";
 
 TEST(Opencode, AModelOfWhichNothingIsKnownGetsNoOthersWindow) {
@@ -63,7 +54,7 @@ TEST(Opencode, Minimax) {
                          {"OPENCODE_DISABLE_MODELS_FETCH", "1"},
                          {"OPENCODE_CONFIG_CONTENT",
                           content("minimax", "MiniMax-M3", "@ai-sdk/anthropic", "https://api.minimax.io/anthropic/v1",
-                                  "MINIMAX_API_KEY", minimax_facts)}}));
+                                  "MINIMAX_API_KEY", minimax_known)}}));
 }
 
 TEST(Opencode, Kimi) {
@@ -216,4 +207,4 @@ TEST(OpencodeJson, OnlyRemovesWhenNoKeyIsLeft) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

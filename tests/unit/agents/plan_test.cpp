@@ -2,7 +2,7 @@
 
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 TEST(Variable, ShowsASecretMaskedOnly) {
@@ -46,4 +46,4 @@ TEST(Plan, AMissingBinaryIsAWarning) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -1,7 +1,7 @@
 #include "daemon/catalog/variables.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::Contains;
@@ -314,4 +314,4 @@ TEST(SessionEnv, ExplainSaysWhereAnotherShellIsFrom) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -4,7 +4,7 @@
 #include "tests/unit/agents/shapes.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -59,4 +59,4 @@ TEST_F(SettingsShapes, AUsersOwnProgramsAreMeant) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

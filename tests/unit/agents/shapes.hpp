@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace capsule::testing {
+namespace capsule::test {
 
 struct Shape {
     std::string name;
@@ -54,4 +54,4 @@ inline std::vector<Shape> shapes(const std::string& file,
     return all;
 }
 
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -12,9 +12,9 @@
 namespace capsule {
 namespace {
 
+using test::Shape;
+using test::shapes;
 using ::testing::HasSubstr;
-using testing::Shape;
-using testing::shapes;
 
 TomlBlockIntent block() {
     TomlBlockIntent intent;

@@ -8,7 +8,7 @@
 #include "daemon/agents/opencode/cell.hpp"
 #include "daemon/routing/route.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 
 namespace {
 
@@ -120,6 +120,13 @@ std::map<std::string, Secret> every_secret() {
     return out;
 }
 
+Session keyed() {
+    Session session;
+    session.daemon_env.merge(every_secret());
+    session.key = Secret(key);
+    return session;
+}
+
 Session::Session() {
     config.catalog = spec_catalog();
     for (const AgentFacts& each : all_agents)
@@ -184,4 +191,4 @@ StringMap own_files(const std::vector<FileIntent>& files) {
     return out;
 }
 
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -10,7 +10,7 @@
 
 #include "daemon/agents/session.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 
 using Strings = std::vector<std::string>;
 using StringMap = std::map<std::string, std::string>;
@@ -48,6 +48,12 @@ struct Session {
     Plan plan(Agent agent, const std::string& provider, std::optional<std::string> model = {}) const;
 };
 
+/// The key that keyed() has.
+inline const std::string key = "sk-cp-FAKE-the-selected-key-0001";
+
+/// With that key, and every other secret in the daemon's environment, so that each test is one of least privilege too.
+Session keyed();
+
 /// argv as it will be.
 Strings argv_of(const Plan& plan);
 /// The whole environment, revealed.
@@ -78,4 +84,4 @@ const Intent* intent_of(const std::vector<FileIntent>& files) {
 /// The files that are wholly ours: path → content, "(removed)" for one that goes.
 StringMap own_files(const std::vector<FileIntent>& files);
 
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -4,7 +4,7 @@
 #include "daemon/routing/route.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::Contains;
@@ -235,4 +235,4 @@ TEST_F(Survey, WarnsOncePerFileAndKind) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -3,7 +3,7 @@
 #include "daemon/catalog/variables.hpp"
 #include "tests/unit/agents/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 struct Cell {
@@ -81,4 +81,4 @@ TEST(Unset, HasWhatEachProvidersRouteAddsToo) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

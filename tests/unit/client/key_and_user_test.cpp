@@ -37,15 +37,15 @@ class Pipe {
     int ends_[2] = {-1, -1};
 };
 
-std::string piped(const std::string& text) {
+std::string key_of_pipe(const std::string& text) {
     return std::get<std::string>(ask_key(Pipe(text).descriptor(), ""));
 }
 
 TEST(AskKey, ReadsWhatIsPipedInWithoutOneLineEnd) {
-    EXPECT_EQ(piped("sk-FAKE-0001"), "sk-FAKE-0001");
-    EXPECT_EQ(piped("sk-FAKE-0001\n"), "sk-FAKE-0001");
-    EXPECT_EQ(piped("sk-FAKE-0001\r\n"), "sk-FAKE-0001");
-    EXPECT_EQ(piped("a\nb\n"), "a\nb") << "the daemon refuses it: nothing is cut off in silence";
+    EXPECT_EQ(key_of_pipe("sk-FAKE-0001"), "sk-FAKE-0001");
+    EXPECT_EQ(key_of_pipe("sk-FAKE-0001\n"), "sk-FAKE-0001");
+    EXPECT_EQ(key_of_pipe("sk-FAKE-0001\r\n"), "sk-FAKE-0001");
+    EXPECT_EQ(key_of_pipe("a\nb\n"), "a\nb") << "the daemon refuses it: nothing is cut off in silence";
 }
 
 TEST(AskKey, RefusesNothingAndTooMuch) {

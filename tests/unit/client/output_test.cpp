@@ -12,11 +12,13 @@
 #include <sstream>
 
 #include "client/json_text.hpp"
+#include "tests/unit/client/plain_style.hpp"
 
 namespace capsule {
 namespace {
 
-constexpr Style plain{};
+using test::plain;
+
 constexpr Style colourful{.terminal = true, .colour = true, .width = 80};
 
 TEST(Table, AlignsColumnsByCharacters) {
@@ -70,7 +72,7 @@ TEST(Table, CutsColumnsRatherThanOverflowingAtAnyWidth) {
     EXPECT_THAT(table.text({}), testing::Not(testing::HasSubstr("…  ")));
 }
 
-constexpr std::string_view page =
+constexpr std::string_view help_page =
     "Does something\nUsage: program [OPTIONS] [AGENT]\n\nOptions:\n"
     "  -h,--help                   Explain what this program does with its words, and exit\n"
     "  --a-long-option OF A KIND, such as this\n"
@@ -78,15 +80,16 @@ constexpr std::string_view page =
     "A footer whose lines are broken where the source was wide,\nand go on here.\n\nExamples:\n  program status\n";
 
 TEST(HelpText, BreaksLinesAtWordsAtTheWidthThatThereIs) {
-    EXPECT_EQ(help_text(page, 0), page);
+    EXPECT_EQ(help_text(help_page, 0), help_page);
     for (const std::size_t width : {20UL, 60UL, 80UL}) {
-        std::istringstream lines(help_text(page, width));
+        std::istringstream lines(help_text(help_page, width));
         for (std::string line; std::getline(lines, line);)
             EXPECT_LE(display_width(line), width) << line;
     }
-    EXPECT_THAT(help_text(page, 60), testing::HasSubstr("  -h,--help                   Explain what this program does\n"
-                                                        "                              with its words, and exit\n"));
-    EXPECT_THAT(help_text(page, 40), testing::HasSubstr("  -h,--help\n      Explain what this program does\n"));
+    EXPECT_THAT(help_text(help_page, 60),
+                testing::HasSubstr("  -h,--help                   Explain what this program does\n"
+                                   "                              with its words, and exit\n"));
+    EXPECT_THAT(help_text(help_page, 40), testing::HasSubstr("  -h,--help\n      Explain what this program does\n"));
 }
 
 TEST(Table, StandsOnItsHeadWhereColumnsWouldSayNothing) {
@@ -147,14 +150,14 @@ TEST(DurationText, UsesTwoUnitsAtMost) {
     EXPECT_EQ(duration_text(86400 * 3), "3 days 0 h");
 }
 
-class Terminal {
+class PseudoTerminal {
   public:
-    Terminal() {
+    PseudoTerminal() {
         winsize size{};
         size.ws_col = 77;
         ::openpty(&master_, &slave_, nullptr, nullptr, &size);
     }
-    ~Terminal() {
+    ~PseudoTerminal() {
         ::close(master_);
         ::close(slave_);
     }
@@ -173,7 +176,7 @@ EnvironmentLookup environment(std::map<std::string, std::string> variables) {
 }
 
 TEST(StyleOf, HonoursTerminalAndNoColor) {
-    const Terminal terminal;
+    const PseudoTerminal terminal;
     EXPECT_TRUE(style_of(terminal.descriptor(), environment({{"TERM", "xterm"}})).colour);
     EXPECT_EQ(style_of(terminal.descriptor(), environment({})).width, 77U);
     EXPECT_FALSE(style_of(terminal.descriptor(), environment({{"TERM", "xterm"}, {"NO_COLOR", "1"}})).colour);

@@ -10,15 +10,16 @@
 #include "client/commands/plan_usage_page.hpp"
 #include "client/commands/status_page.hpp"
 #include "client/plan_left.hpp"
+#include "tests/unit/client/plain_style.hpp"
 
 namespace capsule {
 namespace {
 
+using test::plain;
+
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr Style plain{};
 
 StatusResult sample_status() {
     StatusResult status;

@@ -6,15 +6,16 @@
 
 #include "client/commands/find_session.hpp"
 #include "client/commands/sessions_page.hpp"
+#include "tests/unit/client/plain_style.hpp"
 
 namespace capsule {
 namespace {
 
+using test::plain;
+
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-const Style piped;
 
 SessionRow row(std::string id, std::optional<std::int64_t> pid = std::nullopt) {
     SessionRow session;
@@ -51,7 +52,7 @@ std::string first_line(const std::string& page) {
 TEST(SessionsPage, ProgramsGetEveryColumn) {
     SessionRow quiet = row("abcdefghij");
     quiet.keys = "env";
-    const std::string page = sessions_page({{quiet}}, piped);
+    const std::string page = sessions_page({{quiet}}, plain);
     EXPECT_THAT(first_line(page),
                 ContainsRegex("^ID +AGENT +PROVIDER +MODEL +STATE +AGE +PID +REQUESTS +TOKENS IN/OUT$"));
 }
@@ -78,7 +79,7 @@ TEST(SessionAnswer, SaysWhereASessionReallyGoesInSixLines) {
     session.models = {{"glm-5.3", "glm-5.3", 11}, {"glm-5.3-flash", "glm-4.7", 1}};
     session.settings = SessionSettings{2, 0};
     session.workspace = "acme";
-    const std::string page = session_answer(session, piped);
+    const std::string page = session_answer(session, plain);
     EXPECT_THAT(page, HasSubstr("agent     Claude, as agent, live for "));
     EXPECT_THAT(
         page,
@@ -99,7 +100,7 @@ TEST(SessionAnswer, SaysWhatCannotBeKnown) {
     session.base_url.reset();
     session.because.reset();
     session.key_source.reset();
-    EXPECT_EQ(session_answer(session, piped),
+    EXPECT_EQ(session_answer(session, plain),
               "agent     Claude, as agent, ended: sessions.end\n"
               "provider  zai\n"
               "host      the agent's own choice\n"
@@ -111,18 +112,18 @@ TEST(SessionAnswer, SaysWhatCannotBeKnown) {
 TEST(SessionAnswer, AnotherModelIsOneByTheSameRuleAsInTheDaemonsWarnings) {
     SessionRow session = busy();
     session.models = {{"glm-5.3", "glm-5.3-flash", 1}};
-    EXPECT_THAT(session_answer(session, piped), HasSubstr("! asked for glm-5.3, answered by glm-5.3-flash\n"));
+    EXPECT_THAT(session_answer(session, plain), HasSubstr("! asked for glm-5.3, answered by glm-5.3-flash\n"));
     session.models = {{"MiniMax-M3", "minimax-m3", 1}};
-    EXPECT_THAT(session_answer(session, piped), testing::Not(HasSubstr("! asked for")));
+    EXPECT_THAT(session_answer(session, plain), testing::Not(HasSubstr("! asked for")));
 }
 
 TEST(SessionAnswer, ALimitIsSaidInTheProvidersWords) {
     SessionRow session = busy();
     session.limit = SessionLimit{"window", "Usage limit reached", "2026-11-26T05:00:00Z"};
     EXPECT_THAT(
-        session_answer(session, piped),
+        session_answer(session, plain),
         HasSubstr("\n! the quota of these hours is used up (\"Usage limit reached\"), until 2026-11-26T05:00:00Z\n"));
-    EXPECT_THAT(sessions_page({{session}}, piped), HasSubstr("\n! abcdefghij: the quota of these hours is used up"));
+    EXPECT_THAT(sessions_page({{session}}, plain), HasSubstr("\n! abcdefghij: the quota of these hours is used up"));
 }
 
 EnvironmentLookup session_variables(std::string agent, std::string provider) {

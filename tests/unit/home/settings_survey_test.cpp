@@ -9,7 +9,7 @@
 
 #include "tests/unit/write/temporary_home.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -196,4 +196,4 @@ TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

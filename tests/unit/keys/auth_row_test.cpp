@@ -2,7 +2,7 @@
 
 #include "tests/unit/keys/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -130,4 +130,4 @@ TEST(AuthRow, OfAReferenceNotYetRead) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

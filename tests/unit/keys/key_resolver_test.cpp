@@ -7,7 +7,7 @@
 
 #include "tests/unit/keys/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -268,4 +268,4 @@ TEST(Files, MissingDirectoriesHaveNoKeys) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -9,7 +9,7 @@
 
 #include "tests/unit/keys/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -135,4 +135,4 @@ TEST(SecretFile, Unreadable) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

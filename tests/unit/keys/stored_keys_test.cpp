@@ -6,7 +6,7 @@
 
 #include "tests/unit/keys/support.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -188,4 +188,4 @@ TEST(StoredKeys, AreNotKeptWhereAnotherUserCouldChangeThem) {
 }
 
 }  // namespace
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace capsule::testing {
+namespace capsule::test {
 
 TemporaryDirectory::TemporaryDirectory() {
     std::string pattern = ::testing::TempDir() + "capsule-keys-XXXXXX";
@@ -65,4 +65,4 @@ KeyResolver Capsule::resolver() const {
                         }});
 }
 
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -12,7 +12,7 @@
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/stored_keys.hpp"
 
-namespace capsule::testing {
+namespace capsule::test {
 
 inline const std::string variable = "ZAI_API_KEY";
 
@@ -55,4 +55,4 @@ class Capsule {
     KeyFinding find(const KeyScope& scope = {}) const { return resolver().find(variable, scope); }
 };
 
-}  // namespace capsule::testing
+}  // namespace capsule::test

@@ -6,10 +6,12 @@
 
 #include <map>
 
-#include "daemon/load/load_config.hpp"
+#include "tests/unit/routing/support.hpp"
 
 namespace capsule {
 namespace {
+
+using test::configured;
 
 using Keys = std::map<std::string, KeyState>;
 
@@ -18,13 +20,6 @@ KeyStates states(const Keys& keys) {
         const auto found = keys.find(provider.id);
         return found == keys.end() ? KeyState::absent : found->second;
     };
-}
-
-Config configured(std::string_view text = "", const RoleTexts& roles = {}) {
-    auto config = parse_config(text, "capsule.toml", roles);
-    if (config) return *std::move(config);
-    ADD_FAILURE() << config.error().message;
-    return Config{};
 }
 
 constexpr auto present = KeyState::present;

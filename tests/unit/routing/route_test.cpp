@@ -4,17 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/load/load_config.hpp"
+#include "tests/unit/routing/support.hpp"
 
 namespace capsule {
 namespace {
 
-Config configured(std::string_view text = "", const RoleTexts& roles = {}) {
-    auto config = parse_config(text, "capsule.toml", roles);
-    if (config) return *std::move(config);
-    ADD_FAILURE() << config.error().message;
-    return Config{};
-}
+using test::configured;
 
 Error refused(const Config& config, const RouteQuery& query) {
     const auto route = route_session(config, query);

@@ -16,13 +16,13 @@ namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_bytes;
+using test::TemporaryHome;
+using test::write_bytes;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using testing::read_bytes;
-using testing::TemporaryHome;
-using testing::write_bytes;
 
 OpencodeJsonIntent opencode_json(const std::string& path, std::variant<std::string, Secret> key) {
     const OpencodeBlock block{"zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/v4", std::move(key), "glm"};
@@ -36,17 +36,6 @@ FileIntent opencode(const std::string& path, std::variant<std::string, Secret> k
 FileIntent toml(const std::string& path) {
     return file_intent(
         TomlBlockIntent{path, {{"minimax", "[model_providers.minimax]\nname = \"MiniMax\"\n"}}, {"minimax"}});
-}
-
-mode_t mode_of(const std::string& path) {
-    struct stat status {};
-    EXPECT_EQ(::stat(path.c_str(), &status), 0);
-    return status.st_mode & 0777U;
-}
-
-Applied must(const Result<Applied>& applied) {
-    EXPECT_TRUE(applied.has_value()) << (applied ? "" : applied.error().message);
-    return applied ? *applied : Applied{};
 }
 
 TEST(Apply, WritesEachFileAndThenNothing) {

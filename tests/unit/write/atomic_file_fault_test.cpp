@@ -17,10 +17,10 @@ namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
+using test::read_bytes;
+using test::TemporaryHome;
+using test::write_bytes;
 using ::testing::HasSubstr;
-using testing::read_bytes;
-using testing::TemporaryHome;
-using testing::write_bytes;
 
 Result<Wanted> new_text(const std::optional<std::string>&) {
     return Wanted{std::string("new text\n")};

@@ -10,24 +10,12 @@ namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::read_bytes;
-using testing::TemporaryHome;
-using testing::write_bytes;
-
-Transform becomes(std::optional<std::string> text, bool private_mode = false) {
-    return [=](const std::optional<std::string>&) -> Result<Wanted> { return Wanted{text, private_mode}; };
-}
-
-mode_t mode_of(const std::string& path) {
-    struct stat status {};
-    EXPECT_EQ(::lstat(path.c_str(), &status), 0);
-    return status.st_mode & 0777U;
-}
-
-Updated must(const Result<Updated>& result) {
-    EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().message);
-    return result ? *result : Updated{};
-}
+using test::becomes;
+using test::mode_of;
+using test::must;
+using test::read_bytes;
+using test::TemporaryHome;
+using test::write_bytes;
 
 TEST(UpdateFile, CreatesWithItsDirectories) {
     const TemporaryHome home;

@@ -21,24 +21,17 @@ namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
+using test::becomes;
+using test::must;
+using test::read_bytes;
+using test::TemporaryHome;
+using test::write_bytes;
 using ::testing::HasSubstr;
-using testing::read_bytes;
-using testing::TemporaryHome;
-using testing::write_bytes;
-
-Transform becomes(const std::string& text) {
-    return [=](const std::optional<std::string>&) -> Result<Wanted> { return Wanted{text}; };
-}
 
 // Adds a last line, once.
 Result<Wanted> with_our_line(const std::optional<std::string>& text) {
     const std::string now = text.value_or("");
     return Wanted{now.find("ours\n") == std::string::npos ? now + "ours\n" : now};
-}
-
-Updated must(const Result<Updated>& result) {
-    EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().message);
-    return result ? *result : Updated{};
 }
 
 void replace_by_rename(const std::string& path, const std::string& text, const std::string& temporary) {

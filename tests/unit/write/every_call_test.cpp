@@ -26,9 +26,9 @@ namespace {
 namespace fs = std::filesystem;
 using test::Calls;
 using test::Fault;
-using testing::read_bytes;
-using testing::TemporaryHome;
-using testing::write_bytes;
+using test::read_bytes;
+using test::TemporaryHome;
+using test::write_bytes;
 
 /// What the child says by its exit status.
 enum Said { written = 0, clean_error = 1, no_memory = 2, wrong_error = 3 };

@@ -1,14 +1,19 @@
 // A directory of a test's own, gone afterwards.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 
-namespace capsule::testing {
+#include "daemon/write/atomic_file.hpp"
+
+namespace capsule::test {
 
 inline std::string read_bytes(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
@@ -18,6 +23,25 @@ inline std::string read_bytes(const std::string& path) {
 inline void write_bytes(const std::string& path, const std::string& text) {
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
     out << text;
+}
+
+/// A link's own mode, not that of what it names.
+inline mode_t mode_of(const std::string& path) {
+    struct stat status {};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0);
+    return status.st_mode & 0777U;
+}
+
+/// What a request gave; fails the test where it failed.
+template <class T>
+T must(const Result<T>& result) {
+    EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().message);
+    return result ? *result : T{};
+}
+
+/// The file shall be that, whatever it was; nothing: it shall be gone.
+inline Transform becomes(std::optional<std::string> text, bool private_mode = false) {
+    return [=](const std::optional<std::string>&) -> Result<Wanted> { return Wanted{text, private_mode}; };
 }
 
 class TemporaryHome {
@@ -46,4 +70,4 @@ class TemporaryHome {
     std::string path_;
 };
 
-}  // namespace capsule::testing
+}  // namespace capsule::test
