@@ -74,9 +74,8 @@ Ended read_into(std::string& text, int descriptor, bool one_line) {
     }
 }
 
-void drop_line_end(std::string& text) {
-    if (text.ends_with('\n')) text.pop_back();
-    if (text.ends_with('\r')) text.pop_back();
+void drop_white_space_behind(std::string& text) {
+    text.resize(text.find_last_not_of(" \t\r\n") + 1);
 }
 
 }  // namespace
@@ -99,7 +98,7 @@ PersonsAnswer<std::string> ask_key(int descriptor, const std::string& prompt) {
         return Error{ErrorCode::io_error, "cannot read the key from standard input", "is it open? pipe the key in"};
     if (ended == Ended::too_long)
         return Error{ErrorCode::invalid_params, "that is too long for a key", "pipe only the key itself in"};
-    drop_line_end(key);
+    drop_white_space_behind(key);
     if (key.empty())
         return Error{ErrorCode::invalid_params, "no key was given",
                      "type or paste it at the prompt, or pipe it in; \"auth unset\" removes a stored key"};

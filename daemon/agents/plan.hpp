@@ -42,6 +42,8 @@ struct Merged {
     bool save_existing = false;
 };
 
+struct Plan;
+
 /// What is ours in one file of the home, and how it goes together with what is not. Each agent makes its own.
 struct FileIntent {
     std::string path;
@@ -61,8 +63,10 @@ struct FileIntent {
         std::function<FileIntent()> instead;
     };
     std::optional<Deference> defers{};
-    /// The session's argv names it: without it there is no session.
-    bool needed = false;
+    /// Where the file cannot be written: takes what names it out of the session's start. Null: nothing names it.
+    std::function<void(Plan& plan)> do_without{};
+    /// What it means for a session that the file cannot be written.
+    std::string loss = "this session is not affected";
     /// The warning where a session does without it because of config.conflict: its code, and what that means for it.
     struct OnConflict {
         std::string code;

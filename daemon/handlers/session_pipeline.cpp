@@ -8,7 +8,7 @@
 #include "daemon/handlers/remote_keys.hpp"
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
-#include "daemon/keys/auth_row.hpp"
+#include "daemon/keys/key_shape.hpp"
 #include "daemon/routing/choices.hpp"
 #include "daemon/sessions/token.hpp"
 
@@ -95,6 +95,8 @@ Result<Rendered> render_at_home(Work& work, const Route& route, const std::optio
     if (!plan) return plan.error();
     auto applied = apply(plan->files, mode, ApplyFor::session);
     if (!applied) return applied.error();
+    for (const auto& amend : applied->amend)
+        amend(*plan);
     for (const Applied::File& file : applied->files)
         if (file.change != FileChange::unchanged) work.material.facts.texts.erase(file.path);
     std::vector<FoundSetting> settings;

@@ -11,7 +11,7 @@
 #include "daemon/handlers/remote_keys.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/warnings.hpp"
-#include "daemon/keys/auth_row.hpp"
+#include "daemon/keys/key_shape.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;

@@ -6,6 +6,7 @@
 
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/keys/auth_row.hpp"
+#include "daemon/keys/key_shape.hpp"
 #include "daemon/keys/secret_file.hpp"
 #include "protocol/model_name.hpp"
 #include "protocol/variable_name.hpp"

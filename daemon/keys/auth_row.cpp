@@ -1,6 +1,6 @@
 #include "daemon/keys/auth_row.hpp"
 
-#include "protocol/variable_name.hpp"
+#include "daemon/keys/key_shape.hpp"
 
 namespace capsule {
 
@@ -19,21 +19,6 @@ std::string joined(const std::vector<std::string>& parts) {
     return out;
 }
 
-/// What people copy along with a key; empty: nothing of the kind.
-std::string_view wrapping_of(std::string_view key) {
-    constexpr std::string_view quotes = "\"'`";
-    if (key.find_first_of(quotes) == 0 || (!key.empty() && quotes.find(key.back()) != quotes.npos))
-        return "has quotes around it";
-    if (key.starts_with("Bearer ")) return "begins with \"Bearer\"";
-    if (key.starts_with("export ")) return "begins with \"export\"";
-    const std::string_view name = key.substr(0, key.find('='));
-    // A key in base64 may end in '='.
-    if (name.size() + 1 < key.size() && key[name.size()] == '=' && key[name.size() + 1] != '=' &&
-        is_variable_name(name) && name.find('_') != name.npos)
-        return "has a variable's name and '=' before it";
-    return "";
-}
-
 Warning shadowed(const Provider& provider, const KeyFinding& finding) {
     const std::string verb = finding.state == KeyState::ignored ? " says to ignore it" : " comes first";
     return {"key.shadowed", provider.key_env + " is also in " + joined(finding.also_in) +
@@ -41,19 +26,6 @@ Warning shadowed(const Provider& provider, const KeyFinding& finding) {
 }
 
 }  // namespace
-
-std::optional<Warning> key_shape_warning(const Provider& provider, const Secret& key) {
-    if (const std::string_view wrapping = wrapping_of(key.reveal()); !wrapping.empty())
-        return Warning{"key.shape",
-                       "The key of " + provider.label + " " + std::string(wrapping) +
-                           ", and that is sent, too. Take it away where the key stands, or run capsulectl auth set " +
-                           provider.id + " with the key only."};
-    if (provider.key_prefix.empty() || key.reveal().starts_with(provider.key_prefix)) return std::nullopt;
-    std::string message = "This does not look like a " + provider.label + " key, which begins with " +
-                          provider.key_prefix + "; it is used all the same.";
-    if (!provider.key_url.empty()) message += " Keys are at " + provider.key_url + ".";
-    return Warning{"key.shape", std::move(message)};
-}
 
 std::optional<Warning> other_name_warning(const Provider& provider, const KeyResolver& keys, const KeyScope& scope) {
     if (keys.find(provider.key_env, scope).state != KeyState::absent) return std::nullopt;

@@ -11,9 +11,6 @@ namespace capsule {
 /// used (key.error). Never the key itself, only its mask.
 AuthRow auth_row(const Provider& provider, const KeyFinding& finding);
 
-/// The warning for a key that does not begin as this provider's do; none when it does, or any shape will do.
-std::optional<Warning> key_shape_warning(const Provider& provider, const Secret& key);
-
 /// Says where a key is under another name (Provider::other_key_names) while the name that is read has none.
 std::optional<Warning> other_name_warning(const Provider& provider, const KeyResolver& keys, const KeyScope& scope);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/reference.hpp"
+#include "daemon/keys/key_shape.hpp"
 
 namespace capsule {
 
@@ -55,8 +56,15 @@ std::optional<Error> key_problem(const Secret& key, std::string_view where) {
     } else if ((*bad > 0 && *bad < 0x20) || *bad == 0x7f) {
         what = "a control character";
     }
-    return Error{ErrorCode::key_error, std::string(where) + " holds " + std::string(what) + ", which no key has",
+    const std::string_view slip = slip_in(key.reveal());
+    return Error{ErrorCode::key_error,
+                 std::string(where) + (slip.empty() ? "" : " " + std::string(slip) + ", and") + " holds " +
+                     std::string(what) + ", which no key has",
                  "Put the key there alone, on one line, with nothing before or after it."};
+}
+
+std::string_view without_white_space_behind(std::string_view text) {
+    return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
 }
 
 KeyFinding unusable(Error error, std::string source, std::string scope) {

@@ -20,6 +20,9 @@ struct ValueContext {
 /// A key has printable ASCII characters only. `where` names the place in the error; the key itself never shows.
 std::optional<Error> key_problem(const Secret& key, std::string_view where);
 
+/// What editors, `echo` and base64 leave behind a key is no part of it.
+std::string_view without_white_space_behind(std::string_view text);
+
 /// `key` found at `source`: present, or an error when it cannot be a key.
 KeyFinding found_key(Secret key, const std::string& variable, std::string source, std::string scope);
 

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
+#include "daemon/keys/key_value.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "protocol/utf8.hpp"
 
@@ -76,8 +77,7 @@ asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::opt
         co_return key_error(reference, "op read failed: " + (said.empty() ? "no message" : redact(said, secrets)),
                             "sign op in for the daemon's user (OP_SERVICE_ACCOUNT_TOKEN), then reload");
     }
-    std::string_view value = result->out;
-    if (value.ends_with('\n')) value.remove_suffix(1);
+    const std::string_view value = without_white_space_behind(result->out);
     if (value.empty()) co_return key_error(reference, "op gave an empty value", "check the item's field, then reload");
     if (value.find_first_of(std::string_view("\0 \t\r\n", 5)) != std::string_view::npos)
         co_return key_error(reference, "the value has white space or is no single line",

@@ -64,12 +64,6 @@ int read_all(int file, Buffer& buffer) {
     return 0;
 }
 
-std::string_view without_newline(std::string_view text) {
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    return text;
-}
-
 }  // namespace
 
 Result<std::optional<Secret>> read_secret_file(const std::string& path) {
@@ -92,7 +86,7 @@ Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     Buffer buffer;
     if (const int error = read_all(file.get(), buffer)) return unreadable(path, error);
     if (buffer.size > max_secret_file_bytes) return too_large(path);
-    Secret key(without_newline({buffer.bytes.data(), buffer.size}));
+    Secret key(without_white_space_behind({buffer.bytes.data(), buffer.size}));
     if (key.empty()) return Found();
     if (std::optional<Error> problem = key_problem(key, "the key file " + path)) return *problem;
     return Found(std::move(key));

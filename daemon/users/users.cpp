@@ -10,9 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <limits>
+#include <span>
 #include <sstream>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "protocol/unique_fd.hpp"
@@ -74,16 +78,18 @@ std::uint32_t read_overflow_id(const char* path) {
     return read.ec == std::errc() ? id : kernels_default;
 }
 
-/// A login shell that refuses to log in would run none of an agent's commands either.
-bool runs_commands(std::string_view shell) {
-    const std::string_view name = shell.substr(shell.rfind('/') + 1);
-    return name != "nologin" && name != "false" && ::access(std::string(shell).c_str(), X_OK) == 0;
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+std::string_view file_name(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);
 }
 
 void set_shell(SessionHome& home, const std::string& own) {
     home.shell = own.empty() ? "/bin/sh" : own;
     if (runs_commands(home.shell)) return;
-    home.shell_from = "capsuled: " + home.shell + ", the session user's own, runs no commands";
+    home.shell_from = "capsuled: " + home.shell + ", the session user's own, runs no ordinary commands";
     home.shell = ::access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh";
 }
 
@@ -151,6 +157,24 @@ Result<void> check_own_home(const std::string& home, uid_t uid) {
 }
 
 }  // namespace
+
+bool runs_commands(const std::string& shell, const std::string& list_of_shells) {
+    constexpr auto shells = std::to_array<std::string_view>(
+        {"sh", "bash", "dash", "ash", "zsh", "ksh", "ksh93", "mksh", "oksh", "yash", "posh", "fish", "tcsh", "csh"});
+    // An administrator may list them, so that chsh takes them.
+    constexpr auto others = std::to_array<std::string_view>({"nologin", "false", "true", "sync", "halt", "shutdown",
+                                                             "passwd", "git-shell", "rbash", "rksh", "rzsh", "rssh",
+                                                             "scponly", "lshell", "sftp-server", "screen", "tmux"});
+    if (::access(shell.c_str(), X_OK) != 0) return false;
+    std::error_code ignored;
+    const std::string file = std::filesystem::canonical(shell, ignored).string();
+    if (is_one_of(file_name(shell), others) || is_one_of(file_name(file), others)) return false;
+    if (is_one_of(file_name(shell), shells)) return true;
+    std::ifstream list(list_of_shells);
+    for (std::string line; std::getline(list, line);)
+        if (line == shell) return true;
+    return false;
+}
 
 std::optional<PasswordEntry> find_user(const std::string& name) {
     std::vector<char> buffer(entry_buffer_bytes);

@@ -27,6 +27,10 @@ struct PasswordEntry {
 std::optional<PasswordEntry> find_user(const std::string& name);
 std::optional<PasswordEntry> find_user(uid_t uid);
 
+/// Whether a login shell runs an agent's commands: an ordinary shell, or one of /etc/shells that is not known to be
+/// something else (nologin, git-shell, sync, a restricted shell).
+bool runs_commands(const std::string& shell, const std::string& list_of_shells = "/etc/shells");
+
 /// The uid of a user, the gid of a group: by name, else "1000" as the number itself, which needs no entry in the
 /// password or group file. none: no such name, and no number.
 std::optional<uid_t> find_uid(const std::string& name);

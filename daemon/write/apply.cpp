@@ -89,16 +89,44 @@ class FileUpdate {
     bool kept_ = false;        ///< it has one
 };
 
-Warning as_warning(const Error& error, const FileIntent& intent) {
-    const std::string said = error.message + ": " + error.hint;
-    if (error.code != ErrorCode::config_conflict) return {"file.not_written", said + " (this session is not affected)"};
-    return {intent.on_conflict.code, said + " (" + intent.on_conflict.meaning + ")"};
-}
+/// The files that a session goes without, those of the same reason in one warning.
+class NotWritten {
+  public:
+    void add(const Error& error, const FileIntent& intent) {
+        const std::size_t at = error.message.find(intent.path);
+        const std::string before = error.message.substr(0, at);
+        const std::string after = at == std::string::npos ? "" : error.message.substr(at + intent.path.size());
+        const auto same = [&](const Group& group) {
+            return group.before == before && group.after == after && group.hint == error.hint &&
+                   group.loss == intent.loss;
+        };
+        auto group = std::ranges::find_if(groups_, same);
+        if (group == groups_.end()) group = groups_.insert(group, {before, "", after, error.hint, intent.loss});
+        if (at != std::string::npos) group->paths += (group->paths.empty() ? "" : ", ") + intent.path;
+    }
+
+    void move_to(std::vector<Warning>& warnings) {
+        for (const Group& group : groups_)
+            warnings.push_back({"file.not_written", group.before + group.paths + group.after + ": " + group.hint +
+                                                        " (" + group.loss + ")"});
+    }
+
+  private:
+    struct Group {
+        std::string before;
+        std::string paths;
+        std::string after;
+        std::string hint;
+        std::string loss;
+    };
+    std::vector<Group> groups_;
+};
 
 }  // namespace
 
 Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, ApplyFor purpose) {
     Applied applied;
+    NotWritten not_written;
     for (const FileIntent& intent : files) {
         FileUpdate update(intent, mode);
         auto file = update.run();
@@ -106,12 +134,18 @@ Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, Appl
             applied.files.push_back(*std::move(file));
             for (Warning& warning : update.take_warnings())
                 applied.warnings.push_back(std::move(warning));
-        } else if (purpose == ApplyFor::session && !intent.needed) {
-            applied.warnings.push_back(as_warning(file.error(), intent));
+        } else if (purpose == ApplyFor::session) {
+            if (file.error().code == ErrorCode::config_conflict)
+                applied.warnings.push_back({intent.on_conflict.code, file.error().message + ": " + file.error().hint +
+                                                                         " (" + intent.on_conflict.meaning + ")"});
+            else
+                not_written.add(file.error(), intent);
+            if (intent.do_without) applied.amend.push_back(intent.do_without);
         } else {
             return file.error();
         }
     }
+    not_written.move_to(applied.warnings);
     return applied;
 }
 

@@ -1,6 +1,7 @@
 // Puts a plan's files into the home. With atomic_file the only code that touches one; runs under the user's identity.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "daemon/agents/plan.hpp"
@@ -16,7 +17,7 @@ enum class ApplyMode {
 };
 
 /// A file that cannot be written, or to which nothing can be added, fails config.write. For a session it is a warning,
-/// since its pins outrank the files, unless its argv names that file.
+/// since its pins outrank the files. What of its start names that file goes (Applied::amend).
 enum class ApplyFor { session, config_write };
 
 struct Applied {
@@ -28,6 +29,7 @@ struct Applied {
     };
     std::vector<File> files;
     std::vector<Warning> warnings;
+    std::vector<std::function<void(Plan&)>> amend;  ///< what a session's start must do without
 };
 
 Result<Applied> apply(const std::vector<FileIntent>& files, ApplyMode mode, ApplyFor purpose);

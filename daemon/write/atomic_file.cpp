@@ -179,7 +179,10 @@ Result<Updated> preview_file(const std::string& path, const Transform& transform
     if (!existing) return existing.error();
     const auto wanted = transform(text_of(*existing));
     if (!wanted) return wanted.error();
-    return what_would_be(*existing, *wanted, place->link);
+    const Updated plan = what_would_be(*existing, *wanted, place->link);
+    if (plan.change == FileChange::unchanged) return plan;
+    if (const int problem = why_not_writable(*place); problem != 0) return io_error("write", place->path(), problem);
+    return plan;
 }
 
 Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit) {

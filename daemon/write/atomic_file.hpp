@@ -48,7 +48,7 @@ Result<Updated> update_file(const std::string& path, const Transform& transform)
 /// under which it stays. Nothing where there is no such file.
 Result<void> keep_beside(const std::string& path);
 
-/// As update_file, but nothing is written: what would be done.
+/// As update_file, but nothing is written: what would be done. Fails where the directory cannot be written to.
 Result<Updated> preview_file(const std::string& path, const Transform& transform);
 
 /// The text of a regular file, none if there is none. A FIFO, a device, a directory, or more than `limit` bytes:

@@ -209,6 +209,16 @@ bool has_leftover(const Place& place) {
     return ::lstat((place.directory + "/" + temporary_name(place)).c_str(), &status) == 0;
 }
 
+int why_not_writable(const Place& place) {
+    std::string at = place.directory;
+    while (::faccessat(AT_FDCWD, at.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+        const std::string above = split(at).first;
+        if (errno != ENOENT || above == at) return errno;
+        at = above;
+    }
+    return 0;
+}
+
 Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit) {
     Place place;
     std::tie(place.directory, place.name) = split(path);

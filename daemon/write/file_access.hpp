@@ -50,6 +50,9 @@ Result<std::optional<Snapshot>> look_at_path(const Place& place, std::size_t lim
 /// Whether something has the temporary file's name. By its path, too.
 bool has_leftover(const Place& place);
 
+/// 0 where the calling thread's identity may write in that directory, or make it; else errno.
+int why_not_writable(const Place& place);
+
 /// The text of the regular file that `path` leads to; none if there is none. To look into, not to write: links are
 /// followed. Otherwise as look_at().
 Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit);

@@ -155,8 +155,14 @@ TEST_F(Errors, AnUnwritableHome) {
         start();
     fs::permissions(home(), fs::perms{0555});
     const std::string before = snapshot(home());
-    EXPECT_THAT(expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32008, "io.error"),
-                HasSubstr(home().string()));
+    // A session needs no file; what it goes without is said, by explain too.
+    for (const char* method : {"spawn", "explain"}) {
+        const json::value plan = call(method, R"({"agent":"codex","provider":"minimax"})");
+        EXPECT_THAT(json::serialize(at(plan, "/warnings")),
+                    AllOf(HasSubstr("file.not_written"), HasSubstr(home().string())));
+        EXPECT_THAT(json::serialize(at(plan, "/argv")), Not(HasSubstr("model_catalog_json")));
+    }
+    expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error");
     expect_error("config.write", R"({"agent":"opencode"})", -32008, "io.error");
     EXPECT_EQ(snapshot(home()), before);
     call("spawn", R"({"agent":"claude","provider":"zai"})");  // needs no file

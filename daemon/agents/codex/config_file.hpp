@@ -12,6 +12,13 @@ namespace capsule {
 struct CodexConfigFile {
     explicit CodexConfigFile(std::string_view config_toml) : text(config_toml), parsed(toml::parse(text)) {}
 
+    /// Whether it has a provider of that id. What toml++ cannot read may have one where the id stands in it at all.
+    bool may_have_provider(std::string_view id) const {
+        if (!parsed) return text.find(id) != std::string::npos;
+        const toml::table* providers = parsed.table()["model_providers"].as_table();
+        return providers != nullptr && providers->contains(id);
+    }
+
     std::string text;
     toml::parse_result parsed;
 };

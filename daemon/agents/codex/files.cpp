@@ -35,6 +35,12 @@ std::string profile_text(const Provider& provider, const std::string& model) {
            provider.id + "].\nmodel_provider = " + toml_string(provider.id) + "\nmodel = " + toml_string(model) + "\n";
 }
 
+void start_without_catalog(Plan& plan) {
+    const auto names = [](const Argument& argument) { return argument.value.starts_with(catalog_setting); };
+    const auto named = std::ranges::find_if(plan.argv, names);
+    if (named != plan.argv.end()) plan.argv.erase(named - 1, named + 1);  // -c, too
+}
+
 /// One provider's files.
 class ProviderFiles {
   public:
@@ -42,6 +48,7 @@ class ProviderFiles {
         : provider_(provider),
           inputs_(inputs),
           session_(session && session->provider->id == provider.id ? session : nullptr),
+          is_of_another_(session != nullptr && session_ == nullptr),
           wanted_(session_ || file_key(inputs, provider.id).any_scope),
           out_(out) {}
 
@@ -64,8 +71,8 @@ class ProviderFiles {
         return base() + "." + percent_encode(model) + ".models.json";
     }
 
-    void add_file(std::string path, std::optional<std::string> content, bool needed = false) {
-        out_.intents.push_back(file_intent(OwnFileIntent{std::move(path), std::move(content), needed}));
+    FileIntent& add_file(std::string path, std::optional<std::string> content) {
+        return out_.intents.emplace_back(file_intent(OwnFileIntent{std::move(path), std::move(content)}));
     }
 
     /// Without a catalog Codex knows no context window; the session starts all the same. A file of an earlier Codex
@@ -79,7 +86,11 @@ class ProviderFiles {
                 warn(text.error());
                 return;
             }
-            add_file(catalog_path(model), *text, session_ && model == session_->model->value);
+            FileIntent& file = add_file(catalog_path(model), *text);
+            if (!session_ || model != session_->model->value) continue;
+            file.do_without = start_without_catalog;
+            file.loss = "so Codex is not told what is known of " + model +
+                        ": it warns, and assumes a window of about 272000 tokens, text alone and its own instructions";
         }
         if (session_) out_.session_catalog = catalog_path(session_->model->value);
     }
@@ -89,6 +100,7 @@ class ProviderFiles {
     }
 
     void warn(const Error& why) {
+        if (is_of_another_) return;
         out_.warnings.push_back(
             {"codex.models",
              "Codex is not told what is known of " + provider_.label +
@@ -115,6 +127,7 @@ class ProviderFiles {
     const Provider& provider_;
     const SessionInputs& inputs_;
     const Route* session_;
+    bool is_of_another_;  ///< than the session's
     bool wanted_;
     CodexFiles& out_;
 };

@@ -10,6 +10,9 @@
 
 namespace capsule {
 
+/// The setting of Codex's that names a catalog of models.
+inline constexpr std::string_view catalog_setting = "model_catalog_json";
+
 struct CodexFiles {
     std::vector<FileIntent> intents;
     std::optional<std::string> session_catalog;  ///< for the session's model_catalog_json; none: start without

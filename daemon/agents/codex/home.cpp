@@ -81,8 +81,13 @@ std::any look_at_codex_home(const SessionHome& home, const HomeReader& reader) {
     const std::string directory = home.codex_directory();
     CodexHome found;
     found.auth_json = reader.is_file(directory + "/auth.json");
-    if (const auto config = reader.text(directory + "/config.toml", largest_file))
-        found.config_file = std::make_shared<const CodexConfigFile>(*config);
+    const auto read = [&](const std::string& path) {
+        const auto text = reader.text(path, largest_file);
+        return text ? found.provider_files[path] = std::make_shared<const CodexConfigFile>(*text) : nullptr;
+    };
+    found.config_file = read(directory + "/config.toml");
+    for (const std::string_view path : codex_machine_files)
+        read(std::string(path));
     if (found.config_file) found.settings = read_codex_settings(found.config_file->parsed);
     // What cannot be read here Codex cannot read either: it runs as the same user.
     if (const auto dotenv = reader.text(directory + "/.env", largest_file)) found.dotenv_names = dotenv_names(*dotenv);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <any>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,7 +21,12 @@ struct CodexHome {
     CodexUserSettings settings{};                          ///< of ~/.codex/config.toml
     std::shared_ptr<const CodexConfigFile> config_file{};  ///< that file; none: there is none
     std::vector<std::string> dotenv_names{};               ///< variables that ~/.codex/.env sets
+    /// config_file and the machine's own, by path: all from which Codex takes providers.
+    std::map<std::string, std::shared_ptr<const CodexConfigFile>> provider_files{};
 };
+
+/// Codex's configuration that an administrator may have put on this machine.
+inline constexpr std::string_view codex_machine_files[] = {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"};
 
 inline const CodexHome& codex_home(const HomeFacts& facts) {
     static const CodexHome nothing;

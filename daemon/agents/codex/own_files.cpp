@@ -58,10 +58,8 @@ Result<Merged> merge_own_file(const std::optional<std::string>& existing, const 
 }
 
 FileIntent file_intent(OwnFileIntent intent) {
-    const bool needed = intent.needed;
     FileIntent file = file_intent<OwnFileIntent>(std::move(intent), merge_own_file, shown_file);
     file.on_conflict = {"codex.conflict", "this session is not affected"};
-    file.needed = needed;
     return file;
 }
 

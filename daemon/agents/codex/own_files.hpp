@@ -37,7 +37,6 @@ FileIntent file_intent(TomlBlockIntent intent);
 struct OwnFileIntent {
     std::string path;
     std::optional<std::string> content;
-    bool needed = false;  ///< the session's argv names it: without it there is no session
 };
 
 /// A file that is wholly ours: only its content counts. An existing <profile>.config.toml of the user's own (without

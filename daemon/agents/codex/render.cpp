@@ -6,6 +6,7 @@
 #include "daemon/agents/build.hpp"
 #include "daemon/agents/codex/agent.hpp"
 #include "daemon/agents/codex/cell.hpp"
+#include "daemon/agents/codex/config_file.hpp"
 #include "daemon/agents/codex/files.hpp"
 #include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/models.hpp"
@@ -81,10 +82,31 @@ Result<void> refuse_stop(const SessionInputs& inputs) {
                  stop->cure};
 }
 
+/// The other provider of which a user's model is known, where the user names no provider; null: none is.
+const Provider* whose_model(const Route& route, const SessionInputs& inputs) {
+    const std::string& model = codex_home(inputs.facts).settings.model;
+    if (model.empty() || route.model || route.provider->model(model)) return nullptr;
+    for (const Provider& other : inputs.config.catalog.providers)
+        if (other.alternative() && other.model(model)) return &other;
+    return nullptr;
+}
+
+void warn_of_other_model(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    const Provider* other = whose_model(route, inputs);
+    if (!other) return;
+    plan.warnings.push_back(
+        {"codex.other_provider",
+         inputs.home.codex_directory() + "/config.toml has model = \"" + codex_home(inputs.facts).settings.model +
+             "\", which is a model of " + other->label + ", and Codex will ask " + route.provider->label +
+             " for it. For a session on it use --provider " + other->id + "; for one on " + route.provider->label +
+             " set [codex] model in capsule.toml or `model` of the request."});
+}
+
 /// What a user chose for another provider is still there where the provider itself is not. No -c takes it away.
 void warn_of_other_provider(Plan& plan, const Route& route, const SessionInputs& inputs) {
     const CodexUserSettings& own = codex_home(inputs.facts).settings;
-    if (own.model_provider.empty() || own.model_provider == route.provider->id) return;
+    if (own.model_provider.empty() || own.model_provider == route.provider->id)
+        return warn_of_other_model(plan, route, inputs);
     std::string names;
     const auto name = [&names](bool is_there, std::string_view setting) {
         if (is_there) names += (names.empty() ? "" : ", ") + std::string(setting);
@@ -112,9 +134,26 @@ std::string provider_table(const Provider& provider, const SessionInputs& inputs
            ",env_key=" + toml_string(provider.key_env) + ",wire_api=" + toml_string(codex_wire_api) + "}";
 }
 
-/// An id that no user's table has: Codex would merge that one into ours.
-std::string session_provider(const Provider& provider) {
-    return "capsule-" + provider.id;
+/// The path of the file that has a provider of that id; none: no file has.
+std::optional<std::string> file_with_provider(const SessionInputs& inputs, const std::string& id) {
+    for (const auto& [path, file] : codex_home(inputs.facts).provider_files)
+        if (file->may_have_provider(id)) return path;
+    return std::nullopt;
+}
+
+/// An id that no file's table has: Codex would merge that table into ours, its headers and parameters included.
+std::string session_provider(Plan& plan, const Provider& provider, const SessionInputs& inputs) {
+    const std::string first = "capsule-" + provider.id;
+    const std::optional<std::string> taken = file_with_provider(inputs, first);
+    if (!taken) return first;
+    std::string id;
+    for (int number = 2; id.empty() || file_with_provider(inputs, id); ++number)
+        id = first + "-" + std::to_string(number);
+    plan.warnings.push_back({"codex.own_provider", *taken + " has a provider called " + first +
+                                                       ", which Codex would merge into this session's. The session's "
+                                                       "is called " +
+                                                       id + " instead. Remove it there."});
+    return id;
 }
 
 /// Every other setting by which Codex asks for a model: it would ask this provider for another one's.
@@ -160,8 +199,9 @@ Result<void> render_other_backend(Plan& plan, const Route& route, const SessionI
     // For a launcher that builds its own command line. --profile is not in ours: many of Codex's commands refuse it.
     set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);
     add_model(plan, *route.model);
-    add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);
-    add_override(plan, "model_providers." + session_provider(provider), provider_table(provider, inputs),
+    const std::string id = session_provider(plan, provider, inputs);
+    add_override(plan, "model_provider", toml_string(id), provider.origin);
+    add_override(plan, "model_providers." + id, provider_table(provider, inputs),
                  session_url_from(inputs, provider.origin));
     add_other_models(plan, *route.model, inputs);
     add_limits(plan, route, inputs);
@@ -190,7 +230,7 @@ Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& i
                          "Set model in [providers." + route.provider->id + ".codex]."};
         if (Result<void> done = render_other_backend(plan, route, inputs); !done) return done;
         if (files.session_catalog)
-            add_override(plan, "model_catalog_json", path_value(*files.session_catalog), "codex debug models");
+            add_override(plan, catalog_setting, path_value(*files.session_catalog), "codex debug models");
     }
     if (!route.native) warn_of_unknown_model(plan, *route.provider, route.model->value);
     warn_of_dotenv(plan, inputs);

@@ -66,10 +66,11 @@ void survey_model(Findings& findings, const toml::table& file) {
 }
 
 void survey_tables(Findings& findings, const toml::table& file) {
-    // Codex would merge a table of the pin's own name with it; nobody has one but on purpose.
+    // Codex would merge a table of the session's provider into it, so that the session's has another name.
     const std::string own = "capsule-" + findings.route().provider->id;
     if (!findings.route().native && file["model_providers"][own].is_table())
-        findings.add("model_providers." + own, adds_to_requests, findings.project() ? codex_itself : "");
+        findings.add("model_providers." + own, adds_to_requests,
+                     findings.project() ? codex_itself : "-c model_provider");
     if (const toml::table* servers = file["mcp_servers"].as_table())
         for (const auto& [name, server] : *servers)
             findings.add_of_project("mcp_servers." + shown_name(name.str()), names_server);
@@ -93,8 +94,8 @@ std::vector<SettingsPlace> codex_settings_places(const SessionHome& home, const 
     add_project(places, directories, ".codex/config.toml", SettingsFormat::codex_config);
     add_project(places, directories, ".codex/agents", SettingsFormat::codex_role, true);
     places.push_back({home.codex_directory() + "/config.toml", SettingsOwner::home, SettingsFormat::codex_config});
-    for (const char* name : {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"})
-        places.push_back({name, SettingsOwner::machine, SettingsFormat::codex_config});
+    for (const std::string_view name : codex_machine_files)
+        places.push_back({std::string(name), SettingsOwner::machine, SettingsFormat::codex_config});
     places.push_back({home.codex_directory() + "/agents", SettingsOwner::home, SettingsFormat::codex_role, true});
     return places;
 }

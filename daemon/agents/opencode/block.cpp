@@ -68,6 +68,11 @@ bool has_duplicates(std::string_view text, const json::value& value) {
 
 }  // namespace
 
+bool any_inline(const std::vector<OpencodeBlock>& blocks) {
+    return std::ranges::any_of(blocks,
+                               [](const OpencodeBlock& b) { return std::holds_alternative<Secret>(b.api_key); });
+}
+
 json::object opencode_block(const OpencodeBlock& block, Keys keys, bool with_permission) {
     json::object options;
     if (with_permission) options["baseURL"] = block.base_url;

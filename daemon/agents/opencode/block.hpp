@@ -24,6 +24,9 @@ struct OpencodeBlock {
     boost::json::object entry{};  ///< of that model: its name, and what is known of it
 };
 
+/// Whether one of them has its key as it is.
+bool any_inline(const std::vector<OpencodeBlock>& blocks);
+
 enum class Keys { revealed, masked };
 
 /// Of the options, baseURL comes first where our "permission" stands in the file too, else apiKey: nothing else says

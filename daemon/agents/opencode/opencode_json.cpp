@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 
+#include "daemon/agents/opencode/jsonc.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/edit/json_edit.hpp"
 
@@ -12,10 +13,9 @@ Error conflict(const OpencodeJsonIntent& intent, std::size_t line, const std::st
     return {ErrorCode::config_conflict, intent.path + ":" + std::to_string(line) + ": " + what, std::move(hint)};
 }
 
-bool any_inline(const std::vector<OpencodeBlock>& blocks) {
-    return std::ranges::any_of(blocks,
-                               [](const OpencodeBlock& b) { return std::holds_alternative<Secret>(b.api_key); });
-}
+/// What stands before the object where the file was the user's and had nothing in it, so that the user gets it back.
+constexpr char mark_of_an_object = ' ';      // it was {}
+constexpr char mark_of_a_blank_file = '\n';  // it was blank
 
 /// The steps on a file that is plain JSON, each on the text that the one before left.
 class OpencodeMerge {
@@ -25,14 +25,15 @@ class OpencodeMerge {
     Result<Merged> run() {
         if (auto checked = check(); !checked) return checked.error();
         const bool written_by_us = intent_.only_remove && is_as_we_write_it();
+        const bool was_empty = root().items.empty();
         settle_permission();
         remove_stale();
         if (!intent_.only_remove)
             for (const OpencodeBlock& block : intent_.blocks)
                 put(block);
-        const bool nothing_left = root().items.empty();
-        merged_.text = std::move(text_);
-        if (nothing_left && written_by_us) merged_.text.reset();
+        const bool is_empty = root().items.empty();
+        if (was_empty && !is_empty) text_.insert(json_root(text_), 1, mark_of_an_object);
+        merged_.text = is_empty && !was_empty ? what_was_there(written_by_us) : std::move(text_);
         return std::move(merged_);
     }
 
@@ -80,8 +81,19 @@ class OpencodeMerge {
 
     bool is_as_we_write_it() const {
         json::error_code problem;
-        const json::value document = json::parse(text_, problem);
-        return !problem && text_ == format_json(document);
+        const std::string_view text = std::string_view(text_).substr(json_root(text_));
+        const json::value document = json::parse(json::string_view(text.data(), text.size()), problem);
+        return !problem && text == format_json(document);
+    }
+
+    // What the file was before there was anything of ours in it; none: there was no file.
+    std::optional<std::string> what_was_there(bool written_by_us) {
+        const std::size_t start = json_root(text_);
+        const char mark = start > 0 ? text_[start - 1] : '\0';
+        if (mark == mark_of_an_object) return text_.erase(start - 1, 1);
+        if (!written_by_us || (start > 0 && mark != mark_of_a_blank_file)) return std::move(text_);
+        if (start == 0) return std::nullopt;
+        return text_.substr(0, start - 1);
     }
 
     // A file with a permission of ours alone, which OpenCode then gives a $schema.
@@ -218,40 +230,6 @@ class OpencodeMerge {
     Merged merged_;
 };
 
-bool has_already(const json::value& document, const OpencodeBlock& block) {
-    json::error_code problem;
-    const auto at = [&](const std::string& pointer, std::string_view text) {
-        const json::value* found = document.find_pointer("/provider/" + block.id + pointer, problem);
-        return found != nullptr && found->is_string() && std::string_view(found->get_string()) == text;
-    };
-    return at("/npm", block.npm) && at("/options/baseURL", block.base_url);
-}
-
-// JSONC: comments would be lost in an edit, so the user is told what to paste.
-Merged leave_alone(const std::string& existing, const OpencodeJsonIntent& intent) {
-    Merged merged{existing, false, {}};
-    if (intent.only_remove) return merged;
-    json::parse_options options;
-    options.max_depth = 256;
-    options.allow_comments = options.allow_trailing_commas = true;
-    const std::size_t start = existing.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-    json::error_code problem;
-    const json::value document =
-        json::parse(json::string_view(existing).substr(start), problem, json::storage_ptr(), options);
-    std::vector<OpencodeBlock> missing;
-    for (const OpencodeBlock& block : intent.blocks)
-        if (problem || !has_already(document, block)) missing.push_back(block);
-    const bool says_permission =
-        existing.find("\"permission\"") != std::string::npos || existing.find("\"tools\"") != std::string::npos;
-    const json::object paste =
-        opencode_document(missing, says_permission ? std::string() : intent.permission, Keys::masked);
-    if (paste.empty()) return merged;
-    std::string message = intent.path + " has comments or trailing commas and is left as it is. Paste into it";
-    if (any_inline(missing)) message += " (with your keys in place of those beginning with …)";
-    merged.warnings.push_back({"opencode.jsonc", message + ":\n" + format_json(paste)});
-    return merged;
-}
-
 std::optional<std::string> shown_opencode(const OpencodeJsonIntent& intent) {
     if (intent.only_remove) return std::nullopt;
     return format_json(opencode_document(intent.blocks, intent.permission, Keys::masked));
@@ -264,10 +242,11 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
         if (intent.only_remove) return Merged{existing, false, {}};
         const json::object document = opencode_document(intent.blocks, intent.permission, Keys::revealed);
         if (document.empty()) return Merged{existing, false, {}};
-        return Merged{format_json(document), any_inline(intent.blocks), {}};
+        const std::string before = existing ? *existing + mark_of_a_blank_file : "";
+        return Merged{before + format_json(document), any_inline(intent.blocks), {}};
     }
     const JsonVerdict verdict = examine_json(*existing);
-    if (verdict.kind == JsonVerdict::Kind::jsonc) return leave_alone(*existing, intent);
+    if (verdict.kind == JsonVerdict::Kind::jsonc) return leave_jsonc_alone(*existing, intent);
     if (verdict.kind == JsonVerdict::Kind::broken)
         return conflict(intent, verdict.line,
                         "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")",

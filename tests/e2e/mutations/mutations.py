@@ -103,11 +103,12 @@ def pins():
     yield "codex key", CODEX, *line("    set_key(plan, provider.key_env, inputs);\n"), CODEX_ALL
     yield "codex JACKIN_CODEX_PROFILE", CODEX, *line(
         '    set_variable(plan, "JACKIN_CODEX_PROFILE", codex_cell(cell_of(provider)).profile, provider.origin);\n'), ["RunsATool.*/codex"]
-    yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    add_override", "    add_override", CODEX_ALL
+    yield "codex -m", CODEX, "    add_model(plan, *route.model);\n    const std::string id", "    const std::string id", CODEX_ALL
     yield "codex -c model_provider", CODEX, *line(
-        '    add_override(plan, "model_provider", toml_string(session_provider(provider)), provider.origin);\n'), CODEX_ALL
-    yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + session_provider(provider),',
-           '    if (false) add_override(plan, "model_providers." + session_provider(provider),', CODEX_ALL)
+        '    add_override(plan, "model_provider", toml_string(id), provider.origin);\n'), CODEX_ALL
+    yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + id,',
+           '    if (false) add_override(plan, "model_providers." + id,', CODEX_ALL)
+    yield "codex a provider's name that is taken", CODEX, "    if (!taken) return first;\n", "    return first;\n", ["Pins.ACopyOf.*Codex"]
     yield "codex table base_url", CODEX, '",base_url=" + toml_string(session_url(inputs, cell_of(provider).base_url)) +\n           ', "", CODEX_ALL
     yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
     yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ALL

@@ -179,4 +179,9 @@ def other_writers() -> list[Protection]:
         one("an empty object of the user's stays", OPENCODE,
             "was_empty = was_empty_object(text_, provider);", "was_empty = false;",
             MERGE + "OpencodeJson.AUsersEmptyProviderStays"),
+        one("an empty file of the user's stays", OPENCODE, "existing ? *existing + mark_of_a_blank_file : \"\"",
+            "std::string()", MERGE + "OpencodeJson.AUsersEmptyFileStays"),
+        one("a table of the session's name is not merged into it", "daemon/agents/codex/render.cpp",
+            "    if (!taken) return first;\n", "    return first;\n",
+            "unit_agents:Codex.AProviderThatAUserHasIsNotMergedIntoTheSessions"),
     ]  # fmt: skip

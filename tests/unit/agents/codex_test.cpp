@@ -74,6 +74,20 @@ TEST(Codex, AnotherModelHasItsOwnCatalog) {
     EXPECT_THAT(files.at("/home/agent/.codex/minimax.config.toml"), HasSubstr("model = \"MiniMax-M3\"\n"));
 }
 
+TEST(Codex, StartsWithoutACatalogThatCannotBeWritten) {
+    Plan plan = with_models().plan(Agent::codex, "minimax", "MiniMax-M2.7");
+    int named = 0;
+    for (const FileIntent& file : std::vector<FileIntent>(plan.files)) {
+        if (!file.do_without) continue;
+        ++named;
+        EXPECT_EQ(file.path, "/home/agent/.codex/minimax.MiniMax-M2.7.models.json");
+        EXPECT_THAT(file.loss, HasSubstr("MiniMax-M2.7: it warns, and assumes a window"));
+        file.do_without(plan);
+    }
+    EXPECT_EQ(named, 1);
+    EXPECT_EQ(argv_of(plan), joined(start_of("MiniMax-M2.7"), pins_of("MiniMax-M2.7", "204800", "184320")));
+}
+
 TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
     for (const ModelList& models :
          {ModelList{{}, "codex is not installed"}, ModelList{codex_model_list("not JSON"), ""}}) {
@@ -213,6 +227,35 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
     }
 }
 
+TEST(Codex, AProviderThatAUserHasIsNotMergedIntoTheSessions) {
+    for (const auto& [text, id] : std::vector<std::pair<std::string, std::string>>{
+             {"", "capsule-minimax"},
+             {"[model_providers.capsule-minimax]\nquery_params = { a = \"1\" }\n", "capsule-minimax-2"},
+             {"model_providers = { capsule-minimax = {}, capsule-minimax-2 = {} }\n", "capsule-minimax-3"},
+             {"[model_providers.\"capsule\\u002dminimax\"]\n", "capsule-minimax-2"},
+             {"[model_providers.capsule-zai]\n# capsule-minimax\n", "capsule-minimax"},
+             {"x = {\n}\n[model_providers.capsule-minimax]\n", "capsule-minimax-2"},
+         }) {
+        for (const char* path : {"/home/agent/.codex/config.toml", "/etc/codex/config.toml"}) {
+            SCOPED_TRACE(path + (": " + text));
+            Session session = with_models();
+            SessionHome home;
+            home.home = "/home/agent";
+            const HomeReader reader{[&](const std::string& asked, std::size_t) {
+                                        return asked == path ? std::optional(text) : std::nullopt;
+                                    },
+                                    [](const std::string&) { return false; }};
+            session.facts.of(Agent::codex) = look_at_codex_home(home, reader);
+            const Plan plan = session.plan(Agent::codex, "minimax");
+            EXPECT_THAT(argv_of(plan), ::testing::Contains("model_provider=\"" + id + "\""));
+            EXPECT_THAT(argv_of(plan), ::testing::Contains(::testing::StartsWith("model_providers." + id + "={")));
+            if (id == "capsule-minimax") continue;
+            ASSERT_THAT(warning_codes(plan), ElementsAre("codex.own_provider"));
+            EXPECT_THAT(plan.warnings[0].message, HasSubstr(path + std::string(" has a provider called capsule-")));
+        }
+    }
+}
+
 TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
     Session session = with_models();
     home_of(session).settings = read_codex_settings(
@@ -226,6 +269,17 @@ TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
     EXPECT_TRUE(session.plan(Agent::codex, "minimax").warnings.empty());
     home_of(session).settings = read_codex_settings(toml::parse("model = \"gpt-5.5\"\n"));
     EXPECT_TRUE(session.plan(Agent::codex, "openai").warnings.empty()) << "its own account's";
+    for (const char* provider : {"", "model_provider = \"openai\"\n"}) {
+        home_of(session).settings =
+            read_codex_settings(toml::parse("model = \"MiniMax-M3\"\n" + std::string(provider)));
+        const Plan another = session.plan(Agent::codex, "openai");
+        ASSERT_THAT(warning_codes(another), ElementsAre("codex.other_provider")) << provider;
+        EXPECT_THAT(another.warnings[0].message,
+                    ::testing::AllOf(HasSubstr("a model of MiniMax"), HasSubstr("--provider minimax")));
+        EXPECT_TRUE(session.plan(Agent::codex, "minimax").warnings.empty()) << "that is what it is for";
+    }
+    session.config.agents[Agent::codex].models.model = Located<std::string>{"gpt-5.5", "capsule.toml:30"};
+    EXPECT_TRUE(session.plan(Agent::codex, "openai").warnings.empty()) << "the model is settled";
 }
 
 TEST(Codex, AFileThatTomlPlusPlusCannotReadSaysNothing) {

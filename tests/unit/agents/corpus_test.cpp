@@ -138,7 +138,7 @@ TEST(Corpus, OpencodeJsonIsRestoredWhenTheBlockGoes) {
         // What was ours before goes, and so does a file without anything of the user's.
         if (one.in.find("api.z.ai") != std::string::npos || one.in.find("api.minimax.io") != std::string::npos)
             continue;
-        if (one.in.find_first_not_of(" \t\r\n{}") == std::string::npos) continue;
+        if (one.in == "{ }\n") continue;  // what is between the brackets of an empty object is not kept
         SCOPED_TRACE(one.name);
         const auto written = merge_opencode_json(one.in, intent);
         ASSERT_TRUE(written.has_value());

@@ -212,6 +212,22 @@ TEST(OpencodeJson, AUsersPermissionIsNeverWeakened) {
     EXPECT_THAT(*must(merge_opencode_json(ours.text, intent)).text, HasSubstr("\"permission\": \"ask\""));
 }
 
+TEST(OpencodeJson, AUsersEmptyFileStays) {
+    OpencodeJsonIntent with{"opencode.json", {inline_block()}, {inline_block()}};
+    with.permission = "allow";
+    OpencodeJsonIntent without{"opencode.json", {}, {inline_block()}, true};
+    without.permission = "allow";
+    for (const std::string empty : {"", "\n", " \n\n", "\xEF\xBB\xBF", "{}", "{}\n", " {}\n", "\n{}"}) {
+        const std::optional<std::string> filled = must(merge_opencode_json(empty, with)).text;
+        ASSERT_TRUE(filled.has_value());
+        EXPECT_NE(*filled, empty);
+        EXPECT_EQ(must(merge_opencode_json(*filled, with)).text, *filled) << "written once";
+        EXPECT_EQ(must(merge_opencode_json(*filled, without)).text, empty);
+    }
+    const std::optional<std::string> ours = must(merge_opencode_json(std::nullopt, with)).text;
+    EXPECT_EQ(must(merge_opencode_json(*ours, without)).text, std::nullopt) << "there was no file";
+}
+
 TEST(OpencodeJson, AUsersEmptyProviderStays) {
     const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
     const OpencodeJsonIntent none{"opencode.json", {}, {inline_block()}, true};

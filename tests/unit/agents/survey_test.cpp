@@ -153,7 +153,8 @@ url = "https://FAKE-evil.example"
                              Pair("openai_base_url", "-c model_provider"), Pair("review_model", "-c review_model"),
                              Pair("memories.extract_model", "-c memories.extract_model"),
                              Pair("agents.default_subagent_model", "-c agents.default_subagent_model"),
-                             Pair("agents.helper.config_file", ""), Pair("model_providers.capsule-minimax", "")));
+                             Pair("agents.helper.config_file", ""),
+                             Pair("model_providers.capsule-minimax", "-c model_provider")));
     EXPECT_THAT(survey(Agent::codex, "minimax", codex_project, config),
                 IsSupersetOf({Pair("model_providers.capsule-minimax", "Codex takes none of a project"),
                               Pair("mcp_servers.a", "")}));

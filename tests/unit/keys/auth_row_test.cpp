@@ -83,7 +83,22 @@ TEST(AuthRow, WhatPeopleCopyAlongWithAKeyIsNamed) {
              {"\"sk-cp-FAKE-minimax-0001\"", "has quotes around it"},
              {"'sk-cp-FAKE-minimax-0001'", "has quotes around it"},
              {"sk-cp-FAKE-minimax-0001\"", "has quotes around it"},
-             {"MINIMAX_API_KEY=sk-cp-FAKE-minimax-0001", "has a variable's name and '=' before it"},
+             {"MINIMAX_API_KEY=sk-cp-FAKE-minimax-0001", "has a name before it"},
+             {"key=sk-cp-FAKE-minimax-0001", "has a name before it"},
+             {"apiKey:sk-cp-FAKE-minimax-0001", "has a name before it"},
+             {"sk-cp-FAKE-minimax-0001,", "has a comma or semicolon behind it"},
+             {"sk-cp-FAKE-minimax-0001;", "has a comma or semicolon behind it"},
+             {"<sk-cp-FAKE>", "is a placeholder"},
+             {"sk-cp-FAKE...", "is a placeholder"},
+             {"YOUR_API_KEY", "is a placeholder"},
+             {"sk-cp-your-key", "is a placeholder"},
+             {"xxxxxxxx", "is a placeholder"},
+             {"{\"key\":\"sk-cp-FAKE-minimax-0001\"}", "is JSON"},
+             {"{{secrets.FAKE}}", "is JSON or a template"},
+             {"$MINIMAX_API_KEY", "is the name of a variable"},
+             {"${MINIMAX_API_KEY}", "is the name of a variable"},
+             {"op://vault/item/FAKE", "is a 1Password reference"},
+             {"bearer:sk-cp-FAKE-minimax-0001", "begins with \"Bearer\""},
              {"export MINIMAX_API_KEY=sk-cp-FAKE-minimax-0001", "begins with \"export\""},
              {"Bearer sk-cp-FAKE-minimax-0001", "begins with \"Bearer\""},
          }) {
@@ -99,7 +114,8 @@ TEST(AuthRow, WhatPeopleCopyAlongWithAKeyIsNamed) {
     }
     Provider provider = minimax();
     provider.key_prefix.clear();
-    for (const char* fine : {"FAKE-base64==", "FAKE_with_underscore=", "FAKE.a=b"})
+    for (const char* fine :
+         {"FAKE-base64==", "FAKE_with_underscore=", "FAKE.a=b", "FAKE:id.secret", "bearerFAKE", "monkey=FAKE"})
         EXPECT_TRUE(auth_row(provider, present(fine)).warnings.empty()) << fine;
 }
 

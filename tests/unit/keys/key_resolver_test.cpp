@@ -224,6 +224,11 @@ TEST(Values, WithWhiteSpaceOrControlCharactersAreErrors) {
     capsule.config.env.clear();
     capsule.set_env(variable, " FAKE");
     expect_error(capsule.find(), "ZAI_API_KEY (environment) holds white space");
+    // Kubernetes gives a variable the newline that base64 kept.
+    capsule.set_env(variable, "FAKE-key\n");
+    EXPECT_EQ(capsule.find().value.reveal(), "FAKE-key");
+    capsule.set_env(variable, "\n");
+    EXPECT_EQ(capsule.find().state, KeyState::absent);
 }
 
 // ---- files ----

@@ -64,6 +64,9 @@ TEST_F(Op, NotInstalledEmptyAndTornValuesAreErrors) {
     reader_.forget();
     directory_.program("op", "echo two words");
     EXPECT_EQ(read().error().message, "op://vault/item/field: the value has white space or is no single line");
+    reader_.forget();
+    directory_.program("op", "printf 'FAKE-key \\n\\n'");
+    EXPECT_EQ(read()->reveal(), "FAKE-key");
 }
 
 TEST_F(Op, IsNotLookedForInThePath) {

@@ -32,14 +32,14 @@ std::string problem_of(const std::string& path) {
     return read.error().message;
 }
 
-TEST(SecretFile, DropsOneTrailingNewline) {
+TEST(SecretFile, DropsWhiteSpaceBehindTheKey) {
     const TemporaryDirectory directory;
     const std::string path = directory / "key";
-    for (const char* text : {"FAKE-key", "FAKE-key\n", "FAKE-key\r\n"}) {
+    for (const char* text : {"FAKE-key", "FAKE-key\n", "FAKE-key\r\n", "FAKE-key\n\n", "FAKE-key \t\r\n \n"}) {
         write_file(path, text);
         EXPECT_EQ(key_in(path), "FAKE-key");
     }
-    write_file(path, "FAKE-key\n\n");
+    write_file(path, "FAKE-key\n\nFAKE");
     EXPECT_THAT(problem_of(path), HasSubstr("white space"));
 }
 
@@ -48,7 +48,7 @@ TEST(SecretFile, NoFileOrNothingInItIsNoKey) {
     const std::string path = directory / "key";
     EXPECT_EQ(key_in(path), "none");
     EXPECT_EQ(key_in(path + "/below"), "none");
-    for (const char* text : {"", "\n", "\r\n"}) {
+    for (const char* text : {"", "\n", "\r\n", " \n\n"}) {
         write_file(path, text);
         EXPECT_EQ(key_in(path), "none");
         EXPECT_EQ(key_in(path + "/below"), "none");
@@ -117,7 +117,11 @@ TEST(SecretFile, WhatCannotBeAKey) {
     write_file(path, "FAKE key");
     EXPECT_THAT(problem_of(path), HasSubstr("white space"));
     write_file(path, "ZAI_API_KEY=FAKE\nOTHER=FAKE\n");
-    EXPECT_THAT(problem_of(path), HasSubstr("white space"));
+    EXPECT_THAT(problem_of(path), HasSubstr("has a name before it, and holds white space"));
+    write_file(path, "Bearer FAKE\n");
+    EXPECT_THAT(problem_of(path), HasSubstr("begins with \"Bearer\", and holds white space"));
+    write_file(path, "{\"key\": \"FAKE\"}\n");
+    EXPECT_THAT(problem_of(path), HasSubstr("is JSON"));
     write_file(path, "FAKE\x1b[0m");
     EXPECT_THAT(problem_of(path), HasSubstr("a control character"));
     write_file(path,

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string_view>
 
 namespace capsule {
@@ -56,6 +58,27 @@ TEST(SessionHome, AnotherUsersComesFromThePasswordFile) {
     EXPECT_THAT(home->shell_from, ::testing::HasSubstr("nologin"));
     EXPECT_THAT(home->user.groups, ::testing::Contains(home->user.gid)) << "as the group file has it";
     EXPECT_EQ(home->codex_home, std::nullopt);
+}
+
+TEST(RunsCommands, OrdinaryShellsAndThoseThatTheMachineLists) {
+    namespace fs = std::filesystem;
+    std::string directory = "/tmp/capsule-shells-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    const std::string list = directory + "/shells";
+    const auto path_of = [&](const std::string& name) { return directory + "/" + name; };
+    for (const char* name : {"bash", "git-shell", "sync", "nologin", "rbash", "nu", "logins"}) {
+        std::ofstream(path_of(name)) << "";
+        fs::permissions(path_of(name), fs::perms(0755));
+    }
+    fs::create_symlink(path_of("git-shell"), path_of("innocent"));
+    std::ofstream(path_of("zsh")) << "";  // cannot be executed
+    std::ofstream(list) << "# shells\n" << path_of("nu") << "\n" << path_of("git-shell") << "\n" << path_of("innocent");
+    EXPECT_TRUE(runs_commands(path_of("bash"), list));
+    EXPECT_TRUE(runs_commands(path_of("bash"), path_of("no-list")));
+    EXPECT_TRUE(runs_commands(path_of("nu"), list));
+    for (const char* name : {"git-shell", "sync", "nologin", "rbash", "logins", "innocent", "zsh", "not-there"})
+        EXPECT_FALSE(runs_commands(path_of(name), list)) << name;
+    fs::remove_all(directory);
 }
 
 TEST(SessionHome, AUserThatDoesNotExistIsRefused) {

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/claude/claude_json.hpp"
@@ -124,13 +126,52 @@ TEST(Apply, WhatThePinsDoNotNeedOnlyWarnsASession) {
     }
 }
 
-TEST(Apply, AFileThatTheArgvNamesStopsASession) {
+TEST(Apply, ASessionDoesWithoutAFileThatItsArgvNames) {
     const TemporaryHome home;
+    FileIntent catalog = file_intent(OwnFileIntent{home / "minimax.models.json", "{}"});
+    catalog.do_without = [](Plan& plan) { plan.argv.clear(); };
+    catalog.loss = "what is lost";
+    EXPECT_THAT(must(apply({catalog}, ApplyMode::write, ApplyFor::session)).amend, IsEmpty());
+    fs::remove(home / "minimax.models.json");
     fs::create_directory(home / "minimax.models.json");
-    const FileIntent catalog = file_intent(OwnFileIntent{home / "minimax.models.json", "{}", true});
-    const auto io = apply({catalog}, ApplyMode::write, ApplyFor::session);
-    ASSERT_TRUE(io.has_error());
-    EXPECT_EQ(io.error().code, ErrorCode::io_error);
+    const Applied applied = must(apply({catalog}, ApplyMode::write, ApplyFor::session));
+    ASSERT_EQ(applied.amend.size(), 1U);
+    ASSERT_EQ(applied.warnings.size(), 1U);
+    EXPECT_THAT(applied.warnings[0].message, HasSubstr("(what is lost)"));
+    EXPECT_TRUE(apply({catalog}, ApplyMode::write, ApplyFor::config_write).has_error());
+}
+
+TEST(Apply, FilesThatCannotBeWrittenForOneReasonAreOneWarning) {
+    const TemporaryHome home;
+    std::vector<FileIntent> files;
+    for (const char* name : {"a.config.toml", "b.config.toml", "c.config.toml", "d.models.json"}) {
+        fs::create_directory(home / name);
+        files.push_back(file_intent(OwnFileIntent{home / name, "x"}));
+    }
+    files[2].loss = "another loss";
+    const Applied applied = must(apply(files, ApplyMode::write, ApplyFor::session));
+    ASSERT_EQ(applied.warnings.size(), 2U);
+    EXPECT_EQ(applied.warnings[0].message, (home / "a.config.toml") + ", " + (home / "b.config.toml") + ", " +
+                                               (home / "d.models.json") +
+                                               " is a directory, not a file: move it out of the way, then try again "
+                                               "(this session is not affected)");
+    EXPECT_THAT(applied.warnings[1].message, HasSubstr("c.config.toml is a directory"));
+}
+
+// explain says what spawn will do.
+TEST(Apply, APreviewKnowsADirectoryThatCannotBeWrittenTo) {
+    const TemporaryHome home;
+    fs::permissions(home / "", fs::perms(0555));
+    const int before = ::geteuid() == 0 ? ::setfsuid(65534) : -1;  // what root may do to files goes with it
+    for (const std::string name : {"opencode.json", "not/there/opencode.json"}) {
+        const Applied applied =
+            must(apply({opencode(home / name, std::string("k"))}, ApplyMode::preview, ApplyFor::session));
+        EXPECT_THAT(applied.files, IsEmpty());
+        ASSERT_EQ(applied.warnings.size(), 1U);
+        EXPECT_THAT(applied.warnings[0].message, HasSubstr("cannot write " + home / name));
+    }
+    if (before != -1) ::setfsuid(static_cast<uid_t>(before));
+    fs::permissions(home / "", fs::perms(0755));
 }
 
 TEST(Apply, APermissionInAnotherFileOfOpencodesIsNotWeakened) {
