@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "protocol/utc_time.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -170,23 +171,7 @@ std::string paint(std::string_view text, Tone tone, const Style& style) {
 }
 
 std::string printable(std::string_view text, bool keep_lines) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        const bool c1 = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-        if (keep_lines && (byte == '\n' || byte == '\t')) {
-            out += text[i];
-        } else if (byte < 0x20 || byte == 0x7F) {
-            out += '?';
-        } else if (c1) {  // U+0080 to U+009F, which some terminals obey as well
-            out += '?';
-            ++i;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
+    return harmless_text(text, '?', keep_lines);
 }
 
 Table::Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
@@ -233,6 +218,16 @@ std::string duration_text(double seconds) {
     if (whole < 3600) return text(whole / 60, "min");
     if (whole < 86400) return text(whole / 3600, "h") + " " + text(whole / 60 % 60, "min");
     return text(whole / 86400, whole < 2 * 86400 ? "day" : "days") + " " + text(whole / 3600 % 24, "h");
+}
+
+std::string duration_since(const std::string& at) {
+    const auto then = utc_time(at);
+    if (!then) return at;
+    return duration_text(std::chrono::duration<double>(std::chrono::system_clock::now() - *then).count());
+}
+
+std::string ago_text(const std::string& at) {
+    return utc_time(at) ? duration_since(at) + " ago" : "at " + at;
 }
 
 }  // namespace capsule

@@ -33,7 +33,8 @@ enum class Tone { plain, strong, dim, good, bad, warning };
 /// `text` in that tone, or as it is where there are no colours.
 std::string paint(std::string_view text, Tone tone, const Style& style);
 
-/// `text` without what a terminal would obey: control characters become '?'. Line ends stay if `keep_lines`.
+/// `text` without what a terminal would obey: what controls it or turns text becomes '?', as does a byte that is no
+/// UTF-8. Line ends and tabs stay if `keep_lines`.
 std::string printable(std::string_view text, bool keep_lines = false);
 
 struct Cell {
@@ -66,5 +67,11 @@ std::string warnings_text(const std::vector<Warning>& warnings, const Style& sty
 
 /// "3 days 2 h", "5 h 12 min", "40 s".
 std::string duration_text(double seconds);
+
+/// Since an RFC 3339 time; the time itself where it is not understood.
+std::string duration_since(const std::string& at);
+
+/// "5 h 12 min ago".
+std::string ago_text(const std::string& at);
 
 }  // namespace capsule

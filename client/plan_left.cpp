@@ -12,13 +12,14 @@ Tone plan_tone(int used_percent) {
     return used_percent >= nearly_full ? Tone::warning : Tone::good;
 }
 
-std::optional<Cell> least_left(const std::vector<UsageWindow>& windows) {
+std::optional<Cell> least_left(const ProviderUsage& usage) {
     const UsageWindow* fullest = nullptr;
-    for (const UsageWindow& each : windows)
+    for (const UsageWindow& each : usage.windows)
         if (each.label != "tools" && (!fullest || each.used_percent > fullest->used_percent)) fullest = &each;
     if (!fullest) return std::nullopt;
-    return Cell{fullest->label + ": " + std::to_string(full - fullest->used_percent) + " % left",
-                plan_tone(fullest->used_percent)};
+    std::string text = fullest->label + ": " + std::to_string(full - fullest->used_percent) + " % left";
+    if (usage.error) text += ", " + ago_text(usage.fetched_at);
+    return Cell{std::move(text), plan_tone(fullest->used_percent)};
 }
 
 }  // namespace capsule

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <vector>
 
 #include "client/output.hpp"
 
@@ -11,7 +10,8 @@ namespace capsule {
 /// Of a window of which so much is used: good, from 80 % on a warning, bad when nothing is left.
 Tone plan_tone(int used_percent);
 
-/// "5 hours: 58 % left", of the window of which least is left; none where nothing is known.
-std::optional<Cell> least_left(const std::vector<UsageWindow>& windows);
+/// "5 hours: 58 % left", of the window of which least is left, and how old that is where the newest question failed;
+/// none where nothing is known.
+std::optional<Cell> least_left(const ProviderUsage& usage);
 
 }  // namespace capsule

@@ -66,7 +66,7 @@ BOOST_DESCRIBE_STRUCT(KeyStatus, (), (state, source, masked, doubtful))
 struct SessionLimit {
     std::string kind;  ///< window, week, plan, model, balance, key, busy
     std::string message;
-    std::optional<std::string> resets_at;  ///< as the provider writes it
+    std::optional<std::string> resets_at;  ///< RFC 3339, UTC; as the provider writes it where its zone is not known
 };
 BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
 
@@ -84,8 +84,9 @@ struct ProviderUsage {
     std::vector<UsageWindow> windows;  ///< those that have not begun anew since then
     std::string fetched_at;            ///< RFC 3339, UTC
     std::string source;                ///< documented, undocumented: by the provider itself
+    std::optional<std::string> error;  ///< why the newest question failed: this is what was known before
 };
-BOOST_DESCRIBE_STRUCT(ProviderUsage, (), (plan, windows, fetched_at, source))
+BOOST_DESCRIBE_STRUCT(ProviderUsage, (), (plan, windows, fetched_at, source, error))
 
 struct ProviderStatus {
     std::string id;
@@ -188,7 +189,7 @@ struct UsageRow {
     std::vector<UsageWindow> windows;  ///< the shortest first
     std::string fetched_at;            ///< RFC 3339, UTC
     std::string source;                ///< documented, undocumented: by the provider itself
-    std::optional<std::string> error;  ///< why nothing is known
+    std::optional<std::string> error;  ///< why the newest question failed; `windows`, if any, were known before
 };
 BOOST_DESCRIBE_STRUCT(UsageRow, (), (id, label, plan, windows, fetched_at, source, error))
 
@@ -394,7 +395,7 @@ struct SessionsEndParams {
 BOOST_DESCRIBE_STRUCT(SessionsEndParams, (), (id))
 
 struct SessionRequests {
-    std::uint64_t total = 0;
+    std::uint64_t total = 0;   ///< those under way among them
     std::uint64_t failed = 0;  ///< answered with status 400 or higher or with an error in a 200, or cut
 };
 BOOST_DESCRIBE_STRUCT(SessionRequests, (), (total, failed))
@@ -431,6 +432,7 @@ struct SessionRow {
     std::string id;
     std::string agent;
     std::string provider;
+    std::string label;  ///< the provider's
     std::optional<std::string> model;
     std::string user;
     std::string keys;                      ///< env, broker, home
@@ -445,16 +447,19 @@ struct SessionRow {
     std::optional<std::string> workspace;
     std::optional<std::string> role;
     std::optional<SessionSettings> settings;  ///< null: no directory was named, so none were looked at
-    // Only with a token: of other sessions nobody sees the requests. Counts begin anew with the daemon.
+    // Only with a token: of other sessions nobody sees the requests.
     SessionRequests requests;
+    std::uint64_t streams = 0;             ///< of the requests, those under way
+    std::optional<std::string> active_at;  ///< RFC 3339, UTC: when a request of it last began or ended, or told tokens
     SessionTokens tokens;
     std::vector<SessionModel> models;
     std::optional<SessionAnswer> last;
     std::optional<SessionLimit> limit;  ///< null: the last answer was fine
 };
 BOOST_DESCRIBE_STRUCT(SessionRow, (),
-                      (id, agent, provider, model, user, keys, ends_with, started_at, pid, state, ended, because,
-                       base_url, key_source, workspace, role, settings, requests, tokens, models, last, limit))
+                      (id, agent, provider, label, model, user, keys, ends_with, started_at, pid, state, ended, because,
+                       base_url, key_source, workspace, role, settings, requests, streams, active_at, tokens, models,
+                       last, limit))
 
 struct SessionsListResult {
     std::vector<SessionRow> sessions;  ///< the oldest first
@@ -510,13 +515,14 @@ struct LatencyCounts {
 };
 BOOST_DESCRIBE_STRUCT(LatencyCounts, (), (bounds_s, counts, sum_s))
 
-/// What the sessions of one agent on one provider did since the daemon's start. Without `started` and `live`: those
-/// with a token alone.
+/// What the sessions of one agent on one provider did since the daemon's start.
 struct CellMetrics {
     std::string agent;
     std::string provider;
     std::uint64_t started = 0;
     std::uint64_t live = 0;
+    /// Whether one of them had a token. What follows is of those alone: of the others nobody sees the requests.
+    bool counted = false;
     std::uint64_t streams = 0;  ///< requests under way
     SessionRequests requests;
     SessionTokens tokens;
@@ -526,8 +532,8 @@ struct CellMetrics {
     std::map<std::string, std::uint64_t> refusals;  ///< by the limit's kind: answers that refused a request for it
 };
 BOOST_DESCRIBE_STRUCT(CellMetrics, (),
-                      (agent, provider, started, live, streams, requests, tokens, bytes_up, bytes_down, latency,
-                       refusals))
+                      (agent, provider, started, live, counted, streams, requests, tokens, bytes_up, bytes_down,
+                       latency, refusals))
 
 struct MetricsResult {
     std::string version;

@@ -29,23 +29,38 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
-std::string readable_text(std::string_view text, std::size_t most_bytes) {
+namespace {
+
+std::string harmless_part(std::string_view text, std::size_t most_bytes, char instead, bool keep_lines) {
     std::string out;
+    out.reserve(std::min(text.size(), most_bytes));
     while (!text.empty()) {
         const Utf8Character character = first_utf8_character(text);
         const std::string_view bytes = text.substr(0, std::max<std::size_t>(character.bytes, 1));
         text.remove_prefix(bytes.size());
         if (out.size() + bytes.size() > most_bytes) break;
-        const bool control =
+        const bool kept = keep_lines && (character.code == U'\n' || character.code == U'\t');
+        // U+0080 to U+009F are obeyed by some terminals as well.
+        const bool commands =
             character.code < 0x20 || (character.code >= 0x7f && character.code < 0xa0) || turns_text(character.code);
         if (character.bytes == 0)
             out += '?';
-        else if (control)
-            out += ' ';
+        else if (commands && !kept)
+            out += instead;
         else
             out += bytes;
     }
     return out;
+}
+
+}  // namespace
+
+std::string harmless_text(std::string_view text, char instead, bool keep_lines) {
+    return harmless_part(text, std::string_view::npos, instead, keep_lines);
+}
+
+std::string readable_text(std::string_view text, std::size_t most_bytes) {
+    return harmless_part(text, most_bytes, ' ', false);
 }
 
 }  // namespace capsule

@@ -23,9 +23,11 @@ constexpr bool turns_text(char32_t code) {
            (code >= 0x2066 && code <= 0x2069);
 }
 
-/// Somebody else's text, for a message: at most so many bytes of UTF-8, whole characters, nothing that commands a
-/// terminal. A byte that is no UTF-8 becomes "?", a control character a space, and so
-/// does what turns text.
+/// Somebody else's text without what would command a terminal: a control character, or one that turns text, becomes
+/// `instead`, and a byte that is no UTF-8 "?". Line feeds and tabs stay if `keep_lines`.
+std::string harmless_text(std::string_view text, char instead, bool keep_lines = false);
+
+/// The same for a message, at most so many bytes of it, whole characters, with spaces instead.
 std::string readable_text(std::string_view text, std::size_t most_bytes);
 
 }  // namespace capsule

@@ -19,36 +19,40 @@ std::string where_the_key_stands(const ExplainResult& plan) {
     return out;
 }
 
-std::string planned_key(const ExplainResult& plan) {
+SessionFacts planned(const ExplainResult& plan) {
+    SessionFacts facts;
+    facts.agent = plan.tab_label.substr(0, plan.tab_label.find(" ("));
+    facts.user = plan.user.name + " (uid " + std::to_string(plan.user.uid) + ")";
+    facts.provider = plan.label;
+    facts.because = plan.because;
+    facts.base_url = plan.base_url;
+    facts.model = plan.model;
     const std::string stands = where_the_key_stands(plan);
-    if (stands.empty()) return "none: the login in the home is used, if there is one";
-    const std::string source = "from " + plan.key_source.value_or("an unknown source");
+    if (!stands.empty()) facts.stands = stands;
     const bool token = plan.session && plan.session->keys == "broker";
-    return (token ? "held by the broker, " + source + "; the session has a token, " + stands : stands + ", " + source) +
-           scope_text(plan.workspace, plan.role);
-}
-
-std::string planned_held(const ExplainResult& plan) {
-    const auto held = static_cast<std::size_t>(
+    facts.keys = stands.empty() ? "home" : token ? "broker" : "env";
+    facts.key_source = plan.key_source;
+    facts.workspace = plan.workspace;
+    facts.role = plan.role;
+    const auto held = static_cast<std::uint64_t>(
         std::ranges::count_if(plan.settings, [](const FoundSetting& each) { return each.neutralised_by.has_value(); }));
-    return held_text(held, plan.settings.size() - held) + (plan.settings.empty() ? "" : " (--all lists them)");
+    facts.settings = SessionSettings{held, plan.settings.size() - held};
+    return facts;
 }
 
 }  // namespace
 
 std::string explain_answer(const ExplainResult& plan, const Style& style) {
-    SessionSummary summary;
-    summary.agent = plan.tab_label.substr(0, plan.tab_label.find(" (")) + ", as " + plan.user.name + " (uid " +
-                    std::to_string(plan.user.uid) + ")";
-    summary.provider = provider_text(plan.label, plan.because);
-    summary.host = host_text(plan.base_url);
-    summary.model = plan.model.value_or("the agent's own choice");
-    summary.key = planned_key(plan);
-    summary.held = planned_held(plan);
+    SessionSummary summary = session_summary(planned(plan));
+    if (!plan.settings.empty()) summary.held += " (--all lists them)";
     std::string page = summary_text(summary, style);
     page += "\n" + paint(wrapped("Every variable, argument and file: --all", style.width, 0), Tone::dim, style) + "\n";
     if (!plan.warnings.empty()) page += "\n" + warnings_text(plan.warnings, style);
     return page;
+}
+
+std::string explain_head(const ExplainResult& plan, const Style& style) {
+    return summary_text(session_summary(planned(plan)), style);
 }
 
 }  // namespace capsule

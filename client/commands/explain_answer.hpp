@@ -11,4 +11,7 @@ namespace capsule {
 /// Agent, provider, host, model, key and what was held, a line each; then the warnings.
 std::string explain_answer(const ExplainResult& plan, const Style& style);
 
+/// The six lines alone, with which --all begins.
+std::string explain_head(const ExplainResult& plan, const Style& style);
+
 }  // namespace capsule

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/commands/explain_answer.hpp"
 #include "client/shell.hpp"
 
 namespace capsule {
@@ -73,9 +74,7 @@ std::string settings(const ExplainResult& plan, const Style& style) {
 }  // namespace
 
 std::string explain_page(const ExplainResult& plan, const Style& style) {
-    std::string page = paint(printable(plan.tab_label), Tone::strong, style);
-    if (plan.model) page += ", model " + printable(*plan.model);
-    page += ", as " + printable(plan.user.name) + " (uid " + std::to_string(plan.user.uid) + ")\n";
+    std::string page = explain_head(plan, style);
 
     Table arguments;
     for (const ExplainedArgument& argument : plan.arguments)

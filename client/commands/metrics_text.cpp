@@ -1,8 +1,10 @@
 #include "client/commands/metrics_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <functional>
+#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -87,52 +89,61 @@ void add_daemon(Exposition& out, const MetricsResult& metrics) {
 }
 
 /// One sample of each cell.
-void add_cells(Exposition& out, const MetricsResult& metrics, std::string_view name, std::string_view type,
+void add_cells(Exposition& out, const std::vector<CellMetrics>& cells, std::string_view name, std::string_view type,
                std::string_view help, const std::function<std::uint64_t(const CellMetrics&)>& value) {
     out.metric(name, type, help);
-    for (const CellMetrics& cell : metrics.cells)
+    for (const CellMetrics& cell : cells)
         out.sample(labels_of(cell), value(cell));
 }
 
-void add_sessions_and_requests(Exposition& out, const MetricsResult& metrics) {
-    add_cells(out, metrics, "capsule_sessions", "gauge", "Sessions that live.",
+/// Of sessions that have the key itself nobody sees the requests: a 0 would say that there are none.
+std::vector<CellMetrics> counted_cells(const MetricsResult& metrics) {
+    std::vector<CellMetrics> out;
+    std::ranges::copy_if(metrics.cells, std::back_inserter(out), [](const CellMetrics& cell) { return cell.counted; });
+    return out;
+}
+
+void add_sessions(Exposition& out, const std::vector<CellMetrics>& cells) {
+    add_cells(out, cells, "capsule_sessions", "gauge", "Sessions that live.",
               [](const auto& cell) { return cell.live; });
-    add_cells(out, metrics, "capsule_sessions_started_total", "counter", "Sessions that began.",
+    add_cells(out, cells, "capsule_sessions_started_total", "counter", "Sessions that began.",
               [](const auto& cell) { return cell.started; });
-    add_cells(out, metrics, "capsule_streams", "gauge", "Requests to the provider under way.",
+}
+
+void add_requests(Exposition& out, const std::vector<CellMetrics>& cells) {
+    add_cells(out, cells, "capsule_streams", "gauge", "Requests to the provider under way, of sessions with a token.",
               [](const auto& cell) { return cell.streams; });
-    add_cells(out, metrics, "capsule_requests_total", "counter", "Requests to the provider.",
+    add_cells(out, cells, "capsule_requests_total", "counter",
+              "Requests to the provider, of sessions with a token. An agent with the key itself is not seen and has no "
+              "series.",
               [](const auto& cell) { return cell.requests.total; });
-    add_cells(out, metrics, "capsule_requests_failed_total", "counter",
+    add_cells(out, cells, "capsule_requests_failed_total", "counter",
               "Requests that were answered with status 400 or higher, or cut.",
               [](const auto& cell) { return cell.requests.failed; });
 }
 
-void add_amounts(Exposition& out, const MetricsResult& metrics) {
+void add_amounts(Exposition& out, const std::vector<CellMetrics>& cells) {
     out.metric("capsule_tokens_total", "counter",
                "Tokens as the provider's answers count them; cached ones are part of input.");
-    for (const CellMetrics& cell : metrics.cells) {
+    for (const CellMetrics& cell : cells) {
         out.sample(labels_of(cell, {{"kind", "input"}}), cell.tokens.input);
         out.sample(labels_of(cell, {{"kind", "cached"}}), cell.tokens.cached);
         out.sample(labels_of(cell, {{"kind", "output"}}), cell.tokens.output);
     }
     out.metric("capsule_body_bytes_total", "counter", "Bytes of bodies: up to the provider, down from it.");
-    for (const CellMetrics& cell : metrics.cells) {
+    for (const CellMetrics& cell : cells) {
         out.sample(labels_of(cell, {{"direction", "up"}}), cell.bytes_up);
         out.sample(labels_of(cell, {{"direction", "down"}}), cell.bytes_down);
     }
     out.metric("capsule_refusals_total", "counter", "Answers that refused a request, by the limit's kind.");
-    for (const CellMetrics& cell : metrics.cells)
+    for (const CellMetrics& cell : cells)
         for (const auto& [kind, count] : cell.refusals)
             out.sample(labels_of(cell, {{"kind", kind}}), count);
-    out.metric("capsule_unknown_requests_total", "counter", "Requests to the broker that belonged to no live session.");
-    for (const auto& [code, count] : metrics.strangers)
-        out.sample({{"code", code}}, count);
 }
 
-void add_latency(Exposition& out, const MetricsResult& metrics) {
+void add_latency(Exposition& out, const std::vector<CellMetrics>& cells) {
     out.metric("capsule_request_seconds", "histogram", "From a request's head to the head of the provider's answer.");
-    for (const CellMetrics& cell : metrics.cells) {
+    for (const CellMetrics& cell : cells) {
         const LatencyCounts& latency = cell.latency;
         std::uint64_t so_far = 0;
         for (std::size_t i = 0; i < latency.counts.size(); ++i) {
@@ -145,14 +156,23 @@ void add_latency(Exposition& out, const MetricsResult& metrics) {
     }
 }
 
+void add_strangers(Exposition& out, const MetricsResult& metrics) {
+    out.metric("capsule_unknown_requests_total", "counter", "Requests to the broker that belonged to no live session.");
+    for (const auto& [code, count] : metrics.strangers)
+        out.sample({{"code", code}}, count);
+}
+
 }  // namespace
 
 std::string metrics_text(const MetricsResult& metrics) {
     Exposition out;
     add_daemon(out, metrics);
-    add_sessions_and_requests(out, metrics);
-    add_amounts(out, metrics);
-    add_latency(out, metrics);
+    add_sessions(out, metrics.cells);
+    const std::vector<CellMetrics> counted = counted_cells(metrics);
+    add_requests(out, counted);
+    add_amounts(out, counted);
+    add_strangers(out, metrics);
+    add_latency(out, counted);
     return out.take();
 }
 

@@ -1,6 +1,7 @@
 #include "client/commands/plan_usage_page.hpp"
 
 #include "client/plan_left.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
 namespace {
@@ -8,9 +9,9 @@ namespace {
 /// "in 2 h 10 min"; the time itself where it is not understood.
 std::string resets(const std::optional<std::string>& at, std::time_t now) {
     if (!at) return "-";
-    std::tm parts{};
-    if (::strptime(at->c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return *at;
-    const double seconds = std::difftime(::timegm(&parts), now);
+    const auto then = utc_time(*at);
+    if (!then) return *at;
+    const double seconds = std::difftime(std::chrono::system_clock::to_time_t(*then), now);
     return seconds > 0 ? "in " + duration_text(seconds) : "now";
 }
 
@@ -23,7 +24,9 @@ std::string plan_usage_page(const UsageResult& result, const Style& style, std::
     std::vector<Warning> notes;
     std::string undocumented;
     for (const UsageRow& row : result.providers) {
-        if (row.error) notes.push_back({"", row.label + ": " + *row.error});
+        if (row.error)
+            notes.push_back({"", row.label + ": " + *row.error +
+                                     (row.windows.empty() ? "" : "; shown is what it said as of " + row.fetched_at)});
         bool first = true;
         for (const UsageWindow& window : row.windows) {
             table.add({{first ? row.label : "", Tone::strong},

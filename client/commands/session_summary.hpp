@@ -18,19 +18,21 @@ struct SessionSummary {
     std::string held;
 };
 
+/// What both know of a session.
+struct SessionFacts {
+    std::string agent, user, provider;  ///< as people call them
+    std::optional<Because> because;     ///< none: of an older daemon
+    std::optional<std::string> base_url, model;
+    std::string keys;                   ///< env, broker, home
+    std::optional<std::string> stands;  ///< where the key or token stands, masked; none: not known
+    std::optional<std::string> key_source, workspace, role;
+    std::optional<SessionSettings> settings;
+};
+
+/// The six texts, to which each may add.
+SessionSummary session_summary(const SessionFacts& facts);
+
 /// A line each, wrapped to the terminal.
 std::string summary_text(const SessionSummary& summary, const Style& style);
-
-/// "api.z.ai (https://api.z.ai/api/anthropic)".
-std::string host_text(const std::optional<std::string>& base_url);
-
-/// "Z.AI, because --provider asked for it"; without the reason where an older daemon gave none.
-std::string provider_text(const std::string& provider, const std::optional<Because>& because);
-
-/// Of a session in a workspace or a role: " (workspace acme, role reviewer)".
-std::string scope_text(const std::optional<std::string>& workspace, const std::optional<std::string>& role);
-
-/// "1 setting that would have redirected the session; 2 settings could not be held".
-std::string held_text(std::uint64_t held, std::uint64_t not_held);
 
 }  // namespace capsule

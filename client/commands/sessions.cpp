@@ -74,16 +74,21 @@ ExitCode list_sessions(const Globals& globals, const SessionsOptions& options) {
     return ExitCode::done;
 }
 
+/// Of the terminal, but for the last one: a line feed there would scroll.
+std::size_t rows_of_screen() {
+    winsize size{};
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) size.ws_row = 24;
+    return size.ws_row - 1U;
+}
+
 /// The page in the place of the last one, without a moment in which the screen is empty; what is too long is cut.
-std::string in_place(const std::string& page) {
+std::string in_place(const std::string& page, std::size_t rows) {
     constexpr const char* home = "\033[H";
     constexpr const char* clear_rest_of_line = "\033[K";
     constexpr const char* clear_below = "\033[J";
-    winsize size{};
-    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) size.ws_row = 24;
     std::string text = home;
     std::size_t begin = 0;
-    for (int row = 1; begin < page.size() && row < size.ws_row; ++row) {
+    for (std::size_t row = 0; begin < page.size() && row < rows; ++row) {
         const std::size_t end = std::min(page.find('\n', begin), page.size());
         text += page.substr(begin, end - begin) + clear_rest_of_line + "\r\n";
         begin = end + 1;
@@ -99,11 +104,13 @@ ExitCode watch_sessions(const Globals& globals, const SessionsOptions& options) 
         if (!answer) return fail(globals, answer.error());
         const Style style = output_style();
         const bool moves_cursor = style.terminal && process_environment("TERM").value_or("dumb") != "dumb";
-        const std::string page = globals.json ? "" : sessions_page(answer->typed, style);
+        const std::size_t rows = rows_of_screen();
         if (globals.json)
             print_json(answer->json);
+        else if (moves_cursor)
+            print(in_place(watch_page(answer->typed, style, rows), rows));
         else
-            print(moves_cursor ? in_place(page) : page);
+            print(sessions_page(answer->typed, style));
         std::this_thread::sleep_for(every);
     }
 }

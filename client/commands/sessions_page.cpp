@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
+#include <functional>
+#include <utility>
 
 #include "client/commands/session_summary.hpp"
 #include "protocol/agents.hpp"
@@ -12,14 +13,6 @@
 
 namespace capsule {
 namespace {
-
-/// How long ago an RFC 3339 time of UTC is; the time itself where it is not understood.
-std::string ago(const std::string& at) {
-    std::tm parts{};
-    if (::strptime(at.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) return at;
-    const double seconds = std::difftime(std::time(nullptr), ::timegm(&parts));
-    return duration_text(seconds < 0 ? 0 : seconds);
-}
 
 /// "5 h" of "5 h 12 min".
 std::string roughly(const std::string& duration) {
@@ -56,11 +49,12 @@ constexpr std::array session_columns{
                   [](const SessionRow& session) {
                       if (session.ended) return Cell{"ended", Tone::dim};
                       if (session.limit) return Cell{session.limit->kind, Tone::warning};
+                      if (session.streams > 0) return Cell{"running", Tone::good};
                       return Cell{"live", Tone::good};
                   }},
     SessionColumn{"AGE",
                   [](const SessionRow& session) {
-                      return Cell{roughly(ago(session.started_at)), Tone::dim};
+                      return Cell{roughly(duration_since(session.started_at)), Tone::dim};
                   }},
     SessionColumn{
         "PID",
@@ -114,9 +108,13 @@ bool is_answered_by_another(const SessionModel& model) {
 std::vector<std::string> notes_of(const SessionRow& session) {
     std::vector<std::string> notes;
     if (session.limit) notes.push_back(limit_text(*session.limit));
+    constexpr std::size_t most_models = 3;
+    std::size_t others = 0;
     for (const SessionModel& model : session.models)
-        if (is_answered_by_another(model))
+        if (is_answered_by_another(model) && ++others <= most_models)
             notes.push_back("asked for " + model.asked + ", answered by " + model.answered);
+    if (others > most_models)
+        notes.push_back("and of " + std::to_string(others - most_models) + " more models by others");
     if (!session.limit && session.last && session.last->status >= 400)
         notes.push_back("the last answer was " + std::to_string(session.last->status) +
                         (session.last->message ? ": " + *session.last->message : ""));
@@ -128,23 +126,41 @@ std::string note_text(const std::string& note, const Style& style) {
     return paint("! ", Tone::warning, style) + wrapped(printable(note), width, 2) + "\n";
 }
 
-std::string agent_and_life(const SessionRow& session) {
-    const auto known = agent_named(session.agent);
-    std::string text = (known ? std::string(facts_of(*known).label) : session.agent) + ", as " + session.user;
-    if (session.ended) return text + ", ended: " + *session.ended;
-    text += ", live for " + ago(session.started_at);
-    return session.pid ? text + " (pid " + std::to_string(*session.pid) + ")" : text;
+SessionFacts facts_of_session(const SessionRow& session) {
+    const auto agent = agent_named(session.agent);
+    SessionFacts facts;
+    facts.agent = agent ? std::string(facts_of(*agent).label) : session.agent;
+    facts.user = session.user;
+    facts.provider = session.label.empty() ? session.provider : session.label;
+    facts.because = session.because;
+    facts.base_url = session.base_url;
+    facts.model = session.model;
+    facts.keys = session.keys;
+    facts.key_source = session.key_source;
+    facts.workspace = session.workspace;
+    facts.role = session.role;
+    facts.settings = session.settings;
+    return facts;
+}
+
+std::string life_text(const SessionRow& session) {
+    if (session.ended) return ", ended: " + *session.ended;
+    std::string text = ", live for " + duration_since(session.started_at);
+    if (session.pid) text += " (pid " + std::to_string(*session.pid) + ")";
+    if (session.streams > 0)
+        text +=
+            ", " + std::to_string(session.streams) + (session.streams == 1 ? " request" : " requests") + " under way";
+    return text;
 }
 
 std::string times_text(std::uint64_t count) {
     return count == 1 ? "once" : std::to_string(count) + " times";
 }
 
-std::string models_text(const SessionRow& session) {
-    std::string text = session.model.value_or("the agent's own choice");
-    if (!is_counted(session))
-        return text + "; its answers are not seen, since the agent has the key itself ([session] keys)";
-    if (session.requests.total == 0) return text + "; no request yet";
+std::string answers_text(const SessionRow& session) {
+    if (!is_counted(session)) return "; its answers are not seen, since the agent has the key itself ([session] keys)";
+    if (session.requests.total == 0) return "; no request yet";
+    std::string text;
     for (const SessionModel& model : session.models) {
         text += "; " + (model.asked.empty() ? std::string("no model named") : model.asked);
         text += model.answered.empty() ? " asked for " : " answered by " + model.answered + " ";
@@ -153,17 +169,9 @@ std::string models_text(const SessionRow& session) {
     return text;
 }
 
-std::string key_of_session(const SessionRow& session) {
-    if (session.keys == "home") return "none: the login in the home is used";
-    const std::string source = "from " + session.key_source.value_or("an unknown source");
-    return (is_counted(session) ? "held by the broker, " + source + "; the session has a token"
-                                : source + ", in the session's environment") +
-           scope_text(session.workspace, session.role);
-}
-
-std::string held_of_session(const SessionRow& session) {
-    if (!session.settings) return "not known: no directory was named when it was started";
-    return held_text(session.settings->held, session.settings->not_held);
+/// At least as many lines as a session takes on average.
+std::size_t longest_row(std::size_t lines, std::size_t sessions) {
+    return (lines + sessions - 1) / sessions;
 }
 
 }  // namespace
@@ -202,14 +210,31 @@ std::string sessions_page(const SessionsListResult& list, const Style& style) {
     return table.text(style) + (notes.empty() ? "" : "\n" + notes);
 }
 
+std::string watch_page(SessionsListResult list, const Style& style, std::size_t rows) {
+    std::ranges::stable_sort(list.sessions, std::greater(), [](const SessionRow& each) {
+        return std::pair(each.streams > 0, each.active_at.value_or(each.started_at));
+    });
+    const std::size_t all = list.sessions.size();
+    for (;;) {
+        std::string page = sessions_page(list, style);
+        const std::size_t left_out = all - list.sessions.size();
+        if (left_out > 0) {
+            const std::string line = std::to_string(left_out) + " more: \"capsulectl sessions\" lists all";
+            page += paint(fitted(line, style.width == 0 ? line.size() : style.width), Tone::dim, style) + "\n";
+        }
+        const auto lines = static_cast<std::size_t>(std::ranges::count(page, '\n'));
+        if (lines <= rows || list.sessions.size() <= 1) return page;
+        // A session takes a line at least, and the line that counts the others is still to come.
+        const std::size_t too_many =
+            std::max<std::size_t>((lines - rows) / longest_row(lines, list.sessions.size()), 1);
+        list.sessions.resize(list.sessions.size() - std::min(too_many, list.sessions.size() - 1));
+    }
+}
+
 std::string session_answer(const SessionRow& session, const Style& style) {
-    SessionSummary summary;
-    summary.agent = agent_and_life(session);
-    summary.provider = provider_text(session.provider, session.because);
-    summary.host = host_text(session.base_url);
-    summary.model = models_text(session);
-    summary.key = key_of_session(session);
-    summary.held = held_of_session(session);
+    SessionSummary summary = session_summary(facts_of_session(session));
+    summary.agent += life_text(session);
+    summary.model += answers_text(session);
     std::string page = summary_text(summary, style);
     std::string notes;
     for (const std::string& note : notes_of(session))

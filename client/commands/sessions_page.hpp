@@ -12,6 +12,10 @@ namespace capsule {
 /// out, and so are the less important ones where there is no room for all; elsewhere every column is there.
 std::string sessions_page(const SessionsListResult& list, const Style& style);
 
+/// The same for a screen of so many lines: those whose requests run, began or ended last come first, and a last line
+/// says how many sessions have no room.
+std::string watch_page(SessionsListResult list, const Style& style, std::size_t rows);
+
 /// One session in six lines: agent, provider and why that one, host, model asked for and answered, key and its source,
 /// what was held; then what is out of the ordinary.
 std::string session_answer(const SessionRow& session, const Style& style);

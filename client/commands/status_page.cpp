@@ -81,8 +81,7 @@ std::string providers(const StatusResult& status, const Style& style) {
         std::vector<Cell> row{{provider.label}, key_of(provider.key), {provider.key.source.value_or("-"), Tone::dim}};
         for (const AgentStatus& agent : status.agents)
             row.push_back(cell_of(provider, agent.id));
-        if (any_usage)
-            row.push_back((provider.usage ? least_left(provider.usage->windows) : std::nullopt).value_or(Cell{}));
+        if (any_usage) row.push_back((provider.usage ? least_left(*provider.usage) : std::nullopt).value_or(Cell{}));
         table.add(std::move(row));
     }
     return table.text(style);

@@ -37,7 +37,7 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
 Cell plan_cell(const Choice& choice) {
     if (choice.limit) return {limit_in_brief(*choice.limit), Tone::warning};
     if (choice.usage)
-        if (auto left = least_left(choice.usage->windows)) return *std::move(left);
+        if (auto left = least_left(*choice.usage)) return *std::move(left);
     return {};
 }
 

@@ -121,8 +121,18 @@ void Broker::look_at_the_time() {
     });
 }
 
-void Broker::counted(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
-    sessions_.count(session, exchanged);
+void Broker::begun(const std::shared_ptr<Session>& session) {
+    sessions_.begun(session);
+    report_soon();
+}
+
+void Broker::spent(const std::shared_ptr<Session>& session, const Usage& more) {
+    sessions_.spent(session, more);
+    report_soon();
+}
+
+void Broker::ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
+    sessions_.ended(session, exchanged);
     report_soon();
 }
 

@@ -41,7 +41,10 @@ class Broker {
     /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
     std::span<char> scratch() noexcept { return scratch_; }
 
-    void counted(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
+    // As in Sessions; capsuled is told soon.
+    void begun(const std::shared_ptr<Session>& session);
+    void spent(const std::shared_ptr<Session>& session, const Usage& more);
+    void ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
     void count_stranger(std::string_view code);
     /// All that are open. They outlive the broker when the program ends: each strikes itself out.
     const std::shared_ptr<std::set<Connection*>>& connections() const noexcept { return connections_; }

@@ -59,7 +59,8 @@ asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
             if (whose_) {
                 Exchanged refused;
                 refused.status = admitted.error().status;
-                broker_.counted(whose_, refused);
+                broker_.begun(whose_);
+                broker_.ended(whose_, refused);
             }
             co_await refuse(admitted.error());
             break;

@@ -61,6 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     asio::awaitable<void> upload(Self self, std::shared_ptr<Exchange> exchange);
     Refusal why_no_answer(const Exchange& exchange) const;
     void watch_for_leaving();
+    void tell_tokens(Exchange& exchange);
     void settle(Exchange& exchange);
     void reset_client();
 

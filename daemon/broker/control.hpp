@@ -10,7 +10,8 @@
 //                          usage_answer, for each usage
 //
 // A broker that has started anew knows nothing: it is sent every grant that lives, with its key, and configure. Counts
-// in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart.
+// in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart. What
+// was under way (`streams`) when a broker ended was cut.
 // When the socket pair closes, the broker ends at once.
 #pragma once
 
@@ -48,7 +49,7 @@ BOOST_DESCRIBE_STRUCT(Configure, (),
 
 /// What an answer means; see core/limits.hpp.
 struct Refusals {
-    std::string kind;
+    std::string kind;  ///< none: no limit
     std::optional<int> status;
     std::optional<std::string> code;
     std::optional<std::string> text;
@@ -68,10 +69,11 @@ struct Grant {
     std::optional<std::uint32_t> uid;      ///< of the session's user; none: anybody with the token
     std::uint32_t timeout_ms = 3'000'000;  ///< how long the provider may be silent
     std::vector<Refusals> refusals;
+    std::optional<std::string> reset_zone;  ///< "+08:00": of times without a zone in the provider's refusals
 };
 BOOST_DESCRIBE_STRUCT(Grant, (),
-                      (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms,
-                       refusals))
+                      (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms, refusals,
+                       reset_zone))
 
 /// Another key for one session, or for all of a provider: the next request uses it, streams that run go on.
 struct Key {
@@ -142,8 +144,9 @@ BOOST_DESCRIBE_STRUCT(LastAnswer, (), (at, status, message))
 
 struct Limit {
     std::string kind;
-    std::string message;                   ///< the provider's own
-    std::optional<std::string> resets_at;  ///< as the provider says it
+    std::string message;  ///< the provider's own
+    /// RFC 3339, UTC: of the message, else of Retry-After; as the message says it where its zone is not known.
+    std::optional<std::string> resets_at;
 };
 BOOST_DESCRIBE_STRUCT(Limit, (), (kind, message, resets_at))
 
@@ -153,8 +156,8 @@ inline constexpr std::array latency_bounds_s{0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 /// What a session did since the last one. At most four a second for each session.
 struct Traffic {
     std::string session;
-    std::uint64_t requests = 0;
-    std::uint64_t failed = 0;  ///< of these: status 400 or higher, or cut, or an error in a 200
+    std::uint64_t requests = 0;  ///< that began
+    std::uint64_t failed = 0;    ///< that ended with status 400 or higher, or were cut, or with an error in a 200
     Tokens tokens;
     std::vector<ModelCount> models;
     std::uint64_t bytes_up = 0;    ///< of bodies to the provider

@@ -22,15 +22,21 @@ std::string_view words_of_error(const AnswerReader& answer) {
     return !answer.type().empty() ? answer.type() : answer.code();
 }
 
+UtcTime now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
 /// What is counted of an answer. It passed as it came, so what it says may have the key.
-void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, const std::vector<LimitRule>& rules) {
-    counts.usage = answer.usage();
-    counts.answered = without_key(answer.model(), key);
+void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, const Session& session,
+          const std::optional<std::string>& retry_at) {
+    counts.answered = without_secrets(answer.model(), key);
     if (counts.status < 400 && answer.code().empty() && answer.type().empty()) return;
-    counts.message = without_key(words_of_error(answer), key);
+    counts.message = without_secrets(words_of_error(answer), key);
     const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
-    if (auto kind = limit_kind(rules, refused))
-        counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message)};
+    auto kind = limit_kind(session.rules, refused);
+    if (!kind) return;
+    counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message, session.grant.reset_zone, now())};
+    if (!counts.limit->resets_at) counts.limit->resets_at = retry_at;
 }
 
 }  // namespace
@@ -41,7 +47,7 @@ asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, s
     exchange->session = session_ = admitted.session;
     exchange->provider = session_->upstream;
     surface_ = session_->surface;
-    ++session_->streams;
+    broker_.begun(session_);
     exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
     exchange->sent = Body(head.body);
     const std::string_view rest = std::string_view(in_).substr(head_bytes);
@@ -166,6 +172,8 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }
+    if (head.status >= 400)
+        if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
     AnswerReader::Format format = AnswerReader::format_of(field(head.fields, "content-type"), coding);
     // A refusal is JSON, whatever a gateway on its way calls it.
@@ -224,6 +232,7 @@ asio::awaitable<bool> Connection::pass_on(Exchange& exchange, std::string_view b
         if (exchange.mask) payload += part;
     });
     exchange.counts.bytes_down += taken;
+    tell_tokens(exchange);
     if (exchange.received.bad()) co_return false;
     if (exchange.mask && (exchange.received.done())) {
         const std::string_view last = exchange.mask->finish();
@@ -247,6 +256,15 @@ asio::awaitable<bool> Connection::pass_on(Exchange& exchange, std::string_view b
     co_return written;
 }
 
+/// While a stream runs: its numbers only rise.
+void Connection::tell_tokens(Exchange& exchange) {
+    const Usage now = exchange.answer->usage();
+    if (now == exchange.told) return;
+    const Usage& told = exchange.told;
+    broker_.spent(exchange.session, {now.input - told.input, now.output - told.output, now.cached - told.cached});
+    exchange.told = now;
+}
+
 void Connection::settle(Exchange& exchange) {
     limit_ = Bound::none;
     if (std::exchange(watching_, false)) {
@@ -254,12 +272,12 @@ void Connection::settle(Exchange& exchange) {
         client_.socket().cancel(ignored);
     }
     Exchanged& counts = exchange.counts;
-    counts.asked = exchange.asked.model();
+    counts.asked = without_secrets(exchange.asked.model(), exchange.provider->key());
     if (exchange.answer) {
-        tell(counts, *exchange.answer, exchange.provider->key(), exchange.session->rules);
+        tell_tokens(exchange);
+        tell(counts, *exchange.answer, exchange.provider->key(), *exchange.session, exchange.retry_at);
     }
-    --exchange.session->streams;
-    broker_.counted(exchange.session, counts);
+    broker_.ended(exchange.session, counts);
     session_.reset();
 }
 

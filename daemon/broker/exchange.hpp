@@ -26,6 +26,8 @@ struct Connection::Exchange {
     Body received;
     std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key
     std::unique_ptr<AnswerReader> answer;
+    std::optional<std::string> retry_at;  ///< the answer's Retry-After, as RFC 3339 in UTC
+    Usage told;                           ///< of what the answer says of tokens, as much as is counted already
 
     Exchanged counts;
     Clock::time_point begin = Clock::now();

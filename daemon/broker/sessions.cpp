@@ -7,6 +7,8 @@
 #include <cstring>
 #include <ctime>
 
+#include "protocol/utc_time.hpp"
+
 namespace capsule::broker {
 namespace {
 
@@ -33,11 +35,7 @@ Error refused(std::string message) {
 }
 
 void add(Traffic& traffic, const Exchanged& each) {
-    ++traffic.requests;
     if (!each.whole || each.status >= 400 || !each.message.empty()) ++traffic.failed;
-    traffic.tokens.input += each.usage.input;
-    traffic.tokens.output += each.usage.output;
-    traffic.tokens.cached += each.usage.cached;
     traffic.bytes_up += each.bytes_up;
     traffic.bytes_down += each.bytes_down;
     if (each.limit) ++traffic.refusals[each.limit->kind];
@@ -76,11 +74,7 @@ std::string now_text() {
     static std::string text;
     const std::time_t now = std::time(nullptr);
     if (std::exchange(last, now) == now) return text;
-    std::tm utc{};
-    ::gmtime_r(&now, &utc);
-    std::array<char, 32> out{};
-    text.assign(out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &utc));
-    return text;
+    return text = utc_text(UtcTime(std::chrono::seconds(now)));
 }
 
 Digest digest_of(std::string_view text) {
@@ -178,9 +172,27 @@ std::shared_ptr<Upstream> Sessions::upstream_for(const BaseUrl& base, Secret key
     return made;
 }
 
-void Sessions::count(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
-    add(session->traffic, exchanged);
+void Sessions::changed(const std::shared_ptr<Session>& session) {
     if (!std::exchange(session->changed, true)) changed_.push_back(session);
+}
+
+void Sessions::begun(const std::shared_ptr<Session>& session) {
+    ++session->streams;
+    ++session->traffic.requests;
+    changed(session);
+}
+
+void Sessions::spent(const std::shared_ptr<Session>& session, const Usage& more) {
+    session->traffic.tokens.input += more.input;
+    session->traffic.tokens.output += more.output;
+    session->traffic.tokens.cached += more.cached;
+    changed(session);
+}
+
+void Sessions::ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
+    --session->streams;
+    add(session->traffic, exchanged);
+    changed(session);
 }
 
 std::vector<Traffic> Sessions::take_traffic() {

@@ -35,11 +35,10 @@ struct Session {
     bool changed = false;
 };
 
-/// One finished exchange, as it is counted.
+/// The end of one exchange, as it is counted.
 struct Exchanged {
     int status = 0;      ///< 0: none came
     bool whole = false;  ///< the answer came to its end
-    Usage usage;
     std::string asked, answered, message;
     std::optional<Limit> limit;
     std::uint64_t bytes_up = 0, bytes_down = 0;
@@ -63,8 +62,11 @@ class Sessions {
     /// Whether a live session has this base path (with or without a slash at its end).
     bool has_base_path(std::string_view path) const;
 
-    void count(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
-    bool has_traffic() const noexcept { return !changed_.empty(); }
+    /// A request is under way from now on, until ended().
+    void begun(const std::shared_ptr<Session>& session);
+    /// Of a request that is under way: the tokens that its answer has told of since the last time.
+    void spent(const std::shared_ptr<Session>& session, const Usage& more);
+    void ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
     /// The messages that are due, oldest first.
     std::vector<Traffic> take_traffic();
 
@@ -72,6 +74,7 @@ class Sessions {
     bool close_idle(Clock::time_point then);
 
   private:
+    void changed(const std::shared_ptr<Session>& session);
     std::shared_ptr<Upstream> upstream_for(const BaseUrl& base, Secret key);
 
     struct Hash {

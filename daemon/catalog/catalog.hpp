@@ -60,11 +60,13 @@ struct Model {
 inline constexpr std::array<std::string_view, 5> model_inputs{"text", "image", "audio", "video", "pdf"};
 
 /// What `limit.kind` can be: the hours' quota is used up, the week's or month's is, the plan has expired or there is
-/// none, it lacks the model, the money is gone, the key is refused, too much at once.
-inline constexpr std::array<std::string_view, 7> limit_kinds{"window",  "week", "plan", "model",
-                                                             "balance", "key",  "busy"};
+/// none, it lacks the model, the money is gone, the key is refused, too much at once. A rule's kind can also be "none":
+/// such an answer is no limit, since what was asked is at fault.
+inline constexpr std::array<std::string_view, 8> limit_kinds{"window",  "week", "plan", "model",
+                                                             "balance", "key",  "busy", "none"};
 
-/// What an answer of a provider means. All that a rule names must hold, and it names something beside its kind.
+/// What an answer of a provider means. All that a rule names must hold, and it names something beside its kind. The
+/// first one that fits counts, those with a code or a text before those with a status alone.
 struct RefusalRule {
     std::string kind;                 ///< of limit_kinds
     std::optional<int> status;        ///< the answer's
@@ -92,7 +94,8 @@ struct Provider {
     std::string notes;
     std::int64_t timeout_ms = 0;
     UsageSource usage;
-    std::vector<RefusalRule> refusals;          ///< the first that fits an answer counts
+    std::vector<RefusalRule> refusals;
+    std::string reset_zone;                     ///< "+08:00": of times without a zone in its refusals; empty: not known
     std::vector<Model> models;                  ///< those that are known, also by name alone
     std::array<Cell, all_agents.size()> cells;  ///< by agent
 

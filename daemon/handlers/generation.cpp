@@ -1,24 +1,14 @@
 #include "daemon/handlers/generation.hpp"
 
-#include <time.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
 
 #include "daemon/load/load_config.hpp"
 #include "daemon/users/users.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
-
-std::string timestamp() {
-    const time_t now = ::time(nullptr);
-    tm parts{};
-    ::gmtime_r(&now, &parts);
-    std::array<char, 32> text{};
-    return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 namespace {
 
 Error broker_conflict(std::string message, std::string hint) {
@@ -76,7 +66,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
         return failure.error();
     }
     return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
-                                                         timestamp(), std::move(worker), std::move(broker)});
+                                                         utc_now(), std::move(worker), std::move(broker)});
 }
 
 }  // namespace capsule

@@ -36,7 +36,4 @@ struct ConfigSource {
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment);
 
-/// Now, as "2026-11-23T04:50:00Z".
-std::string timestamp();
-
 }  // namespace capsule

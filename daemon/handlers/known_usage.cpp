@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/handlers/services.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -21,7 +22,7 @@ UsageRow row_of(const Provider& provider) {
     row.id = provider.id;
     row.label = provider.label;
     row.source = provider.usage.documented ? "documented" : "undocumented";
-    row.fetched_at = timestamp();
+    row.fetched_at = utc_now();
     return row;
 }
 
@@ -66,26 +67,46 @@ struct UnderWay {
 }  // namespace
 
 void KnownUsage::learn(const std::string& key, UsageRow row, Clock::time_point now) {
-    const std::string provider = row.id;
-    rows_.insert_or_assign(provider, Known{key, std::move(row), now});
+    Known& known = rows_[row.id];
+    if (known.key != key) known = {};
+    known.key = key;
+    known.asked = now;
+    if (!row.error) {
+        known.good = row;
+        known.good_at = now;
+    }
+    known.newest = std::move(row);
 }
 
-std::optional<UsageRow> KnownUsage::fresh(const std::string& provider, const std::string& key,
+std::vector<UsageWindow> KnownUsage::worth_showing(const Known& known, const std::string& utc, Clock::time_point now) {
+    std::vector<UsageWindow> out;
+    if (!known.good_at || now - *known.good_at >= shown_for) return out;
+    std::ranges::copy_if(known.good.windows, std::back_inserter(out),
+                         [&](const UsageWindow& each) { return !each.resets_at || *each.resets_at > utc; });
+    return out;
+}
+
+std::optional<UsageRow> KnownUsage::fresh(const std::string& provider, const std::string& key, const std::string& utc,
                                           Clock::time_point now) const {
     const auto found = rows_.find(provider);
-    if (found == rows_.end() || found->second.key != key || now - found->second.at >= ask_usage_again)
+    if (found == rows_.end() || found->second.key != key || now - found->second.asked >= ask_usage_again)
         return std::nullopt;
-    return found->second.row;
+    const Known& known = found->second;
+    auto windows = known.newest.error ? worth_showing(known, utc, now) : std::vector<UsageWindow>();
+    if (windows.empty()) return known.newest;
+    UsageRow row = known.good;
+    row.windows = std::move(windows);
+    row.error = known.newest.error;
+    return row;
 }
 
 std::optional<ProviderUsage> KnownUsage::of(const std::string& provider, const std::string& key, const std::string& utc,
                                             Clock::time_point now) const {
     const auto found = rows_.find(provider);
-    if (found == rows_.end() || found->second.key != key || now - found->second.at >= shown_for) return std::nullopt;
-    const UsageRow& row = found->second.row;
-    ProviderUsage out{row.plan, {}, row.fetched_at, row.source};
-    std::ranges::copy_if(row.windows, std::back_inserter(out.windows),
-                         [&](const UsageWindow& each) { return !each.resets_at || *each.resets_at > utc; });
+    if (found == rows_.end() || found->second.key != key) return std::nullopt;
+    const Known& known = found->second;
+    ProviderUsage out{known.good.plan, worth_showing(known, utc, now), known.good.fetched_at, known.good.source,
+                      known.newest.error};
     if (out.windows.empty()) return std::nullopt;
     return out;
 }
@@ -93,7 +114,7 @@ std::optional<ProviderUsage> KnownUsage::of(const std::string& provider, const s
 std::optional<ProviderUsage> known_usage(const Services& services, const Provider& provider, const Secret& key) {
     // Nearly always nothing is known, and no name of a key has to be made.
     if (!services.usage.any(provider.id)) return std::nullopt;
-    return services.usage.of(provider.id, key_name(key), timestamp());
+    return services.usage.of(provider.id, key_name(key), utc_now());
 }
 
 asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Generation> generation, std::string id) {
@@ -106,7 +127,7 @@ asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Ge
     const std::string key = key_name(finding->value);
     const auto executor = co_await asio::this_coro::executor;
     while (true) {
-        if (auto known = services.usage.fresh(id, key)) co_return *std::move(known);
+        if (auto known = services.usage.fresh(id, key, utc_now())) co_return *std::move(known);
         const auto other = services.usage.under_way.find(id);
         if (other == services.usage.under_way.end()) break;
         const std::shared_ptr<asio::steady_timer> done = other->second;
@@ -117,6 +138,7 @@ asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Ge
                              std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max()));
     UsageRow row = co_await ask_broker(services, provider, finding->value);
     services.usage.learn(key, row);
+    if (auto known = services.usage.fresh(id, key, utc_now())) co_return *std::move(known);
     co_return row;
 }
 
@@ -128,7 +150,7 @@ asio::awaitable<void> ask_usage_for_later(Services& services, std::shared_ptr<co
         if (provider.usage.url.empty() || services.usage.under_way.contains(provider.id)) continue;
         const KeyFinding finding = keys.find(provider.key_env, KeyScope());
         if (finding.state != KeyState::present) continue;
-        if (services.usage.fresh(provider.id, key_name(finding.value))) continue;
+        if (services.usage.fresh(provider.id, key_name(finding.value), utc_now())) continue;
         asio::co_spawn(executor, ask_usage(services, generation, provider.id), asio::detached);
     }
 }

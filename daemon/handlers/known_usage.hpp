@@ -28,12 +28,12 @@ class KnownUsage {
     using Clock = BootClock;
 
     void learn(const std::string& key, UsageRow row, Clock::time_point now = Clock::now());
-    /// The last answer about that key, if it is younger than ask_usage_again.
-    std::optional<UsageRow> fresh(const std::string& provider, const std::string& key,
+    /// What is known of that key, if it was asked for within ask_usage_again. Where that question failed, the last good
+    /// answer, as far as it is worth showing, with its own time and the newest error. `utc` is now, as RFC 3339.
+    std::optional<UsageRow> fresh(const std::string& provider, const std::string& key, const std::string& utc,
                                   Clock::time_point now = Clock::now()) const;
     bool any(const std::string& provider) const { return rows_.contains(provider); }
-    /// What is still worth showing of that key: windows that have not begun anew since, within some hours. `utc` is
-    /// now, as RFC 3339.
+    /// What is still worth showing of that key: windows that have not begun anew since, within some hours.
     std::optional<ProviderUsage> of(const std::string& provider, const std::string& key, const std::string& utc,
                                     Clock::time_point now = Clock::now()) const;
 
@@ -43,9 +43,12 @@ class KnownUsage {
   private:
     struct Known {
         std::string key;
-        UsageRow row;
-        Clock::time_point at;
+        UsageRow good;  ///< the last answer without an error
+        std::optional<Clock::time_point> good_at{};
+        UsageRow newest;
+        Clock::time_point asked;
     };
+    static std::vector<UsageWindow> worth_showing(const Known& known, const std::string& utc, Clock::time_point now);
     std::map<std::string, Known> rows_;
 };
 

@@ -87,6 +87,7 @@ void describe(const Services& services, broker::Grant& grant) {
     if (provider->timeout_ms > 0) grant.timeout_ms = static_cast<std::uint32_t>(provider->timeout_ms);
     for (const RefusalRule& rule : provider->refusals)
         grant.refusals.push_back({rule.kind, rule.status, rule.code, rule.text});
+    if (!provider->reset_zone.empty()) grant.reset_zone = provider->reset_zone;
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 namespace capsule {
 
 Handled<SubscribeResult> handle_subscribe(Services& services, Caller caller, NoParams) {
-    services.subscribers.add(caller.connection);
+    services.subscribers.add(caller.connection, caller.uid);
     SubscribeResult result;
     for (const NotificationInfo& each : notifications)
         result.notifications.emplace_back(each.name);

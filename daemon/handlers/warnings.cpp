@@ -1,7 +1,10 @@
 #include "daemon/handlers/warnings.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include <array>
+#include <map>
 #include <set>
 
 #include "daemon/handlers/session_pipeline.hpp"
@@ -43,13 +46,38 @@ std::set<std::string> readable_key_files(const Services& services, const Generat
     return files;
 }
 
-void add_model_warnings(std::vector<Warning>& warnings, const SessionRow& session) {
-    for (const SessionModel& model : session.models)
-        if (!model.asked.empty() && !model.answered.empty() && !same_model(model.asked, model.answered))
-            warnings.push_back({"session.model_differs", "session " + session.id + " (" + session.agent + " on " +
-                                                             session.provider + ") asked for " + model.asked +
-                                                             " and was answered by " + model.answered + ", " +
-                                                             std::to_string(model.count) + " times"});
+/// Sessions that were answered by another model, and one of them.
+struct OtherModel {
+    std::string session;
+    std::uint64_t sessions = 0, count = 0;
+};
+
+/// Once for each pair of models of an agent on a provider; agents may name any number of models.
+void add_model_warnings(std::vector<Warning>& warnings, const std::vector<SessionRow>& sessions) {
+    constexpr std::size_t most = 8;
+    std::map<std::array<std::string, 4>, OtherModel> pairs;
+    for (const SessionRow& session : sessions)
+        for (const SessionModel& model : session.models) {
+            if (model.asked.empty() || model.answered.empty() || same_model(model.asked, model.answered)) continue;
+            OtherModel& pair = pairs[{session.agent, session.provider, model.asked, model.answered}];
+            pair.session = session.id;
+            ++pair.sessions;
+            pair.count += model.count;
+        }
+    std::size_t told = 0;
+    for (const auto& [names, pair] : pairs) {
+        const auto& [agent, provider, asked, answered] = names;
+        const std::string who =
+            pair.sessions == 1 ? "session " + pair.session : fmt::format("{} sessions", pair.sessions);
+        if (++told > most) break;
+        warnings.push_back({"session.model_differs",
+                            fmt::format("{} ({} on {}) asked for {} and {} answered by {}, {} times", who, agent,
+                                        provider, asked, pair.sessions == 1 ? "was" : "were", answered, pair.count)});
+    }
+    if (pairs.size() > most)
+        warnings.push_back({"session.model_differs",
+                            fmt::format("{} more pairs of models differ; \"capsulectl --json sessions\" has them all",
+                                        pairs.size() - most)});
 }
 
 }  // namespace
@@ -90,8 +118,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const InlineKeys& file : inline_keys)
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
-    for (const SessionRow& session : services.sessions.list(false))
-        add_model_warnings(warnings, session);
+    add_model_warnings(warnings, services.sessions.list(false));
     for (const auto& [name, value] : generation.config.env)
         if (is_secret_for_all(generation.config.catalog, name, value))
             warnings.push_back({"env.secret", "[env] gives " + name + " (" + value.origin +

@@ -1,6 +1,7 @@
 #include "daemon/load/load_refusals.hpp"
 
 #include "daemon/catalog/names.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
 namespace {
@@ -37,6 +38,11 @@ RefusalRule read_rule(TableReader& in) {
 }  // namespace
 
 void read_refusals(TableReader& in, Provider& provider) {
+    if (const auto zone = in.text("reset_zone")) {
+        if (!zone->value.empty() && !utc_time("2026-01-01T00:00:00" + zone->value))
+            in.refuse("reset_zone", "must be a distance from UTC, such as \"+08:00\"");
+        provider.reset_zone = zone->value;
+    }
     auto list = in.list("refusals");
     if (!list) return;
     if (list->size() > most_rules) in.refuse("refusals", "has more than 64 rows", "Leave out what another row covers.");

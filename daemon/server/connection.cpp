@@ -197,12 +197,12 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     if (stopping_) co_return Input::stopping;
     if (!notices_.empty()) co_return Input::more;
     // A request that has begun to arrive has a time limit. Waiting between requests has one for guests alone, so that
-    // their places come free again.
+    // their places come free again; whoever waits for notifications does what it is here for.
     const bool partial = lines_.partial();
     if (partial && !request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
     if (partial)
         cut_at(*request_deadline_);
-    else if (client_.standing == Standing::guest)
+    else if (client_.standing == Standing::guest && !services_.subscribers.may_wait(client_.peer.connection))
         cut_at(Clock::now() + limits_.idle_timeout);
     const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;

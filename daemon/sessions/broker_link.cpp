@@ -200,6 +200,7 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
     shared->out.clear();
     for (const auto& each : shared->asking)
         each->timer.cancel();
+    if (!shared->stopping) shared->events.ended();
     ::kill(shared->pid, SIGKILL);
     co_await reap(shared->executor, shared->pid);
     shared->pid = 0;

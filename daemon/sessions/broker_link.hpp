@@ -34,6 +34,8 @@ class BrokerLink {
         std::function<std::vector<broker::Grant>()> grants;
         std::function<void(const broker::Traffic&)> traffic;
         std::function<void(const broker::Strangers&)> strangers;
+        /// That broker tells nothing any more.
+        std::function<void()> ended;
     };
 
     enum class State { off, starting, running, failed };

@@ -18,39 +18,56 @@ std::optional<BootClock::duration> longest(const std::string& kind) {
     return std::nullopt;
 }
 
-}  // namespace
-
+/// Whether the last answer of `traffic` was one that no provider gives to whom it refuses.
 bool ended_fine(const broker::Traffic& traffic) {
     constexpr int first_error = 400;
     return traffic.last && traffic.last->status < first_error && !traffic.last->message && !traffic.limit;
 }
 
-bool KnownLimits::holds(const Known& known, Clock::time_point now) {
-    const auto lasts = longest(known.limit.kind);
-    return !lasts || now - known.at < *lasts;
+}  // namespace
+
+UtcTime wall_now() {
+    return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+void CurrentLimit::set(std::optional<SessionLimit> limit, Clock::time_point since, Clock::time_point now,
+                       UtcTime wall) {
+    limit_ = std::move(limit);
+    since_ = since;
+    if (!limit_) return;
+    const auto lasts = longest(limit_->kind);
+    until_ = lasts ? since + *lasts : Clock::time_point::max();
+    if (!limit_->resets_at) return;
+    if (const auto reset = utc_time(*limit_->resets_at)) until_ = std::min(until_, now + (*reset - wall));
+}
+
+bool CurrentLimit::learn(const broker::Traffic& traffic, Clock::time_point now, UtcTime wall) {
+    if (ended_fine(traffic)) *this = {};
+    if (!traffic.limit) return false;
+    set(SessionLimit{traffic.limit->kind, traffic.limit->message, traffic.limit->resets_at}, now, now, wall);
+    if (!holds(now) || std::ranges::find(told_, limit_->kind) != told_.end()) return false;
+    told_.push_back(limit_->kind);
+    return true;
 }
 
 bool KnownLimits::learn(const std::string& provider, const std::string& key, const broker::Traffic& traffic,
-                        Clock::time_point now) {
+                        Clock::time_point now, UtcTime wall) {
     auto& of_provider = known_[provider];
     if (ended_fine(traffic)) of_provider.erase(key);
     if (!traffic.limit) return false;
-    SessionLimit limit{traffic.limit->kind, traffic.limit->message, traffic.limit->resets_at};
-    const auto before = of_provider.find(key);
-    const bool news = before == of_provider.end() || before->second.limit.kind != limit.kind;
-    if (before == of_provider.end() && of_provider.size() >= most_keys)
-        of_provider.erase(std::ranges::min_element(of_provider, {}, [](const auto& each) { return each.second.at; }));
-    of_provider.insert_or_assign(key, Known{std::move(limit), now});
-    return news;
+    if (of_provider.size() >= most_keys && !of_provider.contains(key))
+        of_provider.erase(
+            std::ranges::min_element(of_provider, {}, [](const auto& each) { return each.second.since(); }));
+    return of_provider[key].learn(traffic, now, wall);
 }
 
 std::optional<SessionLimit> KnownLimits::of(const std::string& provider, Clock::time_point now) const {
     const auto found = known_.find(provider);
     if (found == known_.end()) return std::nullopt;
-    const Known* latest = nullptr;
+    const CurrentLimit* latest = nullptr;
     for (const auto& [key, known] : found->second)
-        if (holds(known, now) && (!latest || known.at > latest->at)) latest = &known;
-    return latest ? std::optional(latest->limit) : std::nullopt;
+        if (known.holds(now) && (!latest || known.since() > latest->since())) latest = &known;
+    return latest ? latest->at(now) : std::nullopt;
 }
 
 std::optional<SessionLimit> KnownLimits::of(const std::string& provider, const std::string& key,
@@ -58,8 +75,7 @@ std::optional<SessionLimit> KnownLimits::of(const std::string& provider, const s
     const auto found = known_.find(provider);
     if (found == known_.end()) return std::nullopt;
     const auto known = found->second.find(key);
-    if (known == found->second.end() || !holds(known->second, now)) return std::nullopt;
-    return known->second.limit;
+    return known == found->second.end() ? std::nullopt : known->second.at(now);
 }
 
 }  // namespace capsule

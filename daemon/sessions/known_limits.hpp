@@ -1,27 +1,56 @@
-// What providers refused last, by the key that they refused it to. Pure.
+// What providers refused last, to a session and to the key that it used. Pure.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/base/boot_clock.hpp"
 #include "daemon/broker/control.hpp"
 #include "protocol/messages.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
 
-/// A refusal is known until an answer with the same key is fine, or until it must be over: "busy" for five minutes, a
-/// window for five hours, a week for a week. A session that has ended leaves behind what it was told.
+/// The clock on the wall, to which reset times belong.
+UtcTime wall_now();
+
+/// What somebody is refused. It holds until an answer is fine, or until it must be over: at its own reset time, and
+/// "busy" after five minutes, a window after five hours, a week after a week.
+class CurrentLimit {
+  public:
+    using Clock = BootClock;
+
+    /// Says whether this is news: the first of its kind since an answer was fine, and not over already.
+    bool learn(const broker::Traffic& traffic, Clock::time_point now, UtcTime wall = wall_now());
+
+    /// Another one in its place, which was refused at `since`; none: none.
+    void set(std::optional<SessionLimit> limit, Clock::time_point since, Clock::time_point now,
+             UtcTime wall = wall_now());
+
+    std::optional<SessionLimit> at(Clock::time_point now) const {
+        return holds(now) ? limit_ : std::optional<SessionLimit>();
+    }
+    bool holds(Clock::time_point now) const { return limit_ && now < until_; }
+    Clock::time_point since() const noexcept { return since_; }
+
+  private:
+    std::optional<SessionLimit> limit_;
+    Clock::time_point since_{};
+    Clock::time_point until_{};
+    std::vector<std::string> told_;  ///< kinds that were news
+};
+
+/// By key. A session that has ended leaves behind what it was told.
 class KnownLimits {
   public:
     using Clock = BootClock;
 
-    /// `key`: anything that is the same for the same key. Says whether this is news: the first of its kind since an
-    /// answer was fine.
+    /// `key`: anything that is the same for the same key. Gives what CurrentLimit::learn() gives.
     bool learn(const std::string& provider, const std::string& key, const broker::Traffic& traffic,
-               Clock::time_point now = Clock::now());
+               Clock::time_point now = Clock::now(), UtcTime wall = wall_now());
 
     /// Whether anything is known of a provider, whichever key.
     bool any(const std::string& provider, Clock::time_point now = Clock::now()) const {
@@ -33,16 +62,7 @@ class KnownLimits {
                                    Clock::time_point now = Clock::now()) const;
 
   private:
-    struct Known {
-        SessionLimit limit;
-        Clock::time_point at;
-    };
-    static bool holds(const Known& known, Clock::time_point now);
-
-    std::map<std::string, std::map<std::string, Known>> known_;  ///< provider → key
+    std::map<std::string, std::map<std::string, CurrentLimit>> known_;  ///< provider → key
 };
-
-/// Whether the last answer of `traffic` was one that no provider gives to whom it refuses.
-bool ended_fine(const broker::Traffic& traffic);
 
 }  // namespace capsule

@@ -29,9 +29,4 @@ struct Sessions::Live {
     bool told_of_grant = false;
 };
 
-/// Whether a session is refused in another way than before.
-inline bool is_news(const std::optional<SessionLimit>& now, const std::optional<SessionLimit>& before) {
-    return now && (!before || now->kind != before->kind);
-}
-
 }  // namespace capsule

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/sessions/known_limits.hpp"
-
 namespace capsule {
 namespace {
 
@@ -12,7 +10,8 @@ constexpr std::size_t most_models = 32;
 
 }  // namespace
 
-void SessionCounts::add(const broker::Traffic& traffic) {
+bool SessionCounts::add(const broker::Traffic& traffic, BootClock::time_point now, UtcTime wall) {
+    active_at = utc_text(wall);
     requests.total += traffic.requests;
     requests.failed += traffic.failed;
     tokens.input += traffic.tokens.input;
@@ -29,16 +28,16 @@ void SessionCounts::add(const broker::Traffic& traffic) {
     }
     streams = traffic.streams;
     if (traffic.last) last = SessionAnswer{traffic.last->at, traffic.last->status, traffic.last->message};
-    if (ended_fine(traffic)) limit.reset();
-    if (traffic.limit) limit = SessionLimit{traffic.limit->kind, traffic.limit->message, traffic.limit->resets_at};
+    return limit.learn(traffic, now, wall);
 }
 
 SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
-                       const std::optional<std::string>& ended) {
+                       const std::optional<std::string>& ended, BootClock::time_point now) {
     SessionRow row;
     row.id = record.id;
     row.agent = record.agent;
     row.provider = record.provider;
+    row.label = record.label;
     row.model = record.model;
     row.user = record.user;
     row.keys = record.keys;
@@ -54,10 +53,12 @@ SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
     row.role = record.role;
     row.settings = record.settings;
     row.requests = counts.requests;
+    row.streams = counts.streams;
+    row.active_at = counts.active_at;
     row.tokens = counts.tokens;
     row.models = counts.models;
     row.last = counts.last;
-    row.limit = counts.limit;
+    row.limit = counts.limit.at(now);
     return row;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/broker/control.hpp"
+#include "daemon/sessions/known_limits.hpp"
 #include "daemon/sessions/process_life.hpp"
 #include "protocol/messages.hpp"
 
@@ -70,14 +71,16 @@ struct SessionCounts {
     SessionTokens tokens;
     std::vector<SessionModel> models;
     std::optional<SessionAnswer> last;
-    std::optional<SessionLimit> limit;
+    CurrentLimit limit;
     std::uint64_t streams = 0;
+    std::optional<std::string> active_at;  ///< RFC 3339, UTC
 
-    void add(const broker::Traffic& traffic);
+    /// What the broker has told just now. Says whether a limit in it is news.
+    bool add(const broker::Traffic& traffic, BootClock::time_point now, UtcTime wall = wall_now());
 };
 
 /// The row of sessions.list. `ended`: why, of one that has ended.
 SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
-                       const std::optional<std::string>& ended);
+                       const std::optional<std::string>& ended, BootClock::time_point now = BootClock::now());
 
 }  // namespace capsule

@@ -1,10 +1,8 @@
 #include "daemon/sessions/sessions.hpp"
 
 #include <spdlog/spdlog.h>
-#include <time.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -14,6 +12,7 @@
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
 #include "daemon/sessions/token.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -28,22 +27,15 @@ constexpr std::chrono::milliseconds try_port_again{20};
 constexpr std::chrono::milliseconds try_port_later{1000};
 constexpr std::chrono::seconds wait_for_port{5};
 
-std::string now_text() {
-    const time_t now = ::time(nullptr);
-    tm parts{};
-    ::gmtime_r(&now, &parts);
-    std::array<char, 32> text{};
-    return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
 }  // namespace
 
 Sessions::Sessions(asio::any_io_executor executor, Now now)
     : executor_(executor),
       now_(now),
-      link_(executor, {[this] { return read_keys(); }, [this] { return grants(); },
-                       [this](const broker::Traffic& traffic) { count(traffic); },
-                       [this](const broker::Strangers& strangers) { totals_.add(strangers); }}),
+      link_(executor,
+            {[this] { return read_keys(); }, [this] { return grants(); },
+             [this](const broker::Traffic& traffic) { count(traffic); },
+             [this](const broker::Strangers& strangers) { totals_.add(strangers); }, [this] { broker_has_ended(); }}),
       remote_(executor, [this] { grant_anew_soon(); }),
       clock_(executor) {}
 
@@ -160,7 +152,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     do
         record.id = make_session_id();
     while (live_.contains(record.id));
-    record.started_at = now_text();
+    record.started_at = utc_now();
     live->used = now_();
     record.used_s = BootClock::seconds_of(live->used);
     if (record.ends_with && owner.process) {
@@ -218,7 +210,7 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
     ended_.push_back({live, reason, now_()});
     if (ended_.size() > most_ended) ended_.pop_front();
-    return session_row(live->record, live->counts, reason);
+    return session_row(live->record, live->counts, reason, now_());
 }
 
 void Sessions::end_with_token(const std::string& token_sha256) {

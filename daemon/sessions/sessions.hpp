@@ -150,6 +150,7 @@ class Sessions {
     broker::Grant grant_of(Live& live);
     std::vector<broker::Key> changed_keys();
     void count(const broker::Traffic& traffic);
+    void broker_has_ended();
     std::shared_ptr<Live> live_or_ended(const std::string& id) const;
     void learn_limit(const Live& live, const broker::Traffic& traffic);
     static void tell_of_model(Live& live);

@@ -48,14 +48,30 @@ void Sessions::count(const broker::Traffic& traffic) {
     const auto session = live_or_ended(traffic.session);
     if (!session) return;
     Live& live = *session;
-    const std::optional<SessionLimit> limit_before = live.counts.limit;
-    live.counts.add(traffic);
+    const bool news = live.counts.add(traffic, now_());
     totals_.add(live.record, traffic);
     live.used = now_();
     learn_limit(live, traffic);
     tell_of_model(live);
-    if (is_news(live.counts.limit, limit_before) && live_.contains(traffic.session))
+    if (news && live_.contains(traffic.session))
         sources_.happened("session.limit", live.record, live.counts, std::nullopt);
+}
+
+/// What was under way is cut: nobody will tell its end any more.
+void Sessions::broker_has_ended() {
+    std::vector<broker::Traffic> cut;
+    const auto look = [&](const Live& live) {
+        if (live.counts.streams == 0) return;
+        broker::Traffic& each = cut.emplace_back();
+        each.session = live.record.id;
+        each.failed = live.counts.streams;
+    };
+    for (const auto& [id, live] : live_)
+        look(*live);
+    for (const Ended& each : ended_)
+        look(*each.session);
+    for (const broker::Traffic& each : cut)
+        count(each);
 }
 
 std::optional<SessionLimit> Sessions::limit_of_live(const std::string& provider) const {
@@ -70,9 +86,10 @@ std::vector<SessionRow> Sessions::list(bool all) const {
     const auto then = now_() - ended_are_shown;
     if (all)
         for (const Ended& each : ended_)
-            if (each.at > then) out.push_back(session_row(each.session->record, each.session->counts, each.reason));
+            if (each.at > then)
+                out.push_back(session_row(each.session->record, each.session->counts, each.reason, now_()));
     for (const auto& [id, live] : live_)
-        out.push_back(session_row(live->record, live->counts, std::nullopt));
+        out.push_back(session_row(live->record, live->counts, std::nullopt, now_()));
     std::ranges::stable_sort(out, {}, &SessionRow::started_at);
     return out;
 }

@@ -120,12 +120,16 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         SessionRow& row = found->second;
         if (row.requests.total != live->counts.requests.total) live->used = now_();
         live->counts.requests = row.requests;
+        live->counts.streams = row.streams;
+        live->counts.active_at = std::move(row.active_at);
         live->counts.tokens = row.tokens;
         live->counts.models = std::move(row.models);
         live->counts.last = std::move(row.last);
-        const std::optional<SessionLimit> limit_before = std::exchange(live->counts.limit, std::move(row.limit));
+        const auto before = live->counts.limit.at(now_());
+        live->counts.limit.set(std::move(row.limit), now_(), now_());
         tell_of_model(*live);
-        if (is_news(live->counts.limit, limit_before))
+        const auto after = live->counts.limit.at(now_());
+        if (after && (!before || before->kind != after->kind))
             sources_.happened("session.limit", live->record, live->counts, std::nullopt);
     }
 }

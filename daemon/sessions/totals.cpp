@@ -3,13 +3,25 @@
 #include <algorithm>
 
 namespace capsule {
+namespace {
+
+/// Those whose requests this capsuled's broker sees.
+bool is_counted(const SessionRecord& session) {
+    return session.brokered() && !session.remote_url;
+}
+
+}  // namespace
 
 CellMetrics& cell_of(std::vector<CellMetrics>& cells, const SessionRecord& session) {
     const auto found = std::ranges::find_if(cells, [&](const CellMetrics& cell) {
         return cell.agent == session.agent && cell.provider == session.provider;
     });
-    if (found != cells.end()) return *found;
+    if (found != cells.end()) {
+        found->counted = found->counted || is_counted(session);
+        return *found;
+    }
     CellMetrics& cell = cells.emplace_back();
+    cell.counted = is_counted(session);
     cell.agent = session.agent;
     cell.provider = session.provider;
     cell.latency.bounds_s.assign(broker::latency_bounds_s.begin(), broker::latency_bounds_s.end());

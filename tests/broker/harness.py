@@ -195,12 +195,15 @@ class Broker:
                 return message
 
     def traffic(self, session: str = "s1", requests: int = 1) -> dict:
-        """What it told of the session once so many requests were counted: sums, and the last of what has a last."""
+        """What it told of the session once so many requests have ended: sums, and the last of what has a last."""
         def seen():
             return [each["traffic"] for each in self.told if each.get("traffic", {}).get("session") == session]
 
-        self.wait_for(lambda _: sum(each["requests"] for each in seen()) >= requests)
-        all_of = seen()
+        self.wait_for(lambda _: sum(each["requests"] for each in seen()) >= requests and seen()[-1]["streams"] == 0)
+        return self.sums(session)
+
+    def sums(self, session: str = "s1") -> dict:
+        all_of = [each["traffic"] for each in self.told if each.get("traffic", {}).get("session") == session]
         out = dict(all_of[-1])
         for name in ("requests", "failed", "bytes_up", "bytes_down"):
             out[name] = sum(each[name] for each in all_of)

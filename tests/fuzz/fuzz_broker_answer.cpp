@@ -63,8 +63,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(whole.message.size() <= 500 && whole.model.size() <= 128, "little is kept");
         for (const std::string* text : {&whole.message, &whole.code, &whole.type, &whole.model, &whole.asked})
             require(capsule::is_utf8(*text), "what is told can be told in JSON");
-        reset_time(whole.message);
+        for (const auto& zone : {std::optional<std::string>(), std::optional<std::string>("+08:00")})
+            require(capsule::is_utf8(reset_time(whole.message, zone, {}).value_or("")), "a time that can be told");
     }
+    if (const auto time = capsule::retry_time(input, {}))
+        require(capsule::utc_time(capsule::utc_text(*time)) == time, "a time that reads as itself");
+    require(without_secrets(input, capsule::Secret("key-")).find("cst_aaaaaaaa") == std::string::npos,
+            "no token is kept");
     read_to_broker(input).has_value();
     if (const auto end = head_size(input))
         if (const auto head = read_response_head(input.substr(0, *end), "POST")) {

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "daemon/broker/core/usage_reader.hpp"
-#include "daemon/broker/core/utc_time.hpp"
+#include "protocol/utc_time.hpp"
 #include "tests/fuzz/require.hpp"
 
 using namespace capsule::broker;

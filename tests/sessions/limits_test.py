@@ -1,13 +1,16 @@
 """What providers refuse, in the providers' own shapes: named at the session, the provider, the next spawn and in the log."""
 
+import calendar
 import contextlib
 import json
+import time
 import unittest
 
-from capsule import BOUND, KEY, OTHER_KEY, Case, Session, answer, until
+from capsule import BOUND, KEY, OTHER_KEY, Case, Session, answer, read_reply, until
 
-ZAI_5_HOURS = "Usage limit reached for 5 hour. Your limit will reset at 2026-11-26 05:44:44"
-MINIMAX_5_HOURS = "usage limit exceeded, 5-hour usage limit reached for Token Plan Plus, resets at 2026-11-26T15:00:00Z (2056)"
+ZAI_5_HOURS = "Usage limit reached for 5 hour. Your limit will reset at 2099-11-26 05:44:44"  # in Beijing
+ZAI_RESETS_AT = "2099-11-25T21:44:44Z"
+MINIMAX_5_HOURS = "usage limit exceeded, 5-hour usage limit reached for Token Plan Plus, resets at 2099-11-26T15:00:00Z (2056)"
 KIMI_USER_AGENT = "Kimi For Coding is currently only available for Coding Agents such as Kimi CLI, Claude Code, Roo Code."
 
 
@@ -21,8 +24,8 @@ def base_resp(code: int, message: str) -> bytes:
 
 # (provider, answer, kind, reset time)
 REFUSALS = [
-    ("zai", error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS), "window", "2026-11-26 05:44:44"),
-    ("zai", error("429 Too Many Requests", type="1308", message=ZAI_5_HOURS), "window", "2026-11-26 05:44:44"),
+    ("zai", error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS), "window", ZAI_RESETS_AT),
+    ("zai", error("429 Too Many Requests", type="1308", message=ZAI_5_HOURS), "window", ZAI_RESETS_AT),
     ("zai", error("429 Too Many Requests", code="1310", message="Weekly/Monthly Limit Exhausted"), "week", None),
     ("zai", error("429 Too Many Requests", code="1309", message="Your plan has expired"), "plan", None),
     ("zai", error("429 Too Many Requests", code="1311", message="The plan does not include glm-9"), "model", None),
@@ -30,12 +33,21 @@ REFUSALS = [
     ("zai", error("401 Unauthorized", code="1000", message="Authentication failed"), "key", None),
     ("zai", error("429 Too Many Requests", code="1302", message="High concurrency"), "busy", None),
     ("zai", error("400 Bad Request", code="1261", message="Prompt exceeds max length"), None, None),
-    ("minimax", error("429 Too Many Requests", type="rate_limit_error", message=MINIMAX_5_HOURS), "window", "2026-11-26T15:00:00Z"),
+    # What the error itself says counts before the status.
+    ("zai", error("429 Too Many Requests", code="1261", message="Prompt exceeds max length"), None, None),
+    ("zai", error("401 Unauthorized", code="1308", message=ZAI_5_HOURS), "window", ZAI_RESETS_AT),
+    ("zai", error("429 Too Many Requests", code="1112", message="Your account has been locked"), "key", None),
+    ("zai", error("429 Too Many Requests", code="9999", message="?"), "busy", None),
+    ("minimax", error("429 Too Many Requests", type="rate_limit_error", message=MINIMAX_5_HOURS), "window", "2099-11-26T15:00:00Z"),
     ("minimax", base_resp(2056, "usage limit exceeded"), "window", None),
     ("minimax", base_resp(1008, "insufficient balance"), "balance", None),
     ("minimax", base_resp(1004, "invalid api key"), "key", None),
     ("minimax", base_resp(1002, "rate limit"), "busy", None),
     ("minimax", base_resp(1039, "token limit"), None, None),
+    ("minimax", error("401 Unauthorized", type="error", message="insufficient balance (1008)"), "balance", None),
+    ("minimax", error("429 Too Many Requests", type="bad_request_error", message="context window exceeds limit (2013)"), None, None),
+    ("kimi", error("429 Too Many Requests", type="rate_limit_error", message="You've reached your usage limit for this period."),
+     "window", None),
     ("kimi", error("403 Forbidden", type="access_terminated_error", message="You've reached your usage limit for this billing cycle."),
      "window", None),
     ("kimi", error("403 Forbidden", type="access_terminated_error", message="You've reached your weekly (7-day) usage limit."),
@@ -72,11 +84,16 @@ class Limits(Case):
         return next(row for row in self.capsuled.call("sessions.list")["sessions"] if row["id"] == session.id)
 
     def ask(self, session: Session, reply: bytes) -> dict:
-        """Gives the session's row once that request is counted."""
+        """Gives the session's row once that request has ended."""
         before = self.row(session)["requests"]["total"]
         self.next = reply
         session.ask()
-        self.assertTrue(until(lambda: self.row(session)["requests"]["total"] == before + 1, BOUND))
+
+        def ended():
+            row = self.row(session)
+            return (row["requests"]["total"], row["streams"]) == (before + 1, 0)
+
+        self.assertTrue(until(ended, BOUND))
         return self.row(session)
 
     def provider_row(self, provider: str) -> dict:
@@ -123,7 +140,7 @@ class Limits(Case):
         self.assertIn("kind=window", lines[0])
         page = self.capsuled.ctl("status").stdout
         self.assertIn("Z.AI refused the last request: the quota of these hours is used up", page)
-        self.assertIn("until 2026-11-26 05:44:44", page)
+        self.assertIn(f"until {ZAI_RESETS_AT}", page)
         self.assertIn("used up", self.capsuled.ctl("providers", "claude").stdout)
 
     def test_an_error_in_a_200_is_one_and_takes_no_limit_back(self):
@@ -222,6 +239,74 @@ class Limits(Case):
         self.assertEqual(len(warnings), 1)
         self.assertIn("asked for m-1 and was answered by glm-4.7, 2 times", warnings[0]["message"])
         self.assertEqual(self.capsuled.logged().count("session.model_differs"), 1)
+
+    def test_a_limit_goes_at_its_own_reset_time(self):
+        session = self.start("zai")
+        with contextlib.closing(self.capsuled.connect()) as watching:
+            watching.call("subscribe")
+            soon = time.strftime("%Y-%m-%d %H:%M:%S.000Z", time.gmtime(time.time() + 4))
+            row = self.ask(session, error("429 Too Many Requests", code="1308", message=f"resets at {soon}"))
+            self.assertEqual(row["limit"]["resets_at"], soon.replace(" ", "T").replace(".000", ""))
+            self.assertEqual(self.provider_row("zai")["limit"], row["limit"])
+            self.assertTrue(until(lambda: self.row(session)["limit"] is None, BOUND))
+            self.assertIsNone(self.provider_row("zai")["limit"])
+            self.assertIsNone(self.choice("zai")["limit"])
+            self.assertEqual(self.warned("zai"), [])
+            self.assertNotIn("used up", self.capsuled.ctl("sessions").stdout)
+
+    def test_retry_after_is_the_reset_time_where_the_words_have_none(self):
+        session = self.start("kimi")
+        body = b'{"error":{"message":"busy"}}'
+        date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 3000))
+        for value in ("3000", date):
+            resets_at = self.ask(session, answer(body, "429 Too Many Requests", f"Retry-After: {value}"))["limit"]["resets_at"]
+            left = calendar.timegm(time.strptime(resets_at, "%Y-%m-%dT%H:%M:%SZ")) - time.time()
+            self.assertTrue(2900 < left <= 3001, resets_at)
+        for value in ("soon", "-5", ""):
+            row = self.ask(session, answer(body, "429 Too Many Requests", f"Retry-After: {value}"))
+            self.assertIsNone(row["limit"]["resets_at"], value)
+        self.ask(session, answer(body, "429 Too Many Requests", "Retry-After: 1"))
+        self.assertTrue(until(lambda: self.row(session)["limit"] is None, BOUND))
+
+    def test_two_limits_that_alternate_are_said_once_each(self):
+        session = self.start("zai")
+        with contextlib.closing(self.capsuled.connect()) as watching:
+            watching.call("subscribe")
+            for _ in range(4):
+                self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))
+                self.ask(session, error("429 Too Many Requests", code="1302", message="High concurrency"))
+            self.assertEqual(self.capsuled.logged().count("provider.limit"), 2)
+            self.capsuled.call("reload")
+            told = [json.loads(watching.lines.readline())["method"] for _ in range(3)]
+            self.assertEqual(told, ["session.limit", "session.limit", "config.reloaded"])
+
+    def test_models_without_number_are_a_few_warnings(self):
+        sessions = [self.start("zai") for _ in range(2)]
+        for session in sessions:
+            for number in range(40):
+                self.next = answer(b'{"model":"other-%d"}' % number)
+                session.ask()
+            self.assertTrue(until(lambda session=session: self.row(session)["requests"]["total"] == 40))
+        warnings = [each["message"] for each in self.capsuled.call("status")["warnings"] if each["code"] == "session.model_differs"]
+        self.assertEqual(len(warnings), 9, warnings)
+        self.assertIn("2 sessions (claude on zai) asked for m-1 and were answered by other-0, 2 times", warnings)
+        self.assertRegex(warnings[-1], "^24 more pairs of models differ")
+        notes = [line for line in self.capsuled.ctl("sessions", sessions[0].id).stdout.splitlines() if line.startswith("! ")]
+        self.assertEqual(len(notes), 4, notes)
+        self.assertIn("and of 29 more models by others", notes[-1])
+
+    def test_a_token_in_the_models_place_is_kept_nowhere(self):
+        session = self.start("zai")
+        self.next = error("404 Not Found", message=f"no model {session.token}")
+        with session.open(json.dumps({"model": session.token}).encode()) as connection:
+            read_reply(connection)
+        self.assertTrue(until(lambda: self.row(session)["models"]))
+        row = self.row(session)
+        self.assertEqual(row["models"][0]["asked"], "cst_" + 43 * "*")
+        self.assertEqual(row["last"]["message"], "no model cst_" + 43 * "*")
+        for shown in (json.dumps(row), self.capsuled.ctl("sessions", session.id).stdout, self.capsuled.logged(),
+                      json.dumps(self.capsuled.call("status"))):  # fmt: skip
+            self.assertNotIn(session.token, shown)
 
     def test_a_key_in_the_models_place_is_kept_nowhere(self):
         session = self.start("zai")

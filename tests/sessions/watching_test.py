@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from capsule import CAPSULECTL, KEY, Case, Connection, Refused, answer, answering, until
+from capsule import BOUND, CAPSULECTL, KEY, Case, Connection, Refused, answer, answering, read_reply, until
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/docs"))
@@ -42,7 +43,7 @@ class OneSession(Case):
         lines = capsule.ctl("sessions", session.id).stdout.splitlines()
         self.assertEqual([line.split()[0] for line in lines[:6]], ["agent", "provider", "host", "model", "key", "held"])
         page = "\n".join(lines)
-        self.assertRegex(lines[1], r"zai, because the launcher asked for it$")
+        self.assertRegex(lines[1], r"Z\.AI, because the launcher asked for it$")
         self.assertRegex(lines[2], r"127\.0\.0\.1:\d+ \(http://127\.0\.0\.1:\d+/api/anthropic\)$")
         self.assertRegex(lines[3], r"m-1 answered by m-2 once")
         self.assertRegex(lines[4], r"held by the broker, from environment")
@@ -63,8 +64,8 @@ class OneSession(Case):
                                  env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
         self.addCleanup(agent.stdout.close)
         pid = agent.stdout.readline().strip()
-        self.assertIn("zai, because --provider asked for it\n", inside.read_text())
-        self.assertIn("zai, because --provider asked for it\n", capsule.ctl("sessions", pid).stdout)
+        self.assertIn("Z.AI, because --provider asked for it\n", inside.read_text())
+        self.assertIn("Z.AI, because --provider asked for it\n", capsule.ctl("sessions", pid).stdout)
         self.assertIn("AGENT", capsule.ctl("sessions").stdout, "outside it is the list")
         agent.communicate("\n")
 
@@ -177,6 +178,67 @@ class Notifications(Case):
             guest.call("status")
 
 
+STARTED = (b'data: {"type":"message_start","message":{"model":"m-1","usage":{"input_tokens":11,"output_tokens":1}}}\n\n')
+ENDED = b'data: {"type":"message_delta","usage":{"output_tokens":7}}\n\n'
+
+
+class Running(Case):
+    """A request that is under way is seen, and none stays so for ever."""
+
+    def setUp(self):
+        self.gate = threading.Event()
+        self.addCleanup(self.gate.set)
+
+        def serve(peer, provider):
+            while True:
+                peer.request()
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n"
+                peer.send(head % len(STARTED + ENDED) + STARTED)
+                self.gate.wait(BOUND)
+                peer.send(ENDED)
+
+        self.capsuled, _ = self.pair(serve)
+
+    def row(self) -> dict:
+        return self.capsuled.call("sessions.list")["sessions"][0]
+
+    def running(self) -> bool:
+        row = self.row()
+        return (row["streams"], row["requests"]["total"], row["tokens"]["input"], row["tokens"]["output"]) == (1, 1, 11, 1)
+
+    def test_a_request_is_counted_while_it_runs(self):
+        session = self.spawn(self.capsuled)
+        self.assertIsNone(self.row()["active_at"])
+        with session.open() as connection:
+            self.assertTrue(until(self.running), self.row())
+            self.assertIsNotNone(self.row()["active_at"])
+            self.assertRegex(self.capsuled.ctl("sessions").stdout, session.id + " .* running ")
+            self.assertEqual(self.capsuled.call("status")["broker"]["streams"], 1)
+            self.assertIn("1 request under way", self.capsuled.ctl("sessions", session.id).stdout)
+            self.gate.set()
+            read_reply(connection)
+        self.assertTrue(until(lambda: self.row()["streams"] == 0))
+        row = self.row()
+        self.assertEqual((row["requests"], row["tokens"]["output"]), ({"total": 1, "failed": 0}, 7))
+
+    def test_a_dead_brokers_requests_are_counted_as_cut_and_run_no_more(self):
+        session, ended = self.spawn(self.capsuled), self.spawn(self.capsuled)
+        with session.open(), ended.open():
+            self.assertTrue(until(lambda: self.capsuled.call("status")["broker"]["streams"] == 2))
+            os.kill(self.capsuled.broker_pid(), signal.SIGKILL)
+            self.assertTrue(until(lambda: self.capsuled.call("status")["broker"]["streams"] == 0))
+        for row in self.capsuled.call("sessions.list")["sessions"]:
+            self.assertEqual((row["streams"], row["requests"]), (0, {"total": 1, "failed": 1}))
+        self.gate.set()
+        self.assertTrue(until(session.answered))
+
+        def seen():
+            return next(row for row in self.capsuled.call("sessions.list")["sessions"] if row["id"] == session.id)
+
+        self.assertTrue(until(lambda: seen()["streams"] == 0 and seen()["requests"]["total"] >= 2))
+        self.assertEqual(seen()["tokens"]["output"] % 7, 1, "the cut one had told of one")
+
+
 def samples(text: str) -> dict[str, dict[tuple, float]]:
     """A strict reader of the text format: by metric, by sorted labels."""
     found: dict[str, dict[tuple, float]] = {}
@@ -255,6 +317,16 @@ class Metrics(Case):
             self.assertGreater(seen["capsule_body_bytes_total"][tuple(sorted([*cell, ("direction", direction)]))], 0)
         self.assertEqual(seen["capsule_broker_up"][()], 1)
         self.assertEqual(seen["capsule_config_ok"][()], 1)
+
+    def test_nothing_is_said_of_requests_that_nobody_sees(self):
+        capsule, _ = self.pair(session='keys = "env"')
+        capsule.call("spawn", agent="claude", provider="zai", ends_with="caller")
+        printed = capsule.ctl("metrics").stdout
+        self.assertIn("# HELP capsule_requests_total", printed)
+        seen = samples(printed)
+        self.assertEqual(seen["capsule_sessions_started_total"], {(("agent", "claude"), ("provider", "zai")): 1})
+        for name in ("requests_total", "requests_failed_total", "streams", "tokens_total", "request_seconds_count"):
+            self.assertNotIn(f"capsule_{name}", seen)
 
     def test_the_strict_reader_refuses_what_is_no_metrics(self):
         good = "# HELP a_total x\n# TYPE a_total counter\na_total 1\n"

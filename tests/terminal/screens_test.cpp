@@ -104,7 +104,7 @@ TEST_F(Screens, ASessionInSixLines) {
         terminal.run_on_clear_screen("capsulectl sessions " + id);
         const std::string shown = terminal.wait_for("\nheld ");
         EXPECT_THAT(shown, ContainsRegex("\nagent     Claude, as .*, live for [0-9]+ s\n"));
-        EXPECT_THAT(shown, HasSubstr("\nprovider  zai, because it was chosen from the list\n"));
+        EXPECT_THAT(shown, HasSubstr("\nprovider  Z.AI, because it was chosen from the list\n"));
         EXPECT_THAT(shown, HasSubstr("\nhost      api.z.ai (https://api.z.ai/api/anthropic)\n"));
         EXPECT_THAT(shown, HasSubstr("\nmodel     glm-5.3; its answers are not seen"));
         EXPECT_THAT(shown, HasSubstr("\nkey       from environment, in the session's environment\n"));

@@ -131,6 +131,18 @@ TEST_F(Quotas, AnIdleConnectionIsClosedUnlessItsUserMaySpawn) {
     roots.ask(request("1", "status"));
 }
 
+TEST_F(Quotas, OfAUserAFewMayWaitForNotifications) {
+    start_open("[limits]\nidle_timeout_ms = 500\n");
+    std::vector<RawConnection> guests = connect_as(nobody, 10);
+    for (RawConnection& each : guests)
+        EXPECT_THAT(each.ask(request("1", "subscribe")), HasSubstr("notifications"));
+    EXPECT_EQ(guests[8].read_line(), std::nullopt) << "idle, as it is one of too many";
+    EXPECT_EQ(guests[9].read_line(), std::nullopt);
+    for (int i = 0; i < 8; ++i)
+        EXPECT_TRUE(guests[static_cast<std::size_t>(i)].silent_for(milliseconds(i == 0 ? 1000 : 0))) << i;
+    EXPECT_THAT(guests[7].ask(request("2", "status")), HasSubstr("result"));
+}
+
 TEST_F(Quotas, AFloodOnManyConnectionsIsServedInTurns) {
     start_open();
     std::vector<RawConnection> attackers = connect_as(nobody, 250);

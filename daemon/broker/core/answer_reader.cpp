@@ -13,6 +13,7 @@ namespace capsule::broker {
 namespace {
 
 constexpr std::string_view data_field = "data:";
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t max_model = 128;
 constexpr std::size_t max_message = 500;
 /// More tokens than that in one answer are a mistake of whoever wrote it.
@@ -103,32 +104,78 @@ void AnswerReader::feed(std::string_view bytes) {
     if (format_ == Format::events) feed_events(bytes);
 }
 
+/// The standard lets a stream begin with a byte order mark.
+std::string_view AnswerReader::after_mark(std::string_view bytes) {
+    while (mark_ < byte_order_mark.size() && !bytes.empty()) {
+        if (bytes.front() != byte_order_mark[mark_]) {
+            if (mark_ > 0) line_ = Line::other;
+            mark_ = byte_order_mark.size();
+            break;
+        }
+        bytes.remove_prefix(1);
+        ++mark_;
+    }
+    return bytes;
+}
+
+/// Most events are a few words of the answer: whole ones that cannot hold what is looked for are passed by at once.
+std::string_view AnswerReader::after_dull_events(std::string_view bytes) const {
+    constexpr int most_lines = 4;  // at the end, of an event that has not come whole
+    std::size_t end = bytes.rfind('\n');
+    for (int line = 0; line < most_lines && end != bytes.npos && end > 0; ++line) {
+        const std::size_t before = bytes.rfind('\n', end - 1);
+        const bool empty = before != bytes.npos && (end - before == 1 || (end - before == 2 && bytes[end - 1] == '\r'));
+        if (empty) {
+            const std::string_view whole = bytes.substr(0, end + 1);
+            return has_telling_word(whole, model_.empty()) ? bytes : bytes.substr(whole.size());
+        }
+        end = before;
+    }
+    return bytes;
+}
+
+/// At a line's begin. Gives how many of the bytes belong to it; an empty line ends an event.
+std::size_t AnswerReader::begin_line(std::string_view bytes) {
+    const char c = bytes.front();
+    if (prefix_ == 0 && (c == '\r' || c == '\n')) {
+        in_event_ = false;
+        line_ = Line::other;  // of which nothing is left but its end
+        return 0;
+    }
+    if (c != data_field[prefix_]) {
+        line_ = Line::other;
+        prefix_ = 0;
+        return 0;
+    }
+    if (++prefix_ < data_field.size()) return 1;
+    prefix_ = 0;
+    line_ = Line::data;
+    // The lines of one event are one text.
+    if (std::exchange(in_event_, true))
+        scanner_.feed("\n");
+    else
+        scanner_.reset();
+    return 1;
+}
+
 void AnswerReader::feed_events(std::string_view bytes) {
-    bool looked = false;
+    bytes = after_mark(bytes);
+    if (line_ == Line::begin && prefix_ == 0 && !in_event_ && !after_cr_) bytes = after_dull_events(bytes);
     while (!bytes.empty()) {
-        // Most events are a few words of the answer: whole lines that cannot hold what is looked for are passed by at
-        // once.
-        if (line_ == Line::begin && prefix_ == 0 && !std::exchange(looked, true)) {
-            const std::size_t last = bytes.rfind('\n');
-            const std::string_view whole = bytes.substr(0, last == std::string_view::npos ? 0 : last + 1);
-            if (!has_telling_word(whole, model_.empty())) bytes.remove_prefix(whole.size());
-            if (bytes.empty()) return;
+        if (std::exchange(after_cr_, false) && bytes.front() == '\n') {
+            bytes.remove_prefix(1);
+            continue;
         }
         if (line_ == Line::begin) {
-            if (bytes.front() == data_field[prefix_]) {
-                bytes.remove_prefix(1);
-                if (++prefix_ < data_field.size()) continue;
-                line_ = Line::data;
-                scanner_.reset();
-            } else {
-                line_ = Line::other;
-            }
-            prefix_ = 0;
+            bytes.remove_prefix(begin_line(bytes));
+            continue;
         }
-        const std::size_t end = bytes.find('\n');
+        std::size_t end = std::min(bytes.find('\n'), bytes.size());
+        end = std::min(bytes.substr(0, end).find('\r'), end);
         if (line_ == Line::data) scanner_.feed(bytes.substr(0, end));
-        if (end == std::string_view::npos) return;
+        if (end == bytes.size()) return;
         line_ = Line::begin;
+        after_cr_ = bytes[end] == '\r';
         bytes.remove_prefix(end + 1);
     }
 }

@@ -48,9 +48,16 @@ class AnswerReader {
     void take_error(std::string_view path, std::string_view value, bool is_string);
     void feed_events(std::string_view bytes);
 
+    std::string_view after_mark(std::string_view bytes);
+    std::string_view after_dull_events(std::string_view bytes) const;
+    std::size_t begin_line(std::string_view bytes);
+
     Format format_;
     Line line_ = Line::begin;
     std::uint8_t prefix_ = 0;  ///< how much of "data:" has been seen
+    std::uint8_t mark_ = 0;    ///< how much of a byte order mark has been seen; all of it: there is none any more
+    bool in_event_ = false;    ///< a line of data came since the last empty line
+    bool after_cr_ = false;    ///< a line feed is the rest of that line's end
     JsonScanner scanner_;
     std::uint64_t input_ = 0, output_ = 0, cached_ = 0, cache_read_ = 0, cache_written_ = 0;
     std::string model_, message_, code_, type_;

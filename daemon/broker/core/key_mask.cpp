@@ -14,6 +14,18 @@ std::size_t begun(std::string_view text, std::string_view key) {
     return 0;
 }
 
+bool is_base64url(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
+
+/// Also of those whose end was cut.
+void mask_tokens(std::string& text) {
+    constexpr std::string_view begin = "cst_";
+    for (std::size_t at = text.find(begin); at != text.npos; at = text.find(begin, at))
+        for (at += begin.size(); at < text.size() && is_base64url(text[at]); ++at)
+            text[at] = '*';
+}
+
 }  // namespace
 
 KeyMask::~KeyMask() {
@@ -37,12 +49,13 @@ std::string_view KeyMask::finish() {
     return held_;
 }
 
-std::string without_key(std::string_view text, const Secret& key) {
+std::string without_secrets(std::string_view text, const Secret& key) {
     constexpr std::size_t harmless = 8;  ///< bytes: any provider's keys begin alike
     KeyMask mask(key);
     std::string out(mask.feed(text));
     const std::string_view rest = mask.finish();
     if (rest.size() <= harmless) out += rest;
+    mask_tokens(out);
     return out;
 }
 

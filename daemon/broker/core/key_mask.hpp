@@ -30,7 +30,8 @@ class KeyMask {
     std::size_t given_ = 0;
 };
 
-/// A text that is kept, and was perhaps cut: without the key, and without a begin of it at the end.
-std::string without_key(std::string_view text, const Secret& key);
+/// A text that is kept, and was perhaps cut: without the key, without a begin of it at the end, and without anybody's
+/// session token.
+std::string without_secrets(std::string_view text, const Secret& key);
 
 }  // namespace capsule::broker

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <span>
 
-#include "daemon/broker/core/utc_time.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -108,12 +108,21 @@ std::string read_minimax(UsageAnswer& out, const json::value& body) {
     const double code = number_of(member(member(&body, "base_resp"), "status_code")).value_or(0);
     if (code == key) return refused(code_words(code) + ": no such key, or no plan");
     if (code != 0) return "the provider answered with an error (" + code_words(code) + ")";
+    bool unlimited = false, not_in_plan = false;
     for (const json::value& each : items_of(member(&body, "model_remains"))) {
         // The quota for text is called "general", or by its models; the others are speech, pictures and video.
         const std::string_view name = text_of(member(&each, "model_name"));
         if (name != "general" && !name.starts_with("MiniMax-M")) continue;
+        const auto is_unlimited = [&](const std::string& begin) {
+            return number_of(member(&each, begin + "_status")) == no_limit;
+        };
+        const auto is_counted = [&](const std::string& begin) {
+            return number_of(member(&each, begin + "_total_count")).value_or(0) > 0;
+        };
+        if (is_unlimited("current_interval") && is_unlimited("current_weekly"))
+            (is_counted("current_interval") || is_counted("current_weekly") ? unlimited : not_in_plan) = true;
         const auto window = [&](std::string_view label, const std::string& begin, const std::string& end) {
-            if (number_of(member(&each, begin + "_status")) == no_limit) return;
+            if (is_unlimited(begin)) return;
             const auto left = number_of(member(&each, begin + "_remaining_percent"));
             // A boosted quota begins with more than 100 %.
             const auto used = left ? std::optional(full - std::min(*left, full)) : std::nullopt;
@@ -122,6 +131,9 @@ std::string read_minimax(UsageAnswer& out, const json::value& body) {
         window(hours, "current_interval", "end_time");
         window(week, "current_weekly", "weekly_end_time");
     }
+    // As the provider's own command (mmx-cli) reads it.
+    if (out.windows.empty() && unlimited) return "the provider says that no window of this plan has a limit";
+    if (out.windows.empty() && not_in_plan) return "the provider says that this plan does not include text models";
     return {};
 }
 

@@ -101,6 +101,8 @@ def quotas() -> list[Protection]:
             "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),
         one("idle guests are closed", SESSION, "        cut_at(Clock::now() + limits_.idle_timeout);\n", "        ;\n",
             "trust_quotas:Quotas.AnIdleConnectionIsClosedUnlessItsUserMaySpawn"),
+        one("and those that wait for notifications, but for a few", "daemon/handlers/subscribers.cpp",
+            "return older < may_wait_of_a_user;", "return true;", "trust_quotas:Quotas.OfAUserAFewMayWaitForNotifications"),
         one("a user's requests in work", "daemon/server/turns.cpp", "line.in_work < most &&", "",
             "trust_quotas:Quotas.AFloodOnManyConnectionsIsServedInTurns"),
         one("a queue full of one user's connections", SERVER, "accepted_at_once = 64;", "accepted_at_once = 1;",
@@ -185,6 +187,6 @@ def the_log() -> list[Protection]:
             "unit_log:Log.OddContentStaysOneLineOfText", "unit_log:Log.JsonIsOneObjectALineWhateverIsInIt"),
         one("nor the next field", LOG_FORMAT, "if (json || !is_word(text))", "if (json || (!is_word(text) && false))",
             "unit_log:Log.AValueThatLooksLikeTheNextFieldIsQuoted"),
-        one("nor send escapes to a terminal", "client/output.cpp", "} else if (byte < 0x20 || byte == 0x7F) {",
-            "} else if (false) {", "unit_client:Table.LetsNoCellCommandTheTerminal"),
+        one("nor send escapes to a terminal", "protocol/utf8.cpp", "else if (commands && !kept)", "else if (commands && false)",
+            "unit_client:Table.LetsNoCellCommandTheTerminal", "unit_client:Printable.TurnsNoText"),
     ]  # fmt: skip

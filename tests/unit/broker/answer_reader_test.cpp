@@ -147,5 +147,35 @@ TEST(RequestReader, FindsTheModelWhereverItStands) {
     EXPECT_EQ(reader.model(), "glm-5.3");
 }
 
+// As the standard on server-sent events has it.
+TEST(AnswerReader, AnEventMayTakeSeveralLines) {
+    const Read seen =
+        read(Format::events,
+             "event: message_start\ndata: {\"type\":\"message_start\",\ndata: \"message\":{\"model\":\"m\",\n"
+             "data:\"usage\":\ndata: {\"input_tokens\":10,\n: a comment\ndata: \"output_tokens\":1}}}\n\n"
+             "data: {\"delta\":\ndata: {\"usage\":\ndata: {\"output_tokens\":999}}}\n\n"
+             "data: {\"usage\":\n\ndata: {\"output_tokens\":888}\n\n"
+             "data: {\ndata:\ndata: \"usage\":{\"output_tokens\":\ndata: 42}}\n\n");
+    EXPECT_EQ(seen.usage, (Usage{10, 42, 0}));
+    EXPECT_EQ(seen.model, "m");
+}
+
+TEST(AnswerReader, AStreamMayBeginWithAByteOrderMark) {
+    const std::string event = "data: {\"usage\":{\"output_tokens\":3}}\n\n";
+    EXPECT_EQ(read(Format::events, "\xef\xbb\xbf" + event).usage.output, 3U);
+    EXPECT_EQ(read(Format::events, "\xef\xbb" + event).usage.output, 0U) << "a field of another name";
+    EXPECT_EQ(read(Format::events, "\n\xef\xbb\xbf" + event).usage.output, 0U) << "only at the begin";
+}
+
+TEST(AnswerReader, ALineMayEndWithACarriageReturn) {
+    for (const std::string end : {"\r", "\r\n", "\n"}) {
+        const Read seen = read(Format::events, "event: a" + end + "data: {\"model\":\"m\"," + end +
+                                                   "data: \"usage\":{\"output_tokens\":3}}" + end + end + ": x" + end +
+                                                   end + "data: {\"usage\":{\"output_tokens\":5}}" + end + end);
+        EXPECT_EQ(seen.usage.output, 5U);
+        EXPECT_EQ(seen.model, "m");
+    }
+}
+
 }  // namespace
 }  // namespace capsule::broker

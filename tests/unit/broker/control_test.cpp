@@ -19,7 +19,8 @@ TEST(Control, EveryMessageComesBackAsItWas) {
                 "claude",
                 1000,
                 3000,
-                {{"window", 429, "1308", std::nullopt}}};
+                {{"window", 429, "1308", std::nullopt}},
+                std::nullopt};
     const auto read = read_to_broker(control_line(ToBroker(grant)));
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(std::get<Grant>(*read).refusals.at(0).code, "1308");

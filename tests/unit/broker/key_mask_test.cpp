@@ -28,15 +28,24 @@ TEST(KeyMask, HoldsBackNoMoreThanABegunKey) {
     EXPECT_EQ(mask.finish(), "");
 }
 
-TEST(WithoutKey, MasksItAndABeginOfItAtTheEnd) {
+TEST(WithoutSecrets, MasksTheKeyAndABeginOfItAtTheEnd) {
     const Secret key("FAKE-secret-key");
-    EXPECT_EQ(without_key("invalid key FAKE-secret-key, sorry", key), "invalid key ***************, sorry");
-    EXPECT_EQ(without_key("cut in FAKE-secret-k", key), "cut in ");
-    EXPECT_EQ(without_key("of Frank F", key), "of Frank F");
+    EXPECT_EQ(without_secrets("invalid key FAKE-secret-key, sorry", key), "invalid key ***************, sorry");
+    EXPECT_EQ(without_secrets("cut in FAKE-secret-k", key), "cut in ");
+    EXPECT_EQ(without_secrets("of Frank F", key), "of Frank F");
 }
 
 TEST(KeyMask, OfNoKeyPassesAll) {
     EXPECT_EQ(masked("anything", "", 3), "anything");
+}
+
+TEST(WithoutSecrets, MasksEveryToken) {
+    const Secret key("FAKE-secret-key");
+    const std::string token = "cst_FAKE" + std::string(39, 'x');
+    EXPECT_EQ(without_secrets("no model " + token + ", nor " + token, key),
+              "no model cst_" + std::string(43, '*') + ", nor cst_" + std::string(43, '*'));
+    EXPECT_EQ(without_secrets("cut: cst_FAKE-t", key), "cut: cst_******");
+    EXPECT_EQ(without_secrets("cst_", key), "cst_");
 }
 
 }  // namespace

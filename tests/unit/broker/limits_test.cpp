@@ -21,11 +21,38 @@ TEST(LimitKind, TheFirstRowThatFits) {
     EXPECT_EQ(limit_kind({{"busy", {}, {}, {}}}, {200, "", "", ""}), std::nullopt);
 }
 
-TEST(ResetTime, IsFoundInTheMessage) {
-    EXPECT_EQ(reset_time("Your limit will reset at 2026-11-26 05:44:44"), "2026-11-26 05:44:44");
-    EXPECT_EQ(reset_time("at 2026-11-26T05:44:44Z."), "2026-11-26T05:44:44Z");
-    EXPECT_EQ(reset_time("at 2026-11-26T05:44:44+08:00"), "2026-11-26T05:44:44+08:00");
-    EXPECT_EQ(reset_time("in five hours, 2026-11-26"), std::nullopt);
+TEST(LimitKind, WhatTheErrorSaysCountsBeforeItsStatus) {
+    const std::vector<LimitRule> rows{{"key", 401, {}, {}},
+                                      {"busy", 429, {}, {}},
+                                      {"window", {}, "1308", {}},
+                                      {"none", {}, "1261", {}},
+                                      {"week", {}, {}, "weekly"}};
+    EXPECT_EQ(limit_kind(rows, {401, "1308", "", ""}), "window");
+    EXPECT_EQ(limit_kind(rows, {429, "1261", "", "prompt too long"}), std::nullopt);
+    EXPECT_EQ(limit_kind(rows, {429, "", "1261", ""}), std::nullopt);
+    EXPECT_EQ(limit_kind(rows, {429, "", "", "your Weekly limit"}), "week");
+    EXPECT_EQ(limit_kind(rows, {429, "9999", "", ""}), "busy") << "of which nobody knows anything";
+}
+
+const UtcTime told_at = *utc_time("2026-11-26T10:00:00Z");
+
+TEST(ResetTime, IsFoundInTheMessageAndSaidInUtc) {
+    const auto read = [](std::string_view message) { return reset_time(message, {}, told_at); };
+    EXPECT_EQ(read("at 2026-11-26T15:44:44Z."), "2026-11-26T15:44:44Z");
+    EXPECT_EQ(read("at 2026-11-26T15:44:44.000Z."), "2026-11-26T15:44:44Z");
+    EXPECT_EQ(read("at 2026-11-26 15:44:44.123+08:00"), "2026-11-26T07:44:44Z");
+    EXPECT_EQ(read("at 2026-11-26T15:44:44-0530 or so"), "2026-11-26T21:14:44Z");
+    EXPECT_EQ(read("at 2026-11-26 15:44:44 UTC"), "2026-11-26T15:44:44Z");
+    EXPECT_EQ(read("Your limit will reset at 2026-11-26 15:44:44"), "2026-11-26 15:44:44") << "in an unknown zone";
+    EXPECT_EQ(read("at 2026-13-26T15:44:44Z"), "2026-13-26T15:44:44Z") << "as it stands there";
+    EXPECT_EQ(read("in five hours, 2026-11-26"), std::nullopt);
+}
+
+TEST(ResetTime, OfAProviderWhoseZoneIsKnown) {
+    const auto read = [](std::string_view message) { return reset_time(message, "+08:00", told_at); };
+    EXPECT_EQ(read("at 2026-11-26 20:00:00"), "2026-11-26T12:00:00Z");
+    EXPECT_EQ(read("at 2026-11-26T20:00:00Z"), "2026-11-26T20:00:00Z");
+    EXPECT_EQ(read("at 2026-11-26 15:44:44"), "2026-11-26 15:44:44") << "no reset is over already: the zone is another";
 }
 
 }  // namespace

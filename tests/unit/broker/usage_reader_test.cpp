@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "daemon/broker/core/utc_time.hpp"
-
 namespace capsule::broker {
 namespace {
 
@@ -53,6 +51,19 @@ TEST(ReadUsage, OfMiniMaxWithoutALimitAndWithABoost) {
         R"({"model_remains":[{"model_name":"MiniMax-M3","current_interval_remaining_percent":150,"current_weekly_status":3,
             "current_weekly_remaining_percent":0}]})");
     EXPECT_EQ(seen.windows, (Windows{{"5 hours", 0, {}}}));
+}
+
+TEST(ReadUsage, OfMiniMaxWithoutAnyLimit) {
+    const auto said = [](const std::string& count) {
+        return read_usage(
+                   UsageShape::minimax, 200,
+                   R"({"model_remains":[{"model_name":"general","current_interval_status":3,"current_weekly_status":3,
+                              "current_weekly_total_count":)" +
+                       count + "}]}")
+            .error.value_or("none");
+    };
+    EXPECT_EQ(said("0"), "the provider says that this plan does not include text models");
+    EXPECT_EQ(said("500"), "the provider says that no window of this plan has a limit");
 }
 
 TEST(ReadUsage, OfKimi) {
@@ -150,19 +161,6 @@ TEST(ReadUsage, APlansNameIsAShortWord) {
     EXPECT_EQ(plan(""), std::nullopt);
     EXPECT_EQ(plan("\\u001b[31m"), std::nullopt);
     EXPECT_EQ(plan(std::string(33, 'a')), std::nullopt);
-}
-
-TEST(UtcTime, OfMillisecondsAndTexts) {
-    EXPECT_EQ(utc_of_milliseconds(1795701600999.0), "2026-11-26T14:00:00Z");
-    for (const double none : {0.0, -5.0, 1e10, 1e13, 1e300})
-        EXPECT_EQ(utc_of_milliseconds(none), std::nullopt) << none;
-    EXPECT_EQ(utc_of_milliseconds(std::nullopt), std::nullopt);
-    EXPECT_EQ(utc_of_text("2026-11-26T14:00:00Z"), "2026-11-26T14:00:00Z");
-    EXPECT_EQ(utc_of_text("2026-12-31 23:30:00.5-05:30"), "2027-01-01T05:00:00Z");
-    for (const std::string_view none :
-         {"", "soon", "2026-11-26", "2026-11-26T14:00:00", "2026-02-30T14:00:00Z", "2026-11-26T24:00:00Z",
-          "2026-11-26T14:00:00+0800", "2026-11-26T14:00:00+08:00 or so", "1999-11-26T14:00:00Z"})
-        EXPECT_EQ(utc_of_text(none), std::nullopt) << none;
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ CellMetrics cell() {
     out.provider = "zai";
     out.started = 3;
     out.live = 1;
+    out.counted = true;
     out.requests = {7, 2};
     out.latency = {{0.1, 2.5}, {4, 2, 1}, 12.25};
     out.refusals = {{"window", 2}};
@@ -32,6 +33,20 @@ TEST(MetricsText, HasEachMetricOnceWithHelpAndType) {
     EXPECT_THAT(text, HasSubstr("capsule_requests_failed_total{agent=\"claude\",provider=\"zai\"} 2\n"));
     EXPECT_THAT(text, HasSubstr("capsule_refusals_total{agent=\"claude\",provider=\"zai\",kind=\"window\"} 2\n"));
     EXPECT_THAT(text, Not(HasSubstr("capsule_broker_up"))) << "nothing needs the broker";
+}
+
+TEST(MetricsText, NothingIsSaidOfRequestsThatNobodySees) {
+    MetricsResult metrics;
+    metrics.cells = {cell()};
+    metrics.cells[0].counted = false;
+    metrics.cells[0].requests = {};
+    const std::string text = metrics_text(metrics);
+    EXPECT_THAT(text, HasSubstr("capsule_sessions{agent=\"claude\",provider=\"zai\"} 1\n"));
+    for (const std::string name : {"streams", "requests_total", "requests_failed_total", "tokens_total",
+                                   "body_bytes_total", "request_seconds_count"}) {
+        EXPECT_THAT(text, HasSubstr("# HELP capsule_" + name.substr(0, name.find("_count"))));
+        EXPECT_THAT(text, Not(HasSubstr("capsule_" + name + "{")));
+    }
 }
 
 TEST(MetricsText, ABucketHasAllUpToItsBound) {

@@ -128,6 +128,11 @@ TEST(Printable, KeepsLinesWhenAskedTo) {
     EXPECT_EQ(printable("a\nb"), "a?b");
 }
 
+TEST(Printable, TurnsNoText) {
+    EXPECT_EQ(printable("a\u202Eb\u2066c\u200Fd"), "a?b?c?d");
+    EXPECT_EQ(printable("\xff\u0085\u00e9"), "??\u00e9");
+}
+
 TEST(Wrapped, BreaksAtSpacesAndIndents) {
     EXPECT_EQ(wrapped("one two three", 7, 2), "one two\n  three");
     EXPECT_EQ(wrapped("averylongword b", 4, 1), "averylongword\n b");

@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "client/commands/find_session.hpp"
 #include "client/commands/sessions_page.hpp"
@@ -22,6 +24,7 @@ SessionRow row(std::string id, std::optional<std::int64_t> pid = std::nullopt) {
     session.id = std::move(id);
     session.agent = "claude";
     session.provider = "zai";
+    session.label = "Z.AI";
     session.model = "glm-5.3";
     session.user = "agent";
     session.keys = "broker";
@@ -74,6 +77,51 @@ TEST(SessionsPage, WhereThereIsNoRoomTheIdStays) {
     EXPECT_THAT(sessions_page({{busy()}}, terminal(80)), HasSubstr("12 (2 failed)"));
 }
 
+TEST(SessionsPage, ARequestUnderWayIsSeen) {
+    SessionRow session = busy();
+    EXPECT_THAT(sessions_page({{session}}, terminal(80)), ContainsRegex("abcdefghij .* live "));
+    session.streams = 2;
+    EXPECT_THAT(sessions_page({{session}}, terminal(80)), ContainsRegex("abcdefghij .* running "));
+    EXPECT_THAT(session_answer(session, plain), HasSubstr(" (pid 4711), 2 requests under way\n"));
+}
+
+/// The ids of a page in their order, and its last line.
+std::pair<std::string, std::string> watched(const std::vector<SessionRow>& rows, std::size_t width,
+                                            std::size_t height) {
+    const std::string page = watch_page({rows}, terminal(width), height);
+    EXPECT_LE(static_cast<std::size_t>(std::ranges::count(page, '\n')), height) << page;
+    std::string ids, line;
+    std::istringstream lines(page);
+    std::string last;
+    while (std::getline(lines, line)) {
+        EXPECT_LE(display_width(line), width) << page;
+        if (line.starts_with("session-")) ids += line.substr(8, 2) + " ";
+        last = line;
+    }
+    return {ids, last};
+}
+
+TEST(WatchPage, HasTheNewestActivityFirstAndSaysHowManyAreLeftOut) {
+    std::vector<SessionRow> rows;
+    for (int i = 10; i < 40; ++i) {
+        rows.push_back(row("session-" + std::to_string(i)));
+        rows.back().active_at = "2026-11-26T00:00:" + std::to_string(i) + "Z";
+    }
+    rows[3].streams = 1;
+    for (const std::size_t width : {80U, 60U}) {
+        EXPECT_EQ(watched(rows, width, 6),
+                  std::pair(std::string("13 39 38 37 "), std::string("26 more: \"capsulectl sessions\" lists all")));
+        EXPECT_EQ(watched(rows, width, 32).first.size(), 30U * 3);
+        EXPECT_EQ(watched(rows, width, 30).second, "2 more: \"capsulectl sessions\" lists all");
+        EXPECT_EQ(watched(rows, width, 31).second.substr(0, 10), "session-10");
+    }
+    rows[29].limit =
+        SessionLimit{"window", "a message of many words that take two lines at least of this terminal", std::nullopt};
+    const auto [ids, last] = watched(rows, 60, 10);
+    EXPECT_TRUE(ids.starts_with("13 39 ")) << ids;
+    EXPECT_THAT(last, HasSubstr(" more: "));
+}
+
 TEST(SessionAnswer, SaysWhereASessionReallyGoesInSixLines) {
     SessionRow session = busy();
     session.models = {{"glm-5.3", "glm-5.3", 11}, {"glm-5.3-flash", "glm-4.7", 1}};
@@ -84,7 +132,7 @@ TEST(SessionAnswer, SaysWhereASessionReallyGoesInSixLines) {
     EXPECT_THAT(
         page,
         HasSubstr(" (pid 4711)\n"
-                  "provider  zai, because capsule.toml:2 makes it the default\n"
+                  "provider  Z.AI, because capsule.toml:2 makes it the default\n"
                   "host      api.z.ai (https://api.z.ai/api/anthropic)\n"
                   "model     glm-5.3; glm-5.3 answered by glm-5.3 11 times; glm-5.3-flash answered by glm-4.7 once\n"
                   "key       held by the broker, from environment; the session has a token (workspace acme)\n"
@@ -102,10 +150,10 @@ TEST(SessionAnswer, SaysWhatCannotBeKnown) {
     session.key_source.reset();
     EXPECT_EQ(session_answer(session, plain),
               "agent     Claude, as agent, ended: sessions.end\n"
-              "provider  zai\n"
+              "provider  Z.AI\n"
               "host      the agent's own choice\n"
               "model     glm-5.3; its answers are not seen, since the agent has the key itself ([session] keys)\n"
-              "key       none: the login in the home is used\n"
+              "key       none: the login in the home is used, if there is one\n"
               "held      not known: no directory was named when it was started\n");
 }
 

@@ -84,5 +84,32 @@ TEST(KnownLimits, DoNotGrowWithKeys) {
     EXPECT_TRUE(limits.of("zai", "999", start));
 }
 
+TEST(KnownLimits, AreOverAtTheirOwnResetTime) {
+    const UtcTime wall = *utc_time("2026-11-26T10:00:00Z");
+    const auto until = [&](const std::string& kind, const std::string& resets_at) {
+        KnownLimits limits;
+        limits.learn("zai", "one", answered(429, "used up", broker::Limit{kind, "used up", resets_at}), start, wall);
+        std::int64_t minutes = 0;
+        while (limits.any("zai", start + std::chrono::minutes(minutes)) && minutes < 20'000)
+            ++minutes;
+        return minutes;
+    };
+    EXPECT_EQ(until("window", "2026-11-26T10:30:00Z"), 30);
+    EXPECT_EQ(until("key", "2026-11-26T10:30:00Z"), 30);
+    EXPECT_EQ(until("busy", "2026-11-26T10:30:00Z"), 5) << "no longer than it can be";
+    EXPECT_EQ(until("window", "2026-11-26 10:30:00"), 300) << "in which zone is not known";
+    EXPECT_EQ(until("week", "2026-11-26T09:59:00Z"), 0);
+}
+
+TEST(KnownLimits, ThatAlternateAreNewsOnceEach) {
+    KnownLimits limits;
+    int news = 0;
+    for (int i = 0; i < 10; ++i)
+        news += limits.learn("zai", "one", refused(i % 2 == 0 ? "busy" : "window"), start) ? 1 : 0;
+    EXPECT_EQ(news, 2);
+    limits.learn("zai", "one", answered(200), start);
+    EXPECT_TRUE(limits.learn("zai", "one", refused("busy"), start));
+}
+
 }  // namespace
 }  // namespace capsule

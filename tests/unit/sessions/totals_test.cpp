@@ -50,6 +50,21 @@ TEST(Totals, ALatencyOfMoreBoundsThanOursBreaksNothing) {
     EXPECT_EQ(totals.cells()[0].latency.counts.back(), 1U);
 }
 
+TEST(Totals, SayWhetherAnyRequestIsSeen) {
+    Totals totals;
+    SessionRecord session = of("claude", "zai");
+    session.keys = "env";
+    totals.started(session);
+    EXPECT_FALSE(totals.cells()[0].counted);
+    session.keys = "broker";
+    session.remote_url = "http://127.0.0.1:4587";
+    totals.started(session);
+    EXPECT_FALSE(totals.cells()[0].counted) << "another capsuled sees them";
+    session.remote_url.reset();
+    totals.started(session);
+    EXPECT_TRUE(totals.cells()[0].counted);
+}
+
 TEST(Totals, OfStrangersByCode) {
     Totals totals;
     totals.add(broker::Strangers{"capsule_session_ended", 2});
