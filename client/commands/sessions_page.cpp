@@ -160,6 +160,7 @@ std::string times_text(std::uint64_t count) {
 std::string answers_text(const SessionRow& session) {
     if (!is_counted(session)) return "; its answers are not seen, since the agent has the key itself ([session] keys)";
     if (session.requests.total == 0) return "; no request yet";
+    if (session.models.empty()) return "; no answer yet";
     std::string text;
     for (const SessionModel& model : session.models) {
         text += "; " + (model.asked.empty() ? std::string("no model named") : model.asked);

@@ -103,8 +103,8 @@ void open_sessions(Services& services) {
                 services.subscribers.tell(what, to_json(SessionNotice{session_row(record, counts, ended)}));
         },
     };
-    services.sessions.open(SessionFiles(services.state), std::move(sources), broker_settings(services),
-                           needs_broker(services));
+    services.sessions.open(SessionFiles(services.state), EndedFile(services.state), std::move(sources),
+                           broker_settings(services), needs_broker(services));
 }
 
 void configure_sessions(Services& services) {

@@ -13,7 +13,9 @@
 
 namespace capsule {
 
-/// A session's file is not written with each request: what it says of the last one may be this much too old.
+/// A session's file is not written with each request, but with those of so long together.
+inline constexpr std::chrono::seconds counts_are_kept_within{10};
+/// What it says of the last request may be this much too old, where the disk had no room.
 inline constexpr std::chrono::minutes use_is_kept_within{5};
 
 struct Sessions::Live {
@@ -24,9 +26,18 @@ struct Sessions::Live {
     std::uint64_t connection = 0;  ///< 0: none to end with
     std::optional<boost::asio::posix::stream_descriptor> process{};
     bool told_of_model = false;
+    bool has_file = false;
+    bool changed = false;  ///< since its file was written
+    BootClock::time_point written{};
     bool has_begun = true;                  ///< false: the broker has not taken it yet
     std::shared_ptr<RemoteGrant> remote{};  ///< of the capsuled that has the keys; none: not granted now
     bool told_of_grant = false;
 };
+
+inline constexpr std::chrono::hours ended_are_shown{24};
+inline constexpr std::size_t most_ended = 1000;
+
+/// Whether another model answered than was asked.
+bool has_other_model(const SessionCounts& counts);
 
 }  // namespace capsule

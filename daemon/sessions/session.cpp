@@ -10,6 +10,23 @@ constexpr std::size_t most_models = 32;
 
 }  // namespace
 
+SessionCounts::SessionCounts(KeptCounts kept, BootClock::time_point now)
+    : requests(kept.requests),
+      tokens(kept.tokens),
+      models(std::move(kept.models)),
+      last(std::move(kept.last)),
+      active_at(std::move(kept.active_at)) {
+    requests.failed += kept.streams;
+    const BootClock::time_point since(std::chrono::seconds(kept.limited_s.value_or(0)));
+    limit.set(std::move(kept.limit), std::min(since, now), now);
+}
+
+KeptCounts SessionCounts::kept(BootClock::time_point now) const {
+    KeptCounts out{requests, tokens, models, last, limit.at(now), {}, streams, active_at};
+    if (out.limit) out.limited_s = BootClock::seconds_of(limit.since());
+    return out;
+}
+
 bool SessionCounts::add(const broker::Traffic& traffic, BootClock::time_point now, UtcTime wall) {
     active_at = utc_text(wall);
     requests.total += traffic.requests;

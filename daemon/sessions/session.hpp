@@ -65,8 +65,26 @@ BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                        because, base_url, key_source, settings, token_sha256, surface, key_variable, workspace, role,
                        remote_url, used_s))
 
+/// What a session did, as it is kept on disk.
+struct KeptCounts {
+    SessionRequests requests;
+    SessionTokens tokens;
+    std::vector<SessionModel> models;
+    std::optional<SessionAnswer> last;
+    std::optional<SessionLimit> limit;
+    std::optional<std::int64_t> limited_s;  ///< since when, in seconds of BootClock
+    std::uint64_t streams = 0;
+    std::optional<std::string> active_at;
+};
+BOOST_DESCRIBE_STRUCT(KeptCounts, (), (requests, tokens, models, last, limit, limited_s, streams, active_at))
+
 /// What a session did, added up from what the broker told.
 struct SessionCounts {
+    SessionCounts() = default;
+    /// Of before: what was under way then has been cut.
+    SessionCounts(KeptCounts kept, BootClock::time_point now);
+    KeptCounts kept(BootClock::time_point now) const;
+
     SessionRequests requests;
     SessionTokens tokens;
     std::vector<SessionModel> models;

@@ -1,7 +1,5 @@
 // The sessions with a token, in the state directory: one file for each, 0600, so that a session's beginning and its end
 // cost the same however many there are. And the port, which sessions have in their environment.
-//
-// Nothing is synced to the disk: these files are for a daemon that was stopped or killed, whose writes the kernel has.
 // After a start of the machine there is no session any more, and the files of an earlier one are thrown away.
 #pragma once
 
@@ -17,6 +15,14 @@
 
 namespace capsule {
 
+/// One file's content.
+struct KeptSession {
+    std::string boot;  ///< boot_id() when it was written
+    SessionRecord session;
+    std::optional<KeptCounts> counts;  ///< none: it had just begun, or an older daemon wrote it
+};
+BOOST_DESCRIBE_STRUCT(KeptSession, (), (boot, session, counts))
+
 class SessionFiles {
   public:
     /// Nowhere to keep them: sessions end with the daemon.
@@ -27,10 +33,10 @@ class SessionFiles {
         : state_(std::move(state)), directory_(state_->path().empty() ? "" : state_->path() + "/sessions") {}
 
     /// Those that the daemon left when it ended. What cannot be read is left out, removed, and named in `problems`.
-    std::vector<SessionRecord> load(std::vector<std::string>& problems) const;
+    std::vector<KeptSession> load(std::vector<std::string>& problems) const;
 
     /// Fails with io.error.
-    Result<void> keep(const SessionRecord& record) const;
+    Result<void> keep(const SessionRecord& record, std::optional<KeptCounts> counts = {}) const;
     /// Nothing where there is none.
     Result<void> forget(const std::string& id) const;
 

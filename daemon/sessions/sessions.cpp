@@ -20,7 +20,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t most_ended = 1000;
 /// A broker that was killed with its daemon has the port for a moment longer.
 constexpr std::chrono::seconds port_is_freed_within{3};
 constexpr std::chrono::milliseconds try_port_again{20};
@@ -39,13 +38,15 @@ Sessions::Sessions(asio::any_io_executor executor, Now now)
       remote_(executor, [this] { grant_anew_soon(); }),
       clock_(executor) {}
 
-void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings settings, bool needed) {
+void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources, BrokerSettings settings, bool needed) {
     files_ = std::move(files);
+    ended_file_ = std::move(ended);
+    take_back_ended();
     sources_ = std::move(sources);
     settings_ = std::move(settings);
     std::vector<std::string> problems;
-    for (SessionRecord& record : files_.load(problems))
-        take_back(std::move(record));
+    for (KeptSession& kept : files_.load(problems))
+        take_back(std::move(kept));
     for (const std::string& problem : problems)
         spdlog::warn("{}", problem);
     if (!live_.empty()) spdlog::info("{} sessions of before go on", live_.size());
@@ -56,10 +57,13 @@ void Sessions::open(SessionFiles files, SessionSources sources, BrokerSettings s
 }
 
 /// The daemon's connections did not outlive it: what ended with one ends with the process that had it.
-void Sessions::take_back(SessionRecord record) {
+void Sessions::take_back(KeptSession kept) {
     const auto live = std::make_shared<Live>();
-    live->record = std::move(record);
+    live->record = std::move(kept.session);
     live->used = now_();
+    if (kept.counts) live->counts = SessionCounts(*std::move(kept.counts), now_());
+    live->told_of_model = has_other_model(live->counts);
+    live->has_file = live->changed = true;
     if (const auto used = live->record.used_s)
         live->used = std::min(live->used, BootClock::time_point(std::chrono::seconds(*used)) + use_is_kept_within);
     const std::string id = live->record.id;
@@ -170,8 +174,10 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     // A connection ends with the daemon, and the next one could not tell that, where the process cannot be seen or goes
     // on with another connection.
     const bool ends_with_daemon = live->connection != 0 && (!live->record.pid || live->record.asked_anew);
-    if (brokered && !ends_with_daemon)
+    if (brokered && !ends_with_daemon) {
         if (auto kept = files_.keep(live->record); !kept) co_return kept.error();
+        live->has_file = true;
+    }
     live->has_begun = !brokered;
     live_.emplace(id, live);
     if (remote) {
@@ -208,8 +214,9 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     }
     log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
-    ended_.push_back({live, reason, now_()});
+    ended_.push_back({live, reason, now_(), utc_now()});
     if (ended_.size() > most_ended) ended_.pop_front();
+    if (live->has_begun) keep_end(ended_.back());
     return session_row(live->record, live->counts, reason, now_());
 }
 
@@ -231,6 +238,7 @@ void Sessions::connection_closed(std::uint64_t connection) {
 }
 
 void Sessions::stop() {
+    if (!stopping_) keep_counts({});
     stopping_ = true;
     clock_.cancel();
     link_.stop();

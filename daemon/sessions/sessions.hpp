@@ -18,6 +18,7 @@
 #include "daemon/base/boot_clock.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/sessions/broker_link.hpp"
+#include "daemon/sessions/ended_file.hpp"
 #include "daemon/sessions/known_limits.hpp"
 #include "daemon/sessions/remote_link.hpp"
 #include "daemon/sessions/session.hpp"
@@ -72,7 +73,7 @@ class Sessions {
 
     /// Takes back the sessions that an earlier daemon left, and starts the broker if one of them has a token or
     /// `needed`. Once, before any other call.
-    void open(SessionFiles files, SessionSources sources, BrokerSettings settings, bool needed);
+    void open(SessionFiles files, EndedFile ended, SessionSources sources, BrokerSettings settings, bool needed);
 
     /// After a reload. Another port holds from the daemon's next start on: running sessions have the one that is.
     void configure(BrokerSettings settings, bool needed);
@@ -133,6 +134,7 @@ class Sessions {
         std::shared_ptr<Live> session;
         std::string reason;
         BootClock::time_point at;
+        std::string at_text;  ///< RFC 3339, UTC
     };
 
     void start_broker();
@@ -156,15 +158,19 @@ class Sessions {
     static void tell_of_model(Live& live);
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
     void wait_for_end(const std::shared_ptr<Live>& live);
-    void take_back(SessionRecord record);
+    void take_back(KeptSession kept);
+    void take_back_ended();
+    void keep_end(const Ended& ended);
     void look_every_second();
     void end_idle_ones();
-    void keep_when_used(Live& live);
+    void keep_counts(std::chrono::seconds older_than);
     bool any_with_token() const;
 
     boost::asio::any_io_executor executor_;
     Now now_;
     SessionFiles files_;
+    EndedFile ended_file_;
+    bool told_of_disk_ = false;
     SessionSources sources_;
     BrokerSettings settings_;
     BrokerLink link_;

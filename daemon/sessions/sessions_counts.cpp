@@ -10,9 +10,15 @@
 namespace capsule {
 namespace {
 
-constexpr std::chrono::hours ended_are_shown{24};
+bool is_other_model(const SessionModel& model) {
+    return !model.answered.empty() && !model.asked.empty() && !same_model(model.asked, model.answered);
+}
 
 }  // namespace
+
+bool has_other_model(const SessionCounts& counts) {
+    return std::ranges::any_of(counts.models, is_other_model);
+}
 
 /// What a session did last is told when it has ended already: its requests are cut then, its process has gone.
 std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) const {
@@ -34,7 +40,7 @@ void Sessions::learn_limit(const Live& live, const broker::Traffic& traffic) {
 void Sessions::tell_of_model(Live& live) {
     if (live.told_of_model) return;
     for (const SessionModel& model : live.counts.models) {
-        if (model.answered.empty() || model.asked.empty() || same_model(model.asked, model.answered)) continue;
+        if (!is_other_model(model)) continue;
         live.told_of_model = true;
         log_warning("session.model_differs", {{"session", live.record.id},
                                               {"provider", live.record.provider},
@@ -51,9 +57,13 @@ void Sessions::count(const broker::Traffic& traffic) {
     const bool news = live.counts.add(traffic, now_());
     totals_.add(live.record, traffic);
     live.used = now_();
+    live.changed = true;
     learn_limit(live, traffic);
     tell_of_model(live);
-    if (news && live_.contains(traffic.session))
+    if (!live_.contains(traffic.session)) {
+        for (const Ended& each : ended_)
+            if (each.session == session) keep_end(each);
+    } else if (news)
         sources_.happened("session.limit", live.record, live.counts, std::nullopt);
 }
 

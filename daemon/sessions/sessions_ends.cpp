@@ -1,6 +1,8 @@
 // What sessions end with that nobody tells: the end of a process, and time.
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "daemon/base/ready.hpp"
 #include "daemon/sessions/live.hpp"
 #include "daemon/sessions/sessions.hpp"
@@ -42,17 +44,47 @@ void Sessions::look_every_second() {
         if (error || stopping_) return;
         for (broker::Key& change : changed_keys())
             link_.tell(broker::ToBroker(std::move(change)));
+        keep_counts(counts_are_kept_within);
         end_idle_ones();
         if (any_with_token()) look_every_second();
     });
 }
 
-/// A daemon that is started often must not make a session live for ever.
-void Sessions::keep_when_used(Live& live) {
-    const std::int64_t used = BootClock::seconds_of(live.used);
-    if (used - live.record.used_s.value_or(0) < std::chrono::seconds(use_is_kept_within).count()) return;
-    live.record.used_s = used;
-    if (auto kept = files_.keep(live.record); !kept) spdlog::warn("{}", kept.error().message);
+/// With what came meanwhile; then a daemon that is started often makes no session live for ever.
+void Sessions::keep_counts(std::chrono::seconds older_than) {
+    const auto now = now_();
+    for (const auto& [id, live] : live_) {
+        if (!live->has_file || !live->changed || now - live->written < older_than) continue;
+        live->changed = false;
+        live->written = now;
+        live->record.used_s = BootClock::seconds_of(live->used);
+        auto kept = files_.keep(live->record, live->counts.kept(now));
+        if (!kept && !std::exchange(told_of_disk_, true)) spdlog::warn("{}", kept.error().message);
+    }
+}
+
+void Sessions::take_back_ended() {
+    const auto now = now_();
+    std::vector<KeptEnd> shown;
+    for (KeptEnd& each : ended_file_.load()) {
+        const auto then = utc_time(each.at);
+        const auto age = then ? wall_now() - *then : ended_are_shown;
+        if (age < std::chrono::seconds(0) || age >= ended_are_shown) continue;
+        const auto session = std::make_shared<Live>();
+        session->record = each.session;
+        session->counts = SessionCounts(each.counts, now);
+        ended_.push_back({session, each.reason, now - age, each.at});
+        if (ended_.size() > most_ended) ended_.pop_front();
+        shown.push_back(std::move(each));
+    }
+    if (shown.empty()) return;
+    if (auto kept = ended_file_.replace(shown); !kept) spdlog::warn("{}", kept.error().message);
+}
+
+void Sessions::keep_end(const Ended& ended) {
+    const KeptEnd line{ended.session->record, ended.session->counts.kept(now_()), ended.reason, ended.at_text};
+    const auto kept = ended_file_.add(line);
+    if (!kept && !std::exchange(told_of_disk_, true)) spdlog::warn("{}", kept.error().message);
 }
 
 void Sessions::end_idle_ones() {
@@ -60,10 +92,7 @@ void Sessions::end_idle_ones() {
     std::vector<std::string> ids;
     for (const auto& [id, live] : live_) {
         if (live->record.ends_with) continue;
-        if (live->counts.streams == 0 && live->used < then)
-            ids.push_back(id);
-        else if (live->record.brokered())
-            keep_when_used(*live);
+        if (live->counts.streams == 0 && live->used < then) ids.push_back(id);
     }
     for (const std::string& id : ids)
         end(id, "no request for " + std::to_string(settings_.idle.count()) + " hours ([broker] idle_hours)");

@@ -118,7 +118,10 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         const auto found = live->remote ? there.find(live->remote->id()) : there.end();
         if (found == there.end()) continue;
         SessionRow& row = found->second;
-        if (row.requests.total != live->counts.requests.total) live->used = now_();
+        if (row.requests.total != live->counts.requests.total) {
+            live->used = now_();
+            live->changed = true;
+        }
         live->counts.requests = row.requests;
         live->counts.streams = row.streams;
         live->counts.active_at = std::move(row.active_at);
@@ -141,6 +144,7 @@ asio::awaitable<void> Sessions::watch_counts() {
         co_await clock_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
         if (stopped || stopping_) co_return;
         co_await refresh_counts();
+        keep_counts(counts_are_kept_within);
         end_idle_ones();
     }
 }

@@ -17,12 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (std::size_t i = 0; i < seen.windows.size(); ++i) {
             const PlanWindow& each = seen.windows[i];
             require(each.used_percent >= 0 && each.used_percent <= 100, "a percentage");
-            require(!each.resets_at || utc_of_text(*each.resets_at) == each.resets_at, "a time that reads as itself");
+            require(!each.resets_at || capsule::utc_of_text(*each.resets_at) == each.resets_at,
+                    "a time that reads as itself");
             for (std::size_t other = 0; other < i; ++other)
                 require(seen.windows[other].label != each.label, "one of each label");
         }
         require(!seen.plan || seen.plan->size() <= 32, "a short name");
     }
-    utc_of_text(input);
+    capsule::utc_of_text(input);
     return 0;
 }

@@ -1,6 +1,7 @@
 """When a session ends, and that it ends with nothing else: deaths of daemon and broker, restarts, changed keys."""
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from capsule import CAPSULECTL, KEY, OTHER_KEY, Case, Connection, Session, answer, read_reply, until
+from capsule import BOUND, CAPSULECTL, KEY, OTHER_KEY, Case, Connection, Session, answer, read_reply, until
 
 ROUNDS = int(os.environ.get("CAPSULE_KILL_ROUNDS", "3"))
 
@@ -27,6 +28,51 @@ def slowly(peer, provider):
             with contextlib.suppress(TimeoutError):
                 if not peer.connection.recv(1):
                     raise ConnectionError("it closed")
+
+
+class Kept(Case):
+    """What a session did outlives the daemon, and so does for a day that it ended."""
+
+    def row(self, capsule, session, **params) -> dict:
+        return next(row for row in capsule.call("sessions.list", **params)["sessions"] if row["id"] == session.id)
+
+    def counts(self, row: dict) -> dict:
+        return {name: row[name] for name in ("requests", "streams", "tokens", "models", "last", "ended", "state")}
+
+    def test_a_stop(self):
+        capsule, _ = self.pair(slowly)
+        live, gone, running = (self.spawn(capsule) for _ in range(3))
+        for session in (live, gone):
+            self.assertEqual(session.ask().status, 200)
+            self.assertTrue(until(lambda session=session: self.row(capsule, session)["last"]))
+        capsule.call("sessions.end", id=gone.id)
+        with running.open(b'{"model":"slow"}'):
+            self.assertTrue(until(lambda: self.row(capsule, running)["streams"] == 1))
+            before = [self.counts(self.row(capsule, each, all=True)) for each in (live, gone)]
+            self.assertEqual(capsule.stop(), 0)
+        kept = capsule.top / "state/sessions/ended.jsonl"
+        self.assertEqual(kept.stat().st_mode & 0o777, 0o600)
+        for session in (live, gone):
+            self.assertNotIn(hashlib.sha256(session.token.encode()).hexdigest(), kept.read_text())
+        capsule.start()
+        self.assertEqual([self.counts(self.row(capsule, each, all=True)) for each in (live, gone)], before)
+        row = self.row(capsule, running)
+        self.assertEqual((row["streams"], row["requests"]), (0, {"total": 1, "failed": 1}))
+        self.assertTrue(until(live.answered))
+        self.assertTrue(until(lambda: self.row(capsule, live)["requests"]["total"] == 2))
+        self.refused(gone.ask(), 401, "capsule_session_ended")
+
+    def test_a_death_takes_the_last_seconds_at_most(self):
+        capsule, _ = self.pair()
+        session, gone = self.spawn(capsule), self.spawn(capsule)
+        self.assertEqual(session.ask().status, 200)
+        capsule.call("sessions.end", id=gone.id)
+        file = capsule.top / f"state/sessions/{session.id}.json"
+        self.assertTrue(until(lambda: '"last":' in file.read_text(), 2 * BOUND), "written soon, and not with each request")
+        capsule.kill()
+        capsule.start()
+        self.assertEqual(self.row(capsule, session)["requests"], {"total": 1, "failed": 0})
+        self.assertEqual(self.row(capsule, gone, all=True)["state"], "ended")
 
 
 class Ends(Case):

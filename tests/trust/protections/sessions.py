@@ -6,6 +6,7 @@ SESSIONS = "daemon/sessions/sessions.cpp"
 STATE = "daemon/base/state_directory.cpp"
 ENDS = "daemon/sessions/sessions_ends.cpp"
 FILES = "daemon/sessions/session_files.cpp"
+STATE_FILE = "daemon/sessions/state_file.cpp"
 LIFE = "daemon/sessions/process_life.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
 REMOTE_KEYS = "daemon/handlers/remote_keys.cpp"
@@ -24,8 +25,11 @@ def protections() -> list[Protection]:
         one("of a token only the hash is kept", "daemon/handlers/session_begin.cpp",
             "session.token ? sha256_hex(session.token->reveal())", "session.token ? std::string(session.token->reveal())",
             SPAWNING),
-        one("what is kept is private", FILES, "S_IRUSR | S_IWUSR));", "0644));", "unit_sessions:SessionFilesTest.ArePrivate"),
-        one("no link is followed", FILES, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK", "O_RDONLY | O_CLOEXEC | O_NONBLOCK",
+        one("what is kept is private", STATE_FILE, "O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));",
+            "O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));", "unit_sessions:SessionFilesTest.ArePrivate"),
+        one("no hash of a token is kept of what ended", "daemon/sessions/ended_file.cpp", "    end.session.token_sha256.clear();\n", "",
+            "unit_sessions:SessionFilesTest.ThoseThatEndedAreKeptWithoutTheirTokens", LIVES),
+        one("no link is followed", STATE_FILE, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK", "O_RDONLY | O_CLOEXEC | O_NONBLOCK",
             "unit_sessions:SessionFilesTest.APlantedLinkIsNotFollowed"),
         one("no session outlives the machine's start", FILES, "kept->boot == boot && ", "",
             "unit_sessions:SessionFilesTest.OfAnotherStartOfTheMachineOrBrokenAreThrownAway"),
@@ -62,7 +66,7 @@ def protections() -> list[Protection]:
         one("abandoned sessions end", ENDS, "        end_idle_ones();\n", "", "unit_sessions:SessionsOfBefore.EndAfterAWhileWithoutARequest"),
         one("a restart gives no new time", SESSIONS, "    if (const auto used = live->record.used_s)\n", "    if (const auto used = live->record.used_s; !used)\n",
             "unit_sessions:SessionsOfBefore.GetNoNewTimeByARestart"),
-        one("when a session was used is kept", ENDS, "            keep_when_used(*live);\n", "            {}\n",
+        one("when a session was used is kept", ENDS, "        keep_counts(counts_are_kept_within);\n", "",
             "unit_sessions:SessionsOfBefore.HaveOnDiskWhenTheyWereUsed"),
         one("a session whose wait ends for another descriptor's event goes on", ENDS,
             "if (!is_ready_to_read(ending->process->native_handle())) return wait_for_end(ending);", "",

@@ -25,7 +25,7 @@ BootClock::time_point injected_now;
 /// Without a broker: sessions that have the key itself.
 class SessionEnds : public ::testing::Test {
   protected:
-    void open(std::chrono::hours idle, SessionFiles files = {}) {
+    void open(std::chrono::hours idle, SessionFiles files = {}, EndedFile ended_file = {}) {
         SessionSources sources{[](const SessionRecord&) { return KeyNow{}; },
                                [](const SessionRecord&) -> asio::awaitable<void> { co_return; }, [](broker::Grant&) {},
                                [this](std::string_view what, const SessionRecord&, const SessionCounts&,
@@ -34,7 +34,7 @@ class SessionEnds : public ::testing::Test {
                                }};
         BrokerSettings settings;
         settings.idle = idle;
-        sessions_.open(std::move(files), std::move(sources), std::move(settings), false);
+        sessions_.open(std::move(files), std::move(ended_file), std::move(sources), std::move(settings), false);
     }
 
     Result<std::string> begin(std::optional<std::string> ends_with, SessionOwner owner) {
@@ -135,7 +135,7 @@ class SessionsOfBefore : public SessionEnds {
     std::optional<std::int64_t> used_on_disk() const {
         std::vector<std::string> problems;
         const auto kept = files().load(problems);
-        return kept.size() == 1 ? kept.front().used_s : std::nullopt;
+        return kept.size() == 1 ? kept.front().session.used_s : std::nullopt;
     }
 
     template <class Condition>
@@ -190,6 +190,24 @@ TEST_F(SessionsOfBefore, HaveOnDiskWhenTheyWereUsed) {
     open(std::chrono::hours(24), files());
     const auto now = BootClock::seconds_of(injected_now);
     EXPECT_TRUE(until([&] { return used_on_disk() == now; }));
+}
+
+TEST_F(SessionsOfBefore, ThoseThatEndedAreShownForADayWhateverTheMachineDid) {
+    const auto ended_file = [&] { return EndedFile(std::make_shared<StateDirectory>(top_.string())); };
+    const auto ended = [&](const std::string& id, std::chrono::hours ago) {
+        return KeptEnd{record(id), {}, "why", utc_text(wall_now() - ago)};
+    };
+    for (const KeptEnd& each : {ended("old", std::chrono::hours(25)), ended("young", std::chrono::hours(23)),
+                                ended("later", std::chrono::hours(-1))})
+        ASSERT_TRUE(ended_file().add(each));
+    open(std::chrono::hours(24), files(), ended_file());
+    ASSERT_EQ(sessions_.list(true).size(), 1U);
+    EXPECT_EQ(sessions_.list(true).front().id, "young");
+    EXPECT_EQ(sessions_.list(true).front().ended, "why");
+    EXPECT_EQ(ended_file().load().size(), 1U) << "what is not shown any more is not kept";
+    injected_now += std::chrono::hours(2);
+    EXPECT_TRUE(sessions_.list(true).empty());
+    EXPECT_TRUE(sessions_.list(false).empty());
 }
 
 // Both pipes' events come out of one look of Asio's. The first one's handler closes the second one and has a process

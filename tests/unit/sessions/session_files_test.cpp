@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "daemon/sessions/ended_file.hpp"
 #include "daemon/sessions/session_files.hpp"
 
 namespace capsule {
@@ -29,7 +30,7 @@ class SessionFilesTest : public ::testing::Test {
         out.pid_started = 34;
         return out;
     }
-    std::vector<SessionRecord> load() {
+    std::vector<KeptSession> load() {
         problems_.clear();
         return SessionFiles(std::make_shared<StateDirectory>(state())).load(problems_);
     }
@@ -54,10 +55,10 @@ TEST_F(SessionFilesTest, KeepWhatAnotherDaemonNeeds) {
     ASSERT_TRUE(files.forget("first")) << "it is gone already";
     const auto found = load();
     ASSERT_EQ(found.size(), 1U);
-    EXPECT_EQ(found.front().id, "second");
-    EXPECT_EQ(found.front().pid, 12);
-    EXPECT_EQ(found.front().pid_started, 34U);
-    EXPECT_FALSE(found.front().model);
+    EXPECT_EQ(found.front().session.id, "second");
+    EXPECT_EQ(found.front().session.pid, 12);
+    EXPECT_EQ(found.front().session.pid_started, 34U);
+    EXPECT_FALSE(found.front().session.model);
     EXPECT_TRUE(problems_.empty());
 }
 
@@ -102,8 +103,87 @@ TEST_F(SessionFilesTest, APlantedLinkIsNotFollowed) {
     EXPECT_EQ(text, "1");
 }
 
+TEST_F(SessionFilesTest, KeepWhatASessionDid) {
+    const SessionFiles files(std::make_shared<StateDirectory>(state()));
+    const BootClock::time_point now(std::chrono::hours(5));
+    broker::Traffic traffic;
+    traffic.requests = 3;
+    traffic.streams = 2;
+    traffic.tokens = {10, 4, 2};
+    traffic.models = {{"asked", "answered", 1}};
+    traffic.last = broker::LastAnswer{"2026-11-26T00:00:00Z", 429, "used up"};
+    traffic.limit = broker::Limit{"window", "used up", std::nullopt};
+    SessionCounts counts;
+    counts.add(traffic, now);
+    ASSERT_TRUE(files.keep(record("first"), counts.kept(now)));
+    const auto found = load();
+    ASSERT_EQ(found.size(), 1U);
+    ASSERT_TRUE(found.front().counts);
+    const auto row_at = [&](std::chrono::hours later) {
+        return session_row({}, SessionCounts(*found.front().counts, now + later), std::nullopt, now + later);
+    };
+    const SessionRow row = row_at(std::chrono::hours(1));
+    EXPECT_EQ(row.requests.total, 3U);
+    EXPECT_EQ(row.requests.failed, 2U) << "what was under way was cut";
+    EXPECT_EQ(row.streams, 0U);
+    EXPECT_EQ(row.tokens.cached, 2U);
+    EXPECT_EQ(row.models.at(0).answered, "answered");
+    EXPECT_EQ(row.last->message, "used up");
+    EXPECT_EQ(row.limit->kind, "window");
+    EXPECT_FALSE(row_at(std::chrono::hours(5)).limit) << "no younger than it is";
+}
+
+KeptEnd end_of(SessionRecord record, std::string reason) {
+    return {std::move(record), {}, std::move(reason), "2026-11-26T00:00:00Z"};
+}
+
+TEST_F(SessionFilesTest, ThoseThatEndedAreKeptWithoutTheirTokens) {
+    EndedFile file(std::make_shared<StateDirectory>(state()));
+    EXPECT_TRUE(file.load().empty());
+    ASSERT_TRUE(file.add(end_of(record("first"), "why")));
+    ASSERT_TRUE(file.add(end_of(record("second"), "why")));
+    ASSERT_TRUE(file.add(end_of(record("first"), "why, with what came later")));
+    const auto found = EndedFile(std::make_shared<StateDirectory>(state())).load();
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].session.id, "second");
+    EXPECT_EQ(found[1].reason, "why, with what came later");
+    EXPECT_EQ(found[1].session.token_sha256, "");
+    EXPECT_EQ(mode(directory() / "ended.jsonl"), 0600U);
+    EXPECT_TRUE(load().empty()) << "none of them comes back";
+    EXPECT_TRUE(problems_.empty());
+}
+
+TEST_F(SessionFilesTest, ALineThatIsNotWholeIsLeftOut) {
+    EndedFile file(std::make_shared<StateDirectory>(state()));
+    ASSERT_TRUE(file.add(end_of(record("first"), "why")));
+    std::ofstream(directory() / "ended.jsonl", std::ios::app) << "{\"session\":{\"id\":\"ha\nnonsense\n\n[]\n";
+    ASSERT_TRUE(file.add(end_of(record("second"), "why")));
+    EXPECT_EQ(file.load().size(), 2U);
+    std::filesystem::remove(directory() / "ended.jsonl");
+    std::ofstream(top_ / "target") << "";
+    std::filesystem::create_symlink(top_ / "target", directory() / "ended.jsonl");
+    EXPECT_TRUE(file.load().empty());
+    EXPECT_FALSE(file.add(end_of(record("third"), "why"))) << "no link is followed";
+    EXPECT_EQ(std::filesystem::file_size(top_ / "target"), 0U);
+}
+
+TEST_F(SessionFilesTest, ThoseThatEndedAreBounded) {
+    EndedFile file(std::make_shared<StateDirectory>(state()));
+    for (int i = 0; i < 4000; ++i) {
+        ASSERT_TRUE(file.add(end_of(record("session" + std::to_string(i)), std::string(500, 'x'))));
+        ASSERT_LE(std::filesystem::file_size(directory() / "ended.jsonl"), EndedFile::largest);
+    }
+    EXPECT_FALSE(std::filesystem::exists(directory() / "ended.jsonl.new"));
+    const auto found = file.load();
+    EXPECT_GT(found.size(), 100U);
+    for (std::size_t i = 0; i < found.size(); ++i)
+        EXPECT_EQ(found[i].session.id, "session" + std::to_string(4000 - found.size() + i)) << "the latest, each whole";
+}
+
 TEST_F(SessionFilesTest, WithNowhereToKeepThemNothingIsKept) {
     const SessionFiles none;
+    EXPECT_TRUE(EndedFile().add(end_of(record("first"), "why")));
+    EXPECT_TRUE(EndedFile().load().empty());
     EXPECT_TRUE(none.keep(record("first")));
     EXPECT_TRUE(none.forget("first"));
     EXPECT_FALSE(none.port());
