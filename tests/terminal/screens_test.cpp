@@ -111,7 +111,7 @@ TEST_F(Screens, ASessionInSixLines) {
     }
     set_size(terminal, {20, 30});
     terminal.run_on_clear_screen("capsulectl sessions " + id);
-    EXPECT_THAT(terminal.wait_for("\nheld "), HasSubstr("\nprovider zai, becau…\n")) << "20 columns break nothing";
+    EXPECT_THAT(terminal.wait_for("\nheld "), HasSubstr("\nprovider Z.AI, beca…\n")) << "20 columns break nothing";
 }
 
 TEST_F(Screens, SessionsAreWatchedInOnePlace) {
@@ -130,6 +130,24 @@ TEST_F(Screens, SessionsAreWatchedInOnePlace) {
     EXPECT_EQ(shown.find("PROVIDER"), shown.rfind("PROVIDER")) << "once";
     terminal.press({"C-c"});
     EXPECT_EQ(terminal.wait_for_exit_status(), 130);
+}
+
+TEST_F(Screens, SessionsWithoutRoomAreCounted) {
+    start_with_one_key();
+    std::vector<RawConnection> connections;
+    std::string id;
+    for (int i = 0; i < 30; ++i)
+        connections.push_back(begin_session(daemon().connect(), id));
+    Tmux& terminal = open_terminal({}, {80, 12});
+    for (const int columns : {80, 60}) {
+        set_size(terminal, {columns, 12});
+        terminal.run_on_clear_screen("capsulectl sessions --watch");
+        const std::string shown = terminal.wait_for("lists all");
+        EXPECT_THAT(shown, ::testing::StartsWith("ID "));
+        EXPECT_THAT(shown, HasSubstr("\n21 more: \"capsulectl sessions\" lists all\n")) << columns;
+        terminal.press({"C-c"});
+        EXPECT_EQ(terminal.wait_for_exit_status(), 130);
+    }
 }
 
 TEST_F(Screens, ExplainSaysWhatWasHeld) {

@@ -212,6 +212,12 @@ refusals = [{kind = "busy", status = 503}, {kind = "week", status = 429, code = 
     EXPECT_EQ(rules[1].text, "Weekly");
     EXPECT_GT(provider(config, "kimi").refusals.size(), 2U);
     EXPECT_TRUE(provider(loaded("[providers.zai]\nrefusals = []\n"), "zai").refusals.empty());
+    EXPECT_EQ(provider(config, "zai").reset_zone, "+08:00") << "the catalog's";
+    EXPECT_EQ(provider(loaded("[providers.zai]\nreset_zone = \"-05:30\"\n"), "zai").reset_zone, "-05:30");
+    EXPECT_EQ(provider(loaded("[providers.zai]\nreset_zone = \"\"\n"), "zai").reset_zone, "") << "not known";
+    for (const std::string zone : {"Beijing", "+8", "+25:00", "+08:00 "})
+        EXPECT_THAT(parse("[providers.zai]\nreset_zone = \"" + zone + "\"\n").error().message,
+                    testing::HasSubstr("providers.zai.reset_zone: must be a distance from UTC"));
 }
 
 TEST(CatalogRefusal, Refusals) {
