@@ -18,6 +18,8 @@ namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
+using test::mode_of;
+using test::must;
 using test::read_bytes;
 using test::TemporaryHome;
 using test::write_bytes;
