@@ -1,5 +1,7 @@
 #include "daemon/edit/toml_text.hpp"
 
+#include <algorithm>
+
 namespace capsule {
 namespace {
 
@@ -11,13 +13,14 @@ class Scanner {
     explicit Scanner(std::string_view text) : text_(text) {}
 
     bool outside() const { return mode_ == Mode::plain && depth_ == 0; }
+    bool plain() const { return mode_ == Mode::plain; }
 
     // Takes what stands at `at` and gives where to go on. A line ending is always taken alone.
     std::size_t step(std::size_t at) {
         const char c = text_[at];
         switch (mode_) {
             case Mode::plain:
-                return plain(at);
+                return step_plain(at);
             case Mode::comment:
             case Mode::one_line:
                 if (c == '\n' || (mode_ == Mode::one_line && c == quote_)) mode_ = Mode::plain;
@@ -48,7 +51,7 @@ class Scanner {
         return end;
     }
 
-    std::size_t plain(std::size_t at) {
+    std::size_t step_plain(std::size_t at) {
         const char c = text_[at];
         if (c == '#') mode_ = Mode::comment;
         if (c == '[' || c == '{') ++depth_;
@@ -159,6 +162,17 @@ TomlBlockSearch find_toml_blocks(std::string_view text) {
     }
     if (open != lines.size()) out.unpaired_line = open + 1;
     return out;
+}
+
+std::size_t longest_toml_key(std::string_view text) {
+    std::size_t longest = 0, dots = 0;
+    Scanner scanner(text);
+    for (std::size_t at = 0; at < text.size(); at = scanner.step(at)) {
+        if (!scanner.plain()) continue;
+        if (text[at] == '.') longest = std::max(longest, ++dots + 1);
+        if (std::string_view("=,[]{}\n#").find(text[at]) != std::string_view::npos) dots = 0;
+    }
+    return longest;
 }
 
 std::string_view line_ending(std::string_view text) {

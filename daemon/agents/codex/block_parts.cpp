@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "daemon/base/toml.hpp"
+#include "daemon/agents/codex/config_file.hpp"
 #include "daemon/edit/toml_text.hpp"
 
 namespace capsule {
@@ -10,7 +10,7 @@ namespace capsule {
 std::optional<std::string> our_id(std::string_view part, const TomlBlockIntent& intent) {
     for (const TomlLine& line : read_toml_lines(part))
         if (line.kind == TomlLine::Kind::comment) return std::nullopt;
-    const toml::parse_result parsed = toml::parse(part);
+    const toml::parse_result parsed = parse_codex_toml(part);
     if (!parsed || parsed.table().size() != 1) return std::nullopt;
     const toml::table* providers = parsed.table()["model_providers"].as_table();
     if (providers == nullptr || providers->size() != 1) return std::nullopt;
@@ -28,7 +28,7 @@ std::optional<std::string> our_id(std::string_view part, const TomlBlockIntent& 
 bool is_written_by_codex(std::string_view part) {
     for (const TomlLine& line : read_toml_lines(part))
         if (line.kind == TomlLine::Kind::comment) return false;
-    const toml::parse_result parsed = toml::parse(part);
+    const toml::parse_result parsed = parse_codex_toml(part);
     constexpr std::array<std::string_view, 4> tables{"notice", "projects", "tui", "mcp_servers"};
     return parsed && std::ranges::all_of(parsed.table(), [&](const auto& entry) {
                return entry.second.is_table() && std::ranges::find(tables, entry.first.str()) != tables.end();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,8 +10,14 @@
 
 namespace capsule {
 
+/// A file of the agent's user or of a repository that would cost much memory or a deep stack is not parsed: why.
+std::optional<std::string> why_not_parsed(std::string_view text);
+
+/// An error, too, where why_not_parsed() has a reason.
+toml::parse_result parse_codex_toml(std::string_view text);
+
 struct CodexConfigFile {
-    explicit CodexConfigFile(std::string_view config_toml) : text(config_toml), parsed(toml::parse(text)) {}
+    explicit CodexConfigFile(std::string_view config_toml);
 
     /// Whether it has a provider of that id. What toml++ cannot read may have one where the id stands in it at all.
     bool may_have_provider(std::string_view id) const {

@@ -22,12 +22,17 @@ class BlockMerge {
         : text_(text), intent_(intent), ending_(line_ending(text)) {}
 
     Result<Merged> run() {
+        if (const auto why = why_not_parsed(text_)) {
+            if (intent_.tables.empty() && intent_.profiles.empty()) return Merged{text_, false, {}};
+            return conflict(1, *why + ", and capsuled adds nothing to such a file",
+                            "move what you do not need out of " + intent_.path);
+        }
         if (auto found = find_block(); !found) return found.error();
         // Nothing to add, nothing to take away: what else is wrong with the file is its owner's affair.
         if (!block_ && intent_.tables.empty() && intent_.profiles.empty()) return Merged{text_, false, {}};
         if (is_as_wanted()) return Merged{text_, false, {}};
         const std::string theirs = without_ours();
-        const toml::parse_result parsed = toml::parse(theirs);
+        const toml::parse_result parsed = parse_codex_toml(theirs);
         if (!parsed) return not_understood(parsed.error());
         users_ = &parsed.table();
         if (auto checked = check_additions(); !checked) return checked.error();
@@ -217,7 +222,7 @@ class BlockMerge {
 
     // What was promised: our tables as they should be, and everything else as it was.
     Result<void> verify(const std::string& merged) const {
-        toml::parse_result parsed = toml::parse(merged);
+        toml::parse_result parsed = parse_codex_toml(merged);
         if (!parsed)
             return conflict(parsed.error().source().begin.line,
                             "no block can be added to this file (" + std::string(parsed.error().description()) + ")",
@@ -225,7 +230,7 @@ class BlockMerge {
         toml::table all = std::move(parsed).table();
         toml::table* providers = all["model_providers"].as_table();
         for (const TomlBlockIntent::Table* table : tables_) {
-            const toml::parse_result wanted = toml::parse(table->text);
+            const toml::parse_result wanted = parse_codex_toml(table->text);
             const toml::node* now = providers == nullptr ? nullptr : providers->get(table->id);
             if (!wanted || now == nullptr ||
                 *now->as_table() != *wanted.table()["model_providers"][table->id].as_table())

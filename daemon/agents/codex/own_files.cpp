@@ -1,17 +1,19 @@
 #include <boost/json/parse.hpp>
 
+#include "daemon/agents/codex/config_file.hpp"
 #include "daemon/agents/codex/own_files.hpp"
-#include "daemon/base/toml.hpp"
 
 namespace capsule {
 namespace json = boost::json;
 namespace {
 
+/// Of one model that capsuled wrote: its instructions are the most of it, some 20 KB. What is larger is not even parsed.
+constexpr std::size_t largest_catalog = 1024 * 1024;
 constexpr std::string_view our_header = "# Written by capsuled";
 
 bool is_our_profile(std::string_view text) {
     if (text.starts_with(our_header)) return true;
-    const toml::parse_result parsed = toml::parse(text);
+    const toml::parse_result parsed = parse_codex_toml(text);
     if (!parsed) return false;
     for (const auto& [name, value] : parsed.table())
         if ((name != "model_provider" && name != "model") || !value.is_string()) return false;
@@ -20,6 +22,7 @@ bool is_our_profile(std::string_view text) {
 
 // One model under its own name, which no catalog of OpenAI's is.
 bool is_our_catalog(std::string_view text) {
+    if (text.size() > largest_catalog) return false;
     json::error_code problem;
     const json::value document = json::parse(json::string_view(text.data(), text.size()), problem);
     if (problem || !document.is_object()) return false;

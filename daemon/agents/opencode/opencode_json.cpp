@@ -9,6 +9,9 @@ namespace capsule {
 namespace json = boost::json;
 namespace {
 
+/// Settings are some kilobytes. A million members would take seconds, in which nobody else is served.
+constexpr std::size_t largest_text = 1024 * 1024;
+
 Error conflict(const OpencodeJsonIntent& intent, std::size_t line, const std::string& what, std::string hint) {
     return {ErrorCode::config_conflict, intent.path + ":" + std::to_string(line) + ": " + what, std::move(hint)};
 }
@@ -244,6 +247,11 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
         if (document.empty()) return Merged{existing, false, {}};
         const std::string before = existing ? *existing + mark_of_a_blank_file : "";
         return Merged{before + format_json(document), any_inline(intent.blocks), {}};
+    }
+    if (existing->size() > largest_text) {
+        if (intent.only_remove) return Merged{existing, false, {}};
+        return conflict(intent, 1, "has more than 1 MiB, and capsuled adds nothing to such a file",
+                        "move what you do not need out of it");
     }
     const JsonVerdict verdict = examine_json(*existing);
     if (verdict.kind == JsonVerdict::Kind::jsonc) return leave_jsonc_alone(*existing, intent);

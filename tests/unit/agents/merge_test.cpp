@@ -131,6 +131,32 @@ TEST(TomlBlock, WhatOnlyCodexReadsIsNotCalledInvalid) {
     }
 }
 
+// toml++ calls itself for each part of a key, and takes eighty times the text's size.
+TEST(TomlBlock, WhatWouldExhaustTheDaemonIsNotParsed) {
+    const TomlBlockIntent intent{"config.toml", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
+    std::string deep, numbers = "n = [1";
+    for (int i = 0; i < 200'000; ++i)
+        deep += "a.", numbers += ",1";
+    for (const auto& [text, why] :
+         {std::pair<std::string, std::string>{deep + "a = 1\n", "more than 32 parts"},
+          {"[" + deep + "a]\n", "more than 32 parts"},
+          {"t = {" + deep + "a = 1}\n", "more than 32 parts"},
+          {"'.'.\"#\"." + deep + "a = 1\n", "more than 32 parts"},
+          {numbers + "]\n", "more than 256 KiB"}}) {
+        const auto merged = merge_toml_block(text, intent);
+        ASSERT_FALSE(merged.has_value()) << why;
+        EXPECT_EQ(merged.error().code, ErrorCode::config_conflict);
+        EXPECT_THAT(merged.error().message, HasSubstr(why));
+        EXPECT_FALSE(parse_codex_toml(text).succeeded());
+        EXPECT_EQ(*merge_own_file(text, {"/home/agent/.codex/zai.config.toml", "model = \"m\"\n"})->text, text);
+    }
+    std::string dots = "a = \"";
+    dots += std::string(1000, '.') + "\" # " + std::string(1000, '.') + "\nb = 1.5\nc.d.e = [0.1, 0.2, 2020-01-01T00:00:00.5Z]\n";
+    for (int i = 0; i < 40; ++i)
+        dots += "f" + std::to_string(i) + " = [0.5,1.5,2.5]\n";
+    EXPECT_TRUE(merge_toml_block(dots, intent).has_value()) << "dots of texts and numbers are no key's";
+}
+
 TEST(TomlBlock, ErrorsShowNoValue) {
     const TomlBlockIntent intent{"config.toml", {{"x", "[model_providers.x]\nname = \"X\"\n"}}, {}};
     for (const std::string text : {"token = sk-cp-FAKE-minimax-0001\n", "token = \"sk-cp-FAKE-minimax-0001\n",
@@ -167,6 +193,23 @@ TEST(OpencodeJson, NoFile) {
     EXPECT_EQ(must(merge_opencode_json(std::nullopt, none)).text, std::nullopt);
     EXPECT_EQ(must(merge_opencode_json(merged.text, none)).text, std::nullopt) << "wholly ours, so it goes";
     EXPECT_EQ(must(merge_opencode_json("{\n  \"theme\": \"x\"\n}\n", none)).text, "{\n  \"theme\": \"x\"\n}\n");
+}
+
+TEST(OpencodeJson, WhatWouldKeepTheDaemonBusyIsNotParsed) {
+    std::string members = "{\"n\":1";
+    for (int i = 0; i < 200'000; ++i)
+        members += ",\"" + std::to_string(i) + "\":1";
+    members += "}";
+    OpencodeJsonIntent intent;
+    intent.path = "opencode.json";
+    intent.blocks = {inline_block()};
+    const auto merged = merge_opencode_json(members, intent);
+    ASSERT_TRUE(merged.has_error());
+    EXPECT_EQ(merged.error().code, ErrorCode::config_conflict);
+    EXPECT_THAT(merged.error().message, HasSubstr("more than 1 MiB"));
+    intent.blocks.clear();
+    intent.only_remove = true;
+    EXPECT_EQ(must(merge_opencode_json(members, intent)).text, members) << "nothing of it is lost";
 }
 
 TEST(OpencodeJson, OurPermissionGoesWithOurBlock) {
