@@ -48,8 +48,8 @@ struct TomlBlockSearch {
 };
 TomlBlockSearch find_toml_blocks(std::string_view text);
 
-/// The most parts that a dotted key of that text has ("a.b.c" has three), outside of strings and comments. A parser goes
-/// one step deeper for each of them.
+/// The most parts that a dotted key of that text has ("a.b.c" has three), outside of strings and comments. A parser
+/// goes one step deeper for each of them.
 std::size_t longest_toml_key(std::string_view text);
 
 /// "\r\n" if the first line ends so, else "\n".

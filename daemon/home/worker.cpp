@@ -1,7 +1,6 @@
 #include "daemon/home/worker.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "daemon/base/time_limit.hpp"
+#include "daemon/process/interrupt.hpp"
 #include "daemon/process/stack_wiper.hpp"
 
 namespace capsule {
@@ -47,17 +47,6 @@ void take_file_identity(const SessionUser& user) {
     if (!good)
         throw Failure({ErrorCode::io_error, "cannot act as user " + user.name + " in its home",
                        "run the daemon with CAP_SETUID and CAP_SETGID, or unset [session] user"});
-}
-
-int interrupting_signal() {
-    return SIGRTMIN;
-}
-
-/// Without SA_RESTART, so that the call that the signal meets fails with EINTR.
-void prepare_interruptions() {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};
-    ::sigaction(interrupting_signal(), &action, nullptr);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "daemon/log/log.hpp"
 #include "daemon/server/dispatcher.hpp"
+#include "daemon/server/receive.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
@@ -44,16 +45,16 @@ Error not_complete(const LimitsConfig& limits) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, Client client, Services& services, Turns& turns)
-    : socket_(std::move(socket)),
+Connection::Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<Closer> closer)
+    : closer_(std::move(closer)),
+      socket_(std::move(socket)),
       client_(std::move(client)),
       services_(services),
       turns_(turns),
       limits_(services.generation->config.limits),
       lines_(limits_.request_bytes),
       timer_(socket_.get_executor()) {
-    boost::system::error_code ignored;
-    socket_.non_blocking(true, ignored);
+    prepare_to_receive(socket_);
 }
 
 void Connection::stop() {
@@ -65,10 +66,12 @@ void Connection::stop() {
 
 Connection::~Connection() {
     call_off_cut();
+    [[maybe_unused]] const auto nothing = client_.place.hold(0);
+    closer_->close(socket_, std::move(client_.place));
 }
 
 void Connection::notify(const std::string& line) {
-    if (!socket_.is_open()) return;
+    if (cut_) return;
     boost::system::error_code ignored;
     if (reading_ && output_.empty()) {
         // What the socket takes at once is no burden, however many come in one go. The rest of a line goes before any
@@ -86,13 +89,15 @@ void Connection::notify(const std::string& line) {
     socket_.cancel(ignored);
 }
 
-/// Ends the connection from outside of run(), which sees a socket that is closed.
+/// Ends the connection from outside of run(), which sees that.
 void Connection::cut(const char* why) {
     log_warning("cut",
                 {{"uid", std::int64_t{client_.peer.uid}}, {"pid", std::int64_t{client_.peer.pid}}, {"why", why}});
     notices_.clear();
+    cut_ = true;
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    socket_.shutdown(Socket::shutdown_both, ignored);
+    socket_.cancel(ignored);
 }
 
 void Connection::take_notices() {
@@ -162,7 +167,7 @@ asio::awaitable<void> Connection::run() {
 /// False when the connection is of no more use.
 asio::awaitable<bool> Connection::answer_lines() {
     services_.stack_wiper.soon();
-    while (const auto line = lines_.next()) {
+    while (const auto line = cut_ ? std::nullopt : lines_.next()) {
         request_deadline_.reset();
         co_await answer_one(std::string(*line));
         if (const auto held = hold(); !held) {
@@ -175,7 +180,7 @@ asio::awaitable<bool> Connection::answer_lines() {
         // One client's deep pipeline must not hold up the others.
         if (lines_.unread() > 0) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
     }
-    co_return co_await flush();
+    co_return !cut_ && co_await flush();
 }
 
 Result<void> Connection::hold() {
@@ -184,9 +189,13 @@ Result<void> Connection::hold() {
 
 asio::awaitable<void> Connection::answer_one(std::string line) {
     std::string answer;
+    // What a batch has gathered so far is the user's, too: sixty-four answers may be megabytes.
+    Room room = [this](std::size_t gathered) {
+        return client_.place.hold(lines_.unread() + output_.size() + notices_.size() + gathered);
+    };
     {
         const Turns::Turn turn = co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
-        answer = co_await answer_line(services_, client_.peer, std::move(line));
+        answer = co_await answer_line(services_, client_.peer, std::move(line), std::move(room));
     }
     if (answer.empty()) co_return;
     output_.append(answer);
@@ -194,6 +203,7 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
 }
 
 asio::awaitable<Connection::Input> Connection::read_some() {
+    if (cut_) co_return Input::end;
     if (stopping_) co_return Input::stopping;
     if (!notices_.empty()) co_return Input::more;
     // A request that has begun to arrive has a time limit. Waiting between requests has one for guests alone, so that
@@ -207,17 +217,17 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;
     reading_ = true;
-    last_read_ = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                                                  asio::redirect_error(asio::use_awaitable, error));
+    last_read_ = co_await receive(socket_, room, error);
     reading_ = false;
     const bool woken = std::exchange(woken_, false);
     lines_.added(last_read_);
+    if (error == sends_descriptors) cut("it sends descriptors");
     const bool late = timed_out_;
     call_off_cut();
     if (late && lines_.partial()) co_return Input::timed_out;
     if (late && !partial && last_read_ == 0) co_return Input::idle;
     if (stopping_) co_return Input::stopping;
-    if (woken && error == asio::error::operation_aborted && socket_.is_open()) co_return Input::more;
+    if (woken && error == asio::error::operation_aborted && !cut_) co_return Input::more;
     if (error && !late) co_return Input::end;
     co_return Input::more;
 }
@@ -225,7 +235,7 @@ asio::awaitable<Connection::Input> Connection::read_some() {
 Connection::Input Connection::read_what_is_there() {
     const std::span<char> room = lines_.room(most_read_bytes);
     boost::system::error_code error;
-    lines_.added(socket_.read_some(asio::buffer(room.data(), room.size()), error));
+    lines_.added(receive_now(socket_, room, error));
     return error ? Input::end : Input::more;
 }
 
@@ -270,7 +280,7 @@ asio::awaitable<void> Connection::end_politely() {
     std::array<char, read_bytes> chunk;
     // A client that never stops sending leaves no read that the timer could cancel, so its flag is looked at too.
     while (!error && !timed_out_)
-        co_await socket_.async_read_some(asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
+        co_await receive(socket_, chunk, error);
     explicit_bzero(chunk.data(), chunk.size());
     call_off_cut();
 }

@@ -12,6 +12,7 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/services.hpp"
+#include "daemon/server/closer.hpp"
 #include "daemon/server/output.hpp"
 #include "daemon/server/turns.hpp"
 #include "protocol/framing.hpp"
@@ -30,7 +31,7 @@ class Connection {
     using Clock = std::chrono::steady_clock;
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    Connection(Socket socket, Client client, Services& services, Turns& turns);
+    Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<Closer> closer);
     ~Connection();
 
     /// Serves the connection to its end. Never throws.
@@ -61,6 +62,7 @@ class Connection {
     void cut_at(std::chrono::steady_clock::time_point deadline);
     void call_off_cut();
 
+    std::shared_ptr<Closer> closer_;
     Socket socket_;
     Client client_;
     Services& services_;
@@ -81,6 +83,7 @@ class Connection {
     bool cut_set_ = false;
     bool timed_out_ = false;
     bool stopping_ = false;
+    bool cut_ = false;  ///< from outside of run(): nothing more is read or answered
 };
 
 }  // namespace capsule

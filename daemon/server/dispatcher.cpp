@@ -63,9 +63,19 @@ asio::awaitable<std::string> answer_request(Services& services, const Peer& peer
     co_return success_answer(*request.id, *outcome);
 }
 
+/// Something that is no request, or one for whose answer there is no room.
+std::string answer_undone(Services& services, const std::variant<Request, NotARequest>& item,
+                          const Result<void>& held) {
+    ++services.requests;
+    ++services.errors;
+    if (const auto* wrong = std::get_if<NotARequest>(&item)) return error_answer(wrong->id, wrong->error);
+    const auto& id = std::get<Request>(item).id;
+    return id ? error_answer(*id, held.error()) : std::string();
+}
+
 }  // namespace
 
-asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line) {
+asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line, Room room) {
     auto parsed = parse_line(line);
     if (!parsed) {
         ++services.requests;
@@ -77,15 +87,13 @@ asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::str
     for (auto& item : parsed->items) {
         // A batch takes its turns like a pipeline: what it asks for may be answered without a wait.
         if (parsed->batch) co_await asio::post(asio::use_awaitable);
+        auto* request = std::get_if<Request>(&item);
+        const auto held = request == nullptr ? Result<void>() : room(answers.size());
         std::string answer;
-        if (auto* request = std::get_if<Request>(&item)) {
+        if (held && request != nullptr)
             answer = co_await answer_request(services, peer, *request);
-        } else {
-            const auto& wrong = std::get<NotARequest>(item);
-            ++services.requests;
-            ++services.errors;
-            answer = error_answer(wrong.id, wrong.error);
-        }
+        else
+            answer = answer_undone(services, item, held);
         if (answer.empty()) continue;
         if (!answers.empty()) answers += ',';
         answers += answer;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,11 @@ using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, Calle
 /// The handler of a row of `methods`.
 Handler handler_of(const MethodInfo& method);
 
+/// Whether the client may have so many bytes of an answer waiting besides what it has already.
+using Room = std::function<Result<void>(std::size_t)>;
+
 /// Answers one line: the text of the answer without a line end; empty when there is nothing to answer (notifications).
-boost::asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line);
+/// What `room` refuses is answered with its error and not done.
+boost::asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::string line, Room room);
 
 }  // namespace capsule

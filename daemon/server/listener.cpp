@@ -106,10 +106,19 @@ Result<void> prepare_directory(const std::string& directory, const std::optional
     return check(directory);
 }
 
+/// Nobody has anything to send here but requests. Linux refuses it to the sender from 6.16 on; before that, and for who
+/// has connected earlier, a connection looks for them (see Connection::received).
+void take_no_descriptors(int descriptor) {
+    constexpr int pass_rights = 83;  // SO_PASSRIGHTS, newer than Debian's headers
+    const int no = 0;
+    ::setsockopt(descriptor, SOL_SOCKET, pass_rights, &no, sizeof no);
+}
+
 /// A bound and listening socket under a name of its own, so that `path` never leads to one that does not listen yet.
 Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& group) {
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return io("cannot make a socket", "see the errno above");
+    take_no_descriptors(descriptor);
     const sockaddr_un address = address_of(name);
     ::unlink(name.c_str());
     const mode_t old_mask = ::umask(0117);
@@ -194,6 +203,7 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
 }
 
 ListeningSocket ListeningSocket::adopt(int descriptor) {
+    take_no_descriptors(descriptor);
     ListeningSocket socket;
     socket.descriptor_ = descriptor;
     return socket;

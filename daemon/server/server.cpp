@@ -48,12 +48,14 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
       turns_(executor),
+      closer_(std::make_shared<Closer>(executor)),
       ended_(executor, asio::steady_timer::time_point::max()) {
     services_.subscribers.send_by([this](std::uint64_t number, const std::string& line) { notify(number, line); });
 }
 
 Server::~Server() {
     services_.subscribers.send_by({});
+    closer_->end();
 }
 
 /// Who may not ask for status any more, since the configuration is another one, is told nothing more.
@@ -113,14 +115,17 @@ void Server::start(Connection::Socket socket) {
     const Generation& generation = *services_.generation;
     const Standing standing = standing_of(generation.policy, *peer);
     auto place = services_.quotas.take_place(*peer, standing, generation.config.limits);
-    if (!place) return turn_away(socket, *peer, place.error());
+    if (!place) {
+        turn_away(socket, *peer, place.error());
+        return closer_->close(socket);
+    }
     asio::co_spawn(executor_, serve(std::move(socket), {std::move(*peer), standing, std::move(*place)}),
                    asio::detached);
 }
 
 asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
     const std::uint64_t number = client.peer.connection;
-    Connection connection(std::move(socket), std::move(client), services_, turns_);
+    Connection connection(std::move(socket), std::move(client), services_, turns_, closer_);
     connections_.insert(&connection);
     try {
         if (stopping_) connection.stop();

@@ -38,6 +38,7 @@ class Server {
     boost::asio::local::stream_protocol::acceptor acceptor_;
     Services& services_;
     Turns turns_;
+    std::shared_ptr<Closer> closer_;
     std::set<Connection*> connections_;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
     std::uint64_t last_connection_ = 0;

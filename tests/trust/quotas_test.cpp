@@ -202,6 +202,27 @@ TEST_F(Quotas, WhatWaitsForAUserThatDoesNotReadIsBounded) {
     expect_root_is_served();
 }
 
+TEST_F(Quotas, SoIsWhatBatchesGather) {
+    start_open("[limits]\nmemory_per_user = 1048576\n");
+    std::vector<RawConnection> deaf = connect_as(nobody, 100);
+    std::string batch = "[" + request("1", "rpc.discover");
+    for (int i = 1; i < 64; ++i)
+        batch += "," + request("1", "rpc.discover");  // some 2.5 MB of answers
+    batch += "]";
+    for (RawConnection& connection : deaf)
+        connection.send_line(batch);
+    expect_root_is_served();
+    int refused = 0;
+    for (RawConnection& connection : deaf)
+        if (const auto line = connection.read_line(seconds(60));
+            line && line->find("memory_per_user") != std::string::npos)
+            ++refused;
+    EXPECT_EQ(refused, 100);
+    if (memory_is_the_daemons_own) {
+        EXPECT_LT(resident_kib(daemon().pid(), "VmHWM"), 100'000);
+    }
+}
+
 TEST_F(Quotas, SoAreRequestsThatAreNotWhole) {
     start_open("[limits]\nmemory_per_user = 1048576\n");
     std::vector<RawConnection> half = connect_as(nobody, 20);

@@ -5,7 +5,8 @@
 namespace capsule {
 namespace {
 
-/// toml++ takes up to eighty bytes of memory for one byte of text. Codex writes some 60 bytes for a project that is trusted.
+/// toml++ takes up to eighty bytes of memory for one byte of text. Codex writes some 60 bytes for a project that is
+/// trusted.
 constexpr std::size_t largest_text = 256 * 1024;
 /// toml++ calls itself for each part of a key, and again to free the tables. Codex has no setting of more than five.
 constexpr std::size_t longest_key = 32;

@@ -7,7 +7,8 @@ namespace capsule {
 namespace json = boost::json;
 namespace {
 
-/// Of one model that capsuled wrote: its instructions are the most of it, some 20 KB. What is larger is not even parsed.
+/// Of one model that capsuled wrote: its instructions are the most of it, some 20 KB. What is larger is not even
+/// parsed.
 constexpr std::size_t largest_catalog = 1024 * 1024;
 constexpr std::string_view our_header = "# Written by capsuled";
 

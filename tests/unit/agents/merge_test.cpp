@@ -137,12 +137,11 @@ TEST(TomlBlock, WhatWouldExhaustTheDaemonIsNotParsed) {
     std::string deep, numbers = "n = [1";
     for (int i = 0; i < 200'000; ++i)
         deep += "a.", numbers += ",1";
-    for (const auto& [text, why] :
-         {std::pair<std::string, std::string>{deep + "a = 1\n", "more than 32 parts"},
-          {"[" + deep + "a]\n", "more than 32 parts"},
-          {"t = {" + deep + "a = 1}\n", "more than 32 parts"},
-          {"'.'.\"#\"." + deep + "a = 1\n", "more than 32 parts"},
-          {numbers + "]\n", "more than 256 KiB"}}) {
+    for (const auto& [text, why] : {std::pair<std::string, std::string>{deep + "a = 1\n", "more than 32 parts"},
+                                    {"[" + deep + "a]\n", "more than 32 parts"},
+                                    {"t = {" + deep + "a = 1}\n", "more than 32 parts"},
+                                    {"'.'.\"#\"." + deep + "a = 1\n", "more than 32 parts"},
+                                    {numbers + "]\n", "more than 256 KiB"}}) {
         const auto merged = merge_toml_block(text, intent);
         ASSERT_FALSE(merged.has_value()) << why;
         EXPECT_EQ(merged.error().code, ErrorCode::config_conflict);
@@ -151,7 +150,8 @@ TEST(TomlBlock, WhatWouldExhaustTheDaemonIsNotParsed) {
         EXPECT_EQ(*merge_own_file(text, {"/home/agent/.codex/zai.config.toml", "model = \"m\"\n"})->text, text);
     }
     std::string dots = "a = \"";
-    dots += std::string(1000, '.') + "\" # " + std::string(1000, '.') + "\nb = 1.5\nc.d.e = [0.1, 0.2, 2020-01-01T00:00:00.5Z]\n";
+    dots += std::string(1000, '.') + "\" # " + std::string(1000, '.') +
+            "\nb = 1.5\nc.d.e = [0.1, 0.2, 2020-01-01T00:00:00.5Z]\n";
     for (int i = 0; i < 40; ++i)
         dots += "f" + std::to_string(i) + " = [0.5,1.5,2.5]\n";
     EXPECT_TRUE(merge_toml_block(dots, intent).has_value()) << "dots of texts and numbers are no key's";

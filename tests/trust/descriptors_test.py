@@ -1,0 +1,137 @@
+"""Descriptors that a client sends along: the end of some of them waits, and nobody but that client may feel it."""
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+LINGER = 3600  # seconds: who waits for that fails here by its own limit
+STATUS = b'{"jsonrpc":"2.0","id":1,"method":"status"}\n'
+
+
+def lingering() -> tuple[socket.socket, list]:
+    """A socket whose last close waits for a reader that never comes; and what must live on for that."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+    sender = socket.create_connection(listener.getsockname())
+    receiver, _ = listener.accept()
+    sender.setblocking(False)
+    try:
+        while True:
+            sender.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    sender.setblocking(True)
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, LINGER))
+    return sender, [listener, receiver]
+
+
+class Daemon:
+    """It gets its listening socket as systemd gives it, so that a client can be there before it."""
+
+    def __init__(self, folder: str):
+        self.path = Path(folder) / "s"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen(128)
+        self.home = Path(folder) / "home"
+        self.home.mkdir()
+        (self.home / "capsule.toml").write_text("[limits]\nrequest_bytes = 4096\n")
+
+    def start(self):
+        given = self.listener.fileno()
+        # The shell's pid is the daemon's.
+        script = 'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@" 3<&%d' % given
+        self.process = subprocess.Popen(
+            ["/bin/bash", "-c", script, os.environ["CAPSULED"], "--config", str(self.home / "capsule.toml")],
+            env={"HOME": str(self.home), "PATH": "/usr/bin:/bin"}, pass_fds=[given], stderr=subprocess.PIPE)  # fmt: skip
+        self.listener.close()
+
+    def connect(self) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(60)
+        client.connect(str(self.path))
+        return client
+
+    def status(self) -> dict:
+        with self.connect() as client:
+            client.sendall(STATUS)
+            return json.loads(client.makefile().readline())["result"]
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def stop(self) -> str:
+        self.process.terminate()
+        return self.process.communicate(timeout=60)[1].decode()
+
+
+def attack(client: socket.socket, before: bytes, kept: list, flags: int = 0):
+    """The last reference to such a socket, with a byte of its own after `before`."""
+    sender, others = lingering()
+    kept += others + [client]
+    if before:
+        client.sendall(before)
+    try:
+        socket.send_fds(client, [b"{"], [sender.fileno()], flags)
+    except OSError:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+        raise
+    finally:
+        sender.close()
+
+
+class Descriptors(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.daemon = Daemon(self.folder.name)
+        self.kept: list = []
+        self.addCleanup(self.folder.cleanup)
+
+    def end(self):
+        for each in self.kept:
+            each.close()
+
+    def test_those_of_earlier_connections_hold_nobody_up(self):
+        for before, flags in ((b"", 0), (STATUS, 0), (STATUS * 50, 0), (b"", socket.MSG_OOB), (STATUS, socket.MSG_OOB),
+                              # Refused before the byte is read: it goes with the connection.
+                              (b"{" + b"x" * 20_000, 0)):  # fmt: skip
+            attack(self.daemon.connect(), before, self.kept, flags)
+        gone = self.daemon.connect()
+        attack(gone, b"", self.kept)
+        gone.close()
+        self.daemon.start()
+        self.addCleanup(self.daemon.process.kill)
+        for _ in range(20):
+            self.assertIn("version", self.daemon.status())
+        self.assertIn("it sends descriptors", self.daemon.stop(), "the log says who did it")
+        self.end()
+
+    def test_the_daemons_own_listener_takes_none(self):
+        self.daemon.start()
+        self.addCleanup(self.daemon.process.kill)
+        self.daemon.status()
+        before = self.daemon.descriptors()
+        refused = 0
+        for _ in range(100):
+            try:
+                attack(self.daemon.connect(), STATUS, self.kept)
+            except PermissionError:  # Linux 6.16 and later refuses it to the sender
+                refused += 1
+        self.assertIn("version", self.daemon.status())
+        if refused < 100:
+            self.assertEqual(refused, 0)
+        self.end()
+        while self.daemon.descriptors() > before + 1:
+            self.daemon.status()
+        self.daemon.stop()
+
+
+if __name__ == "__main__":
+    unittest.main()
