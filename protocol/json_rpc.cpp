@@ -6,6 +6,7 @@
 
 #include "protocol/json_tree.hpp"
 #include "protocol/nearest.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
@@ -145,7 +146,7 @@ std::string error_json(const Error& error) {
     const bool standard = number <= -32600;
     if (!standard || !error.hint.empty())
         object["data"] = {{"code", json::string_view(name_of(error.code))}, {"hint", error.hint}};
-    return json::serialize(object);
+    return with_bytes_escaped(json::serialize(object), escaped_backslash);
 }
 
 std::string error_answer(const RequestId& id, const Error& error) {
@@ -162,7 +163,7 @@ std::string request_text(std::string_view id, std::string_view method, std::stri
 std::string notification_text(std::string_view method, std::string_view params) {
     std::string text = R"({"jsonrpc":"2.0","method":)";
     text.append(json::serialize(json::string_view(method.data(), method.size())));
-    text.append(R"(,"params":)").append(params).push_back('}');
+    text.append(R"(,"params":)").append(with_bytes_escaped(params, escaped_backslash)).push_back('}');
     return text;
 }
 

@@ -49,7 +49,7 @@ Result<ParsedLine> parse_line(std::string_view line, boost::json::storage_ptr st
 std::string success_answer(const RequestId& id, std::string_view result);
 
 /// {"code":…,"message":…,"data":{…}}. Ours carry data {code, hint}; the standard ones data {code, hint} when there is a
-/// hint.
+/// hint. Bytes that are no UTF-8 are escaped, here and in notifications: either may quote a file's name.
 std::string error_json(const Error& error);
 
 /// {"jsonrpc":"2.0","id":…,"error":{…}} with error_json's error.

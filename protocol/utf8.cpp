@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace capsule {
 
@@ -20,13 +22,39 @@ Utf8Character first_utf8_character(std::string_view text) {
     return {code, bytes};
 }
 
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t bytes = first_utf8_character(text).bytes;
-        if (bytes == 0) return false;
-        text.remove_prefix(bytes);
+namespace {
+
+/// How many bytes at the text's beginning are UTF-8. Eight of ASCII are looked at in one step: whole answers are.
+std::size_t utf8_prefix(std::string_view text) {
+    constexpr std::uint64_t not_ascii = 0x8080808080808080U;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        std::uint64_t eight = not_ascii;
+        if (text.size() - at >= sizeof eight) std::memcpy(&eight, text.data() + at, sizeof eight);
+        const std::size_t bytes = (eight & not_ascii) == 0 ? sizeof eight : first_utf8_character(text.substr(at)).bytes;
+        if (bytes == 0) break;
+        at += bytes;
     }
-    return true;
+    return at;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) {
+    return utf8_prefix(text) == text.size();
+}
+
+std::string with_bytes_escaped(std::string_view text, std::string_view backslash) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (;;) {
+        const std::size_t good = utf8_prefix(text);
+        out += text.substr(0, good);
+        if (good == text.size()) return out;
+        const auto byte = static_cast<unsigned char>(text[good]);
+        out.append(backslash).append({'x', digits[byte >> 4U], digits[byte & 0xFU]});
+        text.remove_prefix(good + 1);
+    }
 }
 
 namespace {

@@ -17,6 +17,12 @@ Utf8Character first_utf8_character(std::string_view text);
 
 bool is_utf8(std::string_view text);
 
+/// A text that may hold any bytes, as UTF-8 that loses none: each byte that is no UTF-8 stands there as `backslash`,
+/// "x" and two hexadecimal digits. In a JSON text, where such a byte can only be part of a string, `backslash` is
+/// escaped_backslash.
+std::string with_bytes_escaped(std::string_view text, std::string_view backslash = "\\");
+inline constexpr std::string_view escaped_backslash = "\\\\";
+
 /// Whether a character turns the direction in which a terminal or browser shows the text around it.
 constexpr bool turns_text(char32_t code) {
     return code == 0x061C || code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||

@@ -50,13 +50,15 @@ SubprocessRequest look_request(const std::vector<std::string>& arguments, const 
     return request;
 }
 
+constexpr std::size_t most_version = 64;  ///< bytes of a version
+
 /// "codex-cli 0.169.0" → "0.169.0": the first word that begins with a digit.
 std::optional<std::string> version_in(std::string_view text) {
     std::size_t at = 0;
     while (at < text.size()) {
         const std::size_t end = std::min(text.find_first_of(" \t\r\n", at), text.size());
         if (end > at && std::isdigit(static_cast<unsigned char>(text[at])) != 0)
-            return std::string(text.substr(at, std::min<std::size_t>(end - at, 64)));
+            return readable_text(text.substr(at, end - at), most_version);
         at = end + 1;
     }
     return std::nullopt;

@@ -13,6 +13,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/write/atomic_file.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 
@@ -90,7 +91,7 @@ class Survey {
         ++files_;
         if (!text) return not_looked_at(place, path);
         bytes_ += (*text)->size();
-        auto settings = survey_settings(place, path, **text, session_);
+        auto settings = survey_settings(place, with_bytes_escaped(path), **text, session_);
         note_extra_pin(place, *text, settings);
         add(place, std::move(settings));
     }
@@ -105,8 +106,9 @@ class Survey {
 
     void not_looked_at(const SettingsPlace& place, const std::string& path) {
         note_extra_pin(place, std::nullopt, {});
-        add(place, {{path, "", "cannot be looked at: too large, no regular file, not readable, or no time was left",
-                     std::nullopt}});
+        add(place,
+            {{with_bytes_escaped(path), "",
+              "cannot be looked at: too large, no regular file, not readable, or no time was left", std::nullopt}});
     }
 
     void note_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,

@@ -1,13 +1,17 @@
 // Which handler answers which method. protocol/methods.hpp has each method's tier and types; a handler with other types
 // does not compile here.
+#include <spdlog/spdlog.h>
+
 #include <array>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/server/dispatcher.hpp"
 #include "protocol/json_struct.hpp"
 #include "protocol/methods.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -31,6 +35,18 @@ struct HandlerTypes<Handled<R> (*)(Services&, Caller, P)> {
 /// Room for an answer to `spawn`, which is then never copied while it is written.
 constexpr std::size_t usual_answer = 12 * 1024;
 
+/// The last net below what others have named or written (files, versions): no byte of theirs keeps a caller, and all
+/// who ask for a list with it, from reading the answer.
+void escape_bytes(std::string& answer) {
+    if (is_utf8(answer)) return;
+    answer = with_bytes_escaped(answer, escaped_backslash);
+    static bool told = false;
+    if (!std::exchange(told, true))
+        spdlog::warn(
+            "an answer held bytes that are no UTF-8; each is shown as \\x and its two digits, here and in all "
+            "later answers");
+}
+
 /// A typed handler as the dispatcher calls it: params read strictly, the result written as JSON.
 template <auto handler>
 asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, boost::json::value json) {
@@ -48,6 +64,7 @@ asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, bo
     std::string answer;
     answer.reserve(usual_answer);
     write_json(answer, *result);
+    escape_bytes(answer);
     co_return answer;
 }
 

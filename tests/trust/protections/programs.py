@@ -1,7 +1,7 @@
 """Programs that the daemon runs, the thread that works in the home, and whose paths are believed: "Of the home" and
 "What root's process does with other people's paths, programs and terminals" in docs/security.md."""
 
-from protection import Protection, one
+from protection import Edit, Protection, one
 
 RUN_AS = "daemon/process/run_as.cpp"
 CHILD = "daemon/process/child.cpp"
@@ -22,7 +22,7 @@ TRUST = "unit_base:TrustedPath."
 
 
 def protections() -> list[Protection]:
-    return who_it_becomes() + how_it_ends() + its_home() + the_homes_thread() + what_is_believed()
+    return who_it_becomes() + how_it_ends() + what_it_says() + its_home() + the_homes_thread() + what_is_believed()
 
 
 def who_it_becomes() -> list[Protection]:
@@ -97,6 +97,22 @@ def its_home() -> list[Protection]:
         one("Codex's home is made, used and removed as the session's user", INVENTORY,
             "    co_return co_await place.worker->run(std::move(make));\n", "    co_return make();\n",
             ATTACK + "TheirHomeIsTheAgentsAndGoesWithThem"),
+    ]  # fmt: skip
+
+
+def what_it_says() -> list[Protection]:
+    names = "integration_bytes:Bytes.ARepositorysFileNamesAreTold"
+    return [
+        Protection("no file's name makes an answer unreadable", [
+            Edit("daemon/home/settings_survey.cpp", "survey_settings(place, with_bytes_escaped(path),", "survey_settings(place, path,"),
+            Edit("daemon/server/method_table.cpp", "    escape_bytes(answer);\n", "    static_cast<void>(escape_bytes);\n")],
+            [names]),
+        one("an error may quote a file's name", "protocol/json_rpc.cpp",
+            "    return with_bytes_escaped(json::serialize(object), escaped_backslash);\n", "    return json::serialize(object);\n",
+            "unit_protocol:Answers.WhatQuotesAFilesNameIsJson"),
+        one("a version is readable text", INVENTORY, "return readable_text(text.substr(at, end - at), most_version);",
+            "return std::string(text.substr(at, std::min(end - at, most_version)));",
+            "integration_bytes:Bytes.AVersionKeepsNobodyFromTheStatus"),
     ]  # fmt: skip
 
 

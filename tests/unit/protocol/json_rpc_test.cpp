@@ -263,5 +263,12 @@ TEST(ParseAnswer, RefusesWhatIsNoAnswer) {
         EXPECT_EQ(parse_answer(line).error().code, ErrorCode::parse_error) << line;
 }
 
+TEST(Answers, WhatQuotesAFilesNameIsJson) {
+    const std::string error = error_answer({"1"}, Error{ErrorCode::io_error, "cannot read /x\xff", "see /x\xff"});
+    EXPECT_TRUE(parse_answer(error)) << error;
+    EXPECT_NE(error.find(R"(/x\\xff)"), error.npos) << error;
+    EXPECT_TRUE(parse_line(notification_text("session.ended", "{\"label\":\"x\xff\"}")));
+}
+
 }  // namespace
 }  // namespace capsule

@@ -34,5 +34,13 @@ TEST(Utf8, MakesAnybodysTextReadable) {
     EXPECT_EQ(readable_text("ab\xe2\x80\xa6", 5), "ab\xe2\x80\xa6");
 }
 
+TEST(Utf8, NoByteIsLostThatCannotBeSaid) {
+    EXPECT_EQ(with_bytes_escaped("caf\xc3\xa9 caf\xe9 and more"), "caf\xc3\xa9 caf\\xe9 and more");
+    EXPECT_EQ(with_bytes_escaped("\xe2\x80"), "\\xe2\\x80");
+    EXPECT_EQ(with_bytes_escaped("\"\xff\"", escaped_backslash), R"("\\xff")");
+    for (std::size_t before = 0; before < 20; ++before)
+        EXPECT_FALSE(is_utf8(std::string(before, 'a') + "\xff" + std::string(20, 'b'))) << before;
+}
+
 }  // namespace
 }  // namespace capsule
