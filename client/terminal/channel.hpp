@@ -9,9 +9,8 @@ struct TerminalMessage {
     enum class Kind {
         stopped,         ///< leader: the program was stopped; `value` is the signal
         ended,           ///< leader: the program ended; `value` is waitpid's status
-        proceed,         ///< relay: continue what was stopped
+        proceed,         ///< relay: continue the program's group, which was stopped
         signal_program,  ///< relay: send the program the signal `value`
-        signal_front,    ///< relay: send it to all that is in the terminal's foreground, as a terminal does
     };
     Kind kind = Kind::ended;
     int value = 0;

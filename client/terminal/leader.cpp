@@ -33,8 +33,7 @@ using Kind = TerminalMessage::Kind;
 
 class Leader {
   public:
-    Leader(const LeaderTask& task, pid_t program)
-        : terminal_(task.terminal), channel_(task.channel), program_(program) {}
+    Leader(int channel, pid_t program) : channel_(channel), program_(program) {}
 
     [[noreturn]] void run() {
         sigset_t children;
@@ -65,17 +64,9 @@ class Leader {
     }
 
     void obey(const TerminalMessage& message) const {
-        if (message.kind == Kind::signal_program && !ended_) ::kill(program_, message.value);
-        if (message.kind == Kind::signal_front) signal_front(message.value);
-        if (message.kind == Kind::proceed) {
-            if (!ended_) ::kill(-program_, SIGCONT);
-            signal_front(SIGCONT);
-        }
-    }
-
-    void signal_front(int number) const {
-        const pid_t front = ::tcgetpgrp(terminal_);
-        if (front > 1) ::kill(-front, number);
+        if (ended_) return;  // before that the number is the program's, which only this process can reap
+        if (message.kind == Kind::signal_program) ::kill(program_, message.value);
+        if (message.kind == Kind::proceed) ::kill(-program_, SIGCONT);
     }
 
     /// The relay is gone. This process's end takes the terminal from all that is left in the session.
@@ -85,7 +76,6 @@ class Leader {
         ::_exit(0);
     }
 
-    int terminal_;
     int channel_;
     pid_t program_;
     bool ended_ = false;
@@ -102,7 +92,7 @@ void lead_session(LeaderTask task) {
     ::setpgid(program, program);  // in the program, too: whichever comes first
     task.forget();
     replace_with_nothing({0, 1, 2});
-    Leader(task, program).run();
+    Leader(task.channel, program).run();
 }
 
 }  // namespace capsule

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,8 +109,21 @@ class Relay {
         } else {
             // A terminal's signal is for all that it has in front; anybody else's was for the program.
             const bool from_terminal = info.ssi_code == SI_KERNEL || number == SIGTSTP;
-            tell(channel_, {from_terminal ? Kind::signal_front : Kind::signal_program, number});
+            if (!from_terminal || !signal_front(number)) tell(channel_, {Kind::signal_program, number});
         }
+    }
+
+    /// The kernel sends it, as it does for a key: it knows the group itself. The group's number, which is all that a
+    /// process can ask for and send to, may be another's since: it stays the terminal's when the group has ended.
+    /// @return whether it is one that terminals send.
+    bool signal_front(int number) {
+        if (number == SIGHUP)
+            hang_up();
+        else if (number != SIGINT && number != SIGQUIT && number != SIGTSTP)
+            return false;
+        else if (master_ >= 0)
+            ::ioctl(master_, TIOCSIG, number);
+        return true;
     }
 
     void copy_size() const {

@@ -153,6 +153,25 @@ TEST_F(OwnTerminal, CtrlCIsTheAgents) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 130);
 }
 
+// The number of a group stays its terminal's, whoever gets it next.
+TEST_F(OwnTerminal, CtrlCReachesNobodyWhoHasTheNumberOfAGroupThatEnded) {
+    agent_does(R"sh(exec perl -e '
+use POSIX; $SIG{TTOU} = $SIG{INT} = "IGNORE";
+$SIG{USR1} = sub { open(my $told, ">", "told"); print $told "yes" };
+open(my $tty, "+<", "/dev/tty"); pipe(my $read, my $write);
+my $group = fork; if ($group == 0) { close $write; sysread($read, my $end, 1); POSIX::_exit(0) }
+setpgid($group, $group); tcsetpgrp(fileno($tty), $group); close $write; waitpid($group, 0);
+open(my $front, ">", "front.new"); print $front $group; close $front; rename "front.new", "front";
+sleep 1 while 1')sh");
+    Program program = ctl_program({"exec", "claude", "--provider", "zai"});
+    const std::vector<std::string> attack{"/usr/bin/unshare", "--pid",        "--fork",
+                                          "--kill-child",     "--mount-proc", CAPSULE_TEST_DATA "/ended_group.py",
+                                          notes().string()};
+    program.argv.insert(program.argv.begin(), attack.begin(), attack.end());
+    const Outcome outcome = run_command(program, {}, std::chrono::seconds(120));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+}
+
 TEST_F(OwnTerminal, ExitStatusAndDeathBySignalArePassedOn) {
     terminal().run("stty -g >$NOTES/before");
     for (const auto& [script, status] : {std::pair{"exit 42", 42}, {"kill -TERM $$", 143}, {"kill -KILL $$", 137}}) {

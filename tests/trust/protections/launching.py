@@ -52,6 +52,9 @@ def whose_terminal() -> list[Protection]:
             "    ::ioctl(task.terminal, TIOCSCTTY, 0);\n", TERMINAL + "IsNotRoots"),
         one("and with the relay", LEADER, "            if (!message) hang_up();\n", "            if (!message) continue;\n",
             TERMINAL + "AKilledRelayHangsTheSessionUp"),
+        one("a terminal's signal is the kernel's to send", RELAY, "            ::ioctl(master_, TIOCSIG, number);\n",
+            "            ::kill(-::tcgetpgrp(master_), number);\n",
+            TERMINAL + "CtrlCReachesNobodyWhoHasTheNumberOfAGroupThatEnded"),
         one("the shell gets its terminal back", RELAY, "        user_.restore();\n", "",
             TERMINAL + "CtrlZStopsTheJobAndFgContinuesIt"),
     ]  # fmt: skip
