@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -15,6 +16,10 @@ constexpr std::chrono::milliseconds look_every{250};
 constexpr std::chrono::milliseconds report_after{250};
 /// When no descriptor or no memory is left for a connection.
 constexpr std::chrono::milliseconds accept_again{100};
+/// So many may come at the same time, however few places there are.
+constexpr std::uint32_t fewest_strangers = 64;
+/// Of all unfinished heads of one user together: many hundreds of those that agents send.
+constexpr std::size_t most_head_bytes = 4 * 1024 * 1024;
 
 Failure bad_listener(std::string_view why) {
     return Failure({ErrorCode::io_error, "the listening socket: " + std::string(why),
@@ -84,22 +89,35 @@ void Broker::welcome(Tcp::socket socket, const sockaddr_in& peer) {
     // Before a byte of it is read.
     const PeerUid::Answer whose = peers_.ask(peer, own, socket.native_handle());
     if (whose.known == PeerUid::Known::refused) return count_stranger("capsule_peer_gone");
-    const bool too_many = connections_->size() >= limits_.connections;
     const auto connection = std::make_shared<Connection>(
         *this, std::move(socket), whose.known == PeerUid::Known::yes ? std::optional(whose.uid) : std::nullopt);
-    connections_->insert(connection.get());
     watch_time();
-    if (too_many)
-        asio::co_spawn(context_, connection->turn_away(connection), asio::detached);
-    else
-        asio::co_spawn(context_, connection->run(connection), asio::detached);
+    asio::co_spawn(context_, connection->run(connection), asio::detached);
+    turn_out(places_->turn_out_stranger(std::max(limits_.connections / 4, fewest_strangers)));
+}
+
+bool Broker::make_room(Places::Handle place) {
+    Connection* turned_out = nullptr;
+    const bool found = places_->work(place, limits_.connections, turned_out);
+    turn_out(turned_out);
+    return found;
+}
+
+void Broker::hold_head(Places::Handle place, std::size_t bytes) {
+    while (Connection* one = places_->hold_head(place, bytes, most_head_bytes))
+        turn_out(one);
+}
+
+void Broker::turn_out(Connection* connection) {
+    if (connection) connection->turn_out();
 }
 
 void Broker::revoke(const Revoke& revoke) {
     const auto session = sessions_.revoke(revoke);
     if (!session) return;
-    for (Connection* each : *connections_)
-        if (each->serves(*session)) each->cut();
+    places_->for_each([&](Connection& each) {
+        if (each.serves(*session)) each.cut();
+    });
 }
 
 void Broker::watch_time() {
@@ -113,10 +131,9 @@ void Broker::look_at_the_time() {
     clock_.async_wait([this](ErrorOf error) {
         if (error) return;
         const auto now = Clock::now();
-        for (Connection* each : *connections_)
-            each->look_at_the_time(now);
+        places_->for_each([&](Connection& each) { each.look_at_the_time(now); });
         const bool kept = sessions_.close_idle(now - std::chrono::milliseconds(limits_.idle_ms));
-        watching_ = kept || !connections_->empty();
+        watching_ = kept || !places_->empty();
         if (watching_) look_at_the_time();
     });
 }
@@ -136,8 +153,8 @@ void Broker::ended(const std::shared_ptr<Session>& session, const Exchanged& exc
     report_soon();
 }
 
-void Broker::count_stranger(std::string_view code) {
-    ++strangers_[std::string(code)];
+void Broker::count_stranger(std::string_view code, Places::Uid uid) {
+    ++strangers_[{std::string(code), uid}];
     report_soon();
 }
 
@@ -153,8 +170,8 @@ void Broker::report_soon() {
 void Broker::report() {
     for (Traffic& each : sessions_.take_traffic())
         send_(std::move(each));
-    for (const auto& [code, count] : strangers_)
-        send_(Strangers{code, count});
+    for (const auto& [who, count] : strangers_)
+        send_(Strangers{who.first, count, who.second});
     strangers_.clear();
 }
 

@@ -7,8 +7,9 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
+#include <utility>
 
+#include "daemon/broker/core/places.hpp"
 #include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/sessions.hpp"
 #include "daemon/broker/tls.hpp"
@@ -45,15 +46,20 @@ class Broker {
     void begun(const std::shared_ptr<Session>& session);
     void spent(const std::shared_ptr<Session>& session, const Usage& more);
     void ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
-    void count_stranger(std::string_view code);
-    /// All that are open. They outlive the broker when the program ends: each strikes itself out.
-    const std::shared_ptr<std::set<Connection*>>& connections() const noexcept { return connections_; }
+    /// `uid`: whose connection had to make room.
+    void count_stranger(std::string_view code, Places::Uid uid = std::nullopt);
+    /// Of all that are open. They outlive the broker when the program ends: each strikes itself out.
+    const std::shared_ptr<Places>& places() const noexcept { return places_; }
+    /// For a request of a connection that has shown its token; false: there are too many.
+    bool make_room(Places::Handle place);
+    void hold_head(Places::Handle place, std::size_t bytes);
     /// Connections to providers are kept: they are to be closed when nobody comes for them.
     void watch_time();
 
   private:
     asio::awaitable<void> accept();
     void welcome(Tcp::socket socket, const sockaddr_in& peer);
+    void turn_out(Connection* connection);
     void look_at_the_time();
     void report_soon();
     void report();
@@ -68,8 +74,8 @@ class Broker {
     std::unique_ptr<TlsContext> tls_;
     PeerUid peers_;
     Sessions sessions_;
-    std::shared_ptr<std::set<Connection*>> connections_ = std::make_shared<std::set<Connection*>>();
-    std::map<std::string, std::uint64_t, std::less<>> strangers_;
+    std::shared_ptr<Places> places_ = std::make_shared<Places>();
+    std::map<std::pair<std::string, Places::Uid>, std::uint64_t> strangers_;
     asio::steady_timer clock_, reporter_;
     bool watching_ = false, reporting_ = false;
     std::array<char, 64 * 1024> scratch_{};

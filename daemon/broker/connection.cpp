@@ -15,15 +15,26 @@ constexpr std::uint32_t leave_ms = 2000;
 /// Nearly every head is shorter. A connection that is idle waits with so much room.
 constexpr std::size_t first_room = 1536;
 
-constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+/// Who has shown no token is not kept.
+constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+Refusal too_many() {
+    return {503, "capsule_too_many_connections",
+            "too many connections to the key broker at once ([broker] connections): try again", 1};
+}
 
 }  // namespace
 
 Connection::Connection(Broker& broker, Tcp::socket socket, std::optional<std::uint32_t> uid)
-    : broker_(broker), all_(broker.connections()), client_(std::move(socket)), uid_(uid) {}
+    : broker_(broker),
+      places_(broker.places()),
+      client_(std::move(socket)),
+      uid_(uid),
+      place_(places_->enter(this, uid)),
+      stranger_until_(Clock::now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {}
 
 Connection::~Connection() {
-    all_->erase(this);
+    places_->forget(place_);
 }
 
 asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
@@ -49,10 +60,8 @@ asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
             break;
         }
         if (is_probe(*head)) {
-            const bool written = co_await write_all(client_, fine);
-            again = written && !head->close;
-            in_.erase(0, *size);
-            continue;
+            co_await write_all(client_, fine);
+            break;
         }
         auto admitted = admit(*head);
         if (!admitted) {
@@ -77,18 +86,24 @@ asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
     co_await leave();
 }
 
-asio::awaitable<void> Connection::turn_away([[maybe_unused]] Self self) {
-    Refusal refusal{503, "capsule_too_many_connections",
-                    "too many connections to the key broker at once ([broker] connections): try again", 1};
-    co_await refuse(std::move(refusal));
-    co_await leave();
+void Connection::turn_out() {
+    const Refusal refusal = too_many();
+    broker_.count_stranger(refusal.code, uid_);
+    client_.try_write(error_answer(surface_, refusal));
+    client_.close();
+}
+
+/// Who has shown no token waits for a head no longer than strangers may.
+void Connection::limit_head(Bound what, std::uint32_t milliseconds) {
+    limit(what, milliseconds);
+    if (place_->state == Places::State::stranger) deadline_ = std::min(deadline_, stranger_until_);
 }
 
 /// Gives the head's size; none with a refusal, or without one when the client has left or was too slow.
 asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
     if (in_.empty() && in_.capacity() > 2 * first_room) std::string().swap(in_);  // a long head came before
-    limit(in_.empty() ? Bound::idle : Bound::header,
-          in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
+    limit_head(in_.empty() ? Bound::idle : Bound::header,
+               in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
     for (;;) {
         const auto size = head_size(in_);
         if (size.value_or(in_.size()) > max_head) {
@@ -98,16 +113,18 @@ asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refus
         }
         if (size) {
             limit_ = Bound::none;
+            if (place_->head_bytes > 0) broker_.hold_head(place_, 0);
             co_return size;
         }
         const std::size_t had = in_.size();
         in_.resize(had + std::max(had, first_room));
+        if (in_.size() > first_room) broker_.hold_head(place_, in_.capacity());
         const std::span<char> room(in_.data() + had, in_.size() - had);
         ErrorOf error;
         const std::size_t got = co_await client_.read(room, error);
         in_.resize(had + got);
         if (error) co_return std::nullopt;
-        if (had == 0) limit(Bound::header, broker_.limits().header_ms);
+        if (had == 0) limit_head(Bound::header, broker_.limits().header_ms);
     }
 }
 
@@ -178,6 +195,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
         return Refusal{429, "capsule_busy",
                        "this session has too many requests under way at once ([broker] streams): wait for one to end",
                        1};
+    if (!broker_.make_room(place_)) return too_many();
     return *std::move(out);
 }
 
@@ -199,9 +217,12 @@ asio::awaitable<void> Connection::leave() {
     if (uploading_) co_return;  // that coroutine reads on, and is the last one here
     while (!error) {
         const Io io = client_.try_read(broker_.scratch());
-        if (io.is == Io::Is::done) continue;
-        if (!io.waits()) break;
-        co_await client_.wait(io.is, error);
+        if (io.is != Io::Is::done && !io.waits()) break;
+        // A client that sends on and on has its turn like others, and its time is looked at.
+        if (io.is == Io::Is::done)
+            co_await others_have_their_turn();
+        else
+            co_await client_.wait(io.is, error);
     }
     client_.close();
 }

@@ -24,8 +24,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Connection& operator=(const Connection&) = delete;
 
     asio::awaitable<void> run(Self self);
-    /// One too many: it is told so, and that is all.
-    asio::awaitable<void> turn_away(Self self);
+    /// It has no place any more: it is told so if it reads at once, and closed.
+    void turn_out();
 
     bool serves(const Session& session) const noexcept { return session_.get() == &session; }
     /// The session has ended: everything is closed at once.
@@ -69,11 +69,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
         limit_ = what;
         deadline_ = Clock::now() + std::chrono::milliseconds(milliseconds);
     }
+    void limit_head(Bound what, std::uint32_t milliseconds);
 
     Broker& broker_;
-    std::shared_ptr<std::set<Connection*>> all_;
+    std::shared_ptr<Places> places_;
     Stream client_;
-    std::optional<std::uint32_t> uid_;
+    Places::Uid uid_;
+    Places::Handle place_;
+    Clock::time_point stranger_until_;
     std::string in_;  ///< read of the client and not yet passed on
     std::shared_ptr<Stream> upstream_;
     std::shared_ptr<Session> session_;  ///< whose request is under way

@@ -33,9 +33,10 @@ namespace capsule::broker {
 
 /// Bounds and ways out. Times in milliseconds.
 struct Configure {
-    std::uint32_t connections = 1024;     ///< open at once; beyond it 503
+    std::uint32_t connections = 1024;     ///< that have shown a token, open at once; beside a quarter that have not
     std::uint32_t streams = 64;           ///< requests of one session at once; beyond it 429
     std::uint32_t header_ms = 10'000;     ///< until a request's head is whole
+    std::uint32_t stranger_ms = 3'000;    ///< until a connection has shown a token
     std::uint32_t idle_ms = 60'000;       ///< a kept connection without a request, on either side
     std::uint32_t connect_ms = 10'000;    ///< DNS, TCP and TLS to the provider, together
     std::optional<std::string> ca_file;   ///< PEM, in place of the system's trust store
@@ -45,7 +46,8 @@ struct Configure {
     std::optional<std::uint32_t> grants_ms;
 };
 BOOST_DESCRIBE_STRUCT(Configure, (),
-                      (connections, streams, header_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy, grants_ms))
+                      (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy,
+                       grants_ms))
 
 /// What an answer means; see core/limits.hpp.
 struct Refusals {
@@ -179,8 +181,9 @@ BOOST_DESCRIBE_STRUCT(Traffic, (),
 struct Strangers {
     std::string code;  ///< such as capsule_session_ended
     std::uint64_t count = 0;
+    std::optional<std::uint32_t> uid{};  ///< whose connections had to make room for others; none: another code
 };
-BOOST_DESCRIBE_STRUCT(Strangers, (), (code, count))
+BOOST_DESCRIBE_STRUCT(Strangers, (), (code, count, uid))
 
 struct PlanWindow {
     std::string label;                     ///< 5 hours, week, month, tools

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include "daemon/broker/core/error_text.hpp"
@@ -10,9 +9,6 @@
 
 namespace capsule::broker {
 namespace {
-
-/// A stream that always has more lets the others have their turn after so many reads.
-constexpr int reads_in_a_turn = 16;
 
 constexpr std::string_view proceed = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -77,6 +73,7 @@ asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, s
         again = again && exchange->counts.whole;
     }
     settle(*exchange);
+    places_->rest(place_);
     co_return refusal;
 }
 
@@ -195,8 +192,7 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
             good = co_await pass_on(exchange, bytes, std::move(nothing));
             surplus = exchange.counts.bytes_down - before < io.bytes;
             if (reads % reads_in_a_turn == 0) {
-                const auto executor = co_await asio::this_coro::executor;
-                co_await asio::post(executor, asio::use_awaitable);
+                co_await others_have_their_turn();
             }
         } else if (io.waits()) {
             limit(Bound::provider, exchange.session->grant.timeout_ms);

@@ -11,6 +11,9 @@
 
 namespace capsule::broker {
 
+/// A stream that always has more lets the others have their turn after so many reads.
+constexpr int reads_in_a_turn = 16;
+
 struct Connection::Exchange {
     std::shared_ptr<Session> session;
     std::shared_ptr<Upstream> provider;  ///< with the key that this request has

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <string>
 
@@ -90,6 +92,11 @@ bool Stream::is_still_good() {
 void Stream::close() noexcept {
     ErrorOf ignored;
     socket_.close(ignored);
+}
+
+asio::awaitable<void> others_have_their_turn() {
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
 }
 
 asio::awaitable<bool> write_all(Stream& stream, std::string_view bytes) {

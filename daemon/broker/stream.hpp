@@ -79,6 +79,9 @@ class Stream {
     Ssl ssl_;
 };
 
+/// Lets every other coroutine that is ready go first.
+asio::awaitable<void> others_have_their_turn();
+
 /// Writes all of it; false when the stream broke. What cannot be written at once is copied: the bytes may be shared.
 asio::awaitable<bool> write_all(Stream& stream, std::string_view bytes);
 

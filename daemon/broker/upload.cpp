@@ -10,7 +10,8 @@ namespace capsule::broker {
 /// Passes the request's body on while the answer is waited for, or comes already.
 asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchange> exchange) {
     const auto to = upstream_;
-    while (discarding_ || !exchange->sent.done()) {
+    for (int reads = 1; discarding_ || !exchange->sent.done(); ++reads) {
+        if (reads % reads_in_a_turn == 0) co_await others_have_their_turn();
         const Io io = client_.try_read(broker_.scratch());
         if (io.waits()) {
             ErrorOf error;

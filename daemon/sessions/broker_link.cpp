@@ -12,6 +12,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "daemon/log/log.hpp"
 #include "protocol/framing.hpp"
 
 namespace capsule {
@@ -228,7 +229,11 @@ void BrokerLink::act(Shared& shared, broker::FromBroker message) {
         (*found)->answer = std::move(*answer);
         (*found)->timer.cancel();
     } else if (const auto* strangers = std::get_if<broker::Strangers>(&message)) {
-        spdlog::info("broker_refused code={} count={}", strangers->code, strangers->count);
+        if (strangers->uid)
+            log_warning("broker_turned_out", {{"uid", std::int64_t{*strangers->uid}},
+                                              {"connections", static_cast<std::int64_t>(strangers->count)}});
+        else
+            spdlog::info("broker_refused code={} count={}", strangers->code, strangers->count);
         if (!shared.stopping) shared.events.strangers(*strangers);
     }
 }

@@ -18,10 +18,8 @@ def reset(connection: socket.socket):
 
 def memory(process) -> int:
     """Resident kilobytes."""
-    for line in open(f"/proc/{process.pid}/status"):
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    raise AssertionError("no VmRSS")
+    with open(f"/proc/{process.pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
 
 class Clients(Case):

@@ -163,7 +163,7 @@ class Broker:
         self.control.settimeout(BOUND)
         self.lines = self.control.makefile("r")
         self.told: list[dict] = []
-        configure = {"connections": 1024, "streams": 64, "header_ms": 10000, "idle_ms": 60000, "connect_ms": 10000}
+        configure = {"connections": 1024, "streams": 64, "header_ms": 10000, "stranger_ms": 3000, "idle_ms": 60000, "connect_ms": 10000}
         if ca:
             configure["ca_file"] = str(ca)
         self.tell("configure", **(configure | limits))

@@ -105,16 +105,6 @@ class Bounds(Case):
         third.sendall(request(broker.port, token=OTHER))
         self.assertTrue(until(lambda: provider.connections == 3))  # another session is not held up
 
-    def test_connections(self):
-        broker, _ = self.pair(connections=3)
-        held = [self.connect(broker) for _ in range(3)]
-        reply = self.ask_raw(broker, b"")
-        self.refused(reply, 503, "capsule_too_many_connections")
-        self.assertEqual(reply.headers["retry-after"], "1")
-        for each in held:
-            each.close()
-        self.assertTrue(until(lambda: self.ask(broker).status == 200))
-
     def test_a_head_that_does_not_come(self):
         broker, provider = self.pair(header_ms=300, idle_ms=100000)
         connection = self.connect(broker)

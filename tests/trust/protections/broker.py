@@ -14,7 +14,7 @@ SMUGGLED = "unit_broker:RequestHead.RefusesWhatTwoServersCouldReadDifferently"
 
 
 def protections() -> list[Protection]:
-    return where_to() + what_it_reads() + what_passes()
+    return where_to() + what_it_reads() + what_passes() + places()
 
 
 def where_to() -> list[Protection]:
@@ -78,4 +78,21 @@ def what_passes() -> list[Protection]:
             "true", "ctest:sessions:usage"),
         one("a refusal is the key's that it was given to", "daemon/handlers/provider_notes.cpp", "limits.of(provider.id, key_name(key))",
             "limits.of(provider.id)", "ctest:sessions:limits"),
+    ]  # fmt: skip
+
+
+def places() -> list[Protection]:
+    path = "daemon/broker/core/places.cpp"
+    unit = "unit_broker:BrokerPlaces."
+    return [
+        one("places of those that show no token", path, "if (strangers_.size() <= most) return nullptr;", "return nullptr;",
+            unit + "WhoHasMostStrangersMakesRoom", "ctest:broker:floods"),
+        one("who has most makes room", path, "if (each->user->second.strangers > found->user->second.strangers) found = each;", ";",
+            unit + "WhoHasMostStrangersMakesRoom"),
+        one("one user's requests", path, "its.working >= 3 * (most - std::min(most, working_))", "false",
+            unit + "OneUsersRequestsLeavePlacesToOthers"),
+        one("unfinished heads of one user", path, "if (all <= most) return nullptr;", "return nullptr;",
+            unit + "UnfinishedHeadsOfOneUserAreBoundedTogether", "ctest:broker:floods"),
+        one("who shows no token is closed soon", "daemon/broker/connection.cpp",
+            "if (place_->state == Places::State::stranger) deadline_ = std::min(deadline_, stranger_until_);", "", "ctest:broker:floods"),
     ]  # fmt: skip
