@@ -106,8 +106,11 @@ class Brokered : public testing::TestWithParam<Cell> {
 
 TEST_P(Brokered, RunsAToolAndHasNoKey) {
     start();
+    world.seek({secret(GetParam().key), "cst_"});
     const AgentRun tool = run();
     expect_printed(tool, "capsule-tool-ran");
+    EXPECT_GT(tool.searches, 0U);
+    EXPECT_EQ(tool.in_memory, std::set<std::string>{"cst_"}) << "the token alone, in " << tool.memory_seen << " bytes";
     expect_route(tool, expected());
     expect_no_token_upstream(tool);
     expect_no_key_in_the_home();

@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 
 namespace capsule::e2e {
@@ -12,5 +14,9 @@ using ProcessEnvironments = std::map<std::string, std::map<std::string, std::str
 
 /// Notes the present environment of `root` and its descendants, by "pid program".
 void note_environments(pid_t root, ProcessEnvironments& into);
+
+/// Which of these texts are in the memory of `root` and its descendants now, as root reads it. Adds to what was found,
+/// and gives how many bytes were looked at.
+std::size_t search_memory(pid_t root, const std::set<std::string>& texts, std::set<std::string>& found);
 
 }  // namespace capsule::e2e

@@ -40,7 +40,8 @@ bool never() {
     return false;
 }
 
-int run_to_end(pid_t child, ProcessEnvironments& processes, const std::function<bool()>& enough) {
+int run_to_end(pid_t child, ProcessEnvironments& processes, const std::function<bool()>& enough,
+               const std::function<void()>& look) {
     constexpr auto limit = std::chrono::seconds(300);
     const auto end = std::chrono::steady_clock::now() + limit;
     int status = 0;
@@ -51,6 +52,7 @@ int run_to_end(pid_t child, ProcessEnvironments& processes, const std::function<
             return 124;  // as timeout(1)
         }
         note_environments(child, processes);
+        look();
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
     kill(-child, SIGKILL);  // what it may have left behind
@@ -180,6 +182,14 @@ AgentRun World::run_answer(const SpawnResult& answer, const std::vector<std::str
     return run_program(std::move(program), arguments, never);
 }
 
+/// Twice: when the agent has asked for something, and once more when it may have got the answer.
+void World::search(pid_t child, AgentRun& run) const {
+    constexpr std::size_t enough = 2;
+    if (sought_.empty() || run.searches == enough || recorder_->requests().size() == taken_) return;
+    ++run.searches;
+    run.memory_seen += search_memory(child, sought_, run.in_memory);
+}
+
 AgentRun World::run_program(test::Program program, const std::vector<std::string>& arguments,
                             const std::function<bool()>& enough) {
     take_requests();
@@ -191,7 +201,7 @@ AgentRun World::run_program(test::Program program, const std::vector<std::string
     const pid_t child = test::start_program(program, {in, out, err});
     setpgid(child, child);
     AgentRun run;
-    run.exit_code = run_to_end(child, run.processes, enough);
+    run.exit_code = run_to_end(child, run.processes, enough, [&] { search(child, run); });
     for (const int descriptor : {in, out, err})
         close(descriptor);
 

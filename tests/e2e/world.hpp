@@ -36,6 +36,10 @@ struct AgentRun {
     std::vector<RecordedRequest> requests;
     /// The environment of each process of the run, as last seen in /proc, by "pid program".
     std::map<std::string, std::map<std::string, std::string>> processes;
+    std::set<std::string>
+        in_memory;                ///< of World::seek, what was there in one of the processes after its first request
+    std::size_t memory_seen = 0;  ///< bytes
+    std::size_t searches = 0;
 };
 
 class World {
@@ -44,6 +48,8 @@ class World {
 
     const fs::path& home() const { return home_; }
     const fs::path& repository() const { return repository_; }
+    /// Texts to look for in the memory of the next runs' processes.
+    void seek(std::set<std::string> texts) { sought_ = std::move(texts); }
     /// The certificate of the authority that the stand-in's comes from.
     fs::path authority() const { return directory_ / "ca.pem"; }
 
@@ -93,7 +99,10 @@ class World {
     AgentRun run_program(test::Program program, const std::vector<std::string>& arguments,
                          const std::function<bool()>& enough);
 
+    void search(pid_t child, AgentRun& run) const;
+
     std::size_t taken_ = 0;
+    std::set<std::string> sought_;
     test::TempDir directory_;
     fs::path home_;
     fs::path repository_;
