@@ -23,6 +23,10 @@ ClientError broken(std::string message) {
              "status and capsulectl --version"}};
 }
 
+// Notifications that come before an answer are kept for the caller. A daemon has a few of them in that time.
+constexpr std::size_t most_notifications = 4096;
+constexpr std::size_t most_notified_bytes = 4 * 1024 * 1024;
+
 bool is_of_status_tier(std::string_view name) {
     const MethodInfo* method = find_method(name);
     return method != nullptr && method->tier == Tier::status;
@@ -142,14 +146,20 @@ ClientResult<std::vector<ClientResult<json::value>>> Client::call_all(const std:
         text += request_text(std::to_string(++last_id_), call.method, json::serialize(call.params)) + '\n';
     if (auto sent = connection_->send(std::move(text)); !sent) return sent.error();
     std::vector<ClientResult<json::value>> outcomes;
+    std::size_t notified = 0;
+    auto end = connection_->end_of_wait();
     for (std::uint64_t id = first_id; id <= last_id_; ++id) {
-        auto line = connection_->read_line();
+        auto line = connection_->read_line(end);
         if (!line) return line.error();
         if (auto notification = parse_notification(*line)) {
+            notified += line->size();
+            if (notified > most_notified_bytes || notifications_.size() >= most_notifications)
+                return broken("the daemon sent too many notifications before its answer");
             notifications_.push_back(*std::move(notification));
             --id;
             continue;
         }
+        end = connection_->end_of_wait();  // of the next answer
         auto answer = parse_answer(*line);
         if (!answer) return broken(answer.error().message);
         // id null: the daemon refused the line as such (too long, say), which ends the connection.

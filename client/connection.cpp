@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
@@ -141,8 +142,13 @@ ClientResult<void> Client::Connection::send(std::string text) {
     return {};
 }
 
-ClientResult<std::string_view> Client::Connection::read_line() {
-    const auto line = wait_for_line(socket_->timeout);
+std::chrono::steady_clock::time_point Client::Connection::end_of_wait() const {
+    return std::chrono::steady_clock::now() + socket_->timeout;
+}
+
+ClientResult<std::string_view> Client::Connection::read_line(std::chrono::steady_clock::time_point end) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto line = wait_for_line(std::max(left, std::chrono::milliseconds(0)));
     if (!line) return line.error();
     if (*line) return **line;
     error_code ignored;
@@ -151,6 +157,8 @@ ClientResult<std::string_view> Client::Connection::read_line() {
 }
 
 ClientResult<std::optional<std::string_view>> Client::Connection::wait_for_line(std::chrono::milliseconds limit) {
+    // For the whole line: who sends a byte at a time has no more.
+    const auto end = std::chrono::steady_clock::now() + limit;
     for (;;) {
         if (const auto line = socket_->lines.next()) return std::optional(*line);
         if (socket_->lines.too_long())
@@ -161,7 +169,8 @@ ClientResult<std::optional<std::string_view>> Client::Connection::wait_for_line(
             error = result;
             count = bytes;
         });
-        const bool in_time = socket_->wait(limit);
+        const bool in_time = socket_->wait(std::chrono::ceil<std::chrono::milliseconds>(
+            std::max(end - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0))));
         socket_->lines.append({socket_->chunk.data(), count});
         if (!in_time && count == 0) return std::optional<std::string_view>();
         if (error && in_time) {

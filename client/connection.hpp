@@ -26,8 +26,10 @@ class Client::Connection {
     uid_t server_uid() const noexcept { return server_uid_; }
     const std::string& path() const noexcept { return path_; }
     ClientResult<void> send(std::string text);
-    /// The next line without its end. The view lives until the next call.
-    ClientResult<std::string_view> read_line();
+    /// When a wait that begins now has lasted as long as this connection's time limit.
+    std::chrono::steady_clock::time_point end_of_wait() const;
+    /// The next line without its end, which is whole by then. The view lives until the next call.
+    ClientResult<std::string_view> read_line(std::chrono::steady_clock::time_point end);
     /// The same, or none when no line was complete in that time: the connection is as good as before.
     ClientResult<std::optional<std::string_view>> wait_for_line(std::chrono::milliseconds limit);
 

@@ -174,7 +174,10 @@ std::string printable(std::string_view text, bool keep_lines) {
     return harmless_text(text, '?', keep_lines);
 }
 
-Table::Table(std::vector<std::string> heading) : heading_(std::move(heading)) {}
+Table::Table(std::vector<std::string> heading) : heading_(std::move(heading)) {
+    for (std::string& title : heading_)
+        title = printable(title);
+}
 
 std::string Table::text(const Style& style, std::size_t indent) const {
     std::vector<std::vector<Cell>> rows = rows_;

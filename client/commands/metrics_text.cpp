@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "client/output.hpp"
+
 namespace capsule {
 namespace {
 
@@ -24,7 +26,7 @@ std::string number_text(std::uint64_t value) {
 
 std::string label_value(std::string_view value) {
     std::string out;
-    for (const char c : value) {
+    for (const char c : printable(value, true)) {
         if (c == '\n') {
             out += "\\n";
             continue;

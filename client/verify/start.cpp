@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 #include <thread>
 
@@ -56,9 +59,21 @@ bool write_text(const char* path, const std::string& text) {
     return static_cast<bool>(file);
 }
 
-std::string text_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+constexpr off_t most_kept = 1024 * 1024;          ///< bytes of what an agent wrote: its last ones
+constexpr off_t most_written = 64 * 1024 * 1024;  ///< bytes; an agent that writes more is ended
+
+off_t size_of(int output) {
+    struct stat status {};
+    return ::fstat(output, &status) == 0 ? status.st_size : 0;
+}
+
+std::string end_of(int output) {
+    const off_t size = size_of(output);
+    const off_t kept = std::min(size, most_kept);
+    std::string text(static_cast<std::size_t>(kept), '\0');
+    const ssize_t count = ::pread(output, text.data(), text.size(), size - kept);
+    text.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    return text;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
@@ -69,8 +84,9 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
     return out;
 }
 
-int open_output(const fs::path& path) {
-    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+/// What an agent writes to has no name: the agent is the user that this process is, and could put a FIFO there.
+int make_output(const char* name) {
+    return ::memfd_create(name, MFD_CLOEXEC);
 }
 
 /// In the child, where only async-signal-safe calls are allowed: the stand-in's thread was not copied.
@@ -85,21 +101,25 @@ int open_output(const fs::path& path) {
     ::_exit(127);
 }
 
-void wait_for(pid_t child, TrialRun& run, std::chrono::seconds limit) {
+bool has_ended(pid_t child) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+}
+
+void wait_for(pid_t child, TrialRun& run, std::chrono::seconds limit, const std::array<int, 2>& outputs) {
     const Interrupts interrupts;
     const auto end = std::chrono::steady_clock::now() + limit;
-    int status = 0;
-    while (::waitpid(child, &status, WNOHANG) == 0) {
-        run.timed_out = std::chrono::steady_clock::now() > end;
-        run.interrupted = interrupted != 0;
-        if (run.timed_out || run.interrupted) {
-            ::kill(-child, SIGKILL);
-            ::waitpid(child, &status, 0);
-            break;
-        }
+    while (!has_ended(child) && !run.timed_out && !run.interrupted) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const bool too_much = std::ranges::any_of(outputs, [](int output) { return size_of(output) > most_written; });
+        run.timed_out = too_much || std::chrono::steady_clock::now() > end;
+        run.interrupted = interrupted != 0;
     }
-    ::kill(-child, SIGKILL);  // whatever it left running
+    // Before it is reaped, as then its numbers may be another's. It may have left its own group.
+    ::kill(-child, SIGKILL);
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
     run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -119,7 +139,7 @@ bool go_offline() {
 }
 
 Result<TrialRun> start_and_wait(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,
-                                const fs::path& directory, const fs::path& scratch, std::chrono::seconds limit) {
+                                const fs::path& directory, std::chrono::seconds limit) {
     const auto path = env.find("PATH");
     const auto program = find_program(argv.front(), path == env.end() ? "" : path->second);
     if (!program) return program.error();
@@ -129,19 +149,22 @@ Result<TrialRun> start_and_wait(const std::vector<std::string>& argv, const std:
     const auto argv_pointers = pointers(argv);
     const auto env_pointers = pointers(variables);
     const int in = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const int out = open_output(scratch / "out");
-    const int err = open_output(scratch / "err");
+    const int out = make_output("out");
+    const int err = make_output("err");
     const pid_t child = ::fork();
     if (child == 0)
         become(program->c_str(), argv_pointers.data(), env_pointers.data(), directory.c_str(), in, out, err);
-    for (const int descriptor : {in, out, err})
+    ::close(in);
+    TrialRun run;
+    if (child > 0) {
+        ::setpgid(child, child);  // in the child, too: whichever comes first
+        wait_for(child, run, limit, {out, err});
+        run.out = end_of(out);
+        run.err = end_of(err);
+    }
+    for (const int descriptor : {out, err})
         ::close(descriptor);
     if (child < 0) return failed("cannot start " + *program);
-    ::setpgid(child, child);  // in the child, too: whichever comes first
-    TrialRun run;
-    wait_for(child, run, limit);
-    run.out = text_of(scratch / "out");
-    run.err = text_of(scratch / "err");
     return run;
 }
 

@@ -40,9 +40,9 @@ void copy_configuration(const ExplainResult& plan, const std::filesystem::path& 
 void write_project(const std::filesystem::path& project, std::uint16_t port);
 
 /// Runs it in `directory`; its requests are left for the caller to add. A user's ^C ends it and sets `interrupted`.
+/// It is ended at the limit, or where it writes more than 64 MiB; the last MiB of each output is kept.
 /// Fails with io_error.
 Result<TrialRun> start_and_wait(const std::vector<std::string>& argv, const std::map<std::string, std::string>& env,
-                                const std::filesystem::path& directory, const std::filesystem::path& scratch,
-                                std::chrono::seconds limit);
+                                const std::filesystem::path& directory, std::chrono::seconds limit);
 
 }  // namespace capsule

@@ -1,10 +1,14 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <optional>
 #include <sstream>
 #include <system_error>
 
@@ -19,11 +23,21 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::uintmax_t largest_copied_file = 4 * 1024 * 1024;
+constexpr off_t largest_copied_file = 4 * 1024 * 1024;
 
-std::string text_of(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+/// None where it is no regular file, or too large: it may be replaced by a FIFO at any time, so that is asked of what
+/// was opened.
+std::optional<std::string> text_of(const fs::path& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (file < 0) return std::nullopt;
+    struct stat status {};
+    const bool good = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= largest_copied_file;
+    std::string text(good ? static_cast<std::size_t>(status.st_size) : 0, '\0');
+    const ssize_t count = good ? ::read(file, text.data(), text.size()) : -1;
+    ::close(file);
+    if (count < 0) return std::nullopt;
+    text.resize(static_cast<std::size_t>(count));
+    return text;
 }
 
 void write(const fs::path& path, std::string_view text) {
@@ -79,14 +93,13 @@ std::string without_keys_lines(const std::string& text) {
 }
 
 void copy_file(const fs::path& from, const fs::path& to, const std::string& dummy_key) {
-    std::error_code error;
-    if (!fs::is_regular_file(from, error) || fs::file_size(from, error) > largest_copied_file) return;
-    const std::string text = text_of(from);
+    const auto text = text_of(from);
+    if (!text) return;
     const auto extension = from.extension();
     if (extension == ".json" || extension == ".jsonc") {
-        if (const auto clean = without_keys_json(text, dummy_key); !clean.empty()) write(to, clean);
+        if (const auto clean = without_keys_json(*text, dummy_key); !clean.empty()) write(to, clean);
     } else {
-        write(to, without_keys_lines(text));
+        write(to, without_keys_lines(*text));
     }
 }
 

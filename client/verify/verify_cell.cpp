@@ -55,7 +55,7 @@ class CellTrial {
         auto argv = trial.argv;
         const auto words = trial_agent(trial.agent)->one_shot(prompt, tier);
         argv.insert(argv.end(), words.begin(), words.end());
-        auto run = start_and_wait(argv, trial.env, project(), scratch_.path(), limit);
+        auto run = start_and_wait(argv, trial.env, project(), limit);
         if (!run) {
             verdict_.problems.push_back(run.error().message);
             return std::nullopt;

@@ -32,6 +32,11 @@ def whom_it_believes() -> list[Protection]:
             "if (const auto unsafe = who_else_can_change(directory, {server.uid, ::geteuid()}))",
             "if (const auto unsafe = who_else_can_change(\"/\", {}))",
             SERVER + "IsSentNothingWhereOthersCouldHavePutItThere"),
+        one("notifications do not fill its memory", CLIENT,
+            "notified > most_notified_bytes || notifications_.size() >= most_notifications", "false",
+            "unit_client:Client.TakesOnlySoManyNotificationsBeforeAnAnswer"),
+        one("no label of a metric commands a terminal", "client/commands/metrics_text.cpp", "printable(value, true)",
+            "value", "unit_client:MetricsText.NoLabelCommandsATerminal"),
         one("that holds for every caller", TRUSTED, "if (server.uid == 0 || server.uid == ::geteuid())",
             "if (server.uid == 0 || ::geteuid() != 0)", SERVER + "AnotherUserIsToldTheSame"),
     ]  # fmt: skip

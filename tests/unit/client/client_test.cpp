@@ -183,6 +183,20 @@ TEST(Client, DoesNotWaitForeverForAnAnswer) {
     EXPECT_EQ(client->reload().error().kind, Kind::broken) << "the connection is closed";
 }
 
+TEST(Client, TakesOnlySoManyNotificationsBeforeAnAnswer) {
+    TestServer server([](const std::string& line) {
+        std::string flood;
+        for (int i = 0; i < 5000; ++i)
+            flood += reloaded;
+        return flood + result_for(line, config_result);
+    });
+    auto client = Client::connect(server.path());
+    ASSERT_TRUE(client);
+    const auto outcome = client->reload();
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().kind, Kind::broken);
+}
+
 TEST(Client, DoesNotWaitForeverForAFullBacklog) {
     TemporaryDirectory directory;
     const std::string path = directory.path() + "/s";

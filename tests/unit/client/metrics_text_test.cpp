@@ -35,6 +35,14 @@ TEST(MetricsText, HasEachMetricOnceWithHelpAndType) {
     EXPECT_THAT(text, Not(HasSubstr("capsule_broker_up"))) << "nothing needs the broker";
 }
 
+TEST(MetricsText, NoLabelCommandsATerminal) {
+    MetricsResult metrics;
+    metrics.version = "1\x1b[2J";
+    metrics.cells = {cell()};
+    metrics.cells.front().provider = "z\x1b]0;x\x07";
+    EXPECT_EQ(metrics_text(metrics).find('\x1b'), std::string::npos);
+}
+
 TEST(MetricsText, NothingIsSaidOfRequestsThatNobodySees) {
     MetricsResult metrics;
     metrics.cells = {cell()};
