@@ -70,6 +70,19 @@ Connection::~Connection() {
     closer_->close(socket_, std::move(client_.place));
 }
 
+std::optional<Connection::Clock::time_point> Connection::idle_since() const {
+    const std::uint64_t number = client_.peer.connection;
+    if (!reading_ || cut_ || stopping_ || lines_.partial() || services_.subscribers.may_wait(number) ||
+        services_.sessions.ends_with_connection(number))
+        return std::nullopt;
+    return reading_since_;
+}
+
+void Connection::make_room() {
+    cut("it is idle, and another one of its user needs the place");
+    const Quotas::Place freed = std::move(client_.place);
+}
+
 void Connection::notify(const std::string& line) {
     if (cut_) return;
     boost::system::error_code ignored;
@@ -217,6 +230,7 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;
     reading_ = true;
+    reading_since_ = Clock::now();
     last_read_ = co_await receive(socket_, room, error);
     reading_ = false;
     const bool woken = std::exchange(woken_, false);

@@ -46,6 +46,11 @@ class Connection {
 
     const Peer& peer() const noexcept { return client_.peer; }
 
+    /// Since when nothing is asked and nothing hangs on it: no subscription, no session. None: it is in use.
+    std::optional<Clock::time_point> idle_since() const;
+    /// Ends it, and frees its place at once.
+    void make_room();
+
   private:
     enum class Input { more, end, stopping, idle, timed_out };
 
@@ -73,6 +78,7 @@ class Connection {
     Output output_;
     std::string notices_;   ///< lines for between two answers: output_ does not change while it is being sent
     bool reading_ = false;  ///< it waits for input, and can be woken
+    Clock::time_point reading_since_{};
     bool woken_ = false;
     boost::asio::steady_timer timer_;
     /// Counts the time limits that were set or called off. A timer that has already fired cannot be cancelled: its

@@ -114,13 +114,29 @@ void Server::start(Connection::Socket socket) {
     peer->connected_at = ticks_since_boot();
     const Generation& generation = *services_.generation;
     const Standing standing = standing_of(generation.policy, *peer);
-    auto place = services_.quotas.take_place(*peer, standing, generation.config.limits);
-    if (!place) {
-        turn_away(socket, *peer, place.error());
+    const auto& limits = generation.config.limits;
+    std::optional<Result<Quotas::Place>> place(services_.quotas.take_place(*peer, standing, limits));
+    // Where agents are the daemon's own user, so is the health check.
+    const bool agents_too = standing != Standing::owner && peer->uid == ::geteuid();
+    if (!*place && agents_too && make_room_for(*peer))
+        place.emplace(services_.quotas.take_place(*peer, standing, limits));
+    if (!*place) {
+        turn_away(socket, *peer, place->error());
         return closer_->close(socket);
     }
-    asio::co_spawn(executor_, serve(std::move(socket), {std::move(*peer), standing, std::move(*place)}),
+    asio::co_spawn(executor_, serve(std::move(socket), {std::move(*peer), standing, std::move(**place)}),
                    asio::detached);
+}
+
+/// Ends the connection of that user that has been idle for longest. False: all are in use.
+bool Server::make_room_for(const Peer& peer) {
+    Connection* found = nullptr;
+    for (Connection* each : connections_)
+        if (each->peer().uid == peer.uid && each->idle_since() &&
+            (!found || *each->idle_since() < *found->idle_since()))
+            found = each;
+    if (found) found->make_room();
+    return found != nullptr;
 }
 
 asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {

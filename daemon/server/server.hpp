@@ -30,6 +30,7 @@ class Server {
   private:
     boost::asio::awaitable<void> serve(Connection::Socket socket, Client client);
     void start(Connection::Socket socket);
+    bool make_room_for(const Peer& peer);
     void start_or_say_why(Connection::Socket socket);
     void notify(std::uint64_t number, const std::string& line);
 

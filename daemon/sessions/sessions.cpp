@@ -237,6 +237,10 @@ void Sessions::connection_closed(std::uint64_t connection) {
         end(id, "the connection that asked for it was closed");
 }
 
+bool Sessions::ends_with_connection(std::uint64_t connection) const {
+    return std::ranges::any_of(live_, [&](const auto& each) { return each.second->connection == connection; });
+}
+
 void Sessions::stop() {
     if (!stopping_) keep_counts({});
     stopping_ = true;

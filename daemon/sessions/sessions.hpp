@@ -109,6 +109,7 @@ class Sessions {
 
     /// Those that end with that connection end, unless the daemon stops, which ends none.
     void connection_closed(std::uint64_t connection);
+    bool ends_with_connection(std::uint64_t connection) const;
 
     /// Looks whether the sessions' keys have changed, waits for what takes time to read, and until the broker has the
     /// new ones.

@@ -131,6 +131,18 @@ TEST_F(Quotas, AnIdleConnectionIsClosedUnlessItsUserMaySpawn) {
     roots.ask(request("1", "status"));
 }
 
+TEST_F(Quotas, WhereAgentsAreTheDaemonsUserAnIdleConnectionMakesRoomForTheHealthCheck) {
+    start_open("[access]\nown_user = \"spawn\"\n");
+    RawConnection waiting = daemon().connect();
+    EXPECT_THAT(waiting.ask(request("1", "subscribe")), HasSubstr("notifications"));
+    std::vector<RawConnection> idle;
+    for (int i = 0; i < 1024; ++i)
+        idle.push_back(daemon().connect());
+    EXPECT_EQ(ctl({"status", "--quiet"}).exit_code, 0) << "the health check";
+    EXPECT_EQ(idle.front().read_line(), std::nullopt);
+    EXPECT_TRUE(waiting.silent_for(milliseconds(0)));
+}
+
 TEST_F(Quotas, OfAUserAFewMayWaitForNotifications) {
     start_open("[limits]\nidle_timeout_ms = 500\n");
     std::vector<RawConnection> guests = connect_as(nobody, 10);

@@ -114,6 +114,8 @@ def quotas() -> list[Protection]:
     return [
         one("places of one user", QUOTAS, "own >= limits.connections_per_user)", "own >= limits.connections)",
             "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserDoNotShutRootOut"),
+        one("an idle connection of the daemon's own user makes room", SERVER, "    if (found) found->make_room();\n", "",
+            "trust_quotas:Quotas.WhereAgentsAreTheDaemonsUserAnIdleConnectionMakesRoomForTheHealthCheck"),
         one("places that guests have not", QUOTAS, "            return all - all / 4;\n", "            return all;\n",
             "trust_quotas:Quotas.NorDoThoseOfManyUsers",
             "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),
