@@ -172,8 +172,9 @@ struct ProvidersListResult {
     std::vector<Choice> choices;
     std::optional<std::string> default_;
     std::vector<Unavailable> unavailable;
+    std::optional<std::string> default_from{};  ///< "capsule.toml:12" where it is configured; null: it is not
 };
-BOOST_DESCRIBE_STRUCT(ProvidersListResult, (), (agent, choices, default_, unavailable))
+BOOST_DESCRIBE_STRUCT(ProvidersListResult, (), (agent, choices, default_, unavailable, default_from))
 
 // ---- usage ----
 

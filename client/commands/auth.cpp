@@ -47,18 +47,13 @@ ExitCode store(const Globals& globals, const KeyOptions& options, std::string va
     });
 }
 
-Error unknown_provider(const std::string& given, const AuthListResult& list) {
-    std::vector<std::string_view> ids;
-    std::string all;
-    for (const AuthRow& row : list.rows) {
-        ids.push_back(row.provider);
-        all += (all.empty() ? "" : ", ") + row.provider;
-    }
-    const auto near = nearest(given, ids);
+/// The daemon says which provider was meant.
+ClientError unknown_provider(const Globals& globals, const std::string& given) {
     constexpr std::size_t longest_shown = 24;  // what is longer may be a key
-    return {ErrorCode::provider_unknown,
-            given.size() > longest_shown ? "there is no such provider" : "there is no provider \"" + given + "\"",
-            (near ? "Did you mean \"" + std::string(*near) + "\"? " : "") + "The providers are " + all + "."};
+    if (given.size() <= longest_shown)
+        if (const auto answer = call(globals, "usage", params_json(UsageParams{given})); !answer) return answer.error();
+    return ClientError{ClientError::Kind::answered,
+                       {ErrorCode::provider_unknown, "there is no such provider", "\"capsulectl auth\" lists them"}};
 }
 
 /// Before somebody types a secret: does the daemon answer, may it be given one, does it know the provider?
@@ -71,7 +66,7 @@ ClientResult<void> check_before_asking(const Globals& globals, const KeyOptions&
     const bool known = std::any_of(list->rows.begin(), list->rows.end(),
                                    [&](const AuthRow& row) { return row.provider == options.provider; });
     if (known) return {};
-    return ClientError{ClientError::Kind::answered, unknown_provider(options.provider, *list)};
+    return unknown_provider(globals, options.provider);
 }
 
 std::optional<ExitCode> role_alone(const Globals& globals, const KeyOptions& options) {
@@ -136,7 +131,7 @@ void add_auth(CLI::App& app, Invocation& invocation) {
         app.add_subcommand("auth", "Each provider's key: where it is from, how to get one, how to store it");
     auth->require_subcommand(0, 1);
     add_examples(*auth, "", {"auth", "auth set zai"});
-    CLI::App* list = auth->add_subcommand("list", "All providers' keys (what \"auth\" alone does)");
+    CLI::App* list = auth->add_subcommand("list", "All providers' keys (what \"auth\" alone does)")->alias("ls");
     add_examples(*list, "", {"auth list", "auth list --workspace acme --role reviewer"});
     auto params = std::make_shared<AuthListParams>();
     add_scope(*list, params->workspace, params->role);

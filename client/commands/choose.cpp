@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json/object.hpp>
+#include <cstdio>
 
 #include "client/picker/last_choices.hpp"
 #include "client/picker/pages.hpp"
@@ -99,8 +101,18 @@ ProvidersListResult with_plans(const Globals& globals, const ProvidersListParams
     return again ? *std::move(again) : std::move(list);
 }
 
-/// `after_agent`: a page for the agent went before, and can be gone back to.
-Step choose_provider(const Globals& globals, SpawnParams& params, bool after_agent) {
+void tell_default(const ProvidersListResult& list) {
+    const auto chosen = std::ranges::find(list.choices, *list.default_, &Choice::id);
+    std::fputs(paragraph((chosen == list.choices.end() ? *list.default_ : printable(chosen->tab_label)) +
+                             ": the default of " + printable(*list.default_from) + ". Choose another by --choose.",
+                         error_style())
+                   .c_str(),
+               stderr);
+}
+
+/// `after_agent`: a page for the agent went before, and can be gone back to. Where a default is configured, it is
+/// taken, unless the person wants to `choose`.
+Step choose_provider(const Globals& globals, SpawnParams& params, bool after_agent, bool choose) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
     const ProvidersListParams about{params.agent, params.workspace, params.role};
@@ -117,6 +129,10 @@ Step choose_provider(const Globals& globals, SpawnParams& params, bool after_age
     if (!keys) return fail(globals, keys.error());
     if (!status) return fail(globals, status.error());
     if (list->choices.size() < 2) return Picking::not_asked;
+    if (list->default_ && list->default_from && !choose) {
+        tell_default(*list);
+        return Picking::not_asked;
+    }
 
     PickerPage page = provider_page(with_plans(globals, about, *std::move(list), *status), *keys, *status);
     if (auto last = last_choices().provider(params.agent, params.cwd.value_or(""))) page.preselected = last;
@@ -133,7 +149,7 @@ Step choose_provider(const Globals& globals, SpawnParams& params, bool after_age
 
 }  // namespace
 
-std::variant<Asked, ExitCode> choose(const Globals& globals, SpawnParams& params) {
+std::variant<Asked, ExitCode> choose(const Globals& globals, SpawnParams& params, bool always) {
     const bool person = !globals.json && can_ask();
     const bool names_agent = !params.agent.empty();
     for (;;) {
@@ -145,7 +161,7 @@ std::variant<Asked, ExitCode> choose(const Globals& globals, SpawnParams& params
         }
         Picking provider = Picking::not_asked;
         if (!params.provider && person) {
-            const Step step = choose_provider(globals, params, agent == Picking::picked);
+            const Step step = choose_provider(globals, params, agent == Picking::picked, always);
             if (const auto* ended = std::get_if<ExitCode>(&step)) return *ended;
             provider = std::get<Picking>(step);
         }

@@ -11,11 +11,14 @@ namespace {
 std::string write_page(const ConfigWriteResult& result) {
     Table table;
     for (const WrittenFile& file : result.files)
-        table.add({{file.action, file.action == "unchanged" ? Tone::dim : Tone::good},
-                   {file.mode.value_or("-"), Tone::dim},
-                   {file.path}});
+        // One that is not there, and is not wanted, is no file of anybody's.
+        if (file.action != "unchanged" || file.mode)
+            table.add({{file.action, file.action == "unchanged" ? Tone::dim : Tone::good},
+                       {file.mode.value_or("-"), Tone::dim},
+                       {file.path}});
     print_warnings(result.warnings);
-    if (table.empty()) return "nothing to write\n";
+    if (table.empty())
+        return result.files.empty() ? "nothing to write\n" : "nothing to write: none of its providers has a key\n";
     return table.text(output_style());
 }
 

@@ -18,6 +18,7 @@ namespace {
 struct Options {
     SessionOptions session;
     bool no_title = false;
+    bool choose = false;
     std::vector<int> kept;  ///< --keep-fd
 };
 
@@ -72,7 +73,7 @@ ExitCode start_on_own_terminal(const Globals& globals, const Options& options, S
 ExitCode run(const Globals& globals, const Options& options, const std::vector<std::string>& arguments) {
     fill_standard_descriptors();
     SpawnParams params = session_params(options.session);
-    const auto asked = choose(globals, params);
+    const auto asked = choose(globals, params, options.choose);
     if (const auto* ended = std::get_if<ExitCode>(&asked)) return *ended;
     // This process becomes the agent, or waits for it.
     params.ends_with = "caller";
@@ -108,12 +109,15 @@ void add_exec(CLI::App& app, Invocation& invocation) {
     add_examples(
         *command,
         "On a terminal, AGENT and --provider are chosen from a list where they are left out and there is a choice.\n"
+        "Where capsule.toml has a default provider for the agent, that is taken; --choose shows the list.\n"
         "What follows \"--\" goes to the agent.\n"
         "The daemon is offered the caller's variables, except those whose names look like keys (GH_TOKEN is offered),\n"
         "and passes on what its allowlist has.",
         {"exec claude --provider zai", "exec codex --provider minimax -- exec \"say hi\""});
     auto options = std::make_shared<Options>();
     add_session_options(*command, options->session, false);
+    command->add_flag("--choose", options->choose, "Show the list of providers though a default is configured")
+        ->excludes("--provider");
     command->add_flag("--no-title", options->no_title, "Leave the terminal's title alone");
     command
         ->add_option("--keep-fd", options->kept, "A descriptor besides 0, 1 and 2 for the agent; all others are closed")

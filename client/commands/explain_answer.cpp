@@ -19,10 +19,15 @@ std::string where_the_key_stands(const ExplainResult& plan) {
     return out;
 }
 
+std::string home_of(const ExplainResult& plan) {
+    const auto home = std::ranges::find(plan.env, "HOME", &ExplainedVariable::name);
+    return home == plan.env.end() ? "" : " in " + home->value;
+}
+
 SessionFacts planned(const ExplainResult& plan) {
     SessionFacts facts;
     facts.agent = plan.tab_label.substr(0, plan.tab_label.find(" ("));
-    facts.user = plan.user.name + " (uid " + std::to_string(plan.user.uid) + ")";
+    facts.user = plan.user.name + " (uid " + std::to_string(plan.user.uid) + ")" + home_of(plan);
     facts.provider = plan.label;
     facts.because = plan.because;
     facts.base_url = plan.base_url;

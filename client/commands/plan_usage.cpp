@@ -22,9 +22,11 @@ ExitCode run(const Globals& globals, const UsageParams& params) {
 
 void add_usage(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("usage", "What is left of each subscription");
-    add_examples(*command, "Each provider is asked at most once a minute.", {"usage", "usage zai"});
+    add_examples(*command, "Each provider is asked at most once a minute.", {"usage", "usage --provider zai"});
     auto params = std::make_shared<UsageParams>();
-    command->add_option("PROVIDER", params->provider, "Of that provider alone")->type_name("");
+    CLI::Option* provider =
+        command->add_option("--provider", params->provider, "Of that provider alone")->type_name("ID");
+    command->add_option("PROVIDER", params->provider, "The same")->type_name("")->excludes(provider);
     run_with(*command, invocation, [params](const Globals& globals) { return run(globals, *params); });
 }
 

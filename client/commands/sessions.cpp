@@ -144,6 +144,10 @@ void add_sessions(CLI::App& app, Invocation& invocation) {
     command->add_flag("--all", options->all, "Those that ended within the last day, too")->excludes(which);
     command->add_flag("--watch", options->watch, "Anew every second, until Ctrl-C")->excludes(which);
     command->require_subcommand(0, 1);
+    CLI::App* list = command->add_subcommand("list", "All of them (what \"sessions\" alone does)")->alias("ls");
+    add_examples(*list, "", {"sessions list", "sessions list --all"});
+    list->add_flag("--all", options->all, "Those that ended within the last day, too");
+    run_with(*list, invocation, [options](const Globals& globals) { return list_sessions(globals, *options); });
     CLI::App* ending = command->add_subcommand("end", "End a session: what was given to it is worth nothing any more");
     add_examples(*ending, "", {"sessions end abcdefghij", "--json sessions end abcdefghij"});
     auto id = std::make_shared<std::string>();

@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <array>
 
 #include "protocol/agents.hpp"
 #include "protocol/nearest.hpp"
@@ -27,7 +28,24 @@ std::string path_of(const CLI::App& command) {
     return command.get_parent() == nullptr ? "capsulectl" : path_of(*command.get_parent()) + " " + command.get_name();
 }
 
+/// What people type who know gh, docker or systemctl, as one of `names`; empty: it means none of them.
+std::string_view our_word_for(std::string_view word, const std::vector<std::string>& names) {
+    constexpr auto words = std::to_array<std::pair<std::string_view, std::string_view>>({
+        {"show", "list"},      {"get", "list"},    {"view", "list"},    {"add", "set"},       {"login", "set"},
+        {"login", "auth"},     {"rm", "unset"},    {"remove", "unset"}, {"delete", "unset"},  {"logout", "unset"},
+        {"stop", "end"},       {"kill", "end"},    {"ps", "sessions"},  {"run", "exec"},      {"start", "exec"},
+        {"launch", "exec"},    {"test", "verify"}, {"check", "verify"}, {"doctor", "verify"}, {"info", "status"},
+        {"health", "status"},  {"key", "auth"},    {"keys", "auth"},    {"limits", "usage"},  {"quota", "usage"},
+        {"restart", "reload"},
+    });
+    for (const auto& [theirs, ours] : words)
+        if (theirs == word && std::ranges::find(names, ours) != names.end()) return ours;
+    return {};
+}
+
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& names, const std::string& otherwise) {
+    if (const std::string_view ours = our_word_for(word, names); !ours.empty())
+        return "did you mean \"" + std::string(ours) + "\"?";
     const auto near = nearest(word, {names.begin(), names.end()});
     return near ? "did you mean \"" + std::string(*near) + "\"?" : otherwise;
 }

@@ -5,7 +5,7 @@ capsulectl=$1 page=$2
 
 # The commands of "capsulectl $*", one a line.
 commands_of() {
-    "$capsulectl" "$@" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z]*\) .*/\1/p'
+    "$capsulectl" "$@" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z]*\)[ ,].*/\1/p'
 }
 
 section() {

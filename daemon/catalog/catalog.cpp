@@ -1,6 +1,9 @@
 #include "daemon/catalog/catalog.hpp"
 
 #include <algorithm>
+#include <cctype>
+
+#include "protocol/nearest.hpp"
 
 namespace capsule {
 
@@ -18,6 +21,17 @@ const Model* Provider::model(std::string_view name) const {
 const Provider* Catalog::find(std::string_view id) const {
     const auto found = std::find_if(providers.begin(), providers.end(), [&](const Provider& p) { return p.id == id; });
     return found == providers.end() ? nullptr : &*found;
+}
+
+std::optional<std::string_view> Catalog::meant_by(std::string_view word) const {
+    const auto same = [word](std::string_view name) {
+        return std::ranges::equal(word, name,
+                                  [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+    };
+    for (const Provider& provider : providers)
+        if (same(provider.id) || same(provider.label) || std::ranges::any_of(provider.other_names, same))
+            return provider.id;
+    return nearest(word, ids());
 }
 
 const Provider* Catalog::by_key_variable(std::string_view variable) const {

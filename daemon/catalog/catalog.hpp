@@ -86,6 +86,7 @@ struct Provider {
     std::string id;
     std::string origin;  ///< "catalog", or "capsule.toml:12" once an operator's table touched it
     std::string label;
+    std::vector<std::string> other_names;  ///< by which people call it: for "did you mean"
     std::string key_env;
     std::string key_prefix;  ///< empty: any shape. A key of another shape warns and is used all the same.
     std::vector<std::string> other_key_names;  ///< under which people hold this key too; never read
@@ -112,6 +113,8 @@ struct Catalog {
     std::vector<Provider> providers;  ///< built-in ones in the catalog's order, then the operator's in theirs
 
     const Provider* find(std::string_view id) const;
+    /// The id that was meant by `word`: another name of that provider's, or nearly its id. None: nobody can tell.
+    std::optional<std::string_view> meant_by(std::string_view word) const;
     const Provider* by_key_variable(std::string_view variable) const;
     std::vector<std::string_view> ids() const;
 };

@@ -58,7 +58,7 @@ const Provider& check_cell(const TableReader& in, std::string_view key, const Ca
         for (const std::string_view known : catalog.ids())
             hint += " " + std::string(known);
         hint += ".";
-        if (const auto near = nearest(id, catalog.ids())) hint = "Did you mean " + in_quotes(*near) + "?";
+        if (const auto near = catalog.meant_by(id)) hint = "Did you mean " + in_quotes(*near) + "?";
         in.refuse(key, "there is no provider " + in_quotes(id), std::move(hint));
     }
     const std::string cell = std::string(facts_of(agent).label) + " on " + provider->label;

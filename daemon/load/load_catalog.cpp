@@ -103,6 +103,7 @@ void read_facts(TableReader& in, Provider& provider) {
     read_line(in, "label", provider.label);
     if (provider.label.empty()) provider.label = provider.id;
     read_line(in, "key_prefix", provider.key_prefix);
+    if (auto names = in.texts("other_names")) provider.other_names = std::move(names->value);
     if (auto names = in.texts("other_key_names")) {
         for (std::size_t i = 0; i < names->value.size(); ++i)
             if (!is_variable_name(names->value[i]))

@@ -86,7 +86,7 @@ Result<const Provider*> find_provider(const Catalog& catalog, std::string_view i
     for (const std::string_view known : catalog.ids())
         list += (list.empty() ? "" : ", ") + std::string(known);
     std::string hint = "The providers are " + list + "; [providers.<id>] in capsule.toml adds one.";
-    if (const auto near = nearest(id, catalog.ids())) hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
+    if (const auto near = catalog.meant_by(id)) hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
     return Error{ErrorCode::provider_unknown, "there is no provider " + in_quotes(id), std::move(hint)};
 }
 

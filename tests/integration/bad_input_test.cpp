@@ -91,7 +91,7 @@ TEST_F(BadInput, EachMisspellingNamesWhatWasMeant) {
              2,
              "capsulectl: there is no provider \"zia\"\n  hint: Did you mean \"zai\"? The providers are anthropic, "
              "openai, "
-             "zai, minimax, kimi.\n"},
+             "zai, minimax, kimi; [providers.<id>] in capsule.toml adds one.\n"},
             {{"explain", "claude", "--provider", "zai", "--workspace", "amce"},
              2,
              "capsulectl: there is no workspace \"amce\"\n  hint: Did you mean \"acme\"? A workspace" + known},

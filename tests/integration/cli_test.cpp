@@ -153,6 +153,15 @@ TEST_F(Cli, ConfigWriteAndReloadForPeople) {
     EXPECT_EQ(ctl({"reload"}).exit_code, 0);
 }
 
+TEST_F(Cli, ConfigWriteNamesNoFileThatIsNotThere) {
+    start({.env = {}});
+    EXPECT_EQ(ctl({"config", "write", "codex"}).out, "nothing to write: none of its providers has a key\n");
+    EXPECT_EQ(ctl({"sessions", "list"}).out, ctl({"sessions"}).out);
+    EXPECT_EQ(ctl({"auth", "ls"}).out, ctl({"auth", "list"}).out);
+    EXPECT_THAT(ctl({"usage", "--provider", "glm"}).err, HasSubstr("Did you mean \"zai\"?"));
+    EXPECT_THAT(ctl({"auth", "set", "moonshot"}, "").err, HasSubstr("Did you mean \"kimi\"?"));
+}
+
 TEST_F(Cli, ExitCodes) {
     start({.env = {{"MINIMAX_API_KEY", std::string(keys::minimax)}}});
     expect_failure({"no-such-command"}, 2, "no-such-command");

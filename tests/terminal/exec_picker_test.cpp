@@ -170,9 +170,13 @@ TEST_F(ExecPicker, AMemoryThatIsCorruptIsIgnoredAndReplaced) {
     EXPECT_THAT(read_file(memory()), HasSubstr(R"("provider":"zai")"));
 }
 
-TEST_F(ExecPicker, TheConfiguredDefaultIsPreselected) {
+TEST_F(ExecPicker, TheConfiguredDefaultIsTakenUnlessOneWantsToChoose) {
     start_with_two_keys("[claude]\nprovider = \"minimax\"\n");
     open_terminal().run("capsulectl exec claude");
+    expect_started("claude on minimax");
+    EXPECT_THAT(terminal().screen(),
+                AllOf(HasSubstr("Claude (MiniMax): the default of "), HasSubstr("--choose"), Not(HasSubstr(question))));
+    terminal().run_on_clear_screen("capsulectl exec claude --choose");
     terminal().wait_for("> MiniMax");
     terminal().press({"Enter"});
     expect_started("claude on minimax");

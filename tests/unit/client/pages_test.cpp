@@ -230,7 +230,8 @@ ExplainResult explained() {
     plan.model = "glm-5.3";
     plan.user = {"agent", 1000, 1000, {}};
     plan.env = {{"ANTHROPIC_AUTH_TOKEN", "…0001", "key: environment"},
-                {"ANTHROPIC_BASE_URL", "https://api.z.ai/api/anthropic", "catalog"}};
+                {"ANTHROPIC_BASE_URL", "https://api.z.ai/api/anthropic", "catalog"},
+                {"HOME", "/home/agent", "session user"}};
     plan.because = Because{"flag", "--provider asked for it"};
     plan.base_url = "https://api.z.ai/api/anthropic";
     plan.key_source = "environment";
@@ -243,7 +244,7 @@ TEST(ExplainAnswer, SaysWhyInSixLines) {
                      {"/p/.mcp.json", "mcpServers.a", "names a server", std::nullopt}};
     EXPECT_EQ(
         explain_answer(plan, plain),
-        "agent     Claude, as agent (uid 1000)\n"
+        "agent     Claude, as agent (uid 1000) in /home/agent\n"
         "provider  Z.AI, because --provider asked for it\n"
         "host      api.z.ai (https://api.z.ai/api/anthropic)\n"
         "model     glm-5.3\n"

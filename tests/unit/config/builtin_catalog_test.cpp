@@ -139,6 +139,20 @@ TEST(BuiltinCatalog, EveryModelOfACellIsKnown) {
     }
 }
 
+TEST(BuiltinCatalog, KnowsWhichProviderIsMeant) {
+    const Catalog& catalog = builtin_catalog();
+    for (const auto& [word, id] : std::map<std::string, std::string>{{"glm", "zai"},
+                                                                     {"Z.AI", "zai"},
+                                                                     {"zia", "zai"},
+                                                                     {"chatgpt", "openai"},
+                                                                     {"GPT", "openai"},
+                                                                     {"claude", "anthropic"},
+                                                                     {"moonshot", "kimi"},
+                                                                     {"minmax", "minimax"}})
+        EXPECT_EQ(catalog.meant_by(word), id) << word;
+    EXPECT_EQ(catalog.meant_by("somebody-else"), std::nullopt);
+}
+
 TEST(BuiltinCatalog, Lookups) {
     const Catalog& catalog = builtin_catalog();
     EXPECT_EQ(catalog.find("nobody"), nullptr);

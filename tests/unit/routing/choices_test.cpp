@@ -115,6 +115,7 @@ TEST(Choices, WhoIsOffered) {
         EXPECT_EQ(result.agent, id_of(c.agent));
         EXPECT_EQ(choice_ids(result), c.choices);
         EXPECT_EQ(result.default_, c.chosen);
+        EXPECT_EQ(result.default_from, std::nullopt);
         EXPECT_EQ(unavailable_ids(result), c.unavailable);
     }
 }
@@ -175,6 +176,7 @@ TEST(TabLabel, BareWhenTheNativeAccountIsTheOnlyOne) {
 TEST(DefaultProvider, TheConfiguredOne) {
     const Config config = configured("[claude]\nprovider = \"zai\"\n[opencode]\nprovider = \"kimi\"\n");
     EXPECT_EQ(*default_provider(config, Agent::claude, states(all)), "zai");
+    EXPECT_THAT(list_choices(config, Agent::claude, {}, states(all)).default_from, ::testing::Optional(::testing::_));
     EXPECT_EQ(*default_provider(config, Agent::claude, states({{"zai", unresolved}})), "zai");
     EXPECT_EQ(*default_provider(config, Agent::opencode, states(all)), "kimi");
     const auto absent = default_provider(config, Agent::claude, states({{"kimi", present}}));
