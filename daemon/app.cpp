@@ -20,6 +20,7 @@
 #include "daemon/log/log.hpp"
 #include "daemon/process/systemd.hpp"
 #include "daemon/server/server.hpp"
+#include "daemon/sessions/keys_socket.hpp"
 #include "protocol/socket_path.hpp"
 
 namespace capsule {
@@ -60,7 +61,7 @@ std::optional<std::string> stored_keys_path(const std::map<std::string, Secret>&
 template <class T>
 T value_or_throw(Result<T> result) {
     if (!result) throw Failure(result.error());
-    return std::move(*result);
+    if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
 /// The command line comes first, then the configuration, which is null as long as it is not read.
@@ -99,12 +100,14 @@ void leave_terminal(CommandLine& line, const Services& services) {
     start_log(line, &services.generation->config.daemon, false);
 }
 
+/// Has the state directory first: whoever finds a socket is answered at once. Where a daemon answers already, that is
+/// said at once, too.
 ListeningSocket open_socket(Services& services, const CommandLine& line) {
-    if (const auto passed = value_or_throw(activated_socket())) {
-        services.socket = passed->path;
-        return ListeningSocket::adopt(passed->descriptor);
-    }
-    services.socket = socket_to_open(line, services);
+    const auto passed = value_or_throw(activated_socket());
+    services.socket = passed ? passed->path : socket_to_open(line, services);
+    if (!passed) value_or_throw(ListeningSocket::check_free(services.socket));
+    value_or_throw(services.state->lock(earlier_one_ends_within));
+    if (passed) return ListeningSocket::adopt(passed->descriptor);
     return value_or_throw(ListeningSocket::open(services.socket, services.generation->config.daemon.socket_group));
 }
 
@@ -158,6 +161,11 @@ void check_configuration(const CommandLine& line, const std::map<std::string, Se
     const auto generation = value_or_throw(load_generation(source, environment));
     if (generation->config.keys.op) value_or_throw(find_op(generation->config.keys.op));
     if (const auto path = stored_keys_path(environment)) value_or_throw(StoredKeys::load(*path));
+    const SessionFiles files(std::make_shared<StateDirectory>(state_directory_of(environment)));
+    const Result<void> kept = keeps_sessions(generation->config) ? files.foresee() : Result<void>();
+    if (!kept)
+        std::cerr << "capsuled: warning: no session with a token can be started: " << kept.error().message
+                  << "\n  hint: " << kept.error().hint << "\n";
     std::cout << generation->config.path.value_or("no configuration file: defaults") << ": ok\n";
 }
 
@@ -181,8 +189,8 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     asio::signal_set stop_signals(io, SIGTERM, SIGINT);
     asio::signal_set hangup(io, SIGHUP);
     ListeningSocket listening = open_socket(services, line);
-    // After the socket: where a daemon answers already, that is said at once.
-    if (auto locked = services.state->lock(earlier_one_ends_within); !locked) throw Failure(locked.error());
+    if (const auto& remote = services.generation->config.broker.remote)
+        if (auto other = check_is_another(*remote, services.socket); !other) throw Failure(other.error());
     Server server(io.get_executor(), std::move(listening), services);
     leave_terminal(line, services);
     asio::co_spawn(io, server.accept_connections(), asio::detached);

@@ -169,7 +169,7 @@ launch_daemon() {
 start_daemon() {
     local tries=0
     launch_daemon
-    until capsulectl status --quiet 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
+    until capsulectl status --alive 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
         tries=$((tries + 1))
         if ! kill -0 "$daemon" 2>/dev/null || [ "$tries" -gt 200 ] || $signalled; then
             stop_daemon

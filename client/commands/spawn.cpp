@@ -62,7 +62,7 @@ void add_spawn(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("spawn", "Write an agent's files and print what to start it with (see also exec)");
     add_examples(*command, "",
-                 {"spawn claude --provider zai", "spawn codex --provider minimax --format env0 | xargs -0 env -i"});
+                 {"spawn claude --provider zai", "spawn codex --provider minimax --format env0 | xargs -0 -o env -i"});
     auto options = std::make_shared<SpawnOptions>();
     add_session_options(*command, options->session, true);
     CLI::Option* format = command->add_option(

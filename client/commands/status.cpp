@@ -1,6 +1,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 
 #include "client/commands/command_table.hpp"
 #include "client/commands/status_page.hpp"
@@ -8,12 +9,25 @@
 namespace capsule {
 namespace {
 
-ExitCode run_quietly(const Globals& globals) {
+/// Whether every session that could be started would be refused.
+bool is_out_of_service(const StatusResult& status) {
+    if (!status.config.ok || (status.broker && status.broker->state == "failed")) return true;
+    return std::ranges::any_of(status.warnings, [](const Warning& warning) {
+        return warning.code == "keys.unreachable" || warning.code == "state.unwritable";
+    });
+}
+
+struct Health {
+    bool quiet = false;
+    bool alive = false;
+};
+
+ExitCode run_health(const Globals& globals, bool answers_is_enough) {
     auto client = connect(globals);
     if (!client) return exit_code_for(client.error());
     const auto status = client->status();
     if (!status) return exit_code_for(status.error());
-    return status->config.ok ? ExitCode::done : ExitCode::failed;
+    return answers_is_enough || !is_out_of_service(*status) ? ExitCode::done : ExitCode::failed;
 }
 
 /// A page without the defaults is better than none, so what fails here is left out.
@@ -31,8 +45,8 @@ Defaults ask_defaults(Client& client, const StatusResult& status) {
     return defaults;
 }
 
-ExitCode run(const Globals& globals, bool quiet) {
-    if (quiet) return run_quietly(globals);
+ExitCode run(const Globals& globals, const Health& health) {
+    if (health.quiet || health.alive) return run_health(globals, health.alive);
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
     const auto result = client->call("status", boost::json::object_kind);
@@ -52,10 +66,15 @@ ExitCode run(const Globals& globals, bool quiet) {
 void add_status(CLI::App& app, Invocation& invocation) {
     CLI::App* command = app.add_subcommand("status", "The daemon, each provider's key, each cell, and what is wrong");
     add_examples(*command, "", {"status", "status --quiet || echo \"capsuled is not well\""});
-    auto quiet = std::make_shared<bool>(false);
-    command->add_flag("-q,--quiet", *quiet,
-                      "Print nothing; exit 0 if the daemon answers and its configuration is good");
-    run_with(*command, invocation, [quiet](const Globals& globals) { return run(globals, *quiet); });
+    auto health = std::make_shared<Health>();
+    auto* quiet = command->add_flag("-q,--quiet", health->quiet,
+                                    "Print nothing; exit 0 if the daemon answers, its configuration is good, and "
+                                    "sessions can be started: for a readiness probe");
+    command
+        ->add_flag("--alive", health->alive,
+                   "Print nothing; exit 0 if the daemon answers, whatever it lacks: for a liveness probe")
+        ->excludes(quiet);
+    run_with(*command, invocation, [health](const Globals& globals) { return run(globals, *health); });
 }
 
 }  // namespace capsule

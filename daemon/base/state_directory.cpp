@@ -62,10 +62,17 @@ Result<void> StateDirectory::lock(std::chrono::milliseconds patience) {
 Result<void> StateDirectory::make() {
     if (path_.empty() || lock_) return {};
     if (auto checked = check_state_place(path_, "is not used"); !checked) return checked;
+    int problem = 0;
     for (std::size_t slash = 1; slash != std::string::npos;) {
         slash = path_.find('/', slash + 1);
-        ::mkdir(path_.substr(0, slash).c_str(), S_IRWXU);  // whether it is there shows when something is written
+        // The kernel says first that a directory is there, then that its place cannot be written to.
+        if (::mkdir(path_.substr(0, slash).c_str(), S_IRWXU) != 0 && errno != EEXIST && problem == 0) problem = errno;
     }
+    std::error_code ignored;
+    if (problem != 0 && !std::filesystem::is_directory(path_, ignored))
+        return Error{ErrorCode::io_error,
+                     "cannot make the state directory " + path_ + ": " + std::generic_category().message(problem),
+                     "let uid " + std::to_string(::geteuid()) + " write there, or set another STATE_DIRECTORY"};
     return lock();
 }
 

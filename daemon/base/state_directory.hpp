@@ -29,7 +29,8 @@ class StateDirectory {
     /// directory, or another user could put something else there.
     Result<void> lock(std::chrono::milliseconds patience = {});
 
-    /// Makes what is missing of it, 0700, and locks it. For whoever is about to write there.
+    /// Makes what is missing of it, 0700, and locks it. For whoever is about to write there. Fails as lock() does, and
+    /// with io.error where it cannot be made.
     Result<void> make();
 
   private:

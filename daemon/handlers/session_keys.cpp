@@ -92,6 +92,10 @@ void describe(const Services& services, broker::Grant& grant) {
 
 }  // namespace
 
+bool keeps_sessions(const Config& config) {
+    return config.session.keys == SessionKeys::broker && config.access.own_user != Tier::spawn;
+}
+
 void open_sessions(Services& services) {
     SessionSources sources{
         [&services](const SessionRecord& record) { return key_now(services, record); },

@@ -142,10 +142,12 @@ Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& gro
     return descriptor;
 }
 
+Error taken(const std::string& path) {
+    return {ErrorCode::io_error, "another daemon answers on " + path, "stop it first, or choose another --socket"};
+}
+
 /// Puts the socket `own` at `path`, where nothing, a stale socket, or a live one may be.
 Result<void> claim(const std::string& own, const std::string& path) {
-    const Error taken{ErrorCode::io_error, "another daemon answers on " + path,
-                      "stop it first, or choose another --socket"};
     for (int tries = 0; tries < 100; ++tries) {
         if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return {};
         if (errno != EEXIST) return io("cannot put the socket at " + path, "choose another --socket");
@@ -153,17 +155,17 @@ Result<void> claim(const std::string& own, const std::string& path) {
         if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
             return Error{ErrorCode::io_error, path + " exists and is no socket",
                          "move it away, or choose another --socket"};
-        if (is_live(path)) return taken;
+        if (is_live(path)) return taken(path);
         // Between this look and the exchange another daemon may have come up there: what comes out tells.
         if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) continue;
         if (is_live(own)) {
             ::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE);
-            return taken;
+            return taken(path);
         }
         ::unlink(own.c_str());
         return {};
     }
-    return taken;
+    return taken(path);
 }
 
 }  // namespace
@@ -200,6 +202,11 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
         socket.device_ = status.st_dev;
     }
     return socket;
+}
+
+Result<void> ListeningSocket::check_free(const std::string& path) {
+    if (path.size() < sizeof(sockaddr_un::sun_path) && is_live(path)) return taken(path);
+    return {};
 }
 
 ListeningSocket ListeningSocket::adopt(int descriptor) {

@@ -19,6 +19,9 @@ class ListeningSocket {
     /// over (io.error naming the path), one that nobody listens on is.
     static Result<ListeningSocket> open(const std::string& path, const std::optional<std::string>& group);
 
+    /// Fails with io.error, naming the path, where somebody accepts connections there.
+    static Result<void> check_free(const std::string& path);
+
     /// A socket that is listening already (systemd's); its file is not ours to remove.
     static ListeningSocket adopt(int descriptor);
 

@@ -8,8 +8,15 @@
 
 namespace capsule {
 
-/// Without waiting: a capsuled whose queue of connections is full is asked again a little later. Fails with io.error,
-/// and where a stranger listens at the path (trusted_server()).
+/// Without waiting: a capsuled whose queue of connections is full is asked again a little later. Fails with io.error;
+/// with access.denied where a stranger listens at the path (trusted_server()); with config.conflict where this process
+/// does.
 Result<UniqueFd> connect_to_keys(const std::string& path);
+
+/// Fails with config.conflict where `remote` leads to the daemon's own socket, by whatever name.
+Result<void> check_is_another(const std::string& remote, const std::string& own_socket);
+
+/// [broker] remote leads to a capsuled that cannot give what is asked of it: config.conflict with the cure.
+Error has_no_keys(std::string why);
 
 }  // namespace capsule

@@ -29,9 +29,10 @@ struct Sessions::Live {
     bool has_file = false;
     bool changed = false;  ///< since its file was written
     BootClock::time_point written{};
-    bool has_begun = true;                  ///< false: the broker has not taken it yet
-    std::shared_ptr<RemoteGrant> remote{};  ///< of the capsuled that has the keys; none: not granted now
-    bool told_of_grant = false;
+    bool has_begun = true;                             ///< false: the broker has not taken it yet
+    std::shared_ptr<RemoteGrant> remote{};             ///< of the capsuled that has the keys; none: not granted now
+    bool told_of_grant = false;                        ///< that it was refused
+    std::chrono::steady_clock::time_point grant_at{};  ///< when it may be asked for anew
 };
 
 inline constexpr std::chrono::hours ended_are_shown{24};

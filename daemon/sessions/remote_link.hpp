@@ -40,8 +40,10 @@ class RemoteLink {
     bool started() const noexcept;
     const std::string& path() const noexcept;
     bool connected() const noexcept;
-    /// Why there is no connection, as far as that is known.
-    const std::string& problem() const noexcept;
+    /// Whether it has answered over the connection, and what was asked last.
+    bool answers() const noexcept;
+    /// Why not, as far as that is known.
+    std::string problem() const;
     /// The number of the connection that is there, or was there last.
     std::uint64_t connection() const noexcept;
 
@@ -57,6 +59,7 @@ class RemoteLink {
   private:
     friend class RemoteGrant;
     struct Shared;
+    static Result<void> check_greeting(const Result<boost::json::value>& status, Shared& shared);
     static boost::asio::awaitable<void> keep_connected(std::shared_ptr<Shared> shared);
     static boost::asio::awaitable<Error> run_once(std::shared_ptr<Shared> shared);
     static boost::asio::awaitable<void> greet(std::shared_ptr<Shared> shared, std::uint64_t connection);

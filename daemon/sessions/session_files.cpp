@@ -71,10 +71,27 @@ Result<void> SessionFiles::keep(const SessionRecord& record, std::optional<KeptC
 }
 
 Result<void> SessionFiles::forget(const std::string& id) const {
+    return remove(id + std::string(suffix));
+}
+
+Result<void> SessionFiles::remove(const std::string& name) const {
     if (directory_.empty()) return {};
-    const std::string path = directory_ + "/" + id + std::string(suffix);
+    const std::string path = directory_ + "/" + name;
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return cannot_remove(path, errno);
     return {};
+}
+
+Result<void> SessionFiles::check() const {
+    constexpr std::size_t size_of_a_session = 4096;
+    const std::string name = "writable";
+    if (auto written = put(name, std::string(size_of_a_session, ' ')); !written) return written;
+    return remove(name);
+}
+
+Result<void> SessionFiles::foresee() const {
+    if (directory_.empty()) return {};
+    if (auto checked = check_state_place(state_->path(), "is not used"); !checked) return checked;
+    return foresee_state_files(directory_);
 }
 
 std::optional<std::uint16_t> SessionFiles::port() const {

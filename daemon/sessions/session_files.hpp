@@ -40,12 +40,18 @@ class SessionFiles {
     /// Nothing where there is none.
     Result<void> forget(const std::string& id) const;
 
+    /// Whether a session could be kept now: writes as much as one has, and removes it. Fails with io.error.
+    Result<void> check() const;
+    /// What can be known of that without a change. Fails with io.error.
+    Result<void> foresee() const;
+
     /// The port of the last time; none: not known.
     std::optional<std::uint16_t> port() const;
     Result<void> keep_port(std::uint16_t port) const;
 
   private:
     Result<void> put(const std::string& name, const std::string& text) const;
+    Result<void> remove(const std::string& name) const;
 
     std::shared_ptr<StateDirectory> state_;
     std::string directory_;

@@ -36,7 +36,8 @@ Sessions::Sessions(asio::any_io_executor executor, Now now)
              [this](const broker::Traffic& traffic) { count(traffic); },
              [this](const broker::Strangers& strangers) { totals_.add(strangers); }, [this] { broker_has_ended(); }}),
       remote_(executor, [this] { grant_anew_soon(); }),
-      clock_(executor) {}
+      clock_(executor),
+      grant_pause_(executor) {}
 
 void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources, BrokerSettings settings, bool needed) {
     files_ = std::move(files);
@@ -50,10 +51,27 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     for (const std::string& problem : problems)
         spdlog::warn("{}", problem);
     if (!live_.empty()) spdlog::info("{} sessions of before go on", live_.size());
+    look_at_state(needed || any_with_token());
     if (settings_.remote)
         open_remote(*settings_.remote);
     else if (needed || any_with_token())
         start_broker();
+}
+
+/// Of grants to another capsuled none is kept.
+void Sessions::look_at_state(bool needed) {
+    if (!needed || settings_.link.configure.grants_ms) return;
+    const auto checked = files_.check();
+    if (checked) return;
+    storing_problem_ = checked.error();
+    spdlog::warn("no session with a token can be started: {}; {}", checked.error().message, checked.error().hint);
+}
+
+std::optional<Error> Sessions::storing_problem() {
+    if (!storing_problem_) return std::nullopt;
+    const auto checked = files_.check();
+    storing_problem_ = checked ? std::nullopt : std::optional(checked.error());
+    return storing_problem_;
 }
 
 /// The daemon's connections did not outlive it: what ended with one ends with the process that had it.
@@ -175,7 +193,10 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     // on with another connection.
     const bool ends_with_daemon = live->connection != 0 && (!live->record.pid || live->record.asked_anew);
     if (brokered && !ends_with_daemon) {
-        if (auto kept = files_.keep(live->record); !kept) co_return kept.error();
+        if (auto kept = files_.keep(live->record); !kept) {
+            storing_problem_ = kept.error();
+            co_return kept.error();
+        }
         live->has_file = true;
     }
     live->has_begun = !brokered;
@@ -245,6 +266,7 @@ void Sessions::stop() {
     if (!stopping_) keep_counts({});
     stopping_ = true;
     clock_.cancel();
+    grant_pause_.cancel();
     link_.stop();
     remote_.stop();
 }

@@ -126,6 +126,9 @@ class Sessions {
     /// Adds what the sessions did to `out`.
     void put_into(MetricsResult& out) const;
 
+    /// Why no session with a token could be kept, as far as is known; then it is looked at again.
+    std::optional<Error> storing_problem();
+
     /// No session ends with what happens from here on; the broker does.
     void stop();
 
@@ -140,8 +143,10 @@ class Sessions {
 
     void start_broker();
     void open_remote(std::string path);
+    void look_at_state(bool needed);
     void grant_anew_soon();
     bool has_grant(const Live& live) const;
+    std::vector<std::shared_ptr<Live>> without_grant() const;
     boost::asio::awaitable<void> grant_anew();
     boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
     boost::asio::awaitable<void> watch_counts();
@@ -178,6 +183,7 @@ class Sessions {
     RemoteLink remote_;
     std::optional<std::uint16_t> port_;
     std::string port_problem_;
+    std::optional<Error> storing_problem_;
     bool finding_port_ = false;
     std::map<std::string, std::shared_ptr<Live>> live_;
     std::deque<Ended> ended_;
@@ -185,6 +191,7 @@ class Sessions {
     Totals totals_;
     boost::asio::steady_timer clock_;
     bool looking_ = false;
+    boost::asio::steady_timer grant_pause_;
     bool granting_anew_ = false;
     bool stopping_ = false;
 };

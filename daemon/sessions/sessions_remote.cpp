@@ -1,6 +1,7 @@
 // Sessions whose tokens another capsuled grants ([broker] remote).
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -16,6 +17,8 @@
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds grant_again{5};
 /// What sessions did is looked at to see which of them are idle, and to tell of limits; sessions.list looks itself.
@@ -52,29 +55,48 @@ void Sessions::open_remote(std::string path) {
 }
 
 void Sessions::grant_anew_soon() {
-    if (!granting_anew_) asio::co_spawn(executor_, grant_anew(), asio::detached);
+    // Over this connection nobody was refused yet.
+    for (const auto& [id, live] : live_)
+        live->grant_at = {};
+    if (granting_anew_)
+        grant_pause_.cancel();
+    else
+        asio::co_spawn(executor_, grant_anew(), asio::detached);
 }
 
 bool Sessions::has_grant(const Live& live) const {
     return live.remote && live.remote->connection() == remote_.connection();
 }
 
-/// Until every session with a token has a grant of the connection that is there.
+/// Those with a token but without a grant of the connection that is there. Whoever was refused before comes last: the
+/// other capsuled answers one after the other, and looks for that one's key perhaps for a while.
+std::vector<std::shared_ptr<Sessions::Live>> Sessions::without_grant() const {
+    std::vector<std::shared_ptr<Live>> out;
+    for (const auto& [id, live] : live_)
+        if (live->record.brokered() && !has_grant(*live)) out.push_back(live);
+    std::ranges::stable_partition(out, [](const auto& live) { return !live->told_of_grant; });
+    return out;
+}
+
+/// Until every session with a token has a grant of the connection that is there. One that is refused is tried again
+/// after a pause of its own.
 asio::awaitable<void> Sessions::grant_anew() {
     if (std::exchange(granting_anew_, true)) co_return;
-    asio::steady_timer pause(executor_);
     while (!stopping_ && remote_.connected()) {
-        std::vector<std::shared_ptr<Live>> due;
-        for (const auto& [id, live] : live_)
-            if (live->record.brokered() && !has_grant(*live)) due.push_back(live);
-        if (due.empty()) break;
-        bool all = true;
-        for (const auto& live : due)
-            all = co_await grant_anew(live) && all;
-        if (all) continue;
-        pause.expires_after(grant_again);
+        const auto missing = without_grant();
+        if (missing.empty()) break;
+        for (const auto& live : missing) {
+            if (!remote_.connected()) break;
+            if (live->grant_at > Clock::now()) continue;
+            const bool done = co_await grant_anew(live);
+            if (!done) live->grant_at = Clock::now() + grant_again;
+        }
+        Clock::time_point next = Clock::now() + grant_again;
+        for (const auto& live : without_grant())
+            next = std::min(next, live->grant_at);
+        grant_pause_.expires_at(next);
         boost::system::error_code ignored;
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        co_await grant_pause_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
     granting_anew_ = false;
 }
@@ -152,7 +174,7 @@ asio::awaitable<void> Sessions::watch_counts() {
 BrokerStatus Sessions::remote_status() const {
     BrokerStatus out;
     out.remote = remote_.path();
-    out.state = remote_.connected() ? "running" : remote_.problem().empty() ? "starting" : "failed";
+    out.state = remote_.answers() ? "running" : remote_.problem().empty() ? "starting" : "failed";
     if (!remote_.problem().empty()) out.error = remote_.problem();
     for (const auto& [id, live] : live_) {
         if (!live->record.brokered()) continue;

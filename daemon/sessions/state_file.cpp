@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <string_view>
 #include <system_error>
 
@@ -54,6 +56,20 @@ Result<void> make_state_files(StateDirectory& state) {
     if (auto made = state.make(); !made) return made;
     const std::string directory = state.path() + "/sessions";
     if (::mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST) return cannot("make", directory, errno);
+    return {};
+}
+
+Result<void> foresee_state_files(const std::string& directory) {
+    std::error_code error;
+    std::filesystem::path there = std::filesystem::absolute(directory, error);
+    while (there.has_relative_path() && !std::filesystem::exists(std::filesystem::symlink_status(there, error)))
+        there = there.parent_path();
+    if (!std::filesystem::is_directory(there, error)) return cannot("write", there.string(), ENOTDIR);
+    if (::faccessat(AT_FDCWD, there.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+        return cannot("write", there.string(), errno);
+    struct statvfs disk {};
+    if (::statvfs(there.c_str(), &disk) == 0 && disk.f_blocks > 0 && disk.f_bavail == 0)
+        return cannot("write", there.string(), ENOSPC);
     return {};
 }
 

@@ -19,6 +19,9 @@ std::optional<std::string> read_state_file(const std::string& path, std::size_t 
 /// The directory "sessions" of the state. Fails with io.error.
 Result<void> make_state_files(StateDirectory& state);
 
+/// Whether files could be written there, as far as it can be known without a change. Fails with io.error.
+Result<void> foresee_state_files(const std::string& directory);
+
 /// In the place of what was there, at once. Fails with io.error; then what was there stays.
 Result<void> write_state_file(const std::string& path, const std::string& text);
 

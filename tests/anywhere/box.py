@@ -1,5 +1,5 @@
 """A container's shell around a command, made of namespaces: one uid without a name, no capabilities, no new privileges,
-a root that cannot be written to. Only /tmp, /mnt (the home) and /srv (the socket's directory) can be."""
+a root that cannot be written to. Only /tmp, /mnt (the home), /srv (the socket's directory) and /media, which is full, can be."""
 
 import os
 import shlex
@@ -27,6 +27,7 @@ def _mounts(programs: Path, mode: str) -> list[str]:
     return ["set -e", f"mount --bind {shlex.quote(str(programs))} /opt",
             *(f"mount -t tmpfs -o mode={mode} tmpfs {place}" for place in ("/mnt", "/srv")),
             "mount -t tmpfs -o mode=1777 tmpfs /tmp && mkdir -m 0777 /tmp/open",
+            "mount -t tmpfs -o mode=1777,size=4k tmpfs /media && head -c 4096 /dev/zero >/media/full",
             "mount -o remount,bind,ro /"]  # fmt: skip
 
 

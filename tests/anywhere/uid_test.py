@@ -84,6 +84,20 @@ class AnyUid:
         self.assertIn(f"MINIMAX_API_KEY={KEY}\n", done.stdout, done.stderr)
         self.assertIn("ended 0\n", done.stdout)
 
+    def test_a_state_directory_that_cannot_be_written_to_is_told_before_a_session_is_asked_for(self):
+        tokens = "printf '[session]\\nkeys = \"broker\"\\n' >/mnt/capsule.toml\n"
+        for place, why in (("/usr/state", "Read-only file system|Permission denied"), ("/media/state", "No space left on device")):
+            done = self.run_box(tokens + "capsuled --check-config --config /mnt/capsule.toml; echo checked $?; echo -- >&2\n"
+                                + serve("capsulectl status", "--config /mnt/capsule.toml"), STATE_DIRECTORY=place)  # fmt: skip
+            self.assertIn("checked 0\n", done.stdout, done.stderr)
+            checked, _, logged = done.stderr.partition("--\n")
+            for text in (checked, logged, " ".join(done.stdout.split())):
+                self.assertRegex(text, why)
+            self.assertIn("no session with a token can be started: ", checked)
+            self.assertIn("no session with a token can be started: ", logged)
+        done = self.run_box(tokens + serve("capsulectl status", "--config /mnt/capsule.toml"), STATE_DIRECTORY="/mnt/state")
+        self.assertNotIn("no session with a token can be started", done.stdout + done.stderr)
+
     def test_a_start_without_a_home_is_refused(self):
         self.refused("no home directory", "HOME", HOME="")
 

@@ -51,8 +51,9 @@ class Manifests(ImageTest):
                 self.check_paths([mount["mountPath"] for mount in each["volumeMounts"]])
                 used |= {mount["name"] for mount in each["volumeMounts"]}
             self.assertEqual(used, {volume["name"] for volume in spec["volumes"]})
-            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            for probe in ("startupProbe", "livenessProbe"):
                 self.assertEqual(["CMD", *container[probe]["exec"]["command"]], options.config["Healthcheck"]["Test"])
+            self.assertEqual(container["readinessProbe"]["exec"]["command"], ["/usr/bin/capsulectl", "status", "--quiet"])
             self.assertIs(spec["automountServiceAccountToken"], False)
         self.assertNotIn("fsGroup", manifests.pod("root").get("securityContext", {}), "agents could read the keys")
 
@@ -70,7 +71,7 @@ class Manifests(ImageTest):
         shared = options.scratch / f"{overlay}-shared"
         pod = manifests.Pod(self.container, options.config["Entrypoint"], self.secrets, overlay, shared)
         self.addCleanup(pod.end)
-        probe = manifests.pod(overlay)["containers"][0]["startupProbe"]["exec"]["command"]
+        probe = manifests.pod(overlay)["containers"][0]["readinessProbe"]["exec"]["command"]
         self.wait_until(lambda: pod.exec(*probe).returncode == 0, "it never was ready")
         return pod
 

@@ -89,11 +89,21 @@ class Capsule:
                 ("opencode", "/api/coding/paas/v4", "")))  # fmt: skip
         (self.top / "capsule.toml").write_text(f"[session]\n{session}\n{more if '[broker]' in more else broker + more}\n{cells}")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"PATH": f"{self.top}/bin:/usr/bin:/bin", "HOME": str(self.top / "home"), "LANG": "C.UTF-8",
+                "STATE_DIRECTORY": str(self.top / "state"), "CAPSULE_SOCKET": str(self.socket),
+                "CAPSULE_CONFIG": str(self.top / "capsule.toml"), **self.keys}  # fmt: skip
+
+    def start_fails(self, *words: str, **changed: str) -> str:
+        """What a start says that ends with an error, or `--check-config`."""
+        done = subprocess.run([CAPSULED, *words], env=self.environment | changed, capture_output=True, text=True,
+                              check=False, timeout=BOUND)  # fmt: skip
+        assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
+        return done.stderr
+
     def start(self):
-        environment = {"PATH": f"{self.top}/bin:/usr/bin:/bin", "HOME": str(self.top / "home"), "LANG": "C.UTF-8",
-                       "STATE_DIRECTORY": str(self.top / "state"), "CAPSULE_SOCKET": str(self.socket),
-                       "CAPSULE_CONFIG": str(self.top / "capsule.toml"), **self.keys}  # fmt: skip
-        self.process = subprocess.Popen([CAPSULED], env=environment, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([CAPSULED], env=self.environment, stdout=self.log, stderr=self.log)
         assert until(self.answers), self.logged()
 
     def answers(self) -> bool:

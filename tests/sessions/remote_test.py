@@ -1,6 +1,7 @@
 """Two capsuleds: one has the keys and starts no sessions, one has the sessions and no keys ([broker] remote)."""
 
 import contextlib
+import datetime
 import json
 import os
 import shutil
@@ -26,12 +27,13 @@ def free_port() -> int:
 class Server:
     """A capsuled of another version: one answer for each method, by a thread of its own."""
 
-    def __init__(self, path: Path, **answers):
+    def __init__(self, path: Path, answers_at_all: bool = True, **answers):
         self.answers = answers
         self.listening = socket.socket(socket.AF_UNIX)
         self.listening.bind(str(path))
         self.listening.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
+        if answers_at_all:
+            threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
         with contextlib.suppress(OSError):
@@ -57,8 +59,8 @@ class Remote(Case):
         config = f'[broker]\n{user}listen = {port or free_port()}\n[access]\nown_user = "spawn"\n{more}'
         return self.capsule(provider, config, **members)
 
-    def agents_capsule(self, provider, remote: Path, **members) -> Capsule:
-        return self.capsule(provider, f'[broker]\nremote = "{remote}"\n', keys={}, **members)
+    def agents_capsule(self, provider, remote: Path, more: str = "", **members) -> Capsule:
+        return self.capsule(provider, f'[broker]\nremote = "{remote}"\n{more}', keys={}, **members)
 
     def two(self, serve=None, **members):
         provider = self.provider(serve)
@@ -356,6 +358,112 @@ class Agents(Remote):
     def try_spawn(self, agents: Capsule):
         with contextlib.suppress(Refused):
             self.spawn(agents)
+
+    def test_one_that_takes_connections_and_never_answers_is_told(self):
+        agents = self.agents_capsule(self.provider(), Path("/nonexistent/before"))
+        silent = Server(agents.top / "silent.sock", answers_at_all=False)
+        self.addCleanup(silent.close)
+        self.move(agents, agents.top / "silent.sock")
+        self.assertTrue(until(lambda: "it takes connections, but has not answered for 5 s" in agents.logged()))
+        broker = agents.call("status")["broker"]
+        self.assertEqual(broker["state"], "failed")
+        self.assertIn("has not answered for 5 s", broker["error"])
+        self.assertIn("has not answered for 5 s", agents.ctl("status").stdout.replace("\n  ", " "))
+
+    def test_one_that_answers_no_more_is_told(self):
+        keys, agents, _ = self.two()
+        self.spawn(agents)
+        self.assertEqual(agents.call("status")["broker"]["state"], "running")
+        os.kill(keys.process.pid, signal.SIGSTOP)
+        try:
+            self.try_spawn(agents)
+            self.assertIn("does not answer: 15 s for", agents.logged())
+            broker = agents.call("status")["broker"]
+            self.assertEqual((broker["state"], broker["error"]), ("failed", "it does not answer"))
+        finally:
+            os.kill(keys.process.pid, signal.SIGCONT)
+        self.assertTrue(until(lambda: agents.call("status")["broker"]["state"] == "running"))
+
+    def test_a_health_check_tells_that_no_session_can_be_started(self):
+        keys, agents, _ = self.two()
+        self.assertTrue(until(lambda: agents.ctl("status", "--quiet").returncode == 0), agents.logged())
+        keys.stop()
+        self.assertTrue(until(lambda: agents.ctl("status", "--quiet").returncode == 1))
+        self.assertEqual(agents.ctl("status", "--alive").returncode, 0, "a restart of the agents' side would help nobody")
+        self.assertIn("the capsuled that has the keys is not there", agents.ctl("status").stdout.replace("\n  ", " "))
+        keys.start()
+        self.assertTrue(until(lambda: agents.ctl("status", "--quiet").returncode == 0))
+        agents.stop()
+        self.assertEqual(agents.ctl("status", "--alive").returncode, 3)
+
+    def test_a_session_without_a_grant_holds_no_other_up(self):
+        provider = self.provider()
+        cell = f'[providers.minimax.claude]\nbase_url = "http://127.0.0.1:{provider.port}/m"\n'
+        both = {"ZAI_API_KEY": KEY, "MINIMAX_API_KEY": OTHER_KEY}
+        keys = self.keys_capsule(provider, more=cell, keys=both)
+        agents = self.agents_capsule(provider, keys.socket, more=cell)
+        refused = Session(agents.call("spawn", agent="claude", provider="minimax"))
+        other = self.spawn(agents)
+        took = []
+        for _ in range(3):
+            told = agents.logged().count("cannot be granted anew yet")
+            keys.stop()
+            keys.keys = {"ZAI_API_KEY": KEY}
+            keys.start()
+            self.assertTrue(until(lambda: agents.logged().count("cannot be granted anew yet") > told), agents.logged())
+            self.assertTrue(until(other.answered))
+            keys.stop()
+            keys.keys = both
+            keys.start()
+            granted = agents.logged().count("session_granted_anew")
+            self.assertTrue(until(lambda: agents.logged().count("session_granted_anew") == granted + 2), agents.logged())
+            lines = agents.logged().splitlines()
+            [connected] = [line for line in lines if "connected to the capsuled" in line][-1:]
+            [last] = [line for line in lines if "session_granted_anew" in line][-1:]
+            took.append((self.time_of(last) - self.time_of(connected)).total_seconds())
+        self.assertTrue(refused.answered())
+        self.assertLess(min(took), 3, f"a connection wakes whoever waits for the next try: {took}")
+
+    def time_of(self, line: str) -> datetime.datetime:
+        return datetime.datetime.fromisoformat(line.split()[0].removesuffix("Z"))
+
+    def move(self, capsule: Capsule, remote: Path):
+        capsule.stop()
+        capsule.config(self.provider().port, f'[broker]\nremote = "{remote}"\n')
+        capsule.start()
+
+    def test_its_own_socket_is_no_place_of_keys(self):
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        link, folder = agents.top / "link.sock", agents.top / "folder"
+        link.symlink_to(agents.socket)
+        folder.symlink_to(agents.top)
+        for remote in (agents.socket, link, folder / "capsule.sock", agents.top / "home" / ".." / "capsule.sock"):
+            agents.config(provider.port, f'[broker]\nremote = "{remote}"\n')
+            said = agents.start_fails()
+            self.assertIn(f'[broker] remote = "{remote}": it is this daemon\'s own socket', said)
+            self.assertIn("write the socket of the capsuled that has the keys", said)
+
+    def test_a_socket_that_becomes_its_own_is_told(self):
+        agents = self.agents_capsule(self.provider(), Path("/nonexistent/before"))
+        link = agents.top / "later.sock"
+        self.move(agents, link)
+        link.symlink_to(agents.socket)
+        self.assertTrue(until(lambda: "it is this daemon's own socket" in agents.logged()))
+        self.assertIn("own socket", agents.call("status")["broker"]["error"])
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn("write the socket", error["data"]["hint"])
+
+    def test_two_that_name_each_other_are_told(self):
+        provider = self.provider()
+        one = self.agents_capsule(provider, Path("/nonexistent/before"))
+        other = self.agents_capsule(provider, one.socket)
+        self.move(one, other.socket)
+        for capsule, path in ((one, one.socket), (other, other.socket)):
+            self.assertTrue(until(lambda capsule=capsule, path=path: f"its own [broker] remote is {path}" in capsule.logged()))
+            self.assertEqual(self.raises(capsule, "spawn", agent="claude", provider="zai")["data"]["code"], "config.conflict")
 
     def test_a_reload_cannot_move_the_keys(self):
         _, agents, provider = self.two()

@@ -1,0 +1,81 @@
+// What a RemoteLink's coroutines share.
+#pragma once
+
+#include <spdlog/fmt/fmt.h>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "daemon/sessions/remote_link.hpp"
+
+namespace capsule {
+
+/// Outlives the link for as long as a coroutine still runs.
+struct RemoteLink::Shared {
+    struct Asked {
+        Asked(const boost::asio::any_io_executor& executor, std::chrono::milliseconds limit) : timer(executor, limit) {}
+        boost::asio::steady_timer timer;
+        std::optional<Result<boost::json::value>> answer;
+    };
+
+    Shared(boost::asio::any_io_executor io, std::string to, std::function<void()> call)
+        : executor(io), path(std::move(to)), connected(std::move(call)), socket(io), pause(io) {}
+
+    boost::asio::any_io_executor executor;
+    std::string path;
+    std::function<void()> connected;
+    boost::asio::local::stream_protocol::socket socket;
+    boost::asio::steady_timer pause;
+    std::map<std::string, std::shared_ptr<Asked>> waiting;  ///< by the request's id
+    std::string out;
+    Error problem{ErrorCode::io_error, "", ""};  ///< why it has not answered over a connection, as far as is known
+    Error ending = problem;                      ///< why this side closed the connection
+    std::string version;                         ///< of that capsuled
+    std::uint64_t connection = 0;
+    std::uint64_t last_id = 0;
+    bool ready = false;   ///< it has answered over this connection
+    bool silent = false;  ///< it has not answered what was asked last
+    bool told_silent = false;
+    bool writing = false;
+    bool stopping = false;
+
+    void close() {
+        boost::system::error_code ignored;
+        socket.close(ignored);
+    }
+
+    void close(Error why) {
+        ending = std::move(why);
+        close();
+    }
+
+    Error unreachable(std::string_view what) const {
+        const bool misconfigured = problem.code == ErrorCode::config_conflict;
+        return {misconfigured ? problem.code : ErrorCode::io_error,
+                fmt::format("the capsuled that has the keys {} at {}{}{}", what, path,
+                            problem.message.empty() ? "" : ": ", problem.message),
+                misconfigured
+                    ? problem.hint
+                    : "see whether its container runs and shares that directory with this one ([broker] remote)"};
+    }
+
+    /// What it answered, in the words of this side.
+    Error told(Error error) const {
+        if (error.code == ErrorCode::method_not_found || error.code == ErrorCode::invalid_params)
+            return {ErrorCode::config_conflict,
+                    "the capsuled that has the keys (" + path + ", version " + version +
+                        ") does not take what this one asks: " + error.message,
+                    "run the same version of capsuled on both sides"};
+        error.message = "the capsuled that has the keys (" + path + "): " + error.message;
+        return error;
+    }
+};
+
+}  // namespace capsule
