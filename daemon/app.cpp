@@ -1,5 +1,6 @@
 #include "daemon/app.hpp"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -10,13 +11,16 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 #include <csignal>
 #include <iostream>
+#include <system_error>
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/handlers/session_keys.hpp"
 #include "daemon/keys/op_program.hpp"
+#include "daemon/load/load_config.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/systemd.hpp"
 #include "daemon/server/server.hpp"
@@ -108,7 +112,25 @@ ListeningSocket open_socket(Services& services, const CommandLine& line) {
     if (!passed) value_or_throw(ListeningSocket::check_free(services.socket));
     value_or_throw(services.state->lock(earlier_one_ends_within));
     if (passed) return ListeningSocket::adopt(passed->descriptor);
-    return value_or_throw(ListeningSocket::open(services.socket, services.generation->config.daemon.socket_group));
+    const Config& config = services.generation->config;
+    auto opened = ListeningSocket::open(services.socket, config.daemon.socket_group);
+    if (!opened) throw Failure(placed(config, opened.error()));
+    return std::move(*opened);
+}
+
+/// What the file says of the socket. Where another one is used, or systemd's, that one's place is not the file's.
+void check_socket(const CommandLine& line, const std::map<std::string, Secret>& environment, const Config& config,
+                  const auto& check) {
+    const auto lookup = lookup_in(environment);
+    const bool named = line.socket || lookup("CAPSULE_SOCKET");
+    const auto path = socket_path(named ? line.socket : config.daemon.socket, ::geteuid(), lookup);
+    if (config.broker.remote && path) check(check_is_another(*config.broker.remote, *path));
+    check(ListeningSocket::check_group(config.daemon.socket_group));
+    if (!config.daemon.socket || named) return;
+    const Result<void> usable = path ? ListeningSocket::check(*path) : Result<void>(path.error());
+    if (!usable)
+        check(Result<void>(
+            Error{ErrorCode::config_conflict, "[daemon] socket: " + usable.error().message, usable.error().hint}));
 }
 
 asio::awaitable<void> reload_on_hangup(asio::signal_set& hangup, Services& services) {
@@ -158,15 +180,30 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, asio::signal_set& sig
 
 void check_configuration(const CommandLine& line, const std::map<std::string, Secret>& environment) {
     const ConfigSource source = config_source(line, environment);
-    const auto generation = value_or_throw(load_generation(source, environment));
-    if (generation->config.keys.op) value_or_throw(find_op(generation->config.keys.op));
-    if (const auto path = stored_keys_path(environment)) value_or_throw(StoredKeys::load(*path));
+    Problems problems;
+    const Config config = check_generation(source, environment, problems);
+    const auto check = [&](const auto& result) {
+        if (!result) problems.add(placed(config, result.error()));
+    };
+    if (config.keys.op) check(find_op(config.keys.op));
+    if (const auto& file = config.broker.ca_file; file && ::faccessat(AT_FDCWD, file->c_str(), R_OK, AT_EACCESS) != 0)
+        problems.add(placed(
+            config, {ErrorCode::io_error, "[broker] ca_file: " + *file + ": " + std::generic_category().message(errno),
+                     "name a file with certificates that the daemon's user can read"}));
+    check_socket(line, environment, config, check);
+    if (const auto path = stored_keys_path(environment)) check(StoredKeys::load(*path));
     const SessionFiles files(std::make_shared<StateDirectory>(state_directory_of(environment)));
-    const Result<void> kept = keeps_sessions(generation->config) ? files.foresee() : Result<void>();
+    const Result<void> kept = keeps_sessions(config) ? files.foresee() : Result<void>();
     if (!kept)
         std::cerr << "capsuled: warning: no session with a token can be started: " << kept.error().message
                   << "\n  hint: " << kept.error().hint << "\n";
-    std::cout << generation->config.path.value_or("no configuration file: defaults") << ": ok\n";
+    if (problems.none()) {
+        std::cout << config.path.value_or("no configuration file: defaults") << ": ok\n";
+        return;
+    }
+    for (std::size_t i = 0; i + 1 < problems.all().size(); ++i)
+        log_failure(problems.all()[i]);
+    throw Failure(problems.all().back());
 }
 
 void serve(CommandLine line, std::map<std::string, Secret> environment) {
@@ -190,7 +227,8 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     asio::signal_set hangup(io, SIGHUP);
     ListeningSocket listening = open_socket(services, line);
     if (const auto& remote = services.generation->config.broker.remote)
-        if (auto other = check_is_another(*remote, services.socket); !other) throw Failure(other.error());
+        if (auto other = check_is_another(*remote, services.socket); !other)
+            throw Failure(placed(services.generation->config, other.error()));
     Server server(io.get_executor(), std::move(listening), services);
     leave_terminal(line, services);
     asio::co_spawn(io, server.accept_connections(), asio::detached);

@@ -43,11 +43,15 @@ std::optional<std::string> why_not_in_env(std::string_view name) {
     return std::nullopt;
 }
 
-bool is_account_name(std::string_view name) {
+std::optional<std::string> account_name_problem(std::string_view name) {
     // Directories of companies have names like "user@corp.example.com" and "CORP\\domain users".
-    return !name.empty() && !has_control_character(name) && name.find(':') == name.npos &&
-           std::string_view("-@*").find(name.front()) == std::string_view::npos && name.front() != ' ' &&
-           name.back() != ' ';
+    if (name.empty()) return "a name is missing";
+    if (has_control_character(name)) return "a name has no control characters";
+    if (name.find(':') != name.npos) return "a name of the system's has no ':'";
+    if (std::string_view("-@*").find(name.front()) != std::string_view::npos)
+        return std::string("a name does not begin with '") + name.front() + "'";
+    if (name.front() == ' ' || name.back() == ' ') return "a name does not begin or end with a space";
+    return std::nullopt;
 }
 
 const Provider& check_cell(const TableReader& in, std::string_view key, const Catalog& catalog, Agent agent,

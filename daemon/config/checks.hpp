@@ -28,8 +28,8 @@ void check_model_name(const TableReader& in, std::string_view key, const std::st
 /// it may. Key variables are the caller's to look at.
 std::optional<std::string> why_not_in_env(std::string_view name);
 
-/// A user's or group's name, as the system's files can hold it.
-bool is_account_name(std::string_view name);
+/// Why this is no user's or group's name that the system's files could hold; none: it is one.
+std::optional<std::string> account_name_problem(std::string_view name);
 
 /// Reads a model's name; `model` stays as it is when the setting is not there.
 void read_model_name(TableReader& in, std::string_view key, Located<std::string>& model);

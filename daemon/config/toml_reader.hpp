@@ -38,14 +38,14 @@ class TomlDocument {
     const toml::table& root() const noexcept { return root_; }
     bool built_in() const noexcept { return name_.built_in; }
     std::string origin(const toml::source_region& at) const;
+    /// "/etc/capsule/capsule.toml:12:8: "
+    std::string place(const toml::source_position& at) const;
 
     /// Throws the error of that place. `name` is what stands for the line when it may not be shown.
     [[noreturn]] void refuse(const toml::source_region& at, Show show, std::string_view name, std::string_view what,
                              std::string hint) const;
 
   private:
-    std::string place(const toml::source_position& at) const;
-
     std::string_view text_;
     DocumentName name_;
     toml::table root_;

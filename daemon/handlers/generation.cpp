@@ -47,18 +47,38 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
     return Identity(BrokerIdentity{user.uid, user.gid});
 }
 
+bool needs_broker_user(const Config& config) {
+    return config.broker.user || config.session.keys == SessionKeys::broker;
+}
+
 }  // namespace
+
+Config check_generation(const ConfigSource& source, const std::map<std::string, Secret>& environment,
+                        Problems& problems) {
+    Config config = load_config(source.path, source.must_exist, problems);
+    // Of a file that is wrong only what it says is looked at, not what holds in the place of what it should say.
+    const bool is_right = problems.none();
+    const auto home = session_home(config, environment);
+    if (!home && (is_right || config.session.user)) problems.add(placed(config, home.error()));
+    if (const auto policy = Policy::make(config.access, ::geteuid()); !policy)
+        problems.add(placed(config, policy.error()));
+    if (home)
+        if (const auto broker = broker_user(config, *home);
+            !broker && (config.broker.user || (is_right && needs_broker_user(config))))
+            problems.add(placed(config, broker.error()));
+    return config;
+}
 
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment) {
     auto config = load_config(source.path, source.must_exist);
     if (!config) return config.error();
     auto home = session_home(*config, environment);
-    if (!home) return home.error();
+    if (!home) return placed(*config, home.error());
     auto policy = Policy::make(config->access, ::geteuid());
-    if (!policy) return policy.error();
+    if (!policy) return placed(*config, policy.error());
     auto broker = broker_user(*config, *home);
-    if (!broker && (config->broker.user || config->session.keys == SessionKeys::broker)) return broker.error();
+    if (!broker && needs_broker_user(*config)) return placed(*config, broker.error());
     std::shared_ptr<HomeWorker> worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);

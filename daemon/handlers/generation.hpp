@@ -10,6 +10,7 @@
 #include "daemon/access/policy.hpp"
 #include "daemon/agents/session.hpp"
 #include "daemon/config/config.hpp"
+#include "daemon/config/problems.hpp"
 #include "daemon/home/worker.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/sessions/broker_program.hpp"
@@ -35,5 +36,9 @@ struct ConfigSource {
 /// Reads, validates and settles everything. Fails with what load_config, session_home and Policy::make fail with.
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment);
+
+/// Adds all that load_generation() could fail with to `problems`, each with its place in the file. Gives what is right.
+Config check_generation(const ConfigSource& source, const std::map<std::string, Secret>& environment,
+                        Problems& problems);
 
 }  // namespace capsule

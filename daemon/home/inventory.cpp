@@ -12,6 +12,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cctype>
+#include <csignal>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/home/scratch_home.hpp"
@@ -96,6 +97,8 @@ std::string how_it_ended(const SubprocessResult& result) {
     return fmt::format("it ended with {}{}", result.exit_code, said.empty() ? "" : ": " + said);
 }
 
+/// By somebody else, such as the kernel that is out of memory.
+constexpr int killed = 128 + SIGKILL;
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
 
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
@@ -157,33 +160,39 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
 }
 
 asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place) {
-    const bool told = co_await ask_version(std::move(key), std::move(binary), place);
-    const auto now = std::chrono::steady_clock::now();
-    not_before_[agent] = told ? now : now + version_pause;
+    const Told told = co_await ask_version(key, std::move(binary), place);
+    if (told == Told::nothing) versions_.erase(key);
+    auto next = std::chrono::steady_clock::now();
+    if (told == Told::problem) next += version_pause;
+    if (told == Told::nothing) next += version_again_;
+    not_before_[agent] = next;
 }
 
-/// False when it did not tell.
-asio::awaitable<bool> AgentInventory::ask_version(std::string key, AgentBinary binary, AgentPlace place) {
+asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string key, AgentBinary binary,
+                                                                  AgentPlace place) {
     asio::steady_timer answered(executor_, after_the_answer);
     co_await answered.async_wait(asio::use_awaitable);
     const auto directory = co_await make_home(place);
     if (!directory) {
         spdlog::warn("{} stays of an unknown version: {}", binary.path, directory.error().message);
-        co_return false;
+        co_return Told::nothing;
     }
     SubprocessRequest request = look_request(version_arguments(), binary, place, *directory);
     request.output_limit = most_version_bytes;
     const auto result = co_await subprocesses_.run(std::move(request));
     const bool told = result && result->exit_code == 0;
+    const bool is_final = result && result->exit_code != killed;
     if (told) {
         versions_.insert_or_assign(key, version_in(result->out));
+        version_problems_.erase(key);
     } else {
         std::string problem = result ? how_it_ended(*result) : result.error().message;
         spdlog::warn("{} --version failed; its version stays unknown: {}", binary.path, problem);
         version_problems_.insert_or_assign(key, std::move(problem));
     }
     co_await remove_home(place, *directory);
-    co_return told;
+    if (told) co_return Told::version;
+    co_return is_final ? Told::problem : Told::nothing;
 }
 
 std::string AgentInventory::version_problem(const AgentBinary& binary) const {

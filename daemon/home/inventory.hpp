@@ -48,12 +48,18 @@ struct KnownModels {
 class AgentInventory {
   public:
     /// Programs get a home below `temporary`, else below /tmp.
-    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses, std::string temporary)
-        : executor_(std::move(executor)), subprocesses_(subprocesses), temporary_(std::move(temporary)) {}
+    /// One that a busy machine kept from telling its version is asked again `version_again` later.
+    AgentInventory(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses, std::string temporary,
+                   std::chrono::milliseconds version_again = std::chrono::minutes(1))
+        : executor_(std::move(executor)),
+          subprocesses_(subprocesses),
+          temporary_(std::move(temporary)),
+          version_again_(version_again) {}
 
     /// The version of a binary if it is known; otherwise begins to find out and gives none. Never waits. Of one agent
     /// one binary is asked at a time, and after one that did not tell none for `version_pause`: whoever may replace the
-    /// binary could otherwise have as many programs run, and lines logged, as he likes.
+    /// binary could otherwise have as many programs run, and lines logged, as he likes. One that ended with an error is
+    /// not asked again; one that was killed, ran into the time limit, or could not be run is, a minute later.
     std::optional<std::string> version(Agent agent, const AgentBinary& binary, const AgentPlace& place);
 
     /// Why a binary did not tell its version, as a part of a sentence; empty: it did, or was not asked yet. Never
@@ -77,7 +83,8 @@ class AgentInventory {
     };
 
     boost::asio::awaitable<void> find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place);
-    boost::asio::awaitable<bool> ask_version(std::string key, AgentBinary binary, AgentPlace place);
+    enum class Told { version, problem, nothing };
+    boost::asio::awaitable<Told> ask_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
     boost::asio::awaitable<ModelList> judge_printed(Agent agent, std::string printed, AgentBinary binary,
@@ -89,6 +96,7 @@ class AgentInventory {
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     std::string temporary_;
+    std::chrono::milliseconds version_again_;
     std::map<std::string, std::optional<std::string>> versions_;         ///< by path and identity; none: unknown
     std::map<std::string, std::string> version_problems_;                ///< by the same
     std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked

@@ -129,19 +129,28 @@ Result<RoleTexts> read_roles(const std::string& directory) {
 
 }  // namespace
 
-Result<Config> load_config(const std::optional<std::string>& path, bool must_exist) {
-    if (!path) return parse_config("", "capsule.toml", {});
-    auto file = read_file(*path);
-    if (!file) return file.error();
-    if (!*file && must_exist)
-        return Error{ErrorCode::config_conflict, *path + ": there is no such file",
-                     "Create it (an empty file will do), or leave --config and CAPSULE_CONFIG out."};
+Config load_config(const std::optional<std::string>& path, bool must_exist, Problems& problems) {
+    if (!path) return parse_config("", "capsule.toml", {}, problems);
+    const auto file = read_file(*path);
+    if (!file) problems.add(file.error());
+    const bool is_there = file && *file;
+    if (file && !*file && must_exist)
+        problems.add({ErrorCode::config_conflict, *path + ": there is no such file",
+                      "Create it (an empty file will do), or leave --config and CAPSULE_CONFIG out."});
     const auto roles = read_roles(roles_directory(*path));
-    if (!roles) return roles.error();
-    auto config = parse_config(*file ? std::string_view((*file)->bytes) : std::string_view(), *path, *roles);
-    if (!config || !*file) return config;
-    config->path = *path;
-    if (((*file)->mode & others_may_read) != 0 && holds_keys(*config)) config->readable_by_others.push_back(*path);
+    if (!roles) problems.add(roles.error());
+    Config config = parse_config(is_there ? std::string_view((*file)->bytes) : std::string_view(), *path,
+                                 roles ? *roles : RoleTexts(), problems);
+    if (!is_there) return config;
+    config.path = *path;
+    if (((*file)->mode & others_may_read) != 0 && holds_keys(config)) config.readable_by_others.push_back(*path);
+    return config;
+}
+
+Result<Config> load_config(const std::optional<std::string>& path, bool must_exist) {
+    Problems problems;
+    Config config = load_config(path, must_exist, problems);
+    if (!problems.none()) return problems.all().front();
     return config;
 }
 

@@ -157,22 +157,27 @@ void check_among_others(TableReader& in, Provider& provider, const Catalog& cata
 
 }  // namespace
 
-void read_providers(TableReader& providers, Catalog& catalog) {
+std::vector<std::string> read_providers(TableReader& providers, Catalog& catalog, Problems& problems) {
     std::vector<std::pair<std::string, TableReader>> read;
+    std::vector<std::string> wrong;
     for (auto& [entry, in] : providers.tables()) {
-        if (!is_provider_id(entry.name))
-            providers.refuse(entry, "cannot be a provider's id",
-                             "Use a lower-case letter, then lower-case letters, digits and '-', at most 32.");
-        const auto known = std::find_if(catalog.providers.begin(), catalog.providers.end(),
-                                        [&](const Provider& p) { return p.id == entry.name; });
-        Provider& provider = known == catalog.providers.end() ? catalog.providers.emplace_back() : *known;
-        provider.id = entry.name;
-        read.emplace_back(entry.name, in);
-        read_provider(in, provider);
+        const bool right = problems.attempt([&, &entry = entry, &in = in] {
+            if (!is_provider_id(entry.name))
+                providers.refuse(entry, "cannot be a provider's id",
+                                 "Use a lower-case letter, then lower-case letters, digits and '-', at most 32.");
+            const auto known = std::find_if(catalog.providers.begin(), catalog.providers.end(),
+                                            [&](const Provider& p) { return p.id == entry.name; });
+            Provider& provider = known == catalog.providers.end() ? catalog.providers.emplace_back() : *known;
+            provider.id = entry.name;
+            read_provider(in, provider);
+            read.emplace_back(entry.name, in);
+        });
+        if (!right) wrong.push_back(entry.name);
     }
     for (auto& [id, in] : read)
         for (Provider& provider : catalog.providers)
-            if (provider.id == id) check_among_others(in, provider, catalog);
+            if (provider.id == id) problems.attempt([&, &in = in] { check_among_others(in, provider, catalog); });
+    return wrong;
 }
 
 }  // namespace capsule

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "daemon/catalog/catalog.hpp"
+#include "daemon/config/problems.hpp"
 #include "daemon/config/toml_reader.hpp"
 
 namespace capsule {
 
 /// `providers` holds one table per provider. A field overrides the one that is there, a cell's fields turn a blocked
-/// cell on, a new id adds a provider after the others. Throws Failure at the first setting that is wrong.
-void read_providers(TableReader& providers, Catalog& catalog);
+/// cell on, a new id adds a provider after the others. Adds the first setting that is wrong in each to `problems`, and
+/// gives those providers' ids.
+std::vector<std::string> read_providers(TableReader& providers, Catalog& catalog, Problems& problems);
 
 }  // namespace capsule

@@ -38,7 +38,7 @@ std::optional<std::string> read_path(TableReader& in, std::string_view key) {
 std::optional<std::string> read_account(TableReader& in, std::string_view key) {
     const auto name = in.text(key);
     if (!name) return std::nullopt;
-    if (!is_account_name(name->value)) in.refuse(key, "must be a name of the system's, which has no ':'");
+    if (const auto problem = account_name_problem(name->value)) in.refuse(key, *problem);
     return name->value;
 }
 
@@ -58,7 +58,7 @@ void read_peers(TableReader& in, std::string_view key, std::vector<std::string>&
         std::string_view name = peers->value[i];
         if (name == "*") continue;
         if (name.starts_with('@')) name.remove_prefix(1);
-        if (!is_account_name(name))
+        if (account_name_problem(name))
             in.refuse_element(key, i, in_quotes(peers->value[i]) + " is neither a user, a \"@group\", nor \"*\"");
     }
     out = peers->value;
@@ -178,21 +178,46 @@ void read_broker(TableReader& in, const SessionConfig& session, BrokerConfig& ou
     in.finish();
 }
 
-void read_capsule_toml(TableReader& in, Config& config) {
-    if (auto section = in.table("daemon")) read_daemon(*section, config.daemon);
-    if (auto section = in.table("access")) read_access(*section, config.access);
-    if (auto section = in.table("limits")) read_limits(*section, config.limits);
-    if (auto section = in.table("session")) read_session(*section, config.session);
-    if (auto section = in.table("keys")) read_keys(*section, config.keys);
-    if (auto section = in.table("broker")) read_broker(*section, config.session, config.broker);
+/// What the sections that name providers say after this is said of a catalog in which some of them are wrong.
+struct WrongProviders {
+    std::vector<std::string> ids;
+    std::size_t problems = 0;  ///< until then
+};
+
+WrongProviders read_capsule_toml(TableReader& in, Config& config, Problems& problems) {
+    WrongProviders wrong;
+    const auto section = [&](std::string_view name, const auto& read) {
+        problems.attempt([&] {
+            if (auto table = in.table(name)) read(*table);
+        });
+    };
+    section("daemon", [&](TableReader& table) { read_daemon(table, config.daemon); });
+    section("access", [&](TableReader& table) { read_access(table, config.access); });
+    section("limits", [&](TableReader& table) { read_limits(table, config.limits); });
+    section("session", [&](TableReader& table) { read_session(table, config.session); });
+    section("keys", [&](TableReader& table) { read_keys(table, config.keys); });
+    section("broker", [&](TableReader& table) { read_broker(table, config.session, config.broker); });
     // The tables below name providers, so the catalog is read first.
-    if (auto section = in.table("providers")) read_providers(*section, config.catalog);
-    if (auto section = in.table("env")) read_env(*section, config.catalog, config.env);
-    if (auto section = in.table("workspaces")) read_workspaces(*section, config);
-    if (auto section = in.table("agents")) refuse_agents_table(*section);
+    section("providers", [&](TableReader& table) { wrong.ids = read_providers(table, config.catalog, problems); });
+    wrong.problems = problems.all().size();
+    section("env", [&](TableReader& table) { read_env(table, config.catalog, config.env); });
+    section("workspaces", [&](TableReader& table) { read_workspaces(table, config, problems); });
+    section("agents", [&](TableReader& table) { refuse_agents_table(table); });
     for (const AgentFacts& facts : all_agents)
-        if (auto section = in.table(facts.id)) read_agent(*section, facts.agent, config);
-    in.finish();
+        section(facts.id, [&](TableReader& table) { read_agent(table, facts.agent, config); });
+    problems.attempt([&] { in.finish(); });
+    return wrong;
+}
+
+/// What the tables at the top set, for what is found wrong only later.
+std::map<std::string, std::string> places_in(const TomlDocument& document) {
+    std::map<std::string, std::string> out;
+    for (auto&& [section, node] : document.root())
+        if (const toml::table* table = node.as_table())
+            for (auto&& [name, value] : *table)
+                out.emplace("[" + std::string(section.str()) + "] " + std::string(name.str()),
+                            document.place(value.source().begin));
+    return out;
 }
 
 void read_role(TableReader& in, const Catalog& catalog, RoleManifest& out) {
@@ -206,45 +231,62 @@ std::string directory_of(std::string_view path) {
     return slash == path.npos ? "" : std::string(path.substr(0, slash + 1));
 }
 
-Config read_all(std::string_view text, std::string_view name, const RoleTexts& roles) {
-    Config config;
-    config.catalog = builtin_catalog();
-    for (const AgentFacts& facts : all_agents)
-        config.agents[facts.agent];
-    const std::string directory = directory_of(name);
-    const TomlDocument document(text, {std::string(name), std::string(name.substr(directory.size()))});
+void read_role_file(const std::string& directory, const std::string& role, const std::string& manifest,
+                    Config& config) {
+    const std::string file = "roles/" + role + ".toml";
+    if (!is_scope_name(role))
+        throw Failure({ErrorCode::config_conflict,
+                       directory + file + ": " + in_quotes(role) + " cannot be a role's name",
+                       std::string("Rename the file. ") + scope_name_hint});
+    const TomlDocument document(manifest, {directory + file, file});
     TableReader root(document);
-    read_capsule_toml(root, config);
-    for (const auto& [role, manifest] : roles) {
-        const std::string file = "roles/" + role + ".toml";
-        if (!is_scope_name(role))
-            throw Failure({ErrorCode::config_conflict,
-                           directory + file + ": " + in_quotes(role) + " cannot be a role's name",
-                           std::string("Rename the file. ") + scope_name_hint});
-        const TomlDocument role_document(manifest, {directory + file, file});
-        TableReader role_root(role_document);
-        read_role(role_root, config.catalog, config.roles[role]);
-    }
-    return config;
+    read_role(root, config.catalog, config.roles[role]);
 }
 
 Catalog read_builtin() {
     Catalog catalog;
     const TomlDocument document(builtin_providers_toml(), {"providers.toml", "catalog", true});
     TableReader root(document);
-    if (auto providers = root.table("providers")) read_providers(*providers, catalog);
+    Problems problems;
+    if (auto providers = root.table("providers")) read_providers(*providers, catalog, problems);
+    if (!problems.none()) throw Failure(problems.all().front());
     root.finish();
     return catalog;
 }
 
 }  // namespace
 
+Config parse_config(std::string_view text, std::string_view name, const RoleTexts& roles, Problems& problems) {
+    Config config;
+    config.catalog = builtin_catalog();
+    for (const AgentFacts& facts : all_agents)
+        config.agents[facts.agent];
+    const std::string directory = directory_of(name);
+    WrongProviders wrong;
+    problems.attempt([&] {
+        const TomlDocument document(text, {std::string(name), std::string(name.substr(directory.size()))});
+        config.places = places_in(document);
+        TableReader root(document);
+        wrong = read_capsule_toml(root, config, problems);
+    });
+    for (const auto& [role, manifest] : roles)
+        problems.attempt([&] { read_role_file(directory, role, manifest, config); });
+    if (!wrong.ids.empty()) problems.forget_about(wrong.ids, wrong.problems);
+    return config;
+}
+
 Result<Config> parse_config(std::string_view text, std::string_view name, const RoleTexts& roles) {
-    try {
-        return read_all(text, name, roles);
-    } catch (const Failure& failure) {
-        return failure.error();
-    }
+    Problems problems;
+    Config config = parse_config(text, name, roles, problems);
+    if (!problems.none()) return problems.all().front();
+    return config;
+}
+
+Error placed(const Config& config, Error error) {
+    const std::size_t end = error.message.find(": ");
+    const auto found = config.places.find(error.message.substr(0, end));
+    if (end != std::string::npos && found != config.places.end()) error.message.insert(0, found->second);
+    return error;
 }
 
 const Catalog& builtin_catalog() {

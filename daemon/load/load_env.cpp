@@ -80,14 +80,15 @@ void read_env(TableReader& in, const Catalog& catalog, EnvTable& out) {
     }
 }
 
-void read_workspaces(TableReader& in, Config& config) {
-    for (auto& [entry, table] : in.tables()) {
-        if (!is_scope_name(entry.name)) in.refuse(entry, "cannot be a workspace's name", scope_name_hint);
-        WorkspaceConfig& workspace = config.workspaces[entry.name];
-        if (auto env = table.table("env")) read_env(*env, config.catalog, workspace.env);
-        if (auto roles = table.table("roles")) read_roles(*roles, config.catalog, workspace);
-        table.finish();
-    }
+void read_workspaces(TableReader& in, Config& config, Problems& problems) {
+    for (auto& [entry, table] : in.tables())
+        problems.attempt([&, &entry = entry, &table = table] {
+            if (!is_scope_name(entry.name)) in.refuse(entry, "cannot be a workspace's name", scope_name_hint);
+            WorkspaceConfig& workspace = config.workspaces[entry.name];
+            if (auto env = table.table("env")) read_env(*env, config.catalog, workspace.env);
+            if (auto roles = table.table("roles")) read_roles(*roles, config.catalog, workspace);
+            table.finish();
+        });
 }
 
 bool holds_keys(const Config& config) {

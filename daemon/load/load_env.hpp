@@ -2,13 +2,15 @@
 #pragma once
 
 #include "daemon/config/config.hpp"
+#include "daemon/config/problems.hpp"
 #include "daemon/config/toml_reader.hpp"
 
 namespace capsule {
 
-/// Both throw Failure at the first setting that is wrong; no error shows a value. `config.catalog` must be read.
+/// No error shows a value. `config.catalog` must be read. Throws Failure at the first setting that is wrong.
 void read_env(TableReader& in, const Catalog& catalog, EnvTable& out);
-void read_workspaces(TableReader& in, Config& config);
+/// The same; adds what is wrong to `problems`, one of each workspace.
+void read_workspaces(TableReader& in, Config& config, Problems& problems);
 
 /// Whether a key stands in one of these tables itself (not a reference to it).
 bool holds_keys(const Config& config);

@@ -142,6 +142,15 @@ Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& gro
     return descriptor;
 }
 
+bool is_no_socket(const std::string& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
+Error no_socket(const std::string& path) {
+    return {ErrorCode::io_error, path + " exists and is no socket", "move it away, or choose another --socket"};
+}
+
 Error taken(const std::string& path) {
     return {ErrorCode::io_error, "another daemon answers on " + path, "stop it first, or choose another --socket"};
 }
@@ -151,10 +160,7 @@ Result<void> claim(const std::string& own, const std::string& path) {
     for (int tries = 0; tries < 100; ++tries) {
         if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return {};
         if (errno != EEXIST) return io("cannot put the socket at " + path, "choose another --socket");
-        struct stat status {};
-        if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode))
-            return Error{ErrorCode::io_error, path + " exists and is no socket",
-                         "move it away, or choose another --socket"};
+        if (is_no_socket(path)) return no_socket(path);
         if (is_live(path)) return taken(path);
         // Between this look and the exchange another daemon may have come up there: what comes out tells.
         if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) continue;
@@ -168,26 +174,75 @@ Result<void> claim(const std::string& own, const std::string& path) {
     return taken(path);
 }
 
-}  // namespace
+Error group_conflict(std::string what, std::string hint) {
+    return {ErrorCode::config_conflict, "[daemon] socket_group: " + std::move(what), std::move(hint)};
+}
 
-Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std::optional<std::string>& group) {
-    std::optional<gid_t> gid;
-    if (group) {
-        gid = find_group(*group);
-        if (!gid)
-            return Error{ErrorCode::config_conflict, "[daemon] socket_group: there is no group \"" + *group + "\"",
-                         "create the group first, or remove socket_group"};
-    }
+/// None: no group is named.
+Result<std::optional<gid_t>> group_named(const std::optional<std::string>& name) {
+    if (!name) return std::optional<gid_t>();
+    const auto gid = find_group(*name);
+    if (!gid)
+        return group_conflict("there is no group \"" + *name + "\"", "create the group first, or remove socket_group");
+    const std::string which = "\"" + *name + "\" (" + std::to_string(*gid) + ")";
+    if (!has_group(*gid))
+        return group_conflict("the daemon's user namespace does not have group " + which,
+                              "name one that it has (/proc/self/gid_map), or remove socket_group");
+    if (!can_give_to_group(*gid))
+        return group_conflict("the daemon is neither root nor in group " + which,
+                              "add its user to the group, or remove socket_group");
+    return std::optional<gid_t>(*gid);
+}
+
+std::string own_name(const std::string& path) {
+    return path + "." + std::to_string(::getpid() % 100'000);
+}
+
+Result<void> check_path(const std::string& path) {
     if (!path.starts_with('/'))
         return Error{ErrorCode::io_error, "the socket's path must be absolute: " + path, "give it from the root on"};
-    const std::string directory = std::filesystem::path(path).parent_path().lexically_normal().string();
-    if (auto prepared = prepare_directory(directory, gid); !prepared) return prepared.error();
-    const std::string own = path + "." + std::to_string(::getpid() % 100'000);
+    constexpr std::size_t longest_suffix = sizeof ".99999" - 1;
+    if (path.size() + longest_suffix >= sizeof(sockaddr_un::sun_path))
+        return Error{ErrorCode::io_error, "the socket's path is too long: " + path, "choose a shorter --socket"};
+    return {};
+}
+
+std::string directory_of(const std::string& path) {
+    return std::filesystem::path(path).parent_path().lexically_normal().string();
+}
+
+}  // namespace
+
+Result<void> ListeningSocket::check_group(const std::optional<std::string>& group) {
+    const auto gid = group_named(group);
+    return gid ? Result<void>() : Result<void>(gid.error());
+}
+
+Result<void> ListeningSocket::check(const std::string& path) {
+    if (auto checked = check_path(path); !checked) return checked;
+    const std::string directory = directory_of(path);
+    if (auto checked = check_directory(directory, directory); !checked) return checked;
+    if (is_no_socket(path)) return no_socket(path);
+    std::filesystem::path there = directory;
+    std::error_code ignored;
+    while (there.has_relative_path() && !std::filesystem::exists(there, ignored))
+        there = there.parent_path();
+    if (::faccessat(AT_FDCWD, there.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+        return io("the socket " + path + " cannot be made in " + there.string(),
+                  "let uid " + std::to_string(::geteuid()) + " write there, or choose another --socket");
+    return {};
+}
+
+Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std::optional<std::string>& group) {
+    const auto gid = group_named(group);
+    if (!gid) return gid.error();
+    if (auto checked = check_path(path); !checked) return checked.error();
+    const std::string directory = directory_of(path);
+    if (auto prepared = prepare_directory(directory, *gid); !prepared) return prepared.error();
+    const std::string own = own_name(path);
     if (is_open_volume(directory))
         spdlog::warn("everybody may write to {}: run no other user in this container", directory);
-    if (own.size() >= sizeof(sockaddr_un::sun_path))
-        return Error{ErrorCode::io_error, "the socket's path is too long: " + path, "choose a shorter --socket"};
-    auto descriptor = bind_beside(own, gid);
+    auto descriptor = bind_beside(own, *gid);
     if (!descriptor) return descriptor.error();
     ListeningSocket socket;
     socket.descriptor_ = *descriptor;

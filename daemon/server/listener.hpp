@@ -19,6 +19,11 @@ class ListeningSocket {
     /// over (io.error naming the path), one that nobody listens on is.
     static Result<ListeningSocket> open(const std::string& path, const std::optional<std::string>& group);
 
+    /// What open() would fail with, less what another daemon or the disk may do until then. Changes nothing.
+    static Result<void> check(const std::string& path);
+    /// The same of the group.
+    static Result<void> check_group(const std::optional<std::string>& group);
+
     /// Fails with io.error, naming the path, where somebody accepts connections there.
     static Result<void> check_free(const std::string& path);
 

@@ -37,7 +37,7 @@ Result<void> check_is_another(const std::string& remote, const std::string& own_
                       std::filesystem::equivalent(remote, own_socket, error);
     if (!same) return {};
     Error told = has_no_keys(own_socket_told);
-    told.message = "[broker] remote = \"" + remote + "\": " + told.message;
+    told.message = "[broker] remote: " + remote + ": " + told.message;
     return told;
 }
 

@@ -207,6 +207,17 @@ std::optional<gid_t> find_group(const std::string& name) {
     return entry.gr_gid;
 }
 
+bool can_give_to_group(gid_t gid) {
+    if (::geteuid() == 0 || gid == ::getegid()) return true;
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+    groups.resize(static_cast<std::size_t>(std::max(::getgroups(static_cast<int>(groups.size()), groups.data()), 0)));
+    return std::ranges::find(groups, gid) != groups.end();
+}
+
+bool has_group(gid_t gid) {
+    return is_mapped("/proc/self/gid_map", gid);
+}
+
 uid_t overflow_uid() {
     return read_overflow_id("/proc/sys/kernel/overflowuid");
 }

@@ -36,6 +36,12 @@ bool runs_commands(const std::string& shell, const std::string& list_of_shells =
 std::optional<uid_t> find_uid(const std::string& name);
 std::optional<gid_t> find_group(const std::string& name);
 
+/// Whether this process could give something to that group: it is root, or in the group.
+bool can_give_to_group(gid_t gid);
+
+/// Whether this process's user namespace has the group.
+bool has_group(gid_t gid);
+
 /// Whether a user namespace with this text in /proc/self/uid_map (or gid_map) knows the id.
 bool maps_id(std::string_view map, std::uint32_t id);
 

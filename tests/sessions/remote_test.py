@@ -442,7 +442,7 @@ class Agents(Remote):
         for remote in (agents.socket, link, folder / "capsule.sock", agents.top / "home" / ".." / "capsule.sock"):
             agents.config(provider.port, f'[broker]\nremote = "{remote}"\n')
             said = agents.start_fails()
-            self.assertIn(f'[broker] remote = "{remote}": it is this daemon\'s own socket', said)
+            self.assertIn(f"capsule.toml:4:10: [broker] remote: {remote}: it is this daemon's own socket", said)
             self.assertIn("write the socket of the capsuled that has the keys", said)
 
     def test_a_socket_that_becomes_its_own_is_told(self):

@@ -1,9 +1,13 @@
 """What a start tells of, before anybody asks for a session."""
 
+import os
+import re
 import subprocess
 import unittest
 
 from capsule import BOUND, CAPSULED, Case, Refused
+
+ROOT = os.geteuid() == 0
 
 
 class State(Case):
@@ -60,6 +64,70 @@ class State(Case):
         capsule.start()
         self.assertNotIn("state directory", capsule.logged())
         self.assertNotIn("state.unwritable", [each["code"] for each in capsule.call("status")["warnings"]])
+
+
+class Configuration(Case):
+    """--check-config tells of all that keeps the daemon from starting, each with its place."""
+
+    def checked(self, text: str, without: tuple[str, ...] = (), **roles: str) -> list[tuple[str, str]]:
+        """Place and message of each error."""
+        capsule = self.capsule(self.provider())
+        file = capsule.top / "capsule.toml"
+        file.write_text(text)
+        for name, role in roles.items():
+            (capsule.top / "roles").mkdir(exist_ok=True)
+            (capsule.top / "roles" / f"{name}.toml").write_text(role)
+        said = capsule.start_fails("--check-config", **dict.fromkeys(without, ""))
+        return re.findall(rf"^capsuled: {capsule.top}/([^ ]+): (.*)$", said, re.MULTILINE)
+
+    def test_one_of_each_table_is_told_in_one_run(self):
+        told = self.checked(
+            '[daemon]\nlog_level = "loud"\n'
+            '[limits]\nconnections = 0\n'
+            '[session]\nuser = "-dash"\n'
+            '[broker]\nidle_hours = "long"\n'
+            '[providers.zai]\nlable = "Z"\n'
+            '[providers.mine]\nkey_env = "9"\n'
+            '[env]\nHOME = "/"\n'
+            '[workspaces.a]\nnothing = 1\n'
+            '[workspaces.b.env]\nUSER = "x"\n'
+            '[claude]\nprovider = "mine"\n'
+            '[codex]\nprovider = "nobody"\n'
+            '[unknown]\n', one="[claude]\nmodel = 1\n", two="[claudia]\n")  # fmt: skip
+        places = [place for place, _ in told]
+        self.assertEqual(places, [f"capsule.toml:{place}" for place in (
+            "2:13", "4:15", "6:8", "8:14", "10:1", "12:11", "14:1", "16:1", "18:1", "22:12", "23:2")]
+            + ["roles/one.toml:2:9", "roles/two.toml:1:2"])  # fmt: skip
+        self.assertIn(("capsule.toml:6:8", "session.user: a name does not begin with '-'"), told)
+        self.assertNotIn("20", [place.split(":")[1] for place in places], "that follows from what [providers.mine] lacks")
+
+    def test_names_that_nobody_has_are_told_with_their_lines(self):
+        names = [('daemon', 'socket_group', '"no-group"', 'there is no group "no-group"'),
+                 ('access', 'spawn', '["no-user"]', 'there is no user "no-user"'),
+                 ('broker', 'user', '"no-broker"', 'there is no user "no-broker"' if ROOT else "only a daemon that is root")]  # fmt: skip
+        told = self.checked("".join(f"[{table}]\n{name} = {value}\n" for table, name, value, _ in names))
+        self.assertEqual(sorted(told), sorted(
+            (f"capsule.toml:{2 * i + 2}:{len(name) + 4}", f"[{table}] {name}: {what}" + ("" if ROOT or table != "broker" else
+             " can run capsule-broker as another user")) for i, (table, name, _, what) in enumerate(names)))  # fmt: skip
+        told = self.checked('[session]\nuser = "no-user"\nkeys = "broker"\n[limits]\nconnections = 0\n')
+        self.assertIn(("capsule.toml:2:8", '[session] user: there is no user "no-user"'), told)
+        self.assertIn("capsule.toml:5:15", [place for place, _ in told])
+
+    def test_places_that_cannot_be_used_are_told(self):
+        [(place, what)] = self.checked('[daemon]\nsocket = "/tmp/capsule.sock"\n', without=("CAPSULE_SOCKET",))
+        self.assertEqual(place, "capsule.toml:2:10")
+        self.assertIn("[daemon] socket: refusing to listen in /tmp: ", what)
+        [(place, what)] = self.checked('[session]\nkeys = "broker"\n[broker]\nca_file = "/nonexistent/ca.pem"\n')
+        self.assertEqual((place, what), ("capsule.toml:4:11", "[broker] ca_file: /nonexistent/ca.pem: No such file or directory"))
+
+    def test_a_start_names_the_line_too(self):
+        capsule = self.capsule(self.provider())
+        capsule.stop()
+        for text, place in (('[daemon]\nsocket_group = "no-group"\n', "2:16: [daemon] socket_group: there is no group"),
+                            ('[access]\nadmin = ["@no-group"]\n', "2:9: [access] admin: there is no group"),
+                            ('[session]\nuser = "no-user"\n', "2:8: [session] user: there is no user")):  # fmt: skip
+            (capsule.top / "capsule.toml").write_text(text)
+            self.assertIn(f"capsule.toml:{place}", capsule.start_fails())
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def whose_place_it_takes() -> list[Protection]:
         one("what came up meanwhile is given back", LISTENER, "        if (is_live(own)) {\n",
             "        if (is_live(own) && false) {\n",
             "unit_server:Listener.OfManyThatOpenAtOnceOneHasThePlace"),
-        one("what is no socket is left alone", LISTENER, "&& !S_ISSOCK(status.st_mode))", "&& false)",
+        one("what is no socket is left alone", LISTENER, "&& !S_ISSOCK(status.st_mode);", "&& false;",
             "integration_lifecycle:Lifecycle.WhatIsNoSocketIsNotRemoved",
             "trust_socket:SocketPlace.ALinkInTheSocketsPlaceIsNotFollowed"),
         one("a successor's socket is not removed", LISTENER,

@@ -132,6 +132,53 @@ TEST_F(Inventory, AFailureOfVersionIsTold) {
     EXPECT_EQ(inventory_.version_problem(codex("echo 1.0")), "");
 }
 
+TEST_F(Inventory, OneThatABusyMachineKeptFromTellingIsAskedAgain) {
+    AgentInventory inventory(io_.get_executor(), runner_, directory_.path(), std::chrono::milliseconds(0));
+    const auto ask = [&](const AgentBinary& binary) {
+        const auto known = inventory.version(Agent::codex, binary, place());
+        io_.run();
+        io_.restart();
+        return known;
+    };
+    const std::string there = directory_.path() + "/there";
+    // Killed first, then not to be run; the file stays as it is.
+    const AgentBinary binary = codex("[ -e " + there + " ] && echo 1.0 && exit; touch " + there + "; kill -9 $$");
+    EXPECT_EQ(ask(binary), std::nullopt);
+    EXPECT_NE(inventory.version_problem(binary), "");
+    EXPECT_EQ(ask(binary), std::nullopt);
+    EXPECT_EQ(ask(binary), "1.0");
+    EXPECT_EQ(inventory.version_problem(binary), "");
+
+    std::ofstream(directory_.path() + "/codex") << "#!" << directory_.path() << "/interpreter\n";
+    const AgentBinary later = find_binary(path(), "codex").value();
+    EXPECT_EQ(ask(later), std::nullopt);
+    EXPECT_NE(inventory.version_problem(later), "");
+    directory_.program("interpreter", "echo 2.0");
+    EXPECT_EQ(ask(later), std::nullopt);
+    EXPECT_EQ(ask(later), "2.0");
+}
+
+TEST_F(Inventory, OneThatABusyMachineKeptFromTellingIsNotAskedAgainAtOnce) {
+    const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; kill -9 $$");
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(inventory_.version(Agent::codex, binary, place()), std::nullopt);
+        io_.run();
+        io_.restart();
+    }
+    EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(Inventory, OneThatEndedWithAnErrorIsNotAskedAgain) {
+    AgentInventory inventory(io_.get_executor(), runner_, directory_.path(), std::chrono::milliseconds(0));
+    const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; exit 1");
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_EQ(inventory.version(Agent::codex, binary, place()), std::nullopt);
+        io_.run();
+        io_.restart();
+    }
+    EXPECT_EQ(runs(), 1U);
+}
+
 // Who may replace the binary could have a thousand run at once otherwise.
 TEST_F(Inventory, OneBinaryIsAskedForItsVersionAtATime) {
     const std::string script = "echo run >> " + directory_.path() + "/runs; echo 1.0";
