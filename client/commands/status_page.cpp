@@ -117,8 +117,9 @@ std::string status_page(const StatusResult& status, const Defaults& defaults, co
         return each.key.state == "present" || each.key.state == "unresolved";
     });
     if (!status.warnings.empty()) page += "\n" + warnings_text(status.warnings, style);
-    const bool is_said = std::any_of(status.warnings.begin(), status.warnings.end(),
-                                     [](const Warning& warning) { return warning.code == "keys.none"; });
+    const bool is_said = std::any_of(status.warnings.begin(), status.warnings.end(), [](const Warning& warning) {
+        return warning.code == "keys.none" || warning.code == "keys.unreachable";
+    });
     if (!any_key && !is_said)
         page +=
             "\n" +

@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <time.h>
+
+#include <array>
 
 #include "protocol/errors.hpp"
 
@@ -21,6 +24,15 @@ bool set_name(SSL* ssl, std::string host) {
 
 void require(bool done, const std::string& what, const std::string& hint) {
     if (!done) throw Failure({ErrorCode::config_conflict, what, hint});
+}
+
+/// "2026-11-26"
+std::string today() {
+    const time_t now = ::time(nullptr);
+    tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 16> text{};
+    return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%d", &parts)};
 }
 
 }  // namespace
@@ -54,8 +66,12 @@ Ssl TlsContext::make(const BaseUrl& base) const {
 }
 
 std::string why_tls_failed(SSL* ssl) {
-    if (const long verdict = ::SSL_get_verify_result(ssl); verdict != X509_V_OK)
-        return std::string("its certificate: ") + ::X509_verify_cert_error_string(verdict);
+    if (const long verdict = ::SSL_get_verify_result(ssl); verdict != X509_V_OK) {
+        const std::string why = std::string("its certificate: ") + ::X509_verify_cert_error_string(verdict);
+        const bool is_of_another_time =
+            verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID;
+        return is_of_another_time ? why + "; by this machine's clock it is " + today() : why;
+    }
     const unsigned long error = ::ERR_peek_last_error();
     const char* reason = error == 0 ? nullptr : ::ERR_reason_error_string(error);
     return reason == nullptr ? "it closed the connection" : reason;

@@ -128,8 +128,8 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.warnings = status_warnings(services, *generation, found.inline_keys);
     std::move(broken.begin(), broken.end(), std::back_inserter(status.warnings));
     if (const auto problem = services.sessions.storing_problem())
-        status.warnings.push_back({"state.unwritable", problem->message + ": " + problem->hint});
-    if (!remote) status.warnings.push_back({"keys.unreachable", remote.error().message + ": " + remote.error().hint});
+        status.warnings.push_back({"state.unwritable", problem->message + "; " + problem->hint});
+    if (!remote) status.warnings.push_back({"keys.unreachable", remote.error().message + "; " + remote.error().hint});
     if (!looked)
         status.warnings.push_back(
             {"home.busy", looked.error().message + ", so the agents are not known: " + looked.error().hint});

@@ -90,7 +90,9 @@ Result<std::vector<std::string>> role_names(const std::string& directory) {
     if (auto problem = changed_by_others(directory)) return *std::move(problem);
     const std::unique_ptr<DIR, CloseDirectory> listing(::opendir(directory.c_str()));
     if (!listing) {
-        if (errno == ENOENT) return names;
+        std::error_code ignored;
+        const bool is_there = std::filesystem::exists(std::filesystem::symlink_status(directory, ignored));
+        if (is_missing(errno) && !is_there) return names;
         return unreadable(directory, errno);
     }
     constexpr std::string_view ending = ".toml";

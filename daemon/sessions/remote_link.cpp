@@ -50,9 +50,10 @@ Result<void> RemoteLink::check_greeting(const Result<json::value>& status, Share
                                         std::chrono::duration_cast<std::chrono::seconds>(greeting_limit).count()));
     if (!status) return told_by_link(status.error().message);
     if (!protocol || *protocol != json::value(protocol_version))
-        return told_by_link(fmt::format(
-            "it speaks another protocol (capsuled {}, protocol {}, here {}); run the same version on both sides",
-            shared.version, protocol ? json::serialize(*protocol) : "unknown", protocol_version));
+        return Error{ErrorCode::config_conflict,
+                     fmt::format("it speaks another protocol (capsuled {}, protocol {}, here {})", shared.version,
+                                 protocol ? json::serialize(*protocol) : "unknown", protocol_version),
+                     "run the same version of capsuled on both sides"};
     const json::value* broker = member(members, "broker");
     const json::value* remote = member(broker ? broker->if_object() : nullptr, "remote");
     if (remote && remote->is_string())

@@ -57,13 +57,12 @@ struct RemoteLink::Shared {
     }
 
     Error unreachable(std::string_view what) const {
-        const bool misconfigured = problem.code == ErrorCode::config_conflict;
-        return {misconfigured ? problem.code : ErrorCode::io_error,
+        if (problem.code == ErrorCode::config_conflict)
+            return {problem.code, fmt::format("[broker] remote leads to {}: {}", path, problem.message), problem.hint};
+        return {ErrorCode::io_error,
                 fmt::format("the capsuled that has the keys {} at {}{}{}", what, path,
                             problem.message.empty() ? "" : ": ", problem.message),
-                misconfigured
-                    ? problem.hint
-                    : "see whether its container runs and shares that directory with this one ([broker] remote)"};
+                "see whether its container runs and shares that directory with this one ([broker] remote)"};
     }
 
     /// What it answered, in the words of this side.

@@ -279,7 +279,7 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
         home.home = "/nonexistent";
     if (!home.home.starts_with('/'))
         return cannot_serve("the session's user " + entry.user.name + " has no home directory",
-                            "set HOME for the daemon, or [session] user to a user with a home");
+                            "set HOME for the daemon (an absolute path), or [session] user to a user with a home");
     if (home.same_user)
         if (auto checked = check_own_home(home.home, entry.user.uid); !checked) return checked.error();
 

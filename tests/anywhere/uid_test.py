@@ -104,6 +104,10 @@ class AnyUid:
     def test_a_home_of_slash_is_told(self):
         self.refused("the home directory is /", f"uid {box.UID} can write to", HOME="/")
 
+    def test_a_home_that_is_no_directory_is_told(self):
+        self.refused("the home /etc/passwd is not a directory", "HOME", HOME="/etc/passwd")
+        self.refused("no home directory", "an absolute path", HOME="mnt")
+
     def test_a_home_of_another_user_is_told(self):
         self.refused("the home /etc belongs to user ", f"uid {box.UID} cannot write there", HOME="/etc")
 

@@ -25,18 +25,19 @@ TARGET = BASE_PATH + "/v1/messages"
 
 
 class Authority:
-    """An authority of its own, and a certificate for localhost and one for another name."""
+    """An authority of its own, and certificates: for localhost, for another name, and one of yesterday."""
 
     def __init__(self, folder: Path):
         self.ca = folder / "ca.pem"
         run = lambda *words: subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
         run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-keyout", "ca.key",
             "-out", "ca.pem", "-subj", "/CN=capsule test authority")
-        for name in ("localhost", "elsewhere.example"):
+        for name, days in (("localhost", "2"), ("elsewhere.example", "2"), ("expired", "-1")):
+            host = "localhost" if name == "expired" else name
             run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
                 f"{name}.csr", "-subj", f"/CN={name}")
-            (folder / "names").write_text(f"subjectAltName=DNS:{name}\n")
-            run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+            (folder / "names").write_text(f"subjectAltName=DNS:{host}\n")
+            run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days,
                 "-extfile", "names", "-out", f"{name}.pem")
         self.folder = folder
 

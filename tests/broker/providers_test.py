@@ -46,6 +46,14 @@ class Providers(Case):
         self.unreachable(broker, "TLS: ")
         self.assertEqual(provider.bytes, b"")
 
+    def test_a_certificate_of_another_time_is_told_with_the_machines_clock(self):
+        broker, provider = self.broker(), self.provider(name="expired")
+        broker.grant(provider)
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertIn(f"certificate has expired; by this machine's clock it is {today}", reply.error["message"])
+
     def test_tls_that_is_too_old(self):
         broker, provider = self.broker(), self.provider(oldest=True)
         broker.grant(provider)

@@ -103,7 +103,7 @@ class Keys(Remote):
         keys = self.keys_capsule(provider)
         keys.stop()
         shutil.rmtree(keys.top / "home")
-        keys.keys = {"ZAI_API_KEY": KEY, "HOME": "/", "STATE_DIRECTORY": ""}
+        keys.keys = {"ZAI_API_KEY": KEY, "HOME": "/", "STATE_DIRECTORY": str(keys.top / "nothing") if ROOT else ""}
         keys.start()
         with contextlib.closing(keys.connect()) as connection:
             given = connection.call("grant", agent="claude", provider="zai", ends_with="connection")
@@ -390,7 +390,10 @@ class Agents(Remote):
         keys.stop()
         self.assertTrue(until(lambda: agents.ctl("status", "--quiet").returncode == 1))
         self.assertEqual(agents.ctl("status", "--alive").returncode, 0, "a restart of the agents' side would help nobody")
-        self.assertIn("the capsuled that has the keys is not there", agents.ctl("status").stdout.replace("\n  ", " "))
+        page = agents.ctl("status").stdout.replace("\n  ", " ")
+        self.assertIn("the capsuled that has the keys is not there", page)
+        self.assertIn("; see whether its container runs and shares that directory", page)
+        self.assertNotIn("No provider has a key yet", page, "nobody knows")
         keys.start()
         self.assertTrue(until(lambda: agents.ctl("status", "--quiet").returncode == 0))
         agents.stop()
@@ -595,6 +598,7 @@ class OtherVersions(Remote):
     def test_another_protocol_is_told(self):
         error = self.against(status={"protocol": 2, "version": "9.0.0"})
         self.assertIn("another protocol (capsuled 9.0.0, protocol 2, here 1)", error["message"])
+        self.assertEqual(error["data"]["hint"], "run the same version of capsuled on both sides")
 
     def test_an_older_one_without_the_method_is_told(self):
         error = self.against(status={"protocol": 1, "version": "0.0.9"}, auth_list={"rows": [self.ROW]})

@@ -1,11 +1,14 @@
 """What a session with a token is given, what its requests become, and which cells have the key as before."""
 
+import contextlib
 import json
 import os
+import pty
 import stat
 import unittest
+from pathlib import Path
 
-from capsule import KEY, Case, Refused, Session, until
+from capsule import CAPSULECTL, KEY, Case, Refused, Session, until
 
 NOTHING_SECRET = ("FAKE-sessions",)
 
@@ -154,6 +157,25 @@ class Spawning(Case):
         codes = lambda: [each["code"] for each in capsule.call("status")["warnings"]]  # noqa: E731
         self.assertTrue(until(lambda: "session.model_differs" in codes()))
         self.assertTrue(until(lambda: "asked-for" in capsule.logged()))
+
+    def test_the_example_of_the_help_leaves_the_agent_the_terminal(self):
+        capsule, _ = self.pair(session='keys = "env"', keys={"MINIMAX_API_KEY": KEY})
+        capsule.install("codex", "#!/bin/sh\n[ -t 0 ] && echo has-the-terminal\n")
+        said = capsule.ctl("spawn", "--help").stdout
+        [example] = [line.strip() for line in said.splitlines() if "| xargs" in line]
+        capsulectl = str(Path(CAPSULECTL).parent)
+        environment = {"PATH": f"{capsulectl}:{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket),
+                       "HOME": str(capsule.top / "home")}  # fmt: skip
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execve("/bin/sh", ["sh", "-c", example], environment)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal that nobody has open
+            while chunk := os.read(terminal, 4096):
+                shown += chunk
+        os.close(terminal)
+        os.waitpid(child, 0)
+        self.assertIn(b"has-the-terminal", shown)
 
 
 if __name__ == "__main__":
