@@ -246,7 +246,7 @@ help | --help | -h)
     # An interactive shell does not end with SIGTERM.
     trap "forward HUP" TERM
     identity=()
-    if is_root; then identity=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --reset-env --); fi
+    if is_root; then identity=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --no-new-privs --reset-env --); fi
     run_session "${identity[@]}" /usr/bin/env LANG="${LANG:-C.UTF-8}" CAPSULE_SOCKET="${CAPSULE_SOCKET:-/run/capsule/capsule.sock}" /bin/bash -l "${@:2}"
     ;;
 *)

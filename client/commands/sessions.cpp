@@ -116,11 +116,7 @@ ExitCode watch_sessions(const Globals& globals, const SessionsOptions& options) 
 }
 
 ExitCode end_session(const Globals& globals, const std::string& id) {
-    const auto page = [](const SessionRow& row) {
-        return paragraph(
-            "Session " + printable(row.id) + " has ended: its next request is refused. Its agent may still run.",
-            output_style());
-    };
+    const auto page = [](const SessionRow& row) { return paragraph(session_end_text(row), output_style()); };
     return call_and_print<SessionRow>(globals, "sessions.end", params_json(SessionsEndParams{id}), page);
 }
 

@@ -232,6 +232,15 @@ std::string watch_page(SessionsListResult list, const Style& style, std::size_t 
     }
 }
 
+std::string session_end_text(const SessionRow& session) {
+    const std::string id = "Session " + printable(session.id);
+    if (session.keys == "broker") return id + " has ended: its next request is refused. Its agent may still run.";
+    return id +
+           " is no longer listed, but its agent has its key or login itself: its requests go on. To stop it, end " +
+           (session.pid ? "process " + std::to_string(*session.pid) : std::string("the agent")) +
+           "; revoke a key that it must not keep.";
+}
+
 std::string session_answer(const SessionRow& session, const Style& style) {
     SessionSummary summary = session_summary(facts_of_session(session));
     summary.agent += life_text(session);

@@ -20,6 +20,9 @@ std::string watch_page(SessionsListResult list, const Style& style, std::size_t 
 /// what was held; then what is out of the ordinary.
 std::string session_answer(const SessionRow& session, const Style& style);
 
+/// What its end means: a token is worth nothing any more, a key that the agent has itself still is.
+std::string session_end_text(const SessionRow& session);
+
 /// 1234 → "1234", 45678 → "45.7k", 1234567 → "1.2M".
 std::string count_text(std::uint64_t count);
 

@@ -218,5 +218,13 @@ TEST(ParentProcess, IsTheKernels) {
     EXPECT_EQ(parent_process(-1), 0);
 }
 
+TEST(SessionEnd, SaysThatAKeyIsStillTheAgents) {
+    SessionRow session = row("abcdefghij", 4711);
+    EXPECT_THAT(session_end_text(session), HasSubstr("has ended: its next request is refused"));
+    session.keys = "env";
+    EXPECT_THAT(session_end_text(session), Not(HasSubstr("refused")));
+    EXPECT_THAT(session_end_text(session), HasSubstr("its requests go on. To stop it, end process 4711; revoke"));
+}
+
 }  // namespace
 }  // namespace capsule
