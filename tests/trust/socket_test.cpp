@@ -134,7 +134,9 @@ TEST_F(SocketPlace, ASocketOfASuccessorIsNotRemoved) {
     start();
     fs::rename(socket(), dir_ / "run/moved.sock");
     const auto first = std::move(daemon_);
-    start();
+    fs::create_directories(dir_ / "other-state");
+    fs::permissions(dir_ / "other-state", fs::perms{0700});
+    start({.env = {{"STATE_DIRECTORY", (dir_ / "other-state").string()}}});
     EXPECT_EQ(first->stop(), 0);
     EXPECT_TRUE(fs::exists(socket())) << "it is the second one's";
     expect_alive();

@@ -68,7 +68,7 @@ TEST(ToJson, WritesEveryMemberUnderItsNameOnTheWire) {
     ProvidersListResult result;
     result.agent = "claude";
     EXPECT_EQ(boost::json::serialize(to_json(result)),
-              R"({"agent":"claude","choices":[],"default":null,"unavailable":[]})");
+              R"({"agent":"claude","choices":[],"default":null,"unavailable":[],"default_from":null})");
 }
 
 TEST(WriteJson, WritesWhatToJsonGives) {
