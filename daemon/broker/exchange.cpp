@@ -177,9 +177,11 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
     if (head.status >= 400 && format == AnswerReader::Format::other &&
         (coding.empty() || same_name(coding, "identity")))
         format = AnswerReader::Format::json;
-    exchange.answer = std::make_unique<AnswerReader>(format);
     std::string out = response_for_agent(head, !again, key.reveal());
     const std::string first = exchange.got.substr(exchange.head_bytes);
+    if (head.status >= 400 && format == AnswerReader::Format::events && first.starts_with('{'))
+        format = AnswerReader::Format::json;
+    exchange.answer = std::make_unique<AnswerReader>(format);
     std::string().swap(exchange.got);  // and with it what `head` shows
     bool good = co_await pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();

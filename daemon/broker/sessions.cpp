@@ -61,8 +61,9 @@ void add(Traffic& traffic, const Exchanged& each) {
             traffic.last->message = each.message;
         else if (!each.whole && each.status < 400)
             traffic.last->message = "it was cut before its end";
-        // An error that says nothing of a limit (502, say) takes none back, nor does an answer without an end.
-        if (each.limit || (each.status < 400 && !traffic.last->message)) traffic.limit = each.limit;
+        // Only a model's whole answer takes a limit back: no list of models, no error that says nothing of a limit.
+        const bool took_it = each.status < 300 && !traffic.last->message && !each.answered.empty();
+        if (each.limit || took_it) traffic.limit = each.limit;
     }
 }
 

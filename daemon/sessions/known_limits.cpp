@@ -18,10 +18,11 @@ std::optional<BootClock::duration> longest(const std::string& kind) {
     return std::nullopt;
 }
 
-/// Whether the last answer of `traffic` was one that no provider gives to whom it refuses.
+/// Whether the last answer of `traffic` was one that no provider gives to whom it refuses: a model's.
 bool ended_fine(const broker::Traffic& traffic) {
-    constexpr int first_error = 400;
-    return traffic.last && traffic.last->status < first_error && !traffic.last->message && !traffic.limit;
+    constexpr int redirects = 300;
+    return traffic.last && traffic.last->status < redirects && !traffic.last->message && !traffic.limit &&
+           std::ranges::any_of(traffic.models, [](const broker::ModelCount& each) { return !each.answered.empty(); });
 }
 
 }  // namespace
@@ -48,6 +49,11 @@ bool CurrentLimit::learn(const broker::Traffic& traffic, Clock::time_point now, 
     if (!holds(now) || std::ranges::find(told_, limit_->kind) != told_.end()) return false;
     told_.push_back(limit_->kind);
     return true;
+}
+
+void KnownLimits::restore(const std::string& provider, const std::string& key, const CurrentLimit& limit,
+                          Clock::time_point now) {
+    if (limit.holds(now)) known_[provider].try_emplace(key, limit);
 }
 
 bool KnownLimits::learn(const std::string& provider, const std::string& key, const broker::Traffic& traffic,

@@ -48,6 +48,9 @@ class KnownLimits {
   public:
     using Clock = BootClock;
 
+    /// What a session of before the daemon's start was refused, where nothing newer is known of that key.
+    void restore(const std::string& provider, const std::string& key, const CurrentLimit& limit, Clock::time_point now);
+
     /// `key`: anything that is the same for the same key. Gives what CurrentLimit::learn() gives.
     bool learn(const std::string& provider, const std::string& key, const broker::Traffic& traffic,
                Clock::time_point now = Clock::now(), UtcTime wall = wall_now());

@@ -37,7 +37,9 @@ asio::awaitable<void> Sessions::read_keys() {
 
 broker::Grant Sessions::grant_of(Live& live) {
     const KeyNow key = sources_.key(live.record);
+    const bool first = live.key_fingerprint.empty();
     live.key_fingerprint = fingerprint(key);
+    if (first) limits_.restore(live.record.provider, live.key_fingerprint, live.counts.limit, now_());
     broker::Grant grant;
     grant.session = live.record.id;
     grant.token_sha256 = live.record.token_sha256;

@@ -161,10 +161,39 @@ class Limits(Case):
         self.assertEqual(self.row(session)["limit"], limit)
         self.assertIsNone(self.ask(session, answer())["limit"])
 
+    def test_only_a_models_answer_takes_a_limit_back(self):
+        session, other = self.start("zai"), self.start("zai")
+        limit = self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))["limit"]
+        free = (answer(b'{"data":[{"id":"glm-5.3"}]}'), answer(b'{"input_tokens":9}'), answer(b"<html>", "302 Found"))
+        for reply in free:
+            with self.subTest(reply[-40:]):
+                self.ask(other, reply)
+                self.assertEqual(self.ask(session, reply)["limit"], limit)
+                self.assertEqual(self.provider_row("zai")["limit"], limit)
+                self.assertNotEqual(self.warned("zai"), [])
+        self.ask(other, answer())
+        self.assertIsNone(self.provider_row("zai")["limit"])
+
+    def test_words_that_only_name_a_tool_are_no_limit(self):
+        session = self.start("kimi")
+        for status in ("400 Bad Request", "500 Internal Server Error"):
+            row = self.ask(session, error(status, message="tools.3.name 'weekly_report' over the usage limit of names"))
+            self.assertIsNone(row["limit"])
+
+    def test_a_restart_forgets_no_providers_limit(self):
+        session = self.start("zai")
+        limit = self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))["limit"]
+        self.capsuled.stop()
+        self.capsuled.start()
+        self.assertTrue(until(lambda: self.provider_row("zai")["limit"] == limit, BOUND))
+        self.assertEqual(self.row(session)["limit"], limit)
+        self.assertEqual(self.choice("zai")["limit"], limit)
+        self.assertNotEqual(self.warned("zai"), [])
+
     def test_a_refusal_is_read_whatever_it_is_called(self):
         session = self.start("zai")
         body = b'{"error":{"code":"1308","message":"used up"}}'
-        for kind in (b"", b"Content-Type: text/plain\r\n"):
+        for kind in (b"", b"Content-Type: text/plain\r\n", b"Content-Type: text/event-stream\r\n"):
             reply = b"HTTP/1.1 429 Too Many Requests\r\n" + kind + b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
             self.assertEqual(self.ask(session, reply)["limit"]["kind"], "window")
 

@@ -224,7 +224,7 @@ void AnswerReader::take_error(std::string_view path, std::string_view value, boo
         first(message_);
     else if (whole && (path == "error_msg" || path == "msg"))
         first(message_);
-    else if (path == "error.code" || (whole && path == "code"))
+    else if (path == "error.code" || (whole && path == "code" && value != "0" && value != "200"))
         first(code_);
     else if (path == "base_resp.status_code" && value != "0")
         first(code_);

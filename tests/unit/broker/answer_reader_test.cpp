@@ -98,6 +98,7 @@ TEST(AnswerReader, ReadsErrorsOfEvents) {
         read(Format::events, before + "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n");
     EXPECT_EQ(anthropic.type, "overloaded_error");
     EXPECT_EQ(read(Format::events, before + "data: {\"code\":\"7\",\"msg\":\"x\"}\n\n").code, "");
+    EXPECT_EQ(read(Format::json, "{\"code\":200,\"msg\":\"ok\"}").code, "");
     // A name that looks like a path is another name.
     EXPECT_EQ(read(Format::events, "data: {\"base_resp.status_msg\":\"no\"}\n\n").message, "");
 }

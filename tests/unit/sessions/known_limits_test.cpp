@@ -14,6 +14,7 @@ broker::Traffic answered(int status, std::optional<std::string> message = {}, st
     out.session = "s";
     out.last = broker::LastAnswer{"2026-11-26T00:00:00Z", status, std::move(message)};
     out.limit = std::move(limit);
+    if (status < 300) out.models.push_back({"m", "m", 1});
     return out;
 }
 
@@ -23,6 +24,25 @@ broker::Traffic refused(const std::string& kind) {
 
 std::string kind_of(const std::optional<SessionLimit>& limit) {
     return limit ? limit->kind : "none";
+}
+
+TEST(KnownLimits, AreNotTakenBackByWhatNoModelAnswered) {
+    KnownLimits limits;
+    limits.learn("zai", "one", refused("window"), start);
+    broker::Traffic list = answered(200);
+    list.models.clear();
+    limits.learn("zai", "one", list, start);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "window");
+}
+
+TEST(KnownLimits, OfBeforeARestartAreKnownAgainUnlessOver) {
+    KnownLimits limits;
+    CurrentLimit before;
+    before.set(SessionLimit{"window", "used up", {}}, start, start);
+    limits.restore("zai", "one", before, start + 6h);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start + 6h)), "none");
+    limits.restore("zai", "one", before, start + 1h);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start + 1h)), "window");
 }
 
 TEST(KnownLimits, AreAKeysAndNotAnothers) {
