@@ -1,6 +1,5 @@
 #include "daemon/server/connection.hpp"
 
-#include <spdlog/spdlog.h>
 #include <string.h>
 
 #include <algorithm>
@@ -196,16 +195,15 @@ asio::awaitable<bool> Connection::answer_lines() {
     co_return !cut_ && co_await flush();
 }
 
-Result<void> Connection::hold() {
-    return client_.place.hold(lines_.unread() + output_.size() + notices_.size());
+/// `gathered`: of an answer that is not whole yet.
+Result<void> Connection::hold(std::size_t gathered) {
+    return client_.place.hold(lines_.unread() + output_.size() + notices_.size() + gathered);
 }
 
 asio::awaitable<void> Connection::answer_one(std::string line) {
     std::string answer;
     // What a batch has gathered so far is the user's, too: sixty-four answers may be megabytes.
-    Room room = [this](std::size_t gathered) {
-        return client_.place.hold(lines_.unread() + output_.size() + notices_.size() + gathered);
-    };
+    Room room = [this](std::size_t gathered) { return hold(gathered); };
     {
         const Turns::Turn turn = co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
         answer = co_await answer_line(services_, client_.peer, std::move(line), std::move(room));

@@ -107,7 +107,7 @@ Result<void> prepare_directory(const std::string& directory, const std::optional
 }
 
 /// Nobody has anything to send here but requests. Linux refuses it to the sender from 6.16 on; before that, and for who
-/// has connected earlier, a connection looks for them (see Connection::received).
+/// has connected earlier, receive_now() looks for them.
 void take_no_descriptors(int descriptor) {
     constexpr int pass_rights = 83;  // SO_PASSRIGHTS, newer than Debian's headers
     const int no = 0;

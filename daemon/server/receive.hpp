@@ -9,11 +9,11 @@
 
 namespace capsule {
 
-/// What a client gets that sends descriptors.
+/// The error of reading from a client whose next byte has descriptors with it.
 inline const boost::system::error_code sends_descriptors{EPERM, boost::system::system_category()};
 
-/// A byte that is sent "out of band" is read in its place: else it would be thrown away beside what is read, with what
-/// was sent along. And nothing waits.
+/// Makes the socket non-blocking, and has a byte that is sent "out of band" read in its place. The kernel would throw
+/// that byte away otherwise, and end the descriptors that were sent with it.
 void prepare_to_receive(boost::asio::local::stream_protocol::socket& socket);
 
 /// What lies in the socket's buffer, up to the first byte with which descriptors were sent. `error` is would_block
