@@ -47,7 +47,9 @@ std::optional<Options> read_options(int argc, char** argv) {
 }
 
 void serve() {
-    boost::asio::io_context context{1};
+    // One thread does all reading and writing; name lookups alone have another, which hands its answer over under a
+    // lock.
+    boost::asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
     broker::ControlChannel channel(context, control);
     broker::Broker broker(context, listener, [&](const broker::FromBroker& message) { channel.send(message); });
     std::exception_ptr broken;

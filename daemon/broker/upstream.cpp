@@ -12,6 +12,10 @@ namespace {
 
 using Results = Tcp::resolver::results_type;
 
+/// So soon after its last answer no provider has closed a connection. One that has is noticed by the request itself,
+/// which then goes over a new one.
+constexpr std::chrono::milliseconds surely_good{20};
+
 /// What the time limit ends, whichever step it is in.
 struct Attempt : std::enable_shared_from_this<Attempt> {
     explicit Attempt(const asio::any_io_executor& executor) : resolver(executor), socket(executor), timer(executor) {}
@@ -132,9 +136,9 @@ bool Upstream::is_for(const BaseUrl& base, const Secret& key) const {
 
 std::shared_ptr<Stream> Upstream::take() {
     while (!kept_.empty()) {
-        auto stream = std::move(kept_.back().stream);
+        auto [stream, since] = std::move(kept_.back());
         kept_.pop_back();
-        if (stream->is_still_good()) return stream;
+        if (Clock::now() - since < surely_good || stream->is_still_good()) return stream;
     }
     return nullptr;
 }

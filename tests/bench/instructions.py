@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Counts the instructions of one warm request under callgrind, which no other load on the machine can change: a launch as
-people make it, and a short request that goes through capsule-broker to a provider with TLS.
+people make it, and a short request and a stream that go through capsule-broker to a provider with TLS.
 
     instructions.py --capsuled F --broker F --agent F --preload F [--record]
 
@@ -34,7 +34,9 @@ SAME_EVERYWHERE = "glibc.cpu.hwcaps=" + ",".join(f"-{name}" for name in (
     "MOVBE", "POPCNT", "SSE4_1", "SSE4_2", "SSSE3", "RTM"))
 # Nor its own, by processor, of OpenSSL.
 PLAIN_OPENSSL = "OPENSSL_ia32cap=:0"
-BROKERED = "brokered"
+BROKERED, STREAMED = "brokered", "streamed"
+FEW_STREAMS, MANY_STREAMS = 10, 60
+EVENT = b'event: content_block_delta\ndata: {"type":"content_block_delta","delta":{"type":"text_delta","text":"a few words"}}\n\n'
 
 
 def counted(output: Path, log) -> int:
@@ -90,13 +92,19 @@ def count(programs: dict[str, Path], models: Path, method: str, times: int) -> i
         place.remove()
 
 
-def count_brokered(programs: dict[str, Path], times: int) -> int:
-    """So many short requests, one after the other, on one connection of the agent's and one of the provider's."""
+def streamed() -> bytes:
+    """64 KiB of events, which end somewhere within a record of TLS."""
+    body = EVENT * (64 * 1024 // len(EVENT))
+    return f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def count_brokered(programs: dict[str, Path], times: int, answer: bytes) -> int:
+    """So many requests, one after the other, on one connection of the agent's and one of the provider's."""
     import harness
 
     with tempfile.TemporaryDirectory() as folder:
         authority, output = harness.Authority(Path(folder)), Path(folder) / "callgrind"
-        provider = harness.Provider(harness.answering(harness.answer()), authority.server_context())
+        provider = harness.Provider(harness.answering(answer), authority.server_context())
         broker = harness.Broker(ca=authority.ca, wrapper=(
             "env", f"GLIBC_TUNABLES={SAME_EVERYWHERE}", PLAIN_OPENSSL, f"LD_PRELOAD={programs['preload']}",
             "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}"))
@@ -127,12 +135,16 @@ def main() -> int:
                 "preload": arguments.preload.resolve()}
     os.environ["CAPSULE_BROKER"] = str(arguments.broker.resolve())
     sys.path.insert(0, str(HERE.parent / "broker"))
+    import harness
+
     models = HERE.parent / "support/data/codex_models.json"
     runs = [(method, times) for method in METHODS for times in (FEW, MANY)]
     with ThreadPoolExecutor(2) as pool:
         counts = dict(zip(runs, pool.map(lambda run: count(programs, models, *run), runs)))
-    counts |= {(BROKERED, times): count_brokered(programs, times) for times in (FEW, MANY)}
+    counts |= {(BROKERED, times): count_brokered(programs, times, harness.answer()) for times in (FEW, MANY)}
     seen = {method: (counts[method, MANY] - counts[method, FEW]) // (MANY - FEW) for method in (*METHODS, BROKERED)}
+    few, many = (count_brokered(programs, times, streamed()) for times in (FEW_STREAMS, MANY_STREAMS))
+    seen[STREAMED] = (many - few) // (MANY_STREAMS - FEW_STREAMS)
     if arguments.record:
         RECORD.write_text(json.dumps(seen, indent=2) + "\n")
     recorded = json.loads(RECORD.read_text())

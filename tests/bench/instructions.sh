@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How many instructions one status, one spawn of each agent and one short request through the broker take, against what
-# is recorded in instructions.json.
+# How many instructions one status, one spawn of each agent, one short request and one stream through the broker take,
+# against what is recorded in instructions.json.
 #
 #   tests/bench/instructions.sh             builds and compares, as the tests do: fails when one is 10 % off
 #   tests/bench/instructions.sh --record    builds and records today's; the commit says why they changed

@@ -160,14 +160,17 @@ std::size_t AnswerReader::begin_line(std::string_view bytes) {
 
 void AnswerReader::feed_events(std::string_view bytes) {
     bytes = after_mark(bytes);
-    if (line_ == Line::begin && prefix_ == 0 && !in_event_ && !after_cr_) bytes = after_dull_events(bytes);
+    bool looked = false;  // for dull events, once the event has ended that began in an earlier piece
     while (!bytes.empty()) {
         if (std::exchange(after_cr_, false) && bytes.front() == '\n') {
             bytes.remove_prefix(1);
             continue;
         }
         if (line_ == Line::begin) {
-            bytes.remove_prefix(begin_line(bytes));
+            if (prefix_ == 0 && !in_event_ && !std::exchange(looked, true))
+                bytes = after_dull_events(bytes);
+            else
+                bytes.remove_prefix(begin_line(bytes));
             continue;
         }
         std::size_t end = std::min(bytes.find('\n'), bytes.size());
