@@ -18,7 +18,8 @@ from pathlib import Path
 from drift import HERE, ROOT, npm
 
 PACKAGES = {"claude": "@anthropic-ai/claude-code", "codex": "@openai/codex"}
-VERSIONS = ["claude@2.1.197", "codex@0.136.0", "codex@0.149.0", "codex@0.155.0", "codex@0.161.0"]
+VERSIONS = ["claude@2.1.197", "codex@0.136.0", "codex@0.149.0", "codex@0.155.0", "codex@0.161.0",
+            "codex@0.169.0"]
 TESTS = {"claude": "Cells/CellTest.*/claude_*:Tiers/*:SideCalls.*:Helpers.*:HeldVariables.*:Windows/*/claude_*"
                    ":ProjectSettingsTest.*Claude*:Pins.*Claude*",
          "codex": "Cells/CellTest.*/codex_*:Windows/*/codex_*:Pins.Codex*"}
