@@ -1,5 +1,9 @@
 // capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a
 // listening socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
+// With --hold-port it does nothing but keep descriptor 3, while neither daemon nor broker has the port.
+#include <time.h>
+#include <unistd.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <charconv>
 #include <cstdio>
@@ -21,16 +25,22 @@ constexpr int listener = 3, control = 4;
 constexpr int failed = 1, usage_error = 2;
 
 constexpr const char* usage =
-    "usage: capsule-broker [--uid NUMBER --gid NUMBER] | --version\n"
+    "usage: capsule-broker [--hold-port] [--uid NUMBER --gid NUMBER] | --version\n"
     "Started by capsuled alone, with a listening socket as descriptor 3 and a socket pair as descriptor 4.\n";
 
+/// A daemon that died is started again sooner.
+constexpr timespec port_is_held{600, 0};
+
 struct Options {
+    bool hold_port = false;
     std::optional<std::uint32_t> uid, gid;
 };
 
 std::optional<Options> read_options(int argc, char** argv) {
     Options out;
-    for (int i = 1; i + 1 < argc; i += 2) {
+    out.hold_port = argc > 1 && std::strcmp(argv[1], "--hold-port") == 0;
+    const int first = out.hold_port ? 2 : 1;
+    for (int i = first; i + 1 < argc; i += 2) {
         const std::string_view name = argv[i], text = argv[i + 1];
         std::uint32_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -42,7 +52,7 @@ std::optional<Options> read_options(int argc, char** argv) {
         else
             return std::nullopt;
     }
-    if (argc % 2 == 0 || out.uid.has_value() != out.gid.has_value()) return std::nullopt;
+    if ((argc - first) % 2 != 0 || out.uid.has_value() != out.gid.has_value()) return std::nullopt;
     return out;
 }
 
@@ -63,6 +73,14 @@ void serve() {
     if (broken) std::rethrow_exception(broken);
 }
 
+/// Until capsuled says that nobody needs the port, and for a while after it has ended without that: meanwhile no other
+/// user can take the port, whose address and whose tokens sessions have.
+void hold_port() {
+    broker::confine();
+    char byte = 0;
+    if (::read(control, &byte, 1) == 0) ::nanosleep(&port_is_held, nullptr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -79,7 +97,10 @@ int main(int argc, char** argv) {
         harden_process();
         take_environment();
         if (options->uid) broker::become(*options->uid, *options->gid);
-        serve();
+        if (options->hold_port)
+            hold_port();
+        else
+            serve();
         return 0;
     } catch (const Failure& failure) {
         std::fprintf(stderr, "capsule-broker: %s; %s\n", failure.error().message.c_str(), failure.error().hint.c_str());

@@ -1,5 +1,7 @@
 #include "daemon/handlers/session_keys.hpp"
 
+#include <unistd.h>
+
 #include "daemon/catalog/key_state.hpp"
 #include "protocol/json_struct.hpp"
 
@@ -31,6 +33,8 @@ BrokerSettings broker_settings(const Services& services) {
     const BrokerConfig& config = generation.config.broker;
     BrokerSettings out;
     out.port = config.port;
+    // Where agents of the daemon's own user may not have the keys, they must not be able to listen beside the broker.
+    out.hold_port = ::geteuid() == 0 || generation.config.access.own_user == Tier::admin;
     out.idle = config.idle;
     out.remote = config.remote;
     if (generation.broker_user)

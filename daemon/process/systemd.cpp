@@ -5,8 +5,11 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <string_view>
+#include <vector>
 
 namespace capsule {
 namespace {
@@ -21,8 +24,9 @@ class Libsystemd {
     }
 
     decltype(&sd_notify) notify = nullptr;
+    decltype(&sd_pid_notify_with_fds) notify_with_fds = nullptr;
     decltype(&sd_watchdog_enabled) watchdog_enabled = nullptr;
-    decltype(&sd_listen_fds) listen_fds = nullptr;
+    decltype(&sd_listen_fds_with_names) listen_fds = nullptr;
     decltype(&sd_is_socket_unix) is_socket_unix = nullptr;
 
   private:
@@ -35,8 +39,9 @@ class Libsystemd {
         void* library = ::dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
         Libsystemd functions;
         if (library == nullptr || !find(library, "sd_notify", functions.notify) ||
+            !find(library, "sd_pid_notify_with_fds", functions.notify_with_fds) ||
             !find(library, "sd_watchdog_enabled", functions.watchdog_enabled) ||
-            !find(library, "sd_listen_fds", functions.listen_fds) ||
+            !find(library, "sd_listen_fds_with_names", functions.listen_fds) ||
             !find(library, "sd_is_socket_unix", functions.is_socket_unix))
             throw Failure({ErrorCode::internal_error, std::string("started by systemd, but ") + ::dlerror(),
                            "install the package libsystemd0, or start it without NOTIFY_SOCKET and LISTEN_FDS"});
@@ -52,6 +57,26 @@ class Libsystemd {
 
 void notify(const std::string& state) {
     if (const Libsystemd* systemd = Libsystemd::get()) systemd->notify(0, state.c_str());
+}
+
+constexpr std::string_view kept_name = "capsule-kept";
+
+/// Without what keep_in_systemd() gave, which is closed.
+std::vector<int> passed_sockets() {
+    const Libsystemd* systemd = Libsystemd::get();
+    char** names = nullptr;
+    const int count = systemd == nullptr ? 0 : systemd->listen_fds(1, &names);
+    std::vector<int> out;
+    for (int i = 0; i < count; ++i) {
+        const int descriptor = SD_LISTEN_FDS_START + i;
+        if (names[i] == kept_name)
+            ::close(descriptor);
+        else
+            out.push_back(descriptor);
+        ::free(names[i]);
+    }
+    ::free(names);
+    return out;
 }
 
 }  // namespace
@@ -82,20 +107,30 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
     return std::chrono::microseconds(limit / 2);
 }
 
-Result<std::optional<ActivatedSocket>> activated_socket() {
-    constexpr int first = SD_LISTEN_FDS_START;
+bool keep_in_systemd(int descriptor) {
     const Libsystemd* systemd = Libsystemd::get();
-    const int count = systemd == nullptr ? 0 : systemd->listen_fds(1);
-    if (count <= 0) return std::optional<ActivatedSocket>();
+    if (systemd == nullptr || std::getenv("NOTIFY_SOCKET") == nullptr) return false;
+    const std::string name = "FDNAME=" + std::string(kept_name);
+    notify("FDSTOREREMOVE=1\n" + name);
+    // FDPOLL=0: a socket that does not listen looks hung up, and systemd would close it at once.
+    systemd->notify_with_fds(0, 0, ("FDSTORE=1\nFDPOLL=0\n" + name).c_str(), &descriptor, 1);
+    return true;
+}
+
+Result<std::optional<ActivatedSocket>> activated_socket() {
+    const std::vector<int> passed = passed_sockets();
+    if (passed.empty()) return std::optional<ActivatedSocket>();
+    const int first = passed.front();
     sockaddr_un address{};
     socklen_t length = sizeof address;
-    const bool usable = count == 1 && systemd->is_socket_unix(first, SOCK_STREAM, 1, nullptr, 0) > 0 &&
-                        ::getsockname(first, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
-                        address.sun_path[0] == '/';
+    const bool usable =
+        passed.size() == 1 && Libsystemd::get()->is_socket_unix(first, SOCK_STREAM, 1, nullptr, 0) > 0 &&
+        ::getsockname(first, reinterpret_cast<sockaddr*>(&address), &length) == 0 && address.sun_path[0] == '/';
     if (!usable)
-        return Error{ErrorCode::io_error,
-                     "systemd passed " + std::to_string(count) + " descriptors, not one listening Unix stream socket",
-                     "give capsuled.socket exactly one ListenStream= with a path"};
+        return Error{
+            ErrorCode::io_error,
+            "systemd passed " + std::to_string(passed.size()) + " descriptors, not one listening Unix stream socket",
+            "give capsuled.socket exactly one ListenStream= with a path"};
     return std::optional<ActivatedSocket>({first, address.sun_path});
 }
 

@@ -18,12 +18,17 @@ void notify_watchdog();
 /// How often WATCHDOG=1 is due (half of WatchdogSec=); none: no watchdog.
 std::optional<std::chrono::microseconds> watchdog_interval();
 
+/// Gives systemd a descriptor to have while the service is started again, in the place of the one before. False
+/// without systemd. capsuled.service has FileDescriptorStoreMax= for it.
+bool keep_in_systemd(int descriptor);
+
 struct ActivatedSocket {
     int descriptor;
     std::string path;
 };
 
-/// The listening socket that systemd opened (capsuled.socket); none: open one. Fails with io.error when there are
+/// The listening socket that systemd opened (capsuled.socket); none: open one. What keep_in_systemd()
+/// gave it is closed: it has that still. Fails with io.error when there are
 /// several or it is no Unix stream socket with a path.
 Result<std::optional<ActivatedSocket>> activated_socket();
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -24,7 +25,7 @@ Error failed_to(const std::string& what, int error, std::string hint) {
 
 /// Descriptors that stand above those that the child gets, so that no dup2 there closes another one first.
 constexpr int above = 10;
-constexpr int broker_listener = 3, broker_control = 4, first_other = 5;
+constexpr int its_socket = 3, its_control = 4, first_other = 5;
 
 struct FileActions {
     posix_spawn_file_actions_t actions{};
@@ -53,6 +54,82 @@ struct Attributes {
     ~Attributes() { ::posix_spawnattr_destroy(&attributes); }
 };
 
+/// Whoever connects waits until all that are queued before have been accepted: net.core.somaxconn bounds it, too.
+constexpr int backlog = SOMAXCONN;
+
+Error cannot_listen(std::uint16_t port, int error) {
+    return failed_to("listen on 127.0.0.1:" + std::to_string(port), error,
+                     "name another port in [broker] listen, or end the program that has it");
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+UniqueFd new_socket() {
+    return UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+void set_option(int socket, int option) {
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, option, &yes, sizeof yes);
+}
+
+/// The kernel refuses on the loopback at once; a full queue of a socket that listens is not waited for.
+bool somebody_listens(std::uint16_t port) {
+    const UniqueFd socket = new_socket();
+    const sockaddr_in address = loopback(port);
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+    constexpr int refused_within_ms = 100;
+    pollfd wanted{socket.get(), POLLOUT, 0};
+    int error = errno;
+    socklen_t size = sizeof error;
+    if (error == EINPROGRESS && ::poll(&wanted, 1, refused_within_ms) == 1)
+        ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    return error != ECONNREFUSED;
+}
+
+Result<RunningBroker> start(const std::string& program, std::vector<std::string> arguments, int socket,
+                            const std::optional<BrokerIdentity>& identity, FileActions& files) {
+    const std::string what = "start " + program;
+    const std::string hint = "see whether the file can be executed, and the limits on processes and open files";
+    std::array<int, 2> pair{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return failed_to(what, errno, hint);
+    UniqueFd ours(pair[0]);
+    const UniqueFd theirs(pair[1]);
+    const UniqueFd high_socket(::fcntl(socket, F_DUPFD_CLOEXEC, above));
+    const UniqueFd high_control(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, above));
+    if (!high_socket || !high_control) return failed_to(what, errno, hint);
+
+    ::posix_spawn_file_actions_addopen(&files.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_addopen(&files.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&files.actions, high_socket.get(), its_socket);
+    ::posix_spawn_file_actions_adddup2(&files.actions, high_control.get(), its_control);
+    ::posix_spawn_file_actions_addclosefrom_np(&files.actions, first_other);
+    Attributes attributes;
+
+    if (identity)
+        for (const std::string& word :
+             {std::string("--uid"), std::to_string(identity->uid), std::string("--gid"), std::to_string(identity->gid)})
+            arguments.push_back(word);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments)
+        argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    std::array<char*, 1> environment{nullptr};
+
+    RunningBroker out;
+    const int error = ::posix_spawn(&out.pid, program.c_str(), &files.actions, &attributes.attributes, argv.data(),
+                                    environment.data());
+    if (error != 0) return failed_to(what, error, hint);
+    out.control = std::move(ours);
+    return out;
+}
+
 }  // namespace
 
 Result<std::string> broker_program() {
@@ -75,68 +152,47 @@ Result<std::string> broker_program() {
                  "install the whole package, or set [session] keys = \"env\""};
 }
 
-Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool& taken) {
-    taken = false;
-    const std::string what = "listen on 127.0.0.1:" + std::to_string(port);
-    const std::string hint = "name another port in [broker] listen, or end the program that has it";
+Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept) {
     LoopbackSocket out;
-    out.descriptor = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!out.descriptor) return failed_to(what, errno, hint);
-    const int yes = 1;
-    ::setsockopt(out.descriptor.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    constexpr int backlog = 1024;
+    sockaddr_in address = loopback(port);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     socklen_t size = sizeof address;
-    if (::bind(out.descriptor.get(), generic, size) != 0 || ::listen(out.descriptor.get(), backlog) != 0 ||
-        ::getsockname(out.descriptor.get(), generic, &size) != 0) {
-        taken = errno == EADDRINUSE;
-        return failed_to(what, errno, hint);
-    }
+    out.descriptor = new_socket();
+    if (!out.descriptor) return cannot_listen(port, errno);
+    set_option(out.descriptor.get(), SO_REUSEADDR);
+    if (kept) set_option(out.descriptor.get(), SO_REUSEPORT);
+    if (::bind(out.descriptor.get(), generic, size) != 0) return cannot_listen(port, errno);
+    // The kernel would share the connections out between two listeners of one user.
+    if (kept && port != 0 && somebody_listens(port)) return cannot_listen(port, EADDRINUSE);
+    if (::listen(out.descriptor.get(), backlog) != 0 || ::getsockname(out.descriptor.get(), generic, &size) != 0)
+        return cannot_listen(port, errno);
     out.port = ntohs(address.sin_port);
     return out;
 }
 
+Result<UniqueFd> hold_port(std::uint16_t port) {
+    const sockaddr_in address = loopback(port);
+    UniqueFd held = new_socket();
+    if (!held) return cannot_listen(port, errno);
+    // Without SO_REUSEADDR: with it on both, another user's socket could have the port as well.
+    set_option(held.get(), SO_REUSEPORT);
+    if (::bind(held.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return cannot_listen(port, errno);
+    return held;
+}
+
 Result<RunningBroker> start_broker(const std::string& program, int listener,
                                    const std::optional<BrokerIdentity>& identity) {
-    const std::string what = "start " + program;
-    const std::string hint = "see whether the file can be executed, and the limits on processes and open files";
-    std::array<int, 2> pair{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) != 0) return failed_to(what, errno, hint);
-    UniqueFd ours(pair[0]);
-    const UniqueFd theirs(pair[1]);
-    const UniqueFd high_listener(::fcntl(listener, F_DUPFD_CLOEXEC, above));
-    const UniqueFd high_control(::fcntl(theirs.get(), F_DUPFD_CLOEXEC, above));
-    if (!high_listener || !high_control) return failed_to(what, errno, hint);
-
     FileActions files;
-    ::posix_spawn_file_actions_addopen(&files.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_addopen(&files.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&files.actions, high_listener.get(), broker_listener);
-    ::posix_spawn_file_actions_adddup2(&files.actions, high_control.get(), broker_control);
-    ::posix_spawn_file_actions_addclosefrom_np(&files.actions, first_other);
-    Attributes attributes;
+    return start(program, {program}, listener, identity, files);
+}
 
-    std::vector<std::string> arguments{program};
-    if (identity)
-        for (const std::string& word :
-             {std::string("--uid"), std::to_string(identity->uid), std::string("--gid"), std::to_string(identity->gid)})
-            arguments.push_back(word);
-    std::vector<char*> argv;
-    for (std::string& argument : arguments)
-        argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    std::array<char*, 1> environment{nullptr};
-
-    RunningBroker out;
-    const int error = ::posix_spawn(&out.pid, program.c_str(), &files.actions, &attributes.attributes, argv.data(),
-                                    environment.data());
-    if (error != 0) return failed_to(what, error, hint);
-    out.control = std::move(ours);
-    return out;
+Result<RunningBroker> start_port_holder(const std::string& program, int held,
+                                        const std::optional<BrokerIdentity>& identity) {
+    FileActions files;
+    // Whoever waits for the end of the daemon's log is not to wait for this.
+    ::posix_spawn_file_actions_addopen(&files.actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    return start(program, {"capsule-port-holder", "--hold-port"}, held, identity, files);
 }
 
 }  // namespace capsule

@@ -16,13 +16,19 @@ namespace capsule {
 /// neither, or where somebody else than root and the daemon's user could put another program in its place.
 Result<std::string> broker_program();
 
-/// A listening socket on 127.0.0.1, literally: `port` 0 is the kernel's choice. Fails with io.error; `taken` tells
-/// that another socket has the port.
+/// A listening socket on 127.0.0.1, literally.
 struct LoopbackSocket {
     UniqueFd descriptor;
     std::uint16_t port = 0;
 };
-Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool& taken);
+
+/// `port` 0 is the kernel's choice. `kept`: beside what hold_port() made, and fails where another socket of this user
+/// listens. Fails with io.error where the port cannot be had.
+Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept);
+
+/// A socket that has the port without listening: while anything has it open, the kernel gives the port to no other
+/// user, and to listen_on_loopback() where that is told of it. Fails with io.error.
+Result<UniqueFd> hold_port(std::uint16_t port);
 
 /// Whom a daemon that is root runs the broker as.
 struct BrokerIdentity {
@@ -39,5 +45,10 @@ struct RunningBroker {
 /// stdin and stdout, and the daemon's stderr. Fails with io.error.
 Result<RunningBroker> start_broker(const std::string& program, int listener,
                                    const std::optional<BrokerIdentity>& identity);
+
+/// Starts what only holds a port: with `held` as descriptor 3, and without stderr. It ends when a byte comes, and some
+/// minutes after the other end of the socket pair is closed. Fails with io.error.
+Result<RunningBroker> start_port_holder(const std::string& program, int held,
+                                        const std::optional<BrokerIdentity>& identity);
 
 }  // namespace capsule

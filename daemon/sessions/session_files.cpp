@@ -1,12 +1,13 @@
 #include "daemon/sessions/session_files.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
-#include <charconv>
 #include <filesystem>
+#include <sstream>
 #include <system_error>
 
 #include "daemon/sessions/state_file.hpp"
@@ -94,17 +95,20 @@ Result<void> SessionFiles::foresee() const {
     return foresee_state_files(directory_);
 }
 
-std::optional<std::uint16_t> SessionFiles::port() const {
+std::optional<KeptPort> SessionFiles::port() const {
     if (directory_.empty()) return std::nullopt;
-    const auto text = read_state_file(directory_ + "/port", largest_file);
-    std::uint16_t port = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), port).ec != std::errc() || port == 0)
-        return std::nullopt;
-    return port;
+    std::istringstream text(read_state_file(directory_ + "/port", largest_file).value_or(""));
+    KeptPort kept;
+    ProcessIdentity holder;
+    if (!(text >> kept.port) || kept.port == 0) return std::nullopt;
+    if (text >> holder.pid >> holder.started && holder.pid > 0) kept.holder = holder;
+    return kept;
 }
 
-Result<void> SessionFiles::keep_port(std::uint16_t port) const {
-    return put("port", std::to_string(port) + "\n");
+Result<void> SessionFiles::keep_port(const KeptPort& kept) const {
+    std::string text = std::to_string(kept.port);
+    if (kept.holder) text += fmt::format(" {} {}", kept.holder->pid, kept.holder->started);
+    return put("port", text + "\n");
 }
 
 }  // namespace capsule

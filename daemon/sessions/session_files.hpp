@@ -23,6 +23,12 @@ struct KeptSession {
 };
 BOOST_DESCRIBE_STRUCT(KeptSession, (), (boot, session, counts))
 
+/// The broker's port, and the process that holds it while the daemon is not there; none: nothing needs to.
+struct KeptPort {
+    std::uint16_t port = 0;
+    std::optional<ProcessIdentity> holder{};
+};
+
 class SessionFiles {
   public:
     /// Nowhere to keep them: sessions end with the daemon.
@@ -45,9 +51,10 @@ class SessionFiles {
     /// What can be known of that without a change. Fails with io.error.
     Result<void> foresee() const;
 
-    /// The port of the last time; none: not known.
-    std::optional<std::uint16_t> port() const;
-    Result<void> keep_port(std::uint16_t port) const;
+    /// That of the last time; none: not known.
+    std::optional<KeptPort> port() const;
+    /// Fails with io.error.
+    Result<void> keep_port(const KeptPort& kept) const;
 
   private:
     Result<void> put(const std::string& name, const std::string& text) const;

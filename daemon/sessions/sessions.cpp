@@ -16,17 +16,6 @@
 
 namespace capsule {
 namespace asio = boost::asio;
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// A broker that was killed with its daemon has the port for a moment longer.
-constexpr std::chrono::seconds port_is_freed_within{3};
-constexpr std::chrono::milliseconds try_port_again{20};
-constexpr std::chrono::milliseconds try_port_later{1000};
-constexpr std::chrono::seconds wait_for_port{5};
-
-}  // namespace
 
 Sessions::Sessions(asio::any_io_executor executor, Now now)
     : executor_(executor),
@@ -35,6 +24,7 @@ Sessions::Sessions(asio::any_io_executor executor, Now now)
             {[this] { return read_keys(); }, [this] { return grants(); },
              [this](const broker::Traffic& traffic) { count(traffic); },
              [this](const broker::Strangers& strangers) { totals_.add(strangers); }, [this] { broker_has_ended(); }}),
+      holder_(executor),
       remote_(executor, [this] { grant_anew_soon(); }),
       clock_(executor),
       grant_pause_(executor) {}
@@ -95,70 +85,17 @@ bool Sessions::any_with_token() const {
     return std::ranges::any_of(live_, [](const auto& each) { return each.second->record.brokered(); });
 }
 
+/// Such a one goes on without the daemon.
+bool Sessions::any_kept_with_token() const {
+    return std::ranges::any_of(
+        live_, [](const auto& each) { return each.second->record.brokered() && each.second->has_file; });
+}
+
 void Sessions::configure(BrokerSettings settings, bool needed) {
     settings_ = std::move(settings);
     if (remote_.started()) return;
     link_.change(settings_.link);
     if (needed || any_with_token()) start_broker();
-}
-
-bool Sessions::try_port(std::uint16_t port) {
-    bool taken = false;
-    auto socket = listen_on_loopback(port, taken);
-    if (!socket) {
-        port_problem_ = socket.error().message + "; " + socket.error().hint;
-        return false;
-    }
-    port_ = socket->port;
-    if (auto kept = files_.keep_port(*port_); !kept) spdlog::warn("{}", kept.error().message);
-    link_.start(std::move(*socket), settings_.link);
-    look_every_second();
-    return true;
-}
-
-void Sessions::start_broker() {
-    if (link_.started() || finding_port_ || stopping_) return;
-    const std::optional<std::uint16_t> kept = settings_.port ? settings_.port : files_.port();
-    if (try_port(kept.value_or(0))) return;
-    finding_port_ = true;
-    asio::co_spawn(executor_, find_port(kept), asio::detached);
-}
-
-asio::awaitable<void> Sessions::find_port(std::optional<std::uint16_t> port) {
-    const auto limit = Clock::now() + port_is_freed_within;
-    asio::steady_timer pause(executor_);
-    bool told = false;
-    while (!stopping_) {
-        pause.expires_after(told ? try_port_later : try_port_again);
-        boost::system::error_code ignored;
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        if (stopping_ || try_port(port.value_or(0))) break;
-        if (Clock::now() < limit || told) continue;
-        spdlog::error("{}", port_problem_);
-        told = true;
-        // A port that nobody asked for by its number is not worth waiting for.
-        if (!settings_.port && try_port(0)) break;
-    }
-    finding_port_ = false;
-}
-
-asio::awaitable<Result<std::string>> Sessions::broker_url() {
-    if (remote_.started())
-        co_return Error{ErrorCode::config_conflict, "the broker is another capsuled's ([broker] remote)",
-                        "ask that one"};
-    if (const auto& cannot = settings_.link.cannot_start) co_return *cannot;
-    start_broker();
-    const auto limit = Clock::now() + wait_for_port;
-    asio::steady_timer pause(executor_);
-    while (!port_ && !stopping_ && Clock::now() < limit) {
-        pause.expires_after(try_port_again);
-        boost::system::error_code ignored;
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    if (!port_)
-        co_return Error{ErrorCode::io_error, "there is no broker for the session: " + port_problem_,
-                        "set another [broker] listen, or [session] keys = \"env\""};
-    co_return "http://127.0.0.1:" + std::to_string(*port_);
 }
 
 asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsage question) {
@@ -198,6 +135,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
             co_return kept.error();
         }
         live->has_file = true;
+        if (!remote) hold_port();
     }
     live->has_begun = !brokered;
     live_.emplace(id, live);
@@ -265,6 +203,7 @@ bool Sessions::ends_with_connection(std::uint64_t connection) const {
 void Sessions::stop() {
     if (!stopping_) keep_counts({});
     stopping_ = true;
+    if (!any_kept_with_token()) holder_.finish();
     clock_.cancel();
     grant_pause_.cancel();
     link_.stop();

@@ -20,6 +20,7 @@
 #include "daemon/sessions/broker_link.hpp"
 #include "daemon/sessions/ended_file.hpp"
 #include "daemon/sessions/known_limits.hpp"
+#include "daemon/sessions/port_holder.hpp"
 #include "daemon/sessions/remote_link.hpp"
 #include "daemon/sessions/session.hpp"
 #include "daemon/sessions/session_files.hpp"
@@ -37,6 +38,7 @@ struct KeyNow {
 /// What [broker] comes to.
 struct BrokerSettings {
     std::optional<std::uint16_t> port;  ///< none: that of the last time, else the kernel's choice
+    bool hold_port = false;             ///< while the daemon is not there, no other user can take the port
     BrokerLink::Settings link;
     std::chrono::hours idle{24};
     std::optional<std::string> remote{};  ///< the socket of the capsuled that has the keys; none: this one
@@ -151,8 +153,10 @@ class Sessions {
     boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
     boost::asio::awaitable<void> watch_counts();
     BrokerStatus remote_status() const;
-    boost::asio::awaitable<void> find_port(std::optional<std::uint16_t> port);
+    boost::asio::awaitable<void> find_port(std::uint16_t port);
     bool try_port(std::uint16_t port);
+    void hold_port();
+    void end_those_of_before(const std::string& reason);
     boost::asio::awaitable<void> read_keys();
     std::vector<broker::Grant> grants();
     broker::Grant grant_of(Live& live);
@@ -171,6 +175,7 @@ class Sessions {
     void end_idle_ones();
     void keep_counts(std::chrono::seconds older_than);
     bool any_with_token() const;
+    bool any_kept_with_token() const;
 
     boost::asio::any_io_executor executor_;
     Now now_;
@@ -180,9 +185,11 @@ class Sessions {
     SessionSources sources_;
     BrokerSettings settings_;
     BrokerLink link_;
+    PortHolder holder_;
     RemoteLink remote_;
     std::optional<std::uint16_t> port_;
     std::string port_problem_;
+    bool port_is_taken_ = false;  ///< and was waited for
     std::optional<Error> storing_problem_;
     bool finding_port_ = false;
     std::map<std::string, std::shared_ptr<Live>> live_;

@@ -110,7 +110,7 @@ std::optional<BrokerStatus> Sessions::broker_status() const {
     BrokerStatus out;
     out.state = "starting";
     if (link_.state() == BrokerLink::State::running) out.state = "running";
-    if (link_.state() == BrokerLink::State::failed) out.state = "failed";
+    if (link_.state() == BrokerLink::State::failed || port_is_taken_) out.state = "failed";
     if (port_) out.address = "127.0.0.1:" + std::to_string(*port_);
     for (const auto& [id, live] : live_) {
         if (live->record.brokered()) ++out.sessions;

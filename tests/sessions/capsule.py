@@ -151,10 +151,18 @@ class Capsule:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(BOUND)
 
+    def end_holder(self):
+        """It would hold the broker's port for some minutes more."""
+        with contextlib.suppress(OSError, IndexError):
+            pid = int((self.top / "state/sessions/port").read_text().split()[1])
+            if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"capsule-port-holder"):
+                os.kill(pid, signal.SIGKILL)
+
     def close(self):
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait(BOUND)
+        self.end_holder()
         self.log.close()
         self.folder.cleanup()
 

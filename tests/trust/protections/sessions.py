@@ -10,6 +10,7 @@ STATE_FILE = "daemon/sessions/state_file.cpp"
 LIFE = "daemon/sessions/process_life.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
 REMOTE_KEYS = "daemon/handlers/remote_keys.cpp"
+PORT, PROGRAM = "daemon/sessions/sessions_port.cpp", "daemon/sessions/broker_program.cpp"
 SPAWNING, LIVES, REMOTE = "ctest:sessions:spawning", "ctest:sessions:lives", "ctest:sessions:remote"
 
 
@@ -79,6 +80,17 @@ def protections() -> list[Protection]:
         one("it is locked before it is written to", "daemon/handlers/auth_set.cpp",
             "    if (auto made = services.state->make(); !made) co_return made.error();\n", "",
             "integration_lifecycle:Lifecycle.AStateDirectoryIsMadeWhenSomethingIsKeptAndThenLocked"),
+        one("no other user gets the broker's port", PORT, "    if (settings_.hold_port) holder_.take(*port_);\n", "", "ctest:sessions:port"),
+        one("nobody listens beside what holds the port", PROGRAM, "    set_option(held.get(), SO_REUSEPORT);",
+            "    set_option(held.get(), SO_REUSEPORT);\n    set_option(held.get(), SO_REUSEADDR);", "ctest:sessions:port"),
+        one("systemd has the port", "daemon/sessions/port_holder.cpp", "keep_in_systemd(held_.get());", "false;", "ctest:sessions:port"),
+        one("two daemons do not share a port", PROGRAM, "kept && port != 0 && somebody_listens(port)",
+            "kept && port != 0 && somebody_listens(port) && false", "ctest:sessions:port"),
+        one("sessions whose port is lost end", PORT, "        end_those_of_before(fmt::format(\n            \"another",
+            "        static_cast<void>(fmt::format(\n            \"another", "ctest:sessions:port"),
+        one("sessions of another port end", PORT, "else if (port != kept->port)", "else if (false)", "ctest:sessions:port"),
+        one("sessions of an unknown port end", PORT, "    if (!kept)\n", "    if (false)\n",
+            "unit_sessions:SessionsOfBefore.EndWhereTheirPortIsNotKnown"),
         one("a planted lock is none", STATE, "S_ISREG(status.st_mode) && status.st_uid == ::geteuid()", "true",
             "unit_base:StateDirectoryTest.APlantedLockIsRefused"),
         one("no lock through a link", STATE, "O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK", "O_CLOEXEC | O_NONBLOCK",

@@ -116,6 +116,11 @@ class SessionsOfBefore : public SessionEnds {
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         top_ = pattern;
         injected_now = BootClock::time_point(std::chrono::hours(1000));
+        const auto free = listen_on_loopback(0, false);
+        ASSERT_TRUE(free);
+        KeptPort kept;
+        kept.port = free->port;
+        ASSERT_TRUE(files().keep_port(kept));
     }
     void TearDown() override {
         sessions_.stop();
@@ -183,6 +188,15 @@ TEST_F(SessionsOfBefore, GetNoNewTimeByARestart) {
     EXPECT_EQ(sessions_.list(false).front().id, "later");
     injected_now += std::chrono::hours(24);
     EXPECT_TRUE(until([&] { return sessions_.list(false).empty(); })) << "none lives for ever";
+}
+
+TEST_F(SessionsOfBefore, EndWhereTheirPortIsNotKnown) {
+    ASSERT_TRUE(files().keep(record("one")));
+    std::filesystem::remove(top_ / "sessions/port");
+    open(std::chrono::hours(24), files());
+    EXPECT_TRUE(sessions_.list(false).empty());
+    ASSERT_EQ(sessions_.list(true).size(), 1U);
+    EXPECT_EQ(sessions_.list(true).front().ended, "it is not known any more which port of the broker it has");
 }
 
 TEST_F(SessionsOfBefore, HaveOnDiskWhenTheyWereUsed) {

@@ -88,16 +88,34 @@ TEST_F(SessionFilesTest, OfAnotherStartOfTheMachineOrBrokenAreThrownAway) {
     EXPECT_TRUE(std::filesystem::is_empty(directory()));
 }
 
+TEST_F(SessionFilesTest, ThePortIsKeptWithTheProcessThatHoldsIt) {
+    const SessionFiles files(std::make_shared<StateDirectory>(state()));
+    KeptPort kept;
+    kept.port = 4587;
+    ASSERT_TRUE(files.keep_port(kept));
+    ASSERT_TRUE(files.port());
+    EXPECT_EQ(files.port()->port, 4587);
+    EXPECT_FALSE(files.port()->holder);
+    kept.holder = ProcessIdentity{17, 4711};
+    ASSERT_TRUE(files.keep_port(kept));
+    ASSERT_TRUE(files.port() && files.port()->holder);
+    EXPECT_EQ(files.port()->port, 4587);
+    EXPECT_EQ(files.port()->holder->pid, 17);
+    EXPECT_EQ(files.port()->holder->started, 4711U);
+}
+
 TEST_F(SessionFilesTest, APlantedLinkIsNotFollowed) {
     const SessionFiles files(std::make_shared<StateDirectory>(state()));
-    ASSERT_TRUE(files.keep_port(4587));
-    EXPECT_EQ(files.port(), 4587);
+    KeptPort kept;
+    kept.port = 4587;
+    ASSERT_TRUE(files.keep_port(kept));
+    ASSERT_TRUE(files.port());
     std::ofstream(top_ / "target") << "1\n";
     std::filesystem::remove(directory() / "port");
     std::filesystem::create_symlink(top_ / "target", directory() / "port");
     EXPECT_FALSE(files.port());
     std::filesystem::create_symlink(top_ / "target", directory() / "port.new");
-    EXPECT_FALSE(files.keep_port(4588));
+    EXPECT_FALSE(files.keep_port(kept));
     std::string text;
     std::ifstream(top_ / "target") >> text;
     EXPECT_EQ(text, "1");

@@ -1,0 +1,284 @@
+"""The broker's port is in the environment of sessions, which go on without daemon and broker: nobody else gets it, or they end."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+from capsule import CAPSULED, Capsule, Case, Refused, until
+
+STRANGER = 4243
+AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
+
+
+def listen(port: int, options: tuple[int, ...] = ()) -> socket.socket | None:
+    taken = socket.socket()
+    for option in options:
+        taken.setsockopt(socket.SOL_SOCKET, option, 1)
+    with contextlib.suppress(OSError):
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        return taken
+    taken.close()
+    return None
+
+
+def take(port: int, tried, taken, stop):
+    """Another user, who tries until the port is theirs."""
+    os.setgroups([])
+    os.setresgid(STRANGER, STRANGER, STRANGER)
+    os.setresuid(STRANGER, STRANGER, STRANGER)
+    mine = None
+    while mine is None and not stop.is_set():
+        for options in ((), (socket.SO_REUSEADDR,), (socket.SO_REUSEPORT,), (socket.SO_REUSEADDR, socket.SO_REUSEPORT)):
+            mine = mine or listen(port, options)
+        tried.value += 1
+    if mine is not None:
+        taken.set()
+        stop.wait()
+
+
+class Systemd:
+    """What the daemon tells it, and gives it to keep."""
+
+    def __init__(self, top: Path):
+        self.path = top / "notify"
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.path))
+        self.socket.setblocking(False)
+        self.kept: list[int] = []
+        self.asked = ""
+
+    def listen(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                text, descriptors, _, _ = socket.recv_fds(self.socket, 4096, 4)
+                if text.startswith(b"FDSTOREREMOVE=1"):
+                    self.forget()
+                if descriptors:
+                    self.asked = text.decode()
+                self.kept += descriptors
+
+    def forget(self):
+        for descriptor in self.kept:
+            os.close(descriptor)
+        self.kept = []
+
+    def close(self):
+        self.forget()
+        self.socket.close()
+
+
+class UnderSystemd(Capsule):
+    def start(self):
+        self.systemd = getattr(self, "systemd", None) or Systemd(self.top)
+        kept = self.systemd.kept[0] if self.systemd.kept else None
+
+        def pass_on():
+            if kept is not None:
+                os.dup2(kept, 3)
+
+        variables = {"NOTIFY_SOCKET": str(self.systemd.path)}
+        command = [CAPSULED]
+        if kept is not None:
+            variables |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "capsule-kept"}
+            command = ["/bin/sh", "-c", f"LISTEN_PID=$$ exec {CAPSULED}"]
+        self.process = subprocess.Popen(command, env=self.environment | variables, stdout=self.log, stderr=self.log,
+                                        pass_fds=(3,) if kept is not None else (), preexec_fn=pass_on)  # fmt: skip
+        assert until(self.answers), self.logged()
+
+    def close(self):
+        super().close()
+        self.systemd.close()
+
+
+class Port(Case):
+    def holder(self, capsule) -> int:
+        """Its pid, once it runs."""
+        file = capsule.top / "state/sessions/port"
+
+        def pid() -> int:
+            words = file.read_text().split()
+            if len(words) != 3 or not Path(f"/proc/{words[1]}/cmdline").exists():
+                return 0
+            return int(words[1]) if Path(f"/proc/{words[1]}/cmdline").read_bytes().startswith(b"capsule-port") else 0
+
+        self.assertTrue(until(pid), capsule.logged())
+        found = pid()
+        self.addCleanup(self.end, found)
+        return found
+
+    def end(self, pid: int):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        # As a zombie it has no descriptor any more.
+        self.assertTrue(until(lambda: not self.runs(pid)))
+
+    def runs(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return False
+
+    def kill_all(self, capsule):
+        broker = capsule.broker_pid()
+        os.kill(capsule.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(broker, signal.SIGKILL)
+        capsule.process.wait()
+        self.assertTrue(until(lambda: not self.runs(broker)))
+
+    @contextlib.contextmanager
+    def stranger(self, port: int):
+        words = multiprocessing.get_context("fork")
+        tried, taken, stop = words.Value("L", 0), words.Event(), words.Event()
+        process = words.Process(target=take, args=(port, tried, taken, stop))
+        process.start()
+        try:
+            yield tried, taken
+        finally:
+            stop.set()
+            process.join()
+
+    def row(self, capsule, session) -> dict:
+        return next(each for each in capsule.call("sessions.list", all=True)["sessions"] if each["id"] == session.id)
+
+    def not_taken(self, capsule, session, down):
+        with self.stranger(session.port) as (tried, taken):
+            self.assertTrue(until(lambda: tried.value > 10))
+            down()
+            before = tried.value
+            self.assertTrue(until(lambda: tried.value > before + 1000), "it tried while nothing listened")
+            self.assertFalse(taken.is_set())
+            capsule.start()
+            self.assertTrue(until(session.answered), capsule.logged())
+            self.assertFalse(taken.is_set())
+
+    @AS_ROOT
+    def test_no_other_user_gets_it_while_daemon_and_broker_are_dead(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        self.assertEqual(session.ask().status, 200)
+        first = self.holder(capsule)
+        for _ in range(2):
+            self.not_taken(capsule, session, lambda: self.kill_all(capsule))
+        second = self.holder(capsule)
+        self.assertNotEqual(first, second)
+        self.assertTrue(until(lambda: not self.runs(first)), "there is one at a time")
+
+    @AS_ROOT
+    def test_nor_while_it_is_stopped(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        self.holder(capsule)
+        self.not_taken(capsule, session, lambda: self.assertEqual(capsule.stop(), 0))
+        self.holder(capsule)
+
+    @AS_ROOT
+    def test_systemd_has_it_while_the_service_is_started_again(self):
+        capsule = UnderSystemd(self.provider().port)
+        self.addCleanup(capsule.close)
+        session = self.spawn(capsule)
+        self.assertEqual(session.ask().status, 200)
+        capsule.systemd.listen()
+        self.assertEqual(capsule.systemd.asked, "FDSTORE=1\nFDPOLL=0\nFDNAME=capsule-kept")
+        self.assertEqual(len(capsule.systemd.kept), 1)
+        self.not_taken(capsule, session, lambda: self.kill_all(capsule))
+        capsule.systemd.listen()
+        self.assertEqual(len((capsule.top / "state/sessions/port").read_text().split()), 1, "no process holds it")
+
+    def test_who_holds_it_is_confined_and_comes_back(self):
+        capsule, _ = self.pair()
+        self.spawn(capsule)
+        first = self.holder(capsule)
+        status = Path(f"/proc/{first}/status").read_text()
+        self.assertIn("NoNewPrivs:\t1", status)
+        self.assertIn("CapPrm:\t0000000000000000", status)
+        if not os.environ.get("CAPSULE_SANITIZE"):
+            self.assertIn("Seccomp:\t2", status)
+        if os.geteuid() == 0:
+            self.assertNotIn("Uid:\t0\t", status)
+        os.kill(first, signal.SIGKILL)
+        self.assertTrue(until(lambda: not self.runs(first)))
+        self.assertNotEqual(self.holder(capsule), first)
+
+    def test_nobody_holds_it_after_the_last_session(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        held = self.holder(capsule)
+        capsule.call("sessions.end", id=session.id)
+        self.assertEqual(capsule.stop(), 0)
+        self.assertTrue(until(lambda: not self.runs(held)))
+
+    def test_where_it_is_lost_sessions_end_and_that_is_told(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        held = self.holder(capsule)
+        self.kill_all(capsule)
+        self.end(held)
+        with listen(session.port, (socket.SO_REUSEADDR,)):
+            capsule.start()
+            self.assertTrue(until(lambda: self.row(capsule, session)["state"] == "ended"), capsule.logged())
+            why = self.row(capsule, session)["ended"]
+            self.assertIn(f"another program took 127.0.0.1:{session.port} ", why)
+            self.assertIn(f'why="{why}"', capsule.logged())
+            self.assertIn(f"cannot listen on 127.0.0.1:{session.port}", capsule.logged())
+            other = self.spawn(capsule)
+            self.assertNotEqual(other.port, session.port)
+            self.assertEqual(other.ask().status, 200)
+
+    def free_port(self) -> int:
+        with listen(0) as found:
+            return found.getsockname()[1]
+
+    def fixed(self, port: int) -> str:
+        user = 'user = "daemon"\n' if os.geteuid() == 0 else ""
+        return f'[broker]\n{user}listen = "127.0.0.1:{port}"\n'
+
+    def test_a_configured_one_that_is_taken_is_told_and_had_later(self):
+        port = self.free_port()
+        with listen(port):
+            capsule, _ = self.pair(config=self.fixed(port))
+            begun = time.monotonic()
+            with self.assertRaises(Refused) as refused:
+                self.spawn(capsule)
+            self.assertLess(time.monotonic() - begun, 30)
+            self.assertIn(f"127.0.0.1:{port}", str(refused.exception))
+            self.assertTrue(until(lambda: capsule.call("status")["broker"]["state"] == "failed"))
+            self.assertIn(f"127.0.0.1:{port}", capsule.call("status")["broker"]["error"])
+            self.assertEqual(capsule.logged().count("cannot listen"), 1)
+        self.assertTrue(until(lambda: capsule.call("status")["broker"]["state"] == "running"), capsule.logged())
+        self.assertEqual(self.spawn(capsule).ask().status, 200)
+        self.holder(capsule)
+
+    def test_sessions_of_another_configured_one_end(self):
+        first, second = self.free_port(), self.free_port()
+        capsule, provider = self.pair(config=self.fixed(first))
+        session = self.spawn(capsule)
+        self.holder(capsule)
+        self.assertEqual(session.port, first)
+        self.assertEqual(capsule.stop(), 0)
+        capsule.config(provider.port, self.fixed(second))
+        capsule.start()
+        row = self.row(capsule, session)
+        self.assertEqual(row["state"], "ended")
+        self.assertIn(f"127.0.0.1:{first}", row["ended"])
+        self.assertEqual(self.spawn(capsule).port, second)
+        self.holder(capsule)
+
+    def test_two_daemons_do_not_share_one(self):
+        port = self.free_port()
+        one, provider = self.pair(config=self.fixed(port))
+        self.assertEqual(self.spawn(one).ask().status, 200)
+        self.holder(one)
+        two = self.capsule(provider, self.fixed(port))
+        with self.assertRaises(Refused):
+            self.spawn(two)
+
+
+if __name__ == "__main__":
+    unittest.main()
