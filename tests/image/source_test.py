@@ -43,23 +43,22 @@ def ignored(name: str) -> bool:
 class BuildFromSource(unittest.TestCase):
     def test_every_base_can_be_named_by_digest(self):
         bases = re.findall(r"^FROM (\S+) AS", (SOURCE / "docker/Dockerfile").read_text(), re.MULTILINE)
-        self.assertEqual(bases, ["${BASE}", "scratch", "${PACKAGE}", "${BASE}"])
+        self.assertEqual(bases, ["${BASE}", "${BASE}"], "podman 4.3 does not find a stage that an argument names")
 
     def test_installs_what_the_build_needs_by_the_same_list(self):
-        copied = " ".join(words for name, words in stage("built") if name == "COPY").split()
+        copied = " ".join(words for name, words in stage("package") if name == "COPY").split()
         for needed in ("tests/install_packages.sh", "tests/packages.txt"):
             self.assertIn(needed, copied, "before it is run")
-        self.assertIn(("RUN", "tests/install_packages.sh --package"), stage("built"))
+        self.assertIn(("RUN", '[ "$PACKAGE" = prebuilt ] || tests/install_packages.sh --package'), stage("package"))
         # A tool without which the commands below would fail is on that list.
         done = subprocess.run([SOURCE / "tests/install_packages.sh", "--package"], capture_output=True, text=True,
                               check=False, stdin=subprocess.DEVNULL)  # fmt: skip
         self.assertEqual((done.returncode, done.stdout), (0, ""), "what this machine built with is what the list names")
 
     def test_configures_from_what_is_copied_and_makes_the_package(self):
-        [command] = [words for name, words in stage("built") if name == "RUN" and "cmake" in words]
-        configure, *rest = command.split(" && ")
-        self.assertEqual(rest, ["cd build/release", "cpack -G DEB", "mkdir /packages",
-                                "mv capsuled_*.deb /packages/"])  # fmt: skip
+        [command] = [words for name, words in stage("package") if name == "RUN" and "cmake" in words]
+        configure, *rest = command.partition("; else ")[2].removesuffix("; fi").split(" && ")
+        self.assertEqual(rest, ["cd build/release", "cpack -G DEB", "mv capsuled_*.deb /packages/"])
         with tempfile.TemporaryDirectory() as place:
             for name in filter(None, storage.run(["git", "ls-files", "-z"], cwd=SOURCE).split("\0")):
                 if not ignored(name) and (SOURCE / name).exists():
