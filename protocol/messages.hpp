@@ -129,6 +129,7 @@ struct StatusResult {
     std::string socket;
     ConfigStatus config;
     std::vector<AgentStatus> agents;
+    std::string path;  ///< where the agents were looked for
     std::vector<ProviderStatus> providers;
     RequestCounts requests;
     ConnectionCounts connections;
@@ -136,7 +137,7 @@ struct StatusResult {
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(StatusResult, (),
-                      (version, protocol, pid, uptime_s, socket, config, agents, providers, requests, connections,
+                      (version, protocol, pid, uptime_s, socket, config, agents, path, providers, requests, connections,
                        broker, warnings))
 
 // ---- providers.list ----

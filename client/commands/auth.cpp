@@ -32,19 +32,13 @@ std::optional<AuthScope> scope_of(const KeyOptions& options) {
     return AuthScope{options.workspace, options.role};
 }
 
-std::string row_page(const AuthRow& row) {
-    return auth_page({{row}}, output_style());
-}
-
 ExitCode store(const Globals& globals, const KeyOptions& options, std::string value) {
-    AuthSetParams params{options.provider, std::move(value), scope_of(options)};
+    const std::optional<AuthScope> scope = scope_of(options);
+    AuthSetParams params{options.provider, std::move(value), scope};
     const auto json = params_json(params);
     ::explicit_bzero(params.value.data(), params.value.size());
-    return call_and_print<AuthRow>(globals, "auth.set", json, [](const AuthRow& row) {
-        return row_page(row) + "\n" +
-               paragraph("It takes effect at once: capsulectl exec AGENT --provider " + printable(row.provider),
-                         output_style());
-    });
+    return call_and_print<AuthRow>(globals, "auth.set", json,
+                                   [scope](const AuthRow& row) { return set_page(row, scope, output_style()); });
 }
 
 /// The daemon says which provider was meant.
@@ -69,15 +63,16 @@ ClientResult<void> check_before_asking(const Globals& globals, const KeyOptions&
     return unknown_provider(globals, options.provider);
 }
 
-std::optional<ExitCode> role_alone(const Globals& globals, const KeyOptions& options) {
-    if (!options.role || options.workspace) return std::nullopt;
+std::optional<ExitCode> role_alone(const Globals& globals, const std::optional<std::string>& workspace,
+                                   const std::optional<std::string>& role) {
+    if (!role || workspace) return std::nullopt;
     return fail(globals, ExitCode::usage, "client.usage",
                 {ErrorCode::invalid_params, "--role needs --workspace: keys belong to a role within a workspace",
                  "add --workspace NAME"});
 }
 
 ExitCode set(const Globals& globals, const KeyOptions& options) {
-    if (const auto refused = role_alone(globals, options)) return *refused;
+    if (const auto refused = role_alone(globals, options.workspace, options.role)) return *refused;
     if (options.op) return store(globals, options, *options.op);
     if (const auto ready = check_before_asking(globals, options); !ready) return fail(globals, ready.error());
     auto answer = ask_key(STDIN_FILENO, "Key for " + options.provider + " (it does not show): ");
@@ -87,10 +82,10 @@ ExitCode set(const Globals& globals, const KeyOptions& options) {
 }
 
 ExitCode unset(const Globals& globals, const KeyOptions& options) {
-    if (const auto refused = role_alone(globals, options)) return *refused;
+    if (const auto refused = role_alone(globals, options.workspace, options.role)) return *refused;
     return call_and_print<AuthRow>(globals, "auth.unset",
                                    params_json(AuthUnsetParams{options.provider, scope_of(options)}),
-                                   [](const AuthRow& row) { return row_page(row) + still_there(row, output_style()); });
+                                   [](const AuthRow& row) { return unset_page(row, output_style()); });
 }
 
 void add_scope(CLI::App& command, std::optional<std::string>& workspace, std::optional<std::string>& role) {
@@ -136,6 +131,7 @@ void add_auth(CLI::App& app, Invocation& invocation) {
     auto params = std::make_shared<AuthListParams>();
     add_scope(*list, params->workspace, params->role);
     const auto run_list = [params](const Globals& globals) {
+        if (const auto refused = role_alone(globals, params->workspace, params->role)) return *refused;
         return call_and_print<AuthListResult>(globals, "auth.list", params_json(*params), page, print_paged);
     };
     run_with(*list, invocation, run_list);

@@ -42,8 +42,7 @@ bool has_any_key(const AuthListResult& list) {
                        [](const AuthRow& row) { return row.state != "absent" && row.state != "ignored"; });
 }
 
-}  // namespace
-
+/// Which other source still has the key, and how to remove it there; else nothing.
 std::string still_there(const AuthRow& row, const Style& style) {
     if (row.state == "absent" || !row.source) return {};
     const std::string& source = *row.source;
@@ -56,29 +55,55 @@ std::string still_there(const AuthRow& row, const Style& style) {
     else if (source.find(".toml") != std::string::npos)
         how = "remove that line, then run capsulectl reload";
     const std::string verb = row.state == "ignored" ? " is ignored because of " : " still comes from ";
-    return "\n" +
-           wrapped(printable("The key of " + row.label + verb + source + ". To remove it: " + how + "."), style.width,
+    return wrapped(printable("The key of " + row.label + verb + source + ". To remove it: " + how + "."), style.width,
                    0) +
            "\n";
 }
 
-std::string auth_page(const AuthListResult& list, const Style& style) {
+Table table_of(const std::vector<AuthRow>& rows) {
     Table table({"PROVIDER", "KEY", "FROM", "SCOPE", "VARIABLE"});
-    std::string missing;
-    std::vector<Warning> warnings;
-    for (const AuthRow& row : list.rows) {
+    for (const AuthRow& row : rows)
         table.add({{row.provider},
                    key_of(row),
                    {row.source.value_or("-"), Tone::dim},
                    {row.scope.value_or("-"), Tone::dim},
                    {row.variable, Tone::dim}});
-        if (row.state == "absent") missing += "\n" + how_to_get(row, style);
+    return table;
+}
+
+std::string warnings_of(const std::vector<AuthRow>& rows, const Style& style) {
+    std::vector<Warning> warnings;
+    for (const AuthRow& row : rows)
         for (const Warning& warning : row.warnings)
             warnings.push_back({warning.code, row.label + ": " + warning.message});
-    }
-    std::string page = table.text(style);
+    return warnings.empty() ? "" : "\n" + warnings_text(warnings, style);
+}
+
+}  // namespace
+
+std::string set_page(const AuthRow& row, const std::optional<AuthScope>& scope, const Style& style) {
+    std::string command = "capsulectl exec AGENT --provider " + row.provider;
+    if (scope && scope->workspace) command += " --workspace " + *scope->workspace;
+    if (scope && scope->role) command += " --role " + *scope->role;
+    return table_of({row}).text(style) + warnings_of({row}, style) + "\n" +
+           paragraph("New sessions use it: " + printable(command), style);
+}
+
+std::string unset_page(const AuthRow& row, const Style& style) {
+    const bool was_stored =
+        std::ranges::none_of(row.warnings, [](const Warning& each) { return each.code == "auth.not_stored"; });
+    const std::string still = still_there(row, style);
+    return table_of({row}).text(style) + warnings_of({row}, style) + (was_stored || !still.empty() ? "\n" : "") +
+           (was_stored ? paragraph("Removed the stored key of " + printable(row.label) + ".", style) : "") + still;
+}
+
+std::string auth_page(const AuthListResult& list, const Style& style) {
+    std::string missing;
+    for (const AuthRow& row : list.rows)
+        if (row.state == "absent") missing += "\n" + how_to_get(row, style);
+    std::string page = table_of(list.rows).text(style);
     if (!missing.empty()) page += "\n" + paragraph("How to get the keys that are missing:", style) + missing;
-    if (!warnings.empty()) page += "\n" + warnings_text(warnings, style);
+    page += warnings_of(list.rows, style);
     if (!missing.empty() && list.rows.size() > 1 && !has_any_key(list)) page += "\n" + first_steps(style);
     return page;
 }

@@ -12,7 +12,11 @@ namespace capsule {
 /// next.
 std::string auth_page(const AuthListResult& list, const Style& style);
 
-/// After auth.unset: that another source still has the key, which one, and how to remove it there; else nothing.
-std::string still_there(const AuthRow& row, const Style& style);
+/// After auth.set: the row, what is to be known of it, and the command that uses the key.
+std::string set_page(const AuthRow& row, const std::optional<AuthScope>& scope, const Style& style);
+
+/// After auth.unset: the row, what was removed, and if another source still has the key, which one and how to remove
+/// it there.
+std::string unset_page(const AuthRow& row, const Style& style);
 
 }  // namespace capsule

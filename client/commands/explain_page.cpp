@@ -41,14 +41,14 @@ std::string indented(std::string_view text) {
 }
 
 std::string files(const ExplainResult& plan, const Style& style) {
-    if (plan.files.empty()) return {};
-    std::string out = title("Files", style);
+    std::string out;
     for (const ExplainedFile& file : plan.files) {
+        if (file.action == "unchanged" && !file.content) continue;  // it is not there, and is not to be there
         out += "  " + printable(file.path) + "  " +
                paint(file.action + ", from " + printable(file.from), Tone::dim, style) + "\n";
         if (file.content) out += indented(printable(*file.content, true));
     }
-    return out;
+    return out.empty() ? out : title("Files", style) + out;
 }
 
 std::string settings(const ExplainResult& plan, const Style& style) {

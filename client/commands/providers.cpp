@@ -3,6 +3,7 @@
 #include <CLI/Formatter.hpp>
 #include <boost/json/object.hpp>
 
+#include "client/commands/brought_words.hpp"
 #include "client/commands/command_table.hpp"
 #include "protocol/limit_text.hpp"
 
@@ -51,6 +52,9 @@ std::string list_page(const ProvidersListResult& list) {
 }
 
 ExitCode run(const Globals& globals, const ProvidersOptions& options) {
+    if (const std::string_view hint = hint_for_brought_word("providers", options.params.agent); !hint.empty())
+        return fail(globals, ExitCode::usage, "client.usage",
+                    {ErrorCode::invalid_params, "providers needs an AGENT", std::string(hint)});
     const auto make = options.format == "label" ? &labels : &list_page;
     return call_and_print<ProvidersListResult>(globals, "providers.list", params_json(options.params), make);
 }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "client/commands/brought_words.hpp"
 #include "client/commands/command_table.hpp"
 #include "client/commands/find_session.hpp"
 #include "client/commands/sessions_page.hpp"
@@ -53,9 +54,10 @@ ExitCode show_named(const Globals& globals, const std::string& which) {
     if (!answer) return fail(globals, answer.error());
     if (const SessionRow* session = find_session(answer->typed.sessions, which, parent_process))
         return show_one(globals, *answer, *session);
+    const std::string_view hint = hint_for_brought_word("sessions", which);
     return fail(globals, ExitCode::failed, "client.failed",
                 {ErrorCode::session_unknown, "there is no session of that id, and none with a process of that pid",
-                 "\"capsulectl sessions --all\" lists those of the last day"});
+                 hint.empty() ? "\"capsulectl sessions --all\" lists those of the last day" : std::string(hint)});
 }
 
 /// Inside a session, and without any word, that one.

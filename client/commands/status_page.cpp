@@ -12,6 +12,10 @@ std::string counted(std::uint64_t count, std::string_view what) {
     return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
 }
 
+bool says(const StatusResult& status, std::string_view code) {
+    return std::ranges::any_of(status.warnings, [&](const Warning& warning) { return warning.code == code; });
+}
+
 Cell cell_of(const ProviderStatus& provider, const std::string& agent) {
     const auto found = provider.cells.find(agent);
     const std::string state = found == provider.cells.end() ? "unsupported" : found->second;
@@ -77,10 +81,15 @@ std::string providers(const StatusResult& status, const Style& style) {
         std::ranges::any_of(status.providers, [](const auto& each) { return each.usage.has_value(); });
     if (any_usage) heading.push_back("PLAN");
     Table table(heading);
+    // Nobody knows a key while the capsuled that has it is away.
+    const bool away = says(status, "keys.unreachable");
     for (const ProviderStatus& provider : status.providers) {
         std::vector<Cell> row{{provider.label}, key_of(provider.key), {provider.key.source.value_or("-"), Tone::dim}};
-        for (const AgentStatus& agent : status.agents)
-            row.push_back(cell_of(provider, agent.id));
+        if (away) row = {{provider.label}, {"?", Tone::dim}, {"the keys' side is away", Tone::bad}};
+        for (const AgentStatus& agent : status.agents) {
+            const Cell cell = cell_of(provider, agent.id);
+            row.push_back(away && cell.text == "no key" ? Cell{"?", Tone::dim} : cell);
+        }
         if (any_usage) row.push_back((provider.usage ? least_left(*provider.usage) : std::nullopt).value_or(Cell{}));
         table.add(std::move(row));
     }
@@ -105,7 +114,13 @@ std::string agents(const StatusResult& status, const Defaults& defaults, const S
              {agent.version.value_or(agent.binary ? "not known yet" : "-"), agent.version ? Tone::plain : Tone::dim},
              binary});
     }
-    return table.text(style);
+    const bool any_missing = std::ranges::any_of(status.agents, [](const auto& each) { return !each.binary; });
+    if (!any_missing || status.path.empty()) return table.text(style);
+    return table.text(style) +
+           wrapped(printable("Not installed: no such program in " + status.path +
+                             ". PATH in [env] of capsule.toml names other directories."),
+                   style.width, 0) +
+           "\n";
 }
 
 }  // namespace
@@ -117,10 +132,7 @@ std::string status_page(const StatusResult& status, const Defaults& defaults, co
         return each.key.state == "present" || each.key.state == "unresolved";
     });
     if (!status.warnings.empty()) page += "\n" + warnings_text(status.warnings, style);
-    const bool is_said = std::any_of(status.warnings.begin(), status.warnings.end(), [](const Warning& warning) {
-        return warning.code == "keys.none" || warning.code == "keys.unreachable";
-    });
-    if (!any_key && !is_said)
+    if (!any_key && !says(status, "keys.none") && !says(status, "keys.unreachable"))
         page +=
             "\n" +
             paragraph("No provider has a key yet: \"capsulectl auth\" says how to get one and where to put it.", style);

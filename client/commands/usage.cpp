@@ -4,8 +4,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <array>
 
+#include "client/commands/brought_words.hpp"
 #include "protocol/agents.hpp"
 #include "protocol/nearest.hpp"
 
@@ -28,24 +28,17 @@ std::string path_of(const CLI::App& command) {
     return command.get_parent() == nullptr ? "capsulectl" : path_of(*command.get_parent()) + " " + command.get_name();
 }
 
-/// What people type who know gh, docker or systemctl, as one of `names`; empty: it means none of them.
-std::string_view our_word_for(std::string_view word, const std::vector<std::string>& names) {
-    constexpr auto words = std::to_array<std::pair<std::string_view, std::string_view>>({
-        {"show", "list"},      {"get", "list"},    {"view", "list"},    {"add", "set"},       {"login", "set"},
-        {"login", "auth"},     {"rm", "unset"},    {"remove", "unset"}, {"delete", "unset"},  {"logout", "unset"},
-        {"stop", "end"},       {"kill", "end"},    {"ps", "sessions"},  {"run", "exec"},      {"start", "exec"},
-        {"launch", "exec"},    {"test", "verify"}, {"check", "verify"}, {"doctor", "verify"}, {"info", "status"},
-        {"health", "status"},  {"key", "auth"},    {"keys", "auth"},    {"limits", "usage"},  {"quota", "usage"},
-        {"restart", "reload"},
-    });
-    for (const auto& [theirs, ours] : words)
-        if (theirs == word && std::ranges::find(names, ours) != names.end()) return ours;
-    return {};
+/// "auth set" of that command, empty for capsulectl itself.
+std::string words_before(const CLI::App& command) {
+    return command.get_parent() == nullptr ? "" : path_of(command).substr(path_of(command).find(' ') + 1);
+}
+
+/// As an operator's own provider cannot be known here, of the built-in ones.
+std::optional<std::string_view> provider_meant(std::string_view word) {
+    return nearest(word, {"anthropic", "openai", "zai", "minimax", "kimi"});
 }
 
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& names, const std::string& otherwise) {
-    if (const std::string_view ours = our_word_for(word, names); !ours.empty())
-        return "did you mean \"" + std::string(ours) + "\"?";
     const auto near = nearest(word, {names.begin(), names.end()});
     return near ? "did you mean \"" + std::string(*near) + "\"?" : otherwise;
 }
@@ -70,34 +63,60 @@ std::vector<std::string> command_names(const CLI::App& command) {
 Error about_exec(const std::string& extra) {
     const std::string separator = "What is for the agent stands after \"--\": capsulectl exec AGENT -- ARGUMENTS";
     if (extra.size() > longest_shown) return invalid("exec takes one AGENT and options", separator);
-    const auto provider = nearest(extra, {"anthropic", "openai", "zai", "minimax", "kimi"});
+    const auto provider = provider_meant(extra);
     const std::string meant = provider ? "Did you mean --provider " + std::string(*provider) + "? " : "";
     return invalid("exec takes one AGENT: \"" + extra + "\" is one word too many", meant + separator);
 }
 
+Error key_as_argument() {
+    return invalid(
+        "a key is never given as an argument: other users see it in the process list, and the shell keeps it in its "
+        "history",
+        "run \"capsulectl auth set PROVIDER\" and type it at the prompt, or pipe it in");
+}
+
+Error about_option(const CLI::App& command, const std::string& extra, const std::string& help) {
+    const std::string name = extra.substr(0, extra.find('='));
+    const std::string path = path_of(command);
+    if (const auto hint = hint_for_brought_option(words_before(command), name); !hint.empty())
+        return invalid("unknown option " + name, std::string(hint));
+    // "-sk-…", a key pasted after a dash, is no option either.
+    const std::string otherwise = path == "capsulectl exec" ? about_exec(extra).hint + "; " + help : help;
+    if (extra.starts_with("--") && name.size() <= longest_shown)
+        return invalid("unknown option " + name, did_you_mean(name, option_names(command), otherwise));
+    return invalid("unknown option" + (extra.size() == 2 ? " " + extra : ""), otherwise);
+}
+
+/// What an unknown word after `command` was meant to be; `otherwise` where it says nothing.
+std::string meaning_of(const CLI::App& command, const std::string& word, const std::string& otherwise) {
+    const std::string before = words_before(command);
+    if (const auto hint = hint_for_brought_word(before, word); !hint.empty()) return std::string(hint);
+    if (before.empty() && agent_named(word)) return "did you mean \"capsulectl exec " + word + "\"?";
+    if (std::string near = did_you_mean(word, command_names(command), ""); !near.empty()) return near;
+    if (const auto provider = provider_meant(word)) {
+        const std::string id(*provider);
+        if (before.empty()) return "did you mean \"capsulectl exec AGENT --provider " + id + "\"?";
+        if (before == "auth") return "did you mean \"capsulectl auth set " + id + "\"?";
+    }
+    return otherwise;
+}
+
 /// The words that nothing took. What is not plainly a name may be a key, so it is not repeated.
 Error about_extras(const CLI::App& command, const std::string& extra, const std::string& help) {
-    if (extra.starts_with('-')) {
-        const std::string name = extra.substr(0, extra.find('='));
-        // "-sk-…", a key pasted after a dash, is no option either.
-        const std::string otherwise =
-            path_of(command) == "capsulectl exec" ? about_exec(extra).hint + "; " + help : help;
-        if (extra.starts_with("--") && name.size() <= longest_shown)
-            return invalid("unknown option " + name, did_you_mean(name, option_names(command), otherwise));
-        return invalid("unknown option" + (extra.size() == 2 ? " " + extra : ""), otherwise);
+    if (extra.starts_with('-')) return about_option(command, extra, help);
+    const std::string path = path_of(command);
+    if (path == "capsulectl exec") return about_exec(extra);
+    if (path == "capsulectl auth set") return key_as_argument();
+    if (path == "capsulectl auth list")
+        return invalid("too many arguments", "\"auth list\" shows every provider's key");
+    if (path == "capsulectl sessions") {
+        // The first word was taken for an ID.
+        const auto taken = command.get_option("ID")->results();
+        const std::string word = taken.empty() ? extra : taken.front();
+        return invalid("too many arguments", meaning_of(command, word, help));
     }
-    if (path_of(command) == "capsulectl exec") return about_exec(extra);
-    if (path_of(command) == "capsulectl auth set")
-        return invalid(
-            "a key is never given as an argument: other users see it in the process list, and the shell keeps "
-            "it in its history",
-            "run \"capsulectl auth set PROVIDER\" and type it at the prompt, or pipe it in");
-    const auto commands = command_names(command);
-    if (!commands.empty() && extra.size() <= longest_shown) {
-        const bool is_agent = command.get_parent() == nullptr && agent_named(extra).has_value();
-        const std::string otherwise = is_agent ? "did you mean \"capsulectl exec " + extra + "\"?" : help;
-        return invalid("unknown command \"" + extra + "\"", did_you_mean(extra, commands, otherwise));
-    }
+    if (!command_names(command).empty() && extra.size() <= longest_shown)
+        return invalid("unknown command \"" + extra + "\"", meaning_of(command, extra, help));
     return invalid("too many arguments", help);
 }
 

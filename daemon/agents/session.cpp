@@ -18,7 +18,10 @@ void warn_of_missing_binary(Agent agent, const SessionInputs& inputs, std::vecto
     warnings.push_back({"agent.missing", std::string(facts.label) + " is not installed: there is no program named " +
                                              std::string(facts.id) + " in the PATH (" + session_path(inputs) +
                                              ") that " + inputs.home.user.name +
-                                             " can run. Install it, or add its directory to the PATH."});
+                                             " can run. Install it, or add its "
+                                             "directory to " +
+                                             (inputs.request_env.contains("PATH") ? "the PATH of whoever starts it."
+                                                                                  : "PATH in [env] of capsule.toml.")});
 }
 
 /// The names that are the same under every configuration, sorted.

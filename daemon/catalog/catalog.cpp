@@ -29,7 +29,8 @@ std::optional<std::string_view> Catalog::meant_by(std::string_view word) const {
                                   [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
     };
     for (const Provider& provider : providers)
-        if (same(provider.id) || same(provider.label) || std::ranges::any_of(provider.other_names, same))
+        if (same(provider.id) || same(provider.label) || same(provider.key_env) ||
+            std::ranges::any_of(provider.other_names, same) || std::ranges::any_of(provider.other_key_names, same))
             return provider.id;
     return nearest(word, ids());
 }

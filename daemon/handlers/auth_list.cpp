@@ -21,6 +21,7 @@ Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams para
     for (const Provider& provider : generation->config.catalog.providers) {
         AuthRow row = auth_row(provider, keys.find(provider.key_env, scope));
         if (auto warning = other_name_warning(provider, keys, scope)) row.warnings.push_back(std::move(*warning));
+        if (auto warning = empty_key_warning(provider, keys, scope)) row.warnings.push_back(std::move(*warning));
         result.rows.push_back(std::move(row));
     }
     co_return result;

@@ -19,14 +19,12 @@ Result<void> check_value(const std::string& value) {
         return byte <= ' ' || byte >= 0x7f;
     };
     if (value.empty())
-        return Error{ErrorCode::invalid_params, "params.value: the key is empty",
-                     "pass the key; auth.unset removes one"};
+        return Error{ErrorCode::invalid_params, "the key is empty", "pass the key; auth.unset removes one"};
     if (std::any_of(value.begin(), value.end(), is_bad))
-        return Error{ErrorCode::invalid_params,
-                     "params.value: the key has white space, control or other characters that no key has",
+        return Error{ErrorCode::invalid_params, "the key has white space, control or other characters that no key has",
                      "copy the key alone, without line ends or quotes"};
     if (is_op_reference(value) && !is_well_formed_op_reference(value))
-        return Error{ErrorCode::invalid_params, "params.value: no valid op:// reference",
+        return Error{ErrorCode::invalid_params, "this is no valid op:// reference",
                      "write it as op://vault/item/field, or op://vault/item/section/field"};
     return {};
 }
@@ -70,6 +68,7 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     if (!scope) co_return scope.error();
     const std::set<Agent> before = agents_without_default(services, *generation, *scope);
     if (auto made = services.state->make(); !made) co_return made.error();
+    const KeyHolders holders(services, *generation, **provider);
     const auto stored = services.stored.set((*provider)->key_env, *scope, Secret(params.value));
     if (!stored) co_return stored.error();
     co_await services.sessions.refresh_keys();
@@ -77,6 +76,7 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     AuthRow row = row_at(services, *generation, **provider, *scope);
     for (const Agent agent : agents_without_default(services, *generation, *scope))
         if (!before.contains(agent)) row.warnings.push_back(ambiguous(agent));
+    if (auto old = holders.warning(services, *generation)) row.warnings.push_back(std::move(*old));
     if (services.stored.are_lost_with_the_container())
         row.warnings.push_back(not_kept(services.stored.path(), **provider));
     co_return row;

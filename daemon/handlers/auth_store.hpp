@@ -2,6 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/handlers/services.hpp"
 #include "daemon/log/log.hpp"
@@ -17,5 +20,18 @@ AuthRow row_at(const Services& services, const Generation& generation, const Pro
 
 /// The log's line of a change: who made it, and where.
 void log_change(std::string_view event, Caller caller, const Provider& provider, const KeyScope& scope);
+
+/// The live sessions of a provider that have its key itself, each with the key that a new session like it would get.
+/// Taken before a change, it says afterwards which of them keep the old key.
+class KeyHolders {
+  public:
+    KeyHolders(const Services& services, const Generation& generation, const Provider& provider);
+    /// Of those whose key is another one by now. None: no session has an old key.
+    std::optional<Warning> warning(const Services& services, const Generation& generation) const;
+
+  private:
+    std::string variable_;
+    std::vector<std::pair<SessionRow, KeyFinding>> holders_;
+};
 
 }  // namespace capsule

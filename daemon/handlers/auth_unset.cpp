@@ -14,6 +14,7 @@ Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetP
     const auto scope = auth_scope(params.scope);
     if (!scope) co_return scope.error();
     if (auto locked = services.state->lock(); !locked) co_return locked.error();
+    const KeyHolders holders(services, *generation, **provider);
     const auto outcome = services.stored.unset((*provider)->key_env, *scope);
     if (!outcome) co_return outcome.error();
     co_await services.sessions.refresh_keys();
@@ -23,6 +24,7 @@ Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetP
         Warning nothing{"auth.not_stored", "nothing was stored for " + (*provider)->label + " at this scope"};
         row.warnings.push_back(std::move(nothing));
     }
+    if (auto old = holders.warning(services, *generation)) row.warnings.push_back(std::move(*old));
     log_change("auth.unset", caller, **provider, *scope);
     co_return row;
 }

@@ -31,10 +31,10 @@ Result<void> check_params(const SpawnParams& params) {
     if (auto scope = check_scope(params.workspace, params.role); !scope) return scope;
     for (const auto& [name, value] : params.env) {
         if (!is_variable_name(name))
-            return bad_params("params.env: \"" + name + "\" is no name of a variable",
+            return bad_params(in_quotes(name) + " in env is no name of a variable",
                               "letters, digits and '_', not beginning with a digit");
         if (value.find('\0') != std::string::npos)
-            return bad_params("params.env." + name + ": the value has a NUL", "no variable can hold one");
+            return bad_params("env: the value of " + name + " has a NUL", "no variable can hold one");
     }
     if (auto checked = check_ends_with(params.ends_with); !checked) return checked;
     if (auto checked = check_chosen_by(params); !checked) return checked;
@@ -46,7 +46,7 @@ Result<void> check_params(const SpawnParams& params) {
 Result<void> check_scope(const std::optional<std::string>& workspace, const std::optional<std::string>& role) {
     const auto check = [](const char* what, const std::optional<std::string>& name) -> Result<void> {
         if (!name || is_scope_name(*name)) return {};
-        return bad_params(std::string("params.") + what + ": no valid name",
+        return bad_params(in_quotes(*name) + " cannot be the name of a " + what,
                           "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64");
     };
     if (auto done = check("workspace", workspace); !done) return done;

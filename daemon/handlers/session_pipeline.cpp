@@ -9,6 +9,7 @@
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/keys/key_shape.hpp"
+#include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/choices.hpp"
 #include "daemon/sessions/token.hpp"
 
@@ -142,7 +143,10 @@ void settle_keys(PreparedSession& session, const std::optional<Secret>& key) {
 
 /// What is to be said of the key, wherever it is, and of what its provider will make of it. Never waits.
 void add_key_warnings(std::vector<Warning>& warnings, const Services& services, const Wiring& wiring) {
-    if (wiring.remote) std::ranges::copy(wiring.remote->warnings(), std::back_inserter(warnings));
+    if (wiring.remote)
+        std::ranges::copy(wiring.remote->warnings(), std::back_inserter(warnings));
+    else if (auto unused = unused_scope_warning(wiring.generation->config, services.stored, wiring.scope))
+        warnings.push_back(std::move(*unused));
     if (!wiring.key.key) return;
     const Provider& provider = *wiring.route.provider;
     if (wiring.key.variable == provider.key_env)

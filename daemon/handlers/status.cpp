@@ -95,6 +95,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.config = config_status(services);
 
     const std::string path = default_session_path(services, *generation);
+    status.path = path;
     auto look = [path, files = inline_keys(services, *generation)] { return look_at_home(path, files); };
     const auto looked = co_await generation->worker->run(std::move(look), home_limit);
     const InTheHome found = looked ? *looked : InTheHome{};
@@ -129,6 +130,11 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     std::move(broken.begin(), broken.end(), std::back_inserter(status.warnings));
     if (const auto problem = services.sessions.storing_problem())
         status.warnings.push_back({"state.unwritable", problem->message + "; " + problem->hint});
+    if (keys_are_remote(*generation))
+        for (const ProviderStatus& provider : status.providers)
+            if (provider.key.state == name_of(KeyState::error))
+                status.warnings.push_back(
+                    {"key.error", provider.label + ": its key cannot be used; `capsulectl auth` says why"});
     if (!remote) status.warnings.push_back({"keys.unreachable", remote.error().message + "; " + remote.error().hint});
     if (!looked)
         status.warnings.push_back(

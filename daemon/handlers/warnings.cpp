@@ -129,6 +129,9 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const Provider& provider : generation.config.catalog.providers) {
         if (auto warning = other_name_warning(provider, keys, {})) warnings.push_back(std::move(*warning));
         const KeyFinding key = keys.find(provider.key_env, {});
+        if (auto warning = empty_key_warning(provider, keys, {})) warnings.push_back(std::move(*warning));
+        if (key.error)
+            warnings.push_back({"key.error", provider.label + ": " + key.error->message + ". " + key.error->hint});
         if (key.state != KeyState::present) continue;
         if (const auto doubt = key_shape_warning(provider, key.value))
             warnings.push_back({doubt->code, provider.label + ": " + doubt->message});

@@ -38,6 +38,13 @@ std::optional<Warning> other_name_warning(const Provider& provider, const KeyRes
     return std::nullopt;
 }
 
+std::optional<Warning> empty_key_warning(const Provider& provider, const KeyResolver& keys, const KeyScope& scope) {
+    if (keys.find(provider.key_env, scope).state != KeyState::absent) return std::nullopt;
+    const std::vector<std::string> places = keys.empty_places(provider.key_env);
+    if (places.empty()) return std::nullopt;
+    return Warning{"key.empty", joined(places) + " is empty, which counts as no key. Put the key there, or remove it."};
+}
+
 AuthRow auth_row(const Provider& provider, const KeyFinding& finding) {
     AuthRow row{.provider = provider.id,
                 .label = provider.label,

@@ -14,4 +14,7 @@ AuthRow auth_row(const Provider& provider, const KeyFinding& finding);
 /// Says where a key is under another name (Provider::other_key_names) while the name that is read has none.
 std::optional<Warning> other_name_warning(const Provider& provider, const KeyResolver& keys, const KeyScope& scope);
 
+/// Says where in the container the key's variable or file is there and empty, if no source has a key.
+std::optional<Warning> empty_key_warning(const Provider& provider, const KeyResolver& keys, const KeyScope& scope);
+
 }  // namespace capsule

@@ -1,11 +1,15 @@
 #include "daemon/keys/key_resolver.hpp"
 
+#include <unistd.h>
+
 #include "daemon/keys/config_source.hpp"
 #include "daemon/keys/credential_source.hpp"
 #include "daemon/keys/directory_source.hpp"
 #include "daemon/keys/docker_secret_source.hpp"
 #include "daemon/keys/environment_source.hpp"
 #include "daemon/keys/file_source.hpp"
+#include "daemon/keys/key_value.hpp"
+#include "daemon/keys/secret_file.hpp"
 #include "daemon/keys/stored_keys.hpp"
 
 namespace capsule {
@@ -77,6 +81,18 @@ std::vector<std::string> KeyResolver::files(const std::string& variable) const {
             named != sources_.environment->end() && !named->second.empty())
             paths.emplace_back(named->second.reveal());
     return paths;
+}
+
+std::vector<std::string> KeyResolver::empty_places(const std::string& variable) const {
+    std::vector<std::string> places;
+    if (sources_.environment)
+        if (const auto set = sources_.environment->find(variable);
+            set != sources_.environment->end() && without_white_space_behind(set->second.reveal()).empty())
+            places.push_back("the variable " + variable);
+    for (std::string& path : files(variable))
+        if (const auto read = read_secret_file(path); read && !*read && ::access(path.c_str(), F_OK) == 0)
+            places.push_back(std::move(path));
+    return places;
 }
 
 bool KeyResolver::in_any_scope(const std::string& variable) const {

@@ -44,4 +44,19 @@ Result<void> check_known(const Config& config, const StoredKeys& stored, const K
     return check("role", scope.role, known.roles);
 }
 
+std::optional<Warning> unused_scope_warning(const Config& config, const StoredKeys& stored, const KeyScope& scope) {
+    if (config.session.unknown_scopes == UnknownScopes::allow) return std::nullopt;
+    const KnownScopes known = known_scopes(config, stored);
+    if (scope.workspace && !known.workspaces.contains(*scope.workspace))
+        return Warning{"scope.unused", "no workspace is configured, so \"" + *scope.workspace +
+                                           "\" changes nothing: the session has the global key"};
+    if (!scope.role || config.roles.contains(*scope.role)) return std::nullopt;
+    if (!known.roles.contains(*scope.role))
+        return Warning{"scope.unused", "no role is configured, so \"" + *scope.role + "\" changes nothing"};
+    if (scope.workspace) return std::nullopt;
+    return Warning{"scope.unused", "the role \"" + *scope.role +
+                                       "\" has only keys, which belong to a workspace: name the workspace too, or the "
+                                       "role changes nothing"};
+}
+
 }  // namespace capsule

@@ -2,6 +2,8 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include <tuple>
+
 #include "tests/support/capsule_test.hpp"
 
 namespace capsule::test {
@@ -162,6 +164,53 @@ TEST_F(Auth, UnsettingAKeyThatComesFromElsewhereSaysFromWhereAndHowToRemoveItThe
                 AllOf(HasSubstr("still comes from environment"), HasSubstr("remove ZAI_API_KEY from the environment")));
     EXPECT_THAT(ctl({"auth", "unset", "kimi"}).out, AllOf(HasSubstr("capsule.toml:2"), HasSubstr("capsulectl reload")));
     EXPECT_THAT(ctl({"auth", "unset", "minimax"}).out, Not(HasSubstr("still comes")));
+}
+
+TEST_F(Auth, SessionsThatKeepAnOldKeyAreNamed) {
+    start({.env = {}, .config = "[workspaces.acme.env]\nZAI_API_KEY = \"FAKE-of-acme\"\n"});
+    call("auth.set", R"({"provider":"zai","value":"FAKE-zai-old-0001"})");
+    auto launcher = daemon().connect();
+    const auto spawn = [&](const std::string& more) {
+        const std::string params = R"({"agent":"claude","provider":"zai","ends_with":"connection")" + more + "}";
+        return text_at(parse(launcher.ask(request("1", "spawn", params))), "/result/session/id");
+    };
+    const std::string running = spawn("");
+    const std::string of_acme = spawn(in_acme);
+    EXPECT_THAT(json::serialize(call("auth.set", R"({"provider":"zai","value":"FAKE-zai-old-0001"})")),
+                Not(HasSubstr("session.old_key")))
+        << "it is the same key";
+    EXPECT_THAT(ctl({"auth", "set", "zai"}, "FAKE-zai-new-0002").out,
+                AllOf(HasSubstr("running sessions keep the key that they started with: " + running + " (claude)"),
+                      HasSubstr("leave its agent and start it again"), Not(HasSubstr(of_acme))));
+    EXPECT_THAT(json::serialize(call("auth.unset", R"({"provider":"zai"})")),
+                AllOf(HasSubstr("session.old_key"), HasSubstr(running)));
+}
+
+TEST_F(Auth, UnsettingSaysThatTheKeyIsRemoved) {
+    start({.env = {}});
+    call("auth.set", R"({"provider":"zai","value":"FAKE-zai-1"})");
+    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out, HasSubstr("Removed the stored key of Z.AI."));
+    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out, Not(HasSubstr("Removed")));
+}
+
+// Members of the protocol are nothing that a person has written.
+TEST_F(Auth, ErrorsForPeopleNameNoMemberOfTheProtocol) {
+    start({.env = {}});
+    for (const auto& [words, input, says] : std::vector<std::tuple<std::vector<std::string>, std::string, std::string>>{
+             {{"auth", "set", "zai"}, "FAKE with space", "the key has white space"},
+             {{"auth", "set", "zai", "--op", "op://x"}, "", "this is no valid op:// reference"},
+             {{"auth", "set", "zai", "--workspace", "../x"}, "FAKE-x", "\"../x\" cannot be the name of a workspace"},
+             {{"spawn", "claude", "--env", "1A=x"}, "", "\"1A\" in env is no name of a variable"}}) {
+        const Outcome outcome = ctl(words, input);
+        EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+        EXPECT_THAT(outcome.err, AllOf(HasSubstr(says), Not(HasSubstr("params"))));
+    }
+}
+
+TEST_F(Auth, TheKeysVariableNamesItsProvider) {
+    start({.env = {}});
+    for (const char* name : {"ZAI_API_KEY", "GLM_API_KEY", "zai_api_key"})
+        EXPECT_THAT(ctl({"auth", "set", name}, "").err, HasSubstr("Did you mean \"zai\"?")) << name;
 }
 
 TEST_F(Auth, AKeyThatMakesTheDefaultAmbiguousSaysSo) {

@@ -133,6 +133,28 @@ TEST_F(Errors, AMistypedWorkspaceOrRoleIsNoSession) {
     call("spawn", R"({"agent":"claude","provider":"zai","workspace":"amce","role":"reviewr"})");
 }
 
+TEST_F(Errors, AScopeThatChangesNothingIsSaid) {
+    start();
+    const auto warned = [&](const std::string& scope) {
+        const json::value plan = call("explain", R"({"agent":"claude","provider":"zai",)" + scope + "}");
+        std::string said;
+        for (const json::value& warning : at(plan, "/warnings").as_array())
+            if (text_at(warning, "/code") == "scope.unused") said += text_at(warning, "/message");
+        return said;
+    };
+    EXPECT_THAT(warned(R"("workspace":"acme")"), HasSubstr("no workspace is configured, so \"acme\" changes nothing"));
+    EXPECT_THAT(warned(R"("role":"reviewer")"), HasSubstr("no role is configured, so \"reviewer\" changes nothing"));
+
+    write_file(config_file(), "[workspaces.acme.roles.reviewer.env]\nZAI_API_KEY = \"FAKE-reviewers-key\"\n");
+    call("reload");
+    EXPECT_EQ(warned(R"("workspace":"acme","role":"reviewer")"), "");
+    EXPECT_THAT(warned(R"("role":"reviewer")"), HasSubstr("name the workspace too"));
+
+    write_file(config_file(), "[session]\nunknown_scopes = \"allow\"\n");
+    call("reload");
+    EXPECT_EQ(warned(R"("workspace":"acme","role":"reviewer")"), "") << "a launcher that names every workspace";
+}
+
 TEST_F(Errors, AKeyThatSomebodyTypesIntoARequestIsNotRepeated) {
     start();
     const std::string env =

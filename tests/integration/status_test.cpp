@@ -47,6 +47,7 @@ TEST_F(Status, TellsOfDaemonConfigurationAgentsAndLimits) {
     for (const json::value& agent : at(status, "/agents").as_array())
         EXPECT_EQ(text_at(agent, "/binary"), (agents_.bin() / text_at(agent, "/id")).string());
     EXPECT_EQ(text_at(find_by(at(status, "/agents"), "id", "opencode"), "/label"), "OpenCode");
+    EXPECT_THAT(text_at(status, "/path"), HasSubstr(agents_.bin().string()));
 }
 
 TEST_F(Status, CountsRequestsAndErrors) {
@@ -137,6 +138,23 @@ TEST_F(Status, DoubtsAKeyThatDoesNotLookLikeItsProviders) {
     EXPECT_EQ(text_at(minimax, "/cells/claude"), "ready") << "it is used all the same";
     EXPECT_EQ(std::ranges::count(codes(at(status, "/warnings")), "key.shape"), 1);
     EXPECT_THAT(json::serialize(at(status, "/warnings")), HasSubstr("MiniMax: This does not look like a MiniMax key"));
+}
+
+TEST_F(Status, SaysWhyAKeyCannotBeUsedAndWhatIsEmpty) {
+    const std::string file = dir_ / "empty.key";
+    write_file(file, "\n");
+    start({.env = {
+               {"ZAI_API_KEY_FILE", dir_ / "nowhere.key"}, {"KIMI_CODE_API_KEY_FILE", file}, {"MINIMAX_API_KEY", ""}}});
+    const json::value warnings = at(call("status"), "/warnings");
+    EXPECT_THAT(json::serialize(warnings),
+                AllOf(HasSubstr("Z.AI: ZAI_API_KEY_FILE names"), HasSubstr("nowhere.key, which is not there. Mount"),
+                      HasSubstr(file + " is empty, which counts as no key"),
+                      HasSubstr("the variable MINIMAX_API_KEY is empty")));
+    EXPECT_EQ(std::ranges::count(codes(warnings), "key.error"), 1);
+    EXPECT_EQ(std::ranges::count(codes(warnings), "key.empty"), 2);
+    EXPECT_THAT(ctl({"status"}).out, HasSubstr("! Z.AI: ZAI_API_KEY_FILE names"));
+    const json::value rows = at(call("auth.list"), "/rows");
+    EXPECT_THAT(codes(at(find_by(rows, "provider", "kimi"), "/warnings")), ElementsAre("key.empty"));
 }
 
 TEST_F(Status, WarnsOfASecretThatEverySessionGets) {

@@ -60,7 +60,7 @@ def follow(terminal: Terminal) -> list[str]:
     terminal.run(store.replace("PROVIDER", provider))
     terminal.wait_for("it does not show")
     terminal.type(KEY)
-    terminal.wait_for("It takes effect at once")
+    terminal.wait_for("New sessions use it")
     terminal.run(start)
     terminal.wait_for("which provider?")  # there is one agent, so nothing to choose
     terminal.type(provider, enter=False)

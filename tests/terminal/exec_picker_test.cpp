@@ -267,7 +267,7 @@ TEST_F(ExecPicker, ANewcomerGetsFromAuthToASession) {
     terminal().wait_for("it does not show");
     terminal().type(keys::zai);
     terminal().press({"Enter"});
-    terminal().wait_for("It takes effect at once");
+    terminal().wait_for("New sessions use it");
     terminal().run("capsulectl exec");
     terminal().wait_for("> Claude");
     terminal().press({"Enter"});

@@ -31,7 +31,7 @@ TEST_F(HiddenKey, IsStoredAndNeverOnTheScreen) {
     terminal().wait_for(prompt);
     terminal().type(keys::zai);
     terminal().press({"Enter"});
-    EXPECT_THAT(terminal().wait_for("It takes effect at once"),
+    EXPECT_THAT(terminal().wait_for("New sessions use it"),
                 AllOf(HasSubstr("…0004"), HasSubstr("capsulectl exec AGENT --provider zai")));
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
     EXPECT_THAT(key_state("zai"), HasSubstr("present"));
@@ -94,20 +94,19 @@ TEST_F(HiddenKey, WarnsOfAShapeThatIsNotTheProviders) {
     terminal().wait_for(prompt);
     terminal().type("FAKE-not-of-a-subscription");
     terminal().press({"Enter"});
-    EXPECT_THAT(terminal().wait_for("It takes effect at once"), HasSubstr("sk-cp-"));
+    EXPECT_THAT(terminal().wait_for("New sessions use it"), HasSubstr("sk-cp-"));
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 
 TEST_F(HiddenKey, ComesFromAPipeWithoutAPrompt) {
     write_file(project() / "key", std::string(keys::kimi) + "\n");
     terminal().run("capsulectl auth set kimi <key");
-    EXPECT_THAT(terminal().wait_for("It takes effect at once"), AllOf(HasSubstr("…0006"), Not(HasSubstr(prompt))));
+    EXPECT_THAT(terminal().wait_for("New sessions use it"), AllOf(HasSubstr("…0006"), Not(HasSubstr(prompt))));
 }
 
 TEST_F(HiddenKey, AReferenceIsStoredInsteadOfAKeyAndNothingIsAsked) {
     terminal().run("capsulectl auth set zai --op op://Private/zai/key");
-    EXPECT_THAT(terminal().wait_for("It takes effect at once"),
-                AllOf(HasSubstr("not read yet"), Not(HasSubstr(prompt))));
+    EXPECT_THAT(terminal().wait_for("New sessions use it"), AllOf(HasSubstr("not read yet"), Not(HasSubstr(prompt))));
     terminal().run_on_clear_screen("capsulectl auth set zai --op op://Private");
     terminal().wait_for("no valid op:// reference");
     EXPECT_EQ(terminal().wait_for_exit_status(), 2);

@@ -100,7 +100,7 @@ until [ -e there ]; do sleep 0.05; done)sh");
     terminal().wait_for("it does not show");
     terminal().type(keys::kimi);
     terminal().press({"Enter"});
-    terminal().wait_for("It takes effect at once");
+    terminal().wait_for("New sessions use it");
     EXPECT_EQ(note("read"), "");
 }
 

@@ -99,12 +99,12 @@ def becoming() -> list[Protection]:
 
 def said_of_keys() -> list[Protection]:
     return [
-        one("a value in a request is not repeated", "daemon/handlers/session_params.cpp", '": the value has a NUL"',
-            '": the value has a NUL: " + value',
+        one("a value in a request is not repeated", "daemon/handlers/session_params.cpp", '" has a NUL"',
+            '" has a NUL: " + value',
             "integration_errors:Errors.AKeyThatSomebodyTypesIntoARequestIsNotRepeated"),
         one("a key that is refused is not repeated", "daemon/handlers/auth_set.cpp",
-            '"params.value: the key has white space, control or other characters that no key has"',
-            '"params.value: no key has such characters: " + value',
+            '"the key has white space, control or other characters that no key has"',
+            '"no key has such characters: " + value',
             "integration_auth:Auth.BadKeysAndScopesAreRefused"),
         one("a line of broken TOML is not shown", EXCERPT,
             "is_surely_a_name)) return std::string(hidden);", "is_surely_a_name)) return std::string(broken);",

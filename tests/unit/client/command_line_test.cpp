@@ -78,8 +78,28 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{{"auth", "set", "zai", "--value=sk-FAKE-0001"}, "--value"},
                     Case{{"auth", "set", "zai", "--op", "Private/zai"}, "op://"},
                     Case{{"auth", "set", "zai", "--role", "r"}, "--workspace"}, Case{{"completion", "tcsh"}, "bash"},
-                    Case{{"auth", "show"}, "did you mean \"list\"?"}, Case{{"auth", "rm"}, "did you mean \"unset\"?"},
-                    Case{{"login"}, "did you mean \"auth\"?"}, Case{{"ps"}, "did you mean \"sessions\"?"},
+                    Case{{"auth", "show"}, "did you mean \"capsulectl auth list\"?"},
+                    Case{{"auth", "rm", "zai"}, "did you mean \"capsulectl auth unset PROVIDER\"?"},
+                    Case{{"auth", "login"}, "did you mean \"capsulectl auth set PROVIDER\"?"},
+                    Case{{"auth", "zai"}, "did you mean \"capsulectl auth set zai\"?"},
+                    Case{{"auth", "list", "zai"}, "shows every provider's key"},
+                    Case{{"auth", "set", "zai", "--with-token"}, "read from standard input"},
+                    Case{{"login"}, "did you mean \"capsulectl auth set PROVIDER\"?"},
+                    Case{{"logout"}, "did you mean \"capsulectl auth unset PROVIDER\"?"},
+                    Case{{"set", "zai"}, "did you mean \"capsulectl auth set PROVIDER\"?"},
+                    Case{{"ps"}, "did you mean \"capsulectl sessions\"?"},
+                    Case{{"run", "claude"}, "did you mean \"capsulectl exec AGENT --provider PROVIDER\"?"},
+                    Case{{"inspect", "claude"}, "did you mean \"capsulectl explain AGENT\"?"},
+                    Case{{"logs"}, "journalctl -u capsuled"}, Case{{"ls"}, "did you mean \"capsulectl status\"?"},
+                    Case{{"version"}, "did you mean \"capsulectl --version\"?"},
+                    Case{{"restart"}, "did you mean \"capsulectl reload\"?"},
+                    Case{{"models"}, "did you mean \"capsulectl providers AGENT\"?"},
+                    Case{{"zai"}, "did you mean \"capsulectl exec AGENT --provider zai\"?"},
+                    Case{{"providers", "list"}, "capsulectl providers claude"},
+                    Case{{"config", "edit"}, "edit it, then run \"capsulectl reload\""},
+                    Case{{"sessions", "stop", "abcdefghij"}, "did you mean \"capsulectl sessions end ID\"?"},
+                    Case{{"sessions", "inspect", "abcdefghij"}, "the ID alone shows that session"},
+                    Case{{"sessions", "--follow"}, "did you mean \"--watch\"?"},
                     Case{{"usage", "zai", "--provider", "zai"}, "excludes"},
                     Case{{"exec", "claude", "--provider", "zai", "--choose"}, "excludes"},
                     Case{{"exec", "claude", "zai"}, "Did you mean --provider zai?"},
@@ -164,6 +184,19 @@ TEST(FailedCalls, AreTheDaemonsErrorObjectWithJson) {
     EXPECT_EQ(outcome.code, 5);
     EXPECT_EQ(boost::json::parse(outcome.out),
               boost::json::parse(R"({"error":{"code":-32005,"message":"m","data":{"code":"key.absent","hint":"h"}}})"));
+}
+
+TEST(PlanUsage, FailsWhereAProviderDidNotSay) {
+    const auto answer = [](const std::string& error) {
+        return R"({"providers":[{"id":"zai","label":"Z.AI","plan":null,"windows":[],"fetched_at":"","source":"documented",)"
+               R"("error":)" +
+               error + "}]}";
+    };
+    for (const auto& [error, code] : {std::pair{"\"HTTP 500\"", 1}, {"null", 0}}) {
+        TestServer server([&](const std::string& line) { return result_for(line, answer(error)); });
+        EXPECT_EQ(capsulectl_at(server, {"usage"}).code, code);
+        EXPECT_EQ(capsulectl_at(server, {"usage", "--json"}).code, code);
+    }
 }
 
 constexpr std::string_view session = R"json({"agent":"claude","provider":"zai","label":"Z.AI",

@@ -83,6 +83,41 @@ TEST(StatusPage, AKeyThatIsDoubtedIsNotReady) {
                 AllOf(HasSubstr("\x1b[33mdoubtful\x1b[0m"), HasSubstr("\x1b[33m…0001"), Not(HasSubstr("32mready"))));
 }
 
+TEST(StatusPage, SaysThatTheKeysSideIsAwayInsteadOfThatThereIsNoKey) {
+    StatusResult status = sample_status();
+    for (ProviderStatus& provider : status.providers)
+        provider.key = {"absent", {}, {}};
+    status.warnings = {{"keys.unreachable", "the capsuled with the keys does not answer"}};
+    EXPECT_THAT(status_page(status, {}, plain),
+                AllOf(HasSubstr("Kimi       ?    the keys' side is away  ?       blocked\n"), Not(HasSubstr("absent")),
+                      Not(HasSubstr("no key")), HasSubstr("Anthropic  ?    the keys' side is away  native  n/a\n")));
+}
+
+TEST(StatusPage, SaysWhereAnAgentThatIsMissingWasLookedFor) {
+    StatusResult status = sample_status();
+    status.path = "/usr/local/bin:/usr/bin";
+    EXPECT_THAT(status_page(status, {}, plain),
+                HasSubstr("not installed\nNot installed: no such program in /usr/local/bin:/usr/bin. PATH in [env] of "
+                          "capsule.toml names other directories.\n"));
+    status.agents.pop_back();
+    EXPECT_THAT(status_page(status, {}, plain), Not(HasSubstr("Not installed")));
+}
+
+TEST(AuthPage, SaysWhatWasStoredAndWhatWasRemoved) {
+    AuthRow row;
+    row.provider = "zai", row.label = "Z.AI", row.variable = "ZAI_API_KEY", row.state = "present";
+    row.source = "auth.toml";
+    EXPECT_THAT(
+        set_page(row, AuthScope{"acme", "reviewer"}, plain),
+        testing::EndsWith("\n\nNew sessions use it: capsulectl exec AGENT --provider zai --workspace acme --role "
+                          "reviewer\n"));
+    row.state = "absent", row.source = {};
+    EXPECT_THAT(unset_page(row, plain),
+                AllOf(testing::EndsWith("\n\nRemoved the stored key of Z.AI.\n"), Not(HasSubstr("How to get"))));
+    row.warnings = {{"auth.not_stored", "nothing was stored"}};
+    EXPECT_THAT(unset_page(row, plain), AllOf(HasSubstr("! Z.AI: nothing was stored\n"), Not(HasSubstr("Removed"))));
+}
+
 TEST(AuthPage, HasNoColumnThatSaysTheSameOfEveryProvider) {
     AuthRow row;
     row.provider = "zai", row.mode = "api_key", row.state = "ignored", row.source = "capsule.toml:7";
@@ -199,7 +234,8 @@ TEST(ExplainPage, ShowsWhereEverythingComesFrom) {
     plan.user = {"agent", 1000, 1000, {}};
     plan.arguments = {{"claude", "catalog"}, {"a b", "capsule.toml:4"}};
     plan.env = {{"ANTHROPIC_BASE_URL", "https://api.z.ai", "catalog"}};
-    plan.files = {{"/home/agent/.x", "created", "line 1\nline 2\n", "catalog"}};
+    plan.files = {{"/home/agent/.x", "created", "line 1\nline 2\n", "catalog"},
+                  {"/home/agent/.not-there", "unchanged", std::nullopt, "capsuled"}};
     plan.unset = {"OPENAI_API_KEY"};
     plan.dropped = {"FOO", "BAR"};
     const std::string page = explain_page(plan, plain);
@@ -207,7 +243,7 @@ TEST(ExplainPage, ShowsWhereEverythingComesFrom) {
     EXPECT_EQ(page.substr(0, answer.find("\n\n")), answer.substr(0, answer.find("\n\n"))) << "the same six lines";
     EXPECT_THAT(page, HasSubstr("  capsule.toml:4  'a b'\n"));
     EXPECT_THAT(page, HasSubstr("  ANTHROPIC_BASE_URL  catalog  https://api.z.ai\n"));
-    EXPECT_THAT(page, HasSubstr("      line 1\n      line 2\n"));
+    EXPECT_THAT(page, AllOf(HasSubstr("      line 1\n      line 2\n"), Not(HasSubstr(".not-there"))));
     EXPECT_THAT(page, HasSubstr("  FOO BAR\n"));
 }
 
