@@ -22,6 +22,25 @@ Utf8Character first_utf8_character(std::string_view text) {
     return {code, bytes};
 }
 
+void append_utf8(std::string& out, char32_t code) {
+    const auto rest = [&](unsigned shift) { out += static_cast<char>(0x80U | ((code >> shift) & 0x3FU)); };
+    if (code < 0x80) {
+        out += static_cast<char>(code);
+    } else if (code < 0x800) {
+        out += static_cast<char>(0xC0U | (code >> 6U));
+        rest(0);
+    } else if (code < 0x10000) {
+        out += static_cast<char>(0xE0U | (code >> 12U));
+        rest(6);
+        rest(0);
+    } else {
+        out += static_cast<char>(0xF0U | (code >> 18U));
+        rest(12);
+        rest(6);
+        rest(0);
+    }
+}
+
 namespace {
 
 /// How many bytes at the text's beginning are UTF-8. Eight of ASCII are looked at in one step: whole answers are.

@@ -15,6 +15,9 @@ struct Utf8Character {
 /// The first character of a text that is not empty.
 Utf8Character first_utf8_character(std::string_view text);
 
+/// `code` is a character: no surrogate, at most U+10FFFF.
+void append_utf8(std::string& out, char32_t code);
+
 bool is_utf8(std::string_view text);
 
 /// A text that may hold any bytes, as UTF-8 that loses none: each byte that is no UTF-8 stands there as `backslash`,

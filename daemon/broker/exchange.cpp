@@ -15,7 +15,8 @@ constexpr std::string_view proceed = "HTTP/1.1 100 Continue\r\n\r\n";
 /// Whatever an answer says of its error: a message, else a type, else a code.
 std::string_view words_of_error(const AnswerReader& answer) {
     if (!answer.message().empty()) return answer.message();
-    return !answer.type().empty() ? answer.type() : answer.code();
+    if (!answer.type().empty()) return answer.type();
+    return answer.code().empty() && answer.is_error() ? "error" : std::string_view(answer.code());
 }
 
 UtcTime now() {
@@ -26,7 +27,7 @@ UtcTime now() {
 void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, const Session& session,
           const std::optional<std::string>& retry_at) {
     counts.answered = without_secrets(answer.model(), key);
-    if (counts.status < 400 && answer.code().empty() && answer.type().empty()) return;
+    if (counts.status < 400 && !answer.is_error()) return;
     counts.message = without_secrets(words_of_error(answer), key);
     const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
     auto kind = limit_kind(session.rules, refused);
@@ -179,8 +180,6 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
         format = AnswerReader::Format::json;
     std::string out = response_for_agent(head, !again, key.reveal());
     const std::string first = exchange.got.substr(exchange.head_bytes);
-    if (head.status >= 400 && format == AnswerReader::Format::events && first.starts_with('{'))
-        format = AnswerReader::Format::json;
     exchange.answer = std::make_unique<AnswerReader>(format);
     std::string().swap(exchange.got);  // and with it what `head` shows
     bool good = co_await pass_on(exchange, first, std::move(out));

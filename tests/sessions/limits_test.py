@@ -22,6 +22,19 @@ def base_resp(code: int, message: str) -> bytes:
     return answer(json.dumps({"base_resp": {"status_code": code, "status_msg": message}}).encode())
 
 
+def stream(event: dict) -> bytes:
+    text = b"event: error\ndata: " + json.dumps(event).encode() + b"\n\n"
+    return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+
+
+def words_of(reply: bytes) -> str:
+    body = json.loads(reply[reply.index(b"{") : reply.rindex(b"}") + 1])
+    inner = body.get("error") or body.get("base_resp") or body
+    if isinstance(inner, str):
+        return inner
+    return next(inner[name] for name in ("message", "status_msg", "msg", "detail") if name in inner)
+
+
 # (provider, answer, kind, reset time)
 REFUSALS = [
     ("zai", error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS), "window", ZAI_RESETS_AT),
@@ -38,6 +51,13 @@ REFUSALS = [
     ("zai", error("401 Unauthorized", code="1308", message=ZAI_5_HOURS), "window", ZAI_RESETS_AT),
     ("zai", error("429 Too Many Requests", code="1112", message="Your account has been locked"), "key", None),
     ("zai", error("429 Too Many Requests", code="9999", message="?"), "busy", None),
+    # Words that stand beside everything else.
+    ("zai", answer(json.dumps({"code": 1310, "msg": "Weekly limit", "success": False}).encode()), "week", None),
+    ("zai", answer(json.dumps({"message": ZAI_5_HOURS}).encode(), "429 Too Many Requests"), "window", ZAI_RESETS_AT),
+    ("zai", answer(json.dumps({"detail": ZAI_5_HOURS}).encode(), "429 Too Many Requests"), "window", ZAI_RESETS_AT),
+    ("zai", answer(json.dumps({"error": ZAI_5_HOURS}).encode()), "window", ZAI_RESETS_AT),
+    ("zai", stream({"type": "error", "code": "1308", "message": ZAI_5_HOURS, "sequence_number": 2}), "window", ZAI_RESETS_AT),
+    ("zai", error("429 Too Many Requests", code="1308", message="已达到5小时使用上限, 2099-11-26 05:44:44 重置"), "window", ZAI_RESETS_AT),
     ("minimax", error("429 Too Many Requests", type="rate_limit_error", message=MINIMAX_5_HOURS), "window", "2099-11-26T15:00:00Z"),
     ("minimax", base_resp(2056, "usage limit exceeded"), "window", None),
     ("minimax", base_resp(1008, "insufficient balance"), "balance", None),
@@ -117,8 +137,7 @@ class Limits(Case):
                     self.assertIsNone(self.provider_row(provider)["limit"])
                     continue
                 self.assertEqual((limit["kind"], limit["resets_at"]), (kind, resets_at))
-                body = json.loads(reply.partition(b"\r\n\r\n")[2])
-                words = body["error"]["message"] if "error" in body else body["base_resp"]["status_msg"]
+                words = words_of(reply)
                 self.assertEqual(limit["message"], words)
                 self.assertEqual(self.provider_row(provider)["limit"], limit)
                 self.assertEqual(self.choice(provider)["limit"], limit)

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/broker/core/http_head.hpp"
+#include "daemon/broker/core/json_escapes.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule::broker {
@@ -30,23 +31,12 @@ bool is_name(std::string_view text) {
            std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f && c != '\\'; });
 }
 
-/// The characters of a JSON string's text, readable.
 std::string readable(std::string_view json) {
-    std::string out;
-    for (std::size_t at = 0; at < json.size(); ++at) {
-        char c = json[at];
-        if (c == '\\' && at + 1 < json.size()) {
-            c = json[++at];
-            if (c == 'u' && at + 4 < json.size()) {
-                at += 4;
-                c = '?';
-            } else if (c != '"' && c != '\\' && c != '/') {
-                c = ' ';
-            }
-        }
-        out += c;
-    }
-    return readable_text(out, max_message);
+    return readable_text(unescaped_json(json), max_message);
+}
+
+void first(std::string& out, std::string_view value) {
+    if (out.empty()) out = readable(value);
 }
 
 constexpr std::size_t word_size = 7;  ///< of the shortest of these with its quotes
@@ -100,6 +90,12 @@ AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
 }
 
 void AnswerReader::feed(std::string_view bytes) {
+    if (format_ == Format::events && !begun_) {
+        // Some refusals are JSON that calls itself a stream of events, of which no line begins like that.
+        const std::size_t first = bytes.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+        begun_ = first != bytes.npos;
+        if (begun_ && bytes[first] == '{') format_ = Format::json;
+    }
     if (format_ == Format::json) scanner_.feed(bytes);
     if (format_ == Format::events) feed_events(bytes);
 }
@@ -154,7 +150,7 @@ std::size_t AnswerReader::begin_line(std::string_view bytes) {
     if (std::exchange(in_event_, true))
         scanner_.feed("\n");
     else
-        scanner_.reset();
+        begin_text();
     return 1;
 }
 
@@ -188,6 +184,7 @@ void AnswerReader::found(void* self, std::string_view path, std::string_view val
 }
 
 void AnswerReader::take(std::string_view path, std::string_view value, bool is_string) {
+    take_outermost(path, value, is_string);
     // Anthropic's first event has it below "message", the responses' below "response", some chat streams below a
     // choice.
     for (const std::string_view wrapper : {"message.", "response.", "choices.[]."})
@@ -216,25 +213,50 @@ void AnswerReader::take(std::string_view path, std::string_view value, bool is_s
     }
 }
 
+void AnswerReader::begin_text() {
+    scanner_.reset();
+    event_is_error_ = false;
+    event_code_.clear();
+    event_words_.clear();
+}
+
 void AnswerReader::take_error(std::string_view path, std::string_view value, bool is_string) {
-    if (value == "null" && !is_string) return;
-    const auto first = [&](std::string& out) {
-        if (out.empty()) out = readable(value);
-    };
-    // An event names its error in one of these two ways, a whole answer in others, too.
+    if (value.empty() || (value == "null" && !is_string)) return;
+    if (path == "error.message") {
+        named_ = true;
+        first(message_, value);
+    } else if (path == "base_resp.status_msg") {
+        first(message_, value);
+    } else if (path == "error.code") {
+        first(code_, value);
+    } else if (path == "base_resp.status_code" && value != "0") {
+        first(code_, value);
+    } else if (path == "error.type") {
+        first(type_, value);
+    } else if (path == "error" && is_string) {
+        named_ = true;
+        first(name_, value);
+    }
+}
+
+/// An answer that is no stream may have an error's words beside everything else. An event is read like that only if its
+/// type is "error": other events have a code and a message as well, and each event that is looked into must have one of
+/// the telling words.
+void AnswerReader::take_outermost(std::string_view path, std::string_view value, bool is_string) {
+    if (value.empty() || (value == "null" && !is_string)) return;
     const bool whole = format_ == Format::json;
-    if (path == "error.message" || path == "base_resp.status_msg")
-        first(message_);
-    else if (whole && (path == "error_msg" || path == "msg"))
-        first(message_);
-    else if (path == "error.code" || (whole && path == "code" && value != "0" && value != "200"))
-        first(code_);
-    else if (path == "base_resp.status_code" && value != "0")
-        first(code_);
-    else if (path == "error.type")
-        first(type_);
-    else if (path == "error" && is_string)
-        first(message_);
+    if (path == "type" && value == "error" && is_string)
+        event_is_error_ = named_ = true;
+    else if (path == "code" && value != "0" && value != "200")
+        first(event_code_, value);
+    else if (is_string && (path == "message" || (whole && (path == "msg" || path == "error_msg" || path == "detail" ||
+                                                           path == "detail.[].msg"))))
+        first(event_words_, value);
+    else
+        return;
+    if (!whole && !event_is_error_) return;
+    if (code_.empty()) code_ = event_code_;
+    if (beside_.empty()) beside_ = event_words_;
 }
 
 Usage AnswerReader::usage() const noexcept {

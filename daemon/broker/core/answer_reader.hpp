@@ -35,10 +35,16 @@ class AnswerReader {
     void feed(std::string_view bytes);
 
     Usage usage() const noexcept;
-    const std::string& model() const noexcept { return model_; }      ///< that answered; empty: it does not say
-    const std::string& message() const noexcept { return message_; }  ///< of an error, at most 500 bytes of UTF-8
-    const std::string& code() const noexcept { return code_; }        ///< of an error, as text: "1308"
-    const std::string& type() const noexcept { return type_; }        ///< of an error: "rate_limit_error"
+    const std::string& model() const noexcept { return model_; }  ///< that answered; empty: it does not say
+    /// Whether it says itself that it is an error, whatever its status. An error's words alone do not: some answers
+    /// that are fine have a message as well.
+    bool is_error() const noexcept { return named_ || !code_.empty() || !type_.empty(); }
+    /// Of an error, at most 500 bytes of UTF-8: those that stand within it before those beside it.
+    const std::string& message() const noexcept {
+        return !message_.empty() ? message_ : !beside_.empty() ? beside_ : name_;
+    }
+    const std::string& code() const noexcept { return code_; }  ///< of an error, as text: "1308"
+    const std::string& type() const noexcept { return type_; }  ///< of an error: "rate_limit_error"
 
   private:
     enum class Line : std::uint8_t { begin, data, other };
@@ -46,6 +52,8 @@ class AnswerReader {
     static void found(void* self, std::string_view path, std::string_view value, bool is_string);
     void take(std::string_view path, std::string_view value, bool is_string);
     void take_error(std::string_view path, std::string_view value, bool is_string);
+    void take_outermost(std::string_view path, std::string_view value, bool is_string);
+    void begin_text();
     void feed_events(std::string_view bytes);
 
     std::string_view after_mark(std::string_view bytes);
@@ -58,9 +66,14 @@ class AnswerReader {
     std::uint8_t mark_ = 0;    ///< how much of a byte order mark has been seen; all of it: there is none any more
     bool in_event_ = false;    ///< a line of data came since the last empty line
     bool after_cr_ = false;    ///< a line feed is the rest of that line's end
+    bool begun_ = false;       ///< a byte came that is no white space
     JsonScanner scanner_;
     std::uint64_t input_ = 0, output_ = 0, cached_ = 0, cache_read_ = 0, cache_written_ = 0;
-    std::string model_, message_, code_, type_;
+    std::string model_, message_, beside_, name_, code_, type_;
+    bool named_ = false;
+    // Of the event that is being read: an error if its type is one, which may stand last.
+    bool event_is_error_ = false;
+    std::string event_code_, event_words_;
 };
 
 /// Reads the model that a request asks for out of its body: the member "model" of the whole.

@@ -16,8 +16,8 @@ class JsonScanner {
     /// (escapes as they stand, cut at max_value) or a number's or literal's characters.
     using Found = void (*)(void* context, std::string_view path, std::string_view value, bool is_string);
 
-    static constexpr std::size_t max_value = 512;  ///< bytes kept of a value
-    static constexpr std::size_t max_depth = 5;    ///< deeper is followed and not reported
+    static constexpr std::size_t max_value = 3072;  ///< bytes kept of a value: 512 characters that are all escaped
+    static constexpr std::size_t max_depth = 5;     ///< deeper is followed and not reported
 
     JsonScanner(Found found, void* context) : found_(found), context_(context) {}
 

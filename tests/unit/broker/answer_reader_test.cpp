@@ -10,6 +10,7 @@ using Format = AnswerReader::Format;
 struct Read {
     Usage usage;
     std::string model, message, code, type;
+    bool is_error = false;
     bool operator==(const Read&) const = default;
 };
 
@@ -17,7 +18,7 @@ Read read(Format format, std::string_view text, std::size_t piece) {
     AnswerReader reader(format);
     for (std::size_t at = 0; at < text.size(); at += piece)
         reader.feed(text.substr(at, piece));
-    return {reader.usage(), reader.model(), reader.message(), reader.code(), reader.type()};
+    return {reader.usage(), reader.model(), reader.message(), reader.code(), reader.type(), reader.is_error()};
 }
 
 /// The same whatever the pieces are.
@@ -101,6 +102,79 @@ TEST(AnswerReader, ReadsErrorsOfEvents) {
     EXPECT_EQ(read(Format::json, "{\"code\":200,\"msg\":\"ok\"}").code, "");
     // A name that looks like a path is another name.
     EXPECT_EQ(read(Format::events, "data: {\"base_resp.status_msg\":\"no\"}\n\n").message, "");
+}
+
+TEST(AnswerReader, AnEventOfTheTypeErrorIsOneWhateverItsOrder) {
+    const std::string before = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"hello\"}\n\n";
+    for (const std::string_view event :
+         {R"({"type":"error","code":"1308","message":"used up","param":null,"sequence_number":2})",
+          R"({"message":"used up","code":1308,"type":"error"})",
+          R"({"code":"1308","type":"error","message":"used up"})"}) {
+        const Read seen = read(Format::events, before + "event: error\ndata: " + std::string(event) + "\n\n" + before);
+        EXPECT_EQ(seen.code, "1308") << event;
+        EXPECT_EQ(seen.message, "used up") << event;
+        EXPECT_TRUE(seen.is_error);
+    }
+    EXPECT_TRUE(read(Format::events, "data: {\"type\":\"error\"}\n\n").is_error);
+    // The type is that event's own, and is the outermost one.
+    for (const std::string_view events :
+         {"data: {\"code\":\"7\",\"message\":\"x\"}\n\ndata: {\"model\":\"m\",\"message\":\"y\"}\n\n",
+          "data: {\"code\":\"7\",\"usage\":{}}\n\n", "data: {\"item\":{\"type\":\"error\"},\"code\":\"7\"}\n\n",
+          "data: {\"message\":\"error\",\"code\":\"error\"}\n\n"}) {
+        const Read seen = read(Format::events, events);
+        EXPECT_EQ(seen.code, "") << events;
+        EXPECT_EQ(seen.message, "") << events;
+        EXPECT_FALSE(seen.is_error) << events;
+    }
+    EXPECT_EQ(read(Format::events, "data: {\"code\":\"7\",\"usage\":{}}\n\ndata: {\"type\":\"error\"}\n\n").code, "");
+}
+
+TEST(AnswerReader, AnErrorsWordsMayStandBesideEverything) {
+    EXPECT_EQ(read(Format::json, "{\"message\":\"used up\"}").message, "used up");
+    EXPECT_FALSE(read(Format::json, "{\"message\":\"done\"}").is_error) << "by its status alone";
+    EXPECT_EQ(read(Format::json, "{\"detail\":\"used up\"}").message, "used up");
+    EXPECT_EQ(read(Format::json, "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"Field required\"}]}").message,
+              "Field required");
+    EXPECT_EQ(read(Format::json, "{\"message\":\"Bad Request\",\"error\":{\"message\":\"used up\"}}").message,
+              "used up");
+    EXPECT_EQ(read(Format::json, "{\"error\":\"Forbidden\",\"message\":\"used up\"}").message, "used up");
+    for (const Format format : {Format::json, Format::events}) {
+        const std::string field = format == Format::events ? "data: " : "";
+        const Read plain = read(format, field + "{\"error\":\"boom\"}\n\n");
+        EXPECT_EQ(plain.message, "boom");
+        EXPECT_TRUE(plain.is_error);
+        EXPECT_TRUE(read(format, field + "{\"error\":{\"message\":\"boom\"}}\n\n").is_error);
+        EXPECT_FALSE(read(format, field + "{\"model\":\"m\",\"error\":null}\n\n").is_error);
+        EXPECT_FALSE(read(format, field + "{\"model\":\"m\",\"error\":\"\"}\n\n").is_error);
+    }
+    EXPECT_FALSE(read(Format::json, "{\"choices\":[{\"message\":{\"content\":\"x\",\"detail\":\"y\"}}]}").is_error);
+    EXPECT_FALSE(read(Format::json, "{\"base_resp\":{\"status_code\":0,\"status_msg\":\"success\"}}").is_error);
+}
+
+TEST(AnswerReader, AStreamThatIsJsonIsReadAsThat) {
+    for (const std::string begin : {"", "\n ", "\xef\xbb\xbf"}) {
+        const Read seen = read(Format::events, begin + "{\"code\":1310,\"msg\":\"used up\",\"success\":false}");
+        EXPECT_EQ(seen.code, "1310");
+        EXPECT_EQ(seen.message, "used up");
+    }
+}
+
+TEST(AnswerReader, ReadsWhatIsEscaped) {
+    const auto message = [](const std::string& text) {
+        return read(Format::json, "{\"error\":{\"message\":\"" + text + "\"}}").message;
+    };
+    EXPECT_EQ(message(R"(\u5df2\u8fbe 5 \u0041\/\"\\)"), "\xe5\xb7\xb2\xe8\xbe\xbe 5 A/\"\\");
+    EXPECT_EQ(message(R"(\ud83d\uDE00!)"), "\xf0\x9f\x98\x80!");
+    EXPECT_EQ(message(R"(\ud83d! \ude00 \ud83d\u0041 \uZZZZ \u12)"),
+              "\xef\xbf\xbd! \xef\xbf\xbd \xef\xbf\xbd"
+              "A \xef\xbf\xbdZZZZ \xef\xbf\xbd"
+              "12");
+    EXPECT_EQ(message(R"(a\u001b[2J\u202e\u009bb\u0000c\n)"), "a [2J  b c ") << "nothing that commands a terminal";
+    std::string many;
+    for (int i = 0; i < 600; ++i)
+        many += "\\u5df2";
+    EXPECT_EQ(message(many).size(), 498U);
+    EXPECT_EQ(message(many.substr(0, 6 * 500 + 3)).size(), 498U);
 }
 
 TEST(AnswerReader, CountsOnlyWhatIsSound) {

@@ -34,6 +34,16 @@ TEST(Utf8, MakesAnybodysTextReadable) {
     EXPECT_EQ(readable_text("ab\xe2\x80\xa6", 5), "ab\xe2\x80\xa6");
 }
 
+TEST(Utf8, WritesEachCharacterAsItReadsIt) {
+    for (const char32_t code : {0x0U, 0x7fU, 0x80U, 0x7ffU, 0x800U, 0xfffdU, 0xffffU, 0x10000U, 0x10ffffU}) {
+        std::string text;
+        append_utf8(text, code);
+        const Utf8Character read = first_utf8_character(text);
+        EXPECT_EQ(read.code, code);
+        EXPECT_EQ(read.bytes, text.size());
+    }
+}
+
 TEST(Utf8, NoByteIsLostThatCannotBeSaid) {
     EXPECT_EQ(with_bytes_escaped("caf\xc3\xa9 caf\xe9 and more"), "caf\xc3\xa9 caf\\xe9 and more");
     EXPECT_EQ(with_bytes_escaped("\xe2\x80"), "\\xe2\\x80");
