@@ -3,6 +3,8 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 #include "protocol/agents.hpp"
 #include "protocol/nearest.hpp"
@@ -34,6 +36,16 @@ constexpr auto is_plain = [] {
         plain[c] = c >= 0x20 && c != '"' && c != '\\';
     return plain;
 }();
+
+/// Whether one of eight characters is none of these. Nearly no text has one.
+bool has_special(const char* eight) {
+    constexpr std::uint64_t ones = 0x0101010101010101, highs = ones * 0x80;
+    std::uint64_t bytes;
+    std::memcpy(&bytes, eight, sizeof bytes);
+    const auto zero_in = [](std::uint64_t word) { return (word - ones) & ~word; };
+    const std::uint64_t below_space = (bytes - ones * 0x20) & ~bytes;
+    return ((below_space | zero_in(bytes ^ (ones * '"')) | zero_in(bytes ^ (ones * '\\'))) & highs) != 0;
+}
 
 constexpr std::string_view ask_discover = "call rpc.discover for each method's params";
 
@@ -117,6 +129,8 @@ void write(std::string& out, std::string_view text) {
     constexpr std::string_view letters = "\"\\bfnrt";
     out += '"';
     for (std::size_t end = 0;;) {
+        while (end + 8 <= text.size() && !has_special(text.data() + end))
+            end += 8;
         while (end < text.size() && is_plain[static_cast<unsigned char>(text[end])])
             ++end;
         out.append(text.data(), end);

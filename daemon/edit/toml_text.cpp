@@ -108,6 +108,16 @@ std::vector<TomlBlock::Part> cut(const std::vector<TomlLine>& lines, std::size_t
     return parts;
 }
 
+std::size_t most_dots_of_a_line(std::string_view text) {
+    std::size_t most = 0;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        most = std::max(most, static_cast<std::size_t>(std::ranges::count(line, '.')));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+    }
+    return most;
+}
+
 TomlBlock make_block(const std::vector<TomlLine>& lines, std::size_t first, std::size_t last) {
     TomlBlock block{lines[first].begin, lines[last].end, lines[last].next, {}, first + 1, last + 1, 0};
     block.parts = cut(lines, first + 1, last);
@@ -164,15 +174,17 @@ TomlBlockSearch find_toml_blocks(std::string_view text) {
     return out;
 }
 
-std::size_t longest_toml_key(std::string_view text) {
-    std::size_t longest = 0, dots = 0;
+bool has_toml_key_longer_than(std::string_view text, std::size_t parts) {
+    // A key stands on one line, and hardly any line has so many dots: then nobody need look where they stand.
+    if (most_dots_of_a_line(text) < parts) return false;
+    std::size_t dots = 0;
     Scanner scanner(text);
     for (std::size_t at = 0; at < text.size(); at = scanner.step(at)) {
         if (!scanner.plain()) continue;
-        if (text[at] == '.') longest = std::max(longest, ++dots + 1);
+        if (text[at] == '.' && ++dots >= parts) return true;
         if (std::string_view("=,[]{}\n#").find(text[at]) != std::string_view::npos) dots = 0;
     }
-    return longest;
+    return false;
 }
 
 std::string_view line_ending(std::string_view text) {

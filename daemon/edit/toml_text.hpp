@@ -48,9 +48,9 @@ struct TomlBlockSearch {
 };
 TomlBlockSearch find_toml_blocks(std::string_view text);
 
-/// The most parts that a dotted key of that text has ("a.b.c" has three), outside of strings and comments. A parser
-/// goes one step deeper for each of them.
-std::size_t longest_toml_key(std::string_view text);
+/// Whether a dotted key of that text has more parts ("a.b.c" has three), outside of strings and comments. A parser goes
+/// one step deeper for each of them.
+bool has_toml_key_longer_than(std::string_view text, std::size_t parts);
 
 /// "\r\n" if the first line ends so, else "\n".
 std::string_view line_ending(std::string_view text);

@@ -15,7 +15,7 @@ constexpr std::size_t longest_key = 32;
 
 std::optional<std::string> why_not_parsed(std::string_view text) {
     if (text.size() > largest_text) return "it has more than 256 KiB";
-    if (longest_toml_key(text) > longest_key) return "a key in it has more than 32 parts";
+    if (has_toml_key_longer_than(text, longest_key)) return "a key in it has more than 32 parts";
     return std::nullopt;
 }
 
