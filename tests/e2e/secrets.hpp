@@ -9,11 +9,11 @@ namespace capsule::e2e {
 
 /// In the daemon's environment: all keys, all native credentials, and what else must never reach an agent.
 inline const std::map<std::string, std::string> daemon_secrets{
-    {"ANTHROPIC_API_KEY", "sk-ant-api03-FAKE-anthropic-0001"},
+    {"ANTHROPIC_API_KEY", "sk-ant-api03-FAKE-anthropic-000000000001"},
     {"OPENAI_API_KEY", "sk-FAKE-openai-0001"},
     {"ZAI_API_KEY", "FAKE-zai-0001"},
     {"MINIMAX_API_KEY", "sk-cp-FAKE-minimax-0001"},
-    {"KIMI_CODE_API_KEY", "sk-kiFAKE-kimi-0001"},
+    {"KIMI_CODE_API_KEY", "sk-kiFAKE-kimi-0000000000000000000000001"},
     {"CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-FAKE-oauth-0001"},
     {"ANTHROPIC_AUTH_TOKEN", "FAKE-stray-auth-token-0001"},
     {"CODEX_API_KEY", "FAKE-stray-codex-0001"},

@@ -148,7 +148,7 @@ TEST_F(Files, OpencodesBlocksAreThoseOfThePresentKeys) {
                "models":{"glm-5.3":{"name":"glm-5.3","limit":{"context":1000000,"output":131072},"reasoning":true,
                          "modalities":{"input":["text"],"output":["text"]}}}},
         "kimi":{"name":"Kimi","npm":"@ai-sdk/anthropic",
-               "options":{"baseURL":"https://api.kimi.com/coding/v1","apiKey":"sk-ki-FAKE-kimi-000000006"},
+               "options":{"baseURL":"https://api.kimi.com/coding/v1","apiKey":"sk-ki-FAKE-kimi-000000000000000000000006"},
                "models":{"kimi-for-coding":{"name":"kimi-for-coding","limit":{"context":262144,"output":32768},
                          "reasoning":true,"attachment":true,
                          "modalities":{"input":["text","image","video"],"output":["text"]}}}}}})"));

@@ -127,18 +127,18 @@ npm = "@ai-sdk/openai-compatible"
 base_url = "https://llm.acme.example/v1"
 model = "acme-1"
 )",
-               {{"ACME_API_KEY", "FAKE-acme-key-000000000000000007"}});
+               {{"ACME_API_KEY", "FAKE-acme-key-00000000000000000000000007"}});
     const json::value claude = spawn("claude", "acme");
-    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_API_KEY"), "FAKE-acme-key-000000000000000007");
+    EXPECT_EQ(text_at(claude, "/env/ANTHROPIC_API_KEY"), "FAKE-acme-key-00000000000000000000000007");
     EXPECT_EQ(text_at(claude, "/env/ACME_TEAM"), "blue");
     EXPECT_FALSE(has(claude, "/env/ANTHROPIC_AUTH_TOKEN"));
     EXPECT_FALSE(has(claude, "/env/ACME_API_KEY"));
     EXPECT_THAT(strings(at(claude, "/unset")), Contains("ACME_API_KEY"));
     const json::value approved = parse(read_file(home() / ".claude.json"));
-    EXPECT_THAT(strings(at(approved, "/customApiKeyResponses/approved")), ElementsAre("y-000000000000000007"));
+    EXPECT_THAT(strings(at(approved, "/customApiKeyResponses/approved")), ElementsAre("00000000000000000007"));
     EXPECT_THAT(strings(at(spawn("codex", "acme"), "/argv")),
                 IsSupersetOf({"-m", "acme-1", "model_context_window=200000"}));
-    EXPECT_EQ(text_at(spawn("opencode", "acme"), "/env/ACME_API_KEY"), "FAKE-acme-key-000000000000000007");
+    EXPECT_EQ(text_at(spawn("opencode", "acme"), "/env/ACME_API_KEY"), "FAKE-acme-key-00000000000000000000000007");
 }
 
 TEST_F(Session, AMissingAgentIsAWarning) {

@@ -20,12 +20,12 @@
 namespace capsule::test {
 
 namespace keys {
-inline constexpr std::string_view anthropic = "sk-ant-FAKE-anthropic-0000001";
+inline constexpr std::string_view anthropic = "sk-ant-FAKE-anthropic-000000000000000001";
 inline constexpr std::string_view oauth = "sk-oat-FAKE-oauth-000000002";
 inline constexpr std::string_view openai = "sk-FAKE-openai-0000000003";
 inline constexpr std::string_view zai = "FAKE-zai-00000000000000004";
 inline constexpr std::string_view minimax = "sk-cp-FAKE-minimax-000005";
-inline constexpr std::string_view kimi = "sk-ki-FAKE-kimi-000000006";
+inline constexpr std::string_view kimi = "sk-ki-FAKE-kimi-000000000000000000000006";
 /// In every one of them, and never where a key must not be (a mask shows four characters at most).
 inline constexpr std::string_view mark = "FAKE-";
 }  // namespace keys

@@ -9,14 +9,21 @@ namespace json = boost::json;
 namespace {
 
 constexpr const char* responses = "customApiKeyResponses";
+/// Ours, by name: nobody else's approval is ever taken away.
+constexpr const char* approved_by_us = "capsuledApprovedKeys";
 
 Error conflict(const ClaudeApprovalIntent& intent, std::size_t line, const std::string& what) {
     return {ErrorCode::config_conflict, intent.path + ":" + std::to_string(line) + ": " + what,
             "correct that line, or move the file away and let Claude Code write a new one"};
 }
 
+json::object note(const ClaudeApprovalIntent& intent) {
+    return {{intent.key_name, intent.key_tail}};
+}
+
 json::object fresh(const ClaudeApprovalIntent& intent) {
     return {{responses, {{"approved", json::array{json::string(intent.key_tail)}}, {"rejected", json::array()}}},
+            {approved_by_us, note(intent)},
             {"hasCompletedOnboarding", true}};
 }
 
@@ -28,8 +35,9 @@ class ClaudeMerge {
 
     Result<std::string> run() {
         if (auto checked = check(); !checked) return checked.error();
+        take_back_earlier();
         approve();
-        unreject();
+        remove_from("rejected", tail_);
         const JsonContainer top = root();
         const JsonItem* onboarding = top.find("hasCompletedOnboarding");
         if (onboarding == nullptr || raw(*onboarding) != "true") set_member(text_, top, "hasCompletedOnboarding", true);
@@ -46,6 +54,10 @@ class ClaudeMerge {
         if (text_[json_root(text_)] != '{') return conflict(intent_, 1, "is not a JSON object");
         const JsonContainer top = root();
         if (auto single = no_duplicates(top); !single) return single;
+        if (const JsonItem* ours = top.find(approved_by_us)) {
+            if (text_[ours->value] != '{') return wrong(*ours, "an object");
+            if (auto single = no_duplicates(read_container(text_, ours->value)); !single) return single;
+        }
         const JsonItem* answers = top.find(responses);
         if (answers == nullptr) return {};
         if (text_[answers->value] != '{') return wrong(*answers, "an object");
@@ -78,30 +90,49 @@ class ClaudeMerge {
         return read_container(text_, found->value);
     }
 
-    const JsonItem* tail_in(const JsonContainer& array) const {
-        const auto found = std::ranges::find_if(array.items, [&](const JsonItem& item) { return raw(item) == tail_; });
+    const JsonItem* item_in(const JsonContainer& array, std::string_view wanted) const {
+        const auto found = std::ranges::find_if(array.items, [&](const JsonItem& item) { return raw(item) == wanted; });
         return found == array.items.end() ? nullptr : &*found;
     }
 
-    void approve() {
-        if (const auto approved = list("approved")) {
-            if (tail_in(*approved) == nullptr) append_element(text_, *approved, json::string(intent_.key_tail));
-            return;
+    void remove_from(const char* name, const std::string& wanted) {
+        while (const auto from = list(name)) {
+            const JsonItem* found = item_in(*from, wanted);
+            if (found == nullptr) return;
+            remove_item(text_, *from, *found);
         }
-        const JsonContainer top = root();
-        const json::object answer = fresh(intent_);
-        if (const JsonItem* answers = top.find(responses))
-            set_member(text_, read_container(text_, answers->value), "approved", answer.at(responses).at("approved"));
-        else
-            set_member(text_, top, responses, answer.at(responses));
     }
 
-    void unreject() {
-        while (const auto rejected = list("rejected")) {
-            const JsonItem* found = tail_in(*rejected);
-            if (found == nullptr) return;
-            remove_item(text_, *rejected, *found);
+    void take_back_earlier() {
+        const JsonContainer top = root();
+        const JsonItem* all = top.find(approved_by_us);
+        if (all == nullptr) return;
+        const JsonContainer ours = read_container(text_, all->value);
+        const JsonItem* earlier = ours.find(intent_.key_name);
+        if (earlier == nullptr || raw(*earlier) == tail_) return;
+        const std::string tail(raw(*earlier));
+        remove_item(text_, ours, *earlier);
+        remove_from("approved", tail);
+    }
+
+    void approve() {
+        const json::object answer = fresh(intent_);
+        if (const auto approved = list("approved")) {
+            if (item_in(*approved, tail_) != nullptr) return;  // by whomever
+            append_element(text_, *approved, json::string(intent_.key_tail));
+        } else {
+            const JsonContainer top = root();
+            if (const JsonItem* answers = top.find(responses))
+                set_member(text_, read_container(text_, answers->value), "approved",
+                           answer.at(responses).at("approved"));
+            else
+                set_member(text_, top, responses, answer.at(responses));
         }
+        const JsonContainer top = root();
+        if (const JsonItem* ours = top.find(approved_by_us))
+            set_member(text_, read_container(text_, ours->value), intent_.key_name, json::string(intent_.key_tail));
+        else
+            set_member(text_, top, approved_by_us, note(intent_));
     }
 
     std::string text_;

@@ -12,9 +12,11 @@ namespace capsule {
 struct ClaudeApprovalIntent {
     std::string path;
     std::string key_tail;  ///< the key's last 20 characters, which is how Claude Code remembers one
+    std::string key_name;  ///< under which it is noted that capsuled approved it: of each name one key is approved
 };
 
-/// Adds the approval and hasCompletedOnboarding; all else survives as it was written. Broken JSON is config.conflict.
+/// Adds the approval and hasCompletedOnboarding, and takes away what it added for an earlier key of that name; all else
+/// survives as it was written. Broken JSON is config.conflict.
 Result<Merged> merge_claude_json(const std::optional<std::string>& existing, const ClaudeApprovalIntent& intent);
 FileIntent file_intent(ClaudeApprovalIntent intent);
 

@@ -19,21 +19,29 @@ constexpr std::string_view oauth_variable = claude_oauth_token_variable;
 constexpr std::string_view api_key_variable = "ANTHROPIC_API_KEY";
 constexpr std::string_view auth_token_variable = "ANTHROPIC_AUTH_TOKEN";
 
+/// Whoever has the workspace's or the role's own key may have another one without them.
+std::string approved_name(const SessionInputs& inputs) {
+    std::string name = inputs.key_variable;
+    if (inputs.workspace) name += " workspace=" + *inputs.workspace;
+    if (inputs.role) name += " role=" + *inputs.role;
+    return name;
+}
+
 /// An API key, unlike a token, is asked about at the first interactive start, with No as the default. Claude Code
-/// remembers the answer by the key's last characters, which of a short key are all.
+/// remembers the answer by the key's last characters (2.1.197: 20). As many must stay unknown.
 void set_api_key(Plan& plan, const SessionInputs& inputs) {
-    constexpr std::size_t remembered = 20;
+    constexpr std::size_t remembered = 20, shortest = 2 * remembered;
     const std::string_view key = inputs.key->reveal();
     set_key(plan, std::string(api_key_variable), inputs);
-    if (key.size() <= remembered) {
+    if (key.size() < shortest) {
         plan.warnings.push_back(
             {"claude.short_key",
-             "Claude Code will ask once whether to use this key: say yes. The answer is not written "
-             "in advance, since a key of at most 20 characters would stand in .claude.json whole."});
+             "Claude Code will ask once whether to use this key: say yes. The answer is not written in advance, since "
+             "20 characters of the key would stand in .claude.json, and it has fewer than 40."});
         return;
     }
-    plan.files.push_back(
-        file_intent(ClaudeApprovalIntent{inputs.home.claude_json(), std::string(key.substr(key.size() - remembered))}));
+    plan.files.push_back(file_intent(ClaudeApprovalIntent{
+        inputs.home.claude_json(), std::string(key.substr(key.size() - remembered)), approved_name(inputs)}));
 }
 
 /// Sets one credential only. With the token and an API key, Claude Code bills the API key.

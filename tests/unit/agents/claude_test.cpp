@@ -175,10 +175,14 @@ TEST(Claude, OfAShortKeyNothingIsWritten) {
     const auto warning = std::ranges::find(plan.warnings, "claude.short_key", &Warning::code);
     ASSERT_NE(warning, plan.warnings.end());
     EXPECT_THAT(warning->message, ::testing::AllOf(HasSubstr("ask once"), Not(HasSubstr("FAKE"))));
-    session.key = Secret("FAKE-of-21-characters");
+    session.key = Secret("FAKE-" + std::string(34, '7'));
+    EXPECT_EQ(intent_of<ClaudeApprovalIntent>(session.plan(Agent::claude, "anthropic").files), nullptr)
+        << "half of it, or more, would be known";
+    session.key = Secret("FAKE-" + std::string(35, '7'));
     const Plan longer = session.plan(Agent::claude, "anthropic");
     ASSERT_NE(intent_of<ClaudeApprovalIntent>(longer.files), nullptr);
-    EXPECT_EQ(intent_of<ClaudeApprovalIntent>(longer.files)->key_tail, "AKE-of-21-characters");
+    EXPECT_EQ(intent_of<ClaudeApprovalIntent>(longer.files)->key_tail, std::string(20, '7'));
+    EXPECT_EQ(intent_of<ClaudeApprovalIntent>(longer.files)->key_name, "ANTHROPIC_API_KEY");
 }
 
 TEST(Claude, NativeByTheHome) {

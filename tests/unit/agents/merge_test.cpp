@@ -321,7 +321,7 @@ TEST(OpencodeJson, WarningsMaskKeys) {
 }
 
 TEST(ClaudeJson, NoFile) {
-    const ClaudeApprovalIntent intent{".claude.json", "FAKE-tail-0123456789"};
+    const ClaudeApprovalIntent intent{".claude.json", "FAKE-tail-0123456789", "KEY"};
     const Merged merged = must(merge_claude_json(std::nullopt, intent));
     EXPECT_TRUE(merged.holds_key) << "private from the start";
     EXPECT_EQ(must(merge_claude_json(merged.text, intent)).text, merged.text);
@@ -329,26 +329,42 @@ TEST(ClaudeJson, NoFile) {
 }
 
 TEST(ClaudeJson, KeepsAllElseAsItWas) {
-    const ClaudeApprovalIntent intent{".claude.json", "NEW"};
+    const ClaudeApprovalIntent intent{".claude.json", "NEW", "KEY"};
     const auto merge = [&](const std::string& text) { return *must(merge_claude_json(text, intent)).text; };
     EXPECT_EQ(merge("{\n  \"numStartups\": 1.50,\n  \"oauth\": {\"a\": null}\n}"),
               "{\n  \"numStartups\": 1.50,\n  \"oauth\": {\"a\": null},\n  \"customApiKeyResponses\": {\n"
               "    \"approved\": [\n      \"NEW\"\n    ],\n    \"rejected\": []\n  },\n"
-              "  \"hasCompletedOnboarding\": true\n}");
+              "  \"capsuledApprovedKeys\": {\n    \"KEY\": \"NEW\"\n  },\n  \"hasCompletedOnboarding\": true\n}");
     EXPECT_EQ(merge("{\"customApiKeyResponses\":{\"approved\":[\"A\"],\"rejected\":[\"B\",\"NEW\"]},"
                     "\"hasCompletedOnboarding\":false}"),
               "{\"customApiKeyResponses\":{\"approved\":[\"A\",\"NEW\"],\"rejected\":[\"B\"]},"
-              "\"hasCompletedOnboarding\":true}");
+              "\"hasCompletedOnboarding\":true,\"capsuledApprovedKeys\":{\"KEY\":\"NEW\"}}");
     EXPECT_EQ(merge("{\"customApiKeyResponses\":{\"approved\":[],\"rejected\":[\"NEW\"]},"
                     "\"hasCompletedOnboarding\":true}"),
-              "{\"customApiKeyResponses\":{\"approved\":[\"NEW\"],\"rejected\":[]},\"hasCompletedOnboarding\":true}");
+              "{\"customApiKeyResponses\":{\"approved\":[\"NEW\"],\"rejected\":[]},\"hasCompletedOnboarding\":true,"
+              "\"capsuledApprovedKeys\":{\"KEY\":\"NEW\"}}");
     EXPECT_EQ(merge("{\n  \"customApiKeyResponses\": {},\n  \"hasCompletedOnboarding\": true\n}\n"),
               "{\n  \"customApiKeyResponses\": {\n    \"approved\": [\n      \"NEW\"\n    ]\n  },\n"
-              "  \"hasCompletedOnboarding\": true\n}\n");
+              "  \"hasCompletedOnboarding\": true,\n  \"capsuledApprovedKeys\": {\n    \"KEY\": \"NEW\"\n  }\n}\n");
+}
+
+TEST(ClaudeJson, OfAnEarlierKeyNothingStays) {
+    const auto merge = [&](const std::string& text, const std::string& tail, const std::string& name) {
+        return *must(merge_claude_json(text, ClaudeApprovalIntent{".claude.json", tail, name})).text;
+    };
+    const std::string users = R"({"customApiKeyResponses":{"approved":["USERS"],"rejected":[]}})";
+    const std::string both = merge(merge(users, "OLD", "KEY"), "OTHER", "KEY workspace=a");
+    const std::string replaced = merge(both, "NEW", "KEY");
+    EXPECT_THAT(both, HasSubstr(R"("approved":["USERS","OLD","OTHER"])"));
+    EXPECT_THAT(replaced, HasSubstr(R"("approved":["USERS","OTHER","NEW"])"));
+    EXPECT_THAT(replaced, HasSubstr(R"({"KEY workspace=a":"OTHER","KEY":"NEW"})"));
+    EXPECT_EQ(merge(replaced, "NEW", "KEY"), replaced);
+    EXPECT_THAT(merge(merge(users, "USERS", "KEY"), "NEW", "KEY"), HasSubstr(R"("approved":["USERS","NEW"])"))
+        << "what the user approved stays";
 }
 
 TEST(ClaudeJson, Conflicts) {
-    const ClaudeApprovalIntent intent{".claude.json", "NEW"};
+    const ClaudeApprovalIntent intent{".claude.json", "NEW", "KEY"};
     const auto message = [&](const std::string& text) {
         const auto merged = merge_claude_json(text, intent);
         EXPECT_TRUE(merged.has_error()) << text;
@@ -363,6 +379,7 @@ TEST(ClaudeJson, Conflicts) {
     EXPECT_THAT(message("{\n\"customApiKeyResponses\": 1}"), HasSubstr(".claude.json:2: \"customApiKeyResponses\" is"));
     EXPECT_THAT(message("{\"customApiKeyResponses\": {\n\"approved\": {}}}"),
                 HasSubstr(":2: \"approved\" is not an arr"));
+    EXPECT_THAT(message("{\"capsuledApprovedKeys\": []}"), HasSubstr("\"capsuledApprovedKeys\" is not an object"));
     EXPECT_THAT(message("{\"a\": 1,\n\"a\": 1}"), HasSubstr(".claude.json:2: \"a\" is there twice"));
 }
 
@@ -403,7 +420,7 @@ TEST(ShownContent, MasksKeysAndShowsNothingOfARemoval) {
     const auto opencode = shown(OpencodeJsonIntent{"o", {inline_block()}, {}});
     EXPECT_THAT(*opencode, HasSubstr("\"apiKey\": \"…0001\""));
     EXPECT_THAT(*opencode, Not(HasSubstr(fake_key)));
-    EXPECT_THAT(*shown(ClaudeApprovalIntent{"c", "sk-ant-FAKE-0123456789"}), Not(HasSubstr("FAKE")));
+    EXPECT_THAT(*shown(ClaudeApprovalIntent{"c", "sk-ant-FAKE-0123456789", "KEY"}), Not(HasSubstr("FAKE")));
     EXPECT_EQ(*shown(OwnFileIntent{"m", "text"}), "text");
     EXPECT_THAT(*shown(TomlBlockIntent{"c", {{"x", "[model_providers.x]\n"}}, {}}),
                 HasSubstr("[model_providers.x]\n# <<< capsuled"));

@@ -49,7 +49,7 @@ struct Session {
 };
 
 /// The key that keyed() has.
-inline const std::string key = "sk-cp-FAKE-the-selected-key-0001";
+inline const std::string key = "sk-cp-FAKE-the-selected-key-000000000001";
 
 /// With that key, and every other secret in the daemon's environment, so that each test is one of least privilege too.
 Session keyed();

@@ -48,7 +48,7 @@ TEST(Apply, WritesEachFileAndThenNothing) {
         toml(home / ".codex/config.toml"),
         file_intent(OwnFileIntent{home / ".codex/minimax.config.toml", "model = \"M3\"\n"}),
         opencode(home / ".config/opencode/opencode.json", Secret("sk-FAKE-zai-000001")),
-        file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"})};
+        file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail", "KEY"})};
     for (const auto& file : must(apply(files, ApplyMode::preview, ApplyFor::session)).files)
         EXPECT_THAT(*file.content, Not(HasSubstr("FAKE")));
     const Applied first = must(apply(files, ApplyMode::write, ApplyFor::session));
@@ -81,7 +81,8 @@ TEST(Apply, AClaudeJsonThatIsThereKeepsItsMode) {
     const TemporaryHome home;
     write_bytes(home / ".claude.json", "{}");
     fs::permissions(home / ".claude.json", fs::perms(0644));
-    must(apply({file_intent(ClaudeApprovalIntent{home / ".claude.json", "T"})}, ApplyMode::write, ApplyFor::session));
+    must(apply({file_intent(ClaudeApprovalIntent{home / ".claude.json", "T", "KEY"})}, ApplyMode::write,
+               ApplyFor::session));
     EXPECT_EQ(mode_of(home / ".claude.json"), 0644U);
 }
 
@@ -120,7 +121,7 @@ TEST(Apply, WhatThePinsDoNotNeedOnlyWarnsASession) {
     for (const auto& [intent, code] :
          {std::pair<FileIntent, std::string>{opencode(home / "opencode.json", std::string("k")), "file.not_written"},
           {file_intent(OwnFileIntent{home / "minimax.config.toml", "x"}), "file.not_written"},
-          {file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail"}), "claude.conflict"}}) {
+          {file_intent(ClaudeApprovalIntent{home / ".claude.json", "FAKE-tail", "KEY"}), "claude.conflict"}}) {
         const Applied session = must(apply({intent}, ApplyMode::write, ApplyFor::session));
         ASSERT_EQ(session.warnings.size(), 1U) << code;
         EXPECT_EQ(session.warnings[0].code, code);

@@ -106,7 +106,7 @@ const Kind kinds[] = {
      [](const std::string& path) { return apply_one(opencode_block(path)); }},
     {"ClaudeJsonUpdated", ".claude.json", "{\"numStartups\": 3}",
      [](const std::string& path) {
-         return apply_one(file_intent(ClaudeApprovalIntent{path, "FAKE-tail"}));
+         return apply_one(file_intent(ClaudeApprovalIntent{path, "FAKE-tail", "KEY"}));
      }},
     {"AuthTomlCreated", "state/auth.toml", nullptr,
      [](const std::string& path) -> Result<void> {
