@@ -58,7 +58,12 @@ std::string about_extra(const CLI::App& app, const std::string& word, std::strin
     constexpr std::size_t longest_shown = 24;
     const std::string name = word.substr(0, word.find('='));
     if (name.size() > longest_shown) return "a word is no option";
-    if (!word.starts_with('-')) return "\"" + word + "\" is no option";
+    if (!word.starts_with('-')) {
+        hint = "commands are capsulectl's: see \"capsulectl --help\"; capsuled takes options: see \"capsuled --help\"";
+        return "\"" + word + "\" is no option";
+    }
+    if (name == "-d" || name == "--daemon" || name == "--detach" || name == "--background")
+        hint = "capsuled stays in the foreground: start it by systemd, or with \"&\" behind it";
     std::vector<std::string_view> known;
     for (const CLI::Option* option : app.get_options())
         for (const std::string& each : option->get_lnames())

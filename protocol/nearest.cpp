@@ -62,7 +62,12 @@ std::string problem_unless_among(std::string_view word, const std::vector<std::s
         list += (list.empty() ? "" : ", ") + std::string(name);
     const std::string given = word.size() > longest_shown ? "this" : "\"" + std::string(word) + "\"";
     if (names.size() == 1) return given + " is not " + list;
-    const auto near = nearest(word, names);
+    // "warning" for "warn".
+    constexpr std::size_t least = 3;
+    const auto longer = std::find_if(names.begin(), names.end(), [&](std::string_view name) {
+        return name.size() >= least && word.starts_with(name);
+    });
+    const auto near = longer != names.end() ? std::optional(*longer) : nearest(word, names);
     return given + " is none of " + list + (near ? ": did you mean \"" + std::string(*near) + "\"?" : "");
 }
 

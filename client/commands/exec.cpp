@@ -80,6 +80,8 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
     auto session = ask_session(globals, params);
     if (!session) return fail(globals, session.error());
     if (std::get<Asked>(asked) == Asked::yes) remember(*session, params.cwd);
+    // A program that is missing is the error that follows.
+    std::erase_if(session->warnings, [](const Warning& warning) { return warning.code == "agent.missing"; });
     print_warnings(session->warnings);
     print_warnings(not_passed(options.session, session->dropped));
     if (session->argv.empty())

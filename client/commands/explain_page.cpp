@@ -9,7 +9,7 @@ namespace capsule {
 namespace {
 
 std::string title(std::string_view text, const Style& style) {
-    return "\n" + paint(text, Tone::strong, style) + "\n";
+    return "\n" + paint(wrapped(text, style.width, 0), Tone::strong, style) + "\n";
 }
 
 std::string names(std::string_view heading, const std::vector<std::string>& list, const Style& style) {
@@ -44,8 +44,10 @@ std::string files(const ExplainResult& plan, const Style& style) {
     std::string out;
     for (const ExplainedFile& file : plan.files) {
         if (file.action == "unchanged" && !file.content) continue;  // it is not there, and is not to be there
-        out += "  " + printable(file.path) + "  " +
-               paint(file.action + ", from " + printable(file.from), Tone::dim, style) + "\n";
+        const std::string path = "  " + printable(file.path);
+        const std::string what = file.action + ", from " + printable(file.from);
+        const bool fits = style.width == 0 || display_width(path) + 2 + what.size() <= style.width;
+        out += path + (fits ? "  " : "\n    ") + paint(what, Tone::dim, style) + "\n";
         if (file.content) out += indented(printable(*file.content, true));
     }
     return out.empty() ? out : title("Files", style) + out;

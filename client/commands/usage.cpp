@@ -117,6 +117,10 @@ Error about_extras(const CLI::App& command, const std::string& extra, const std:
     }
     if (!command_names(command).empty() && extra.size() <= longest_shown)
         return invalid("unknown command \"" + extra + "\"", meaning_of(command, extra, help));
+    const auto provider = provider_meant(extra);
+    if (provider && command.get_option_no_throw("--provider") != nullptr)
+        return invalid("\"" + extra + "\" is one word too many",
+                       "did you mean --provider " + std::string(*provider) + "?");
     return invalid("too many arguments", help);
 }
 
@@ -128,6 +132,11 @@ Error about_one(const CLI::ParseError& error, const std::string& help) {
         return invalid(said.substr(0, said.find(' ')) + " is missing", help);
     if (kind == static_cast<int>(CLI::ExitCodes::ArgumentMismatch))
         return invalid(said.substr(0, said.find(':')) + " needs a value after it", help);
+    constexpr std::string_view excludes = " excludes ";
+    if (const std::size_t at = said.find(excludes);
+        kind == static_cast<int>(CLI::ExitCodes::ExcludesError) && at != said.npos)
+        return invalid(said.substr(0, at) + " and " + said.substr(at + excludes.size()) + " say different things",
+                       "leave one of them out; " + help);
     if (kind == static_cast<int>(CLI::ExitCodes::ConversionError) ||
         kind == static_cast<int>(CLI::ExitCodes::InvalidError))
         return invalid("an option's value is not understood", help);

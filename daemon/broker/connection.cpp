@@ -186,10 +186,11 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
     if (head.target.find(out->credential.token) != std::string_view::npos)
         return Refusal{400, "capsule_bad_target", "the session token is part of the URL: it belongs into a header", 0};
     if (!session.upstream)
+        // The reason is a whole sentence, with its cure.
         return Refusal{401, "capsule_key_absent",
-                       "there is no key for " + session.grant.label +
-                           (session.why_no_key.empty() ? std::string() : ": " + session.why_no_key) +
-                           "; set it with capsulectl auth set " + session.grant.provider,
+                       session.why_no_key.empty() ? "there is no key for " + session.grant.label +
+                                                        "; set it with capsulectl auth set " + session.grant.provider
+                                                  : session.why_no_key,
                        0};
     if (session.streams >= broker_.limits().streams)
         return Refusal{429, "capsule_busy",

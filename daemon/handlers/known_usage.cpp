@@ -123,7 +123,7 @@ asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Ge
         co_return failed(provider, "it is not known how to ask " + provider.label + "; see its own pages");
     const KeyResolver keys = resolver(services, *generation);
     auto finding = co_await resolve_key(services, generation, keys, provider, provider.key_env, KeyScope());
-    if (!finding) co_return failed(provider, finding.error().message);
+    if (!finding) co_return failed(provider, finding.error().message + ". " + finding.error().hint);
     const std::string key = key_name(finding->value);
     const auto executor = co_await asio::this_coro::executor;
     while (true) {

@@ -57,21 +57,24 @@ bool needs_broker(const Services& services) {
 KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
     const Provider* provider = generation->config.catalog.find(record.provider);
-    if (!provider) return {std::nullopt, "the configuration has no provider \"" + record.provider + "\" any more"};
+    if (!provider)
+        return {std::nullopt, "the configuration has no provider \"" + record.provider +
+                                  "\" any more; start the agent again on another one"};
+    const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
     switch (finding.state) {
         case KeyState::present:
             return {std::move(finding.value), "", std::move(finding.source)};
         case KeyState::error:
-            return {std::nullopt, finding.error ? finding.error->message : "its key cannot be read"};
+            return told(*finding.error);
         case KeyState::unresolved:
-            return {std::nullopt, "the password manager has not given the key yet"};
+            return {std::nullopt, "the password manager has not given the key of " + provider->label +
+                                      " yet; ask again, and see that `op` is signed in"};
         case KeyState::absent:
         case KeyState::ignored:
             break;
     }
-    const Error error = key_absent(*provider, finding.state);
-    return {std::nullopt, error.message + ". " + error.hint};
+    return told(key_absent(*provider, finding.state));
 }
 
 /// Of a password manager's keys alone; the answer is remembered, which is what counts here.

@@ -13,7 +13,7 @@ Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, Sessi
     for (SessionRow& each : services.sessions.list(true))
         if (each.id == params.id) co_return std::move(each);  // it has ended already, which is what was asked for
     co_return Error{ErrorCode::session_unknown, "there is no session of that id",
-                    "capsulectl sessions (sessions.list) shows those that live"};
+                    "`capsulectl sessions` shows those that live"};
 }
 
 }  // namespace capsule

@@ -70,7 +70,7 @@ def check_warnings(root: Path, page: str) -> list[str]:
         real |= set(re.findall(r'"([a-z]+\.[a-z_]+)"', line))
         for end in re.findall(r'\+ "(\.[a-z_]+)"', line):
             real |= {agent + end for agent in ("claude", "codex", "opencode")}
-    rows = re.findall(r"^\| (`.*?) \|", page.partition("\n## Warnings\n")[2], re.MULTILINE)
+    rows = re.findall(r"^- (`[^:]*): ", page.partition("\n## Warnings\n")[2], re.MULTILINE)
     return difference("docs/protocol.md, warnings", set(re.findall(r"`([\w.]+)`", " ".join(rows))), real)
 
 

@@ -113,7 +113,20 @@ TEST_F(BadInput, TheDaemonsOwnCommandLineSaysAsMuch) {
     write_file(config_file(), "");
     for (const Row& row : std::vector<Row>{
              {{"--confg", "x"}, 2, "capsuled: unknown option --confg\n  hint: did you mean \"--config\"?\n"},
-             {{"serve"}, 2, "capsuled: \"serve\" is no option\n  hint: see \"capsuled --help\"\n"},
+             {{"status"},
+              2,
+              "capsuled: \"status\" is no option\n  hint: commands are capsulectl's: see \"capsulectl --help\"; "
+              "capsuled "
+              "takes options: see \"capsuled --help\"\n"},
+             {{"-d"},
+              2,
+              "capsuled: unknown option -d\n  hint: capsuled stays in the foreground: start it by systemd, or with "
+              "\"&\" "
+              "behind it\n"},
+             {{"--log-level", "warning"},
+              2,
+              "capsuled: --log-level: \"warning\" is none of trace, debug, info, warn, error: did you mean \"warn\"?\n"
+              "  hint: see \"capsuled --help\"\n"},
              {{"--log-level", "inf"},
               2,
               "capsuled: --log-level: \"inf\" is none of trace, debug, info, warn, error: did you mean \"info\"?\n"
@@ -220,8 +233,13 @@ std::size_t width_without_last_word(const std::string& line) {
 
 TEST_F(BadInput, PagesFitTheirTerminal) {
     start_with_names();
-    for (const Words& words :
-         std::vector<Words>{{"status"}, {"auth"}, {"providers", "claude"}, {"--help"}, {"exec", "--help"}})
+    for (const Words& words : std::vector<Words>{{"status"},
+                                                 {"auth"},
+                                                 {"providers", "claude"},
+                                                 {"--help"},
+                                                 {"exec", "--help"},
+                                                 {"auth", "unset", "zai"},
+                                                 {"explain", "claude", "--provider", "zai", "--all"}})
         for (const std::uint16_t width : {std::uint16_t{80}, std::uint16_t{60}, std::uint16_t{20}}) {
             Program program = ctl_program(words);
             program.env["LC_ALL"] = "C";  // one byte a column

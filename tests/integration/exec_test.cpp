@@ -102,7 +102,10 @@ TEST_F(Exec, AMissingAgentIsAFailureWithAReason) {
     agents_.remove("claude");
     const Outcome outcome = run_command(exec({"claude", "--provider", "zai"}));
     EXPECT_EQ(outcome.exit_code, 1);
-    EXPECT_THAT(outcome.err, HasSubstr("claude"));
+    const std::string said = "is not installed";
+    const std::size_t first = outcome.err.find("claude " + said);
+    ASSERT_NE(first, std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find(said), outcome.err.rfind(said)) << "it is said once: " << outcome.err;
 }
 
 TEST_F(Exec, NeverFallsBackToAnotherAccount) {

@@ -292,7 +292,10 @@ class Keys(Case):
         self.assertTrue(self.has(session, provider, OTHER_KEY))
         capsule.config(provider.port, "")
         capsule.call("reload")
-        self.refused(session.ask(), 401, "capsule_key_absent")
+        reply = session.ask()
+        self.refused(reply, 401, "capsule_key_absent")
+        for once in ("there is no key for Z.AI", "auth set zai"):
+            self.assertEqual(reply.error["message"].count(once), 1, reply.error["message"])
         self.goes_on(stream)
 
 

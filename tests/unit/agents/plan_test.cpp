@@ -37,7 +37,9 @@ TEST(Plan, AMissingBinaryIsAWarning) {
     session.binary.reset();
     const Plan plan = session.plan(Agent::claude, "zai");
     EXPECT_THAT(warning_codes(plan), ::testing::ElementsAre("agent.missing"));
-    EXPECT_THAT(plan.warnings.front().message, ::testing::HasSubstr("/usr/bin:/bin"));
+    EXPECT_THAT(plan.warnings.front().message,
+                ::testing::AllOf(::testing::HasSubstr("/usr/bin:/bin"),
+                                 ::testing::HasSubstr("add its directory to PATH in [env] of capsule.toml.")));
 
     std::vector<Warning> warnings;
     EXPECT_TRUE(agent_files(Agent::claude, session.inputs(), warnings).empty());
