@@ -100,7 +100,8 @@ class ProviderFiles {
     }
 
     void warn(const Error& why) {
-        if (is_of_another_) return;
+        // Without Codex there is another warning, and this would be its consequence.
+        if (is_of_another_ || !inputs_.binary) return;
         out_.warnings.push_back(
             {"codex.models",
              "Codex is not told what is known of " + provider_.label +

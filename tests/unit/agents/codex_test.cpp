@@ -101,6 +101,13 @@ TEST(Codex, WithoutAUsableCodexItStartsWithoutCatalogAndWarns) {
     }
 }
 
+TEST(Codex, WhereItIsNotInstalledOneWarningSaysSo) {
+    Session session = with_models();
+    session.model_list = ModelList{{}, "codex is not installed"};
+    session.binary.reset();
+    EXPECT_THAT(warning_codes(session.plan(Agent::codex, "minimax")), ElementsAre("agent.missing"));
+}
+
 TEST(Codex, Native) {
     const Plan plan = with_models().plan(Agent::codex, "openai");
     EXPECT_THAT(argv_of(plan), ElementsAre("codex", "-c", R"(model_provider="openai")", "-c",
