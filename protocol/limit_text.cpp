@@ -34,12 +34,13 @@ std::string until_text(const SessionLimit& limit) {
 
 std::string limit_text(const SessionLimit& limit) {
     std::string text = words_of(limit, &Words::whole);
+    if (limit.model) text += ", " + *limit.model;
     if (!limit.message.empty()) text += " (\"" + limit.message + "\")";
     return text + until_text(limit);
 }
 
 std::string limit_in_brief(const SessionLimit& limit) {
-    return words_of(limit, &Words::brief) + until_text(limit);
+    return words_of(limit, &Words::brief);
 }
 
 }  // namespace capsule

@@ -67,8 +67,9 @@ struct SessionLimit {
     std::string kind;  ///< window, week, plan, model, balance, key, busy
     std::string message;
     std::optional<std::string> resets_at;  ///< RFC 3339, UTC; as the provider writes it where its zone is not known
+    std::optional<std::string> model{};    ///< of the kind "model": that was asked for
 };
-BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at))
+BOOST_DESCRIBE_STRUCT(SessionLimit, (), (kind, message, resets_at, model))
 
 /// A span of time of which a plan allows so much.
 struct UsageWindow {
@@ -462,6 +463,9 @@ BOOST_DESCRIBE_STRUCT(SessionRow, (),
                       (id, agent, provider, label, model, user, keys, ends_with, started_at, pid, state, ended, because,
                        base_url, key_source, workspace, role, settings, requests, streams, active_at, tokens, models,
                        last, limit))
+
+/// Of the sessions that ended within the last day, so many are listed: the last ones.
+inline constexpr std::size_t most_ended_sessions = 1000;
 
 struct SessionsListResult {
     std::vector<SessionRow> sessions;  ///< the oldest first

@@ -152,6 +152,13 @@ struct Limit {
 };
 BOOST_DESCRIBE_STRUCT(Limit, (), (kind, message, resets_at))
 
+/// What an answer says of whether the session can go on.
+struct Verdict {
+    std::optional<Limit> limit;  ///< none: a model has answered, and that answer was fine and whole
+    std::string model;           ///< that was asked for
+};
+BOOST_DESCRIBE_STRUCT(Verdict, (), (limit, model))
+
 /// Upper bounds of Traffic::latency, in seconds.
 inline constexpr std::array latency_bounds_s{0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0};
 
@@ -171,11 +178,11 @@ struct Traffic {
     std::map<std::string, std::uint64_t> refusals{};  ///< by limit's kind: answers that refused a request for it
     std::uint64_t streams = 0;                        ///< under way now
     std::optional<LastAnswer> last;
-    std::optional<Limit> limit;  ///< the latest; none: an answer was fine since then, or nothing is known
+    std::vector<Verdict> verdicts;  ///< in the answers' order; of those of one kind and model the latest alone
 };
 BOOST_DESCRIBE_STRUCT(Traffic, (),
                       (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s, refusals,
-                       streams, last, limit))
+                       streams, last, verdicts))
 
 /// Somebody was refused before a session was known: counted by code, without the token.
 struct Strangers {

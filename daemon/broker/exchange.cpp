@@ -32,8 +32,8 @@ void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, cons
     const LimitAnswer refused{counts.status, answer.code(), answer.type(), counts.message};
     auto kind = limit_kind(session.rules, refused);
     if (!kind) return;
-    counts.limit = Limit{std::move(*kind), counts.message, reset_time(counts.message, session.grant.reset_zone, now())};
-    if (!counts.limit->resets_at) counts.limit->resets_at = retry_at;
+    const ResetClues clues{counts.message, answer.reset(), retry_at};
+    counts.limit = Limit{std::move(*kind), counts.message, reset_time(clues, session.grant.reset_zone, now())};
 }
 
 }  // namespace

@@ -34,6 +34,20 @@ Error refused(std::string message) {
     return {ErrorCode::invalid_params, std::move(message), ""};
 }
 
+/// How fast an agent may ask: so many of them tell all that matters.
+constexpr std::size_t most_verdicts = 64;
+
+bool are_alike(const Verdict& a, const Verdict& b) {
+    return a.model == b.model && a.limit.has_value() == b.limit.has_value() &&
+           (!a.limit || a.limit->kind == b.limit->kind);
+}
+
+void judge(std::vector<Verdict>& verdicts, Verdict verdict) {
+    std::erase_if(verdicts, [&](const Verdict& each) { return are_alike(each, verdict); });
+    if (verdicts.size() >= most_verdicts) verdicts.erase(verdicts.begin());
+    verdicts.push_back(std::move(verdict));
+}
+
 void add(Traffic& traffic, const Exchanged& each) {
     if (!each.whole || each.status >= 400 || !each.message.empty()) ++traffic.failed;
     traffic.bytes_up += each.bytes_up;
@@ -63,7 +77,7 @@ void add(Traffic& traffic, const Exchanged& each) {
             traffic.last->message = "it was cut before its end";
         // Only a model's whole answer takes a limit back: no list of models, no error that says nothing of a limit.
         const bool took_it = each.status < 300 && !traffic.last->message && !each.answered.empty();
-        if (each.limit || took_it) traffic.limit = each.limit;
+        if (each.limit || took_it) judge(traffic.verdicts, {each.limit, each.asked});
     }
 }
 

@@ -10,20 +10,18 @@ using namespace std::chrono_literals;
 /// Keys come and go; of so many of one provider it is known what they were refused.
 constexpr std::size_t most_keys = 64;
 
-/// How long a refusal can hold; none: until an answer is fine.
-std::optional<BootClock::duration> longest(const std::string& kind) {
-    if (kind == "busy") return 5min;
-    if (kind == "window") return 5h;
-    if (kind == "week") return 7 * 24h;
-    return std::nullopt;
+/// How long a refusal can hold; none: until an answer is fine. A week may be a month: by what it says.
+std::optional<BootClock::duration> longest(const SessionLimit& limit) {
+    if (limit.kind == "busy") return 5min;
+    if (limit.kind == "window") return 5h;
+    if (limit.kind != "week") return std::nullopt;
+    const bool may_be_a_month =
+        limit.message.find("onth") != std::string::npos || (limit.resets_at && utc_time(*limit.resets_at));
+    return (may_be_a_month ? 31 : 7) * 24h;
 }
 
-/// Whether the last answer of `traffic` was one that no provider gives to whom it refuses: a model's.
-bool ended_fine(const broker::Traffic& traffic) {
-    constexpr int redirects = 300;
-    return traffic.last && traffic.last->status < redirects && !traffic.last->message && !traffic.limit &&
-           std::ranges::any_of(traffic.models, [](const broker::ModelCount& each) { return !each.answered.empty(); });
-}
+/// A session that is refused model after model is no reason to grow.
+constexpr std::size_t most_limits = 32;
 
 }  // namespace
 
@@ -33,22 +31,42 @@ UtcTime wall_now() {
 
 void CurrentLimit::set(std::optional<SessionLimit> limit, Clock::time_point since, Clock::time_point now,
                        UtcTime wall) {
-    limit_ = std::move(limit);
-    since_ = since;
-    if (!limit_) return;
-    const auto lasts = longest(limit_->kind);
-    until_ = lasts ? since + *lasts : Clock::time_point::max();
-    if (!limit_->resets_at) return;
-    if (const auto reset = utc_time(*limit_->resets_at)) until_ = std::min(until_, now + (*reset - wall));
+    held_.clear();
+    if (limit) hold(*std::move(limit), since, now, wall);
 }
 
-bool CurrentLimit::learn(const broker::Traffic& traffic, Clock::time_point now, UtcTime wall) {
-    if (ended_fine(traffic)) *this = {};
-    if (!traffic.limit) return false;
-    set(SessionLimit{traffic.limit->kind, traffic.limit->message, traffic.limit->resets_at}, now, now, wall);
-    if (!holds(now) || std::ranges::find(told_, limit_->kind) != told_.end()) return false;
-    told_.push_back(limit_->kind);
+void CurrentLimit::hold(SessionLimit limit, Clock::time_point since, Clock::time_point now, UtcTime wall) {
+    const auto lasts = longest(limit);
+    auto until = lasts ? since + *lasts : Clock::time_point::max();
+    if (limit.resets_at)
+        if (const auto reset = utc_time(*limit.resets_at)) until = std::min(until, now + (*reset - wall));
+    std::erase_if(held_, [&](const Held& each) { return each.until <= now || each.limit.model == limit.model; });
+    if (held_.size() >= most_limits) held_.erase(held_.begin());
+    held_.push_back({std::move(limit), since, until});
+}
+
+bool CurrentLimit::learn(const broker::Verdict& verdict, Clock::time_point now, UtcTime wall) {
+    if (!verdict.limit) {
+        // That another model is not in the plan is as true as before.
+        const auto is_over = [&](const auto& each) { return !each.model || *each.model == verdict.model; };
+        std::erase_if(held_, [&](const Held& each) { return is_over(each.limit); });
+        std::erase_if(told_, is_over);
+        return false;
+    }
+    SessionLimit limit{verdict.limit->kind, verdict.limit->message, verdict.limit->resets_at, {}};
+    if (limit.kind == "model" && !verdict.model.empty()) limit.model = verdict.model;
+    const Told telling{limit.kind, limit.model};
+    hold(std::move(limit), now, now, wall);
+    if (!holds(now) || std::ranges::find(told_, telling) != told_.end()) return false;
+    if (told_.size() >= most_limits) told_.erase(told_.begin());
+    told_.push_back(telling);
     return true;
+}
+
+std::optional<SessionLimit> CurrentLimit::at(Clock::time_point now) const {
+    for (auto each = held_.rbegin(); each != held_.rend(); ++each)
+        if (now < each->until) return each->limit;
+    return std::nullopt;
 }
 
 void KnownLimits::restore(const std::string& provider, const std::string& key, const CurrentLimit& limit,
@@ -56,15 +74,20 @@ void KnownLimits::restore(const std::string& provider, const std::string& key, c
     if (limit.holds(now)) known_[provider].try_emplace(key, limit);
 }
 
-bool KnownLimits::learn(const std::string& provider, const std::string& key, const broker::Traffic& traffic,
+bool KnownLimits::learn(const std::string& provider, const std::string& key, const broker::Verdict& verdict,
                         Clock::time_point now, UtcTime wall) {
     auto& of_provider = known_[provider];
-    if (ended_fine(traffic)) of_provider.erase(key);
-    if (!traffic.limit) return false;
+    if (!verdict.limit) {
+        const auto known = of_provider.find(key);
+        if (known == of_provider.end()) return false;
+        known->second.learn(verdict, now, wall);
+        if (!known->second.holds(now)) of_provider.erase(known);
+        return false;
+    }
     if (of_provider.size() >= most_keys && !of_provider.contains(key))
         of_provider.erase(
             std::ranges::min_element(of_provider, {}, [](const auto& each) { return each.second.since(); }));
-    return of_provider[key].learn(traffic, now, wall);
+    return of_provider[key].learn(verdict, now, wall);
 }
 
 std::optional<SessionLimit> KnownLimits::of(const std::string& provider, Clock::time_point now) const {
@@ -76,12 +99,11 @@ std::optional<SessionLimit> KnownLimits::of(const std::string& provider, Clock::
     return latest ? latest->at(now) : std::nullopt;
 }
 
-std::optional<SessionLimit> KnownLimits::of(const std::string& provider, const std::string& key,
-                                            Clock::time_point now) const {
+CurrentLimit KnownLimits::of_key(const std::string& provider, const std::string& key) const {
     const auto found = known_.find(provider);
-    if (found == known_.end()) return std::nullopt;
+    if (found == known_.end()) return {};
     const auto known = found->second.find(key);
-    return known == found->second.end() ? std::nullopt : known->second.at(now);
+    return known == found->second.end() ? CurrentLimit() : known->second;
 }
 
 }  // namespace capsule

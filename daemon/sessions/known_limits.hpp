@@ -17,30 +17,39 @@ namespace capsule {
 /// The clock on the wall, to which reset times belong.
 UtcTime wall_now();
 
-/// What somebody is refused. It holds until an answer is fine, or until it must be over: at its own reset time, and
-/// "busy" after five minutes, a window after five hours, a week after a week.
+/// What somebody is refused. It holds until an answer is fine (of that model, where a model is refused), or until it
+/// must be over: at its own reset time, and "busy" after five minutes, a window after five hours, a week after a week,
+/// or a month where it may be one.
 class CurrentLimit {
   public:
     using Clock = BootClock;
 
-    /// Says whether this is news: the first of its kind since an answer was fine, and not over already.
-    bool learn(const broker::Traffic& traffic, Clock::time_point now, UtcTime wall = wall_now());
+    /// Says whether this is news: the first of its kind and model since an answer was fine, and not over already.
+    bool learn(const broker::Verdict& verdict, Clock::time_point now, UtcTime wall = wall_now());
 
-    /// Another one in its place, which was refused at `since`; none: none.
+    /// Another one in the place of all, which was refused at `since`; none: none.
     void set(std::optional<SessionLimit> limit, Clock::time_point since, Clock::time_point now,
              UtcTime wall = wall_now());
 
-    std::optional<SessionLimit> at(Clock::time_point now) const {
-        return holds(now) ? limit_ : std::optional<SessionLimit>();
-    }
-    bool holds(Clock::time_point now) const { return limit_ && now < until_; }
-    Clock::time_point since() const noexcept { return since_; }
+    /// The latest that holds.
+    std::optional<SessionLimit> at(Clock::time_point now) const;
+    bool holds(Clock::time_point now) const { return at(now).has_value(); }
+    Clock::time_point since() const noexcept { return held_.empty() ? Clock::time_point() : held_.back().since; }
 
   private:
-    std::optional<SessionLimit> limit_;
-    Clock::time_point since_{};
-    Clock::time_point until_{};
-    std::vector<std::string> told_;  ///< kinds that were news
+    struct Held {
+        SessionLimit limit;
+        Clock::time_point since, until;
+    };
+    struct Told {
+        std::string kind;
+        std::optional<std::string> model;
+        bool operator==(const Told&) const = default;
+    };
+    void hold(SessionLimit limit, Clock::time_point since, Clock::time_point now, UtcTime wall);
+
+    std::vector<Held> held_;  ///< one of each model that is refused for itself, one of all else; the latest is last
+    std::vector<Told> told_;  ///< what was news
 };
 
 /// By key. A session that has ended leaves behind what it was told.
@@ -52,7 +61,7 @@ class KnownLimits {
     void restore(const std::string& provider, const std::string& key, const CurrentLimit& limit, Clock::time_point now);
 
     /// `key`: anything that is the same for the same key. Gives what CurrentLimit::learn() gives.
-    bool learn(const std::string& provider, const std::string& key, const broker::Traffic& traffic,
+    bool learn(const std::string& provider, const std::string& key, const broker::Verdict& verdict,
                Clock::time_point now = Clock::now(), UtcTime wall = wall_now());
 
     /// Whether anything is known of a provider, whichever key.
@@ -62,7 +71,10 @@ class KnownLimits {
     /// The latest, whichever key.
     std::optional<SessionLimit> of(const std::string& provider, Clock::time_point now = Clock::now()) const;
     std::optional<SessionLimit> of(const std::string& provider, const std::string& key,
-                                   Clock::time_point now = Clock::now()) const;
+                                   Clock::time_point now = Clock::now()) const {
+        return of_key(provider, key).at(now);
+    }
+    CurrentLimit of_key(const std::string& provider, const std::string& key) const;
 
   private:
     std::map<std::string, std::map<std::string, CurrentLimit>> known_;  ///< provider → key

@@ -36,7 +36,6 @@ struct Sessions::Live {
 };
 
 inline constexpr std::chrono::hours ended_are_shown{24};
-inline constexpr std::size_t most_ended = 1000;
 
 /// Whether another model answered than was asked.
 bool has_other_model(const SessionCounts& counts);

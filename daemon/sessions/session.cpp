@@ -27,7 +27,7 @@ KeptCounts SessionCounts::kept(BootClock::time_point now) const {
     return out;
 }
 
-bool SessionCounts::add(const broker::Traffic& traffic, BootClock::time_point now, UtcTime wall) {
+void SessionCounts::add(const broker::Traffic& traffic, UtcTime wall) {
     active_at = utc_text(wall);
     requests.total += traffic.requests;
     requests.failed += traffic.failed;
@@ -45,7 +45,6 @@ bool SessionCounts::add(const broker::Traffic& traffic, BootClock::time_point no
     }
     streams = traffic.streams;
     if (traffic.last) last = SessionAnswer{traffic.last->at, traffic.last->status, traffic.last->message};
-    return limit.learn(traffic, now, wall);
 }
 
 SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,

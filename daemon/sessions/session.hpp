@@ -93,8 +93,8 @@ struct SessionCounts {
     std::uint64_t streams = 0;
     std::optional<std::string> active_at;  ///< RFC 3339, UTC
 
-    /// What the broker has told just now. Says whether a limit in it is news.
-    bool add(const broker::Traffic& traffic, BootClock::time_point now, UtcTime wall = wall_now());
+    /// What the broker has told just now, but for its verdicts.
+    void add(const broker::Traffic& traffic, UtcTime wall = wall_now());
 };
 
 /// The row of sessions.list. `ended`: why, of one that has ended.

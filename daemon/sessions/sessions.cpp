@@ -174,7 +174,7 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
     ended_.push_back({live, reason, now_(), utc_now()});
-    if (ended_.size() > most_ended) ended_.pop_front();
+    if (ended_.size() > most_ended_sessions) ended_.pop_front();
     if (live->has_begun) keep_end(ended_.back());
     return session_row(live->record, live->counts, reason, now_());
 }

@@ -164,7 +164,7 @@ class Sessions {
     void count(const broker::Traffic& traffic);
     void broker_has_ended();
     std::shared_ptr<Live> live_or_ended(const std::string& id) const;
-    void learn_limit(const Live& live, const broker::Traffic& traffic);
+    void learn_limits(Live& live, const std::vector<broker::Verdict>& verdicts, bool is_live);
     static void tell_of_model(Live& live);
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
     void wait_for_end(const std::shared_ptr<Live>& live);

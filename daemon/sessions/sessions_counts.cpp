@@ -28,12 +28,17 @@ std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) c
     return ended == ended_.rend() ? nullptr : ended->session;
 }
 
-void Sessions::learn_limit(const Live& live, const broker::Traffic& traffic) {
-    if (!limits_.learn(live.record.provider, live.key_fingerprint, traffic, now_())) return;
-    log_warning("provider.limit", {{"session", live.record.id},
-                                   {"provider", live.record.provider},
-                                   {"kind", traffic.limit->kind},
-                                   {"message", traffic.limit->message}});
+/// What is told of each limit is told while it is the session's, though the next answer takes it back.
+void Sessions::learn_limits(Live& live, const std::vector<broker::Verdict>& verdicts, bool is_live) {
+    for (const broker::Verdict& verdict : verdicts) {
+        if (limits_.learn(live.record.provider, live.key_fingerprint, verdict, now_()))
+            log_warning("provider.limit", {{"session", live.record.id},
+                                           {"provider", live.record.provider},
+                                           {"kind", verdict.limit->kind},
+                                           {"message", verdict.limit->message}});
+        if (live.counts.limit.learn(verdict, now_()) && is_live)
+            sources_.happened("session.limit", live.record, live.counts, std::nullopt);
+    }
 }
 
 /// Once in a session's life.
@@ -54,17 +59,16 @@ void Sessions::count(const broker::Traffic& traffic) {
     const auto session = live_or_ended(traffic.session);
     if (!session) return;
     Live& live = *session;
-    const bool news = live.counts.add(traffic, now_());
+    const bool is_live = live_.contains(traffic.session);
+    live.counts.add(traffic);
     totals_.add(live.record, traffic);
     live.used = now_();
     live.changed = true;
-    learn_limit(live, traffic);
+    learn_limits(live, traffic.verdicts, is_live);
     tell_of_model(live);
-    if (!live_.contains(traffic.session)) {
-        for (const Ended& each : ended_)
-            if (each.session == session) keep_end(each);
-    } else if (news)
-        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
+    if (is_live) return;
+    for (const Ended& each : ended_)
+        if (each.session == session) keep_end(each);
 }
 
 /// What was under way is cut: nobody will tell its end any more.

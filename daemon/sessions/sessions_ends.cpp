@@ -74,7 +74,7 @@ void Sessions::take_back_ended() {
         session->record = each.session;
         session->counts = SessionCounts(each.counts, now);
         ended_.push_back({session, each.reason, now - age, each.at});
-        if (ended_.size() > most_ended) ended_.pop_front();
+        if (ended_.size() > most_ended_sessions) ended_.pop_front();
         shown.push_back(std::move(each));
     }
     if (shown.empty()) return;

@@ -75,6 +75,9 @@ std::vector<broker::Key> Sessions::changed_keys() {
         std::string now = fingerprint(key);
         if (now == live->key_fingerprint) continue;
         live->key_fingerprint = std::move(now);
+        // What the other key was refused says nothing of this one.
+        live->counts.limit = limits_.of_key(live->record.provider, live->key_fingerprint);
+        live->changed = true;
         broker::Key change;
         change.session = id;
         if (key.value)

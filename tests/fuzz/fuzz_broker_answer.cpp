@@ -18,7 +18,8 @@ using capsule::fuzz::require;
 
 struct Seen {
     Usage usage;
-    std::string model, message, code, type, asked, payload, masked;
+    bool is_error = false;
+    std::string model, message, code, type, reset, asked, payload, masked;
     std::size_t body = 0;
     ChunkScanner::State state = ChunkScanner::State::more;
     bool operator==(const Seen&) const = default;
@@ -44,6 +45,8 @@ Seen look(std::string_view input, AnswerReader::Format format, std::size_t piece
     out.message = answer.message();
     out.code = answer.code();
     out.type = answer.type();
+    out.reset = answer.reset();
+    out.is_error = answer.is_error();
     out.asked = request.model();
     out.state = chunks.state();
     return out;
@@ -64,7 +67,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const std::string* text : {&whole.message, &whole.code, &whole.type, &whole.model, &whole.asked})
             require(capsule::is_utf8(*text), "what is told can be told in JSON");
         for (const auto& zone : {std::optional<std::string>(), std::optional<std::string>("+08:00")})
-            require(capsule::is_utf8(reset_time(whole.message, zone, {}).value_or("")), "a time that can be told");
+            require(capsule::is_utf8(reset_time({whole.message, whole.reset, {}}, zone, {}).value_or("")),
+                    "a time that can be told");
     }
     if (const auto time = capsule::retry_time(input, {}))
         require(capsule::utc_time(capsule::utc_text(*time)) == time, "a time that reads as itself");

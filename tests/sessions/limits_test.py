@@ -316,6 +316,41 @@ class Limits(Case):
         self.ask(session, answer(body, "429 Too Many Requests", "Retry-After: 1"))
         self.assertTrue(until(lambda: self.row(session)["limit"] is None, BOUND))
 
+    def test_a_limit_of_a_model_is_that_models(self):
+        session = self.start("zai")
+        limit = self.ask(session, error("429 Too Many Requests", code="1311", message="The plan does not include m-1"))["limit"]
+        self.assertEqual((limit["kind"], limit["model"]), ("model", "m-1"))
+        before = self.row(session)["requests"]["total"]
+        self.next = answer()
+        with session.open(b'{"model":"m-2"}') as connection:
+            read_reply(connection)
+        self.assertTrue(until(lambda: self.row(session)["requests"]["total"] == before + 1 and not self.row(session)["streams"]))
+        self.assertEqual(self.row(session)["limit"], limit)
+        self.assertEqual(self.provider_row("zai")["limit"], limit)
+        self.assertIsNone(self.ask(session, answer())["limit"])
+
+    def test_a_limit_that_the_next_answer_takes_back_at_once_is_told(self):
+        session = self.start("zai")
+        with contextlib.closing(self.capsuled.connect()) as watching:
+            watching.call("subscribe")
+            for _ in range(3):
+                self.next = error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS)
+                session.ask()
+                self.next = answer()
+                session.ask()
+            self.assertTrue(until(lambda: self.row(session)["requests"]["total"] == 6 and not self.row(session)["streams"]))
+            told = json.loads(watching.lines.readline())
+            self.assertEqual((told["method"], told["params"]["session"]["limit"]["kind"]), ("session.limit", "window"))
+            self.assertIsNone(self.row(session)["limit"])
+
+    def test_another_key_is_not_refused_for_the_last_one(self):
+        session = self.start("zai")
+        refused = error("401 Unauthorized", code="1000", message="Authentication failed")
+        self.assertEqual(self.ask(session, refused)["limit"]["kind"], "key")
+        self.capsuled.call("auth.set", provider="zai", value=OTHER_KEY)
+        self.assertTrue(until(lambda: self.row(session)["limit"] is None))
+        self.assertEqual(self.ask(session, refused)["limit"]["kind"], "key")
+
     def test_two_limits_that_alternate_are_said_once_each(self):
         session = self.start("zai")
         with contextlib.closing(self.capsuled.connect()) as watching:

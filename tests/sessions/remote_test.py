@@ -549,7 +549,7 @@ class Plans(Remote):
         self.next = answer(refused, "429 Too Many Requests")
         session.ask()
         self.assertTrue(until(lambda: self.zai()["limit"]))
-        limit = {"kind": "window", "message": self.LIMIT, "resets_at": "2026-11-26 05:44:44"}
+        limit = {"kind": "window", "message": self.LIMIT, "resets_at": "2026-11-26 05:44:44", "model": None}
         self.assertEqual(self.zai()["limit"], limit)
         self.assertEqual(self.choice()["limit"], limit)
         self.assertEqual(self.agents.call("sessions.list")["sessions"][0]["limit"], limit)

@@ -231,6 +231,8 @@ void AnswerReader::take_error(std::string_view path, std::string_view value, boo
         first(code_, value);
     } else if (path == "base_resp.status_code" && value != "0") {
         first(code_, value);
+    } else if (path == "error.resets_at" || path == "error.reset_at" || path == "error.reset_time") {
+        first(reset_, value);
     } else if (path == "error.type") {
         first(type_, value);
     } else if (path == "error" && is_string) {

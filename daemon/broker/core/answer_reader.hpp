@@ -43,8 +43,9 @@ class AnswerReader {
     const std::string& message() const noexcept {
         return !message_.empty() ? message_ : !beside_.empty() ? beside_ : name_;
     }
-    const std::string& code() const noexcept { return code_; }  ///< of an error, as text: "1308"
-    const std::string& type() const noexcept { return type_; }  ///< of an error: "rate_limit_error"
+    const std::string& code() const noexcept { return code_; }    ///< of an error, as text: "1308"
+    const std::string& reset() const noexcept { return reset_; }  ///< of an error: the member that says when it ends
+    const std::string& type() const noexcept { return type_; }    ///< of an error: "rate_limit_error"
 
   private:
     enum class Line : std::uint8_t { begin, data, other };
@@ -69,7 +70,7 @@ class AnswerReader {
     bool begun_ = false;       ///< a byte came that is no white space
     JsonScanner scanner_;
     std::uint64_t input_ = 0, output_ = 0, cached_ = 0, cache_read_ = 0, cache_written_ = 0;
-    std::string model_, message_, beside_, name_, code_, type_;
+    std::string model_, message_, beside_, name_, code_, type_, reset_;
     bool named_ = false;
     // Of the event that is being read: an error if its type is one, which may stand last.
     bool event_is_error_ = false;

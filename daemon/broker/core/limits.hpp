@@ -28,9 +28,18 @@ struct LimitAnswer {
 /// matches.
 std::optional<std::string> limit_kind(const std::vector<LimitRule>& rules, const LimitAnswer& answer);
 
-/// The first date with a time of day in a message ("2026-11-26 05:44:44", also with a T, a fraction and a zone), as RFC
-/// 3339 in UTC. `zone` ("+08:00") is that of a time without one; where that is not known either, or a reset would then
-/// be over before it was told, the time as it stands there.
-std::optional<std::string> reset_time(std::string_view message, const std::optional<std::string>& zone, UtcTime now);
+/// Where an answer may say when a limit ends.
+struct ResetClues {
+    std::string_view message;                  ///< the error's
+    std::string_view field = {};               ///< a member of the error that is such a time; empty: it has none
+    std::optional<std::string> retry_at = {};  ///< what Retry-After says
+};
+
+/// When a limit ends, as RFC 3339 in UTC: what the field says; else a date with a time of day in the message
+/// ("2026-11-26 05:44:44", also with a T, a fraction and a zone) beside which a word says that it is a reset; else
+/// Retry-After; else the first time of the message that is ahead, or the first. `zone` ("+08:00") is that of a time
+/// without one; where that is not known either, or a reset would then be over before it was told, the time as it stands
+/// there.
+std::optional<std::string> reset_time(const ResetClues& clues, const std::optional<std::string>& zone, UtcTime now);
 
 }  // namespace capsule::broker

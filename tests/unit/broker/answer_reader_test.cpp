@@ -89,6 +89,18 @@ TEST(AnswerReader, ReadsErrors) {
     EXPECT_EQ(read(Format::json, "{\"base_resp\":{\"status_code\":0}}").code, "");
 }
 
+TEST(AnswerReader, ReadsWhenAnErrorEnds) {
+    const auto reset = [](Format format, std::string_view text) {
+        AnswerReader reader(format);
+        reader.feed(text);
+        return reader.reset();
+    };
+    EXPECT_EQ(reset(Format::json, "{\"error\":{\"type\":\"usage_limit_reached\",\"resets_at\":1795723200}}"),
+              "1795723200");
+    EXPECT_EQ(reset(Format::events, "data: {\"response\":{\"error\":{\"reset_time\":\"x\"}}}\n\n"), "x");
+    EXPECT_EQ(reset(Format::json, "{\"error\":{\"resets_at\":null}}"), "");
+}
+
 TEST(AnswerReader, ReadsErrorsOfEvents) {
     const std::string before =
         "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"some text before it\"}}\n\n";

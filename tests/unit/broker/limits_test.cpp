@@ -37,7 +37,7 @@ TEST(LimitKind, WhatTheErrorSaysCountsBeforeItsStatus) {
 const UtcTime told_at = *utc_time("2026-11-26T10:00:00Z");
 
 TEST(ResetTime, IsFoundInTheMessageAndSaidInUtc) {
-    const auto read = [](std::string_view message) { return reset_time(message, {}, told_at); };
+    const auto read = [](std::string_view message) { return reset_time({message}, {}, told_at); };
     EXPECT_EQ(read("at 2026-11-26T15:44:44Z."), "2026-11-26T15:44:44Z");
     EXPECT_EQ(read("at 2026-11-26T15:44:44.000Z."), "2026-11-26T15:44:44Z");
     EXPECT_EQ(read("at 2026-11-26 15:44:44.123+08:00"), "2026-11-26T07:44:44Z");
@@ -49,10 +49,30 @@ TEST(ResetTime, IsFoundInTheMessageAndSaidInUtc) {
 }
 
 TEST(ResetTime, OfAProviderWhoseZoneIsKnown) {
-    const auto read = [](std::string_view message) { return reset_time(message, "+08:00", told_at); };
+    const auto read = [](std::string_view message) { return reset_time({message}, "+08:00", told_at); };
     EXPECT_EQ(read("at 2026-11-26 20:00:00"), "2026-11-26T12:00:00Z");
     EXPECT_EQ(read("at 2026-11-26T20:00:00Z"), "2026-11-26T20:00:00Z");
     EXPECT_EQ(read("at 2026-11-26 15:44:44"), "2026-11-26 15:44:44") << "no reset is over already: the zone is another";
+}
+
+TEST(ResetTime, OfSeveralIsTheOneThatSaysMost) {
+    const std::string later = "2026-11-26T20:00:00Z";
+    const auto read = [](std::string_view message, std::string_view field = "",
+                         std::optional<std::string> retry_at = {}) {
+        return reset_time({message, field, std::move(retry_at)}, {}, told_at);
+    };
+    EXPECT_EQ(read("[2026-11-26T10:00:00Z] used up; it will reset at 2026-11-26T20:00:00Z"), later);
+    EXPECT_EQ(read("begun 2026-11-26T11:00:00Z, try again after 2026-11-26T20:00:00Z"), later);
+    EXPECT_EQ(read("2026-11-26T11:00:00Z: 2026-11-26T20:00:00Z \u91cd\u7f6e"), later);
+    EXPECT_EQ(read("[2026-11-26T09:00:00Z] used up, 2026-11-26T20:00:00Z"), later) << "what is ahead";
+    EXPECT_EQ(read("[2026-11-26T11:00:00Z] used up", "", later), later) << "a header before a time of anything";
+    EXPECT_EQ(read("it will reset at 2026-11-26T20:00:00Z", "", "2026-11-26T10:01:00Z"), later)
+        << "and not before this";
+    EXPECT_EQ(read("it will reset at 2026-11-26T11:00:00Z", later, "2026-11-26T10:01:00Z"), later);
+    EXPECT_EQ(read("", "1795723200"), later);
+    EXPECT_EQ(read("", "1795723200000"), later);
+    for (const std::string_view bad : {"soon", "-5", "7", "99999999999999999999", "2026-11-26T09:00:00Z", "1e9"})
+        EXPECT_EQ(read("", bad, "2026-11-26T10:01:00Z"), "2026-11-26T10:01:00Z") << bad;
 }
 
 }  // namespace

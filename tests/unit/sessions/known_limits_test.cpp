@@ -9,30 +9,15 @@ using namespace std::chrono_literals;
 
 const KnownLimits::Clock::time_point start{};
 
-broker::Traffic answered(int status, std::optional<std::string> message = {}, std::optional<broker::Limit> limit = {}) {
-    broker::Traffic out;
-    out.session = "s";
-    out.last = broker::LastAnswer{"2026-11-26T00:00:00Z", status, std::move(message)};
-    out.limit = std::move(limit);
-    if (status < 300) out.models.push_back({"m", "m", 1});
-    return out;
-}
+const broker::Verdict fine{{}, "m"};
 
-broker::Traffic refused(const std::string& kind) {
-    return answered(429, "used up", broker::Limit{kind, "used up", "04:00"});
+broker::Verdict refused(const std::string& kind, const std::string& model = "m",
+                        const std::string& resets_at = "04:00") {
+    return {broker::Limit{kind, "used up", resets_at}, model};
 }
 
 std::string kind_of(const std::optional<SessionLimit>& limit) {
     return limit ? limit->kind : "none";
-}
-
-TEST(KnownLimits, AreNotTakenBackByWhatNoModelAnswered) {
-    KnownLimits limits;
-    limits.learn("zai", "one", refused("window"), start);
-    broker::Traffic list = answered(200);
-    list.models.clear();
-    limits.learn("zai", "one", list, start);
-    EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "window");
 }
 
 TEST(KnownLimits, OfBeforeARestartAreKnownAgainUnlessOver) {
@@ -55,19 +40,45 @@ TEST(KnownLimits, AreAKeysAndNotAnothers) {
     EXPECT_EQ(kind_of(limits.of("zai", start)), "window");
     EXPECT_TRUE(limits.learn("zai", "two", refused("week"), start + 1s));
     EXPECT_EQ(kind_of(limits.of("zai", start + 1s)), "week");
-    limits.learn("zai", "two", answered(200), start + 2s);
+    limits.learn("zai", "two", fine, start + 2s);
     EXPECT_EQ(kind_of(limits.of("zai", start + 2s)), "window");
 }
 
-TEST(KnownLimits, AreGoneWithAnAnswerThatIsFineAndWithNoOther) {
+TEST(KnownLimits, AreGoneWithAnAnswerThatIsFine) {
     KnownLimits limits;
     limits.learn("zai", "one", refused("plan"), start);
-    limits.learn("zai", "one", answered(502, "cannot be reached"), start);
-    limits.learn("zai", "one", answered(200, "an error all the same"), start);
-    limits.learn("zai", "one", broker::Traffic{}, start);
     EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "plan");
-    limits.learn("zai", "one", answered(200), start);
+    limits.learn("zai", "one", fine, start);
     EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "none");
+}
+
+TEST(KnownLimits, OfAModelAreThatModels) {
+    const broker::Verdict other{{}, "other"};
+    KnownLimits limits;
+    EXPECT_TRUE(limits.learn("zai", "one", refused("model"), start));
+    EXPECT_EQ(limits.of("zai", "one", start)->model, "m");
+    limits.learn("zai", "one", other, start);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "model");
+    EXPECT_FALSE(limits.learn("zai", "one", refused("model"), start)) << "no news";
+    EXPECT_TRUE(limits.learn("zai", "one", refused("model", "third"), start)) << "another model's is";
+    EXPECT_TRUE(limits.learn("zai", "one", refused("window"), start));
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "window");
+    limits.learn("zai", "one", other, start);
+    EXPECT_EQ(limits.of("zai", "one", start)->model, "third");
+    limits.learn("zai", "one", {{}, "third"}, start);
+    EXPECT_EQ(limits.of("zai", "one", start)->model, "m");
+    limits.learn("zai", "one", fine, start);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start)), "none");
+    EXPECT_TRUE(limits.learn("zai", "one", refused("model"), start));
+}
+
+TEST(KnownLimits, DoNotGrowWithModels) {
+    CurrentLimit limit;
+    for (int i = 0; i < 1000; ++i)
+        limit.learn(refused("model", std::to_string(i)), start);
+    for (int i = 960; i < 1000; ++i)
+        limit.learn({{}, std::to_string(i)}, start);
+    EXPECT_FALSE(limit.holds(start));
 }
 
 TEST(KnownLimits, AreNewsOncePerKind) {
@@ -75,7 +86,7 @@ TEST(KnownLimits, AreNewsOncePerKind) {
     EXPECT_TRUE(limits.learn("zai", "one", refused("busy"), start));
     EXPECT_FALSE(limits.learn("zai", "one", refused("busy"), start));
     EXPECT_TRUE(limits.learn("zai", "one", refused("window"), start));
-    limits.learn("zai", "one", answered(200), start);
+    limits.learn("zai", "one", fine, start);
     EXPECT_TRUE(limits.learn("zai", "one", refused("window"), start));
 }
 
@@ -108,9 +119,9 @@ TEST(KnownLimits, AreOverAtTheirOwnResetTime) {
     const UtcTime wall = *utc_time("2026-11-26T10:00:00Z");
     const auto until = [&](const std::string& kind, const std::string& resets_at) {
         KnownLimits limits;
-        limits.learn("zai", "one", answered(429, "used up", broker::Limit{kind, "used up", resets_at}), start, wall);
+        limits.learn("zai", "one", refused(kind, "m", resets_at), start, wall);
         std::int64_t minutes = 0;
-        while (limits.any("zai", start + std::chrono::minutes(minutes)) && minutes < 20'000)
+        while (limits.any("zai", start + std::chrono::minutes(minutes)) && minutes < 60'000)
             ++minutes;
         return minutes;
     };
@@ -119,6 +130,11 @@ TEST(KnownLimits, AreOverAtTheirOwnResetTime) {
     EXPECT_EQ(until("busy", "2026-11-26T10:30:00Z"), 5) << "no longer than it can be";
     EXPECT_EQ(until("window", "2026-11-26 10:30:00"), 300) << "in which zone is not known";
     EXPECT_EQ(until("week", "2026-11-26T09:59:00Z"), 0);
+    EXPECT_EQ(until("week", "2026-12-16T10:00:00Z"), 20 * 24 * 60) << "a month's";
+    EXPECT_EQ(until("week", "2027-11-26T10:00:00Z"), 31 * 24 * 60);
+    CurrentLimit month;
+    month.learn({broker::Limit{"week", "Weekly/Monthly Limit Exhausted", {}}, "m"}, start);
+    EXPECT_TRUE(month.holds(start + 30 * 24h));
 }
 
 TEST(KnownLimits, ThatAlternateAreNewsOnceEach) {
@@ -127,7 +143,7 @@ TEST(KnownLimits, ThatAlternateAreNewsOnceEach) {
     for (int i = 0; i < 10; ++i)
         news += limits.learn("zai", "one", refused(i % 2 == 0 ? "busy" : "window"), start) ? 1 : 0;
     EXPECT_EQ(news, 2);
-    limits.learn("zai", "one", answered(200), start);
+    limits.learn("zai", "one", fine, start);
     EXPECT_TRUE(limits.learn("zai", "one", refused("busy"), start));
 }
 

@@ -130,9 +130,11 @@ TEST_F(SessionFilesTest, KeepWhatASessionDid) {
     traffic.tokens = {10, 4, 2};
     traffic.models = {{"asked", "answered", 1}};
     traffic.last = broker::LastAnswer{"2026-11-26T00:00:00Z", 429, "used up"};
-    traffic.limit = broker::Limit{"window", "used up", std::nullopt};
     SessionCounts counts;
-    counts.add(traffic, now);
+    counts.add(traffic);
+    counts.limit.learn({broker::Limit{"model", "not in the plan", std::nullopt}, "asked"}, now);
+    EXPECT_EQ(session_row({}, counts, std::nullopt, now).limit->model, "asked");
+    counts.limit.learn({broker::Limit{"window", "used up", std::nullopt}, "asked"}, now);
     ASSERT_TRUE(files.keep(record("first"), counts.kept(now)));
     const auto found = load();
     ASSERT_EQ(found.size(), 1U);
