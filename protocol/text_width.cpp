@@ -71,21 +71,44 @@ std::string fitted(std::string_view text, std::size_t width) {
     return std::string(text.substr(0, kept)) + "…";
 }
 
+namespace {
+
+/// How many bytes at the begin of `text`, which is not empty, have room in `width` columns: one character at least.
+std::size_t bytes_that_fit(std::string_view text, std::size_t width) {
+    const Utf8 utf8;
+    std::size_t bytes = 0, columns = 0;
+    while (bytes < text.size()) {
+        const Character character = first_character(text.substr(bytes));
+        columns += character.columns;
+        if (columns > width && bytes > 0) break;
+        bytes += character.bytes;
+    }
+    return bytes;
+}
+
+}  // namespace
+
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
     if (width == 0) return std::string(text);
     std::string out;
     std::size_t column = 0;
     while (!text.empty()) {
         const std::size_t end = std::min(text.find(' '), text.size());
-        const std::string_view word = text.substr(0, end);
+        std::string_view word = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
-        const std::size_t wide = display_width(word);
+        std::size_t wide = display_width(word);
         if (column > 0 && column + 1 + wide > width) {
             out.append("\n").append(indent, ' ');
             column = 0;
         } else if (!out.empty()) {
             out += ' ';
             ++column;
+        }
+        for (; wide > width; wide = display_width(word)) {
+            const std::size_t part = bytes_that_fit(word, width);
+            if (part == word.size()) break;
+            out.append(word.substr(0, part)).append("\n").append(indent, ' ');
+            word.remove_prefix(part);
         }
         out += word;
         column += wide;

@@ -14,7 +14,8 @@ std::size_t display_width(std::string_view text);
 /// `text`, cut to at most `width` columns; where something is cut, the last column is "…".
 std::string fitted(std::string_view text, std::size_t width);
 
-/// `text` broken at spaces so that no line is wider than `width` (0: as it is), each further line indented.
+/// `text` broken at spaces, and a word that is longer than a line anywhere, so that no line is wider than `width` (0:
+/// as it is), each further line indented.
 std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
 
 /// The same with the first line of `text` only: what follows it is there to be pasted.

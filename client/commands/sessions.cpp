@@ -139,12 +139,13 @@ void add_sessions(CLI::App& app, Invocation& invocation) {
     auto options = std::make_shared<SessionsOptions>();
     CLI::Option* which = command->add_option("ID", options->which, "Of a session, or the pid of one of its processes");
     which->type_name("");
-    command->add_flag("--all", options->all, "Those that ended within the last day, too")->excludes(which);
+    command->add_flag("--all", options->all, "Those that ended within the last day (of them the last 1000), too")
+        ->excludes(which);
     command->add_flag("--watch", options->watch, "Anew every second, until Ctrl-C")->excludes(which);
     command->require_subcommand(0, 1);
     CLI::App* list = command->add_subcommand("list", "All of them (what \"sessions\" alone does)")->alias("ls");
     add_examples(*list, "", {"sessions list", "sessions list --all"});
-    list->add_flag("--all", options->all, "Those that ended within the last day, too");
+    list->add_flag("--all", options->all, "Those that ended within the last day (of them the last 1000), too");
     run_with(*list, invocation, [options](const Globals& globals) { return list_sessions(globals, *options); });
     CLI::App* ending = command->add_subcommand("end", "End a session: what was given to it is worth nothing any more");
     add_examples(*ending, "", {"sessions end abcdefghij", "--json sessions end abcdefghij"});

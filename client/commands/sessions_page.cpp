@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include "client/commands/session_summary.hpp"
@@ -161,12 +162,17 @@ std::string answers_text(const SessionRow& session) {
     if (!is_counted(session)) return "; its answers are not seen, since the agent has the key itself ([session] keys)";
     if (session.requests.total == 0) return "; no request yet";
     if (session.models.empty()) return "; no answer yet";
+    constexpr std::size_t most_models = 2;
+    std::vector<SessionModel> models = session.models;
+    std::ranges::stable_sort(models, std::greater(), &SessionModel::count);
+    const std::size_t shown = std::min(models.size(), most_models);
     std::string text;
-    for (const SessionModel& model : session.models) {
+    for (const SessionModel& model : std::span(models).first(shown)) {
         text += "; " + (model.asked.empty() ? std::string("no model named") : model.asked);
         text += model.answered.empty() ? " asked for " : " answered by " + model.answered + " ";
         text += times_text(model.count);
     }
+    if (models.size() > shown) text += "; and " + std::to_string(models.size() - shown) + " more of them (--json)";
     return text;
 }
 
@@ -208,6 +214,10 @@ std::string sessions_page(const SessionsListResult& list, const Style& style) {
         for (const std::string& note : notes_of(session))
             notes += note_text(session.id + ": " + note, style);
     }
+    const auto ended =
+        std::ranges::count_if(list.sessions, [](const SessionRow& each) { return each.ended.has_value(); });
+    if (static_cast<std::size_t>(ended) >= most_ended_sessions)
+        notes += note_text("of those that ended, the last " + std::to_string(most_ended_sessions) + " are kept", style);
     return table.text(style) + (notes.empty() ? "" : "\n" + notes);
 }
 

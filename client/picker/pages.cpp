@@ -1,9 +1,11 @@
 #include "client/picker/pages.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "client/plan_left.hpp"
 #include "protocol/limit_text.hpp"
+#include "protocol/utc_time.hpp"
 
 namespace capsule {
 namespace {
@@ -33,21 +35,32 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
     return doubtful ? Cell{key + ": doubtful, see \"capsulectl auth\"", Tone::warning} : Cell{key, Tone::good};
 }
 
+/// ", again in 4 h 12 min": a date would take the room of two columns.
+std::string again_text(const SessionLimit& limit) {
+    if (!limit.resets_at) return {};
+    const auto then = utc_time(*limit.resets_at);
+    if (!then) return ", until " + *limit.resets_at;
+    return ", again in " +
+           duration_text(std::chrono::duration<double>(*then - std::chrono::system_clock::now()).count());
+}
+
 /// What the plan would say to one more session.
 Cell plan_cell(const Choice& choice) {
-    if (choice.limit) return {limit_in_brief(*choice.limit), Tone::warning};
+    if (choice.limit) return {limit_in_brief(*choice.limit) + again_text(*choice.limit), Tone::warning};
     if (choice.usage)
         if (auto left = least_left(*choice.usage)) return *std::move(left);
     return {};
 }
 
 /// What a key that is missing takes; another reason has no cure in a list to choose from.
-std::string cure(const Unavailable& unavailable, const AuthListResult& keys) {
-    if (unavailable.code == "key.error") return "see \"capsulectl auth\"";
-    if (unavailable.code != "key.absent") return {};
+PickerRefusal refusal(const Unavailable& unavailable, const AuthListResult& keys) {
+    PickerRefusal out{unavailable.label, unavailable.reason, {}, {}};
+    if (unavailable.code == "key.error") out.cure = "see \"capsulectl auth\"";
+    if (unavailable.code != "key.absent") return out;
     const AuthRow* row = find_by(keys.rows, &AuthRow::provider, unavailable.id);
-    const std::string store = "capsulectl auth set " + unavailable.id;
-    return row != nullptr && row->key_url ? "get one at " + *row->key_url + ", then: " + store : "store one: " + store;
+    out.cure = row != nullptr && row->key_url ? "get one at " + *row->key_url + ", then:" : "store one:";
+    out.command = "capsulectl auth set " + unavailable.id;
+    return out;
 }
 
 std::string label_of_agent(const StatusResult& status, const std::string& agent) {
@@ -68,7 +81,7 @@ PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& 
         if (any_plan) page.entries.back().cells.push_back(plan_cell(choice));
     }
     for (const Unavailable& each : list.unavailable)
-        page.refusals.push_back({each.label, each.reason, cure(each, keys)});
+        page.refusals.push_back(refusal(each, keys));
     return page;
 }
 
@@ -77,9 +90,10 @@ PickerPage agent_page(const StatusResult& status, const std::optional<std::strin
     for (const AgentStatus& agent : status.agents) {
         const std::string cell = provider ? cell_of(status, *provider, agent.id) : std::string();
         if (!agent.binary)
-            page.refusals.push_back({agent.label, "not installed: " + agent.id + " is not in the session's PATH", ""});
+            page.refusals.push_back(
+                {agent.label, "not installed: " + agent.id + " is not in the session's PATH", {}, {}});
         else if (cell == "blocked" || cell == "unsupported")
-            page.refusals.push_back({agent.label, cell + " on " + *provider, ""});
+            page.refusals.push_back({agent.label, cell + " on " + *provider, {}, {}});
         else
             page.entries.push_back(
                 {agent.id, {{agent.label, Tone::strong}, {agent.id}, {agent.version.value_or(""), Tone::dim}}});

@@ -9,6 +9,8 @@ namespace capsule {
 namespace {
 
 constexpr std::size_t column_gap = 2;
+constexpr std::size_t narrowest_column = 4;
+constexpr std::string_view selected_mark = "> ", other_mark = "  ";
 constexpr std::string_view help = "Enter: start   Up, Down: move   type: filter   Esc: cancel";
 constexpr std::string_view help_with_back = "Enter: start   Up, Down: move   Left: back   type: filter   Esc: cancel";
 
@@ -124,24 +126,55 @@ std::size_t PickerList::page_size(std::size_t height) const {
     return layout(std::max<std::size_t>(height, 1), page_.entries.size()).entries;
 }
 
-std::vector<Cell> PickerList::row(std::size_t at) const {
+std::vector<std::size_t> PickerList::widths_in(std::size_t width) const {
+    std::vector<std::size_t> out = widths_;
+    std::size_t taken = other_mark.size();
+    for (const std::size_t each : out)
+        taken += each + column_gap;
+    taken -= column_gap;  // behind the last one
+    for (std::size_t column = out.size(); column-- > 2 && taken > width;) {
+        std::size_t& each = out[column - 1];
+        const std::size_t less = std::min(taken - width, each - std::min(each, narrowest_column));
+        each -= less;
+        taken -= less;
+    }
+    return out;
+}
+
+std::vector<Cell> PickerList::row(std::size_t at, const std::vector<std::size_t>& widths) const {
     const PickerEntry& entry = page_.entries[matching_[at]];
-    std::vector<Cell> cells{{at == at_ ? "> " : "  "}};
+    std::vector<Cell> cells{{std::string(at == at_ ? selected_mark : other_mark)}};
     for (std::size_t column = 0; column < entry.cells.size(); ++column) {
         Cell cell = entry.cells[column];
-        const std::size_t padding = widths_[column] - display_width(cell.text) + column_gap;
+        cell.text = fitted(cell.text, widths[column]);
+        const std::size_t padding = widths[column] - display_width(cell.text) + column_gap;
         if (column + 1 < entry.cells.size()) cell.text.append(padding, ' ');
         cells.push_back(std::move(cell));
     }
     return cells;
 }
 
-std::vector<std::string> PickerList::refusals(std::size_t room) const {
+std::vector<std::string> PickerList::refusals(std::size_t room, std::size_t width) const {
     std::vector<std::string> out{"", "Not available:"};
+    const auto add = [&](const std::string& text, std::size_t begin) {
+        const std::size_t further = begin + 2;
+        std::istringstream lines(std::string(begin, ' ') +
+                                 wrapped(printable(text), width > further ? width - further : 1, further));
+        for (std::string line; std::getline(lines, line);)
+            out.push_back(line);
+    };
     for (const PickerRefusal& each : page_.refusals) {
         if (!matches(filter_, each.label + "\n" + each.reason)) continue;
-        out.push_back("  " + printable(each.label) + ": " + printable(each.reason));
-        if (!each.cure.empty()) out.push_back("    " + printable(each.cure));
+        add(each.label + ": " + each.reason, 2);
+        constexpr std::size_t begin = 4;
+        const std::string whole = each.cure + (each.command.empty() ? "" : " ") + each.command;
+        if (each.cure.empty()) continue;
+        if (each.command.empty() || begin + display_width(whole) <= width) {
+            add(whole, begin);
+            continue;
+        }
+        add(each.cure, begin);
+        add(each.command, begin);
     }
     if (out.size() == 2 || room < 3) return {};
     if (out.size() > room) {
@@ -166,14 +199,15 @@ std::vector<PickerLine> PickerList::lines(std::size_t height, std::size_t width)
     if (room.gaps) add({});
 
     if (matching_.empty()) add({{"  nothing matches; Backspace widens the filter", Tone::dim}});
+    const std::vector<std::size_t> widths = widths_in(width);
     // The selected one is kept in the middle, but for the ends.
     const std::size_t most = matching_.size() - std::min(room.entries, matching_.size());
     const std::size_t first = std::min(at_ - std::min(room.entries / 2, at_), most);
     for (std::size_t i = first; i < std::min(first + room.entries, matching_.size()); ++i)
-        add(row(i), i == at_);
+        add(row(i, widths), i == at_);
 
     const std::size_t taken = out.size() + static_cast<std::size_t>(room.help) + room.gaps;
-    for (std::string& text : refusals(height - std::min(taken, height)))
+    for (std::string& text : refusals(height - std::min(taken, height), width))
         add({{std::move(text), Tone::dim}});
     if (room.gaps) add({});
     if (room.help) add({{std::string(page_.has_page_before ? help_with_back : help), Tone::dim}});

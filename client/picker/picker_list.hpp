@@ -19,7 +19,8 @@ struct PickerEntry {
 struct PickerRefusal {
     std::string label;
     std::string reason;
-    std::string cure;  ///< "": there is none
+    std::string cure;     ///< "": there is none
+    std::string command;  ///< that ends the cure, and is never broken: "": none
 };
 
 struct PickerPage {
@@ -60,9 +61,12 @@ class PickerList {
 
   private:
     void apply_filter();
-    std::vector<Cell> row(std::size_t at) const;
+    /// Of each column. Where they have no room side by side, those between the first and the last one are cut, the
+    /// last of them first.
+    std::vector<std::size_t> widths_in(std::size_t width) const;
+    std::vector<Cell> row(std::size_t at, const std::vector<std::size_t>& widths) const;
     /// What the filter leaves of the refusals, with their heading, in at most `room` lines.
-    std::vector<std::string> refusals(std::size_t room) const;
+    std::vector<std::string> refusals(std::size_t room, std::size_t width) const;
 
     PickerPage page_;
     std::vector<std::size_t> widths_;

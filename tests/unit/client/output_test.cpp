@@ -105,7 +105,8 @@ TEST(Table, StandsOnItsHeadWhereColumnsWouldSayNothing) {
               "    the catalog\n"
               "\n"
               "PROVIDER\n"
-              "  a-provider-with-a-long-name\n"
+              "  a-provider-with-a-\n"
+              "  long-name\n"
               "  -\n"
               "  CLAUDE CODE no\n"
               "    key\n");
@@ -135,7 +136,10 @@ TEST(Printable, TurnsNoText) {
 
 TEST(Wrapped, BreaksAtSpacesAndIndents) {
     EXPECT_EQ(wrapped("one two three", 7, 2), "one two\n  three");
-    EXPECT_EQ(wrapped("averylongword b", 4, 1), "averylongword\n b");
+    EXPECT_EQ(wrapped("averylongword b", 4, 1), "aver\n ylon\n gwor\n d b");
+    EXPECT_EQ(wrapped("a verylong b", 4, 0), "a\nvery\nlong\nb");
+    EXPECT_EQ(wrapped("\u4e2d\u6587\u5b57 b", 4, 0), "\u4e2d\u6587\n\u5b57 b") << "between characters";
+    EXPECT_EQ(wrapped("\u4e2d\u6587", 1, 0), "\u4e2d\n\u6587") << "a character at least";
     EXPECT_EQ(wrapped("one two", 0, 2), "one two");
 }
 

@@ -18,7 +18,7 @@ using ::testing::Not;
 namespace fs = std::filesystem;
 
 PickerPage page_of(std::size_t entries) {
-    PickerPage page{"Which?", {}, {{"Kimi", "no key", "get one"}}, {}};
+    PickerPage page{"Which?", {}, {{"Kimi", "no key", "get one", {}}}, {}};
     for (std::size_t i = 0; i < entries; ++i)
         page.entries.push_back({"id" + std::to_string(i), {{"Label " + std::to_string(i)}, {"model"}}});
     return page;
@@ -105,6 +105,26 @@ TEST(PickerList, ShowsTheRefusalsWhereThereIsRoom) {
     EXPECT_THAT(texts(PickerList(page_of(2)), 1, 6), ElementsAre("> Lab…"));
 }
 
+TEST(PickerList, TheLastColumnAndTheCommandAreWholeWhereThereIsLittleRoom) {
+    PickerPage page{
+        "Which?",
+        {},
+        {{"Kimi", "no key", "get one at https://www.example.com/console/keys, then:", "capsulectl auth set kimi"}},
+        {}};
+    page.entries.push_back(
+        {"one",
+         {{"MiniMax"}, {"MiniMax-M3"}, {"key not read yet: op://a/b/c"}, {"hours used up, again in 4 h 12 min"}}});
+    EXPECT_THAT(
+        texts(PickerList(page), 12, 60),
+        ElementsAre("Which?", "Filter: _   1 of 1", "", "> MiniMax  MiniMa…  key…  hours used up, again in 4 h 12 min",
+                    "", "Not available:", "  Kimi: no key",
+                    "    get one at https://www.example.com/console/keys, then:", "    capsulectl auth set kimi", "",
+                    "Enter: start   Up, Down: move   type: filter   Esc: cancel"));
+    for (const std::size_t width : {1U, 5U, 20U, 40U})
+        for (const std::string& text : texts(PickerList(page), 30, width))
+            EXPECT_LE(display_width(text), width) << text;
+}
+
 TEST(PickerList, ShowsNothingThatATerminalWouldObey) {
     PickerPage page = page_of(1);
     page.entries[0].cells[0].text = "evil\x1b[2J";
@@ -142,7 +162,8 @@ TEST(PickerPages, AProviderHasItsLabelModelAndKey) {
     EXPECT_EQ(page.entries[1].cells[2].text, "key …0004");
     EXPECT_EQ(page.entries[2].cells[2].text, "key not read yet: op://a/b/c");
     ASSERT_EQ(page.refusals.size(), 3U);
-    EXPECT_EQ(page.refusals[0].cure, "get one at https://get.example, then: capsulectl auth set kimi");
+    EXPECT_EQ(page.refusals[0].cure, "get one at https://get.example, then:");
+    EXPECT_EQ(page.refusals[0].command, "capsulectl auth set kimi");
     EXPECT_EQ(page.refusals[1].cure, "see \"capsulectl auth\"");
     EXPECT_EQ(page.refusals[2].cure, "");
 }

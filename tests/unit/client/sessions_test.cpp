@@ -141,6 +141,38 @@ TEST(SessionAnswer, SaysWhereASessionReallyGoesInSixLines) {
                   "! asked for glm-5.3-flash, answered by glm-4.7\n"));
 }
 
+TEST(SessionAnswer, StaysSixLinesWithManyModels) {
+    SessionRow session = busy();
+    session.models.clear();
+    for (int i = 1; i <= 32; ++i)
+        session.models.push_back({"m" + std::to_string(i), "m" + std::to_string(i), static_cast<std::uint64_t>(i)});
+    const std::string page = session_answer(session, plain);
+    EXPECT_THAT(page,
+                HasSubstr("\nmodel     glm-5.3; m32 answered by m32 32 times; m31 answered by m31 31 times; and 30 "
+                          "more of them (--json)\n"));
+    EXPECT_EQ(std::ranges::count(page, '\n'), 6);
+}
+
+TEST(SessionsPage, SaysWhereItEnds) {
+    SessionRow ended = row("bbbbbbbbbb");
+    ended.ended = "sessions.end";
+    const std::vector<SessionRow> all(most_ended_sessions, ended);
+    EXPECT_THAT(sessions_page({all}, plain), HasSubstr("\n! of those that ended, the last 1000 are kept\n"));
+    EXPECT_THAT(sessions_page({{all.begin() + 1, all.end()}}, plain), testing::Not(HasSubstr("are kept")));
+}
+
+TEST(SessionsPage, ALongWordOfANoteIsCutAtTheWidth) {
+    SessionRow session = busy();
+    session.limit = SessionLimit{"window", "see https://" + std::string(200, 'x'), std::nullopt};
+    for (const std::size_t width : {80U, 60U}) {
+        Style style = plain;
+        style.width = width;
+        std::istringstream lines(sessions_page({{session}}, style));
+        for (std::string line; std::getline(lines, line);)
+            EXPECT_LE(display_width(line), width) << line;
+    }
+}
+
 TEST(SessionAnswer, SaysWhatCannotBeKnown) {
     SessionRow session = row("abcdefghij");
     session.ended = "sessions.end";
