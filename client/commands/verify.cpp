@@ -206,7 +206,7 @@ void add_verify(CLI::App& app, Invocation& invocation) {
         "Each agent runs one prompt with the route that spawn would give it, but with a dummy key, and with 127.0.0.1\n"
         "in the provider's place, in a temporary home with a copy of your configuration (logins left out).\n"
         "Checked are path, auth header, model, tools and side calls. No key leaves the daemon, nothing leaves the "
-        "machine.",
+        "machine. Exit code 1: a cell is wrong.",
         {"verify", "verify claude --provider zai"});
     auto options = std::make_shared<VerifyOptions>();
     command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)")->type_name("");

@@ -190,7 +190,11 @@ TEST_F(Auth, UnsettingSaysThatTheKeyIsRemoved) {
     start({.env = {}});
     call("auth.set", R"({"provider":"zai","value":"FAKE-zai-1"})");
     EXPECT_THAT(ctl({"auth", "unset", "zai"}).out, HasSubstr("Removed the stored key of Z.AI."));
-    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out, Not(HasSubstr("Removed")));
+    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out,
+                AllOf(HasSubstr("! Z.AI: nothing was stored at this scope\n"), Not(HasSubstr("Removed"))));
+    call("auth.set", R"({"provider":"zai","value":"FAKE-zai-1","scope":{"workspace":"acme","role":"r"}})");
+    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out, HasSubstr("a key is stored with --workspace acme --role r"));
+    EXPECT_THAT(ctl({"auth", "unset", "zai", "--workspace", "acme", "--role", "r"}).out, HasSubstr("Removed"));
 }
 
 // Members of the protocol are nothing that a person has written.

@@ -208,6 +208,9 @@ Words words_of(const std::string& text) {
 TEST_F(BadInput, ErrorsAreBrokenBetweenWordsAtAnyWidth) {
     start_with_names();
     for (const Words& words : std::vector<Words>{{"statsu"},
+                                                 {"logs"},
+                                                 {"auth", "login"},
+                                                 {"exec", "claude", "--provider", "zai", "--choose"},
                                                  {"exec", "claude", "zai"},
                                                  {"explain", "claude", "--provider", "zia"},
                                                  {"explain", "claude", "--provider", "zai", "--workspace", "amce"},

@@ -393,7 +393,9 @@ class Agents(Remote):
         page = agents.ctl("status").stdout.replace("\n  ", " ")
         self.assertIn("the capsuled that has the keys is not there", page)
         self.assertIn("; see whether its container runs and shares that directory", page)
-        self.assertNotIn("No provider has a key yet", page, "nobody knows")
+        self.assertIn("the keys' side is away", page)
+        for word in ("No provider has a key yet", "absent", "no key"):
+            self.assertNotIn(word, page, "nobody knows")
         keys.start()
         self.assertTrue(until(lambda: agents.ctl("status", "--quiet").returncode == 0))
         agents.stop()
