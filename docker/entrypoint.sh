@@ -114,11 +114,15 @@ prepare() {
 }
 
 daemon=
+daemon_job=
 session=
+session_job=
 signalled=false
+# bash signals a job only while it has not ended. A process's number may be another's by then.
+last_job() { if [[ $(jobs %% 2>/dev/null) =~ ^\[([0-9]+)\] ]]; then printf '%%%s' "${BASH_REMATCH[1]}"; fi; }
 forward() {
     signalled=true
-    [ -z "$session" ] || kill -s "$1" "$session" 2>/dev/null || true
+    [ -z "$session_job" ] || kill -s "$1" "$session_job" 2>/dev/null || true
 }
 
 # The child's own exit code: a signal interrupts bash's wait.
@@ -147,7 +151,7 @@ wait_for_session() {
 }
 
 stop_daemon() {
-    kill -s TERM "$daemon" 2>/dev/null || true
+    kill -s TERM "$daemon_job" 2>/dev/null || true
     wait_for "$daemon" || say "capsuled ended with $?"
 }
 
@@ -164,14 +168,15 @@ launch_daemon() {
         (umask 0077 && with_sessions_path setsid "$capsuled" >&2 </dev/null) &
     fi
     daemon=$!
+    daemon_job=$(last_job)
 }
 
 start_daemon() {
     local tries=0
     launch_daemon
-    until capsulectl status --alive 2>/dev/null && kill -0 "$daemon" 2>/dev/null; do
+    until capsulectl status --alive 2>/dev/null && kill -0 "$daemon_job" 2>/dev/null; do
         tries=$((tries + 1))
-        if ! kill -0 "$daemon" 2>/dev/null || [ "$tries" -gt 200 ] || $signalled; then
+        if ! kill -0 "$daemon_job" 2>/dev/null || [ "$tries" -gt 200 ] || $signalled; then
             stop_daemon
             if [ -n "$log" ]; then cat "$log" >&2; fi
             say "capsuled did not start"
@@ -187,6 +192,7 @@ run_session() {
     exec 3<&0
     (with_sessions_path env --default-signal=INT,QUIT "$(command -v tini)" -s -- "$@" <&3 3<&-) &
     session=$!
+    session_job=$(last_job)
     exec 3<&-
     wait_for_session || code=$?
     stop_daemon
@@ -246,7 +252,12 @@ help | --help | -h)
     # An interactive shell does not end with SIGTERM.
     trap "forward HUP" TERM
     identity=()
-    if is_root; then identity=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --no-new-privs --reset-env --); fi
+    if is_root; then
+        identity=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --no-new-privs --reset-env)
+        # It takes a capability that few containers have. Without it, nothing can be gained that is left in the set.
+        if setpriv --bounding-set=-all true 2>/dev/null; then identity+=(--bounding-set=-all); fi
+        identity+=(--)
+    fi
     run_session "${identity[@]}" /usr/bin/env LANG="${LANG:-C.UTF-8}" CAPSULE_SOCKET="${CAPSULE_SOCKET:-/run/capsule/capsule.sock}" /bin/bash -l "${@:2}"
     ;;
 *)

@@ -39,10 +39,14 @@ class Terminal(ImageTest):
     def test_without_arguments_is_a_login_shell_of_the_agents_user(self):
         run, terminal = self.on_terminal()
         self.read_until(terminal, "$ ")
-        os.write(terminal, b"echo I-am-$(id -un)-in-$PWD-$(env | grep -c FAKE-); capsulectl status --quiet && exit 9\n")
+        os.write(terminal, b"echo I-am-$(id -un)-in-$PWD-$(env | grep -c FAKE-); echo\n")
         seen = self.read_until(terminal, "I-am-agent-in-/workspace-0")
         self.assertNotIn("FAKE-image", seen)
         self.assertNotIn("capsuled", seen, "its log is not for this screen")
+        os.write(terminal, b"grep -E '^(NoNewPrivs|CapEff|CapBnd)' /proc/self/status | tr '\\t\\n' '= '; echo as-i''t-is\n")
+        seen = self.read_until(terminal, "as-it-is\r\n")
+        self.assertRegex(seen, "CapEff:=0{16} CapBnd:=0{16} NoNewPrivs:=1 ")
+        os.write(terminal, b"capsulectl status --quiet && exit 9\n")
         self.assertEqual(run.wait(timeout=30), 9)
 
     def test_control_c_reaches_the_session_once_and_leaves_the_daemon(self):

@@ -109,6 +109,18 @@ class Keys(Remote):
             given = connection.call("grant", agent="claude", provider="zai", ends_with="connection")
             self.assertTrue(given["token"].startswith("cst_"))
 
+    def test_idle_connections_make_room_but_not_those_that_sessions_end_with(self):
+        keys = self.keys_capsule(self.provider(), more="[limits]\nconnections_per_user = 16\n")
+        with contextlib.ExitStack() as open_ones:
+            first = open_ones.enter_context(contextlib.closing(keys.connect()))
+            given = first.call("grant", agent="claude", provider="zai", ends_with="connection")
+            for _ in range(64):
+                open_ones.enter_context(contextlib.closing(keys.connect()))
+            self.assertEqual(keys.ctl("status", "--quiet").returncode, 0, keys.logged())
+            self.assertIn(given["session"]["id"], self.states(keys))
+            self.assertEqual(first.call("status")["protocol"], 1)
+            self.assertIn("it is idle, and another one of its user needs the place", keys.logged())
+
     def test_runs_no_agent_to_ask_for_its_version(self):
         keys = self.keys_capsule(self.provider())
         planted = keys.top / "planted"

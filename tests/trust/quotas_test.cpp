@@ -91,12 +91,14 @@ class Quotas : public CapsuleTest {
     }
 };
 
-TEST_F(Quotas, AThousandIdleConnectionsOfAnotherUserDoNotShutRootOut) {
+TEST_F(Quotas, AThousandIdleConnectionsOfAnotherUserShutNobodyOut) {
     start_open();
     std::vector<RawConnection> open = connect_as(nobody, 1024);
     EXPECT_TRUE(was_turned_away(open.back()));
     open[100].ask(request("1", "status"));
     expect_root_is_served();
+    EXPECT_THAT(connect_as({4001, 4001}, 1).front().ask(request("1", "status")), HasSubstr("result"))
+        << "a third user, who may ask for no more";
     EXPECT_THAT(daemon().log(), HasSubstr("turned_away uid=65534"));
 }
 

@@ -5,6 +5,7 @@ from protection import Edit, Protection, one
 TRUSTED = "protocol/trusted_server.cpp"
 CLIENT = "client/client.cpp"
 BECOME = "client/commands/become.cpp"
+VERIFY = "client/verify/start.cpp"
 EXEC = "client/commands/exec.cpp"
 DESCRIPTORS = "client/terminal/descriptors.cpp"
 LEADER = "client/terminal/leader.cpp"
@@ -35,6 +36,20 @@ def whom_it_believes() -> list[Protection]:
         one("notifications do not fill its memory", CLIENT,
             "notified > most_notified_bytes || notifications_.size() >= most_notifications", "false",
             "unit_client:Client.TakesOnlySoManyNotificationsBeforeAnAnswer"),
+        one("an answer's wait is a whole line's", "client/connection.cpp",
+            "socket_->wait(std::chrono::ceil<std::chrono::milliseconds>(\n"
+            "            std::max(end - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0))));",
+            "socket_->wait(limit);", "unit_client:Client.DoesNotWaitForeverForAnAnswerThatComesByteByByte"),
+        one("no heading commands a terminal", "client/output.cpp", "        title = printable(title);\n",
+            "        static_cast<void>(title);\n", "unit_client:Table.LetsNoCellCommandTheTerminal"),
+        Protection("verify reads no file that an agent can replace", [
+            Edit(VERIFY, "const int out = make_output(\"out\");",
+                 "const int out = ::open((directory.parent_path() / \"out\").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);"),
+            Edit(VERIFY, "        run.out = end_of(out);\n",
+                 "        std::ifstream file(directory.parent_path() / \"out\");\n        std::getline(file, run.out);\n"),
+        ], ["trust_verify:HostileAgent.FifosInThePlaceOfVerifysFilesHoldNothingUp"]),
+        one("what an agent writes to verify is bounded", VERIFY, "return size_of(output) > most_written;",
+            "return size_of(output) < 0;", "trust_verify:HostileAgent.OneThatWritesTooMuchIsEnded"),
         one("no label of a metric commands a terminal", "client/commands/metrics_text.cpp", "printable(value, true)",
             "value", "unit_client:MetricsText.NoLabelCommandsATerminal"),
         one("that holds for every caller", TRUSTED, "if (server.uid == 0 || server.uid == ::geteuid())",

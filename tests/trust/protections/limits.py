@@ -113,9 +113,11 @@ def turns() -> list[Protection]:
 def quotas() -> list[Protection]:
     return [
         one("places of one user", QUOTAS, "own >= limits.connections_per_user)", "own >= limits.connections)",
-            "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserDoNotShutRootOut"),
+            "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserShutNobodyOut"),
         one("an idle connection of the daemon's own user makes room", SERVER, "    if (found) found->make_room();\n", "",
             "trust_quotas:Quotas.WhereAgentsAreTheDaemonsUserAnIdleConnectionMakesRoomForTheHealthCheck"),
+        one("an idle connection with a session does not", SESSION, " ||\n        services_.sessions.ends_with_connection(number))", ")",
+            "ctest:sessions:remote"),
         one("places that guests have not", QUOTAS, "            return all - all / 4;\n", "            return all;\n",
             "trust_quotas:Quotas.NorDoThoseOfManyUsers",
             "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),

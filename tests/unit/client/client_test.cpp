@@ -3,16 +3,20 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "client/exit_code.hpp"
 #include "protocol/json_rpc.hpp"
+#include "protocol/unique_fd.hpp"
 #include "test_server.hpp"
 
 namespace capsule {
@@ -181,6 +185,26 @@ TEST(Client, DoesNotWaitForeverForAnAnswer) {
     ASSERT_TRUE(client);
     EXPECT_EQ(client->reload().error().kind, Kind::timed_out);
     EXPECT_EQ(client->reload().error().kind, Kind::broken) << "the connection is closed";
+}
+
+// Each byte comes in time, and there is never a whole line.
+TEST(Client, DoesNotWaitForeverForAnAnswerThatComesByteByByte) {
+    TemporaryDirectory directory;
+    const std::string path = directory.path() + "/s";
+    const Listener listener(path, 4);
+    std::atomic<bool> stop = false;
+    std::thread drip([&] {
+        const UniqueFd peer(::accept(listener.descriptor(), nullptr, nullptr));
+        while (!stop && ::send(peer.get(), " ", 1, MSG_NOSIGNAL) == 1)
+            std::this_thread::sleep_for(5ms);
+    });
+    auto client = Client::connect(path, 200ms);
+    EXPECT_TRUE(client);
+    if (client) {
+        EXPECT_EQ(client->reload().error().kind, Kind::timed_out);
+    }
+    stop = true;
+    drip.join();
 }
 
 TEST(Client, TakesOnlySoManyNotificationsBeforeAnAnswer) {

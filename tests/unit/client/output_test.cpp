@@ -116,6 +116,9 @@ TEST(Table, LetsNoCellCommandTheTerminal) {
     Table table;
     table.add({{"\x1b[2Jx\ny\xc2\x9b"}});
     EXPECT_EQ(table.text(plain), "?[2Jx?y?\n");
+    Table headed({"\x1b[2Jx\ny\xc2\x9b"});
+    headed.add({{"cell"}});
+    EXPECT_THAT(headed.text(plain), testing::StartsWith("?[2Jx?y?\n"));
 }
 
 TEST(Paint, ColoursOnlyWhereThereAreColours) {

@@ -1,0 +1,59 @@
+// What an agent's program does to `capsulectl verify`, which runs it several times and reads what it writes.
+#include <chrono>
+
+#include "tests/support/capsule_test.hpp"
+
+namespace capsule::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+class HostileAgent : public CapsuleTest {
+  protected:
+    /// Claude Code's stand-in becomes a script.
+    void set_claude(const std::string& script) const {
+        const fs::path program = agents_.bin() / "claude";
+        fs::remove(program);
+        write_file(program,
+                   "#!/bin/sh\ncase \"$*\" in --version) echo '2.1.197 (Claude Code)'; exit;; esac\n" + script);
+        fs::permissions(program, fs::perms{0755});
+    }
+
+    /// It throws where verify does not end in time.
+    Outcome verify() const {
+        return run_command(ctl_program({"verify", "claude", "--provider", "zai"}), {}, seconds(80));
+    }
+};
+
+TEST_F(HostileAgent, FifosInThePlaceOfVerifysFilesHoldNothingUp) {
+    set_claude("echo ran >>\"" + (dir_ / "ran").string() +
+               "\"\n"
+               "cd .. && for name in out err $(/usr/bin/find . -type f); do\n"
+               "  /bin/rm -f \"$name\" && /usr/bin/mkfifo \"$name\"\n"
+               "done\n");
+    start();
+    const Outcome outcome = verify();
+    EXPECT_NE(outcome.exit_code, 0) << "it asked nobody";
+    EXPECT_TRUE(fs::exists(dir_ / "ran")) << outcome.out << outcome.err;
+}
+
+TEST_F(HostileAgent, OneThatWritesTooMuchIsEnded) {
+    set_claude("/usr/bin/yes | /usr/bin/head -c 100000000; exec /bin/sleep 60\n");
+    start();
+    const Outcome outcome = verify();
+    EXPECT_NE(outcome.exit_code, 0);
+    EXPECT_LT(outcome.out.size() + outcome.err.size(), 1024U * 1024);
+}
+
+TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {
+    set_claude("/usr/bin/setsid /bin/sleep 60 &\n");
+    start();
+    const auto began = std::chrono::steady_clock::now();
+    verify();
+    EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(50));
+}
+
+}  // namespace
+}  // namespace capsule::test
