@@ -35,11 +35,10 @@ Cell key_cell(const Choice& choice, const ProvidersListResult& list, const AuthL
     return doubtful ? Cell{key + ": doubtful, see \"capsulectl auth\"", Tone::warning} : Cell{key, Tone::good};
 }
 
-/// ", again in 4 h 12 min": a date would take the room of two columns.
+/// ", again in 4 h 12 min": a date would take the room of two columns, and one in an unknown zone says too little.
 std::string again_text(const SessionLimit& limit) {
-    if (!limit.resets_at) return {};
-    const auto then = utc_time(*limit.resets_at);
-    if (!then) return ", until " + *limit.resets_at;
+    const auto then = limit.resets_at ? utc_time(*limit.resets_at) : std::nullopt;
+    if (!then) return {};
     return ", again in " +
            duration_text(std::chrono::duration<double>(*then - std::chrono::system_clock::now()).count());
 }

@@ -159,6 +159,8 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
     exchange.counts.seconds = std::chrono::duration<double>(Clock::now() - exchange.begin).count();
     const Secret& key = exchange.provider->key();
     const std::string_view coding = field(head.fields, "content-encoding");
+    if (head.status >= 400)
+        if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
     if (head.status >= 300 && !exchange.received.done() && !coding.empty() && !same_name(coding, "identity")) {
         // What cannot be read cannot be looked through for the key.
         again = false;
@@ -167,11 +169,14 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
                                           exchange.session->grant.label, head.status),
                               0};
         exchange.counts.message = instead.message;
+        const LimitAnswer by_status{head.status, {}, {}, {}};
+        if (const auto kind = limit_kind(exchange.session->rules, by_status)) {
+            const Limit limit{*kind, instead.message, exchange.retry_at};
+            exchange.counts.limit = limit;
+        }
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }
-    if (head.status >= 400)
-        if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
     AnswerReader::Format format = AnswerReader::format_of(field(head.fields, "content-type"), coding);
     // A refusal is JSON, whatever a gateway on its way calls it.

@@ -351,6 +351,15 @@ class Limits(Case):
         self.assertTrue(until(lambda: self.row(session)["limit"] is None))
         self.assertEqual(self.ask(session, refused)["limit"]["kind"], "key")
 
+    def test_a_refusal_in_a_coding_counts_by_its_status(self):
+        session = self.start("zai")
+        for status, kind in (("429 Too Many Requests", "busy"), ("401 Unauthorized", "key")):
+            limit = self.ask(session, answer(b"\x1f\x8b-", status, "Content-Encoding: gzip\r\nRetry-After: 60"))["limit"]
+            self.assertEqual(limit["kind"], kind)
+            self.assertIn("does not look into", limit["message"])
+            self.assertIsNotNone(limit["resets_at"])
+        self.assertIsNone(self.ask(session, answer())["limit"])
+
     def test_two_limits_that_alternate_are_said_once_each(self):
         session = self.start("zai")
         with contextlib.closing(self.capsuled.connect()) as watching:
