@@ -64,6 +64,7 @@ def pod(script: str, network: bool) -> list[str]:
     folder = shlex.quote(str(programs))
     keys = contained(["mount -t tmpfs -o mode=0755 tmpfs /media", f"echo {MARK}-$RANDOM$RANDOM >/media/ZAI_API_KEY"],
                      f"python3 -B /opt/standin.py {PROVIDER} /media/ZAI_API_KEY >/dev/null & "
+                     f"until (: </dev/tcp/127.0.0.1/{PROVIDER}) 2>/dev/null; do sleep 0.05; done; "
                      "exec env -i PATH=$PATH ZAI_API_KEY_FILE=/media/ZAI_API_KEY capsuled --config /opt/keys.toml "
                      "--socket /srv/keys.sock")  # fmt: skip
     mine = contained(["mount -o remount,bind,ro /srv", "mount -t tmpfs -o mode=1777 tmpfs /tmp",
