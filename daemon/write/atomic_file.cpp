@@ -6,7 +6,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "daemon/base/time_limit.hpp"
 #include "daemon/write/file_access.hpp"
@@ -15,20 +20,72 @@
 namespace capsule {
 namespace {
 
-// Between our own runs only; other programs are met by the exchange. Whoever else holds it (any program of that user
-// can) does not hold the daemon.
-Result<void> take_turn(const Place& place) {
-    constexpr std::chrono::seconds longest{2};
-    constexpr std::chrono::milliseconds pause{1};
+/// The directories in which a thread of this process has its turn.
+class Turns {
+  public:
+    using Directory = std::pair<dev_t, ino_t>;
+
+    bool take(const Directory& directory, std::chrono::milliseconds longest) {
+        std::unique_lock lock(mutex_);
+        const auto is_free = [&] { return !taken_.contains(directory); };
+        return freed_.wait_for(lock, longest, is_free) && taken_.insert(directory).second;
+    }
+    void give_back(const Directory& directory) {
+        const std::lock_guard lock(mutex_);
+        taken_.erase(directory);
+        freed_.notify_all();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable freed_;
+    std::set<Directory> taken_;
+};
+
+Turns& turns() {
+    static Turns all;
+    return all;
+}
+
+/// Gives the turn back. (What the lock is on is the place's, and closed with it.)
+class Turn {
+  public:
+    explicit Turn(const Turns::Directory& directory) : directory_(directory) {}
+    Turn(Turn&& other) noexcept : directory_(std::exchange(other.directory_, std::nullopt)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+        if (directory_) turns().give_back(*directory_);
+    }
+
+  private:
+    std::optional<Turns::Directory> directory_;
+};
+
+/// Between our own runs only: this process' threads by turns, other daemons by a lock. Any program of that user can
+/// hold the lock, and for as long as it likes; then this run goes on without, as other programs are met by the
+/// exchange.
+bool lock_soon(const Place& place) {
+    constexpr std::chrono::milliseconds longest{100}, pause{1};
     const auto limit = std::chrono::steady_clock::now() + longest;
     while (::flock(place.directory_fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return {};  // a file system without locks
-        if (std::chrono::steady_clock::now() > limit)
-            return Error{ErrorCode::io_error, "another program keeps the lock of " + place.directory,
-                         "see which with `lsof " + place.directory + "`, end it, then try again"};
+        if (errno != EWOULDBLOCK) return true;  // a file system without locks
+        if (std::chrono::steady_clock::now() > limit) return false;
         std::this_thread::sleep_for(pause);
     }
-    return {};
+    return true;
+}
+
+Result<Turn> take_turn(Place& place) {
+    constexpr std::chrono::seconds longest{2};
+    struct stat status {};
+    if (::fstat(place.directory_fd.get(), &status) != 0) return io_error("look at", place.directory, errno);
+    const Turns::Directory directory{status.st_dev, status.st_ino};
+    if (!turns().take(directory, longest))
+        return Error{ErrorCode::io_error, "another request is still writing in " + place.directory,
+                     "see whether its disk answers, then try again"};
+    Turn turn(directory);
+    place.has_lock = lock_soon(place);
+    return turn;
 }
 
 mode_t mode_for(const Wanted& wanted, const Snapshot* existing) {
@@ -113,10 +170,15 @@ Result<std::optional<Updated>> update_once(Place& place, const Transform& transf
     return std::optional(plan);
 }
 
-Result<void> have_turn(const Place& place) {
-    if (!place.directory_fd) return {};
-    if (auto taken = take_turn(place); !taken) return taken;
-    return clear_leftover(place);
+/// None: there is no directory yet.
+Result<std::optional<Turn>> have_turn(Place& place) {
+    if (!place.directory_fd) return std::optional<Turn>();
+    auto turn = take_turn(place);
+    if (!turn) return turn.error();
+    // Without the lock it may be another daemon's, which is at work.
+    if (place.has_lock)
+        if (auto cleared = clear_leftover(place); !cleared) return cleared.error();
+    return std::optional<Turn>(std::move(*turn));
 }
 
 }  // namespace
@@ -143,7 +205,8 @@ Result<Updated> update_file(const std::string& path, const Transform& transform)
         // Anew each time: the file may have become a link meanwhile, or the link another one.
         auto place = find_place(path);
         if (!place) return place.error();
-        if (auto had = have_turn(*place); !had) return had.error();
+        const auto turn = have_turn(*place);
+        if (!turn) return turn.error();
         auto updated = update_once(*place, transform);
         if (!updated) return updated.error();
         if (*updated) return **std::move(updated);

@@ -39,9 +39,10 @@ inline constexpr int max_rounds = 20;
 /// Reads `path`, calls `transform`, and puts its text there if that differs: temporary file beside the target, fsync,
 /// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that another program
 /// replaced between the reading and the exchange is merged again: nothing of it is lost. What a program writes into the
-/// old file itself, in place, while the two change places, can be lost. Our own runs take turns in a directory; one
-/// that cannot have its turn within two seconds fails. Fails as `transform` does, and with io.error (with the cure: a
-/// bind mount, a full disk, no permission, no regular file). Acts with the calling thread's identity.
+/// old file itself, in place, while the two change places, can be lost. This process' threads take turns in a
+/// directory; one that cannot have its turn within two seconds fails. Other daemons' turns are waited for for 100 ms.
+/// Fails as `transform` does, and with io.error (with the cure: a bind mount, a full disk, no permission, no regular
+/// file). Acts with the calling thread's identity.
 Result<Updated> update_file(const std::string& path, const Transform& transform);
 
 /// Gives a file that is about to be replaced a second name, NAME.before-capsuled (or .2 to .10 where that is taken),

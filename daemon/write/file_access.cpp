@@ -237,7 +237,7 @@ Result<std::optional<std::string>> read_through_links(const std::string& path, s
 }
 
 std::string temporary_name(const Place& place) {
-    return "." + place.name + ".capsuled";
+    return "." + place.name + ".capsuled" + (place.has_lock ? "" : "-" + std::to_string(::getpid()));
 }
 
 Result<NewFile> write_beside(const Place& place, const std::string& text, mode_t mode, const Snapshot* like) {

@@ -23,6 +23,7 @@ struct Place {
     bool link = false;      ///< the path that was asked for is a link
     mode_t mode = 0;        ///< of what has that name; 0: nothing has
     UniqueFd directory_fd;  ///< none: no such directory, or only looked for
+    bool has_lock = true;   ///< no other daemon writes there; else the temporary file has a name of its own
 
     std::string path() const { return directory + "/" + name; }
 };
@@ -57,7 +58,8 @@ int why_not_writable(const Place& place);
 /// followed. Otherwise as look_at().
 Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit);
 
-/// ".NAME.capsuled": one of a kind, so that what a killed run left is found at once.
+/// ".NAME.capsuled": one of a kind, so that what a killed run left is found at once. ".NAME.capsuled-PID" without the
+/// lock.
 std::string temporary_name(const Place& place);
 
 struct NewFile {
