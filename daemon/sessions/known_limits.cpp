@@ -40,7 +40,9 @@ void CurrentLimit::hold(SessionLimit limit, Clock::time_point since, Clock::time
     auto until = lasts ? since + *lasts : Clock::time_point::max();
     if (limit.resets_at)
         if (const auto reset = utc_time(*limit.resets_at)) until = std::min(until, now + (*reset - wall));
-    std::erase_if(held_, [&](const Held& each) { return each.until <= now || each.limit.model == limit.model; });
+    std::erase_if(held_, [&](const Held& each) {
+        return each.until <= now || (each.limit.kind == limit.kind && each.limit.model == limit.model);
+    });
     if (held_.size() >= most_limits) held_.erase(held_.begin());
     held_.push_back({std::move(limit), since, until});
 }
@@ -63,10 +65,10 @@ bool CurrentLimit::learn(const broker::Verdict& verdict, Clock::time_point now, 
     return true;
 }
 
-std::optional<SessionLimit> CurrentLimit::at(Clock::time_point now) const {
+const CurrentLimit::Held* CurrentLimit::latest(Clock::time_point now) const {
     for (auto each = held_.rbegin(); each != held_.rend(); ++each)
-        if (now < each->until) return each->limit;
-    return std::nullopt;
+        if (now < each->until) return &*each;
+    return nullptr;
 }
 
 void KnownLimits::restore(const std::string& provider, const std::string& key, const CurrentLimit& limit,
@@ -86,7 +88,7 @@ bool KnownLimits::learn(const std::string& provider, const std::string& key, con
     }
     if (of_provider.size() >= most_keys && !of_provider.contains(key))
         of_provider.erase(
-            std::ranges::min_element(of_provider, {}, [](const auto& each) { return each.second.since(); }));
+            std::ranges::min_element(of_provider, {}, [&](const auto& each) { return each.second.since(now); }));
     return of_provider[key].learn(verdict, now, wall);
 }
 
@@ -95,7 +97,7 @@ std::optional<SessionLimit> KnownLimits::of(const std::string& provider, Clock::
     if (found == known_.end()) return std::nullopt;
     const CurrentLimit* latest = nullptr;
     for (const auto& [key, known] : found->second)
-        if (known.holds(now) && (!latest || known.since() > latest->since())) latest = &known;
+        if (known.holds(now) && (!latest || known.since(now) > latest->since(now))) latest = &known;
     return latest ? latest->at(now) : std::nullopt;
 }
 

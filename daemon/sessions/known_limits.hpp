@@ -32,15 +32,22 @@ class CurrentLimit {
              UtcTime wall = wall_now());
 
     /// The latest that holds.
-    std::optional<SessionLimit> at(Clock::time_point now) const;
-    bool holds(Clock::time_point now) const { return at(now).has_value(); }
-    Clock::time_point since() const noexcept { return held_.empty() ? Clock::time_point() : held_.back().since; }
+    std::optional<SessionLimit> at(Clock::time_point now) const {
+        const Held* held = latest(now);
+        return held ? std::optional(held->limit) : std::nullopt;
+    }
+    bool holds(Clock::time_point now) const { return latest(now) != nullptr; }
+    Clock::time_point since(Clock::time_point now) const {
+        const Held* held = latest(now);
+        return held ? held->since : Clock::time_point();
+    }
 
   private:
     struct Held {
         SessionLimit limit;
         Clock::time_point since, until;
     };
+    const Held* latest(Clock::time_point now) const;
     struct Told {
         std::string kind;
         std::optional<std::string> model;
@@ -48,7 +55,7 @@ class CurrentLimit {
     };
     void hold(SessionLimit limit, Clock::time_point since, Clock::time_point now, UtcTime wall);
 
-    std::vector<Held> held_;  ///< one of each model that is refused for itself, one of all else; the latest is last
+    std::vector<Held> held_;  ///< one of each kind, and of the kind "model" one of each model; the latest is last
     std::vector<Told> told_;  ///< what was news
 };
 

@@ -23,7 +23,7 @@ SessionCounts::SessionCounts(KeptCounts kept, BootClock::time_point now)
 
 KeptCounts SessionCounts::kept(BootClock::time_point now) const {
     KeptCounts out{requests, tokens, models, last, limit.at(now), {}, streams, active_at};
-    if (out.limit) out.limited_s = BootClock::seconds_of(limit.since());
+    if (out.limit) out.limited_s = BootClock::seconds_of(limit.since(now));
     return out;
 }
 

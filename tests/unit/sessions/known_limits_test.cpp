@@ -72,6 +72,17 @@ TEST(KnownLimits, OfAModelAreThatModels) {
     EXPECT_TRUE(limits.learn("zai", "one", refused("model"), start));
 }
 
+TEST(KnownLimits, OfAWindowOutlivesABusyMoment) {
+    KnownLimits limits;
+    limits.learn("zai", "one", refused("window"), start);
+    limits.learn("zai", "one", refused("busy"), start + 1h);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start + 1h)), "busy");
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start + 2h)), "window");
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start + 5h)), "none") << "since it was told itself";
+    limits.learn("zai", "one", fine, start + 2h);
+    EXPECT_EQ(kind_of(limits.of("zai", "one", start + 2h)), "none");
+}
+
 TEST(KnownLimits, DoNotGrowWithModels) {
     CurrentLimit limit;
     for (int i = 0; i < 1000; ++i)
