@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cctype>
 
 #include "client/commands/brought_words.hpp"
 #include "protocol/agents.hpp"
@@ -88,7 +89,8 @@ Error about_option(const CLI::App& command, const std::string& extra, const std:
 }
 
 /// What an unknown word after `command` was meant to be; `otherwise` where it says nothing.
-std::string meaning_of(const CLI::App& command, const std::string& word, const std::string& otherwise) {
+std::string meaning_of(const CLI::App& command, std::string word, const std::string& otherwise) {
+    std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const std::string before = words_before(command);
     if (const auto hint = hint_for_brought_word(before, word); !hint.empty()) return std::string(hint);
     if (before.empty() && agent_named(word)) return "did you mean \"capsulectl exec " + word + "\"?";

@@ -32,6 +32,8 @@ std::optional<std::string_view> Catalog::meant_by(std::string_view word) const {
         if (same(provider.id) || same(provider.label) || same(provider.key_env) ||
             std::ranges::any_of(provider.other_names, same) || std::ranges::any_of(provider.other_key_names, same))
             return provider.id;
+    for (const Provider& provider : providers)
+        if (provider.model(word) != nullptr) return provider.id;
     return nearest(word, ids());
 }
 

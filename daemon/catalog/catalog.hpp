@@ -113,7 +113,8 @@ struct Catalog {
     std::vector<Provider> providers;  ///< built-in ones in the catalog's order, then the operator's in theirs
 
     const Provider* find(std::string_view id) const;
-    /// The id that was meant by `word`: another name of that provider's, or nearly its id. None: nobody can tell.
+    /// The id that was meant by `word`: another name of that provider's, its key's variable, a model of it, or nearly
+    /// its id. None: nobody can tell.
     std::optional<std::string_view> meant_by(std::string_view word) const;
     const Provider* by_key_variable(std::string_view variable) const;
     std::vector<std::string_view> ids() const;

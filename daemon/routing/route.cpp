@@ -1,5 +1,8 @@
 #include "daemon/routing/route.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "daemon/agents/agent.hpp"
 #include "protocol/nearest.hpp"
 
@@ -54,6 +57,18 @@ std::optional<Located<std::string>> route_tiers(const Levels& levels, std::span<
     return first_tier(levels, names.front(), cell.model);
 }
 
+/// "Claude", "CODEX", "claude-code" and slips of the fingers.
+std::optional<std::string_view> agent_meant(std::string_view id) {
+    std::string word(id);
+    std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::vector<std::string_view> known;
+    for (const AgentFacts& facts : all_agents) {
+        if (word.starts_with(facts.id)) return facts.id;
+        known.push_back(facts.id);
+    }
+    return nearest(word, known);
+}
+
 /// Why the request's model cannot be meant. Models of the configuration were checked when it was loaded.
 std::optional<Error> model_problem(const Config& config, const RouteQuery& query, const Provider& provider) {
     if (!query.model) return std::nullopt;
@@ -69,11 +84,8 @@ std::optional<Error> model_problem(const Config& config, const RouteQuery& query
 
 Result<Agent> find_agent(std::string_view id) {
     if (const auto agent = agent_named(id)) return *agent;
-    std::vector<std::string_view> known;
-    for (const AgentFacts& facts : all_agents)
-        known.push_back(facts.id);
     std::string hint = the_agents();
-    if (const auto near = nearest(id, known))
+    if (const auto near = agent_meant(id))
         hint = "Did you mean \"" + std::string(*near) + "\"? " + hint;
     else
         hint += " A provider is named by --provider.";

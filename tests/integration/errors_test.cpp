@@ -24,6 +24,14 @@ TEST_F(Errors, UnknownNamesGetTheNearestOne) {
     EXPECT_THAT(text_at(refused("statsu"), "/data/hint"), HasSubstr("status"));
     for (const char* method : {"spawn", "explain", "config.write", "providers.list"})
         EXPECT_THAT(expect_error(method, R"({"agent":"cluade"})", -32002, "agent.unknown"), HasSubstr("claude"));
+    for (const auto& [word, meant] :
+         {std::pair{"claude-code", "claude"}, {"CODEX", "codex"}, {"Claude Code", "claude"}, {"OpenCod", "opencode"}})
+        EXPECT_THAT(expect_error("spawn", std::string(R"({"agent":")") + word + "\"}", -32002, "agent.unknown"),
+                    HasSubstr(std::string("Did you mean \"") + meant + "\"?"));
+    for (const char* model : {"glm-5.3", "kimi-for-coding"})
+        EXPECT_THAT(expect_error("spawn", std::string(R"({"agent":"claude","provider":")") + model + "\"}", -32003,
+                                 "provider.unknown"),
+                    HasSubstr("Did you mean"));
     for (const char* method : {"spawn", "explain"})
         EXPECT_THAT(expect_error(method, R"({"agent":"claude","provider":"zia"})", -32003, "provider.unknown"),
                     HasSubstr("zai"));

@@ -94,6 +94,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{{"version"}, "did you mean \"capsulectl --version\"?"},
                     Case{{"restart"}, "did you mean \"capsulectl reload\"?"},
                     Case{{"models"}, "did you mean \"capsulectl providers AGENT\"?"},
+                    Case{{"STATUS"}, "did you mean \"status\"?"},
                     Case{{"zai"}, "did you mean \"capsulectl exec AGENT --provider zai\"?"},
                     Case{{"providers", "list"}, "capsulectl providers claude"},
                     Case{{"config", "edit"}, "edit it, then run \"capsulectl reload\""},

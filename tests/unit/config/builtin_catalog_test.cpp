@@ -148,6 +148,8 @@ TEST(BuiltinCatalog, KnowsWhichProviderIsMeant) {
                                                                      {"GPT", "openai"},
                                                                      {"claude", "anthropic"},
                                                                      {"moonshot", "kimi"},
+                                                                     {"kimi-for-coding", "kimi"},
+                                                                     {"ZAI_API_KEY", "zai"},
                                                                      {"minmax", "minimax"}})
         EXPECT_EQ(catalog.meant_by(word), id) << word;
     EXPECT_EQ(catalog.meant_by("somebody-else"), std::nullopt);
