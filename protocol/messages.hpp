@@ -130,7 +130,7 @@ struct StatusResult {
     std::string socket;
     ConfigStatus config;
     std::vector<AgentStatus> agents;
-    std::string path;  ///< where the agents were looked for
+    std::optional<std::string> path;  ///< where the agents were looked for; none: an older daemon does not say
     std::vector<ProviderStatus> providers;
     RequestCounts requests;
     ConnectionCounts connections;

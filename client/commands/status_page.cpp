@@ -115,9 +115,9 @@ std::string agents(const StatusResult& status, const Defaults& defaults, const S
              binary});
     }
     const bool any_missing = std::ranges::any_of(status.agents, [](const auto& each) { return !each.binary; });
-    if (!any_missing || status.path.empty()) return table.text(style);
+    if (!any_missing || !status.path) return table.text(style);
     return table.text(style) +
-           wrapped(printable("Not installed: no such program in " + status.path +
+           wrapped(printable("Not installed: no such program in " + *status.path +
                              ". PATH in [env] of capsule.toml names other directories."),
                    style.width, 0) +
            "\n";

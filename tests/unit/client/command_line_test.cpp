@@ -196,9 +196,10 @@ TEST(PlanUsage, FailsWhereAProviderDidNotSay) {
                error + "}]}";
     };
     for (const auto& [error, code] : {std::pair{"\"HTTP 500\"", 1}, {"null", 0}}) {
-        TestServer server([&](const std::string& line) { return result_for(line, answer(error)); });
-        EXPECT_EQ(capsulectl_at(server, {"usage"}).code, code);
-        EXPECT_EQ(capsulectl_at(server, {"usage", "--json"}).code, code);
+        for (const Words& words : {Words{"usage"}, Words{"usage", "--json"}}) {
+            TestServer server([&](const std::string& line) { return result_for(line, answer(error)); });
+            EXPECT_EQ(capsulectl_at(server, words).code, code);
+        }
     }
 }
 
