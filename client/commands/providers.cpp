@@ -41,7 +41,8 @@ std::string list_page(const ProvidersListResult& list) {
     std::vector<Warning> limits;
     for (const Choice& choice : list.choices)
         if (choice.limit)
-            limits.push_back({"", choice.label + " refused the last request: " + limit_text(*choice.limit)});
+            limits.push_back(
+                {"", choice.label + " refused a request, and has answered none since: " + limit_text(*choice.limit)});
     text += warnings_text(limits, style);
     if (!choices.empty() && !list.default_) text += "\n" + paragraph("No default: use --provider.", style);
     Table unavailable({"NOT AVAILABLE", "WHY"});

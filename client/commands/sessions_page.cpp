@@ -116,7 +116,8 @@ std::vector<std::string> notes_of(const SessionRow& session) {
             notes.push_back("asked for " + model.asked + ", answered by " + model.answered);
     if (others > most_models)
         notes.push_back("and of " + std::to_string(others - most_models) + " more models by others");
-    if (!session.limit && session.last && session.last->status >= 400)
+    const bool told = session.limit && session.last && session.limit->message == session.last->message.value_or("");
+    if (!told && session.last && session.last->status >= 400)
         notes.push_back("the last answer was " + std::to_string(session.last->status) +
                         (session.last->message ? ": " + *session.last->message : ""));
     return notes;

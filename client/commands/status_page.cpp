@@ -100,7 +100,9 @@ std::string providers(const StatusResult& status, const Style& style) {
 std::string notes(const StatusResult& status, const Style& style) {
     std::vector<Warning> lines;
     for (const ProviderStatus& each : status.providers)
-        if (each.limit) lines.push_back({"", each.label + " refused the last request: " + limit_text(*each.limit)});
+        if (each.limit)
+            lines.push_back(
+                {"", each.label + " refused a request, and has answered none since: " + limit_text(*each.limit)});
     return warnings_text(lines, style);
 }
 

@@ -68,6 +68,7 @@ asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
             if (whose_) {
                 Exchanged refused;
                 refused.status = admitted.error().status;
+                refused.message = admitted.error().message;
                 broker_.begun(whose_);
                 broker_.ended(whose_, refused);
             }

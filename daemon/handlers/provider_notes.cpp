@@ -17,7 +17,8 @@ void add_provider_warnings(std::vector<Warning>& warnings, const Services& servi
                            const Secret& key) {
     if (const auto limit = limit_of(services, provider, key))
         warnings.push_back(
-            {"provider.limit", provider.label + " refused the last request with this key: " + limit_text(*limit)});
+            {"provider.limit",
+             provider.label + " refused a request with this key, and has answered none since: " + limit_text(*limit)});
     const auto usage = known_usage(services, provider, key);
     if (!usage) return;
     for (const UsageWindow& each : usage->windows) {

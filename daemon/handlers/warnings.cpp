@@ -80,6 +80,23 @@ void add_model_warnings(std::vector<Warning>& warnings, const std::vector<Sessio
                                         pairs.size() - most)});
 }
 
+/// Sessions whose last request failed for a reason that is no limit: an outage, a provider that cannot be reached.
+void add_failing_sessions(std::vector<Warning>& warnings, const std::vector<SessionRow>& sessions) {
+    constexpr std::size_t most = 3;
+    std::size_t failing = 0;
+    for (const SessionRow& session : sessions) {
+        if (session.limit || !session.last || session.last->status < 400 || ++failing > most) continue;
+        const std::string words = session.last->message ? ": " + *session.last->message : "";
+        warnings.push_back(
+            {"session.failing", fmt::format("session {} ({} on {}): its last answer was {}{}", session.id,
+                                            session.agent, session.provider, session.last->status, words)});
+    }
+    if (failing > most)
+        warnings.push_back(
+            {"session.failing",
+             fmt::format("so was that of {} more; \"capsulectl sessions\" has them all", failing - most)});
+}
+
 }  // namespace
 
 std::vector<InlineKeys> inline_keys(const Services& services, const Generation& generation) {
@@ -118,7 +135,9 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const InlineKeys& file : inline_keys)
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
-    add_model_warnings(warnings, services.sessions.list(false));
+    const std::vector<SessionRow> sessions = services.sessions.list(false);
+    add_model_warnings(warnings, sessions);
+    add_failing_sessions(warnings, sessions);
     for (const auto& [name, value] : generation.config.env)
         if (is_secret_for_all(generation.config.catalog, name, value))
             warnings.push_back({"env.secret", "[env] gives " + name + " (" + value.origin +

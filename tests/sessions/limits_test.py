@@ -158,9 +158,30 @@ class Limits(Case):
         self.assertEqual(len(lines), 1, lines)
         self.assertIn("kind=window", lines[0])
         page = self.capsuled.ctl("status").stdout
-        self.assertIn("Z.AI refused the last request: the quota of these hours is used up", page)
+        self.assertIn("Z.AI refused a request, and has answered none since: the quota of these hours is used up", page)
         self.assertIn(f"until {ZAI_RESETS_AT}", page)
         self.assertIn("used up", self.capsuled.ctl("providers", "claude").stdout)
+
+    def test_a_failure_that_is_no_limit_is_said_by_status(self):
+        def said() -> list[str]:
+            return [each["message"] for each in self.capsuled.call("status")["warnings"] if each["code"] == "session.failing"]
+
+        session = self.start("zai")
+        self.ask(session, error("401 Unauthorized", code="1000", message="Authentication failed"))
+        self.assertEqual(said(), [])  # that is a limit, which has its line
+        row = self.ask(session, error("500 Internal Server Error", message="We are sorry"))
+        self.assertEqual((row["limit"]["kind"], row["last"]["status"]), ("key", 500))
+        page = self.capsuled.ctl("sessions").stdout
+        self.assertIn("the last answer was 500: We are sorry", page)
+        self.ask(session, answer())
+        self.ask(session, error("500 Internal Server Error", message="We are sorry"))
+        self.assertEqual(said(), [f"session {session.id} (claude on zai): its last answer was 500: We are sorry"])
+        self.ask(session, answer())
+        self.assertEqual(said(), [])
+        for _ in range(5):
+            self.ask(self.start("zai"), error("500 Internal Server Error", message="We are sorry"))
+        self.assertEqual(len(said()), 4)
+        self.assertIn("2 more", said()[-1])
 
     def test_an_error_in_a_200_is_one_and_takes_no_limit_back(self):
         session = self.start("zai")
@@ -237,6 +258,7 @@ class Limits(Case):
         right, session.path = session.path, "/elsewhere"
         self.assertGreaterEqual(session.ask().status, 400)
         self.assertTrue(until(lambda: self.row(session)["requests"]["failed"] == before["failed"] + 1))
+        self.assertIn("path", self.row(session)["last"]["message"])
         self.assertEqual(self.capsuled.call("metrics")["strangers"], {})
         session.path, session.token = right, "FAKE-nobodys-token"
         self.assertEqual(session.ask().status, 401)

@@ -71,7 +71,7 @@ TEST(StatusPage, SaysWhatAProviderRefusedLast) {
     StatusResult status = sample_status();
     status.providers[1].limit = SessionLimit{"window", "Usage limit reached for 5 hour", "2026-11-26 05:44:44"};
     EXPECT_THAT(status_page(status, sample_defaults(), plain),
-                HasSubstr("! Z.AI refused the last request: the quota of these hours is used up "
+                HasSubstr("! Z.AI refused a request, and has answered none since: the quota of these hours is used up "
                           "(\"Usage limit reached for 5 hour\"), until 2026-11-26 05:44:44\n"));
 }
 
