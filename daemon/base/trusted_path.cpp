@@ -51,11 +51,6 @@ std::string why_untrusted(const struct stat& status) {
     return {};
 }
 
-/// A directory in which somebody else could have put this entry.
-bool takes_entries_of_others(const struct stat& status) {
-    return S_ISDIR(status.st_mode) && (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-}
-
 std::string target_of(const std::string& link) {
     std::string target(PATH_MAX, '\0');
     const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
@@ -70,22 +65,18 @@ std::string UntrustedPath::cure() const {
            "'; chmod go-w '" + component + "'. Or mount it read-only, or use another place";
 }
 
-std::optional<UntrustedPath> untrusted_component(const std::string& path, FileOwner owner) {
+std::optional<UntrustedPath> untrusted_component(const std::string& path) {
     std::list<std::string> rest = parts_of(path);
     std::string at;  // without links; empty: the root
     int links = 0;
-    bool in_open_directory = false;
     for (;;) {
         struct stat status {};
         const std::string name = at.empty() ? "/" : at;
         if (::lstat(name.c_str(), &status) != 0) return std::nullopt;
-        const bool is_the_file = rest.empty() && !S_ISLNK(status.st_mode) && !S_ISDIR(status.st_mode);
-        if (is_the_file && owner == FileOwner::anybody && !in_open_directory) return std::nullopt;
         std::string why = why_untrusted(status);
         // A link is where its directory is; to ask by its name would tell of what it leads to.
         const std::string mounted = S_ISLNK(status.st_mode) ? at.substr(0, at.rfind('/')) + "/" : name;
         if (!why.empty() && !is_on_read_only_mount(mounted)) return UntrustedPath{name, std::move(why)};
-        in_open_directory = takes_entries_of_others(status) && !is_on_read_only_mount(name);
         if (S_ISLNK(status.st_mode)) {
             const std::string target = target_of(name);
             if (++links > most_links || target.empty()) return std::nullopt;

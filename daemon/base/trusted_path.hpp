@@ -13,14 +13,10 @@ struct UntrustedPath {
     std::string cure() const;
 };
 
-/// Whether the file at the path's end may be another user's, who then decides what is in it, but not which one it is:
-/// a secret that is mounted into a container keeps its owner.
-enum class FileOwner { trusted, anybody };
-
 /// Follows `path` (absolute) one step after the other, links too, and looks at nothing beyond the first component that
 /// another user can put something else in the place of: one that belongs to another user than root or this process's,
 /// or that its group or everybody can write to. (In a directory with the sticky bit, as /tmp, only what belongs to
 /// another user counts.) What is mounted read-only is nobody's to change. None: nobody can, as far as the path exists.
-std::optional<UntrustedPath> untrusted_component(const std::string& path, FileOwner owner = FileOwner::trusted);
+std::optional<UntrustedPath> untrusted_component(const std::string& path);
 
 }  // namespace capsule

@@ -68,7 +68,7 @@ int read_all(int file, Buffer& buffer) {
 
 Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     using Found = std::optional<Secret>;
-    if (const auto problem = untrusted_component(path, FileOwner::anybody))
+    if (const auto problem = untrusted_component(path))
         return Error{ErrorCode::key_error,
                      "the key file " + path + " is not read: " + problem->component + " " + problem->why,
                      problem->cure() + "."};

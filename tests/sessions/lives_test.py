@@ -264,6 +264,13 @@ class Keys(Case):
         file.with_suffix(".new").chmod(0o600)
         file.with_suffix(".new").rename(file)
         self.assertTrue(until(lambda: self.has(session, provider, OTHER_KEY)))
+        file.chmod(0o666)
+        self.assertTrue(until(lambda: session.ask().status == 401), "others can change it")
+        [why] = [each["message"] for each in capsule.call("status")["warnings"] if each["code"] == "key.error"]
+        self.assertIn(f"{file} can be written to by everybody", why)
+        self.assertIn(f"chmod go-w '{file}'", capsule.ctl("status").stdout.replace("\n", " "))
+        file.chmod(0o600)
+        self.assertTrue(until(lambda: self.has(session, provider, OTHER_KEY)))
         file.unlink()
         self.assertTrue(until(lambda: session.ask().status == 401))
         reply = session.ask()

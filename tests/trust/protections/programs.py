@@ -144,7 +144,8 @@ def the_homes_thread() -> list[Protection]:
 
 
 def what_is_believed() -> list[Protection]:
-    key_file = "unit_keys:SecretFile.OneThatOthersCouldReplaceIsNotRead"
+    key_file, written, given = ("unit_keys:SecretFile." + each for each in (
+        "OneThatOthersCouldReplaceIsNotRead", "OneThatOthersCouldWriteToIsNotRead", "OneOfAnotherUserIsNotRead"))
     return [
         one("a path of another user's is not believed", TRUSTED,
             "if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid())", "if (false)",
@@ -182,6 +183,10 @@ def what_is_believed() -> list[Protection]:
         one("op's message is redacted", OP, "redact(said, secrets)", "said",
             "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted"),
         one("a key file that others could replace is not read", "daemon/keys/secret_file.cpp",
-            "    if (const auto problem = untrusted_component(path, FileOwner::anybody))\n",
-            "    if (const auto problem = untrusted_component(\"/\", FileOwner::anybody))\n", key_file),
+            "    if (const auto problem = untrusted_component(path))\n",
+            "    if (const auto problem = untrusted_component(\"/\"))\n", key_file, written, given),
+        one("nor one of another user", "daemon/keys/secret_file.cpp",
+            "    if (const auto problem = untrusted_component(path))\n",
+            "    if (const auto problem = untrusted_component(path.substr(0, path.rfind('/'))))\n", written, given,
+            "ctest:sessions:lives"),
     ]  # fmt: skip

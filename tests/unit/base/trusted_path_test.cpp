@@ -88,18 +88,6 @@ TEST_F(TrustedPath, WhatBelongsToAnotherUserIsNot) {
     EXPECT_EQ(untrusted("a/b/file"), "a") << "its group can write to it";
 }
 
-TEST_F(TrustedPath, AFileMayBeAnothersWhereNobodyElseCouldHavePutIt) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give something away";
-    ASSERT_EQ(::chown(path("a/b/file").c_str(), 4711, 4711), 0);
-    const auto of_anybody = [&] { return untrusted_component(path("a/b/file"), FileOwner::anybody).has_value(); };
-    EXPECT_FALSE(of_anybody());
-    ::chmod(path("a/b").c_str(), 01777);
-    EXPECT_TRUE(of_anybody()) << "its owner may have put it there";
-    ::chmod(path("a/b").c_str(), 0755);
-    ASSERT_EQ(::chown(path("a/b").c_str(), 4711, 4711), 0);
-    EXPECT_TRUE(of_anybody());
-}
-
 /// Whether `job` holds in a mount namespace of its own; none: there cannot be one here.
 std::optional<bool> holds_among_mounts(const std::function<bool()>& job) {
     constexpr int no_namespace = 2;

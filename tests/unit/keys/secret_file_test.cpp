@@ -79,6 +79,46 @@ TEST(SecretFile, OneThatOthersCouldReplaceIsNotRead) {
     EXPECT_THAT(problem_of(above + "/none"), HasSubstr(above)) << "it is not even looked at";
 }
 
+/// The error's whole text.
+std::string advice_of(const std::string& path) {
+    const Result<std::optional<Secret>> read = read_secret_file(path);
+    return read ? "no error" : read.error().message + "; " + read.error().hint;
+}
+
+TEST(SecretFile, OneThatOthersCouldWriteToIsNotRead) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    write_file(path, "FAKE-key");
+    std::filesystem::create_symlink("key", directory / "link");
+    for (const mode_t mode : {0666U, 0602U}) {
+        ::chmod(path.c_str(), mode);
+        EXPECT_THAT(problem_of(path), HasSubstr(path + " can be written to by everybody"));
+        EXPECT_THAT(advice_of(directory / "link"), HasSubstr("chmod go-w '" + path + "'"));
+    }
+    for (const mode_t mode : {0400U, 0600U, 0440U, 0444U, 0644U}) {
+        ::chmod(path.c_str(), mode);
+        EXPECT_EQ(key_in(path), "FAKE-key");
+        EXPECT_EQ(key_in(directory / "link"), "FAKE-key");
+    }
+}
+
+TEST(SecretFile, OneOfAnotherUserIsNotRead) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give something away";
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    write_file(path, "FAKE-key");
+    for (const mode_t mode : {0400U, 0600U}) {
+        ::chmod(path.c_str(), mode);
+        ASSERT_EQ(::chown(path.c_str(), 4711, 4711), 0);
+        EXPECT_THAT(problem_of(path), HasSubstr(path + " belongs to user 4711"));
+        EXPECT_THAT(advice_of(path), HasSubstr("chown root '" + path + "'"));
+        ASSERT_EQ(::chown(path.c_str(), 0, 4711), 0);
+        EXPECT_EQ(key_in(path), "FAKE-key");
+    }
+    ::chmod(path.c_str(), 0660);
+    EXPECT_THAT(problem_of(path), HasSubstr(path + " can be written to by its group 4711"));
+}
+
 TEST(SecretFile, WhatIsNoRegularFileIsAnErrorAndNeverWaits) {
     const TemporaryDirectory directory;
     EXPECT_THAT(problem_of(directory.path()), HasSubstr("is a directory"));
