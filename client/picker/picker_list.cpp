@@ -156,8 +156,9 @@ std::vector<Cell> PickerList::row(std::size_t at, const std::vector<std::size_t>
 
 std::vector<std::string> PickerList::refusals(std::size_t room, std::size_t width) const {
     std::vector<std::string> out{"", "Not available:"};
+    constexpr std::size_t begin_of_cure = 4, deeper = 2;  // further lines of one text begin deeper
     const auto add = [&](const std::string& text, std::size_t begin) {
-        const std::size_t further = begin + 2;
+        const std::size_t further = begin + deeper;
         std::istringstream lines(std::string(begin, ' ') +
                                  wrapped(printable(text), width > further ? width - further : 1, further));
         for (std::string line; std::getline(lines, line);)
@@ -166,15 +167,14 @@ std::vector<std::string> PickerList::refusals(std::size_t room, std::size_t widt
     for (const PickerRefusal& each : page_.refusals) {
         if (!matches(filter_, each.label + "\n" + each.reason)) continue;
         add(each.label + ": " + each.reason, 2);
-        constexpr std::size_t begin = 4;
         const std::string whole = each.cure + (each.command.empty() ? "" : " ") + each.command;
         if (each.cure.empty()) continue;
-        if (each.command.empty() || begin + display_width(whole) <= width) {
-            add(whole, begin);
+        if (each.command.empty() || begin_of_cure + deeper + display_width(whole) <= width) {
+            add(whole, begin_of_cure);
             continue;
         }
-        add(each.cure, begin);
-        add(each.command, begin);
+        add(each.cure, begin_of_cure);
+        add(each.command, begin_of_cure);
     }
     if (out.size() == 2 || room < 3) return {};
     if (out.size() > room) {

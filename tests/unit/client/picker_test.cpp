@@ -123,6 +123,8 @@ TEST(PickerList, TheLastColumnAndTheCommandAreWholeWhereThereIsLittleRoom) {
     for (const std::size_t width : {1U, 5U, 20U, 40U})
         for (const std::string& text : texts(PickerList(page), 30, width))
             EXPECT_LE(display_width(text), width) << text;
+    for (std::size_t width = 60; width < 100; ++width)
+        EXPECT_THAT(texts(PickerList(page), 30, width), Contains(HasSubstr("capsulectl auth set kimi"))) << width;
 }
 
 TEST(PickerList, ShowsNothingThatATerminalWouldObey) {
