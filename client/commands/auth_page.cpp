@@ -54,6 +54,8 @@ std::string still_there(const AuthRow& row, const Style& style) {
               " without --role, then without --workspace";
     else if (source.find(".toml") != std::string::npos)
         how = "remove that line, then run capsulectl reload";
+    else if (source == row.variable + "_FILE")
+        how = "remove the file that " + source + " names";
     const std::string verb = row.state == "ignored" ? " is ignored because of " : " still comes from ";
     return wrapped(printable("The key of " + row.label + verb + source + ". To remove it: " + how + "."), style.width,
                    0) +
@@ -85,8 +87,15 @@ std::string set_page(const AuthRow& row, const std::optional<AuthScope>& scope, 
     std::string command = "capsulectl exec AGENT --provider " + row.provider;
     if (scope && scope->workspace) command += " --workspace " + *scope->workspace;
     if (scope && scope->role) command += " --role " + *scope->role;
-    return table_of({row}).text(style) + warnings_of({row}, style) + "\n" +
-           paragraph("New sessions use it: " + printable(command), style);
+    // Good news is no warning.
+    AuthRow shown = row;
+    const auto is_news = [](const Warning& each) { return each.code == "session.new_key"; };
+    std::erase_if(shown.warnings, is_news);
+    std::string page = table_of({shown}).text(style) + warnings_of({shown}, style) + "\n" +
+                       paragraph("New sessions use it: " + printable(command), style);
+    for (const Warning& each : row.warnings)
+        if (is_news(each)) page += paragraph(printable("Also " + each.message), style);
+    return page;
 }
 
 std::string unset_page(const AuthRow& row, const Style& style) {

@@ -76,7 +76,7 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
     AuthRow row = row_at(services, *generation, **provider, *scope);
     for (const Agent agent : agents_without_default(services, *generation, *scope))
         if (!before.contains(agent)) row.warnings.push_back(ambiguous(agent));
-    if (auto old = holders.warning(services, *generation)) row.warnings.push_back(std::move(*old));
+    holders.add_warnings(row.warnings, services, *generation);
     if (services.stored.are_lost_with_the_container())
         row.warnings.push_back(not_kept(services.stored.path(), **provider));
     co_return row;

@@ -12,6 +12,21 @@ bool same_key(const KeyFinding& one, const KeyFinding& other) {
     return one.state == other.state && one.value.same_as(other.value) && one.reference == other.reference;
 }
 
+/// The sessions that one warning names.
+class Named {
+  public:
+    void add(const SessionRow& row) {
+        if (++count_ <= most) ids_ += (ids_.empty() ? "" : ", ") + row.id + " (" + row.agent + ")";
+    }
+    bool any() const { return count_ > 0; }
+    std::string text() const { return count_ > most ? fmt::format("{} and {} more", ids_, count_ - most) : ids_; }
+
+  private:
+    static constexpr std::size_t most = 8;  // a warning is for reading
+    std::size_t count_ = 0;
+    std::string ids_;
+};
+
 }  // namespace
 
 Result<KeyScope> auth_scope(const std::optional<AuthScope>& scope) {
@@ -32,26 +47,36 @@ KeyHolders::KeyHolders(const Services& services, const Generation& generation, c
     : variable_(provider.key_env) {
     const KeyResolver keys = resolver(services, generation);
     for (SessionRow& row : services.sessions.list(false)) {
-        if (row.provider != provider.id || row.keys != session_keys::env) continue;
+        if (row.provider != provider.id || row.keys == session_keys::home) continue;
         KeyFinding key = keys.find(variable_, {row.workspace, row.role});
         holders_.emplace_back(std::move(row), std::move(key));
     }
 }
 
-std::optional<Warning> KeyHolders::warning(const Services& services, const Generation& generation) const {
-    constexpr std::size_t most = 8;  // a warning is for reading
+void KeyHolders::add_warnings(std::vector<Warning>& warnings, const Services& services,
+                              const Generation& generation) const {
     const KeyResolver keys = resolver(services, generation);
-    std::size_t count = 0;
-    std::string ids;
+    Named old_key, old_key_alone, new_key, no_key;
     for (const auto& [row, before] : holders_) {
-        if (same_key(before, keys.find(variable_, {row.workspace, row.role}))) continue;
-        if (++count <= most) ids += (ids.empty() ? "" : ", ") + row.id + " (" + row.agent + ")";
+        const KeyFinding now = keys.find(variable_, {row.workspace, row.role});
+        if (same_key(before, now)) continue;
+        const bool is_gone = now.state == KeyState::absent || now.state == KeyState::ignored;
+        if (row.keys == session_keys::env)
+            (is_gone ? old_key_alone : old_key).add(row);
+        else
+            (usable(now.state) ? new_key : no_key).add(row);
     }
-    if (count == 0) return std::nullopt;
-    if (count > most) ids += fmt::format(" and {} more", count - most);
-    return Warning{"session.old_key", fmt::format("running sessions keep the key that they started with: {}. To renew "
-                                                  "one, leave its agent and start it again",
-                                                  ids)};
+    const auto add = [&](Warning warning, const Named& sessions, std::string_view cure) {
+        if (!sessions.any()) return;
+        warning.message += fmt::format(": {}{}", sessions.text(), cure);
+        warnings.push_back(std::move(warning));
+    };
+    add({"session.old_key", "running sessions keep the key that they started with"}, old_key,
+        ". To renew one, leave its agent and start it again");
+    add({"session.old_key", "running sessions keep the key that was removed"}, old_key_alone,
+        ". To take it from one, end its agent");
+    add({"session.new_key", "running sessions use it from their next request"}, new_key, "");
+    add({"session.no_key", "running sessions have no key any more, so their requests are refused"}, no_key, "");
 }
 
 void log_change(std::string_view event, Caller caller, const Provider& provider, const KeyScope& scope) {

@@ -21,13 +21,13 @@ AuthRow row_at(const Services& services, const Generation& generation, const Pro
 /// The log's line of a change: who made it, and where.
 void log_change(std::string_view event, Caller caller, const Provider& provider, const KeyScope& scope);
 
-/// The live sessions of a provider that have its key itself, each with the key that a new session like it would get.
-/// Taken before a change, it says afterwards which of them keep the old key.
+/// The live sessions of a provider, each with the key that a new session like it would get. Taken before a change, it
+/// says afterwards which of them keep the old key, and which have the new one.
 class KeyHolders {
   public:
     KeyHolders(const Services& services, const Generation& generation, const Provider& provider);
-    /// Of those whose key is another one by now. None: no session has an old key.
-    std::optional<Warning> warning(const Services& services, const Generation& generation) const;
+    /// Of those whose key is another one by now (session.old_key, session.new_key, session.no_key).
+    void add_warnings(std::vector<Warning>& warnings, const Services& services, const Generation& generation) const;
 
   private:
     std::string variable_;

@@ -49,7 +49,7 @@ Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetP
                                                (elsewhere.empty() ? "" : "; a key is stored with " + elsewhere)};
         row.warnings.push_back(std::move(nothing));
     }
-    if (auto old = holders.warning(services, *generation)) row.warnings.push_back(std::move(*old));
+    holders.add_warnings(row.warnings, services, *generation);
     log_change("auth.unset", caller, **provider, *scope);
     co_return row;
 }

@@ -38,6 +38,31 @@ bool is_placeholder(std::string_view key) {
     return key.size() > 1 && std::ranges::all_of(key, [&](char c) { return c == key.front(); });
 }
 
+/// How the keys of a well-known place begin.
+struct KnownPrefix {
+    std::string_view prefix, article, owner;
+};
+constexpr std::array<KnownPrefix, 10> known_prefixes{{{"sk-ant-", "an", "Anthropic"},
+                                                      {"sk-proj-", "an", "OpenAI"},
+                                                      {"sk-cp-", "a", "MiniMax"},
+                                                      {"sk-kimi-", "a", "Kimi"},
+                                                      {"sk-or-", "an", "OpenRouter"},
+                                                      {"xai-", "an", "xAI"},
+                                                      {"gsk_", "a", "Groq"},
+                                                      {"AIza", "a", "Google"},
+                                                      {"ghp_", "a", "GitHub"},
+                                                      {"github_pat_", "a", "GitHub"}}};
+
+/// "an Anthropic key" in the place of this provider's; empty: nobody can tell. Where an operator's table says where the
+/// provider is, any key may be right.
+std::string whose_instead(const Provider& provider, std::string_view key) {
+    if (provider.origin != "catalog") return "";
+    for (const KnownPrefix& known : known_prefixes)
+        if (key.starts_with(known.prefix) && known.owner != provider.label)
+            return std::string(known.article) + " " + std::string(known.owner) + " key";
+    return "";
+}
+
 }  // namespace
 
 std::string_view slip_in(std::string_view key) {
@@ -62,9 +87,13 @@ std::optional<Warning> key_shape_warning(const Provider& provider, const Secret&
         return Warning{"key.shape", "The key of " + provider.label + " " + std::string(slip) +
                                         ". It is sent as it stands. Correct it there, or run capsulectl auth set " +
                                         provider.id + " with the key only."};
-    if (provider.key_prefix.empty() || key.reveal().starts_with(provider.key_prefix)) return std::nullopt;
-    std::string message = "This does not look like a " + provider.label + " key, which begins with " +
-                          provider.key_prefix + "; it is used all the same.";
+    const std::string instead = whose_instead(provider, key.reveal());
+    const bool begins_wrongly = !provider.key_prefix.empty() && !key.reveal().starts_with(provider.key_prefix);
+    if (!begins_wrongly && instead.empty()) return std::nullopt;
+    std::string message = "This does not look like a " + provider.label + " key";
+    if (begins_wrongly) message += ", which begins with " + provider.key_prefix;
+    if (!instead.empty()) message += ", but like " + instead;
+    message += "; it is used all the same.";
     if (!provider.key_url.empty()) message += " Keys are at " + provider.key_url + ".";
     return Warning{"key.shape", std::move(message)};
 }

@@ -183,7 +183,21 @@ TEST_F(Auth, SessionsThatKeepAnOldKeyAreNamed) {
                 AllOf(HasSubstr("running sessions keep the key that they started with: " + running + " (claude)"),
                       HasSubstr("leave its agent and start it again"), Not(HasSubstr(of_acme))));
     EXPECT_THAT(json::serialize(call("auth.unset", R"({"provider":"zai"})")),
-                AllOf(HasSubstr("session.old_key"), HasSubstr(running)));
+                AllOf(HasSubstr("session.old_key"), HasSubstr("keep the key that was removed: " + running),
+                      HasSubstr("To take it from one, end its agent"), Not(HasSubstr("start it again"))));
+}
+
+TEST_F(Auth, SessionsWithATokenAreToldToHaveTheNewKey) {
+    const std::string user = ::geteuid() == 0 ? "[broker]\nuser = \"daemon\"\n" : "";
+    start({.env = {}, .config = "[session]\nkeys = \"broker\"\n" + user});
+    call("auth.set", R"({"provider":"zai","value":"FAKE-zai-old-0001"})");
+    auto launcher = daemon().connect();
+    const std::string running = text_at(
+        parse(launcher.ask(request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"connection"})"))),
+        "/result/session/id");
+    EXPECT_THAT(ctl({"auth", "set", "zai"}, "FAKE-zai-new-0002").out,
+                HasSubstr("Also running sessions use it from their next request: " + running + " (claude)"));
+    EXPECT_THAT(ctl({"auth", "unset", "zai"}).out, HasSubstr("running sessions have no key any more"));
 }
 
 TEST_F(Auth, UnsettingSaysThatTheKeyIsRemoved) {

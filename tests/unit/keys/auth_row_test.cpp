@@ -119,6 +119,29 @@ TEST(AuthRow, WhatPeopleCopyAlongWithAKeyIsNamed) {
         EXPECT_TRUE(auth_row(provider, present(fine)).warnings.empty()) << fine;
 }
 
+TEST(AuthRow, AKeyThatIsPlainlyAnotherProvidersIsCalledSo) {
+    Provider zai;
+    zai.origin = "catalog", zai.label = "Z.AI", zai.key_url = "https://key.example";
+    const auto said = [](const Provider& provider, std::string_view key) {
+        const AuthRow row = auth_row(provider, present(key));
+        return row.warnings.empty() ? "" : row.warnings[0].message;
+    };
+    EXPECT_EQ(said(zai, "sk-ant-FAKE-0001"),
+              "This does not look like a Z.AI key, but like an Anthropic key; it is used all the same. Keys are at "
+              "https://key.example.");
+    EXPECT_THAT(said(zai, "sk-cp-FAKE-0001"), HasSubstr("like a MiniMax key"));
+    Provider kimi = zai;
+    kimi.label = "Kimi", kimi.key_prefix = "sk-ki";
+    EXPECT_THAT(said(kimi, "sk-cp-FAKE-0001"), HasSubstr("which begins with sk-ki, but like a MiniMax key;"));
+    EXPECT_EQ(said(kimi, "sk-kimi-FAKE-0001"), "");
+    Provider own = zai;
+    own.origin = "capsule.toml:3";
+    EXPECT_EQ(said(own, "sk-ant-FAKE-0001"), "") << "a gateway of the operator's may take any key";
+    Provider anthropic = zai;
+    anthropic.label = "Anthropic";
+    EXPECT_EQ(said(anthropic, "sk-ant-FAKE-0001"), "");
+}
+
 TEST(AuthRow, AnyShapeWillDoWhereNoneIsKnown) {
     Provider provider = minimax();
     provider.key_prefix.clear();
