@@ -214,7 +214,8 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     Services services(io.get_executor(), std::move(environment));
     services.config_source = config_source(line, services.environment);
     services.generation = value_or_throw(load_generation(services.config_source, services.environment));
-    start_log(line, &services.generation->config.daemon, to_journal);
+    services.at_start = {services.generation->config.daemon, services.generation->config.broker.port};
+    start_log(line, &services.at_start.daemon, to_journal);
     *services.state = state_directory_of(services.environment);
     services.stored_path = stored_keys_path(services.environment);
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());

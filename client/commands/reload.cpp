@@ -1,11 +1,25 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <iterator>
 
 #include "client/commands/command_table.hpp"
 
 namespace capsule {
 namespace {
+
+/// What of the configuration does not hold yet, or cannot. Nothing where the daemon does not say.
+std::vector<Warning> what_does_not_hold(const Globals& globals) {
+    std::vector<Warning> out;
+    const auto answer = call(globals, "status", boost::json::object_kind);
+    const auto status = answer ? result_as<StatusResult>(*answer) : ClientResult<StatusResult>(answer.error());
+    if (!status) return out;
+    std::ranges::copy_if(status->warnings, std::back_inserter(out), [](const Warning& each) {
+        return each.code == "config.restart" || each.code == "default.no_key";
+    });
+    return out;
+}
 
 ExitCode reload(const Globals& globals) {
     const auto result = call(globals, "reload", boost::json::object_kind);
@@ -21,6 +35,7 @@ ExitCode reload(const Globals& globals) {
                     {ErrorCode::io_error, config->error.value_or("the configuration could not be loaded"),
                      "the older configuration stays in force: correct the file and reload again"});
     print(config->path ? "loaded " + printable(*config->path) + "\n" : "no configuration file: built-in defaults\n");
+    print_warnings(what_does_not_hold(globals));
     return ExitCode::done;
 }
 

@@ -36,6 +36,12 @@ Result<void> Services::load_stored_keys() {
 
 namespace {
 
+/// Without the file's line that the message shows below its place.
+std::string in_one_line(const Error& error) {
+    std::string text = error.message.substr(0, error.message.find('\n'));
+    return error.hint.empty() ? text : text + "; " + error.hint;
+}
+
 /// Puts a new configuration in force, or remembers why it cannot be.
 Result<void> load_anew(Services& services) {
     auto generation = load_generation(services.config_source, services.environment);
@@ -44,7 +50,7 @@ Result<void> load_anew(Services& services) {
                            "restart capsuled"};
     const Result<void> stored = generation ? services.load_stored_keys() : Result<void>(generation.error());
     if (!stored) {
-        services.reload_error = stored.error().message;
+        services.reload_error = in_one_line(stored.error());
         spdlog::error("reload failed, the configuration in force stays: {}", stored.error().message);
         return stored.error();
     }
@@ -104,8 +110,12 @@ asio::awaitable<Result<KeyFinding>> resolve_key(Services& services, std::shared_
         }
         co_return error;
     }
-    if (finding.state != KeyState::present) co_return key_absent(provider, finding.state);
-    co_return finding;
+    if (finding.state == KeyState::present) co_return finding;
+    Error absent = key_absent(provider, finding.state);
+    if (finding.state == KeyState::absent)
+        if (const auto places = keys.empty_places(variable); !places.empty())
+            absent.message += ": " + places.front() + " is empty";
+    co_return absent;
 }
 
 }  // namespace capsule

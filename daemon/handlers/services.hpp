@@ -25,12 +25,19 @@
 
 namespace capsule {
 
+/// Settings that hold from the daemon's start on, whatever a reload finds.
+struct StartSettings {
+    DaemonConfig daemon;
+    std::optional<std::uint16_t> port;  ///< [broker] listen
+};
+
 struct Services {
     Services(boost::asio::any_io_executor executor, std::map<std::string, Secret> environment);
 
     const std::map<std::string, Secret> environment;  ///< the daemon's own, as it was at start
     ConfigSource config_source;
     std::shared_ptr<const Generation> generation;
+    StartSettings at_start;
     std::optional<std::string> reload_error;  ///< why the last reload failed; null when it worked
     std::shared_ptr<StateDirectory> state = std::make_shared<StateDirectory>();
     std::optional<std::string> stored_path;  ///< of auth.toml; none: nowhere to store

@@ -127,6 +127,10 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     status.connections = {services.quotas.open_connections(), generation->config.limits.connections};
     status.broker = services.sessions.broker_status();
     status.warnings = status_warnings(services, *generation, found.inline_keys);
+    add_default_warnings(status.warnings, generation->config, [&status](const Provider& provider) {
+        const auto same = std::ranges::find(status.providers, provider.id, &ProviderStatus::id);
+        return same == status.providers.end() ? KeyState::absent : key_state_named(same->key.state);
+    });
     std::move(broken.begin(), broken.end(), std::back_inserter(status.warnings));
     if (const auto problem = services.sessions.storing_problem())
         status.warnings.push_back({"state.unwritable", problem->message + "; " + problem->hint});

@@ -32,6 +32,8 @@ bool is_secret_for_all(const Catalog& catalog, const std::string& name, const En
 std::set<std::string> readable_key_files(const Services& services, const Generation& generation) {
     std::set<std::string> files(generation.config.readable_by_others.begin(),
                                 generation.config.readable_by_others.end());
+    // Closed since the load: a chmod needs no reload.
+    std::erase_if(files, [](const std::string& path) { return !others_can_read(path); });
     const KeyResolver keys = resolver(services, generation);
     const auto look = [&](const std::string& variable) {
         for (std::string& path : keys.files(variable))
@@ -97,7 +99,31 @@ void add_failing_sessions(std::vector<Warning>& warnings, const std::vector<Sess
              fmt::format("so was that of {} more; \"capsulectl sessions\" has them all", failing - most)});
 }
 
+/// What a reload has read and not put in force. None: nothing of the kind.
+std::optional<Warning> restart_warning(const StartSettings& start, const Config& config) {
+    std::string names;
+    const auto compare = [&](const auto& before, const auto& now, std::string_view name) {
+        if (before != now) names += (names.empty() ? "" : ", ") + std::string(name);
+    };
+    compare(start.daemon.socket, config.daemon.socket, "[daemon] socket");
+    compare(start.daemon.socket_group, config.daemon.socket_group, "[daemon] socket_group");
+    compare(start.daemon.log_level.value_or("info"), config.daemon.log_level.value_or("info"), "[daemon] log_level");
+    compare(start.daemon.log_format.value_or("text"), config.daemon.log_format.value_or("text"), "[daemon] log_format");
+    compare(start.port, config.broker.port, "[broker] listen");
+    if (names.empty()) return std::nullopt;
+    return Warning{"config.restart", "changed since the daemon started, and counts after a restart of it: " + names};
+}
+
 }  // namespace
+
+void add_default_warnings(std::vector<Warning>& warnings, const Config& config, const KeyStates& keys) {
+    for (const AgentFacts& facts : all_agents) {
+        if (!config.agent(facts.agent).provider) continue;
+        const auto chosen = default_provider(config, facts.agent, keys);
+        if (!chosen && chosen.error().code == ErrorCode::key_absent)
+            warnings.push_back({"default.no_key", chosen.error().message + ". " + chosen.error().hint});
+    }
+}
 
 std::vector<InlineKeys> inline_keys(const Services& services, const Generation& generation) {
     const auto keys = file_keys(generation.config, resolver(services, generation));
@@ -115,6 +141,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     if (services.reload_error)
         warnings.push_back({"config.invalid", "the last reload failed and the older configuration is in force: " +
                                                   *services.reload_error});
+    if (auto restart = restart_warning(services.at_start, generation.config)) warnings.push_back(std::move(*restart));
     if (generation.config.broker.remote) {
         // Nothing of what follows is about keys that this capsuled could give away.
         const KeyResolver here = resolver(services, generation);

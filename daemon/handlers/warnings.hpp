@@ -6,6 +6,7 @@
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/handlers/services.hpp"
+#include "daemon/routing/choices.hpp"
 #include "protocol/messages.hpp"
 
 namespace capsule {
@@ -17,5 +18,8 @@ std::vector<InlineKeys> inline_keys(const Services& services, const Generation& 
 /// `inline_keys` are those files that are there.
 std::vector<Warning> status_warnings(const Services& services, const Generation& generation,
                                      const std::vector<InlineKeys>& inline_keys);
+
+/// Adds each agent whose configured default provider has no key.
+void add_default_warnings(std::vector<Warning>& warnings, const Config& config, const KeyStates& keys);
 
 }  // namespace capsule

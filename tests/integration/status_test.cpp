@@ -93,6 +93,34 @@ TEST_F(Status, ShowsEveryCellWithoutKeys) {
     }
 }
 
+TEST_F(Status, AConfiguredDefaultWithoutAKeyIsTold) {
+    start({.env = {}, .config = "[claude]\nprovider = \"kimi\"\n"});
+    EXPECT_THAT(ctl({"status"}).out,
+                HasSubstr("! the default provider of Claude is Kimi, and there is no key for Kimi"));
+    EXPECT_THAT(ctl({"reload"}).err, HasSubstr("the default provider of Claude is Kimi, and there is no key"));
+    call("auth.set", R"({"provider":"kimi","value":"sk-kimi-FAKE-0001"})");
+    EXPECT_THAT(ctl({"status"}).out, Not(HasSubstr("the default provider of")));
+    EXPECT_EQ(ctl({"reload"}).err, "");
+}
+
+TEST_F(Status, AConfigurationThatWasClosedToOthersNeedsNoReload) {
+    start({.env = {}, .config = "[env]\nZAI_API_KEY = \"FAKE-zai-0001\"\n"});
+    std::filesystem::permissions(config_file(), std::filesystem::perms{0644});
+    call("reload");
+    const std::string run = "run: chmod 600 " + config_file().string();
+    EXPECT_THAT(ctl({"status"}).out, HasSubstr(run));
+    std::filesystem::permissions(config_file(), std::filesystem::perms{0600});
+    EXPECT_THAT(ctl({"status"}).out, Not(HasSubstr(run)));
+}
+
+TEST_F(Status, SettingsThatNeedARestartAreNamedAfterAReload) {
+    start({.env = {}, .config = "[daemon]\nlog_level = \"info\"\n"});
+    EXPECT_EQ(ctl({"reload"}).err, "");
+    write_file(config_file(), "[daemon]\nlog_level = \"warn\"\n[broker]\nlisten = 4587\n");
+    EXPECT_THAT(ctl({"reload"}).err, HasSubstr("counts after a restart of it: [daemon] log_level, [broker] listen"));
+    EXPECT_THAT(ctl({"status"}).out, HasSubstr("[daemon] log_level, [broker] listen"));
+}
+
 TEST_F(Status, MasksKeysAndSaysWhereTheyCameFrom) {
     start();
     for (const char* method : {"status", "auth.list"})
