@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -45,6 +46,9 @@ ClientError connect_error(const std::string& path, int why) {
         case ENOENT:
             return error_of(Kind::unreachable, "the daemon is not there: no socket at " + path, how_to_start);
         case ECONNREFUSED:
+            if (struct stat found{}; ::stat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode))
+                return error_of(Kind::unreachable, path + " is no socket",
+                                "name the daemon's socket by --socket or CAPSULE_SOCKET, or leave both out");
             return error_of(Kind::unreachable, "nothing answers at " + path + ": its daemon is gone", how_to_start);
         default:
             return error_of(Kind::unreachable,

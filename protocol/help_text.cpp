@@ -52,7 +52,7 @@ std::string fitted_line(const std::string& line, std::size_t width) {
 }
 
 bool is_prose(const std::string& line) {
-    return !line.empty() && line.front() != ' ' && line.back() != ':';
+    return !line.empty() && line.front() != ' ' && line.back() != ':' && !line.starts_with("Usage:");
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ void add_exec(CLI::App& app, Invocation& invocation) {
         "What follows \"--\" goes to the agent.\n"
         "The daemon is offered the caller's variables, except those whose names look like keys (GH_TOKEN is offered),\n"
         "and passes on what its allowlist has.",
-        {"exec claude --provider zai", "exec codex --provider minimax -- exec \"say hi\""});
+        {"exec claude --provider zai", "exec codex --provider minimax -- exec --skip-git-repo-check \"say hi\""});
     auto options = std::make_shared<Options>();
     add_session_options(*command, options->session, false);
     command->add_flag("--choose", options->choose, "Show the list of providers though a default is configured")

@@ -187,7 +187,9 @@ void print_paged(std::string_view text) {
     const bool terminal = ::isatty(STDOUT_FILENO) != 0 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
     const bool dumb = process_environment("TERM").value_or("dumb") == "dumb";
     if (terminal && !dumb && needs_pager(text, size.ws_col, size.ws_row))
-        if (const auto pager = pager_of(::geteuid(), process_environment); pager && shown_by(*pager, text)) return;
+        if (const auto pager = pager_of(::geteuid(), process_environment);
+            pager && shown_by(*pager, shows_utf8(process_environment) ? std::string(text) : in_ascii(text)))
+            return;
     print(text);
 }
 

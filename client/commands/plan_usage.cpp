@@ -33,7 +33,9 @@ void add_usage(CLI::App& app, Invocation& invocation) {
     auto params = std::make_shared<UsageParams>();
     CLI::Option* provider =
         command->add_option("--provider", params->provider, "Of that provider alone")->type_name("ID");
-    command->add_option("PROVIDER", params->provider, "The same")->type_name("")->excludes(provider);
+    command->add_option("PROVIDER", params->provider, "That provider, without the option's name")
+        ->type_name("")
+        ->excludes(provider);
     run_with(*command, invocation, [params](const Globals& globals) { return run(globals, *params); });
 }
 

@@ -19,6 +19,15 @@ std::string check_assignment(const std::string& text) {
     return equals == std::string::npos || equals == 0 ? "expected NAME=VALUE" : "";
 }
 
+/// What cannot be looked at for other reasons is left to the session's user.
+std::string check_directory(const std::string& path) {
+    std::error_code error;
+    const auto found = std::filesystem::status(path, error);
+    if (found.type() == std::filesystem::file_type::not_found) return "--cwd: there is no directory " + path;
+    const bool is_known = found.type() != std::filesystem::file_type::none;
+    return is_known && !std::filesystem::is_directory(found) ? "--cwd: " + path + " is no directory" : "";
+}
+
 std::optional<std::string> absolute_directory(const std::optional<std::string>& given) {
     std::error_code error;
     auto path = given ? std::filesystem::absolute(*given, error) : std::filesystem::current_path(error);
@@ -51,7 +60,8 @@ void add_session_options(CLI::App& command, SessionOptions& options, bool agent_
         ->take_all();
     command
         .add_option("--cwd", params.cwd, "The project, for warnings about its settings (else the current directory)")
-        ->type_name("PATH");
+        ->type_name("PATH")
+        ->check(CLI::Validator(check_directory, ""));
 }
 
 SpawnParams session_params(const SessionOptions& options) {

@@ -134,7 +134,9 @@ void add_sessions(CLI::App& app, Invocation& invocation) {
     add_examples(
         *command,
         "With ID, that session in six lines: where its requests go, why, and with which key. Inside a session that\n"
-        "\"exec\" started, the same of that session where nothing else is said.",
+        "\"exec\" started, the same of that session where nothing else is said.\n"
+        "STATE is live, running (a request is under way), ended, or why the provider refused the last request:\n"
+        "window or week (its quota is used up), plan, model, balance, key, busy.",
         {"sessions --all", "sessions abcdefghij", "sessions end abcdefghij"});
     auto options = std::make_shared<SessionsOptions>();
     CLI::Option* which = command->add_option("ID", options->which, "Of a session, or the pid of one of its processes");

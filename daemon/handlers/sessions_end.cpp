@@ -1,10 +1,13 @@
 // sessions.end: the session's streams are cut, its next request is refused.
 #include "daemon/handlers/handlers.hpp"
+#include "daemon/users/users.hpp"
 
 namespace capsule {
 
 Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params) {
-    auto row = services.sessions.end(params.id, "sessions.end");
+    const auto user = find_user(caller.uid);
+    const std::string who = user ? user->user.name : "uid " + std::to_string(caller.uid);
+    auto row = services.sessions.end(params.id, "by " + who + " (sessions end)");
     if (row) {
         log_info("sessions.end",
                  {{"uid", std::int64_t{caller.uid}}, {"pid", std::int64_t{caller.pid}}, {"session", row->id}});

@@ -53,6 +53,10 @@ TEST_F(Cli, StatusQuietIsForHealthChecks) {
     EXPECT_EQ(bad.exit_code, 1);
     EXPECT_THAT(bad.out, IsEmpty());
     EXPECT_THAT(ctl({"status"}).out, HasSubstr("nonsense")) << "the page says what is wrong";
+    write_file(config_file(), "[session]\nkyes = \"broker\"\n");
+    refused("reload");
+    EXPECT_THAT(ctl({"status"}).out,
+                AllOf(HasSubstr("unknown setting; Did you mean \"keys\"?"), Not(HasSubstr("?kyes"))));
 }
 
 TEST_F(Cli, JsonIsTheMethodsResult) {
@@ -181,6 +185,27 @@ TEST_F(Cli, ExitCodes) {
     write_file(config_file(), "nonsense = 1\n");
     expect_failure({"reload"}, 7, "capsule.toml:1:1");
     expect_alive();
+}
+
+TEST_F(Cli, WhatIsNoSocketAndNoDirectoryIsSaidToBeNone) {
+    start();
+    write_file(dir_ / "a-file", "");
+    Program program = ctl_program({"status"});
+    program.argv[2] = dir_ / "a-file";
+    const Outcome file = run_command(program);
+    EXPECT_EQ(file.exit_code, 3);
+    EXPECT_THAT(file.err, HasSubstr((dir_ / "a-file").string() + " is no socket"));
+    const Outcome nowhere = ctl({"exec", "claude", "--provider", "zai", "--cwd", dir_ / "nowhere"});
+    EXPECT_EQ(nowhere.exit_code, 2);
+    EXPECT_THAT(nowhere.err, HasSubstr("there is no directory " + (dir_ / "nowhere").string()));
+    EXPECT_THAT(ctl({"exec", "claude", "--cwd", dir_ / "a-file"}).err, HasSubstr("a-file is no directory"));
+}
+
+TEST_F(Cli, AnEmptyKeyFileIsNamedToWhoeverStartsAnAgent) {
+    write_file(dir_ / "empty.key", "");
+    start({.env = {{"ZAI_API_KEY_FILE", dir_ / "empty.key"}}});
+    EXPECT_THAT(ctl({"exec", "claude", "--provider", "zai"}).err,
+                HasSubstr("there is no key for Z.AI (ZAI_API_KEY): " + (dir_ / "empty.key").string() + " is empty"));
 }
 
 TEST_F(Cli, WithoutADaemonItSaysWhatToDo) {

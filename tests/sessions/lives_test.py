@@ -81,7 +81,9 @@ class Ends(Case):
         session, other = self.spawn(capsule), self.spawn(capsule)
         stream = session.open(b'{"model":"slow"}')
         self.assertTrue(stream.recv(10))
-        self.assertEqual(capsule.call("sessions.end", id=session.id)["state"], "ended")
+        ended = capsule.call("sessions.end", id=session.id)
+        self.assertEqual(ended["state"], "ended")
+        self.assertRegex(ended["ended"], r"^by [a-z0-9_-]+ \(sessions end\)$")
         with contextlib.suppress(ConnectionError):
             while stream.recv(65536):  # its timeout is the bound
                 pass

@@ -69,6 +69,19 @@ TEST_F(Screens, TheRestOfExplainGoesThroughAPagerWhereItDoesNotFit) {
     EXPECT_EQ(terminal.wait_for_exit_status(), 0);
 }
 
+TEST_F(Screens, APagerOfATerminalWithoutUtf8GetsAscii) {
+    start_with_one_key();
+    const auto pager = dir_ / "pager";
+    write_file(pager, "#!/bin/sh\necho PAGED\nhead -n 7\n");
+    std::filesystem::permissions(pager, std::filesystem::perms{0755});
+    Tmux& terminal =
+        open_terminal({{"CAPSULE_PAGER", ::geteuid() == 0 ? "less" : pager.string()}, {"LC_ALL", "C"}}, {80, 24});
+    terminal.run("capsulectl explain claude --provider zai --all");
+    EXPECT_THAT(terminal.wait_for("held "), HasSubstr("\nkey       ~0004 in ANTHROPIC_AUTH_TOKEN"));
+    if (::geteuid() == 0) terminal.press({"q"});
+    EXPECT_EQ(terminal.wait_for_exit_status(), 0);
+}
+
 /// A session that lives as long as the connection that this gives; and into `id` what it is called.
 RawConnection begin_session(RawConnection connection, std::string& id) {
     const std::string answer = connection.ask(

@@ -92,6 +92,11 @@ TEST(HelpText, BreaksLinesAtWordsAtTheWidthThatThereIs) {
     EXPECT_THAT(help_text(help_page, 40), testing::HasSubstr("  -h,--help\n      Explain what this program does\n"));
 }
 
+TEST(HelpText, TheUsageStandsOnALineOfItsOwn) {
+    EXPECT_EQ(help_text("Talks to the daemon about what runs where\nUsage: capsulectl [OPTIONS] COMMAND\n", 36),
+              "Talks to the daemon about what runs\nwhere\nUsage: capsulectl [OPTIONS] COMMAND\n");
+}
+
 TEST(Table, StandsOnItsHeadWhereColumnsWouldSayNothing) {
     Table table({"PROVIDER", "KEY", "", "CLAUDE CODE"});
     table.add({{"zai"}, {"…0001"}, {"*"}, {"glm-5.3, from the catalog"}});

@@ -118,6 +118,23 @@ TEST(AuthPage, SaysWhatWasStoredAndWhatWasRemoved) {
     EXPECT_THAT(unset_page(row, plain), AllOf(HasSubstr("! Z.AI: nothing was stored\n"), Not(HasSubstr("Removed"))));
 }
 
+TEST(AuthPage, SaysWhichRunningSessionsHaveTheNewKey) {
+    AuthRow row;
+    row.provider = "zai", row.label = "Z.AI", row.variable = "ZAI_API_KEY", row.state = "present";
+    row.warnings = {{"session.new_key", "running sessions use it from their next request: abcdefghij (claude)"}};
+    EXPECT_THAT(set_page(row, {}, plain),
+                AllOf(testing::EndsWith("\n\nNew sessions use it: capsulectl exec AGENT --provider zai\nAlso running "
+                                        "sessions use it from their next request: abcdefghij (claude)\n"),
+                      Not(HasSubstr("!"))));
+}
+
+TEST(AuthPage, AKeysFileIsRemovedAndNotTheKeyFromItsVariable) {
+    AuthRow row;
+    row.provider = "zai", row.label = "Z.AI", row.variable = "ZAI_API_KEY", row.state = "present";
+    row.source = "ZAI_API_KEY_FILE";
+    EXPECT_THAT(unset_page(row, plain), HasSubstr("To remove it: remove the file that ZAI_API_KEY_FILE names."));
+}
+
 TEST(AuthPage, HasNoColumnThatSaysTheSameOfEveryProvider) {
     AuthRow row;
     row.provider = "zai", row.mode = "api_key", row.state = "ignored", row.source = "capsule.toml:7";
@@ -337,6 +354,23 @@ TEST(MaskSession, HidesWhatTheExplanationHides) {
     EXPECT_EQ(hidden.env.at("TERM"), "xterm");
     EXPECT_EQ(hidden.argv[1], "--k=…0001");
     EXPECT_EQ(mask_session(session, std::nullopt).env.at("OTHER_API_KEY"), "…0002");
+}
+
+TEST(MaskSession, ACountOfTokensIsNoSecret) {
+    SpawnResult session;
+    session.env = {{"CLAUDE_CODE_MAX_CONTEXT_TOKENS", "1000000"},
+                   {"CLAUDE_CODE_AUTO_COMPACT_WINDOW", "1000000"},
+                   {"TEAM_TOKENS", "fake-tokens-of-0001"},
+                   {"DEPLOY_TOKEN", "1234567"}};
+    ExplainResult explanation;
+    for (const auto& [name, value] : session.env)
+        explanation.env.push_back({name, value, "catalog"});
+    const SpawnResult hidden = mask_session(session, explanation);
+    EXPECT_EQ(hidden.env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS"), "1000000");
+    EXPECT_EQ(hidden.env.at("CLAUDE_CODE_AUTO_COMPACT_WINDOW"), "1000000");
+    EXPECT_EQ(hidden.env.at("TEAM_TOKENS"), "…0001");
+    EXPECT_EQ(hidden.env.at("DEPLOY_TOKEN"), "…");
+    EXPECT_EQ(mask_session(session, std::nullopt).env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS"), "…");
 }
 
 }  // namespace

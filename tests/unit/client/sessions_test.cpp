@@ -155,7 +155,7 @@ TEST(SessionAnswer, StaysSixLinesWithManyModels) {
 
 TEST(SessionsPage, SaysWhereItEnds) {
     SessionRow ended = row("bbbbbbbbbb");
-    ended.ended = "sessions.end";
+    ended.ended = "by root (sessions end)";
     const std::vector<SessionRow> all(most_ended_sessions, ended);
     EXPECT_THAT(sessions_page({all}, plain), HasSubstr("\n! of those that ended, the last 1000 are kept\n"));
     EXPECT_THAT(sessions_page({{all.begin() + 1, all.end()}}, plain), testing::Not(HasSubstr("are kept")));
@@ -175,13 +175,13 @@ TEST(SessionsPage, ALongWordOfANoteIsCutAtTheWidth) {
 
 TEST(SessionAnswer, SaysWhatCannotBeKnown) {
     SessionRow session = row("abcdefghij");
-    session.ended = "sessions.end";
+    session.ended = "by root (sessions end)";
     session.keys = "home";
     session.base_url.reset();
     session.because.reset();
     session.key_source.reset();
     EXPECT_EQ(session_answer(session, plain),
-              "agent     Claude, as agent, ended: sessions.end\n"
+              "agent     Claude, as agent, ended: by root (sessions end)\n"
               "provider  Z.AI\n"
               "host      the agent's own choice\n"
               "model     glm-5.3; its answers are not seen, since the agent has the key itself ([session] keys)\n"
@@ -221,7 +221,7 @@ pid_t parent(pid_t pid) {
 
 TEST(FindSession, ByItsIdOrAProcessOfIt) {
     SessionRow ended = row("bbbbbbbbbb", 30);
-    ended.ended = "sessions.end";
+    ended.ended = "by root (sessions end)";
     const std::vector<SessionRow> sessions{row("aaaaaaaaaa", 20), ended, row("cccccccccc")};
     EXPECT_EQ(find_session(sessions, "bbbbbbbbbb", parent), &sessions[1]) << "one that has ended, too";
     EXPECT_EQ(find_session(sessions, "20", parent), &sessions[0]);
