@@ -77,6 +77,7 @@ struct RefusalRule {
 /// Where a provider says what is left of a plan.
 struct UsageSource {
     std::string url;          ///< empty: nobody knows, or nobody is to ask
+    std::string elsewhere{};  ///< where the operator has the provider, if nobody knows how to ask there; url is empty
     std::string shape;        ///< of the answer: one of usage_shapes
     bool documented = false;  ///< by the provider itself
 };

@@ -32,6 +32,12 @@ UsageRow failed(const Provider& provider, std::string why) {
     return row;
 }
 
+std::string nobody_knows_how(const Provider& provider) {
+    if (provider.usage.elsewhere.empty()) return "it is not known how to ask " + provider.label + "; see its own pages";
+    return "it is not known how to ask at " + provider.usage.elsewhere +
+           ", where base_url leads; set url in [providers." + provider.id + ".usage], or \"\" for not at all";
+}
+
 asio::awaitable<UsageRow> ask_broker(Services& services, const Provider& provider, const Secret& key) {
     broker::AskUsage question;
     question.url = provider.usage.url;
@@ -119,8 +125,7 @@ std::optional<ProviderUsage> known_usage(const Services& services, const Provide
 
 asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Generation> generation, std::string id) {
     const Provider& provider = *generation->config.catalog.find(id);
-    if (provider.usage.url.empty())
-        co_return failed(provider, "it is not known how to ask " + provider.label + "; see its own pages");
+    if (provider.usage.url.empty()) co_return failed(provider, nobody_knows_how(provider));
     const KeyResolver keys = resolver(services, *generation);
     auto finding = co_await resolve_key(services, generation, keys, provider, provider.key_env, KeyScope());
     if (!finding) co_return failed(provider, finding.error().message + ". " + finding.error().hint);

@@ -11,12 +11,13 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-/// Whom a request without `provider` is about: those that are known to answer, and have a key or may have one.
+/// Whom a request without `provider` is about: those that are known to answer, or were until the operator's
+/// base URL led elsewhere, and have a key or may have one.
 std::vector<std::string> all_with_a_plan(const Services& services, const Generation& generation) {
     const KeyResolver keys = resolver(services, generation);
     std::vector<std::string> out;
     for (const Provider& provider : generation.config.catalog.providers) {
-        if (provider.usage.url.empty()) continue;
+        if (provider.usage.url.empty() && provider.usage.elsewhere.empty()) continue;
         const KeyState state = keys.find(provider.key_env, KeyScope()).state;
         if (usable(state) || state == KeyState::error) out.push_back(provider.id);
     }

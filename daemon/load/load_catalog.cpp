@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/http_url.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
@@ -127,6 +128,26 @@ void read_cell(TableReader& in, const AgentDescriptor& agent, Provider& provider
     in.finish();
 }
 
+bool gives_usage_url(TableReader& in) {
+    const auto table = in.table("usage");
+    return table && table->has("url");
+}
+
+/// Where an operator's base URL leads elsewhere, the key is that place's, and the built-in page must not be sent it.
+void leave_built_in_usage(Provider& provider) {
+    UsageSource& usage = provider.usage;
+    const auto asked = read_http_url(usage.url);
+    if (!asked) return;
+    for (const Cell& cell : provider.cells) {
+        if (cell.kind != CellKind::routed) continue;
+        const auto used = read_http_url(cell.base_url);
+        if (!used || used->authority == asked->authority) continue;
+        usage.elsewhere = used->authority;
+        usage.url.clear();
+        return;
+    }
+}
+
 void read_provider(TableReader& in, Provider& provider) {
     provider.origin = in.origin();
     // Cells are read first: the key variable of an agent's own account cannot be renamed.
@@ -134,6 +155,7 @@ void read_provider(TableReader& in, Provider& provider) {
         if (auto table = in.table(id_of(agent->agent))) read_cell(*table, *agent, provider);
     read_key_variable(in, provider);
     read_facts(in, provider);
+    if (!in.built_in() && !gives_usage_url(in)) leave_built_in_usage(provider);
     in.finish();
 }
 

@@ -58,14 +58,15 @@ TEST(BlockedCells, AreRefusedWithTheirReason) {
     EXPECT_TRUE(run.requests.empty());
 }
 
-// Kimi has a second host, for accounts made there: four lines in capsule.toml, as its guide has them.
-TEST(KimisSecondHost, IsFourLines) {
+// Kimi has a second host, for accounts made there: five lines in capsule.toml, as its guide has them.
+TEST(KimisSecondHost, IsFiveLines) {
     World world;
     world.start_daemon(
         "[providers.kimi]\n"
         "claude.base_url = \"https://api.kimi.ai/coding\"\n"
         "codex.base_url = \"https://api.kimi.ai/coding/v1\"\n"
-        "opencode.base_url = \"https://api.kimi.ai/coding/v1\"\n");
+        "opencode.base_url = \"https://api.kimi.ai/coding/v1\"\n"
+        "usage.url = \"https://api.kimi.ai/coding/v1/usages\"\n");
     for (const char* agent : {"claude", "codex", "opencode"}) {
         Cell there = cell(agent, "kimi");
         there.host = "api.kimi.ai";

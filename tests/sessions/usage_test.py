@@ -8,6 +8,7 @@ import pwd
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from capsule import BOUND, KEY, OTHER_KEY, Case, Refused, answer, until
 
@@ -55,7 +56,7 @@ class Usage(Case):
                 continue
             self.gate.wait(BOUND)
             self.asked.append(path.removeprefix("/plan/"))
-            peer.send(self.answers[path.removeprefix("/plan/")])
+            peer.send(self.answers[path.split("/")[2]])
 
     def usage(self, **params) -> dict[str, dict]:
         return {row["id"]: row for row in self.capsuled.call("usage", **params)["providers"]}
@@ -190,6 +191,44 @@ class Usage(Case):
         self.capsuled.start()
         self.assertEqual(list(self.usage()), ["zai"])
         self.assertIn("there is no key for Kimi", self.usage(provider="kimi")["kimi"]["error"])
+
+    def restart(self, providers: str):
+        """With those providers alone."""
+        self.capsuled.stop()
+        file = self.capsuled.top / "capsule.toml"
+        file.write_text(file.read_text().partition("[providers.")[0] + providers)
+        self.capsuled.start()
+
+    def test_the_key_of_another_host_is_not_sent_to_the_built_in_one(self):
+        self.begin()
+        there = f"127.0.0.1:{self.provided.port}"
+        for agent, path in (("claude", ""), ("codex", "/v1"), ("opencode", "/v1")):
+            self.restart(f'[providers.kimi]\n{agent}.base_url = "http://{there}/coding{path}"\n')
+            row = self.usage(provider="kimi")["kimi"]
+            self.assertIn(f"it is not known how to ask at {there}", row["error"])
+            self.assertIn("set url in [providers.kimi.usage]", row["error"])
+        self.capsuled.keys = {"KIMI_CODE_API_KEY": KEYS["KIMI_CODE_API_KEY"]}
+        self.restart(f'[providers.kimi]\nclaude.base_url = "http://{there}/coding"\n')
+        self.assertEqual(self.usage(), {"kimi": row | {"fetched_at": self.usage()["kimi"]["fetched_at"]}})
+        page = self.capsuled.ctl("usage")
+        self.assertEqual(page.returncode, 1)
+        self.assertIn(f"it is not known how to ask at {there}", " ".join(page.stdout.split()))
+        self.restart(f'[providers.kimi]\nclaude.base_url = "http://{there}/coding"\nusage.url = ""\n')
+        self.assertEqual(self.usage(), {})
+        self.assertEqual(self.asked, [])
+
+    def test_the_guides_second_host_is_asked_there(self):
+        self.begin()
+        guide = (Path(__file__).parents[2] / "docs/guides/kimi.md").read_text()
+        block = guide.partition("## An account on the second host")[2].partition("```toml\n")[2].partition("```")[0]
+        self.assertEqual(block.count("https://api.kimi.ai/"), 4)
+        self.assertNotIn("api.kimi.com", block)
+        self.restart(block.replace("https://api.kimi.ai", f"http://127.0.0.1:{self.provided.port}/plan/kimi"))
+        row = self.usage(provider="kimi")["kimi"]
+        self.assertIsNone(row["error"])
+        self.assertEqual(row["windows"][0]["used_percent"], 10)
+        self.assertEqual(self.asked, ["kimi/coding/v1/usages"])
+        self.assertIn(b"Bearer " + KEYS["KIMI_CODE_API_KEY"].encode(), self.provided.bytes)
 
     def test_an_operator_may_switch_it_off(self):
         self.begin()

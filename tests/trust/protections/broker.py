@@ -76,6 +76,9 @@ def what_passes() -> list[Protection]:
             "        out = {};\n        out.error = wrong;", "        out.error = wrong + std::string(body);", "ctest:broker:usage"),
         one("each provider asked once a minute", "daemon/handlers/known_usage.cpp", "now - found->second.asked >= ask_usage_again",
             "true", "ctest:sessions:usage"),
+        one("another host's key is not sent to the built-in usage", "daemon/load/load_catalog.cpp",
+            "    if (!in.built_in() && !gives_usage_url(in)) leave_built_in_usage(provider);\n", "",
+            "unit_config:CatalogOverride.TheBuiltInUsageIsNotAskedForAnotherHost", "ctest:sessions:usage"),
         one("a refusal is the key's that it was given to", "daemon/handlers/provider_notes.cpp", "limits.of(provider.id, key_name(key))",
             "limits.of(provider.id)", "ctest:sessions:limits"),
     ]  # fmt: skip

@@ -30,6 +30,33 @@ TEST(CatalogOverride, OneFieldLeavesTheOthers) {
         << "the built-in one changed";
 }
 
+/// Where a provider is asked what is left of a plan, and where nobody knows how to.
+std::string usage_of(std::string_view text, std::string_view id) {
+    const Config config = loaded(text);
+    const UsageSource& usage = provider(config, id).usage;
+    return usage.url + "|" + usage.elsewhere + "|" + usage.shape;
+}
+
+TEST(CatalogOverride, TheBuiltInUsageIsNotAskedForAnotherHost) {
+    const std::string built_in = "https://api.kimi.com/coding/v1/usages||kimi";
+    const std::string usage = "usage.url = \"https://api.kimi.ai/coding/v1/usages\"\n";
+    for (const std::string agent : {"claude", "codex", "opencode"}) {
+        const std::string cell = "[providers.kimi]\n" + agent + ".base_url = ";
+        EXPECT_EQ(usage_of(cell + "\"https://api.kimi.ai/coding\"\n", "kimi"), "|api.kimi.ai|kimi");
+        EXPECT_EQ(usage_of(cell + "\"https://api.kimi.com:8443/coding\"\n", "kimi"), "|api.kimi.com:8443|kimi");
+        EXPECT_EQ(usage_of(cell + "\"https://API.kimi.com:443/other\"\n", "kimi"), built_in);
+        EXPECT_EQ(usage_of(cell + "\"https://api.kimi.ai/coding\"\n" + usage, "kimi"),
+                  "https://api.kimi.ai/coding/v1/usages||kimi");
+        EXPECT_EQ(usage_of(cell + "\"https://api.kimi.ai/coding\"\nusage.url = \"\"\n", "kimi"), "||kimi");
+        EXPECT_EQ(usage_of(cell + "\"https://api.kimi.ai/coding\"\nusage.documented = true\n", "kimi"),
+                  "|api.kimi.ai|kimi");
+    }
+    EXPECT_EQ(usage_of("[providers.kimi]\nclaude.auth = \"api_key\"\nlabel = \"K\"\n", "kimi"), built_in);
+    EXPECT_EQ(usage_of("[providers.zai]\ncodex.base_url = \"http://127.0.0.1:8080/v1\"\n", "zai"),
+              "|127.0.0.1:8080|zai");
+    EXPECT_EQ(usage_of("[providers.zai]\ncodex.base_url = \"http://127.0.0.1:8080/v1\"\n", "kimi"), built_in);
+}
+
 TEST(CatalogOverride, SaysWhereAModelWasSet) {
     const Config config = loaded("[providers.zai.claude]\nopus_model = \"glm-6\"\n");
     EXPECT_EQ(provider(config, "zai").cell(Agent::claude).model.value, "glm-6");
