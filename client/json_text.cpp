@@ -1,8 +1,11 @@
 #include "client/json_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
@@ -84,12 +87,32 @@ class Writer {
     std::string text_;
 };
 
+/// JSON lets every character above U+001F stand in a string as it is. Some of these command a terminal or turn its
+/// text, and a name in a repository may have them: they become escapes, which say the same.
+std::string without_commands(const std::string& text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::string_view rest = text; !rest.empty();) {
+        const Utf8Character character = first_utf8_character(rest);
+        const std::size_t bytes = std::max<std::size_t>(character.bytes, 1);
+        if (turns_text(character.code) || (character.code >= 0x7F && character.code < 0xA0)) {
+            out += "\\u";
+            for (int shift = 12; shift >= 0; shift -= 4)
+                out += "0123456789abcdef"[(character.code >> shift) & 0xFU];
+        } else {
+            out += rest.substr(0, bytes);
+        }
+        rest.remove_prefix(bytes);
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string json_text(const json::value& value, bool indented) {
     Writer writer(indented);
     writer.write(value);
-    return writer.take();
+    return without_commands(writer.take());
 }
 
 }  // namespace capsule

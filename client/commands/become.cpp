@@ -118,6 +118,12 @@ Result<void> become_without_privileges(const SessionUser& user, bool keep) {
     return {};
 }
 
+/// Calls that have ended leave what they had on the stack.
+[[gnu::noinline]] static void wipe_stack() {
+    std::array<char, 256 * 1024> below;
+    ::explicit_bzero(below.data(), below.size());
+}
+
 void forget_environment() {
     constexpr std::array kept{"TERM", "NO_COLOR"};  // how errors are shown from here on
     std::array<std::optional<std::string>, kept.size()> values;
@@ -128,6 +134,7 @@ void forget_environment() {
     ::clearenv();
     for (std::size_t i = 0; i < kept.size(); ++i)
         if (values[i]) ::setenv(kept[i], values[i]->c_str(), 1);
+    wipe_stack();
 }
 
 Result<std::string> find_program(const std::string& name, std::string_view path) {

@@ -19,8 +19,8 @@ Result<void> become_user(const SessionUser& user);
 /// capabilities. Then become_user(). `keep` leaves all of this out but become_user().
 Result<void> become_without_privileges(const SessionUser& user, bool keep);
 
-/// Zeroes this process's environment but for TERM and NO_COLOR: once this process is another user's, that user may get
-/// to see its memory.
+/// Zeroes this process's environment but for TERM and NO_COLOR, and what calls that have ended left on the stack: once
+/// this process is another user's, that user may get to see its memory.
 void forget_environment();
 
 /// The program `name` in `path` (PATH's form), of which only absolute entries count; a `name` with a '/' is taken as it

@@ -40,10 +40,20 @@ std::optional<std::string> text_of(const fs::path& path) {
     return text;
 }
 
+/// A new file. The agents' user, whom this process is, may have put a FIFO or a link in its place: that is not opened.
 void write(const fs::path& path, std::string_view text) {
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
-    std::ofstream(path, std::ios::binary) << text;
+    ::unlink(path.c_str());
+    const int file =
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+    if (file < 0) return;
+    while (!text.empty()) {
+        const ssize_t count = ::write(file, text.data(), text.size());
+        if (count <= 0) break;
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    ::close(file);
 }
 
 /// "ANTHROPIC_AUTH_TOKEN", "apiKey", "api_key", "key"
@@ -103,11 +113,14 @@ void copy_file(const fs::path& from, const fs::path& to, const std::string& dumm
     }
 }
 
-/// Directories of definitions (agents, commands): text files only, one level deep.
+/// Directories of definitions (agents, commands): text files only, one level deep. Nobody has as many of them.
 void copy_directory(const fs::path& from, const fs::path& to, const std::string& dummy_key) {
+    constexpr std::size_t most_files = 1000;
+    std::size_t files = 0;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(from, error))
-        copy_file(entry.path(), to / entry.path().filename(), dummy_key);
+    for (auto at = fs::directory_iterator(from, error); !error && at != fs::directory_iterator() && files < most_files;
+         at.increment(error), ++files)
+        copy_file(at->path(), to / at->path().filename(), dummy_key);
 }
 
 std::string variable(const ExplainResult& plan, std::string_view name) {

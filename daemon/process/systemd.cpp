@@ -107,14 +107,13 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
     return std::chrono::microseconds(limit / 2);
 }
 
-bool keep_in_systemd(int descriptor) {
+void keep_in_systemd(int descriptor) {
     const Libsystemd* systemd = Libsystemd::get();
-    if (systemd == nullptr || std::getenv("NOTIFY_SOCKET") == nullptr) return false;
+    if (systemd == nullptr || std::getenv("NOTIFY_SOCKET") == nullptr) return;
     const std::string name = "FDNAME=" + std::string(kept_name);
     notify("FDSTOREREMOVE=1\n" + name);
     // FDPOLL=0: a socket that does not listen looks hung up, and systemd would close it at once.
     systemd->notify_with_fds(0, 0, ("FDSTORE=1\nFDPOLL=0\n" + name).c_str(), &descriptor, 1);
-    return true;
 }
 
 Result<std::optional<ActivatedSocket>> activated_socket() {

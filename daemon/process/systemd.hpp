@@ -18,9 +18,9 @@ void notify_watchdog();
 /// How often WATCHDOG=1 is due (half of WatchdogSec=); none: no watchdog.
 std::optional<std::chrono::microseconds> watchdog_interval();
 
-/// Gives systemd a descriptor to have while the service is started again, in the place of the one before. False
-/// without systemd. capsuled.service has FileDescriptorStoreMax= for it.
-bool keep_in_systemd(int descriptor);
+/// Gives systemd a descriptor to have while the service is started again, in the place of the one before. It does not
+/// say whether it keeps it: a unit without FileDescriptorStoreMax= and a container engine's --sdnotify do not.
+void keep_in_systemd(int descriptor);
 
 struct ActivatedSocket {
     int descriptor;

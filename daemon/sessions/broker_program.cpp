@@ -170,15 +170,19 @@ Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept) {
     return out;
 }
 
-Result<UniqueFd> hold_port(std::uint16_t port) {
-    const sockaddr_in address = loopback(port);
-    UniqueFd held = new_socket();
-    if (!held) return cannot_listen(port, errno);
+Result<LoopbackSocket> hold_port(std::uint16_t port) {
+    LoopbackSocket out;
+    sockaddr_in address = loopback(port);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof address;
+    out.descriptor = new_socket();
+    if (!out.descriptor) return cannot_listen(port, errno);
     // Without SO_REUSEADDR: with it on both, another user's socket could have the port as well.
-    set_option(held.get(), SO_REUSEPORT);
-    if (::bind(held.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    set_option(out.descriptor.get(), SO_REUSEPORT);
+    if (::bind(out.descriptor.get(), generic, size) != 0 || ::getsockname(out.descriptor.get(), generic, &size) != 0)
         return cannot_listen(port, errno);
-    return held;
+    out.port = ntohs(address.sin_port);
+    return out;
 }
 
 Result<RunningBroker> start_broker(const std::string& program, int listener,

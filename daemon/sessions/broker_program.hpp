@@ -16,7 +16,7 @@ namespace capsule {
 /// neither, or where somebody else than root and the daemon's user could put another program in its place.
 Result<std::string> broker_program();
 
-/// A listening socket on 127.0.0.1, literally.
+/// A socket on 127.0.0.1, literally.
 struct LoopbackSocket {
     UniqueFd descriptor;
     std::uint16_t port = 0;
@@ -26,9 +26,9 @@ struct LoopbackSocket {
 /// listens. Fails with io.error where the port cannot be had.
 Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept);
 
-/// A socket that has the port without listening: while anything has it open, the kernel gives the port to no other
-/// user, and to listen_on_loopback() where that is told of it. Fails with io.error.
-Result<UniqueFd> hold_port(std::uint16_t port);
+/// A socket that has the port (0: the kernel's choice) without listening: while anything has it open, the kernel gives
+/// the port to no other user, and to listen_on_loopback() where that is told of it. Fails with io.error.
+Result<LoopbackSocket> hold_port(std::uint16_t port);
 
 /// Whom a daemon that is root runs the broker as.
 struct BrokerIdentity {

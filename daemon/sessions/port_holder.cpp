@@ -51,20 +51,17 @@ PortHolder::~PortHolder() {
     running_->control.close(ignored);
 }
 
-void PortHolder::take(std::uint16_t port) {
+Result<std::uint16_t> PortHolder::take(std::uint16_t port) {
     auto held = hold_port(port);
-    if (!held) {
-        spdlog::warn("while the daemon is not there, another user can take the broker's port: {}",
-                     held.error().message);
-        return;
-    }
-    held_ = std::move(*held);
-    systemd_has_it_ = keep_in_systemd(held_.get());
+    if (!held) return held.error();
+    held_ = std::move(held->descriptor);
+    keep_in_systemd(held_.get());
+    return held->port;
 }
 
 void PortHolder::start(std::optional<BrokerIdentity> identity, std::optional<ProcessIdentity> before,
                        std::function<void(const ProcessIdentity&)> started) {
-    if (running_ || !held_ || systemd_has_it_) return;
+    if (running_ || !held_) return;
     running_ = std::make_shared<Shared>(executor_);
     running_->held = std::move(held_);
     running_->identity = std::move(identity);

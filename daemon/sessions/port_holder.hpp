@@ -21,12 +21,13 @@ class PortHolder {
     PortHolder(const PortHolder&) = delete;
     PortHolder& operator=(const PortHolder&) = delete;
 
-    /// Has the port from here on, and gives it to systemd to keep, where that has started the daemon. Where it cannot,
-    /// the log says so.
-    void take(std::uint16_t port);
+    /// Has the port from here on (0: the kernel's choice; gives which), and gives it to systemd to keep, where that has
+    /// started the daemon. Before anybody listens there: fails with io.error where another user has the port, if only
+    /// by a socket that does not listen yet.
+    Result<std::uint16_t> take(std::uint16_t port);
 
-    /// Without systemd, starts the process that has the port beside the daemon, and again when it has ended. Nothing
-    /// where it runs, or no port was taken. `started` is told of each; the one of the daemon before is ended then.
+    /// Starts the process that has the port beside the daemon, and again when it has ended. Nothing where it runs, or
+    /// no port was taken. `started` is told of each; the one of the daemon before is ended then.
     void start(std::optional<BrokerIdentity> identity, std::optional<ProcessIdentity> before,
                std::function<void(const ProcessIdentity&)> started);
 
@@ -39,7 +40,6 @@ class PortHolder {
 
     boost::asio::any_io_executor executor_;
     UniqueFd held_;
-    bool systemd_has_it_ = false;
     std::shared_ptr<Shared> running_;
 };
 

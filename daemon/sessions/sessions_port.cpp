@@ -25,7 +25,9 @@ constexpr std::chrono::seconds wait_for_port{5};
 }  // namespace
 
 bool Sessions::try_port(std::uint16_t port) {
-    auto socket = listen_on_loopback(port, settings_.hold_port);
+    // First, so that nobody listens where another user has a socket that could listen later.
+    auto held = settings_.hold_port ? holder_.take(port) : Result<std::uint16_t>(port);
+    auto socket = held ? listen_on_loopback(*held, settings_.hold_port) : Result<LoopbackSocket>(held.error());
     if (!socket) {
         port_problem_ = socket.error().message + "; " + socket.error().hint;
         return false;
@@ -37,7 +39,6 @@ bool Sessions::try_port(std::uint16_t port) {
     if (const auto before = files_.port()) kept.holder = before->holder;
     if (auto done = files_.keep_port(kept); !done) spdlog::warn("{}", done.error().message);
     link_.start(std::move(*socket), settings_.link);
-    if (settings_.hold_port) holder_.take(*port_);
     if (any_kept_with_token()) hold_port();
     look_every_second();
     return true;

@@ -28,6 +28,20 @@ def listen(port: int, options: tuple[int, ...] = ()) -> socket.socket | None:
     return None
 
 
+@contextlib.contextmanager
+def bound_by_a_stranger(port: int):
+    """It could listen as soon as nobody else does."""
+    os.seteuid(STRANGER)
+    try:
+        theirs = socket.socket()
+    finally:
+        os.seteuid(0)
+    with theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        theirs.bind(("127.0.0.1", port))
+        yield
+
+
 def take(port: int, tried, taken, stop):
     """Another user, who tries until the port is theirs."""
     os.setgroups([])
@@ -189,7 +203,28 @@ class Port(Case):
         self.assertEqual(len(capsule.systemd.kept), 1)
         self.not_taken(capsule, session, lambda: self.kill_all(capsule))
         capsule.systemd.listen()
-        self.assertEqual(len((capsule.top / "state/sessions/port").read_text().split()), 1, "no process holds it")
+
+    @AS_ROOT
+    def test_a_manager_that_keeps_nothing_is_not_relied_on(self):
+        capsule = UnderSystemd(self.provider().port)
+        self.addCleanup(capsule.close)
+        session = self.spawn(capsule)
+        self.assertEqual(session.ask().status, 200)
+        self.holder(capsule)
+        self.not_taken(capsule, session, lambda: self.kill_all(capsule))
+
+    @AS_ROOT
+    def test_one_that_another_user_has_a_socket_on_is_not_used(self):
+        capsule, _ = self.pair()
+        first = self.spawn(capsule)
+        capsule.call("sessions.end", id=first.id)
+        self.assertEqual(capsule.stop(), 0)
+        with bound_by_a_stranger(first.port):
+            capsule.start()
+            second = self.spawn(capsule)
+            self.assertEqual(second.ask().status, 200)
+            self.assertNotEqual(second.port, first.port)
+            self.holder(capsule)
 
     def test_who_holds_it_is_confined_and_comes_back(self):
         capsule, _ = self.pair()

@@ -209,6 +209,8 @@ TEST(StyleOf, HonoursTerminalAndNoColor) {
 TEST(JsonText, WritesNumbersAsPeopleDo) {
     const auto value = boost::json::parse(R"({"a":1.5,"b":[18446744073709551615,-1,0.1],"c":{},"d":[],"e":"x\n"})");
     EXPECT_EQ(json_text(value, false), R"({"a":1.5,"b":[18446744073709551615,-1,0.1],"c":{},"d":[],"e":"x\n"})");
+    EXPECT_EQ(json_text({{"\u009B", "a\x7F \u202E\u2066 \u00E9\u20AC"}}, false),
+              "{\"\\u009b\":\"a\\u007f \\u202e\\u2066 \u00E9\u20AC\"}");
     EXPECT_EQ(json_text(boost::json::parse(R"({"a":[1,{}]})"), true), "{\n  \"a\": [\n    1,\n    {}\n  ]\n}");
 }
 
