@@ -45,6 +45,7 @@ Cell default_of(const StatusResult& status, const Defaults& defaults, const std:
     if (found == defaults.end()) return {"?", Tone::dim};
     const ProvidersListResult& list = found->second;
     if (list.default_) return {label_of(status, *list.default_), Tone::strong};
+    if (list.default_from) return {"its default cannot be used", Tone::bad};
     if (list.choices.size() > 1) return {"no default: use --provider", Tone::warning};
     if (list.choices.size() == 1) return {"no default: its key is missing", Tone::warning};
     return {"no default: no key", Tone::bad};

@@ -132,11 +132,10 @@ ProvidersListResult list_choices(const Config& config, Agent agent, const std::o
         if (!available(agent, provider, keys)) result.unavailable.push_back(unavailable(agent, provider, keys));
     // spawn would fail on a default whose key cannot be read, so that one is not named.
     if (auto chosen = default_provider(config, agent, keys);
-        chosen && available(agent, *config.catalog.find(*chosen), keys)) {
+        chosen && available(agent, *config.catalog.find(*chosen), keys))
         result.default_ = *chosen;
-        if (const auto found = config.agents.find(agent); found != config.agents.end() && found->second.provider)
-            result.default_from = found->second.provider->origin;
-    }
+    if (const auto found = config.agents.find(agent); found != config.agents.end() && found->second.provider)
+        result.default_from = found->second.provider->origin;
     return result;
 }
 

@@ -97,6 +97,8 @@ TEST_F(Status, AConfiguredDefaultWithoutAKeyIsTold) {
     start({.env = {}, .config = "[claude]\nprovider = \"kimi\"\n"});
     EXPECT_THAT(ctl({"status"}).out,
                 HasSubstr("! the default provider of Claude is Kimi, and there is no key for Kimi"));
+    EXPECT_THAT(ctl({"status"}).out, AllOf(HasSubstr("Claude    its default cannot be used "),
+                                           Not(HasSubstr("no default: use --provider"))));
     EXPECT_THAT(ctl({"reload"}).err, HasSubstr("the default provider of Claude is Kimi, and there is no key"));
     call("auth.set", R"({"provider":"kimi","value":"sk-kimi-FAKE-0001"})");
     EXPECT_THAT(ctl({"status"}).out, Not(HasSubstr("the default provider of")));

@@ -45,6 +45,8 @@ def the_session() -> list[Protection]:
             "        remove_from(\"approved\", tail);\n", "", "unit_merge:ClaudeJson.OfAnEarlierKeyNothingStays"),
         one("what the user approved stays", "daemon/agents/claude/claude_json.cpp", "return;  // by whomever", "{}",
             "unit_merge:ClaudeJson.OfAnEarlierKeyNothingStays"),
+        one("a token is no count of tokens", "client/commands/masking.cpp", "name.ends_with(\"_TOKENS\") && ", "",
+            "unit_client:MaskSession.ACountOfTokensIsNoSecret"),
         one("a key file that others can read is warned of", "daemon/handlers/warnings.cpp",
             "if (others_can_read(path)) files", "if (others_can_read(path) && false) files",
             "integration_key_sources:KeySources.AFileThatOthersCanReadIsWarnedOf"),

@@ -177,6 +177,9 @@ TEST(DefaultProvider, TheConfiguredOne) {
     const Config config = configured("[claude]\nprovider = \"zai\"\n[opencode]\nprovider = \"kimi\"\n");
     EXPECT_EQ(*default_provider(config, Agent::claude, states(all)), "zai");
     EXPECT_THAT(list_choices(config, Agent::claude, {}, states(all)).default_from, ::testing::Optional(::testing::_));
+    const auto without_key = list_choices(config, Agent::claude, {}, states({{"kimi", present}}));
+    EXPECT_EQ(without_key.default_, std::nullopt);
+    EXPECT_THAT(without_key.default_from, ::testing::Optional(::testing::_));
     EXPECT_EQ(*default_provider(config, Agent::claude, states({{"zai", unresolved}})), "zai");
     EXPECT_EQ(*default_provider(config, Agent::opencode, states(all)), "kimi");
     const auto absent = default_provider(config, Agent::claude, states({{"kimi", present}}));
