@@ -5,6 +5,7 @@ import fcntl
 import json
 import math
 import os
+import pwd
 import re
 import signal
 import socket
@@ -20,6 +21,8 @@ from capsule import BOUND, CAPSULECTL, KEY, Case, Connection, Refused, answer, a
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/docs"))
 import blocks  # noqa: E402
+
+BY_ME = f"by {pwd.getpwuid(os.geteuid()).pw_name} (sessions end)"
 
 REFUSAL = b'{"type":"error","error":{"type":"rate_limit_error","code":"1302","message":"slow down"}}'
 COUNTED = (b'{"model":"m-2","usage":{"input_tokens":11,"cache_read_input_tokens":4,"cache_creation_input_tokens":0,'
@@ -107,7 +110,7 @@ class Notifications(Case):
         self.assertFalse(told(watching, "config.reloaded")["config"]["ok"])
         capsule.call("sessions.end", id=session.id)
         ended = told(watching, "session.ended")["session"]
-        self.assertEqual((ended["id"], ended["state"], ended["ended"]), (session.id, "ended", "sessions.end"))
+        self.assertEqual((ended["id"], ended["state"], ended["ended"]), (session.id, "ended", BY_ME))
 
     def test_tell_of_a_limit_once(self):
         refuse = threading.Event()
@@ -443,7 +446,7 @@ class Multiplexer(Case):
                 self.assertIn("NoNewPrivs:\t1", log.read_text())
                 self.assertNotIn("terminal", log.read_text())
                 self.say("list", f"{first} claude on zai, because the launcher asked for it")
-                self.say("end " + first, f"session.ended {first} sessions.end", f"{first} left with 0")
+                self.say("end " + first, f"session.ended {first} {re.escape(BY_ME)}", f"{first} left with 0")
                 self.assertIn("ended", log.read_text())
                 second, log = self.start("claude zai")
                 self.assertEqual(self.states(capsule), {second: "live"})
