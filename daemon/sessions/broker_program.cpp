@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <initializer_list>
 #include <system_error>
 #include <vector>
 
@@ -77,6 +78,21 @@ UniqueFd new_socket() {
 void set_option(int socket, int option) {
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, option, &yes, sizeof yes);
+}
+
+Result<LoopbackSocket> bind_to_loopback(std::uint16_t port, std::initializer_list<int> options) {
+    LoopbackSocket out;
+    sockaddr_in address = loopback(port);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    socklen_t size = sizeof address;
+    out.descriptor = new_socket();
+    if (!out.descriptor) return cannot_listen(port, errno);
+    for (const int option : options)
+        set_option(out.descriptor.get(), option);
+    if (::bind(out.descriptor.get(), generic, size) != 0 || ::getsockname(out.descriptor.get(), generic, &size) != 0)
+        return cannot_listen(port, errno);
+    out.port = ntohs(address.sin_port);
+    return out;
 }
 
 /// The kernel refuses on the loopback at once; a full queue of a socket that listens is not waited for.
@@ -153,36 +169,17 @@ Result<std::string> broker_program() {
 }
 
 Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept) {
-    LoopbackSocket out;
-    sockaddr_in address = loopback(port);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof address;
-    out.descriptor = new_socket();
-    if (!out.descriptor) return cannot_listen(port, errno);
-    set_option(out.descriptor.get(), SO_REUSEADDR);
-    if (kept) set_option(out.descriptor.get(), SO_REUSEPORT);
-    if (::bind(out.descriptor.get(), generic, size) != 0) return cannot_listen(port, errno);
+    auto out = kept ? bind_to_loopback(port, {SO_REUSEADDR, SO_REUSEPORT}) : bind_to_loopback(port, {SO_REUSEADDR});
+    if (!out) return out;
     // The kernel would share the connections out between two listeners of one user.
     if (kept && port != 0 && somebody_listens(port)) return cannot_listen(port, EADDRINUSE);
-    if (::listen(out.descriptor.get(), backlog) != 0 || ::getsockname(out.descriptor.get(), generic, &size) != 0)
-        return cannot_listen(port, errno);
-    out.port = ntohs(address.sin_port);
+    if (::listen(out->descriptor.get(), backlog) != 0) return cannot_listen(port, errno);
     return out;
 }
 
 Result<LoopbackSocket> hold_port(std::uint16_t port) {
-    LoopbackSocket out;
-    sockaddr_in address = loopback(port);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof address;
-    out.descriptor = new_socket();
-    if (!out.descriptor) return cannot_listen(port, errno);
     // Without SO_REUSEADDR: with it on both, another user's socket could have the port as well.
-    set_option(out.descriptor.get(), SO_REUSEPORT);
-    if (::bind(out.descriptor.get(), generic, size) != 0 || ::getsockname(out.descriptor.get(), generic, &size) != 0)
-        return cannot_listen(port, errno);
-    out.port = ntohs(address.sin_port);
-    return out;
+    return bind_to_loopback(port, {SO_REUSEPORT});
 }
 
 Result<RunningBroker> start_broker(const std::string& program, int listener,
