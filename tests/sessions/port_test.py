@@ -38,7 +38,14 @@ def bound_by_a_stranger(port: int):
         os.seteuid(0)
     with theirs:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        theirs.bind(("127.0.0.1", port))
+
+        def bound() -> bool:  # once those who had it have gone
+            with contextlib.suppress(OSError):
+                theirs.bind(("127.0.0.1", port))
+                return True
+            return False
+
+        assert until(bound), f"port {port} is not free"
         yield
 
 
