@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 class ExecPicker : public TerminalTest {
   protected:
     static constexpr std::string_view question = "Claude: which provider?";
+    static constexpr std::string_view last_line = "Esc: cancel";
 
     /// A key for Z.AI and MiniMax, none for Kimi.
     void start_with_two_keys(std::string config = {}) {
@@ -30,7 +31,7 @@ class ExecPicker : public TerminalTest {
 TEST_F(ExecPicker, ShowsEachChoiceWithItsModelAndKeyAndWhatIsMissing) {
     start_with_two_keys();
     open_terminal().run("capsulectl exec claude");
-    const std::string shown = terminal().wait_for(question);
+    const std::string shown = terminal().wait_for(last_line);
     EXPECT_THAT(shown, ::testing::ContainsRegex("> Anthropic +the agent's own +own account"));
     EXPECT_THAT(shown, ::testing::ContainsRegex("  Z.AI +glm-5.3 +key …0004"));
     EXPECT_THAT(shown, ::testing::ContainsRegex("  MiniMax +MiniMax-M3 +key …0005"));
@@ -49,7 +50,7 @@ TEST_F(ExecPicker, LooksAsTheGuideShowsIt) {
     write_file(memory(),
                R"({"choices":[{"directory":")" + project().string() + R"(","agent":"claude","provider":"zai"}]})");
     open_terminal().run("capsulectl exec claude");
-    const std::string shown = terminal().wait_for("Esc: cancel");
+    const std::string shown = terminal().wait_for(last_line);
     EXPECT_EQ(shown.substr(0, shown.find_last_not_of('\n') + 2), guide.substr(begin, guide.find("```", begin) - begin));
 }
 
@@ -74,8 +75,8 @@ TEST_F(ExecPicker, TypingFilters) {
     open_terminal().run("capsulectl exec claude");
     terminal().wait_for(question);
     terminal().type("MINI");
-    EXPECT_THAT(terminal().wait_for("1 of 3"), AllOf(HasSubstr("Filter: MINI_"), HasSubstr("> MiniMax"),
-                                                     Not(HasSubstr("Z.AI")), Not(HasSubstr("Anthropic"))));
+    terminal().wait_until(AllOf(HasSubstr("1 of 3"), HasSubstr("Filter: MINI_"), HasSubstr("> MiniMax"),
+                                Not(HasSubstr("Z.AI")), Not(HasSubstr("Anthropic"))));
     terminal().type("q");
     terminal().wait_for("nothing matches");
     terminal().press({"Enter"});  // on nothing: it stays
@@ -90,7 +91,7 @@ TEST_F(ExecPicker, AFilterThatLeavesOnlyARefusalSaysWhyAndHowToGetAKey) {
     open_terminal().run("capsulectl exec claude");
     terminal().wait_for(question);
     terminal().type("kimi");
-    EXPECT_THAT(terminal().wait_for("nothing matches"), HasSubstr("capsulectl auth set kimi"));
+    terminal().wait_until(AllOf(HasSubstr("nothing matches"), HasSubstr("capsulectl auth set kimi")));
     terminal().press({"C-u"});
     terminal().wait_for("3 of 3");
     terminal().press({"C-c"});
@@ -107,7 +108,7 @@ TEST_F(ExecPicker, CancelledItLeavesTheTerminalAsItWas) {
         terminal().press({key});
         EXPECT_EQ(terminal().wait_for_exit_status(), 130) << key;
         terminal().run("stty -a >after; cmp before after && echo \"the\" same");
-        EXPECT_THAT(terminal().wait_for("\nthe same"), HasSubstr("a line from before")) << key;
+        terminal().wait_until(AllOf(HasSubstr("\nthe same"), HasSubstr("a line from before")));
         terminal().run_on_clear_screen("echo a line from before");
     }
 }
@@ -186,10 +187,10 @@ TEST_F(ExecPicker, WithoutAnAgentItAsksForOneFirst) {
     start_with_two_keys();
     agents_.remove("codex");
     open_terminal().run("capsulectl exec --model some-model");
-    EXPECT_THAT(terminal().wait_for("Which agent?"),
-                AllOf(HasSubstr("> Claude"), HasSubstr("  OpenCode"), HasSubstr("Codex: not installed")));
+    terminal().wait_until(AllOf(HasSubstr("Which agent?"), HasSubstr("> Claude"), HasSubstr("  OpenCode"),
+                                HasSubstr("Codex: not installed")));
     terminal().press({"Down", "Enter"});
-    EXPECT_THAT(terminal().wait_for("> Z.AI"), HasSubstr("OpenCode: which provider?"));
+    terminal().wait_until(AllOf(HasSubstr("> Z.AI"), HasSubstr("OpenCode: which provider?")));
     terminal().press({"Enter"});
     expect_started("opencode on zai");
     terminal().run("capsulectl exec");
@@ -203,9 +204,9 @@ TEST_F(ExecPicker, FromTheProviderTheLeftArrowGoesBackToTheAgent) {
     open_terminal().run("capsulectl exec");
     terminal().wait_for("Which agent?");
     terminal().press({"Down", "Enter"});
-    EXPECT_THAT(terminal().wait_for("Codex: which provider?"), HasSubstr("Left: back"));
+    terminal().wait_until(AllOf(HasSubstr("Codex: which provider?"), HasSubstr("Left: back")));
     terminal().press({"Left"});
-    EXPECT_THAT(terminal().wait_for("Which agent?"), AllOf(HasSubstr("> Codex"), Not(HasSubstr("Left: back"))));
+    terminal().wait_until(AllOf(HasSubstr("Which agent?"), HasSubstr("> Codex"), Not(HasSubstr("Left: back"))));
     terminal().press({"Up", "Enter"});
     terminal().wait_for("Claude: which provider?");
     terminal().press({"Down", "Enter"});
@@ -215,7 +216,7 @@ TEST_F(ExecPicker, FromTheProviderTheLeftArrowGoesBackToTheAgent) {
 TEST_F(ExecPicker, AnAgentThatTheNamedProviderCannotServeIsNotOffered) {
     start_with_two_keys("[providers.zai.codex]\nblocked = \"not this month\"\n");
     open_terminal().run("capsulectl exec --provider zai");
-    EXPECT_THAT(terminal().wait_for("Which agent?"), AllOf(HasSubstr("2 of 2"), HasSubstr("Codex: blocked on zai")));
+    terminal().wait_until(AllOf(HasSubstr("Which agent?"), HasSubstr("2 of 2"), HasSubstr("Codex: blocked on zai")));
     terminal().press({"Enter"});
     expect_started("claude on zai");
 }
@@ -260,9 +261,9 @@ TEST_F(ExecPicker, WithoutATerminalTheDefaultIsTakenAndNothingIsAsked) {
 TEST_F(ExecPicker, ANewcomerGetsFromAuthToASession) {
     start({.env = {}});
     open_terminal({}, {.columns = 100, .rows = 60}).run("capsulectl auth");
-    EXPECT_THAT(terminal().wait_for("From here to a session:"),
-                AllOf(HasSubstr("https://z.ai/manage-apikey/apikey-list"),
-                      HasSubstr("2.  capsulectl auth set PROVIDER"), HasSubstr("3.  capsulectl exec ")));
+    terminal().wait_until(AllOf(HasSubstr("From here to a session:"),
+                                HasSubstr("https://z.ai/manage-apikey/apikey-list"),
+                                HasSubstr("2.  capsulectl auth set PROVIDER"), HasSubstr("3.  capsulectl exec ")));
     terminal().run("capsulectl auth set zai");
     terminal().wait_for("it does not show");
     terminal().type(keys::zai);

@@ -22,7 +22,7 @@ class HiddenKey : public TerminalTest {
     }
     void expect_echo() const {
         terminal().run_on_clear_screen("stty -a | grep -o -- '[-]*echo ' ; echo 'this' is seen");
-        EXPECT_THAT(terminal().wait_for("\nthis is seen"), HasSubstr("\necho\nthis is seen"));
+        terminal().wait_until(HasSubstr("\necho\nthis is seen"));
     }
 };
 
@@ -31,8 +31,8 @@ TEST_F(HiddenKey, IsStoredAndNeverOnTheScreen) {
     terminal().wait_for(prompt);
     terminal().type(keys::zai);
     terminal().press({"Enter"});
-    EXPECT_THAT(terminal().wait_for("New sessions use it"),
-                AllOf(HasSubstr("…0004"), HasSubstr("capsulectl exec AGENT --provider zai")));
+    terminal().wait_until(
+        AllOf(HasSubstr("New sessions use it"), HasSubstr("…0004"), HasSubstr("capsulectl exec AGENT --provider zai")));
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
     EXPECT_THAT(key_state("zai"), HasSubstr("present"));
     expect_echo();
@@ -73,7 +73,7 @@ TEST_F(HiddenKey, NothingTypedIsAUsageErrorThatSaysWhatToDo) {
         terminal().run_on_clear_screen("capsulectl auth set zai");
         terminal().wait_for(prompt);
         terminal().press({key});
-        EXPECT_THAT(terminal().wait_for("no key was given"), HasSubstr("type or paste it"));
+        terminal().wait_until(AllOf(HasSubstr("no key was given"), HasSubstr("type or paste it")));
         EXPECT_EQ(terminal().wait_for_exit_status(), 2) << key;
     }
     expect_echo();
@@ -94,19 +94,19 @@ TEST_F(HiddenKey, WarnsOfAShapeThatIsNotTheProviders) {
     terminal().wait_for(prompt);
     terminal().type("FAKE-not-of-a-subscription");
     terminal().press({"Enter"});
-    EXPECT_THAT(terminal().wait_for("New sessions use it"), HasSubstr("sk-cp-"));
+    terminal().wait_until(AllOf(HasSubstr("New sessions use it"), HasSubstr("sk-cp-")));
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 
 TEST_F(HiddenKey, ComesFromAPipeWithoutAPrompt) {
     write_file(project() / "key", std::string(keys::kimi) + "\n");
     terminal().run("capsulectl auth set kimi <key");
-    EXPECT_THAT(terminal().wait_for("New sessions use it"), AllOf(HasSubstr("…0006"), Not(HasSubstr(prompt))));
+    terminal().wait_until(AllOf(HasSubstr("New sessions use it"), HasSubstr("…0006"), Not(HasSubstr(prompt))));
 }
 
 TEST_F(HiddenKey, AReferenceIsStoredInsteadOfAKeyAndNothingIsAsked) {
     terminal().run("capsulectl auth set zai --op op://Private/zai/key");
-    EXPECT_THAT(terminal().wait_for("New sessions use it"), AllOf(HasSubstr("not read yet"), Not(HasSubstr(prompt))));
+    terminal().wait_until(AllOf(HasSubstr("New sessions use it"), HasSubstr("not read yet"), Not(HasSubstr(prompt))));
     terminal().run_on_clear_screen("capsulectl auth set zai --op op://Private");
     terminal().wait_for("no valid op:// reference");
     EXPECT_EQ(terminal().wait_for_exit_status(), 2);

@@ -208,7 +208,7 @@ TEST_F(OwnTerminal, PipesAndFilesArePassedOnAndOnlyTerminalsReplaced) {
     EXPECT_EQ(note("out"), "piped\nto-file\nthrough\n");
     terminal().run_on_clear_screen("capsulectl exec claude --provider zai </dev/null | cat -A");
     // What is shown comes by the terminal and the rest by cat: in which order is open.
-    EXPECT_THAT(terminal().wait_for("to-file"), AllOf(HasSubstr("\npiped$\n"), HasSubstr("\nto-file$\n")));
+    terminal().wait_until(AllOf(HasSubstr("\npiped$\n"), HasSubstr("\nto-file$\n")));
 }
 
 // Whoever has the controlling terminal needs none of the descriptors.

@@ -33,13 +33,12 @@ class TerminalTypes : public TerminalTest {
 TEST_F(TerminalTypes, ALongListScrolls) {
     start({.env = {}, .config = many_providers()});
     open_terminal({}, {.columns = 80, .rows = 15}).run("capsulectl exec claude");
-    EXPECT_THAT(terminal().wait_for("41 of 41"),
-                AllOf(HasSubstr("> Anthropic"), ContainsRegex("\n  Größe 模型 10  m +key …0010\n"),
-                      ContainsRegex("\n> Anthropic      the"), Not(HasSubstr("Größe 模型 25"))));
+    terminal().wait_until(AllOf(HasSubstr("41 of 41"), ContainsRegex("\n  Größe 模型 10  m +key …0010\n"),
+                                ContainsRegex("\n> Anthropic      the"), Not(HasSubstr("Größe 模型 25"))));
     terminal().press({"NPage", "NPage"});
     terminal().wait_for("> Größe 模型 29");
     terminal().press({"End"});
-    EXPECT_THAT(terminal().wait_for("> Größe 模型 49"), Not(HasSubstr("Größe 模型 10")));
+    terminal().wait_until(AllOf(HasSubstr("> Größe 模型 49"), Not(HasSubstr("Größe 模型 10"))));
     terminal().press({"Home"});
     terminal().wait_for("> Anthropic");
     terminal().type("größe 33");
@@ -63,8 +62,8 @@ TEST_F(TerminalTypes, FollowsTheTerminalsSizeDownToOneLine) {
         EXPECT_EQ(shown.find("Enter: start") != std::string::npos, size.rows >= 5) << shown;
     }
     terminal().resize({100, 30});
-    EXPECT_THAT(terminal().wait_for("Esc: cancel"),
-                AllOf(HasSubstr("> Z.AI"), ::testing::StartsWith("Claude: which provider?")));
+    terminal().wait_until(
+        AllOf(HasSubstr("Esc: cancel"), HasSubstr("> Z.AI"), ::testing::StartsWith("Claude: which provider?")));
     terminal().press({"Enter"});
     terminal().wait_for("STARTED claude on zai");
 }
@@ -74,9 +73,9 @@ TEST_F(TerminalTypes, WithoutAUsableTypeTheErrorNamesTheOption) {
     open_terminal();
     for (const char* variable : {"TERM=dumb", "TERM=of-another-planet", "TERM="}) {
         terminal().run_on_clear_screen(std::string(variable) + " capsulectl exec claude");
-        EXPECT_THAT(terminal().wait_for("hint:"),
-                    AllOf(HasSubstr("TERM"), ContainsRegex("capsulectl exec claude --provider ID"),
-                          ContainsRegex("anthropic, zai, *\n? *minimax, kimi")));
+        terminal().wait_until(AllOf(HasSubstr("hint:"), HasSubstr("TERM"),
+                                    ContainsRegex("capsulectl exec claude --provider ID"),
+                                    ContainsRegex("anthropic, zai, *\n? *minimax, kimi")));
         EXPECT_EQ(terminal().wait_for_exit_status(), 2) << variable;
         terminal().run_on_clear_screen(std::string(variable) + " capsulectl exec claude --provider zai");
         terminal().wait_for("STARTED claude on zai");
@@ -116,7 +115,7 @@ TEST_F(TerminalTypes, RootTakesNoneFromAPlaceOfAnotherUsers) {
         terminal().run_on_clear_screen("env -u TERMINFO -u TERMINFO_DIRS -u HOME " + std::string(variable) + "=" +
                                        (variable == std::string("HOME") ? home() : types).string() +
                                        " TERM=made-by-somebody capsulectl exec claude");
-        EXPECT_THAT(terminal().wait_for("hint:"), HasSubstr("is not known")) << variable;
+        terminal().wait_until(AllOf(HasSubstr("hint:"), HasSubstr("is not known")));
         EXPECT_EQ(terminal().wait_for_exit_status(), 2) << variable;
     }
 }

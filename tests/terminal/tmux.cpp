@@ -1,5 +1,6 @@
 #include "tests/terminal/tmux.hpp"
 
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -122,6 +123,12 @@ std::string Tmux::wait(std::string_view what, const std::function<bool(const std
 
 std::string Tmux::wait_for(std::string_view text) const {
     return wait(text, [&](const std::string& shown) { return shown.find(text) != std::string::npos; });
+}
+
+void Tmux::wait_until(const ::testing::Matcher<const std::string&>& wanted) const {
+    std::ostringstream described;
+    wanted.DescribeTo(&described);
+    wait(described.str(), [&](const std::string& shown) { return wanted.Matches(shown); });
 }
 
 int Tmux::wait_for_exit_status() const {

@@ -1,6 +1,8 @@
 // A person at a terminal: a shell in a tmux server of the test's own, keys typed into it, its screen read.
 #pragma once
 
+#include <gmock/gmock.h>
+
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -45,9 +47,12 @@ class Tmux {
     std::string title() const;
 
     /// Looks at the screen until `holds` is true of it, and gives it. Throws std::runtime_error with the screen when
-    /// that does not happen in half a minute.
+    /// that does not happen in 90 s.
     std::string wait(std::string_view what, const std::function<bool(const std::string&)>& holds) const;
+    /// For `text`. What comes after it may not be on the screen yet.
     std::string wait_for(std::string_view text) const;
+    /// Until the whole screen is as wanted.
+    void wait_until(const ::testing::Matcher<const std::string&>& wanted) const;
     /// For the last command's exit status, which it asks the shell for.
     int wait_for_exit_status() const;
 
