@@ -2,9 +2,9 @@
 
 #include <sys/socket.h>
 
+#include <fcntl.h>
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <cerrno>
 
 #include "daemon/broker/connection.hpp"
 
@@ -16,6 +16,7 @@ constexpr std::chrono::milliseconds look_every{250};
 constexpr std::chrono::milliseconds report_after{250};
 /// When no descriptor or no memory is left for a connection.
 constexpr std::chrono::milliseconds accept_again{100};
+constexpr int accepts_in_a_turn = 16;
 /// So many may come at the same time, however few places there are.
 constexpr std::uint32_t fewest_strangers = 64;
 /// Of all unfinished heads of one user together: many hundreds of those that agents send.
@@ -39,18 +40,24 @@ sockaddr_in own_address(int listener) {
     return address;
 }
 
+UniqueFd unblocked(int listener) {
+    own_address(listener);
+    const int flags = ::fcntl(listener, F_GETFL);
+    if (flags < 0 || ::fcntl(listener, F_SETFL, flags | O_NONBLOCK) != 0) throw bad_listener("not a descriptor");
+    return UniqueFd(listener);
+}
+
 }  // namespace
 
-Broker::Broker(asio::io_context& context, int listener, Send send)
-    : context_(context),
-      acceptor_(context),
+Broker::Broker(Loop& loop, int listener, Send send)
+    : loop_(loop),
+      listener_(loop, unblocked(listener)),
       send_(std::move(send)),
       port_(ntohs(own_address(listener).sin_port)),
       address_("127.0.0.1:" + std::to_string(port_)),
-      clock_(context),
-      reporter_(context) {
-    acceptor_.assign(Tcp::v4(), listener);
-    acceptor_.non_blocking(true);
+      clock_(loop),
+      reporter_(loop) {
+    if (!listener_.is_open()) throw bad_listener("the kernel does not watch it");
 }
 
 Broker::~Broker() = default;
@@ -58,41 +65,44 @@ Broker::~Broker() = default;
 void Broker::configure(Configure limits) {
     tls_ = std::make_unique<TlsContext>(limits.ca_file);
     limits_ = std::move(limits);
-    asio::co_spawn(context_, accept(), asio::detached);
+    loop_.spawn(accept());
 }
 
-asio::awaitable<void> Broker::accept() {
-    for (;;) {
-        ErrorOf error;
-        Tcp::endpoint from;
-        Tcp::socket socket(context_);
-        co_await acceptor_.async_accept(socket, from, asio::redirect_error(asio::use_awaitable, error));
-        if (error == asio::error::operation_aborted) co_return;
-        if (!error) {
-            sockaddr_in peer{};
-            peer.sin_family = AF_INET;
-            peer.sin_port = htons(from.port());
-            peer.sin_addr.s_addr = htonl(from.address().to_v4().to_uint());
+Task<void> Broker::accept() {
+    for (int taken = 0;; ++taken) {
+        // So that those who are served have their turn while many come.
+        if (taken % accepts_in_a_turn == accepts_in_a_turn - 1) co_await loop_.others_have_their_turn();
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        UniqueFd socket(
+            ::accept4(listener_.native(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (socket) {
             welcome(std::move(socket), peer);
-        } else if (error != asio::error::connection_aborted) {
-            asio::steady_timer pause(context_, accept_again);
-            co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            listener_.nothing_to_read();
+            const bool open = co_await listener_.readable();
+            if (!open) co_return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            Signal over(loop_);
+            Timer pause(loop_);
+            pause.start(accept_again, [&] { over.fire(); });
+            co_await over.wait();
         }
     }
 }
 
-void Broker::welcome(Tcp::socket socket, const sockaddr_in& peer) {
+void Broker::welcome(UniqueFd socket, const sockaddr_in& peer) {
     sockaddr_in own{};
     own.sin_family = AF_INET;
     own.sin_port = htons(port_);
     own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // Before a byte of it is read.
-    const PeerUid::Answer whose = peers_.ask(peer, own, socket.native_handle());
+    const PeerUid::Answer whose = peers_.ask(peer, own, socket.get());
     if (whose.known == PeerUid::Known::refused) return count_stranger("capsule_peer_gone");
     const auto connection = std::make_shared<Connection>(
         *this, std::move(socket), whose.known == PeerUid::Known::yes ? std::optional(whose.uid) : std::nullopt);
     watch_time();
-    asio::co_spawn(context_, connection->run(connection), asio::detached);
+    loop_.spawn(connection->run(connection));
     turn_out(places_->turn_out_stranger(std::max(limits_.connections / 4, fewest_strangers)));
 }
 
@@ -127,10 +137,8 @@ void Broker::watch_time() {
 }
 
 void Broker::look_at_the_time() {
-    clock_.expires_after(look_every);
-    clock_.async_wait([this](ErrorOf error) {
-        if (error) return;
-        const auto now = Clock::now();
+    clock_.start(look_every, [this] {
+        const auto now = loop_.now();
         places_->for_each([&](Connection& each) { each.look_at_the_time(now); });
         const bool kept = sessions_.close_idle(now - std::chrono::milliseconds(limits_.idle_ms));
         watching_ = kept || !places_->empty();
@@ -160,10 +168,9 @@ void Broker::count_stranger(std::string_view code, Places::Uid uid) {
 
 void Broker::report_soon() {
     if (std::exchange(reporting_, true)) return;
-    reporter_.expires_after(report_after);
-    reporter_.async_wait([this](ErrorOf error) {
+    reporter_.start(report_after, [this] {
         reporting_ = false;
-        if (!error) report();
+        report();
     });
 }
 

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,7 +21,7 @@ class Broker {
     using Send = std::function<void(const FromBroker&)>;
 
     /// `listener`: a listening socket on 127.0.0.1, held by capsuled, too. Throws Failure when it is none.
-    Broker(asio::io_context& context, int listener, Send send);
+    Broker(Loop& loop, int listener, Send send);
     ~Broker();
 
     /// Takes connections from now on. Throws Failure: ca_file.
@@ -34,10 +32,11 @@ class Broker {
     const Configure& limits() const noexcept { return limits_; }
     /// Whether a token that is not known may be granted in a moment.
     bool grants_may_come() const noexcept {
-        return Clock::now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
+        return loop_.now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     }
     const std::string& address() const noexcept { return address_; }
-    WayOut way_out() { return {context_.get_executor(), limits_, *tls_}; }
+    WayOut way_out() { return {loop_, limits_, *tls_}; }
+    Loop& loop() noexcept { return loop_; }
 
     /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
     std::span<char> scratch() noexcept { return scratch_; }
@@ -57,15 +56,15 @@ class Broker {
     void watch_time();
 
   private:
-    asio::awaitable<void> accept();
-    void welcome(Tcp::socket socket, const sockaddr_in& peer);
+    Task<void> accept();
+    void welcome(UniqueFd socket, const sockaddr_in& peer);
     void turn_out(Connection* connection);
     void look_at_the_time();
     void report_soon();
     void report();
 
-    asio::io_context& context_;
-    Tcp::acceptor acceptor_;
+    Loop& loop_;
+    Descriptor listener_;
     Send send_;
     const Clock::time_point started_ = Clock::now();
     std::uint16_t port_ = 0;
@@ -76,7 +75,7 @@ class Broker {
     Sessions sessions_;
     std::shared_ptr<Places> places_ = std::make_shared<Places>();
     std::map<std::pair<std::string, Places::Uid>, std::uint64_t> strangers_;
-    asio::steady_timer clock_, reporter_;
+    Timer clock_, reporter_;
     bool watching_ = false, reporting_ = false;
     std::array<char, 64 * 1024> scratch_{};
 };

@@ -42,18 +42,17 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 #error "the system call filter knows x86-64 and arm64"
 #endif
 
-/// All that the program, Asio, OpenSSL and libc's name lookup call once they run.
+/// All that the program, OpenSSL and libc's name lookup call once they run.
 constexpr std::array allowed {
     __NR_read, __NR_write, __NR_readv, __NR_writev, __NR_pread64, __NR_lseek, __NR_close, __NR_fstat, __NR_newfstatat,
         __NR_statx, __NR_fcntl, __NR_readlinkat, __NR_getcwd, __NR_recvfrom, __NR_sendto, __NR_recvmsg, __NR_sendmsg,
         __NR_recvmmsg, __NR_sendmmsg, __NR_accept, __NR_accept4, __NR_connect, __NR_bind, __NR_shutdown,
         __NR_getsockname, __NR_getpeername, __NR_setsockopt, __NR_getsockopt, __NR_ppoll, __NR_epoll_create1,
-        __NR_epoll_ctl, __NR_epoll_pwait, __NR_eventfd2, __NR_timerfd_create, __NR_timerfd_settime, __NR_brk,
-        __NR_munmap, __NR_mremap, __NR_madvise, __NR_futex, __NR_sched_yield, __NR_sched_getaffinity,
-        __NR_set_robust_list, __NR_rseq, __NR_getrandom, __NR_sysinfo, __NR_uname, __NR_clock_gettime,
-        __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday, __NR_getpid, __NR_gettid, __NR_getuid, __NR_geteuid,
-        __NR_getgid, __NR_getegid, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack,
-        __NR_restart_syscall, __NR_tgkill, __NR_exit, __NR_exit_group,
+        __NR_epoll_ctl, __NR_epoll_pwait, __NR_eventfd2, __NR_brk, __NR_munmap, __NR_mremap, __NR_madvise, __NR_futex,
+        __NR_sched_yield, __NR_sched_getaffinity, __NR_set_robust_list, __NR_rseq, __NR_getrandom, __NR_sysinfo,
+        __NR_uname, __NR_clock_gettime, __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday, __NR_getpid,
+        __NR_gettid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid, __NR_rt_sigaction, __NR_rt_sigprocmask,
+        __NR_rt_sigreturn, __NR_sigaltstack, __NR_restart_syscall, __NR_tgkill, __NR_exit, __NR_exit_group,
 #if defined(__x86_64__)
         __NR_poll, __NR_epoll_wait, __NR_stat, __NR_access, __NR_readlink, __NR_time,
 #endif
@@ -119,7 +118,7 @@ Program filter() {
 #endif
     allow_where(out, __NR_mmap, 2, PROT_EXEC, {0});
     allow_where(out, __NR_mprotect, 2, PROT_EXEC, {0});
-    // A thread (Asio's, for name lookups), not a process; clone3 hides its flags, and libc then takes this one.
+    // A thread (for name lookups), not a process; clone3 hides its flags, and libc then takes this one.
     allow_where(out, __NR_clone, 0, CLONE_THREAD, {CLONE_THREAD});
     allow_where(out, __NR_ioctl, 1, whole, {FIONBIO, FIONREAD});
     out.push_back(give(no));

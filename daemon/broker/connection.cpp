@@ -25,19 +25,19 @@ Refusal too_many() {
 
 }  // namespace
 
-Connection::Connection(Broker& broker, Tcp::socket socket, std::optional<std::uint32_t> uid)
+Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint32_t> uid)
     : broker_(broker),
       places_(broker.places()),
-      client_(std::move(socket)),
+      client_(broker.loop(), std::move(socket)),
       uid_(uid),
       place_(places_->enter(this, uid)),
-      stranger_until_(Clock::now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {}
+      stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {}
 
 Connection::~Connection() {
     places_->forget(place_);
 }
 
-asio::awaitable<void> Connection::run([[maybe_unused]] Self self) {
+Task<void> Connection::run([[maybe_unused]] Self self) {
     bool again = true;
     while (again) {
         Refusal refusal;
@@ -101,7 +101,7 @@ void Connection::limit_head(Bound what, std::uint32_t milliseconds) {
 }
 
 /// Gives the head's size; none with a refusal, or without one when the client has left or was too slow.
-asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
+Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
     if (in_.empty() && in_.capacity() > 2 * first_room) std::string().swap(in_);  // a long head came before
     limit_head(in_.empty() ? Bound::idle : Bound::header,
                in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
@@ -120,11 +120,14 @@ asio::awaitable<std::optional<std::size_t>> Connection::read_head(Refusal& refus
         const std::size_t had = in_.size();
         in_.resize(had + std::max(had, first_room));
         if (in_.size() > first_room) broker_.hold_head(place_, in_.capacity());
-        const std::span<char> room(in_.data() + had, in_.size() - had);
-        ErrorOf error;
-        const std::size_t got = co_await client_.read(room, error);
-        in_.resize(had + got);
-        if (error) co_return std::nullopt;
+        Io io;
+        do {
+            const bool came = co_await client_.readable();
+            if (!came) break;
+            io = client_.try_read(std::span(in_).subspan(had));
+        } while (io.waits());
+        in_.resize(had + io.bytes);
+        if (io.is != Io::Is::done) co_return std::nullopt;
         if (had == 0) limit_head(Bound::header, broker_.limits().header_ms);
     }
 }
@@ -201,7 +204,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
     return *std::move(out);
 }
 
-asio::awaitable<void> Connection::refuse(Refusal refusal) {
+Task<void> Connection::refuse(Refusal refusal) {
     if (!whose_) broker_.count_stranger(refusal.code);
     const std::string answer = error_answer(surface_, refusal, head_only_);
     limit(Bound::client, leave_ms);
@@ -209,22 +212,21 @@ asio::awaitable<void> Connection::refuse(Refusal refusal) {
 }
 
 /// Closing with bytes unread would take the answer back from a client that still sends.
-asio::awaitable<void> Connection::leave() {
+Task<void> Connection::leave() {
     discarding_ = true;
     if (upstream_) upstream_->close();
     upstream_.reset();
-    ErrorOf error;
-    client_.socket().shutdown(Tcp::socket::shutdown_send, error);
+    bool open = client_.is_open() && ::shutdown(client_.native(), SHUT_WR) == 0;
     limit(Bound::leaving, leave_ms);
     if (uploading_) co_return;  // that coroutine reads on, and is the last one here
-    while (!error) {
+    while (open) {
         const Io io = client_.try_read(broker_.scratch());
         if (io.is != Io::Is::done && !io.waits()) break;
         // A client that sends on and on has its turn like others, and its time is looked at.
         if (io.is == Io::Is::done)
-            co_await others_have_their_turn();
+            co_await broker_.loop().others_have_their_turn();
         else
-            co_await client_.wait(io.is, error);
+            open = co_await client_.readable();
     }
     client_.close();
 }
@@ -238,7 +240,7 @@ void Connection::cut() {
 /// The agent must not take half an answer for a whole one: a reset, and not an orderly end.
 void Connection::reset_client() {
     const linger at_once{1, 0};
-    ::setsockopt(client_.socket().native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     client_.close();
 }
 

@@ -18,12 +18,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
     using Self = std::shared_ptr<Connection>;  ///< keeps it for as long as a coroutine runs
 
     /// `uid`: of who made the socket at the other end; none: it cannot be known.
-    Connection(Broker& broker, Tcp::socket socket, std::optional<std::uint32_t> uid);
+    Connection(Broker& broker, UniqueFd socket, std::optional<std::uint32_t> uid);
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    asio::awaitable<void> run(Self self);
+    Task<void> run(Self self);
     /// It has no place any more: it is told so if it reads at once, and closed.
     void turn_out();
 
@@ -44,30 +44,30 @@ class Connection : public std::enable_shared_from_this<Connection> {
     struct Exchange;
 
     // connection.cpp
-    asio::awaitable<std::optional<std::size_t>> read_head(Refusal& refusal);
+    Task<std::optional<std::size_t>> read_head(Refusal& refusal);
     std::optional<Refusal> check_browser(const RequestHead& head) const;
     Allowed<Admitted> admit(const RequestHead& head);
     bool is_probe(const RequestHead& head) const;
-    asio::awaitable<void> refuse(Refusal refusal);
-    asio::awaitable<void> leave();
+    Task<void> refuse(Refusal refusal);
+    Task<void> leave();
 
     // exchange.cpp
-    asio::awaitable<std::optional<Refusal>> exchange(RequestHead head, std::size_t head_bytes, Admitted admitted,
-                                                     bool& again);
-    asio::awaitable<std::optional<Refusal>> ask(Exchange& exchange);
-    asio::awaitable<std::optional<Refusal>> read_answer(Exchange& exchange);
-    asio::awaitable<bool> relay(Exchange& exchange, bool& again);
-    asio::awaitable<bool> pass_on(Exchange& exchange, std::string_view bytes, std::string out);
-    asio::awaitable<void> upload(Self self, std::shared_ptr<Exchange> exchange);
+    Task<std::optional<Refusal>> exchange(RequestHead head, std::size_t head_bytes, Admitted admitted, bool& again);
+    Task<std::optional<Refusal>> ask(Exchange& exchange);
+    Task<std::optional<Refusal>> read_answer(Exchange& exchange);
+    Task<bool> relay(Exchange& exchange, bool& again);
+    Task<bool> pass_on(Exchange& exchange, std::string_view bytes, std::string out);
+    Task<void> upload(Self self, std::shared_ptr<Exchange> exchange);
     Refusal why_no_answer(const Exchange& exchange) const;
     void watch_for_leaving();
+    Task<void> watch(Self self);
     void tell_tokens(Exchange& exchange);
     void settle(Exchange& exchange);
     void reset_client();
 
     void limit(Bound what, std::uint32_t milliseconds) {
         limit_ = what;
-        deadline_ = Clock::now() + std::chrono::milliseconds(milliseconds);
+        deadline_ = broker_.loop().now() + std::chrono::milliseconds(milliseconds);
     }
     void limit_head(Bound what, std::uint32_t milliseconds);
 

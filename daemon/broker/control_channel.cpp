@@ -1,11 +1,7 @@
 #include "daemon/broker/control_channel.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
-
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/write.hpp>
 
 #include "daemon/broker/usage.hpp"
 #include "daemon/process/stack_wiper.hpp"
@@ -18,17 +14,17 @@ constexpr std::size_t piece = 16 * 1024;
 
 }  // namespace
 
-ControlChannel::ControlChannel(asio::io_context& context, int descriptor)
-    : context_(context), socket_(context, asio::local::stream_protocol(), descriptor) {}
+ControlChannel::ControlChannel(Loop& loop, int descriptor) : loop_(loop), socket_(loop, UniqueFd(descriptor)) {
+    ::fcntl(descriptor, F_SETFL, O_RDWR | O_NONBLOCK);
+}
 
-asio::awaitable<void> ControlChannel::run(Broker& broker) {
+Task<void> ControlChannel::run(Broker& broker) {
     for (;;) {
-        const auto room = lines_.room(piece);
-        ErrorOf error;
-        const std::size_t size = co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
-                                                                  asio::redirect_error(asio::use_awaitable, error));
-        if (error) break;  // capsuled has gone: so does the broker
-        lines_.added(size);
+        const bool came = co_await socket_.readable();
+        const Io io = came ? socket_.receive(lines_.room(piece)) : Io{};
+        if (io.waits()) continue;
+        if (io.is != Io::Is::done) break;  // capsuled has gone: so does the broker
+        lines_.added(io.bytes);
         bool more = true;
         while (more) {
             const auto line = lines_.next();
@@ -41,7 +37,6 @@ asio::awaitable<void> ControlChannel::run(Broker& broker) {
         if (!more) break;
         if (lines_.too_long()) throw Failure({ErrorCode::request_too_large, "a control message over 256 KiB", ""});
     }
-    context_.stop();
 }
 
 /// false: the broker shall end.
@@ -62,14 +57,14 @@ bool ControlChannel::act(Broker& broker, ToBroker message) {
         broker.revoke(*revoke);
         send(Taken{"revoke", revoke->session});
     } else if (auto* question = std::get_if<AskUsage>(&message)) {
-        asio::co_spawn(context_, answer(broker, std::move(*question)), asio::detached);
+        loop_.spawn(answer(broker, std::move(*question)));
     } else {
         return false;
     }
     return true;
 }
 
-asio::awaitable<void> ControlChannel::answer(Broker& broker, AskUsage question) {
+Task<void> ControlChannel::answer(Broker& broker, AskUsage question) {
     UsageAnswer out = co_await ask_usage(broker.way_out(), std::move(question));
     send(out);
 }
@@ -79,14 +74,18 @@ void ControlChannel::send(const FromBroker& message) {
     if (out_.size() > most_unread)
         throw Failure({ErrorCode::io_error, "capsuled does not read what the broker tells it", ""});
     if (std::exchange(writing_, true)) return;
-    asio::co_spawn(context_, write(), asio::detached);
+    loop_.spawn(write());
 }
 
-asio::awaitable<void> ControlChannel::write() {
-    ErrorOf error;
-    while (!out_.empty() && !error) {
-        const std::string now = std::exchange(out_, {});
-        co_await asio::async_write(socket_, asio::buffer(now), asio::redirect_error(asio::use_awaitable, error));
+Task<void> ControlChannel::write() {
+    bool good = true;
+    while (good && !out_.empty()) {
+        const Io io = socket_.send(out_);
+        if (io.is == Io::Is::done)
+            out_.erase(0, io.bytes);
+        else
+            good = io.waits();
+        if (io.waits()) good = co_await socket_.writable();
     }
     writing_ = false;
 }

@@ -1,8 +1,5 @@
 // One request and its answer, once it is known who asks and where it goes.
 #include <fmt/format.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/this_coro.hpp>
 
 #include "daemon/broker/core/error_text.hpp"
 #include "daemon/broker/exchange.hpp"
@@ -38,9 +35,9 @@ void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, cons
 
 }  // namespace
 
-asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t head_bytes,
-                                                             Admitted admitted, bool& again) {
-    const auto exchange = std::make_shared<Exchange>();
+Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t head_bytes, Admitted admitted,
+                                                  bool& again) {
+    const auto exchange = std::make_shared<Exchange>(broker_.loop().now());
     exchange->session = session_ = admitted.session;
     exchange->provider = session_->upstream;
     surface_ = session_->surface;
@@ -61,8 +58,7 @@ asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, s
     if (!refusal) refusal = co_await ask(*exchange);
     if (!refusal && !exchange->sent.done()) {
         uploading_ = true;
-        const auto executor = co_await asio::this_coro::executor;
-        asio::co_spawn(executor, upload(shared_from_this(), exchange), asio::detached);
+        broker_.loop().spawn(upload(shared_from_this(), exchange));
     }
     if (!refusal) refusal = co_await read_answer(*exchange);
     if (refusal) {
@@ -79,7 +75,7 @@ asio::awaitable<std::optional<Refusal>> Connection::exchange(RequestHead head, s
 }
 
 /// Sends the head, with what came of the body, over a kept connection or a new one.
-asio::awaitable<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
+Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
     upstream_ = exchange.was_kept ? nullptr : exchange.provider->take();  // was_kept already: this is the second time
     const bool second = std::exchange(exchange.was_kept, upstream_ != nullptr);
     if (!upstream_) {
@@ -101,13 +97,11 @@ asio::awaitable<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
     co_return why_no_answer(exchange);
 }
 
-asio::awaitable<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
+Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
     for (;;) {
-        // Nothing can be there yet: waiting first saves a system call.
         limit(Bound::provider, exchange.session->grant.timeout_ms);
-        ErrorOf error;
-        co_await upstream_->wait(Io::Is::wants_read, error);
-        const Io io = error ? Io{} : upstream_->try_read(broker_.scratch());
+        const bool came = co_await upstream_->readable();
+        const Io io = came ? upstream_->try_read(broker_.scratch()) : Io{};
         if (io.is == Io::Is::done) {
             exchange.got.append(broker_.scratch().data(), io.bytes);
         } else if (!io.waits()) {
@@ -150,13 +144,13 @@ Refusal Connection::why_no_answer(const Exchange& exchange) const {
 }
 
 /// Passes the answer on as it arrives. Gives whether all of it came and went.
-asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
+Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const ResponseHead& head = exchange.head;
     exchange.received = Body(head.body);
     const bool may_keep = head.keep_alive;
     again = again && exchange.sent.done() && !exchange.received.ends_with_connection();
     exchange.counts.status = head.status;
-    exchange.counts.seconds = std::chrono::duration<double>(Clock::now() - exchange.begin).count();
+    exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
     const Secret& key = exchange.provider->key();
     const std::string_view coding = field(head.fields, "content-encoding");
     if (head.status >= 400)
@@ -198,13 +192,11 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
             good = co_await pass_on(exchange, bytes, std::move(nothing));
             surplus = exchange.counts.bytes_down - before < io.bytes;
             if (reads % reads_in_a_turn == 0) {
-                co_await others_have_their_turn();
+                co_await broker_.loop().others_have_their_turn();
             }
         } else if (io.waits()) {
             limit(Bound::provider, exchange.session->grant.timeout_ms);
-            ErrorOf error;
-            co_await upstream_->wait(io.is, error);
-            good = !error;
+            good = co_await upstream_->ready_for(io.is);
         } else {
             good = io.is == Io::Is::ended && exchange.received.ends_with_connection();
             break;
@@ -217,7 +209,7 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
     limit_ = Bound::none;
     good = good && !cut_ && (exchange.received.done() || exchange.received.ends_with_connection());
     if (good && may_keep && !surplus && exchange.sent.done() && exchange.session->live) {
-        exchange.provider->keep(std::move(upstream_));
+        exchange.provider->keep(std::move(upstream_), broker_.loop().now());
         broker_.watch_time();
     }
     if (!good) reset_client();
@@ -226,7 +218,7 @@ asio::awaitable<bool> Connection::relay(Exchange& exchange, bool& again) {
 }
 
 /// Hands `out`, and what of `bytes` is the answer's, to the agent. `bytes` may be the shared buffer.
-asio::awaitable<bool> Connection::pass_on(Exchange& exchange, std::string_view bytes, std::string out) {
+Task<bool> Connection::pass_on(Exchange& exchange, std::string_view bytes, std::string out) {
     std::string payload;  // of an answer that is masked: what may go out
     const std::size_t taken = exchange.received.take(bytes, [&](std::string_view part) {
         if (exchange.mask) part = exchange.mask->feed(part);
@@ -269,10 +261,7 @@ void Connection::tell_tokens(Exchange& exchange) {
 
 void Connection::settle(Exchange& exchange) {
     limit_ = Bound::none;
-    if (std::exchange(watching_, false)) {
-        ErrorOf ignored;
-        client_.socket().cancel(ignored);
-    }
+    if (std::exchange(watching_, false)) client_.end_wait_to_read();
     Exchanged& counts = exchange.counts;
     counts.asked = without_secrets(exchange.asked.model(), exchange.provider->key());
     if (exchange.answer) {

@@ -15,6 +15,8 @@ namespace capsule::broker {
 constexpr int reads_in_a_turn = 16;
 
 struct Connection::Exchange {
+    explicit Exchange(Clock::time_point now) : begin(now) {}
+
     std::shared_ptr<Session> session;
     std::shared_ptr<Upstream> provider;  ///< with the key that this request has
     std::string out;                     ///< the head with the key, and what of the body came with it
@@ -33,7 +35,7 @@ struct Connection::Exchange {
     Usage told;                           ///< of what the answer says of tokens, as much as is counted already
 
     Exchanged counts;
-    Clock::time_point begin = Clock::now();
+    Clock::time_point begin;
 
     ~Exchange() { wipe(); }
     void wipe() noexcept {

@@ -4,7 +4,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
@@ -56,20 +55,25 @@ std::optional<Options> read_options(int argc, char** argv) {
     return out;
 }
 
+broker::Task<void> until_told(broker::Loop& loop, broker::ControlChannel& channel, broker::Broker& broker,
+                              std::exception_ptr& broken) {
+    try {
+        co_await channel.run(broker);
+    } catch (...) {
+        broken = std::current_exception();
+    }
+    loop.stop();
+}
+
 void serve() {
-    // One thread does all reading and writing; name lookups alone have another, which hands its answer over under a
-    // lock.
-    boost::asio::io_context context{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
-    broker::ControlChannel channel(context, control);
-    broker::Broker broker(context, listener, [&](const broker::FromBroker& message) { channel.send(message); });
+    broker::Loop loop;
+    broker::ControlChannel channel(loop, control);
+    broker::Broker broker(loop, listener, [&](const broker::FromBroker& message) { channel.send(message); });
     std::exception_ptr broken;
-    boost::asio::co_spawn(context, channel.run(broker), [&](std::exception_ptr why) {
-        broken = why;
-        context.stop();
-    });
+    loop.spawn(until_told(loop, channel, broker, broken));
     broker::digest_of("");  // OpenSSL is whole before the filter is there
     broker::confine();
-    context.run();
+    loop.run();
     if (broken) std::rethrow_exception(broken);
 }
 

@@ -1,31 +1,68 @@
 #include "daemon/broker/stream.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <array>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <cerrno>
-#include <string>
 
 namespace capsule::broker {
 namespace {
 
-Io of_errno(ssize_t result, Io::Is wants) {
-    if (result > 0) return {Io::Is::done, static_cast<std::size_t>(result)};
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return {wants, 0};
-    return {Io::Is::failed, 0};
+Stream& of(BIO* bio) {
+    return *static_cast<Stream*>(::BIO_get_data(bio));
+}
+
+/// What OpenSSL reads and writes through, in place of its own way to a socket: which would ask the kernel whether or
+/// not it has told of something.
+int bio_read(BIO* bio, char* room, int size) {
+    BIO_clear_retry_flags(bio);
+    const Io io = of(bio).receive({room, static_cast<std::size_t>(size)});
+    if (io.waits()) BIO_set_retry_read(bio);
+    if (io.is == Io::Is::ended) ::BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+    return io.is == Io::Is::done ? static_cast<int>(io.bytes) : io.is == Io::Is::ended ? 0 : -1;
+}
+
+int bio_write(BIO* bio, const char* bytes, int size) {
+    BIO_clear_retry_flags(bio);
+    const Io io = of(bio).send({bytes, static_cast<std::size_t>(size)});
+    if (io.waits()) BIO_set_retry_write(bio);
+    return io.is == Io::Is::done ? static_cast<int>(io.bytes) : -1;
+}
+
+long bio_control(BIO* bio, int command, long, void*) {
+    if (command == BIO_CTRL_EOF) return ::BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0 ? 1 : 0;
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+const BIO_METHOD* bio_of_streams() {
+    static const BIO_METHOD* const method = [] {
+        BIO_METHOD* made = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+        if (made == nullptr || ::BIO_meth_set_read(made, bio_read) != 1 || ::BIO_meth_set_write(made, bio_write) != 1 ||
+            ::BIO_meth_set_ctrl(made, bio_control) != 1)
+            return static_cast<BIO_METHOD*>(nullptr);
+        return made;
+    }();
+    return method;
 }
 
 }  // namespace
 
-Stream::Stream(Tcp::socket socket, Ssl ssl) : socket_(std::move(socket)), ssl_(std::move(ssl)) {
-    ErrorOf ignored;
-    socket_.non_blocking(true, ignored);
-    socket_.set_option(Tcp::no_delay(true), ignored);
-    if (ssl_) ::SSL_set_fd(ssl_.get(), socket_.native_handle());
+Stream::Stream(Loop& loop, UniqueFd own) : Descriptor(loop, std::move(own)) {
+    const int at_once = 1;
+    ::setsockopt(native(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+}
+
+bool Stream::begin_tls(Ssl ssl) {
+    BIO* const bio = bio_of_streams() != nullptr ? ::BIO_new(bio_of_streams()) : nullptr;
+    if (bio == nullptr) return false;
+    ::BIO_set_data(bio, this);
+    ::BIO_set_init(bio, 1);
+    ::SSL_set_bio(ssl.get(), bio, bio);
+    ssl_ = std::move(ssl);
+    return true;
 }
 
 Io Stream::outcome(int result) {
@@ -48,11 +85,8 @@ Io Stream::try_handshake() {
 }
 
 Io Stream::try_read(std::span<char> room) {
-    if (!socket_.is_open()) return {};
-    if (!ssl_) {
-        const ssize_t got = ::recv(socket_.native_handle(), room.data(), room.size(), 0);
-        return got == 0 ? Io{Io::Is::ended, 0} : of_errno(got, Io::Is::wants_read);
-    }
+    if (!is_open()) return {};
+    if (!ssl_) return receive(room);
     std::size_t total = 0;
     // Record by record, so that what has arrived together is passed on together.
     while (total < room.size()) {
@@ -61,8 +95,7 @@ Io Stream::try_read(std::span<char> room) {
         const int result = ::SSL_read_ex(ssl_.get(), room.data() + total, room.size() - total, &got);
         if (result == 1) {
             total += got;
-            // A short record is mostly the last that has arrived: asking the kernel for another would be for nothing.
-            if (got < SSL3_RT_MAX_PLAIN_LENGTH && ::SSL_has_pending(ssl_.get()) == 0) break;
+            if (!may_have_something() && ::SSL_has_pending(ssl_.get()) == 0) break;
             continue;
         }
         if (total > 0) break;  // whatever it is, it comes again
@@ -72,9 +105,8 @@ Io Stream::try_read(std::span<char> room) {
 }
 
 Io Stream::try_write(std::string_view bytes) {
-    if (!socket_.is_open()) return {};
-    if (!ssl_)
-        return of_errno(::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL), Io::Is::wants_write);
+    if (!is_open()) return {};
+    if (!ssl_) return send(bytes);
     std::size_t sent = 0;
     ::ERR_clear_error();
     const int result = ::SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &sent);
@@ -82,43 +114,38 @@ Io Stream::try_write(std::string_view bytes) {
 }
 
 bool Stream::is_still_good() {
-    std::array<char, 1> byte{};
-    const ssize_t waiting = ::recv(socket_.native_handle(), byte.data(), byte.size(), MSG_PEEK | MSG_DONTWAIT);
-    const bool nothing = waiting < 0 && errno == EAGAIN && (!ssl_ || ::SSL_has_pending(ssl_.get()) == 0);
+    if (!is_open()) return false;
+    if (!may_have_something()) return !ssl_ || ::SSL_has_pending(ssl_.get()) == 0;
     // What has arrived may be a ticket of TLS, which a read takes in.
-    return nothing || (waiting != 0 && ssl_ && try_read(byte).is == Io::Is::wants_read);
+    std::array<char, 1> byte{};
+    return try_read(byte).is == Io::Is::wants_read;
 }
 
-void Stream::close() noexcept {
-    ErrorOf ignored;
-    socket_.close(ignored);
-}
+namespace {
 
-asio::awaitable<void> others_have_their_turn() {
-    const auto executor = co_await asio::this_coro::executor;
-    co_await asio::post(executor, asio::use_awaitable);
-}
-
-asio::awaitable<bool> write_all(Stream& stream, std::string_view bytes) {
-    Io io = stream.try_write(bytes);
-    if (io.is == Io::Is::done && io.bytes == bytes.size()) co_return true;
-    std::string rest(bytes.substr(io.bytes));
+Task<bool> write_rest(Stream& stream, std::string rest, Io io) {
     std::string_view left = rest;
     bool good = true;
     while (good && !left.empty()) {
-        if (io.waits()) {
-            ErrorOf error;
-            co_await stream.wait(io.is, error);
-            good = !error;
-        } else {
+        if (io.waits())
+            good = co_await stream.ready_for(io.is);
+        else
             good = io.is == Io::Is::done;
-        }
         if (!good) break;
         io = stream.try_write(left);
         if (io.is == Io::Is::done) left.remove_prefix(io.bytes);
     }
     ::explicit_bzero(rest.data(), rest.size());  // of a request's head, it has the key
     co_return good;
+}
+
+}  // namespace
+
+WriteAll::WriteAll(Stream& stream, std::string_view bytes) {
+    const Io io = stream.try_write(bytes);
+    good_ = io.is == Io::Is::done && io.bytes == bytes.size();
+    if (good_ || io.is == Io::Is::failed) return;
+    rest_.emplace(write_rest(stream, std::string(bytes.substr(io.bytes)), io));
 }
 
 }  // namespace capsule::broker

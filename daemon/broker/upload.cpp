@@ -1,22 +1,17 @@
 // What the agent does while its answer is waited for or passed on: it sends its request's body, and it may leave.
-#include <sys/socket.h>
-
-#include <cerrno>
-
 #include "daemon/broker/exchange.hpp"
 
 namespace capsule::broker {
 
 /// Passes the request's body on while the answer is waited for, or comes already.
-asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchange> exchange) {
+Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchange> exchange) {
     const auto to = upstream_;
     for (int reads = 1; discarding_ || !exchange->sent.done(); ++reads) {
-        if (reads % reads_in_a_turn == 0) co_await others_have_their_turn();
+        if (reads % reads_in_a_turn == 0) co_await broker_.loop().others_have_their_turn();
         const Io io = client_.try_read(broker_.scratch());
         if (io.waits()) {
-            ErrorOf error;
-            co_await client_.wait(io.is, error);
-            if (error) break;
+            const bool open = co_await client_.readable();
+            if (!open) break;
         } else if (io.is != Io::Is::done) {
             client_left_ = client_left_ || !discarding_;
             break;
@@ -45,19 +40,20 @@ asio::awaitable<void> Connection::upload([[maybe_unused]] Self self, std::shared
 void Connection::watch_for_leaving() {
     if (watching_ || uploading_ || !session_) return;
     watching_ = true;
-    client_.socket().async_wait(Tcp::socket::wait_read, [weak = weak_from_this()](ErrorOf error) {
-        const auto self = weak.lock();
-        if (error || !self || !self->watching_) return;
-        char byte = 0;
-        const ssize_t size = ::recv(self->client_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (size > 0) return;               // its next request
-        if (size < 0 && errno == EAGAIN) {  // nothing is there: see is_ready_to_read()
-            self->watching_ = false;
-            return self->watch_for_leaving();
-        }
-        self->client_left_ = true;
-        if (self->upstream_) self->upstream_->close();
-    });
+    broker_.loop().spawn(watch(shared_from_this()));
+}
+
+/// Until settle() ends its wait.
+Task<void> Connection::watch([[maybe_unused]] Self self) {
+    for (;;) {
+        const bool came = co_await client_.readable();
+        if (!came) co_return;
+        const Io io = client_.peek();
+        if (io.is == Io::Is::done) co_return;  // its next request
+        if (!io.waits()) break;
+    }
+    client_left_ = true;
+    if (upstream_) upstream_->close();
 }
 
 }  // namespace capsule::broker

@@ -1,42 +1,34 @@
 #include "daemon/broker/upstream.hpp"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <system_error>
 
 #include "daemon/broker/core/http_head.hpp"
+#include "daemon/broker/names.hpp"
 
 namespace capsule::broker {
 namespace {
 
-using Results = Tcp::resolver::results_type;
-
-/// So soon after its last answer no provider has closed a connection. One that has is noticed by the request itself,
-/// which then goes over a new one.
-constexpr std::chrono::milliseconds surely_good{20};
-
 /// What the time limit ends, whichever step it is in.
-struct Attempt : std::enable_shared_from_this<Attempt> {
-    explicit Attempt(const asio::any_io_executor& executor) : resolver(executor), socket(executor), timer(executor) {}
+struct Attempt {
+    explicit Attempt(Loop& in) : loop(in), lookup(std::make_shared<Lookup>(in)), timer(in) {}
 
-    Tcp::resolver resolver;
-    Tcp::socket socket;
+    Loop& loop;
+    std::shared_ptr<Lookup> lookup;
     std::shared_ptr<Stream> stream;
-    asio::steady_timer timer;
+    Timer timer;
     bool late = false;
 
     void start(std::uint32_t milliseconds) {
-        timer.expires_after(std::chrono::milliseconds(milliseconds));
-        // The timer's word may be on its way when the attempt has ended: hence the weak pointer.
-        timer.async_wait([weak = weak_from_this()](ErrorOf error) {
-            const auto self = weak.lock();
-            if (error || !self) return;
-            self->late = true;
-            ErrorOf ignored;
-            self->resolver.cancel();
-            self->socket.close(ignored);
-            if (self->stream) self->stream->close();
+        timer.start(std::chrono::milliseconds(milliseconds), [this] {
+            late = true;
+            lookup->done.fire();
+            if (stream) stream->close();
         });
     }
 };
@@ -83,19 +75,32 @@ std::string base64(std::string_view text) {
     return out;
 }
 
-asio::awaitable<bool> handshake(Stream& stream) {
+/// Gives 0, or what errno says.
+Task<int> connect(Attempt& attempt, Address place) {
+    UniqueFd own(::socket(place.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    if (!own) co_return errno;
+    if (::connect(own.get(), &place.any, place.size) != 0 && errno != EINPROGRESS) co_return errno;
+    attempt.stream = std::make_shared<Stream>(attempt.loop, std::move(own));
+    attempt.stream->cannot_write_yet();
+    const bool came = co_await attempt.stream->writable();
+    int error = ECANCELED;
+    socklen_t size = sizeof error;
+    if (came && ::getsockopt(attempt.stream->native(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    co_return error;
+}
+
+Task<bool> handshake(Stream& stream) {
     for (;;) {
         const Io io = stream.try_handshake();
         if (io.is == Io::Is::done) co_return true;
         if (!io.waits()) co_return false;
-        ErrorOf error;
-        co_await stream.wait(io.is, error);
-        if (error) co_return false;
+        const bool came = co_await stream.ready_for(io.is);
+        if (!came) co_return false;
     }
 }
 
 /// Asks the proxy for the way to the provider. Gives what went wrong; empty: it is open.
-asio::awaitable<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base) {
+Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base) {
     const bool v6 = base.host.find(':') != std::string::npos;
     const std::string to = (v6 ? "[" + base.host + "]" : base.host) + ":" + std::to_string(base.port);
     std::string ask = "CONNECT " + to + " HTTP/1.1\r\nHost: " + to + "\r\n";
@@ -109,9 +114,8 @@ asio::awaitable<std::string> tunnel(Stream& stream, const Proxy& proxy, const Ba
         if (io.is == Io::Is::done && answer.size() < max_head) {
             answer += byte[0];
         } else if (io.waits()) {
-            ErrorOf error;
-            co_await stream.wait(io.is, error);
-            if (error) break;
+            const bool came = co_await stream.ready_for(io.is);
+            if (!came) break;
         } else {
             break;
         }
@@ -122,9 +126,9 @@ asio::awaitable<std::string> tunnel(Stream& stream, const Proxy& proxy, const Ba
     co_return std::string();
 }
 
-bool may_go_to(const asio::ip::address& address, const BaseUrl& base, bool through_proxy) {
-    const std::string text = address.to_string();
+bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) {
     if (through_proxy) return true;  // the operator's own choice, and not the provider's address
+    const std::string text = address.text();
     return !is_link_local_address(text) && (base.tls || is_loopback_address(text));
 }
 
@@ -136,15 +140,15 @@ bool Upstream::is_for(const BaseUrl& base, const Secret& key) const {
 
 std::shared_ptr<Stream> Upstream::take() {
     while (!kept_.empty()) {
-        auto [stream, since] = std::move(kept_.back());
+        const auto stream = std::move(kept_.back().stream);
         kept_.pop_back();
-        if (Clock::now() - since < surely_good || stream->is_still_good()) return stream;
+        if (stream->is_still_good()) return stream;
     }
     return nullptr;
 }
 
-void Upstream::keep(std::shared_ptr<Stream> stream) {
-    kept_.push_back({std::move(stream), Clock::now()});
+void Upstream::keep(std::shared_ptr<Stream> stream, Clock::time_point now) {
+    kept_.push_back({std::move(stream), now});
 }
 
 bool Upstream::close_older_than(Clock::time_point then) {
@@ -152,60 +156,40 @@ bool Upstream::close_older_than(Clock::time_point then) {
     return !kept_.empty();
 }
 
-asio::awaitable<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
-    const auto shared = std::make_shared<Attempt>(way.executor);
-    Attempt& attempt = *shared;
+Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
+    Attempt attempt(way.loop);
     attempt.start(way.limits.connect_ms);
     const auto proxy = proxy_for(way.limits, base);
     const std::string host = proxy ? proxy->host : base.host;
     const std::string port = proxy ? proxy->port : std::to_string(base.port);
-    ErrorOf error;
 
-    const auto numeric = asio::ip::make_address(host, error);
-    std::vector<Tcp::endpoint> places;
-    if (!error && proxy) {
-        const Results found =
-            co_await attempt.resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, error));
-        for (const auto& each : found)
-            places.push_back(each.endpoint());
-    } else if (!error) {
-        places.emplace_back(numeric, base.port);
-    } else {
-        error = {};
-        const Results found =
-            co_await attempt.resolver.async_resolve(host, port, asio::redirect_error(asio::use_awaitable, error));
-        for (const auto& each : found)
-            places.push_back(each.endpoint());
-    }
-    if (error)
+    co_await look_up(attempt.lookup, way.loop, host, port);
+    if (attempt.late || attempt.lookup->error != 0)
         co_return unreachable(attempt, base, "DNS",
-                              error.message() + "; see whether its name is spelt right and DNS works here");
-    std::erase_if(places,
-                  [&](const Tcp::endpoint& place) { return !may_go_to(place.address(), base, proxy.has_value()); });
+                              std::string(::gai_strerror(attempt.lookup->error)) +
+                                  "; see whether its name is spelt right and DNS works here");
+    std::vector<Address> places = attempt.lookup->found;
+    std::erase_if(places, [&](const Address& place) { return !may_go_to(place, base, proxy.has_value()); });
     if (places.empty())
         co_return unreachable(attempt, base, "DNS",
                               "its address is one where no key is sent (link-local, or http beyond loopback)");
 
-    error = asio::error::host_not_found;
-    for (const Tcp::endpoint& place : places) {
-        ErrorOf ignored;
-        attempt.socket.close(ignored);
-        if (attempt.late) break;
-        error = {};
-        co_await attempt.socket.async_connect(place, asio::redirect_error(asio::use_awaitable, error));
-        if (!error) break;
+    int error = 0;
+    for (const Address& place : places) {
+        error = co_await connect(attempt, place);
+        if (error == 0 || attempt.late) break;
     }
-    if (error)
-        co_return unreachable(attempt, base, "TCP", error.message() + "; see whether this machine may connect to it");
-    attempt.stream = std::make_shared<Stream>(std::move(attempt.socket));
+    if (error != 0)
+        co_return unreachable(attempt, base, "TCP",
+                              std::generic_category().message(error) + "; see whether this machine may connect to it");
     if (proxy) {
         const std::string wrong = co_await tunnel(*attempt.stream, *proxy, base);
         if (!wrong.empty()) co_return unreachable(attempt, base, "proxy", wrong + "; see [broker] proxy");
     }
     if (base.tls) {
         Ssl ssl = way.tls.make(base);
-        if (!ssl) co_return unreachable(attempt, base, "TLS", "OpenSSL does not take its name");
-        attempt.stream = std::make_shared<Stream>(std::move(attempt.stream->socket()), std::move(ssl));
+        if (!ssl || !attempt.stream->begin_tls(std::move(ssl)))
+            co_return unreachable(attempt, base, "TLS", "OpenSSL does not take its name");
         const bool done = co_await handshake(*attempt.stream);
         if (!done)
             co_return unreachable(

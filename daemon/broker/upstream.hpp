@@ -1,8 +1,6 @@
 // A provider as one key reaches it, and the connections to it that are kept.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -12,8 +10,6 @@
 #include "daemon/broker/tls.hpp"
 
 namespace capsule::broker {
-
-using Clock = std::chrono::steady_clock;
 
 /// Connections carry requests of one key only. Shared by the sessions that have that key; when the last of them has
 /// ended, the key is wiped and the kept connections are closed.
@@ -26,7 +22,7 @@ class Upstream {
 
     /// A kept connection that is still good; none: open one.
     std::shared_ptr<Stream> take();
-    void keep(std::shared_ptr<Stream> stream);
+    void keep(std::shared_ptr<Stream> stream, Clock::time_point now);
 
     /// Closes what has been kept since before `then`. Says whether any is left.
     bool close_older_than(Clock::time_point then);
@@ -43,13 +39,13 @@ class Upstream {
 
 /// What opening a connection needs to know.
 struct WayOut {
-    asio::any_io_executor executor;
+    Loop& loop;
     const Configure& limits;
     const TlsContext& tls;
 };
 
 /// Name lookup, TCP, the proxy's CONNECT and TLS, within limits.connect_ms. The refusals tell these apart:
 /// 502 capsule_upstream_unreachable, 504 capsule_upstream_timeout.
-asio::awaitable<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base);
+Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base);
 
 }  // namespace capsule::broker

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <array>
-#include <boost/asio/steady_timer.hpp>
 
 #include "capsule_version.hpp"
 #include "daemon/broker/body.hpp"
@@ -31,7 +30,7 @@ struct Answered {
 };
 
 /// Until the answer is whole, or longer than anybody reads.
-asio::awaitable<Answered> read_answer(Stream& stream) {
+Task<Answered> read_answer(Stream& stream) {
     Answered out;
     std::string got;
     std::optional<Body> body;
@@ -39,9 +38,8 @@ asio::awaitable<Answered> read_answer(Stream& stream) {
     for (;;) {
         const Io io = stream.try_read(room);
         if (io.waits()) {
-            ErrorOf error;
-            co_await stream.wait(io.is, error);
-            if (!error) continue;
+            const bool came = co_await stream.ready_for(io.is);
+            if (came) continue;
             out.error = "the provider did not answer in time";
             break;
         }
@@ -79,14 +77,12 @@ UsageAnswer failed(std::string why) {
     return out;
 }
 
-asio::awaitable<UsageAnswer> ask(WayOut way, const BaseUrl& url, UsageShape shape, const Secret& key) {
+Task<UsageAnswer> ask(WayOut way, const BaseUrl& url, UsageShape shape, const Secret& key) {
     auto opened = co_await open_upstream(way, url);
     if (!opened) co_return failed(opened.error().message);
     const std::shared_ptr<Stream> stream = *std::move(opened);
-    const auto timer = std::make_shared<asio::steady_timer>(way.executor, answer_limit);
-    timer->async_wait([stream, timer](ErrorOf error) {
-        if (!error) stream->close();
-    });
+    Timer timer(way.loop);
+    timer.start(answer_limit, [&] { stream->close(); });
     std::string request = request_for(url, key);
     const bool sent = co_await write_all(*stream, request);
     ::explicit_bzero(request.data(), request.size());
@@ -95,7 +91,6 @@ asio::awaitable<UsageAnswer> ask(WayOut way, const BaseUrl& url, UsageShape shap
         answered = co_await read_answer(*stream);
     else
         answered.error = "the provider closed the connection";
-    timer->cancel();
     stream->close();
     if (!answered.error.empty()) co_return failed(answered.error);
     co_return read_usage(shape, answered.status, answered.body);
@@ -103,7 +98,7 @@ asio::awaitable<UsageAnswer> ask(WayOut way, const BaseUrl& url, UsageShape shap
 
 }  // namespace
 
-asio::awaitable<UsageAnswer> ask_usage(WayOut way, AskUsage question) {
+Task<UsageAnswer> ask_usage(WayOut way, AskUsage question) {
     const Secret key(question.key);
     ::explicit_bzero(question.key.data(), question.key.size());
     const auto url = parse_base_url(question.url);

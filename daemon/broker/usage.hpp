@@ -7,6 +7,6 @@
 namespace capsule::broker {
 
 /// One request over a connection of its own, answered within some seconds. What goes wrong is the answer's `error`.
-asio::awaitable<UsageAnswer> ask_usage(WayOut way, AskUsage question);
+Task<UsageAnswer> ask_usage(WayOut way, AskUsage question);
 
 }  // namespace capsule::broker

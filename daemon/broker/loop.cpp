@@ -1,0 +1,151 @@
+#include "daemon/broker/loop.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "daemon/broker/descriptor.hpp"
+
+namespace capsule::broker {
+namespace {
+
+constexpr std::size_t events_at_once = 128;
+
+int require(int descriptor, const char* what) {
+    if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
+    return descriptor;
+}
+
+}  // namespace
+
+/// The outermost coroutine of what is spawned: it is its own owner.
+struct Loop::Root {
+    struct promise_type {
+        promise_type(Loop& in, Task<void>&)
+            : loop(in),
+              at(in.roots_.insert(in.roots_.end(), std::coroutine_handle<promise_type>::from_promise(*this))) {}
+        ~promise_type() { loop.roots_.erase(at); }
+        Root get_return_object() const noexcept { return {}; }
+        std::suspend_never initial_suspend() const noexcept { return {}; }
+        std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() const noexcept {}
+
+        Loop& loop;
+        std::list<std::coroutine_handle<>>::iterator at;
+    };
+};
+
+Loop::Mailbox::Mailbox() : bell_(require(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")) {}
+
+void Loop::Mailbox::post(std::function<void()> what) {
+    const std::lock_guard<std::mutex> guard(lock_);
+    posted_.push_back(std::move(what));
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t rung = ::write(bell_.get(), &one, sizeof one);
+}
+
+Loop::Loop()
+    : epoll_(require(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      mailbox_(new Mailbox),
+      bell_(std::make_unique<Descriptor>(*this, UniqueFd(require(::dup(mailbox_->bell_.get()), "dup")))) {
+    spawn(empty_mailbox());
+}
+
+Loop::~Loop() {
+    while (!roots_.empty())
+        roots_.front().destroy();
+}
+
+Loop::Root Loop::drive([[maybe_unused]] Loop& loop, Task<void> task) {
+    co_await task;
+}
+
+void Loop::spawn(Task<void> task) {
+    drive(*this, std::move(task));
+}
+
+Task<void> Loop::empty_mailbox() {
+    bool open = true;
+    while (open) {
+        open = co_await bell_->readable();
+        bell_->nothing_to_read();  // each ring is told, whether or not the last one has been read
+        std::vector<std::function<void()>> posted;
+        {
+            const std::lock_guard<std::mutex> guard(mailbox_->lock_);
+            posted.swap(mailbox_->posted_);
+        }
+        for (const auto& each : posted)
+            each();
+    }
+}
+
+void Loop::run() {
+    std::array<epoll_event, events_at_once> events;
+    while (!stopped_) {
+        const int count =
+            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds_to_wait());
+        now_ = Clock::now();
+        // All are told before anybody runs, who might close one of them.
+        for (int i = 0; i < count; ++i) {
+            const epoll_event& event = events[static_cast<std::size_t>(i)];
+            static_cast<Descriptor*>(event.data.ptr)->told(event.events);
+        }
+        fire_timers();
+        going_.swap(ready_);
+        for (const auto each : going_)
+            if (!stopped_) each.resume();
+        going_.clear();
+    }
+}
+
+int Loop::milliseconds_to_wait() const noexcept {
+    if (!ready_.empty()) return 0;
+    if (timers_.empty()) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - Clock::now());
+    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+}
+
+void Loop::fire_timers() {
+    while (!timers_.empty() && timers_.begin()->first <= now_) {
+        Timer& timer = *timers_.begin()->second;
+        timers_.erase(timer.at_);
+        timer.runs_ = false;
+        const auto what = std::move(timer.what_);
+        what();
+    }
+}
+
+Wait::~Wait() {
+    if (!waits_) return;
+    Wait** at = place_;
+    while (*at != this)
+        at = &(*at)->next_;
+    *at = next_;
+}
+
+void Wait::end(Wait*& place, bool good) {
+    for (Wait* wait = std::exchange(place, nullptr); wait != nullptr; wait = wait->next_) {
+        wait->waits_ = false;
+        wait->good_ = good;
+        wait->loop_.ready_.push_back(wait->who_);
+    }
+}
+
+void Timer::start(Clock::duration after, std::function<void()> what) {
+    cancel();
+    what_ = std::move(what);
+    at_ = loop_.timers_.emplace(Clock::now() + after, this);
+    runs_ = true;
+}
+
+void Timer::cancel() noexcept {
+    if (std::exchange(runs_, false)) loop_.timers_.erase(at_);
+}
+
+}  // namespace capsule::broker

@@ -1,0 +1,154 @@
+// What the broker's one thread does next: descriptors that have become ready, timers, and the coroutines that wait for
+// them. Asio's reactor would ask the kernel anew for each wait, and try each read twice.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "daemon/broker/task.hpp"
+#include "protocol/unique_fd.hpp"
+
+namespace capsule::broker {
+
+using Clock = std::chrono::steady_clock;
+
+class Descriptor;
+class Wait;
+
+class Loop {
+  public:
+    /// Throws std::system_error when the kernel has no descriptor left.
+    Loop();
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    /// Until stop(). What a timer throws, it throws.
+    void run();
+    void stop() noexcept { stopped_ = true; }
+
+    /// Runs it now until it waits, and goes on with it later. What it throws is dropped with it.
+    void spawn(Task<void> task);
+
+    /// The time when the kernel was asked last: what happens together has one time.
+    Clock::time_point now() const noexcept { return now_; }
+
+    /// co_await others_have_their_turn(): every other coroutine that is ready goes first.
+    auto others_have_their_turn() noexcept {
+        struct Turn {
+            Loop& loop;
+            bool await_ready() const noexcept { return false; }
+            void await_suspend(std::coroutine_handle<> who) const { loop.ready_.push_back(who); }
+            void await_resume() const noexcept {}
+        };
+        return Turn{*this};
+    }
+
+    /// From any thread: `what` is called on this one, unless the loop has ended before.
+    class Mailbox {
+      public:
+        void post(std::function<void()> what);
+
+      private:
+        friend Loop;
+        Mailbox();
+        std::mutex lock_;
+        std::vector<std::function<void()>> posted_;
+        UniqueFd bell_;
+    };
+    const std::shared_ptr<Mailbox>& mailbox() const noexcept { return mailbox_; }
+
+  private:
+    friend Descriptor;
+    friend Wait;
+    friend class Timer;
+    struct Root;
+    using Timers = std::multimap<Clock::time_point, class Timer*>;
+
+    static Root drive(Loop& loop, Task<void> task);
+    Task<void> empty_mailbox();
+    int milliseconds_to_wait() const noexcept;
+    void fire_timers();
+
+    UniqueFd epoll_;
+    std::shared_ptr<Mailbox> mailbox_;
+    std::unique_ptr<Descriptor> bell_;  ///< the mailbox's
+    std::vector<std::coroutine_handle<>> ready_, going_;
+    std::list<std::coroutine_handle<>> roots_;  ///< each of spawn()
+    Timers timers_;
+    Clock::time_point now_ = Clock::now();
+    bool stopped_ = false;
+};
+
+/// co_await of one gives whether what was waited for has come; false: it never will. A place is the list of those that
+/// wait there; whichever of the two ends first lets go of the other.
+class [[nodiscard]] Wait {
+  public:
+    Wait(Loop& loop, Wait*& place, bool ready, bool good) noexcept
+        : loop_(loop), place_(&place), ready_(ready), good_(good) {}
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+    ~Wait();
+
+    bool await_ready() const noexcept { return ready_; }
+    void await_suspend(std::coroutine_handle<> who) noexcept {
+        who_ = who;
+        waits_ = true;
+        next_ = std::exchange(*place_, this);
+    }
+    bool await_resume() const noexcept { return good_; }
+
+    /// Lets all who wait there go on soon.
+    static void end(Wait*& place, bool good);
+
+  private:
+    Loop& loop_;
+    Wait** place_;
+    Wait* next_ = nullptr;
+    std::coroutine_handle<> who_;
+    bool ready_, good_, waits_ = false;
+};
+
+/// Something that happens once, and one coroutine that waits for it.
+class Signal {
+  public:
+    explicit Signal(Loop& loop) noexcept : loop_(loop) {}
+    void fire() {
+        fired_ = true;
+        Wait::end(waiting_, true);
+    }
+    Wait wait() noexcept { return {loop_, waiting_, fired_, true}; }
+
+  private:
+    Loop& loop_;
+    Wait* waiting_ = nullptr;
+    bool fired_ = false;
+};
+
+class Timer {
+  public:
+    explicit Timer(Loop& loop) noexcept : loop_(loop) {}
+    ~Timer() { cancel(); }
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+    /// Calls `what` once, so much later. An earlier call that has not come is forgotten.
+    void start(Clock::duration after, std::function<void()> what);
+    void cancel() noexcept;
+
+  private:
+    friend Loop;
+
+    Loop& loop_;
+    Loop::Timers::iterator at_;
+    bool runs_ = false;
+    std::function<void()> what_;
+};
+
+}  // namespace capsule::broker
