@@ -12,8 +12,8 @@ namespace {
 /// How long a client that was refused may go on sending before the answer is cut off.
 constexpr std::uint32_t leave_ms = 2000;
 
-/// Nearly every head is shorter. A connection that is idle waits with so much room.
-constexpr std::size_t first_room = 1536;
+/// Nearly every head is shorter.
+constexpr std::size_t usual_head = 1536;
 
 /// Who has shown no token is not kept.
 constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -48,7 +48,7 @@ Task<void> Connection::run([[maybe_unused]] Self self) {
             co_await refuse(std::move(refusal));
             break;
         }
-        const auto head = read_request_head(std::string_view(in_).substr(0, *size));
+        auto head = read_request_head(std::string_view(in_).substr(0, *size));
         if (!head) {
             co_await refuse(head.error());
             break;
@@ -76,7 +76,7 @@ Task<void> Connection::run([[maybe_unused]] Self self) {
             break;
         }
         Admitted who = std::move(*admitted);
-        RequestHead request = *head;
+        RequestHead request = *std::move(head);
         again = !request.close;
         const auto failed = co_await exchange(std::move(request), *size, std::move(who), again);
         if (failed) {
@@ -102,7 +102,6 @@ void Connection::limit_head(Bound what, std::uint32_t milliseconds) {
 
 /// Gives the head's size; none with a refusal, or without one when the client has left or was too slow.
 Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
-    if (in_.empty() && in_.capacity() > 2 * first_room) std::string().swap(in_);  // a long head came before
     limit_head(in_.empty() ? Bound::idle : Bound::header,
                in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
     for (;;) {
@@ -117,34 +116,29 @@ Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
             if (place_->head_bytes > 0) broker_.hold_head(place_, 0);
             co_return size;
         }
-        const std::size_t had = in_.size();
-        in_.resize(had + std::max(had, first_room));
-        if (in_.size() > first_room) broker_.hold_head(place_, in_.capacity());
-        Io io;
-        do {
-            const bool came = co_await client_.readable();
-            if (!came) break;
-            io = client_.try_read(std::span(in_).subspan(had));
-        } while (io.waits());
-        in_.resize(had + io.bytes);
+        if (in_.size() > usual_head) broker_.hold_head(place_, in_.capacity());
+        // A connection that is idle holds no room for what may come.
+        const bool came = co_await client_.readable();
+        const Io io = came ? client_.try_read(broker_.scratch()) : Io{};
+        if (io.waits()) continue;
         if (io.is != Io::Is::done) co_return std::nullopt;
-        if (had == 0) limit_head(Bound::header, broker_.limits().header_ms);
+        const bool first = in_.empty();
+        in_.append(broker_.scratch().data(), io.bytes);
+        if (first) limit_head(Bound::header, broker_.limits().header_ms);
     }
 }
 
 /// A browser that was led here (by a page whose name resolves to 127.0.0.1) says so in these.
 std::optional<Refusal> Connection::check_browser(const RequestHead& head) const {
-    const Refusal refusal{
-        403, "capsule_not_this_session",
-        "this address is for an agent's own requests, not for a browser's or under another name: use the "
-        "base URL as the session has it",
-        0};
-    if (!same_name(field(head.fields, "host"), broker_.address())) return refusal;
-    for (const Field& each : head.fields) {
-        constexpr std::string_view fetch = "sec-fetch-";
-        if (same_name(each.name, "origin") || same_name(each.name.substr(0, fetch.size()), fetch)) return refusal;
-    }
-    return std::nullopt;
+    constexpr std::string_view fetch = "sec-fetch-";
+    const bool is_browser = std::ranges::any_of(head.fields, [&](const Field& each) {
+        return same_name(each.name, "origin") || same_name(each.name.substr(0, fetch.size()), fetch);
+    });
+    if (!is_browser && same_name(field(head.fields, "host"), broker_.address())) return std::nullopt;
+    return Refusal{403, "capsule_not_this_session",
+                   "this address is for an agent's own requests, not for a browser's or under another name: use the "
+                   "base URL as the session has it",
+                   0};
 }
 
 /// Claude Code asks for the base URL by HEAD, without a credential, before it begins.

@@ -178,18 +178,23 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         (coding.empty() || same_name(coding, "identity")))
         format = AnswerReader::Format::json;
     std::string out = response_for_agent(head, !again, key.reveal());
-    const std::string first = exchange.got.substr(exchange.head_bytes);
-    exchange.answer = std::make_unique<AnswerReader>(format);
-    std::string().swap(exchange.got);  // and with it what `head` shows
-    bool good = co_await pass_on(exchange, first, std::move(out));
+    exchange.answer.emplace(format);
+    const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
+    auto part = take_in(exchange, first, out);
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
+    std::string().swap(exchange.got);  // and with it what `head` and `first` show
+    bool good = part.has_value();
+    if (part) good = co_await write_all(client_, *part);
+    std::string().swap(out);
     for (int reads = 1; good && !exchange.received.done() && !exchange.received.bad(); ++reads) {
         const Io io = upstream_->try_read(broker_.scratch());
         if (io.is == Io::Is::done) {
             const std::uint64_t before = exchange.counts.bytes_down;
             const std::string_view bytes(broker_.scratch().data(), io.bytes);
-            std::string nothing;
-            good = co_await pass_on(exchange, bytes, std::move(nothing));
+            std::string masked;
+            part = take_in(exchange, bytes, masked);
+            good = part.has_value();
+            if (part) good = co_await write_all(client_, *part);
             surplus = exchange.counts.bytes_down - before < io.bytes;
             if (reads % reads_in_a_turn == 0) {
                 co_await broker_.loop().others_have_their_turn();
@@ -217,8 +222,9 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     co_return good;
 }
 
-/// Hands `out`, and what of `bytes` is the answer's, to the agent. `bytes` may be the shared buffer.
-Task<bool> Connection::pass_on(Exchange& exchange, std::string_view bytes, std::string out) {
+/// What is to go to the agent next: `out`, and what of `bytes` is the answer's. The view is of one of them; none: the
+/// answer is no sound HTTP.
+std::optional<std::string_view> Connection::take_in(Exchange& exchange, std::string_view bytes, std::string& out) {
     std::string payload;  // of an answer that is masked: what may go out
     const std::size_t taken = exchange.received.take(bytes, [&](std::string_view part) {
         if (exchange.mask) part = exchange.mask->feed(part);
@@ -227,17 +233,14 @@ Task<bool> Connection::pass_on(Exchange& exchange, std::string_view bytes, std::
     });
     exchange.counts.bytes_down += taken;
     tell_tokens(exchange);
-    if (exchange.received.bad()) co_return false;
-    if (exchange.mask && (exchange.received.done())) {
+    if (exchange.received.bad()) return std::nullopt;
+    if (exchange.mask && exchange.received.done()) {
         const std::string_view last = exchange.mask->finish();
         exchange.answer->feed(last);
         payload += last;
     }
     limit(Bound::client, exchange.session->grant.timeout_ms);
-    if (!exchange.mask && out.empty()) {
-        const bool written = co_await write_all(client_, bytes.substr(0, taken));
-        co_return written;
-    }
+    if (!exchange.mask && out.empty()) return bytes.substr(0, taken);
     if (!exchange.mask)
         out.append(bytes.substr(0, taken));
     else if (!exchange.received.is_chunked())
@@ -246,8 +249,7 @@ Task<bool> Connection::pass_on(Exchange& exchange, std::string_view bytes, std::
         if (!payload.empty()) out += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
         if (exchange.received.done()) out += "0\r\n\r\n";
     }
-    const bool written = co_await write_all(client_, out);
-    co_return written;
+    return out;
 }
 
 /// While a stream runs: its numbers only rise.

@@ -27,10 +27,15 @@ void* allocate(std::size_t size, std::align_val_t alignment) {
     throw std::bad_alloc();
 }
 
-void wipe_and_free(void* memory) noexcept {
+/// `size`: what was asked for, behind which nobody has written.
+void wipe_and_free(void* memory, std::size_t size) noexcept {
     if (memory == nullptr) return;
-    explicit_bzero(memory, malloc_usable_size(memory));
+    explicit_bzero(memory, size);
     std::free(memory);
+}
+
+void wipe_and_free(void* memory) noexcept {
+    wipe_and_free(memory, malloc_usable_size(memory));
 }
 
 }  // namespace
@@ -53,11 +58,11 @@ void operator delete(void* memory) noexcept {
 void operator delete[](void* memory) noexcept {
     wipe_and_free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
-    wipe_and_free(memory);
+void operator delete(void* memory, std::size_t size) noexcept {
+    wipe_and_free(memory, size);
 }
-void operator delete[](void* memory, std::size_t) noexcept {
-    wipe_and_free(memory);
+void operator delete[](void* memory, std::size_t size) noexcept {
+    wipe_and_free(memory, size);
 }
 void operator delete(void* memory, std::align_val_t) noexcept {
     wipe_and_free(memory);
@@ -65,11 +70,11 @@ void operator delete(void* memory, std::align_val_t) noexcept {
 void operator delete[](void* memory, std::align_val_t) noexcept {
     wipe_and_free(memory);
 }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-    wipe_and_free(memory);
+void operator delete(void* memory, std::size_t size, std::align_val_t) noexcept {
+    wipe_and_free(memory, size);
 }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-    wipe_and_free(memory);
+void operator delete[](void* memory, std::size_t size, std::align_val_t) noexcept {
+    wipe_and_free(memory, size);
 }
 
 #endif

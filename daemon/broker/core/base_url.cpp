@@ -58,11 +58,16 @@ Allowed<void> check_target(std::string_view target, std::string_view base_path) 
     if (!target.starts_with('/')) return bad_target("is not in origin form");
     if (!std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; }))
         return bad_target("has a character that a URL cannot have");
-    const auto path = decoded_path(target.substr(0, target.find('?')));
-    if (!path) return path.error();
-    if (const auto sound = check_segments(*path); !sound) return sound;
-    const std::string_view rest = std::string_view(*path).substr(std::min(base_path.size(), path->size()));
-    if (!path->starts_with(base_path) || !(rest.empty() || rest.starts_with('/')))
+    std::string_view path = target.substr(0, target.find('?'));
+    Allowed<std::string> decoded{std::string()};
+    if (path.find_first_of("%\\") != path.npos) {
+        decoded = decoded_path(path);
+        if (!decoded) return decoded.error();
+        path = *decoded;
+    }
+    if (const auto sound = check_segments(path); !sound) return sound;
+    const std::string_view rest = path.substr(std::min(base_path.size(), path.size()));
+    if (!path.starts_with(base_path) || !(rest.empty() || rest.starts_with('/')))
         return Refusal{403, "capsule_not_this_session",
                        "this session's token is good for its own base URL only; the path asked for is not below it", 0};
     return {};

@@ -14,6 +14,11 @@ std::size_t begun(std::string_view text, std::string_view key) {
     return 0;
 }
 
+void mask_all(std::string& text, std::string_view key) {
+    for (std::size_t at = text.find(key); at != text.npos; at = text.find(key, at + key.size()))
+        std::fill_n(text.begin() + static_cast<std::ptrdiff_t>(at), key.size(), '*');
+}
+
 bool is_base64url(char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
 }
@@ -37,8 +42,7 @@ std::string_view KeyMask::feed(std::string_view piece) {
     if (key.empty()) return piece;
     held_.erase(0, given_);
     held_.append(piece);
-    for (std::size_t at = held_.find(key); at != std::string::npos; at = held_.find(key, at + key.size()))
-        std::fill_n(held_.begin() + static_cast<std::ptrdiff_t>(at), key.size(), '*');
+    mask_all(held_, key);
     given_ = held_.size() - begun(held_, key);
     return std::string_view(held_).substr(0, given_);
 }
@@ -51,10 +55,11 @@ std::string_view KeyMask::finish() {
 
 std::string without_secrets(std::string_view text, const Secret& key) {
     constexpr std::size_t harmless = 8;  ///< bytes: any provider's keys begin alike
-    KeyMask mask(key);
-    std::string out(mask.feed(text));
-    const std::string_view rest = mask.finish();
-    if (rest.size() <= harmless) out += rest;
+    std::string out(text);
+    if (!key.empty()) {
+        mask_all(out, key.reveal());
+        if (const std::size_t rest = begun(out, key.reveal()); rest > harmless) out.resize(out.size() - rest);
+    }
     mask_tokens(out);
     return out;
 }

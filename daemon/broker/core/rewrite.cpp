@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 
 namespace capsule::broker {
 namespace {
@@ -49,8 +51,21 @@ constexpr std::array table{
     Row{"alt-svc", Fate::answer},
 };
 
+/// Which rows begin with that letter: a bit for each.
+using Rows = std::uint32_t;
+static_assert(table.size() <= 32);
+
+constexpr auto rows_by_letter = [] {
+    std::array<Rows, 26> out{};
+    for (std::size_t i = 0; i < table.size(); ++i)
+        out[static_cast<std::size_t>(table[i].name[0] - 'a')] |= Rows{1} << i;
+    return out;
+}();
+
 std::optional<Fate> fate_of(std::string_view name) noexcept {
-    for (const Row& row : table) {
+    const auto letter = static_cast<std::size_t>((name.empty() ? 0 : name[0] | 0x20) - 'a');
+    for (Rows rows = letter < 26 ? rows_by_letter[letter] : 0; rows != 0; rows &= rows - 1) {
+        const Row& row = table[static_cast<std::size_t>(std::countr_zero(rows))];
         const bool family = row.name.ends_with('-');
         if (same_name(family ? name.substr(0, row.name.size()) : name, row.name)) return row.fate;
     }
@@ -92,8 +107,8 @@ void add_body_length(std::string& out, const BodyLength& body) {
 
 }  // namespace
 
-std::vector<Credential> credentials_of(const RequestHead& head) {
-    std::vector<Credential> out;
+Credentials credentials_of(const RequestHead& head) {
+    Credentials out;
     constexpr std::string_view scheme = "bearer ";
     std::string_view value = field(head.fields, "authorization");
     if (value.size() > scheme.size() && same_name(value.substr(0, scheme.size()), scheme)) {

@@ -1,6 +1,7 @@
 // What of a head may pass, in either direction. One table (rewrite.cpp) says it for both.
 #pragma once
 
+#include <boost/container/static_vector.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,10 @@ struct Credential {
     std::string_view token;
 };
 
+using Credentials = boost::container::static_vector<Credential, 2>;
+
 /// The credentials of a request, in the order in which they count: "Authorization: Bearer", then "x-api-key".
-std::vector<Credential> credentials_of(const RequestHead& head);
+Credentials credentials_of(const RequestHead& head);
 
 /// Whether the request has any credential header, of whatever kind.
 bool has_credential(const RequestHead& head) noexcept;

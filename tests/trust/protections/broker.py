@@ -20,7 +20,7 @@ def protections() -> list[Protection]:
 def where_to() -> list[Protection]:
     odd = TARGET + "RefusesWhatTwoServersCouldReadDifferently"
     return [
-        one("only below the base path", BASE, "if (!path->starts_with(base_path) || ", "if (false && ",
+        one("only below the base path", BASE, "if (!path.starts_with(base_path) || ", "if (false && ",
             TARGET + "KeepsAwayFromEverythingBesideIt"),
         one("no dots", BASE, 'if (segment == "." || segment == "..")', 'if (segment == "...")', odd),
         one("no two slashes", BASE, "if (segment.empty() && !last)", "if (segment.empty() && !last && false)", odd),
@@ -68,7 +68,7 @@ def what_passes() -> list[Protection]:
             "ctest:sessions:limits"),
         one("a provider's text is text", "daemon/broker/core/answer_reader.cpp", "return readable_text(unescaped_json(json), max_message);",
             "return unescaped_json(json).substr(0, max_message);", "unit_broker:AnswerReader.TellsOnlyWhatCanBeToldInJson", "ctest:sessions:limits"),
-        one("no begin of the key at the end of what is kept", MASK, "if (rest.size() <= harmless) out += rest;", "out += rest;",
+        one("no begin of the key at the end of what is kept", MASK, "rest > harmless) out.resize(out.size() - rest);", "false) out.resize(out.size() - rest);",
             "unit_broker:WithoutSecrets.MasksTheKeyAndABeginOfItAtTheEnd"),
         one("what a provider says of a plan is bounded", "daemon/broker/usage.cpp", " || out.body.size() > max_usage_answer", "",
             "ctest:broker:usage"),

@@ -70,7 +70,7 @@ Stream& operator<<(Stream& stream, const Secret& secret) {
 def what_is_freed() -> list[Protection]:
     return [
         one("all that is freed is zeroed", "daemon/process/wiping_allocation.cpp",
-            "    explicit_bzero(memory, malloc_usable_size(memory));\n", "", UNSET, OPEN, TYPED,
+            "    explicit_bzero(memory, size);\n", "", UNSET, OPEN, TYPED,
             CANARY + "AKeyOfAnEarlierConfigurationIsNowhereInTheProcess",
             CANARY + "AKeyOfABrokenConfigurationIsNowhereInTheProcess"),
         one("a key zeroes itself", SECRET_CPP, "    if (data_) explicit_bzero(data_.get(), size_);\n", "",
