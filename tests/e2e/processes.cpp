@@ -32,20 +32,16 @@ std::string contents(const fs::path& path) {
     return text;
 }
 
-/// By parent. A process that ends meanwhile is not in it.
-std::multimap<pid_t, pid_t> children() {
-    std::multimap<pid_t, pid_t> found;
-    for (const auto& entry : fs::directory_iterator("/proc")) {
-        const std::string name = entry.path().filename().string();
-        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-        const std::string stat = contents(entry.path() / "stat");
-        const auto name_end = stat.rfind(')');  // the name may hold spaces and parentheses
-        if (name_end == std::string::npos) continue;
-        std::istringstream rest(stat.substr(name_end + 1));
-        char state = 0;
-        pid_t parent = 0;
-        rest >> state >> parent;
-        found.emplace(parent, static_cast<pid_t>(std::stol(name)));
+/// A thread knows the processes that it started. A look at all of /proc, twenty times a second, would cost more than
+/// many an agent's start.
+std::set<pid_t> children_of(pid_t process) {
+    std::set<pid_t> found;
+    std::error_code ended_meanwhile;
+    fs::directory_iterator thread("/proc/" + std::to_string(process) + "/task", ended_meanwhile);
+    for (; thread != fs::directory_iterator(); thread.increment(ended_meanwhile)) {
+        std::istringstream list(contents(thread->path() / "children"));
+        for (pid_t child = 0; list >> child;)
+            found.insert(child);
     }
     return found;
 }
@@ -67,16 +63,13 @@ void note(pid_t process, ProcessEnvironments& into) {
 
 /// `root` and its descendants.
 std::set<pid_t> family(pid_t root) {
-    const auto by_parent = children();
     std::set<pid_t> all;
     std::set<pid_t> open{root};
     while (!open.empty()) {
         const pid_t process = *open.begin();
         open.erase(open.begin());
         all.insert(process);
-        const auto [first, last] = by_parent.equal_range(process);
-        for (auto child = first; child != last; ++child)
-            open.insert(child->second);
+        open.merge(children_of(process));
     }
     return all;
 }
@@ -152,9 +145,13 @@ void note_environments(pid_t root, ProcessEnvironments& into) {
 
 std::size_t search_memory(pid_t root, const std::set<std::string>& texts, std::set<std::string>& found) {
     std::size_t looked_at = 0;
-    const std::set<pid_t> processes = family(root);
-    for (const pid_t process : processes)
-        kill(process, SIGSTOP);  // an agent that ends meanwhile has no memory left
+    std::set<pid_t> processes;
+    // An agent that ends meanwhile has no memory left. One that was stopped has no further children.
+    for (std::set<pid_t> all = family(root); all != processes; all = family(root)) {
+        for (const pid_t process : all)
+            kill(process, SIGSTOP);
+        processes = all;
+    }
     for (const pid_t process : processes)
         looked_at += Memory(process).each([&](std::string_view bytes) {
             for (const std::string& text : texts)

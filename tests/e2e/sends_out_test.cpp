@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 
 #include "tests/e2e/cells.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -31,18 +32,41 @@ class SendsOut : public testing::TestWithParam<Sending> {
     World world;
 };
 
-}  // namespace
-
-TEST_P(SendsOut, NothingToWhomTheProjectNames) {
-    test::write_file(world.repository() / GetParam().path, GetParam().text);
+void expect_nothing_sent(World& world) {
     world.start_daemon();
     const AgentRun run = world.run("opencode", "zai", one_shot("opencode", "[[say fine]]"));
     expect_printed(run, "fine");
     expect_route(run, cell("opencode", "zai"));
 }
 
+}  // namespace
+
+/// For each of the files by itself.
+TEST_P(SendsOut, AProjectThatWouldIsLeftOut) {
+    test::write_file(world.repository() / GetParam().path, GetParam().text);
+    world.start_daemon();
+    const ExplainResult plan = world.explain("opencode", "zai");
+    EXPECT_TRUE(std::ranges::any_of(plan.env, [](const auto& variable) {
+        return variable.name == "OPENCODE_DISABLE_PROJECT_CONFIG" && variable.value == "1";
+    }));
+}
+
 INSTANTIATE_TEST_SUITE_P(All, SendsOut, testing::ValuesIn(sendings),
                          [](const auto& sending) { return std::string(sending.param.name); });
+
+/// What is left out sends nothing: one start with all the files, and one with the broken one, which has another's name.
+TEST(SendsOutOf, WhatIsLeftOutNothing) {
+    World world;
+    for (const Sending& sending : std::span(sendings).first(sendings.size() - 1))
+        test::write_file(world.repository() / sending.path, sending.text);
+    expect_nothing_sent(world);
+}
+
+TEST(SendsOutOf, WhatIsNoJsonYetNothing) {
+    World world;
+    test::write_file(world.repository() / sendings.back().path, sendings.back().text);
+    expect_nothing_sent(world);
+}
 
 TEST(SendsOutSays, WhyTheProjectsConfigurationIsLeftOut) {
     World world;

@@ -41,7 +41,7 @@ def prepare() -> None:
     storage.run(["mount", "-t", "tmpfs", "tmpfs", str(options.short)])
     storage.have_null_device_of_its_own(options.scratch / "null")
     # vfs works everywhere, and copies every file for every layer.
-    driver = "overlay" if options.disk and storage.has_overlay(options.scratch) else "vfs"
+    driver = "overlay" if storage.has_overlay(options.scratch) else "vfs"
     options.buildah = Buildah(options.scratch, options.short, driver)
     base = options.work / "base.tar"
     timed("base", lambda: storage.make_base(base, options.scratch / "base", options.debs))

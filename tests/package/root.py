@@ -32,7 +32,7 @@ def archive() -> list[tuple[str, str, str]]:
 
 
 class Root:
-    """`top` is where it is seen; `cache` keeps what was downloaded, for the next one."""
+    """`top` is where it is seen; `cache` keeps what was downloaded and made of it, for the next one."""
 
     def __init__(self, top: Path, cache: Path):
         self.top = top
@@ -45,7 +45,13 @@ class Root:
         own = dict(os.environ)
         for kind, address in re.findall(r'Acquire::(https?)::Proxy "(http[^"]*)";', proxy):
             own[f"{kind}_proxy"] = address
-        run(["debootstrap", "--variant=minbase", f"--cache-dir={cache.resolve()}", RELEASE, str(top), site], env=own)
+        fresh = cache / "fresh.tar"
+        if fresh.exists():
+            run(["tar", "-C", str(top), "-xpf", str(fresh)])
+        else:
+            run(["debootstrap", "--variant=minbase", f"--cache-dir={cache.resolve()}", RELEASE, str(top), site], env=own)
+            run(["tar", "--one-file-system", "-C", str(top), "-cf", f"{fresh}.new", "."])
+            Path(f"{fresh}.new").rename(fresh)
         lines = [f"deb {site} {suite} {component}\n" for site, suite, component in parts]
         (top / "etc/apt/sources.list").write_text("".join(lines))
         (top / "etc/apt/apt.conf.d/proxy").write_text(proxy)

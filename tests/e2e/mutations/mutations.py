@@ -156,4 +156,4 @@ def pins():
     yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
         "ProjectSettings"]
     yield ("opencode a project that sends something out", OPENCODE_AGENT, "    leave_project_out(plan,",
-           "    if (false) leave_project_out(plan,", ["SendsOut[.]"])
+           "    if (false) leave_project_out(plan,", ["SendsOut"])
