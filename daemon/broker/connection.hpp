@@ -56,7 +56,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Task<std::optional<Refusal>> ask(Exchange& exchange);
     Task<std::optional<Refusal>> read_answer(Exchange& exchange);
     Task<bool> relay(Exchange& exchange, bool& again);
-    std::optional<std::string_view> take_in(Exchange& exchange, std::string_view bytes, std::string& out);
+    WriteAll pass_on(Exchange& exchange, std::string_view bytes, std::string out);
     Task<void> upload(Self self, std::shared_ptr<Exchange> exchange);
     Refusal why_no_answer(const Exchange& exchange) const;
     void watch_for_leaving();

@@ -178,23 +178,19 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         (coding.empty() || same_name(coding, "identity")))
         format = AnswerReader::Format::json;
     std::string out = response_for_agent(head, !again, key.reveal());
-    exchange.answer.emplace(format);
+    exchange.answer = std::make_unique<AnswerReader>(format);
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
-    auto part = take_in(exchange, first, out);
+    auto passing = pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
     std::string().swap(exchange.got);  // and with it what `head` and `first` show
-    bool good = part.has_value();
-    if (part) good = co_await write_all(client_, *part);
-    std::string().swap(out);
+    bool good = co_await passing;
     for (int reads = 1; good && !exchange.received.done() && !exchange.received.bad(); ++reads) {
         const Io io = upstream_->try_read(broker_.scratch());
         if (io.is == Io::Is::done) {
             const std::uint64_t before = exchange.counts.bytes_down;
             const std::string_view bytes(broker_.scratch().data(), io.bytes);
-            std::string masked;
-            part = take_in(exchange, bytes, masked);
-            good = part.has_value();
-            if (part) good = co_await write_all(client_, *part);
+            std::string nothing;
+            good = co_await pass_on(exchange, bytes, std::move(nothing));
             surplus = exchange.counts.bytes_down - before < io.bytes;
             if (reads % reads_in_a_turn == 0) {
                 co_await broker_.loop().others_have_their_turn();
@@ -222,34 +218,34 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     co_return good;
 }
 
-/// What is to go to the agent next: `out`, and what of `bytes` is the answer's. The view is of one of them; none: the
-/// answer is no sound HTTP.
-std::optional<std::string_view> Connection::take_in(Exchange& exchange, std::string_view bytes, std::string& out) {
+/// Hands `out`, and what of `bytes` is the answer's, to the agent. What it says is read once it is on its way.
+WriteAll Connection::pass_on(Exchange& exchange, std::string_view bytes, std::string out) {
+    Body before = exchange.received;
     std::string payload;  // of an answer that is masked: what may go out
+    const auto read = [&](std::string_view part) { exchange.answer->feed(part); };
     const std::size_t taken = exchange.received.take(bytes, [&](std::string_view part) {
-        if (exchange.mask) part = exchange.mask->feed(part);
-        exchange.answer->feed(part);
-        if (exchange.mask) payload += part;
+        if (exchange.mask) payload += exchange.mask->feed(part);
     });
     exchange.counts.bytes_down += taken;
-    tell_tokens(exchange);
-    if (exchange.received.bad()) return std::nullopt;
-    if (exchange.mask && exchange.received.done()) {
-        const std::string_view last = exchange.mask->finish();
-        exchange.answer->feed(last);
-        payload += last;
-    }
+    if (exchange.mask && exchange.received.done()) payload += exchange.mask->finish();
     limit(Bound::client, exchange.session->grant.timeout_ms);
-    if (!exchange.mask && out.empty()) return bytes.substr(0, taken);
-    if (!exchange.mask)
+    if (exchange.mask) {
+        if (!exchange.received.is_chunked())
+            out += payload;
+        else if (!payload.empty())
+            out += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
+        if (exchange.received.is_chunked() && exchange.received.done()) out += "0\r\n\r\n";
+    } else if (!out.empty()) {
         out.append(bytes.substr(0, taken));
-    else if (!exchange.received.is_chunked())
-        out += payload;
-    else {
-        if (!payload.empty()) out += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
-        if (exchange.received.done()) out += "0\r\n\r\n";
     }
-    return out;
+    const std::string_view next = exchange.mask || !out.empty() ? std::string_view(out) : bytes.substr(0, taken);
+    WriteAll passing = exchange.received.bad() ? WriteAll() : write_all(client_, next);
+    if (exchange.mask)
+        read(payload);
+    else
+        before.take(bytes, read);
+    tell_tokens(exchange);
+    return passing;
 }
 
 /// While a stream runs: its numbers only rise.

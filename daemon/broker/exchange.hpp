@@ -30,7 +30,7 @@ struct Connection::Exchange {
     ResponseHead head;  ///< views into `got`
     Body received;
     std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key
-    std::optional<AnswerReader> answer;
+    std::unique_ptr<AnswerReader> answer;
     std::optional<std::string> retry_at;  ///< the answer's Retry-After, as RFC 3339 in UTC
     Usage told;                           ///< of what the answer says of tokens, as much as is counted already
 

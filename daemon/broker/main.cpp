@@ -14,6 +14,7 @@
 #include "capsule_version.hpp"
 #include "daemon/broker/confine.hpp"
 #include "daemon/broker/control_channel.hpp"
+#include "daemon/broker/tls_memory.hpp"
 #include "daemon/process/hardening.hpp"
 
 namespace {
@@ -71,6 +72,7 @@ void serve() {
     broker::Broker broker(loop, listener, [&](const broker::FromBroker& message) { channel.send(message); });
     std::exception_ptr broken;
     loop.spawn(until_told(loop, channel, broker, broken));
+    broker::keep_tls_buffers_at_hand();
     broker::digest_of("");  // OpenSSL is whole before the filter is there
     broker::confine();
     loop.run();

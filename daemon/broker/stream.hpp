@@ -48,6 +48,7 @@ class Stream final : public Descriptor {
 /// coroutine of its own; what it does not take is copied, so the bytes may be shared.
 class [[nodiscard]] WriteAll {
   public:
+    WriteAll() = default;  ///< gives false
     WriteAll(Stream& stream, std::string_view bytes);
 
     bool await_ready() const noexcept { return !rest_; }

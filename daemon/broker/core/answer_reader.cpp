@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/broker/core/blocks.hpp"
 #include "daemon/broker/core/http_head.hpp"
 #include "daemon/broker/core/json_escapes.hpp"
 #include "protocol/utf8.hpp"
@@ -47,19 +48,11 @@ bool is_telling(std::string_view rest, bool model_too) {
            (model_too && rest.starts_with("\"model\""));
 }
 
-using Block = unsigned char __attribute__((vector_size(16)));
-
-Block block_at(const char* text) {
-    Block out;
-    std::memcpy(&out, text, sizeof out);
-    return out;
-}
-
 /// Whether a text has one of them anywhere. Sixteen places at once: a stream is a lot of text, and the
 /// library's search takes longer than all that is done with it otherwise.
 bool has_telling_word(std::string_view text, bool model_too) {
-    const auto all = [](char c) { return Block{} + static_cast<unsigned char>(c); };
-    const Block quote = all('"'), u = all('u'), g = all('g'), e = all('e'), o = all('o'), m = all('m'), b = all('b');
+    const Block quote = sixteen('"'), u = sixteen('u'), g = sixteen('g'), e = sixteen('e'), o = sixteen('o'),
+                m = sixteen('m'), b = sixteen('b');
     std::size_t at = 0;
     for (; at + sizeof(Block) + word_size <= text.size(); at += sizeof(Block)) {
         const char* here = text.data() + at;
@@ -67,9 +60,7 @@ bool has_telling_word(std::string_view text, bool model_too) {
         const auto found =
             (block_at(here) == quote) & (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) |
                                          (((second == m) | (second == b)) & (fifth == e)));
-        std::uint64_t halves[2];
-        std::memcpy(halves, &found, sizeof halves);
-        if ((halves[0] | halves[1]) == 0) continue;
+        if (!any_of(found)) continue;
         for (std::size_t i = 0; i < sizeof(Block); ++i)
             if (is_telling(text.substr(at + i), model_too)) return true;
     }

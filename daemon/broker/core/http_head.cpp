@@ -5,6 +5,8 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
 
+#include "daemon/broker/core/blocks.hpp"
+
 namespace capsule::broker {
 namespace {
 
@@ -56,6 +58,24 @@ bool has_control(std::string_view line) noexcept {
     return found != 0;
 }
 
+/// Whether no line has a control character: none anywhere but tabs and line ends, and no CR without its LF. Sixteen
+/// places at once.
+bool is_clean(std::string_view head) noexcept {
+    std::size_t at = 0;
+    for (; at + sizeof(Block) < head.size(); at += sizeof(Block)) {
+        const Block here = block_at(head.data() + at), next = block_at(head.data() + at + 1);
+        const auto odd = ((here < sixteen(0x20)) & (here != sixteen('\t')) & (here != sixteen('\n')) &
+                          ((here != sixteen('\r')) | (next != sixteen('\n')))) |
+                         (here == sixteen(0x7f));
+        if (any_of(odd)) return false;
+    }
+    for (; at < head.size(); ++at) {
+        const bool ends_line = head[at] == '\n' || (head[at] == '\r' && head.substr(at + 1).starts_with('\n'));
+        if (!ends_line && has_control(head.substr(at, 1))) return false;
+    }
+    return true;
+}
+
 std::string_view which_control(std::string_view line) noexcept {
     const char first = *std::ranges::find_if(line, [](char c) { return has_control({&c, 1}); });
     return first == '\0'   ? "a NUL byte in the head"
@@ -65,13 +85,14 @@ std::string_view which_control(std::string_view line) noexcept {
 
 /// The bytes are handed over line by line: with "\r\n" alone at each end, nothing folded, no control characters.
 std::optional<std::string_view> wrong_in(std::string_view head) {
+    const bool clean = is_clean(head);
     bool first = true;
     while (!head.empty()) {
         const std::size_t end = head.find('\n');
         if (end == std::string_view::npos || end == 0 || head[end - 1] != '\r') return "a line does not end with CR LF";
         const std::string_view line = head.substr(0, end - 1);
         head.remove_prefix(end + 1);
-        if (has_control(line)) return which_control(line);
+        if (!clean && has_control(line)) return which_control(line);
         if (line.empty()) return head.empty() ? std::nullopt : std::optional<std::string_view>("bytes after the head");
         if (line.front() == ' ' || line.front() == '\t') return "a folded line or a space at a line's begin";
         if (!first) {
@@ -106,24 +127,38 @@ bool has_token(std::string_view list, std::string_view wanted) {
 
 Seen look_at(const std::vector<Field>& fields) {
     Seen seen;
+    const auto is = [](const Field& each, std::string_view name) { return same_letters(each.name, name); };
     for (const Field& each : fields) {
-        if (same_name(each.name, "content-length")) {
-            ++seen.lengths;
-            seen.length = each.value;
-        } else if (same_name(each.name, "transfer-encoding")) {
-            ++seen.codings;
-            seen.coding = each.value;
-        } else if (same_name(each.name, "host")) {
-            ++seen.hosts;
-        } else if (same_name(each.name, "authorization")) {
-            ++seen.authorizations;
-        } else if (same_name(each.name, "x-api-key")) {
-            ++seen.keys;
-        } else if (same_name(each.name, "trailer")) {
-            seen.trailer = true;
-        } else if (same_name(each.name, "connection")) {
-            seen.close = seen.close || has_token(each.value, "close");
-            seen.keep_alive = seen.keep_alive || has_token(each.value, "keep-alive");
+        switch (each.name.size()) {  // each of these names has another length
+            case 4:
+                if (is(each, "host")) ++seen.hosts;
+                break;
+            case 7:
+                seen.trailer = seen.trailer || is(each, "trailer");
+                break;
+            case 9:
+                if (is(each, "x-api-key")) ++seen.keys;
+                break;
+            case 10:
+                if (!is(each, "connection")) break;
+                seen.close = seen.close || has_token(each.value, "close");
+                seen.keep_alive = seen.keep_alive || has_token(each.value, "keep-alive");
+                break;
+            case 13:
+                if (is(each, "authorization")) ++seen.authorizations;
+                break;
+            case 14:
+                if (!is(each, "content-length")) break;
+                ++seen.lengths;
+                seen.length = each.value;
+                break;
+            case 17:
+                if (!is(each, "transfer-encoding")) break;
+                ++seen.codings;
+                seen.coding = each.value;
+                break;
+            default:
+                break;
         }
     }
     return seen;
@@ -170,11 +205,22 @@ std::string_view field(const std::vector<Field>& fields, std::string_view name) 
 
 std::optional<std::size_t> head_size(std::string_view bytes) noexcept {
     // A head with bare line ends is whole, too, so that it is refused at once and not waited for.
-    for (std::size_t end = bytes.find('\n'); end != std::string_view::npos; end = bytes.find('\n', end + 1)) {
-        if (end == 0 || (end == 1 && bytes[0] == '\r')) return end + 1;
-        if (end + 1 < bytes.size() && bytes[end + 1] == '\n') return end + 2;
-        if (end + 2 < bytes.size() && bytes[end + 1] == '\r' && bytes[end + 2] == '\n') return end + 3;
+    if (bytes.starts_with('\n')) return 1;
+    if (bytes.starts_with("\r\n")) return 2;
+    const auto end_at = [&](std::size_t at) -> std::size_t {  // of the empty line behind the line that ends here; or 0
+        const std::string_view rest = bytes.substr(at);
+        return rest.starts_with("\n\n") ? at + 2 : rest.starts_with("\n\r\n") ? at + 3 : 0;
+    };
+    std::size_t at = 0;
+    for (; at + sizeof(Block) + 2 <= bytes.size(); at += sizeof(Block)) {
+        const char* here = bytes.data() + at;
+        const Block lf = sixteen('\n'), next = block_at(here + 1);
+        const auto found =
+            (block_at(here) == lf) & ((next == lf) | ((next == sixteen('\r')) & (block_at(here + 2) == lf)));
+        if (any_of(found)) break;
     }
+    for (; at < bytes.size(); ++at)
+        if (const std::size_t end = end_at(at); end != 0) return end;
     return std::nullopt;
 }
 

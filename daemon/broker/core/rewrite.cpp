@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 
 namespace capsule::broker {
 namespace {
@@ -97,7 +98,17 @@ bool is_named_by_connection(const std::vector<Field>& fields, std::string_view n
 }
 
 void add(std::string& out, std::string_view name, std::string_view value) {
-    out.append(name).append(": ").append(value).append("\r\n");
+    // At once: a head has many.
+    std::size_t at = out.size();
+    out.resize(at + name.size() + value.size() + 4);
+    const auto put = [&](std::string_view text) {
+        std::memcpy(out.data() + at, text.data(), text.size());
+        at += text.size();
+    };
+    put(name);
+    put(": ");
+    put(value);
+    put("\r\n");
 }
 
 void add_body_length(std::string& out, const BodyLength& body) {

@@ -21,6 +21,27 @@ TEST(HeadSize, EndsAtTheEmptyLine) {
     EXPECT_EQ(head_size("\r\nGET / HTTP/1.1\r\n\r\n"), 2U);
 }
 
+TEST(HeadSize, FindsTheEndWhereverItStands) {
+    for (std::size_t before = 1; before < 70; ++before)
+        for (std::size_t after = 0; after < 40; ++after)
+            for (const std::string_view end : {"\r\n\r\n", "\n\n", "\n\r\n"}) {
+                const std::string head = std::string(before, 'a').append(end);
+                EXPECT_EQ(head_size(head + std::string(after, '\n')), head.size());
+                EXPECT_EQ(head_size(head.substr(0, head.size() - 1)), std::nullopt);
+            }
+}
+
+TEST(RequestHead, RefusesAControlCharacterWhereverItStands) {
+    for (std::size_t place = 0; place < 40; ++place)
+        for (const char c : {'\0', '\x01', '\x1f', '\x7f', '\r', '\n'}) {
+            std::string value(41, 'v');
+            value[place] = '\t';
+            EXPECT_EQ(status_of(std::string(start) + "A: v" + value + "\r\n\r\n"), 200) << place;
+            value[place] = c;
+            EXPECT_EQ(status_of(std::string(start) + "A: v" + value + "\r\n\r\n"), 400) << place << ' ' << int{c};
+        }
+}
+
 TEST(RequestHead, ReadsWhatAgentsSend) {
     const std::string text = std::string(start) + "Content-Length: 12\r\nX-Api-Key: t\r\nExpect: 100-continue\r\n\r\n";
     const auto head = read_request_head(text);

@@ -1,0 +1,50 @@
+#include "daemon/broker/tls_memory.hpp"
+
+#include <malloc.h>
+#include <openssl/crypto.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+
+namespace capsule::broker {
+namespace {
+
+constexpr std::size_t least = 16 * 1024;  ///< of what is a buffer
+constexpr std::size_t most = 17 * 1024;   ///< with OpenSSL's own bytes; each has so many
+
+/// One thread uses OpenSSL.
+struct AtHand {
+    std::array<void*, 4> buffers;
+    std::size_t count = 0;
+} at_hand;
+
+void* allocate(std::size_t size, const char*, int) {
+    if (size < least || size > most) return size == 0 ? nullptr : std::malloc(size);
+    return at_hand.count > 0 ? at_hand.buffers[--at_hand.count] : std::malloc(most);
+}
+
+void release(void* memory, const char*, int) {
+    if (memory == nullptr) return;
+    // libc may have given some bytes more than were asked for.
+    const std::size_t size = ::malloc_usable_size(memory);
+    if (size >= most && size < most + 64 && at_hand.count < at_hand.buffers.size())
+        at_hand.buffers[at_hand.count++] = memory;
+    else
+        std::free(memory);
+}
+
+void* change(void* memory, std::size_t size, const char*, int) {
+    if (size > 0) return std::realloc(memory, size);
+    std::free(memory);
+    return nullptr;
+}
+
+}  // namespace
+
+void keep_tls_buffers_at_hand() {
+    // False when OpenSSL has memory already: then it goes on with libc's.
+    ::CRYPTO_set_mem_functions(allocate, change, release);
+}
+
+}  // namespace capsule::broker
