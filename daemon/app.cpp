@@ -223,6 +223,9 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     std::signal(SIGPIPE, SIG_IGN);
     // A file size limit is an error of the write that meets it, not the daemon's end.
     std::signal(SIGXFSZ, SIG_IGN);
+    // A session that stops itself stops its launcher's process group, as Ctrl-Z does. Where one script has started
+    // both, the daemon is in that group, too.
+    if (::getpgrp() != ::getpid()) std::signal(SIGTSTP, SIG_IGN);
     // Before anybody can find the socket: a signal from then on is to be answered, not to kill.
     asio::signal_set stop_signals(io, SIGTERM, SIGINT);
     asio::signal_set hangup(io, SIGHUP);

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "client/output.hpp"
+#include "protocol/session_keyring.hpp"
 
 namespace capsule {
 namespace {
@@ -95,6 +96,7 @@ Result<void> become_user(const SessionUser& user) {
     }
     const std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
     if (is_already && sorted(groups) == sorted(current_groups())) return {};
+    leave_session_keyring();
     if (::setgroups(groups.size(), groups.data()) != 0)
         return system_error("cannot take the groups of " + describe(user), errno, hint);
     if (::setresgid(user.gid, user.gid, user.gid) != 0)
@@ -158,17 +160,18 @@ std::string title_sequence(std::string_view title, std::string_view terminal_typ
     return "\x1b]0;" + printable(title) + "\x07";
 }
 
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+    std::vector<char*> out;
+    for (const std::string& word : words)
+        out.push_back(const_cast<char*>(word.c_str()));
+    out.push_back(nullptr);
+    return out;
+}
+
 Error become_program(const std::string& program, const SpawnResult& session) {
     std::vector<std::string> variables;
     for (const auto& [name, value] : session.env)
         variables.push_back(name + "=" + value);
-    const auto pointers = [](const std::vector<std::string>& words) {
-        std::vector<char*> out;
-        for (const std::string& word : words)
-            out.push_back(const_cast<char*>(word.c_str()));
-        out.push_back(nullptr);
-        return out;
-    };
     const auto argv = pointers(session.argv);
     const auto environment = pointers(variables);
     ::execve(program.c_str(), argv.data(), environment.data());

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/errors.hpp"
 #include "protocol/messages.hpp"
@@ -29,6 +30,9 @@ Result<std::string> find_program(const std::string& name, std::string_view path)
 
 /// What sets a terminal's title (OSC 0), or "" for a terminal type that has none.
 std::string title_sequence(std::string_view title, std::string_view terminal_type);
+
+/// What execve() takes, as long as `words` is there and stays as it is.
+std::vector<char*> pointers(const std::vector<std::string>& words);
 
 /// Becomes the program: only returns when that fails.
 Error become_program(const std::string& program, const SpawnResult& session);

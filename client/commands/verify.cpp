@@ -1,4 +1,6 @@
 // verify: after an agent's upgrade, is the session still the one that was asked for? Without a network, without a key.
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -7,7 +9,11 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <thread>
 
 #include "client/commands/become.hpp"
@@ -18,6 +24,8 @@
 #include "client/terminal/own_terminal.hpp"
 #include "client/verify/start.hpp"
 #include "client/verify/verify_cell.hpp"
+#include "protocol/json_struct.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {
@@ -27,12 +35,14 @@ namespace json = boost::json;
 struct VerifyOptions {
     std::string agent;
     std::string provider;
+    int plans = -1;  ///< the descriptor with the subjects, for the process that start_again() has started
 };
 
 struct Subject {
     ExplainResult plan;
     std::string version;
 };
+BOOST_DESCRIBE_STRUCT(Subject, (), (plan, version))
 
 std::string command_name(const std::string& agent, const std::string& provider) {
     return agent + " × " + provider;
@@ -151,9 +161,42 @@ ExitCode report(const Globals& globals, const std::vector<CellVerdict>& verdicts
     return good ? ExitCode::done : ExitCode::failed;
 }
 
+/// Whoever a process becomes can open its memory for a moment (go_offline() makes that possible). So root starts this
+/// program anew, which has nothing in its memory but the plans, and that one becomes the user. Only returns where it
+/// fails.
+Error start_again(const Globals& globals, const std::vector<Subject>& subjects) {
+    const std::string text = json::serialize(to_json(subjects));
+    const int plans = ::memfd_create("plans", 0);
+    const bool written = ::write(plans, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    std::vector<std::string> words{"capsulectl", "verify", "--plans", std::to_string(plans)};
+    if (globals.json) words.insert(words.begin() + 1, "--json");
+    std::vector<std::string> variables;
+    for (const char* name : {"TERM", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"})  // how text is shown from here on
+        if (const auto value = process_environment(name)) variables.push_back(std::string(name) + "=" + *value);
+    if (auto done = close_others({plans}); !done) return done.error();
+    if (written) ::execve("/proc/self/exe", pointers(words).data(), pointers(variables).data());
+    return {ErrorCode::io_error,
+            "verify cannot start itself as the session's user: " + std::generic_category().message(errno),
+            "it needs /proc and a little memory"};
+}
+
+Result<std::vector<Subject>> read_plans(int descriptor) {
+    const UniqueFd plans(descriptor);
+    struct stat status {};
+    std::string text(::fstat(descriptor, &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0, '\0');
+    boost::system::error_code error;
+    json::value value;
+    if (::pread(descriptor, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()))
+        value = json::parse(text, error);
+    std::vector<Subject> subjects;
+    if (auto done = from_json(subjects, value, "plans", Unknown::ignore); !done) return done.error();
+    if (subjects.empty())
+        return Error{ErrorCode::invalid_params, "there is nothing to verify", "--plans is for capsulectl itself"};
+    return subjects;
+}
+
 ExitCode verify_as_user(const Globals& globals, const std::vector<Subject>& subjects) {
     if (auto done = close_others({}); !done) return fail(globals, ExitCode::failed, "client.failed", done.error());
-    forget_environment();
     if (auto done = become_without_privileges(subjects.front().plan.user, false); !done)
         return fail(globals, ExitCode::denied, "client.denied", done.error());
     const bool offline = go_offline();
@@ -179,14 +222,19 @@ ExitCode verify_as_user(const Globals& globals, const std::vector<Subject>& subj
 /// As exec does: neither this process, once it is another user's, nor the agents may have root's terminal.
 ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
     const SessionUser& user = subjects.front().plan.user;
-    if (::geteuid() != 0 || user.uid == 0 || !has_terminal({})) return verify_as_user(globals, subjects);
-    const auto status =
-        run_on_own_terminal({user.uid, {}, [&] { return static_cast<int>(verify_as_user(globals, subjects)); }, [] {}});
+    if (::geteuid() != 0 || user.uid == 0) return verify_as_user(globals, subjects);
+    const auto again = [&] { return fail(globals, ExitCode::failed, "client.failed", start_again(globals, subjects)); };
+    if (!has_terminal({})) return again();
+    const auto status = run_on_own_terminal({user.uid, {}, [&] { return static_cast<int>(again()); }, [] {}});
     if (!status) return fail(globals, ExitCode::failed, "client.failed", status.error());
     return static_cast<ExitCode>(end_alike(*status));
 }
 
 ExitCode run(const Globals& globals, const VerifyOptions& options) {
+    if (options.plans >= 0) {
+        const auto plans = read_plans(options.plans);
+        return plans ? verify_as_user(globals, *plans) : fail(globals, ExitCode::usage, "client.usage", plans.error());
+    }
     const auto subjects = ask_plans(globals, options);
     if (!subjects) return fail(globals, subjects.error());
     if (subjects->empty())
@@ -212,6 +260,7 @@ void add_verify(CLI::App& app, Invocation& invocation) {
     command->add_option("AGENT", options->agent, "Only this agent (default: all that are installed)")->type_name("");
     command->add_option("--provider", options->provider, "Only this provider (default: all that have a key)")
         ->type_name("ID");
+    command->add_option("--plans", options->plans)->group("");  // hidden: capsulectl gives it to itself
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });
 }
 

@@ -76,14 +76,6 @@ std::string end_of(int output) {
     return text;
 }
 
-std::vector<char*> pointers(const std::vector<std::string>& words) {
-    std::vector<char*> out;
-    for (const auto& word : words)
-        out.push_back(const_cast<char*>(word.c_str()));
-    out.push_back(nullptr);
-    return out;
-}
-
 /// What an agent writes to has no name: the agent is the user that this process is, and could put a FIFO there.
 int make_output(const char* name) {
     return ::memfd_create(name, MFD_CLOEXEC);

@@ -104,8 +104,8 @@ void Connection::limit_head(Bound what, std::uint32_t milliseconds) {
 Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
     limit_head(in_.empty() ? Bound::idle : Bound::header,
                in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
-    for (;;) {
-        const auto size = head_size(in_);
+    for (std::size_t seen = 0;;) {
+        const auto size = head_size(in_, seen);
         if (size.value_or(in_.size()) > max_head) {
             refusal = {431, "capsule_head_too_large",
                        "the request's headers take more than 64 KiB: send fewer or shorter ones", 0};
@@ -116,6 +116,7 @@ Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
             if (place_->head_bytes > 0) broker_.hold_head(place_, 0);
             co_return size;
         }
+        seen = in_.size();
         if (in_.size() > usual_head) broker_.hold_head(place_, in_.capacity());
         // A connection that is idle holds no room for what may come.
         const bool came = co_await client_.readable();

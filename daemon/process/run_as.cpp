@@ -13,6 +13,8 @@
 #include <cerrno>
 #include <charconv>
 
+#include "protocol/session_keyring.hpp"
+
 namespace capsule {
 namespace {
 
@@ -118,6 +120,7 @@ void give_up_capabilities() {
 
 void become(const RunIdentity& identity) {
     give_up_capabilities();
+    leave_session_keyring();
     const std::vector<gid_t> groups(identity.groups.begin(), identity.groups.end());
     require(::setgroups(groups.size(), groups.data()) == 0);
     require(::setresgid(identity.gid, identity.gid, identity.gid) == 0);

@@ -103,6 +103,14 @@ TEST_F(Lifecycle, SigtermAnswersWhatWasReceivedThenRemovesTheSocketAndExits) {
     EXPECT_FALSE(fs::exists(socket()));
 }
 
+// As its agent's end does: the launcher that one script has started with the daemon stops the script's whole group.
+TEST_F(Lifecycle, IsNotStoppedWithTheGroupThatItIsIn) {
+    start();
+    ASSERT_NE(getpgid(daemon().pid()), daemon().pid());
+    daemon().signal(SIGTSTP);
+    expect_alive();
+}
+
 TEST_F(Lifecycle, SigtermDoesNotWaitForIdleOrHalfSentClients) {
     start();
     RawConnection idle = daemon().connect();

@@ -203,7 +203,8 @@ std::string_view field(const std::vector<Field>& fields, std::string_view name) 
     return {};
 }
 
-std::optional<std::size_t> head_size(std::string_view bytes) noexcept {
+std::optional<std::size_t> head_size(std::string_view bytes, std::size_t seen) noexcept {
+    constexpr std::size_t open_end = 2;  // of what was seen: "\n\r"
     // A head with bare line ends is whole, too, so that it is refused at once and not waited for.
     if (bytes.starts_with('\n')) return 1;
     if (bytes.starts_with("\r\n")) return 2;
@@ -211,7 +212,7 @@ std::optional<std::size_t> head_size(std::string_view bytes) noexcept {
         const std::string_view rest = bytes.substr(at);
         return rest.starts_with("\n\n") ? at + 2 : rest.starts_with("\n\r\n") ? at + 3 : 0;
     };
-    std::size_t at = 0;
+    std::size_t at = std::max(seen, open_end) - open_end;
     for (; at + sizeof(Block) + 2 <= bytes.size(); at += sizeof(Block)) {
         const char* here = bytes.data() + at;
         const Block lf = sixteen('\n'), next = block_at(here + 1);

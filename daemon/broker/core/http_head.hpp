@@ -43,8 +43,9 @@ struct ResponseHead {
 };
 
 /// The size of the head at the front of `bytes` with its empty line; none while it is not whole. Blank lines in front
-/// of a head are not skipped: a client of ours sends none.
-std::optional<std::size_t> head_size(std::string_view bytes) noexcept;
+/// of a head are not skipped: a client of ours sends none. `seen`: of so many bytes it has said before that they are no
+/// whole head, so that a byte more does not cost all of them again.
+std::optional<std::size_t> head_size(std::string_view bytes, std::size_t seen = 0) noexcept;
 
 /// Reads a whole head. Refuses with 400 whatever two programs could read differently: NUL, a bare CR or LF, a folded
 /// line, a space before a colon, two lengths, a length beside chunks, another coding, HTTP/1.0, two Hosts or

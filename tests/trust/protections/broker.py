@@ -34,6 +34,8 @@ def where_to() -> list[Protection]:
 
 def what_it_reads() -> list[Protection]:
     return [
+        one("a byte more of a head does not cost the head again", HEAD, "std::max(seen, open_end) - open_end", "seen & 0",
+            "unit_broker:HeadSize.DoesNotLookAgainAtWhatWasSeen"),
         one("one length, or chunks", HEAD, "if (seen.codings > 1 || seen.lengths > 0 || ", "if (", SMUGGLED),
         one("one length", HEAD, "if (seen.lengths > 1 || ", "if (", SMUGGLED),
         one("no announced trailers", HEAD, "if (seen.trailer) return", "if (false) return", SMUGGLED),

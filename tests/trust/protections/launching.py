@@ -48,6 +48,9 @@ def whom_it_believes() -> list[Protection]:
             Edit(VERIFY, "        run.out = end_of(out);\n",
                  "        std::ifstream file(directory.parent_path() / \"out\");\n        std::getline(file, run.out);\n"),
         ], ["trust_verify:HostileAgent.FifosInThePlaceOfVerifysFilesHoldNothingUp"]),
+        one("verify starts anew before it becomes the user", "client/commands/verify.cpp",
+            "if (::geteuid() != 0 || user.uid == 0) return", "if (!has_terminal({})) return",
+            "trust_inherited:Inherited.VerifyHasNothingOfRootsInTheMemoryThatBecomesTheUsers"),
         one("what an agent writes to verify is bounded", VERIFY, "return size_of(output) > most_written;",
             "return size_of(output) < 0;", "trust_verify:HostileAgent.OneThatWritesTooMuchIsEnded"),
         one("no label of a metric commands a terminal", "client/commands/metrics_text.cpp", "printable(value, true)",
@@ -96,6 +99,8 @@ def what_comes_along() -> list[Protection]:
             "", "terminal:TerminalTypes.RootTakesNoneFromAPlaceOfAnotherUsers"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
+        one("a session has not the keyring of root's login", BECOME, "    leave_session_keyring();\n", "",
+            "trust_inherited:Inherited.NobodyHasTheKeyringOfRootsLogin"),
         one("unless the administrator says otherwise", BECOME, "    if (keep) return become_user(user);\n", "",
             SESSION + "MayGainThemWhereTheAdministratorSaysSo"),
     ]  # fmt: skip

@@ -190,6 +190,9 @@ def the_end() -> list[Protection]:
             "    ::usleep(50'000);\n" + signals, "trust_faults:Stop.ASignalRightAfterTheStartIsAnsweredToo"),
         one("no file size limit ends it", APP, "    std::signal(SIGXFSZ, SIG_IGN);\n", "",
             "trust_faults:Faults.AFileSizeLimitIsAnErrorAndNotTheEnd"),
+        one("no launcher of the same script stops it", APP,
+            "    if (::getpgrp() != ::getpid()) std::signal(SIGTSTP, SIG_IGN);\n", "",
+            "integration_lifecycle:Lifecycle.IsNotStoppedWithTheGroupThatItIsIn"),
         one("no reader of its log ends it", APP, "    std::signal(SIGPIPE, SIG_IGN);\n", "",
             "trust_faults:Faults.AReaderOfItsLogThatEndsIsNotItsEnd"),
     ]  # fmt: skip

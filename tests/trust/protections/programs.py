@@ -38,6 +38,8 @@ def who_it_becomes() -> list[Protection]:
             "    require(::setresgid(identity.gid, identity.gid, identity.gid) == 0);\n", "", as_that_user),
         one("a program is that user for good", RUN_AS, user, user.replace("setresuid(identity.uid, identity.uid, "
             "identity.uid)", "seteuid(identity.uid)"), as_that_user),
+        one("a program has not the keyring of root's login", RUN_AS, "    leave_session_keyring();\n", "",
+            "trust_inherited:Inherited.NobodyHasTheKeyringOfRootsLogin"),
         one("a program's bounding set is empty", RUN_AS, "    give_up_capabilities();\n", "", memory),
         one("a program gets the helper's descriptors and no others", CHILD,
             "        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);\n", "",

@@ -40,6 +40,20 @@ TEST(RequestHead, RefusesAControlCharacterWhereverItStands) {
             value[place] = c;
             EXPECT_EQ(status_of(std::string(start) + "A: v" + value + "\r\n\r\n"), 400) << place << ' ' << int{c};
         }
+
+TEST(HeadSize, IsTheSameHoweverTheBytesCome) {
+    for (const std::string_view bytes :
+         {"GET / HTTP/1.1\r\nA: b\r\n\r\nbody", "GET / HTTP/1.1\nA: b\n\nbody", "GET / HTTP/1.1\nA: b\n\r\nbody"}) {
+        std::optional<std::size_t> size;
+        for (std::size_t seen = 0; !size && seen < bytes.size(); ++seen)
+            size = head_size(bytes.substr(0, seen + 1), seen);
+        EXPECT_EQ(size, head_size(bytes)) << bytes;
+    }
+}
+
+TEST(HeadSize, DoesNotLookAgainAtWhatWasSeen) {
+    std::string bytes = "GET / HTTP/1.1\r\n\r\nA: b\r\n";
+    EXPECT_EQ(head_size(bytes, bytes.size() - 1), std::nullopt) << "the empty line is far behind";
 }
 
 TEST(RequestHead, ReadsWhatAgentsSend) {

@@ -1,0 +1,110 @@
+// What a program gets from the login of root that has started it, and must not have once it is the session's user.
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "tests/support/capsule_test.hpp"
+#include "tests/trust/outside.hpp"
+
+namespace capsule::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr Identity agent{4711, 4711};
+
+class Inherited : public CapsuleTest {
+  protected:
+    void SetUp() override {
+        if (!am_root()) GTEST_SKIP() << "needs root to serve another user";
+        const fs::path agent_home = dir_ / "agents-home";
+        for (const fs::path& theirs : {agent_home, notes()}) {
+            fs::create_directories(theirs);
+            ASSERT_EQ(chown(theirs.c_str(), agent.uid, agent.gid), 0);
+        }
+        write_file(dir_ / "passwd",
+                   read_file("/etc/passwd") + "agent:x:4711:4711::" + agent_home.string() + ":/bin/sh\n");
+        fs::permissions(dir_ / "passwd", fs::perms{0644});
+    }
+
+    fs::path notes() const { return dir_ / "notes"; }
+
+    /// Claude Code's stand-in notes what `script` prints, each start in a file of its own.
+    void set_claude(const std::string& script) const {
+        const fs::path program = agents_.bin() / "claude";
+        fs::remove(program);
+        write_file(program, "#!/bin/sh\n{ " + script + "; } >'" + notes().string() +
+                                "'/$$ 2>&1\ncase \"$*\" in --version) echo '2.1.332 (Claude Code)'; esac\n");
+        fs::permissions(program, fs::perms{0755});
+    }
+
+    void start_for_agent() {
+        start({.config = "[session]\nuser = \"agent\"\n", .passwd = dir_ / "passwd"});
+        call("status");  // it asks the agents for their versions
+    }
+
+    std::vector<std::string> all_notes() const {
+        std::vector<std::string> out;
+        for (const fs::directory_entry& entry : fs::directory_iterator(notes()))
+            out.push_back(read_file(entry.path()));
+        return out;
+    }
+};
+
+TEST_F(Inherited, NobodyHasTheKeyringOfRootsLogin) {
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0) GTEST_SKIP() << "no keyrings here";
+    constexpr std::string_view secret = "FAKE-ticket";
+    ASSERT_GE(syscall(SYS_add_key, "user", "capsule-test", secret.data(), secret.size(), KEY_SPEC_SESSION_KEYRING), 0);
+    set_claude("/usr/bin/python3 -c 'import ctypes; print(\"found\", ctypes.CDLL(None).syscall(" +
+               std::to_string(SYS_keyctl) + ", " + std::to_string(KEYCTL_SEARCH) +
+               ", -3, b\"user\", b\"capsule-test\", 0))'; /usr/bin/id -u");
+    start_for_agent();
+    ASSERT_TRUE(eventually([&] { return !all_notes().empty(); })) << "the daemon's --version";
+    ctl({"exec", "claude", "--provider", "zai"});
+    ctl({"verify", "claude", "--provider", "zai"});
+    const std::vector<std::string> seen = all_notes();
+    EXPECT_GE(seen.size(), 3U);
+    for (const std::string& each : seen)
+        EXPECT_EQ(each, "found -1\n4711\n");
+}
+
+// The session's user can open the memory of a process that has become theirs, if only for a moment.
+TEST_F(Inherited, VerifyHasNothingOfRootsInTheMemoryThatBecomesTheUsers) {
+    if (!memory_is_the_daemons_own) GTEST_SKIP() << "memory is a sanitizer's";
+    set_claude("echo of $PPID; while [ ! -e '" + (dir_ / "looked").string() + "' ]; do /bin/sleep 0.05; done");
+    fs::permissions(dir_.path(), fs::perms{0755});
+    start_for_agent();
+    write_file(dir_ / "looked", "");
+    ASSERT_TRUE(eventually([&] { return !all_notes().empty(); }));
+    for (const fs::directory_entry& entry : fs::directory_iterator(notes()))
+        fs::remove(entry.path());
+    fs::remove(dir_ / "looked");
+
+    Program verify = ctl_program({"verify", "claude", "--provider", "zai"});
+    verify.env["GH_TOKEN"] = "FAKE-of-root";
+    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const pid_t started = start_program(verify, {nothing, nothing, nothing});
+    close(nothing);
+    std::string note;
+    ASSERT_TRUE(eventually([&] {
+        const auto all = all_notes();
+        if (!all.empty()) note = all.front();
+        return note.ends_with("\n");
+    }));
+    const pid_t verifying = std::stoi(note.substr(note.find(' ')));
+    EXPECT_THAT(status_field(verifying, "Uid"), HasSubstr("4711"));
+    std::string found;
+    each_writable_mapping(verifying, [&](std::string_view bytes, const std::string& name) {
+        if (bytes.find("FAKE-of-root") != std::string_view::npos) found += name + " ";
+    });
+    EXPECT_EQ(found, "");
+    EXPECT_THAT(read_file(proc_path(verifying, "environ")), Not(HasSubstr("GH_TOKEN")));
+    write_file(dir_ / "looked", "");
+    wait_for_exit(started, std::chrono::seconds(90));
+}
+
+}  // namespace
+}  // namespace capsule::test
