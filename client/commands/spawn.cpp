@@ -1,6 +1,9 @@
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <optional>
 
 #include "client/commands/command_table.hpp"
 #include "client/commands/masking.hpp"
@@ -38,10 +41,29 @@ ExitCode show(const Globals& globals, const SpawnOptions& options, const boost::
     return ExitCode::done;
 }
 
+/// What a shell or `env -i` starts is whoever has typed the line, on their terminal: root would run what the session's
+/// user has in its home. Asked before there is a session.
+std::optional<Error> starts_as_another(const ExplainResult& plan) {
+    const SessionUser& user = plan.user;
+    if (user.uid == ::geteuid()) return std::nullopt;
+    return Error{ErrorCode::access_denied,
+                 "the session's user is " + user.name + " (uid " + std::to_string(user.uid) +
+                     "), and this line would start the agent as uid " + std::to_string(::geteuid()),
+                 "use \"capsulectl exec\", which becomes that user on a terminal of its own; a launcher that does both "
+                 "itself takes --format json"};
+}
+
 ExitCode run(const Globals& globals, const SpawnOptions& options) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
-    const auto params = params_json(session_params(options.session));
+    const SpawnParams wanted = session_params(options.session);
+    if (!globals.json && options.format != "json") {
+        const auto plan = client->explain(wanted);
+        if (!plan) return fail(globals, plan.error());
+        if (const auto refused = starts_as_another(*plan))
+            return fail(globals, ExitCode::denied, "client.denied", *refused);
+    }
+    const auto params = params_json(wanted);
     const bool hide = output_style().terminal && !options.reveal;
     std::vector<Client::Call> calls{{"spawn", params}};
     if (hide) calls.push_back({"explain", params});

@@ -58,7 +58,7 @@ Result<Policy> Policy::make(const AccessConfig& access, uid_t daemon_uid) {
 
 bool Policy::allows(Tier tier, const Peer& peer) const {
     if (peer.uid == daemon_uid_) return tier <= own_user_;
-    if (is_owner(peer)) return true;
+    if (is_owner(peer.uid)) return true;
     // A higher tier includes the lower ones.
     for (auto i = static_cast<std::size_t>(tier); i < tiers_.size(); ++i) {
         const Members& members = tiers_[i];

@@ -20,9 +20,7 @@ class Policy {
     /// Root always may. What the daemon's own user may is [access] own_user's to say, and no list's.
     bool allows(Tier tier, const Peer& peer) const;
     /// Whoever may do everything without a list that says so.
-    bool is_owner(const Peer& peer) const noexcept {
-        return peer.uid == daemon_uid_ ? own_user_ == Tier::admin : peer.uid == 0;
-    }
+    bool is_owner(uid_t uid) const noexcept { return uid == daemon_uid_ ? own_user_ == Tier::admin : uid == 0; }
 
   private:
     struct Members {

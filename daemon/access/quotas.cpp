@@ -33,7 +33,7 @@ Error overloaded(std::string message, std::string hint) {
 }  // namespace
 
 Standing standing_of(const Policy& policy, const Peer& peer) {
-    if (policy.is_owner(peer)) return Standing::owner;
+    if (policy.is_owner(peer.uid)) return Standing::owner;
     return policy.allows(Tier::spawn, peer) ? Standing::launcher : Standing::guest;
 }
 

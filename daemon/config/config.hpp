@@ -40,6 +40,7 @@ struct LimitsConfig {
     // Of one user other than root and the daemon's own: see daemon/access/quotas.hpp.
     std::uint64_t connections_per_user = 256;
     std::uint64_t requests_per_user = 4;               ///< in work at a time
+    std::uint64_t sessions_per_user = 1000;            ///< that live; of one more, the one that was idle longest ends
     std::uint64_t memory_per_user = 16 * 1024 * 1024;  ///< bytes of unread requests and unsent answers
     std::uint64_t request_bytes = max_line;
     std::uint64_t output_bytes = 1024 * 1024;           ///< answers waiting for a reader that does not read

@@ -14,9 +14,12 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::string_view white = " \t\r\n";
 constexpr std::size_t max_depth = 256;  // of the users' files, where Boost's 32 is too few
 
+/// Each takes ten times its bytes in a JsonContainer, and a user's file may have no end of them.
+constexpr std::size_t most_items = 100'000;
+
 struct NullHandler {
-    static constexpr std::size_t max_object_size = std::size_t(-1);
-    static constexpr std::size_t max_array_size = std::size_t(-1);
+    static constexpr std::size_t max_object_size = most_items;
+    static constexpr std::size_t max_array_size = most_items;
     static constexpr std::size_t max_key_size = std::size_t(-1);
     static constexpr std::size_t max_string_size = std::size_t(-1);
     using Code = json::error_code;
@@ -273,16 +276,21 @@ void append_element(std::string& text, const JsonContainer& array, const json::v
     append(text, array, out, style);
 }
 
-void remove_item(std::string& text, const JsonContainer& container, const JsonItem& item) {
-    const auto index = static_cast<std::size_t>(&item - container.items.data());
-    if (container.items.size() == 1) {
-        text.erase(container.open + 1, container.close - container.open - 1);
-    } else if (index == 0) {
-        text.erase(item.begin, container.items[1].begin - item.begin);
-    } else {
-        const std::size_t from = container.items[index - 1].end;
-        text.erase(from, item.end - from);
+void remove_items(std::string& text, const JsonContainer& container,
+                  const std::function<bool(const JsonItem&)>& is_removed) {
+    std::string kept;
+    std::size_t before = 0;  ///< where what is in front of the item begins
+    for (const JsonItem& item : container.items) {
+        if (!is_removed(item))
+            kept.append(text, kept.empty() ? item.begin : before, item.end - (kept.empty() ? item.begin : before));
+        before = item.end;
     }
+    const std::size_t from = kept.empty() ? container.open + 1 : container.items.front().begin;
+    text.replace(from, (kept.empty() ? container.close : before) - from, kept);
+}
+
+void remove_item(std::string& text, const JsonContainer& container, const JsonItem& item) {
+    remove_items(text, container, [&](const JsonItem& each) { return &each == &item; });
 }
 
 // No style has its first member right behind the opening bracket and a space before the closing one.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ struct JsonVerdict {
     std::string problem;
 };
 
-/// A byte order mark at the start is allowed.
+/// A byte order mark at the start is allowed. An object or array of more than 100,000 items is broken.
 JsonVerdict examine_json(std::string_view text);
 
 /// Nothing but white space, or a byte order mark alone.
@@ -61,6 +62,9 @@ JsonContainer read_container(std::string_view text, std::size_t open);
 void set_member(std::string& text, const JsonContainer& object, std::string_view name, const boost::json::value& value);
 void append_element(std::string& text, const JsonContainer& array, const boost::json::value& value);
 void remove_item(std::string& text, const JsonContainer& container, const JsonItem& item);
+/// In one pass, however many they are.
+void remove_items(std::string& text, const JsonContainer& container,
+                  const std::function<bool(const JsonItem&)>& is_removed);
 
 /// A first member for an object that its owner left empty. How it is spaced says later that the object was there
 /// before: was_empty_object() sees that, and empty_again() gives back what stood between the brackets.

@@ -59,6 +59,9 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     SessionRef ref{std::nullopt, session.keys, std::move(ends_with)};
     SessionOwner owner;
     owner.connection = caller.connection;
+    owner.uid = caller.uid;
+    if (!services.generation->policy.is_owner(caller.uid))
+        owner.most = services.generation->config.limits.sessions_per_user;
     if (ref.ends_with) owner.process = process_of(caller);
     if (ref.ends_with == ends_with::caller && !owner.process) {
         ref.ends_with.reset();

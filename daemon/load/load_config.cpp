@@ -21,6 +21,7 @@ constexpr std::int64_t largest_message = 64 * 1024 * 1024;
 constexpr std::int64_t largest_output = std::int64_t{1024} * 1024 * 1024;
 constexpr std::int64_t most_connections = 1'000'000;
 constexpr std::int64_t most_requests = 10'000;
+constexpr std::int64_t most_sessions = 100'000;
 constexpr std::int64_t longest_wait_ms = 3'600'000;
 constexpr std::int64_t largest_port = 65'535;
 constexpr std::int64_t most_idle_hours = 24 * 366;
@@ -83,6 +84,7 @@ void read_limits(TableReader& in, LimitsConfig& out) {
     count("connections", 1, most_connections, out.connections);
     count("connections_per_user", 1, most_connections, out.connections_per_user);
     count("requests_per_user", 1, most_requests, out.requests_per_user);
+    count("sessions_per_user", 1, most_sessions, out.sessions_per_user);
     count("memory_per_user", smallest_message, largest_output, out.memory_per_user);
     count("request_bytes", smallest_message, largest_message, out.request_bytes);
     count("output_bytes", smallest_message, largest_output, out.output_bytes);

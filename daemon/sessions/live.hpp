@@ -15,6 +15,8 @@ namespace capsule {
 
 /// A session's file is not written with each request, but with those of so long together.
 inline constexpr std::chrono::seconds counts_are_kept_within{10};
+/// So many files at a time: each costs some milliseconds in which nobody else is served.
+inline constexpr std::size_t most_written_at_once = 20;
 /// What it says of the last request may be this much too old, where the disk had no room.
 inline constexpr std::chrono::minutes use_is_kept_within{5};
 

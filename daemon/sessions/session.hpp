@@ -36,6 +36,7 @@ struct SessionRecord {
     std::optional<std::string> model;
     std::string user;
     std::uint32_t uid = 0;
+    std::optional<std::uint32_t> asked_by;  ///< the uid of who asked for it; none: an older daemon has kept it
     std::string keys;
     std::string started_at;  ///< RFC 3339, UTC
     std::optional<std::string> ends_with;
@@ -61,9 +62,9 @@ struct SessionRecord {
     bool brokered() const { return keys == session_keys::broker; }
 };
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
-                      (id, agent, provider, label, model, user, uid, keys, started_at, ends_with, pid, pid_started,
-                       because, base_url, key_source, settings, token_sha256, surface, key_variable, workspace, role,
-                       remote_url, used_s))
+                      (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,
+                       pid_started, because, base_url, key_source, settings, token_sha256, surface, key_variable,
+                       workspace, role, remote_url, used_s))
 
 /// What a session did, as it is kept on disk.
 struct KeptCounts {

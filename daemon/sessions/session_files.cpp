@@ -100,14 +100,15 @@ std::optional<KeptPort> SessionFiles::port() const {
     std::istringstream text(read_state_file(directory_ + "/port", largest_file).value_or(""));
     KeptPort kept;
     ProcessIdentity holder;
+    std::string boot;
     if (!(text >> kept.port) || kept.port == 0) return std::nullopt;
-    if (text >> holder.pid >> holder.started && holder.pid > 0) kept.holder = holder;
+    if (text >> holder.pid >> holder.started >> boot && holder.pid > 0 && boot == boot_id()) kept.holder = holder;
     return kept;
 }
 
 Result<void> SessionFiles::keep_port(const KeptPort& kept) const {
     std::string text = std::to_string(kept.port);
-    if (kept.holder) text += fmt::format(" {} {}", kept.holder->pid, kept.holder->started);
+    if (kept.holder) text += fmt::format(" {} {} {}", kept.holder->pid, kept.holder->started, boot_id());
     return put("port", text + "\n");
 }
 

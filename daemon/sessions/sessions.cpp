@@ -107,7 +107,9 @@ asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsag
 
 asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, SessionOwner owner,
                                                      std::shared_ptr<RemoteGrant> remote) {
+    make_room(owner);
     const auto live = std::make_shared<Live>();
+    record.asked_by = owner.uid;
     do
         record.id = make_session_id();
     while (live_.contains(record.id));
@@ -201,7 +203,7 @@ bool Sessions::ends_with_connection(std::uint64_t connection) const {
 }
 
 void Sessions::stop() {
-    if (!stopping_) keep_counts({});
+    if (!stopping_) keep_counts({}, live_.size());
     stopping_ = true;
     if (!any_kept_with_token()) holder_.finish();
     clock_.cancel();

@@ -62,6 +62,8 @@ struct SessionSources {
 struct SessionOwner {
     std::optional<ProcessIdentity> process;  ///< none: not to be known
     std::uint64_t connection = 0;
+    std::uint32_t uid = 0;
+    std::optional<std::uint64_t> most{};  ///< so many sessions of that uid live at a time
 };
 
 /// How a key is called where its value may not stand.
@@ -173,7 +175,8 @@ class Sessions {
     void keep_end(const Ended& ended);
     void look_every_second();
     void end_idle_ones();
-    void keep_counts(std::chrono::seconds older_than);
+    void make_room(const SessionOwner& owner);
+    void keep_counts(std::chrono::seconds older_than, std::size_t most);
     bool any_with_token() const;
     bool any_kept_with_token() const;
 

@@ -1,4 +1,5 @@
 // What sessions end with that nobody tells: the end of a process, and time.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <utility>
@@ -44,17 +45,18 @@ void Sessions::look_every_second() {
         if (error || stopping_) return;
         for (broker::Key& change : changed_keys())
             link_.tell(broker::ToBroker(std::move(change)));
-        keep_counts(counts_are_kept_within);
+        keep_counts(counts_are_kept_within, most_written_at_once);
         end_idle_ones();
         if (any_with_token()) look_every_second();
     });
 }
 
 /// With what came meanwhile; then a daemon that is started often makes no session live for ever.
-void Sessions::keep_counts(std::chrono::seconds older_than) {
+void Sessions::keep_counts(std::chrono::seconds older_than, std::size_t most) {
     const auto now = now_();
     for (const auto& [id, live] : live_) {
         if (!live->has_file || !live->changed || now - live->written < older_than) continue;
+        if (most-- == 0) return;
         live->changed = false;
         live->written = now;
         live->record.used_s = BootClock::seconds_of(live->used);
@@ -85,6 +87,26 @@ void Sessions::keep_end(const Ended& ended) {
     const KeptEnd line{ended.session->record, ended.session->counts.kept(now_()), ended.reason, ended.at_text};
     const auto kept = ended_file_.add(line);
     if (!kept && !std::exchange(told_of_disk_, true)) spdlog::warn("{}", kept.error().message);
+}
+
+/// Whoever asks for sessions without end takes room from nobody but themselves.
+void Sessions::make_room(const SessionOwner& owner) {
+    if (!owner.most) return;
+    std::uint64_t count = 0;
+    const Live* idlest = nullptr;
+    const auto is_idler = [](const Live& one, const Live& other) {
+        const bool works = one.counts.streams > 0, other_works = other.counts.streams > 0;
+        return works == other_works ? one.used < other.used : other_works;
+    };
+    for (const auto& [id, live] : live_) {
+        if (live->record.asked_by.value_or(live->record.uid) != owner.uid) continue;
+        ++count;
+        if (idlest == nullptr || is_idler(*live, *idlest)) idlest = live.get();
+    }
+    if (idlest != nullptr && count >= *owner.most)
+        end(std::string(idlest->record.id), fmt::format("uid {} has asked for more than {} sessions ([limits] "
+                                                        "sessions_per_user), and this one was idle longest",
+                                                        owner.uid, *owner.most));
 }
 
 void Sessions::end_idle_ones() {

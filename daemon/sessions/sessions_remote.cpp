@@ -166,7 +166,7 @@ asio::awaitable<void> Sessions::watch_counts() {
         co_await clock_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
         if (stopped || stopping_) co_return;
         co_await refresh_counts();
-        keep_counts(counts_are_kept_within);
+        keep_counts(counts_are_kept_within, most_written_at_once);
         end_idle_ones();
     }
 }

@@ -8,6 +8,8 @@
 #include <stdexcept>
 
 #include "daemon/access/policy.hpp"
+#include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/models.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
@@ -191,6 +193,44 @@ void opencode_merge_bytes(benchmark::State& state) {
     state.SetComplexityN(state.range(0));
 }
 
+/// What the session's user may put into files that are read for them, in lists as long as they like.
+template <class Each>
+std::string list_of(std::size_t bytes, const std::string& before, Each each, const std::string& after) {
+    std::string text = before;
+    for (std::size_t i = 0; text.size() < bytes; ++i)
+        text += each(std::to_string(i));
+    return text + after;
+}
+
+void opencode_members_bytes(benchmark::State& state) {
+    const OpencodeBlock block{
+        "zai", "Z.AI", "@ai-sdk/openai-compatible", "https://api.z.ai/api/coding/paas/v4", "FAKE-zai-1", "glm-5.3"};
+    const OpencodeJsonIntent intent{"opencode.json", {block}, {block}};
+    const std::string text = list_of(
+        size_of(state), R"({"provider":{"a":1)", [](const std::string& i) { return ",\"" + i + "\":1"; }, "}}");
+    for (auto _ : state)
+        benchmark::DoNotOptimize(must(merge_opencode_json(text, intent)));
+    state.SetComplexityN(state.range(0));
+}
+
+void claude_answers_bytes(benchmark::State& state) {
+    const ClaudeApprovalIntent intent{".claude.json", "FAKE-tail-0123456789", "KEY"};
+    const std::string text = list_of(
+        size_of(state), R"({"capsuledApprovedKeys":{"KEY":"a"},"customApiKeyResponses":{"approved":["b")",
+        [](const std::string&) { return ",\"a\""; }, "]}}");
+    for (auto _ : state)
+        benchmark::DoNotOptimize(must(merge_claude_json(text, intent)));
+    state.SetComplexityN(state.range(0));
+}
+
+void codex_dotenv_bytes(benchmark::State& state) {
+    const std::string text = list_of(
+        size_of(state), "", [](const std::string& i) { return "NAME_" + i + "=1\n"; }, "");
+    for (auto _ : state)
+        benchmark::DoNotOptimize(dotenv_names(text));
+    state.SetComplexityN(state.range(0));
+}
+
 void counts(benchmark::internal::Benchmark* part) {
     part->Arg(1)->Arg(16)->Arg(256)->Complexity(benchmark::oN);
 }
@@ -211,6 +251,9 @@ BENCHMARK_CAPTURE(render_variables, opencode, opencode_cell)->Apply(counts);
 BENCHMARK(serialize_variables)->Apply(counts);
 BENCHMARK(toml_edit_bytes)->Apply(file_sizes);
 BENCHMARK(opencode_merge_bytes)->Apply(file_sizes);
+BENCHMARK(opencode_members_bytes)->Apply(file_sizes);
+BENCHMARK(claude_answers_bytes)->Apply(file_sizes);
+BENCHMARK(codex_dotenv_bytes)->Apply(file_sizes);
 
 }  // namespace
 }  // namespace capsule::bench

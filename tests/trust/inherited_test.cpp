@@ -106,5 +106,19 @@ TEST_F(Inherited, VerifyHasNothingOfRootsInTheMemoryThatBecomesTheUsers) {
     wait_for_exit(started, std::chrono::seconds(90));
 }
 
+// A shell's line runs the agent as who has typed it: root would run what the session's user has in its home.
+TEST_F(Inherited, NoShellsLineStartsTheAgentAsRoot) {
+    set_claude("/usr/bin/id -u");
+    start_for_agent();
+    for (const char* format : {"shell", "env0"}) {
+        const Outcome outcome = ctl({"spawn", "claude", "--provider", "zai", "--format", format});
+        EXPECT_EQ(outcome.exit_code, 4) << format;
+        EXPECT_EQ(outcome.out, "") << format;
+        EXPECT_THAT(outcome.err, HasSubstr("the session's user is agent (uid 4711), and this line would start the "
+                                           "agent as uid 0\n  hint: use \"capsulectl exec\""));
+    }
+    EXPECT_EQ(ctl({"spawn", "claude", "--provider", "zai"}).exit_code, 0) << "a launcher becomes the user itself";
+}
+
 }  // namespace
 }  // namespace capsule::test

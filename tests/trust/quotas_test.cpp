@@ -157,6 +157,18 @@ TEST_F(Quotas, OfAUserAFewMayWaitForNotifications) {
     EXPECT_THAT(guests[7].ask(request("2", "status")), HasSubstr("result"));
 }
 
+TEST_F(Quotas, OneUserHasSoManySessions) {
+    start_open("[access]\nspawn = [\"daemon\"]\n[limits]\nsessions_per_user = 3\n");
+    const std::string ask = request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"connection"})");
+    std::vector<RawConnection> of_agent = connect_as({1, 1}, 1);
+    RawConnection of_root = daemon().connect();
+    for (int i = 0; i < 5; ++i) {
+        of_root.ask(ask);
+        of_agent.front().ask(ask);
+    }
+    EXPECT_EQ(at(call("sessions.list"), "/sessions").as_array().size(), 5U + 3U);
+}
+
 TEST_F(Quotas, AFloodOnManyConnectionsIsServedInTurns) {
     start_open();
     std::vector<RawConnection> attackers = connect_as(nobody, 250);

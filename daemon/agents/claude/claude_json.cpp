@@ -96,11 +96,9 @@ class ClaudeMerge {
     }
 
     void remove_from(const char* name, const std::string& wanted) {
-        while (const auto from = list(name)) {
-            const JsonItem* found = item_in(*from, wanted);
-            if (found == nullptr) return;
-            remove_item(text_, *from, *found);
-        }
+        const auto from = list(name);
+        if (from && item_in(*from, wanted) != nullptr)
+            remove_items(text_, *from, [&](const JsonItem& item) { return raw(item) == wanted; });
     }
 
     void take_back_earlier() {

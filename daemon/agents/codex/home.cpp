@@ -1,6 +1,7 @@
 #include "daemon/agents/codex/home.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "daemon/agents/codex/config_file.hpp"
 
@@ -28,7 +29,7 @@ class DotenvNames {
             if (!name.empty() && next_is('=')) {
                 ++at_;
                 skip_value();
-                if (std::ranges::find(names_, name) == names_.end()) names_.push_back(std::move(name));
+                if (seen_.insert(name).second) names_.push_back(std::move(name));
             }
             skip_line();
         }
@@ -69,6 +70,7 @@ class DotenvNames {
     std::string_view text_;
     std::size_t at_ = 0;
     std::vector<std::string> names_;
+    std::unordered_set<std::string> seen_;  // the file is the user's, and may have no end of them
 };
 
 }  // namespace

@@ -184,8 +184,9 @@ class OpencodeMerge {
     void remove_stale() {
         while (reading().provider) {
             const JsonContainer& provider = *reading().provider;
+            // By its place: to look for the name of each of a user's members takes long where they are many.
             const auto is_stale = [&](const JsonItem& item) {
-                return !is_wanted(item.name) && ours_of(item.name)->has_value();
+                return reading().ours[static_cast<std::size_t>(&item - provider.items.data())] && !is_wanted(item.name);
             };
             const auto stale = std::ranges::find_if(provider.items, is_stale);
             if (stale == provider.items.end()) return;

@@ -48,6 +48,8 @@ def whom_it_believes() -> list[Protection]:
             Edit(VERIFY, "        run.out = end_of(out);\n",
                  "        std::ifstream file(directory.parent_path() / \"out\");\n        std::getline(file, run.out);\n"),
         ], ["trust_verify:HostileAgent.FifosInThePlaceOfVerifysFilesHoldNothingUp"]),
+        one("no shell's line starts the agent as root", "client/commands/spawn.cpp", "user.uid == ::geteuid()", "user.uid != 0 || user.uid == 0",
+            "trust_inherited:Inherited.NoShellsLineStartsTheAgentAsRoot"),
         one("verify starts anew before it becomes the user", "client/commands/verify.cpp",
             "if (::geteuid() != 0 || user.uid == 0) return", "if (!has_terminal({})) return",
             "trust_inherited:Inherited.VerifyHasNothingOfRootsInTheMemoryThatBecomesTheUsers"),

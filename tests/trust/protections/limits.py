@@ -152,6 +152,7 @@ def settings() -> list[Protection]:
             ("connections_per_user",
              '    count("connections_per_user", 1, most_connections, out.connections_per_user);\n'),
             ("requests_per_user", '    count("requests_per_user", 1, most_requests, out.requests_per_user);\n'),
+            ("sessions_per_user", '    count("sessions_per_user", 1, most_sessions, out.sessions_per_user);\n'),
             ("memory_per_user",
              '    count("memory_per_user", smallest_message, largest_output, out.memory_per_user);\n'),
             ("idle_timeout_ms", '    wait("idle_timeout_ms", out.idle_timeout);\n'),

@@ -36,9 +36,9 @@ TEST(Policy, TheDaemonsOwnUserMayDoWhatIsConfiguredWhateverTheListsSay) {
         const Policy policy = make({{}, {own}, {own, "*"}, most});
         for (const Tier tier : {Tier::status, Tier::spawn, Tier::admin})
             EXPECT_EQ(policy.allows(tier, peer(daemon_uid)), tier <= most);
-        EXPECT_FALSE(policy.is_owner(peer(daemon_uid))) << "it has no more places than others";
+        EXPECT_FALSE(policy.is_owner(daemon_uid)) << "it has no more places than others";
         EXPECT_TRUE(policy.allows(Tier::admin, peer(0)));
-        EXPECT_TRUE(policy.is_owner(peer(0)));
+        EXPECT_TRUE(policy.is_owner(0));
     }
     const Policy of_root = Policy::make({{}, {}, {"root"}, Tier::spawn}, 0).value();
     EXPECT_TRUE(of_root.allows(Tier::spawn, peer(0)));

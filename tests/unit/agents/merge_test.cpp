@@ -363,6 +363,16 @@ TEST(ClaudeJson, OfAnEarlierKeyNothingStays) {
         << "what the user approved stays";
 }
 
+// The session's user can write as many as they like: each once cost a reading of the whole file.
+TEST(ClaudeJson, AsManyAnswersAsAFileHoldsTakeNoLonger) {
+    std::string many = R"({"capsuledApprovedKeys":{"KEY":"a"},"customApiKeyResponses":{"approved":["a")";
+    for (int i = 0; i < 90'000; ++i)
+        many += R"(,"a")";
+    const Merged merged = must(merge_claude_json(many + "]}}", {".claude.json", "NEW", "KEY"}));
+    EXPECT_EQ(*merged.text, R"({"capsuledApprovedKeys":{"KEY":"NEW"},"customApiKeyResponses":{"approved":["NEW"]},)"
+                            R"("hasCompletedOnboarding":true})");
+}
+
 TEST(ClaudeJson, Conflicts) {
     const ClaudeApprovalIntent intent{".claude.json", "NEW", "KEY"};
     const auto message = [&](const std::string& text) {
@@ -441,6 +451,27 @@ TEST(JsonEdit, RemovesItemsWhereverTheyStand) {
     const JsonContainer array = read_container(text, 0);
     remove_item(text, array, array.items[0]);
     EXPECT_EQ(text, "[]");
+}
+
+TEST(JsonEdit, RemovesSeveralItemsAtOnce) {
+    for (const auto& [removed, rest] :
+         {std::pair{"ab", "[ 3, 4 ]"}, {"bc", "[ 1, 4 ]"}, {"cd", "[ 1, 2 ]"}, {"ac", "[ 2, 4 ]"}, {"abcd", "[]"}}) {
+        std::string text = "[ 1, 2, 3, 4 ]";
+        const std::string numbers = text;
+        const JsonContainer array = read_container(text, 0);
+        remove_items(text, array, [&](const JsonItem& item) {
+            return std::string_view(removed).find(static_cast<char>(numbers[item.begin] - '1' + 'a')) !=
+                   std::string_view::npos;
+        });
+        EXPECT_EQ(text, rest);
+    }
+}
+
+TEST(JsonEdit, AFileOfMoreItemsThanAnybodyWritesIsNotRead) {
+    std::string text = "[1";
+    for (int i = 0; i < 100'000; ++i)
+        text += ",1";
+    EXPECT_EQ(examine_json(text + "]").problem, "array too large");
 }
 
 TEST(JsonEdit, TellsJsoncFromBroken) {

@@ -222,6 +222,16 @@ std::string session_for(const std::string& out) {
     return text;
 }
 
+/// What a daemon answers to `line`: whose session it would be, or the session, which is `spawned`.
+std::string answer_of_a_daemon(const std::string& line, const std::string& spawned) {
+    if (line.find(R"("method":"explain")") == std::string::npos) return result_for(line, spawned);
+    const std::string uid = std::to_string(::geteuid());
+    return result_for(line, R"x({"agent":"claude","provider":"zai","label":"Z.AI","tab_label":"Claude (Z.AI)",)x"
+                            R"x("argv":[],"arguments":[],"env":[],"unset":[],"dropped":[],"files":[],"settings":[],)x"
+                            R"x("warnings":[],"user":{"name":"me","uid":)x" +
+                                uid + R"(,"gid":)" + uid + R"(,"groups":[]}})");
+}
+
 TEST(Spawn, PrintsTheWholeAnswerWhenPiped) {
     TestServer server([](const std::string& line) { return result_for(line, session_for("/x")); });
     const Outcome outcome = capsulectl_at(server, {"spawn", "claude"});
@@ -230,7 +240,7 @@ TEST(Spawn, PrintsTheWholeAnswerWhenPiped) {
 }
 
 TEST(Spawn, PrintsLinesForAShell) {
-    TestServer server([](const std::string& line) { return result_for(line, session_for("/x")); });
+    TestServer server([](const std::string& line) { return answer_of_a_daemon(line, session_for("/x")); });
     const Outcome outcome = capsulectl_at(server, {"spawn", "claude", "--format", "shell"});
     EXPECT_THAT(outcome.out, AllOf(testing::StartsWith("unset OPENAI_API_KEY\nexport "), HasSubstr("\nexec sh -c ")));
     EXPECT_EQ(outcome.err, "! mind this\n");
@@ -277,7 +287,7 @@ TEST(Exec, SaysWhichVariableOfTheCommandLineIsNotPassed) {
     TemporaryDirectory directory;
     std::string answer = session_for(directory.path() + "/out");
     answer.replace(answer.find("\"dropped\":[]"), 12, "\"dropped\":[\"FOO\",\"OTHER\"]");
-    TestServer server([&](const std::string& line) { return result_for(line, answer); });
+    TestServer server([&](const std::string& line) { return answer_of_a_daemon(line, answer); });
     const Outcome outcome =
         capsulectl_at(server, {"spawn", "claude", "--format", "shell", "--env", "FOO=bar", "--env", "LANG=C"});
     EXPECT_THAT(outcome.err, AllOf(HasSubstr("--env FOO is not passed"), HasSubstr("passthrough")));

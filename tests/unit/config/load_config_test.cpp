@@ -19,6 +19,7 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_EQ(config.limits.connections_per_user, 256U);
     EXPECT_EQ(config.limits.requests_per_user, 4U);
     EXPECT_EQ(config.limits.memory_per_user, 16U * 1024 * 1024);
+    EXPECT_EQ(config.limits.sessions_per_user, 1000U);
     EXPECT_EQ(config.limits.idle_timeout, std::chrono::minutes(1));
     EXPECT_EQ(config.limits.request_bytes, 256U * 1024);
     EXPECT_EQ(config.limits.output_bytes, 1024U * 1024);
@@ -92,6 +93,7 @@ output_bytes = 8192
 request_timeout_ms = 100
 write_timeout_ms = 200
 idle_timeout_ms = 300
+sessions_per_user = 7
 [session]
 user = "agent"
 passthrough = ["MY_TEAM_*", "FOO", "*"]
@@ -126,6 +128,7 @@ model = "zai/glm-4.7"
     EXPECT_EQ(config.limits.connections_per_user, 5U);
     EXPECT_EQ(config.limits.requests_per_user, 3U);
     EXPECT_EQ(config.limits.memory_per_user, 65536U);
+    EXPECT_EQ(config.limits.sessions_per_user, 7U);
     EXPECT_EQ(config.limits.idle_timeout, std::chrono::milliseconds(300));
     EXPECT_EQ(config.limits.request_bytes, 4096U);
     EXPECT_EQ(config.limits.output_bytes, 8192U);
@@ -139,13 +142,13 @@ model = "zai/glm-4.7"
     EXPECT_EQ(config.session.claude_config_dir, "/d");
     const AgentConfig& claude = config.agent(Agent::claude);
     EXPECT_THAT(claude.args.value, testing::ElementsAre("--dangerously-skip-permissions"));
-    EXPECT_EQ(claude.args.origin, "capsule.toml:28");
+    EXPECT_EQ(claude.args.origin, "capsule.toml:29");
     EXPECT_EQ(claude.provider->value, "zai");
-    EXPECT_EQ(claude.provider->origin, "capsule.toml:29");
+    EXPECT_EQ(claude.provider->origin, "capsule.toml:30");
     EXPECT_EQ(claude_settings(config).native, ClaudeNative::api_key);
     EXPECT_EQ(claude.models.model->value, "opus");
     EXPECT_EQ(claude.models.providers.at("minimax").model->value, "MiniMax-M2.7");
-    EXPECT_EQ(claude.models.providers.at("minimax").tiers.at("haiku").origin, "capsule.toml:36");
+    EXPECT_EQ(claude.models.providers.at("minimax").tiers.at("haiku").origin, "capsule.toml:37");
     EXPECT_EQ(opencode_settings(config).keys, OpencodeKeys::in_file);
     EXPECT_EQ(opencode_settings(config).permission, "");
     EXPECT_EQ(config.agent(Agent::opencode).models.providers.at("zai").model->value, "zai/glm-4.7");

@@ -1,9 +1,11 @@
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -108,6 +110,31 @@ TEST_F(SessionEnds, ACallerThatHasEndedGetsNone) {
     EXPECT_EQ(sessions_.list(false).size(), 1U);
 }
 
+TEST_F(SessionEnds, OfOneUserSoManyLiveAndTheIdlestMakesRoom) {
+    injected_now = BootClock::time_point(std::chrono::hours(1000));
+    open(std::chrono::hours(24));
+    const auto of = [&](std::uint32_t uid, std::optional<std::uint64_t> most) {
+        injected_now += std::chrono::minutes(1);
+        SessionOwner owner;
+        owner.uid = uid;
+        owner.most = most;
+        return begin(std::nullopt, owner).value();
+    };
+    const std::string others = of(7, 2), first = of(8, 2), second = of(8, 2);
+    EXPECT_EQ(sessions_.list(false).size(), 3U);
+    told_.clear();
+    const std::string third = of(8, 2);
+    EXPECT_EQ(told_,
+              "session.ended uid 8 has asked for more than 2 sessions ([limits] sessions_per_user), and this one was "
+              "idle longest;session.started ;");
+    std::vector<std::string> left;
+    for (const SessionRow& row : sessions_.list(false))
+        left.push_back(row.id);
+    EXPECT_THAT(left, ::testing::UnorderedElementsAre(others, second, third));
+    of(8, std::nullopt);
+    EXPECT_EQ(sessions_.list(false).size(), 4U) << "root has no limit";
+}
+
 /// Those that an earlier daemon left: a broker is not needed to end them.
 class SessionsOfBefore : public SessionEnds {
   protected:
@@ -204,6 +231,24 @@ TEST_F(SessionsOfBefore, HaveOnDiskWhenTheyWereUsed) {
     open(std::chrono::hours(24), files());
     const auto now = BootClock::seconds_of(injected_now);
     EXPECT_TRUE(until([&] { return used_on_disk() == now; }));
+}
+
+// Each file takes some milliseconds, in which nobody is served.
+TEST_F(SessionsOfBefore, AreNotAllWrittenAtOnce) {
+    constexpr std::size_t all = 50;
+    for (std::size_t i = 0; i < all; ++i)
+        ASSERT_TRUE(files().keep(record("used-" + std::to_string(i))));
+    open(std::chrono::hours(24), files());
+    const auto written = [&] {
+        std::vector<std::string> problems;
+        return std::ranges::count_if(files().load(problems),
+                                     [](const KeptSession& kept) { return kept.session.used_s.has_value(); });
+    };
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (written() == 0 && std::chrono::steady_clock::now() < limit)
+        io_.run_one_for(std::chrono::milliseconds(50));
+    EXPECT_EQ(written(), 20) << "of the first look";
+    EXPECT_TRUE(until([&] { return written() == all; }));
 }
 
 TEST_F(SessionsOfBefore, ThoseThatEndedAreShownForADayWhateverTheMachineDid) {

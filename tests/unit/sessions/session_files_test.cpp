@@ -102,6 +102,8 @@ TEST_F(SessionFilesTest, ThePortIsKeptWithTheProcessThatHoldsIt) {
     EXPECT_EQ(files.port()->port, 4587);
     EXPECT_EQ(files.port()->holder->pid, 17);
     EXPECT_EQ(files.port()->holder->started, 4711U);
+    std::ofstream(directory() / "port") << "4587 17 4711 another-boot\n";
+    EXPECT_FALSE(files.port()->holder) << "after the machine's start the pid is another process's";
 }
 
 TEST_F(SessionFilesTest, APlantedLinkIsNotFollowed) {
