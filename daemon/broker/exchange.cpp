@@ -47,6 +47,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     const std::string_view rest = std::string_view(in_).substr(head_bytes);
     const std::size_t mine = exchange->sent.take(rest, [&](std::string_view part) { exchange->asked.feed(part); });
     exchange->out.append(rest.substr(0, mine));
+    exchange->all_in_out = exchange->sent.done();
     exchange->counts.bytes_up = mine;
     const bool expects = head.expects_continue && !exchange->sent.done();
     in_.erase(0, head_bytes + mine);           // `head` is gone with it
@@ -89,8 +90,9 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
         co_return Refusal{401, "capsule_session_ended", "this session has ended; start the agent again", 0};
     limit(Bound::provider, exchange.session->grant.timeout_ms);
     const bool sent = co_await write_all(*upstream_, exchange.out);
+    exchange.written = sent && exchange.all_in_out;
     if (sent) co_return std::nullopt;
-    if (!second && exchange.was_kept && exchange.sent.done() && !late_ && !cut_) {
+    if (!second && exchange.was_kept && exchange.all_in_out && !late_ && !cut_) {
         const auto refusal = co_await ask(exchange);
         co_return refusal;
     }
@@ -106,8 +108,8 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
             exchange.got.append(broker_.scratch().data(), io.bytes);
         } else if (!io.waits()) {
             // A kept connection that was closed while this request was on its way: nobody has seen it.
-            const bool closed_before = exchange.was_kept && exchange.got.empty() && exchange.sent.done();
-            if (!closed_before || late_ || cut_ || client_left_ || uploading_) co_return why_no_answer(exchange);
+            const bool closed_before = exchange.was_kept && exchange.got.empty() && exchange.all_in_out;
+            if (!closed_before || late_ || cut_ || client_left_) co_return why_no_answer(exchange);
             const auto refusal = co_await ask(exchange);
             if (refusal) co_return refusal;
             continue;
@@ -148,7 +150,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const ResponseHead& head = exchange.head;
     exchange.received = Body(head.body);
     const bool may_keep = head.keep_alive;
-    again = again && exchange.sent.done() && !exchange.received.ends_with_connection();
+    again = again && exchange.written && !exchange.received.ends_with_connection();
     exchange.counts.status = head.status;
     exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
     const Secret& key = exchange.provider->key();
@@ -209,7 +211,9 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     }
     limit_ = Bound::none;
     good = good && !cut_ && (exchange.received.done() || exchange.received.ends_with_connection());
-    if (good && may_keep && !surplus && exchange.sent.done() && exchange.session->live) {
+    // Answered before all of the request had gone there: the rest would be in the way of the next one, and the next one's
+    // key in what the provider takes for this one's body.
+    if (good && may_keep && !surplus && exchange.written && exchange.session->live) {
         exchange.provider->keep(std::move(upstream_), broker_.loop().now());
         broker_.watch_time();
     }

@@ -26,6 +26,7 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
             limit(Bound::provider, exchange->session->grant.timeout_ms);
             const bool sent = co_await write_all(*to, bytes.substr(0, mine));
             if (!sent) break;  // the answer, if there is one, says why
+            exchange->written = exchange->sent.done();
         }
     }
     uploading_ = false;

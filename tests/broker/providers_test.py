@@ -1,10 +1,14 @@
 """Providers that are not as they should be."""
 
+import contextlib
+import re
+import signal
+import threading
 import time
 import unittest
 
 from case import Case
-from harness import KEY, Broker, answer, read_reply, request
+from harness import BOUND, KEY, Broker, answer, read_reply, request
 
 
 def sending(*pieces: bytes):
@@ -177,6 +181,88 @@ class Providers(Case):
         broker = self.broker()
         with self.assertRaises(AssertionError):
             broker.grant(base_url="https://169.254.169.254/api/anthropic")
+
+
+class EarlyProvider:
+    """Answers a POST before it has read the body, keeps the connection, and reads on when it is told to."""
+
+    def __init__(self):
+        self.answers, self.reads_on = threading.Event(), threading.Event()
+        self.missing = [0]  # bytes of the newest body that are not there yet
+
+    def __call__(self, peer, _):
+        rest = b""
+        while True:
+            while b"\r\n\r\n" not in rest:
+                rest += self.more(peer)
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            size = int((re.search(rb"content-length: *(\d+)", head, re.I) or [b"", b"0"])[1])
+            missing = [size - len(rest)]
+            if size:
+                self.missing = missing
+                self.answers.wait(BOUND)
+            peer.send(answer() if size else answer(b"{}", "200 OK", "Connection: close"))
+            if not size:
+                return  # each body has buffers of a new connection's size
+            self.reads_on.wait(BOUND)
+            while missing[0] > 0:
+                missing[0] -= len(self.more(peer))
+            rest = rest[size:]
+
+    @staticmethod
+    def more(peer) -> bytes:
+        got = peer.connection.recv(256 * 1024)
+        if not got:
+            raise ConnectionError("it closed")
+        return got
+
+
+class AnswersBeforeItHasRead(Case):
+    def ask_early(self, size: int) -> tuple[bool, int, int]:
+        """Whether the agent's connection goes on; how many bytes of the body were not written when the answer was
+        there; and on how many new connections of the provider's the next request came."""
+        self.early.answers.clear()
+        self.early.reads_on.clear()
+        with self.connect(self.broker_) as connection, self.connect(self.broker_) as other:
+            body = request(self.broker_.port, body=b"A" * size)
+            threading.Thread(target=self.send, args=(connection, body), daemon=True).start()
+            time.sleep(0.1)  # for the kernel's buffers to be full: too short a time only makes the test see less
+            self.early.answers.set()
+            reply = read_reply(connection)
+            self.assertEqual(reply.status, 200)
+            self.broker_.process.send_signal(signal.SIGSTOP)
+            self.early.reads_on.set()
+            last = -1
+            while (missing := self.early.missing[0]) > 0 and missing != last:
+                last = missing
+                time.sleep(0.1)
+            self.broker_.process.send_signal(signal.SIGCONT)
+            before = self.provider_.connections
+            other.sendall(request(self.broker_.port, method="GET"))
+            self.assertEqual(read_reply(other).status, 200)
+            return reply.headers.get("connection") != "close", missing, self.provider_.connections - before
+
+    @staticmethod
+    def send(connection, body: bytes):
+        with contextlib.suppress(OSError):
+            connection.sendall(body)
+
+    def test_the_next_request_takes_another_connection(self):
+        """Else its head, with the key, could get into the middle of what the provider takes for the first one's body."""
+        self.early = EarlyProvider()
+        self.broker_, self.provider_ = self.broker(), self.provider(self.early, tls=False)
+        self.broker_.grant(self.provider_)
+        low, high = 64 * 1024, 16 * 1024 * 1024
+        while high - low > 32 * 1024:  # where what the kernel takes of a body ends
+            middle = (low + high) // 2
+            goes_on, _, _ = self.ask_early(middle)
+            low, high = (middle, high) if goes_on else (low, middle)
+        seen = 0
+        for size in range(high - 160 * 1024, high + 96 * 1024, 16 * 1024):
+            _, missing, new = self.ask_early(size)
+            seen += missing > 0
+            self.assertTrue(missing == 0 or new == 1, f"of {size} bytes {missing} were not written")
+        self.assertGreater(seen, 0, "no body was too large for the kernel's buffers")
 
 
 if __name__ == "__main__":
