@@ -42,12 +42,14 @@ struct Configure {
     std::optional<std::string> ca_file;   ///< PEM, in place of the system's trust store
     std::optional<std::string> proxy;     ///< http://[user:password@]host:port
     std::optional<std::string> no_proxy;  ///< as NO_PROXY
+    /// Besides root and the broker's own user: whose sockets on the loopback get a key without TLS.
+    std::optional<std::vector<std::uint32_t>> upstream_uids;
     /// After the start: so long others may ask anew for what they had, and an unknown token is 503 in place of 401.
     std::optional<std::uint32_t> grants_ms;
 };
 BOOST_DESCRIBE_STRUCT(Configure, (),
                       (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy,
-                       grants_ms))
+                       upstream_uids, grants_ms))
 
 /// What an answer means; see core/limits.hpp.
 struct Refusals {

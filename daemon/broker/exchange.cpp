@@ -211,8 +211,8 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     }
     limit_ = Bound::none;
     good = good && !cut_ && (exchange.received.done() || exchange.received.ends_with_connection());
-    // Answered before all of the request had gone there: the rest would be in the way of the next one, and the next one's
-    // key in what the provider takes for this one's body.
+    // Answered before all of the request had gone there: the rest would be in the way of the next one, and the next
+    // one's key in what the provider takes for this one's body.
     if (good && may_keep && !surplus && exchange.written && exchange.session->live) {
         exchange.provider->keep(std::move(upstream_), broker_.loop().now());
         broker_.watch_time();

@@ -21,6 +21,24 @@ struct Request {
     inet_diag_req_v2 body;
 };
 
+void put(const sockaddr_storage& end, __be32 (&address)[4], __be16& port) {
+    if (end.ss_family == AF_INET6) {
+        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(end);
+        std::memcpy(address, &v6.sin6_addr, sizeof v6.sin6_addr);
+        port = v6.sin6_port;
+    } else {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(end);
+        address[0] = v4.sin_addr.s_addr;
+        port = v4.sin_port;
+    }
+}
+
+sockaddr_storage any(const sockaddr_in& end) {
+    sockaddr_storage out{};
+    std::memcpy(&out, &end, sizeof end);
+    return out;
+}
+
 bool is_established(int descriptor) {
     tcp_info info{};
     socklen_t size = sizeof info;
@@ -38,19 +56,25 @@ PeerUid::PeerUid() : netlink_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETL
                        "capsule-broker needs netlink (sock_diag); a unit must allow AF_NETLINK"});
 }
 
-PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted) {
+struct PeerUid::Found {
+    inet_diag_msg socket{};
+    bool is_established() const { return socket.idiag_state == TCP_ESTABLISHED; }
+    /// Of a socket that is closed already, and of one that nobody has taken yet, the kernel says uid 0 and inode 0.
+    bool is_somebodys() const { return socket.idiag_inode != 0; }
+};
+
+std::optional<PeerUid::Found> PeerUid::find(const sockaddr_storage& near, const sockaddr_storage& far, bool& answered) {
+    answered = false;
     Request request{};
     request.header.nlmsg_len = sizeof request;
     request.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
     request.header.nlmsg_flags = NLM_F_REQUEST;
     request.header.nlmsg_seq = ++sequence_;
-    request.body.sdiag_family = AF_INET;
+    request.body.sdiag_family = static_cast<std::uint8_t>(near.ss_family);
     request.body.sdiag_protocol = IPPROTO_TCP;
     request.body.idiag_states = ~0U;
-    request.body.id.idiag_sport = peer.sin_port;
-    request.body.id.idiag_dport = own.sin_port;
-    request.body.id.idiag_src[0] = peer.sin_addr.s_addr;
-    request.body.id.idiag_dst[0] = own.sin_addr.s_addr;
+    put(near, request.body.id.idiag_src, request.body.id.idiag_sport);
+    put(far, request.body.id.idiag_dst, request.body.id.idiag_dport);
     request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     if (::send(netlink_.get(), &request, sizeof request, 0) != static_cast<ssize_t>(sizeof request)) return {};
 
@@ -66,17 +90,43 @@ PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, in
         if (header.nlmsg_type == NLMSG_ERROR) {
             nlmsgerr error{};
             std::memcpy(&error, body, sizeof error);
-            // A client that has gone closes our end, too: then there is nobody either, not somebody elsewhere.
-            return {error.error == -ENOENT && is_established(accepted) ? Known::no : Known::refused, 0};
+            answered = error.error == -ENOENT;
+            return {};
         }
         if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg)))
             return {};
-        inet_diag_msg found{};
-        std::memcpy(&found, body, sizeof found);
-        // Of a socket that is closed already the kernel says uid 0 and inode 0.
-        if (found.idiag_state != TCP_ESTABLISHED || found.idiag_inode == 0) return {};
-        return {Known::yes, found.idiag_uid};
+        answered = true;
+        Found found;
+        std::memcpy(&found.socket, body, sizeof found.socket);
+        return found;
     }
+}
+
+PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted) {
+    bool answered = false;
+    const auto found = find(any(peer), any(own), answered);
+    // A client that has gone closes our end, too: then there is nobody either, not somebody elsewhere.
+    if (!found) return {answered && is_established(accepted) ? Known::no : Known::refused, 0};
+    if (!found->is_established() || !found->is_somebodys()) return {};
+    return {Known::yes, found->socket.idiag_uid};
+}
+
+std::optional<std::uint32_t> PeerUid::of_server(int connected) {
+    sockaddr_storage own{}, server{};
+    socklen_t own_size = sizeof own, server_size = sizeof server;
+    if (::getsockname(connected, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
+        ::getpeername(connected, reinterpret_cast<sockaddr*>(&server), &server_size) != 0)
+        return std::nullopt;
+    bool answered = false;
+    auto found = find(server, own, answered);
+    if (found && !found->is_somebodys()) {
+        // It waits in a queue. Whoever closes that closes the connection, so the queue's owner will be its.
+        sockaddr_storage nobody{};
+        nobody.ss_family = server.ss_family;
+        found = find(server, nobody, answered);
+        if (found && (found->socket.idiag_state != TCP_LISTEN || !found->is_somebodys())) found.reset();
+    }
+    return found ? std::optional(found->socket.idiag_uid) : std::nullopt;
 }
 
 }  // namespace capsule::broker

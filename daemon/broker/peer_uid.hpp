@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "protocol/unique_fd.hpp"
 
@@ -28,7 +29,15 @@ class PeerUid {
     /// millisecond however many sockets there are.
     Answer ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted);
 
+    /// Who is at the other end of a connection that was made from here to the loopback: who has taken it, or who
+    /// listens there while nobody has. None: the kernel does not say.
+    std::optional<std::uint32_t> of_server(int connected);
+
   private:
+    struct Found;
+    /// The socket with `near` as its own end and `far` as the other one; else, one that listens at `near`.
+    std::optional<Found> find(const sockaddr_storage& near, const sockaddr_storage& far, bool& answered);
+
     UniqueFd netlink_;
     std::uint32_t sequence_ = 0;
 };

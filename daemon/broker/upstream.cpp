@@ -126,6 +126,17 @@ Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base
     co_return std::string();
 }
 
+/// A server on the loopback may be away for a moment, and whoever is a user here can take its port then. Gives what is
+/// wrong with who has it.
+std::optional<std::string> wrong_owner(WayOut way, int connected) {
+    const auto uid = way.peers.of_server(connected);
+    if (uid == 0U || uid == ::geteuid()) return std::nullopt;
+    const auto& others = way.limits.upstream_uids;
+    if (uid && others && std::ranges::find(*others, *uid) != others->end()) return std::nullopt;
+    return "it is served by " + (uid ? "uid " + std::to_string(*uid) : std::string("an unknown user")) +
+           ", and no key is sent to just any user's port; if that is right, name the user in [broker] upstream_users";
+}
+
 bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) {
     if (through_proxy) return true;  // the operator's own choice, and not the provider's address
     const std::string text = address.text();
@@ -175,13 +186,19 @@ Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& 
                               "its address is one where no key is sent (link-local, or http beyond loopback)");
 
     int error = 0;
+    Address to;
     for (const Address& place : places) {
+        to = place;
         error = co_await connect(attempt, place);
         if (error == 0 || attempt.late) break;
     }
     if (error != 0)
         co_return unreachable(attempt, base, "TCP",
                               std::generic_category().message(error) + "; see whether this machine may connect to it");
+    const bool is_open = proxy ? !proxy->credentials.empty() : !base.tls;
+    if (is_open && is_loopback_address(to.text()))
+        if (const auto wrong = wrong_owner(way, attempt.stream->native()))
+            co_return unreachable(attempt, base, "TCP", *wrong);
     if (proxy) {
         const std::string wrong = co_await tunnel(*attempt.stream, *proxy, base);
         if (!wrong.empty()) co_return unreachable(attempt, base, "proxy", wrong + "; see [broker] proxy");

@@ -7,6 +7,7 @@
 #include "daemon/base/secret.hpp"
 #include "daemon/broker/control.hpp"
 #include "daemon/broker/core/base_url.hpp"
+#include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/tls.hpp"
 
 namespace capsule::broker {
@@ -42,6 +43,7 @@ struct WayOut {
     Loop& loop;
     const Configure& limits;
     const TlsContext& tls;
+    PeerUid& peers;
 };
 
 /// Name lookup, TCP, the proxy's CONNECT and TLS, within limits.connect_ms. The refusals tell these apart:

@@ -85,7 +85,9 @@ struct BrokerConfig {
     std::uint32_t streams = 64;            ///< requests of one session at once
     std::optional<std::string> ca_file{};  ///< PEM, in place of the system's trust store
     std::optional<Secret> proxy{};         ///< http://[user:password@]host:port
-    std::optional<std::string> remote{};   ///< the socket of the capsuled that has the keys; none: this one has them
+    /// Besides root and the broker's own: who may serve a provider on the loopback by http. Names or numbers.
+    std::vector<std::string> upstream_users{};
+    std::optional<std::string> remote{};  ///< the socket of the capsuled that has the keys; none: this one has them
 };
 
 /// An override of one provider's model, for one agent.

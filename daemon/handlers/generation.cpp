@@ -47,6 +47,18 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
     return Identity(BrokerIdentity{user.uid, user.gid});
 }
 
+Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker) {
+    std::vector<std::uint32_t> out;
+    for (const std::string& name : broker.upstream_users) {
+        const auto uid = find_uid(name);
+        if (!uid)
+            return Error{ErrorCode::config_conflict, "[broker] upstream_users: there is no user \"" + name + "\"",
+                         "name users that exist on this system, or give their numbers"};
+        out.push_back(*uid);
+    }
+    return out;
+}
+
 bool needs_broker_user(const Config& config) {
     return config.broker.user || config.session.keys == SessionKeys::broker;
 }
@@ -62,6 +74,7 @@ Config check_generation(const ConfigSource& source, const std::map<std::string, 
     if (!home && (is_right || config.session.user)) problems.add(placed(config, home.error()));
     if (const auto policy = Policy::make(config.access, ::geteuid()); !policy)
         problems.add(placed(config, policy.error()));
+    if (const auto users = upstream_uids(config.broker); !users) problems.add(placed(config, users.error()));
     if (home)
         if (const auto broker = broker_user(config, *home);
             !broker && (config.broker.user || (is_right && needs_broker_user(config))))
@@ -79,6 +92,8 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!policy) return placed(*config, policy.error());
     auto broker = broker_user(*config, *home);
     if (!broker && needs_broker_user(*config)) return placed(*config, broker.error());
+    auto upstream = upstream_uids(config->broker);
+    if (!upstream) return placed(*config, upstream.error());
     std::shared_ptr<HomeWorker> worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);
@@ -86,7 +101,8 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
         return failure.error();
     }
     return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
-                                                         utc_now(), std::move(worker), std::move(broker)});
+                                                         utc_now(), std::move(worker), std::move(broker),
+                                                         std::move(*upstream)});
 }
 
 }  // namespace capsule

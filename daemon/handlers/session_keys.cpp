@@ -45,6 +45,7 @@ BrokerSettings broker_settings(const Services& services) {
     out.link.configure.connections = config.connections;
     out.link.configure.streams = config.streams;
     out.link.configure.ca_file = config.ca_file;
+    out.link.configure.upstream_uids = generation.upstream_uids;
     out.link.configure.proxy = proxy_of(services, config);
     out.link.configure.no_proxy = variable(services, "NO_PROXY", "no_proxy");
     return out;

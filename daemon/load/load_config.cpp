@@ -169,6 +169,7 @@ void read_broker(TableReader& in, const SessionConfig& session, BrokerConfig& ou
     count("streams", out.streams);
     out.ca_file = read_path(in, "ca_file");
     out.proxy = read_proxy(in);
+    if (const auto users = in.texts("upstream_users")) out.upstream_users = users->value;
     out.remote = read_path(in, "remote");
     // The broker is the other one's, and so are its settings.
     if (out.remote && in.size() > (in.has("idle_hours") ? 2 : 1))

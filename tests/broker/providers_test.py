@@ -1,8 +1,10 @@
 """Providers that are not as they should be."""
 
 import contextlib
+import os
 import re
 import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -177,10 +179,66 @@ class Providers(Case):
         self.assertEqual(self.ask(broker).body, b"{}")
         self.assertEqual(provider.connections, 2)
 
+    def test_a_body_that_was_streamed_is_not_sent_again_without_its_end(self):
+        def serve(peer, _):
+            peer.request()
+            peer.send(answer(b"{}"))
+            peer.request()  # and it goes, as one may that was kept for long
+
+        broker, provider = self.pair(serve)
+        self.assertEqual(self.ask(broker).status, 200)
+        connection = self.connect(broker)
+        whole = request(broker.port, body=b"A" * 300_000)
+        connection.sendall(whole[:1000])
+        time.sleep(0.2)
+        connection.sendall(whole[1000:])
+        self.refused(read_reply(connection), 502, "capsule_upstream_unreachable")
+        self.assertEqual(provider.connections, 1)
+
     def test_no_key_goes_to_link_local_addresses(self):
         broker = self.broker()
         with self.assertRaises(AssertionError):
             broker.grant(base_url="https://169.254.169.254/api/anthropic")
+
+
+# A provider of another user's: it says its port, then takes connections or lets them wait, and says what it got.
+OTHERS = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+if sys.argv[1] == "takes":
+    connection, _ = server.accept()
+    print(repr(connection.recv(65536)), flush=True)
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+sys.stdin.read()
+"""
+
+
+@unittest.skipIf(os.geteuid(), "needs root to be another user")
+class ServersOfOthers(Case):
+    def server(self, does: str):
+        server = subprocess.Popen(["setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "/usr/bin/python3", "-c", OTHERS,
+                                   does], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.addCleanup(server.communicate)
+        return server, f"http://127.0.0.1:{int(server.stdout.readline())}/api/anthropic"
+
+    def test_get_no_key_on_the_loopback(self):
+        """While an operator's server there is away, any user can have its port."""
+        for does in ("takes", "waits"):
+            broker, (server, url) = self.broker(), self.server(does)
+            broker.grant(base_url=url)
+            reply = self.ask(broker)
+            self.refused(reply, 502, "capsule_upstream_unreachable")
+            self.assertIn("it is served by uid 4711", reply.error["message"])
+            self.assertIn("[broker] upstream_users", reply.error["message"])
+            if does == "takes":
+                self.assertEqual(server.stdout.readline(), "b''\n")
+
+    def test_get_it_where_the_operator_says_so(self):
+        broker, (server, url) = self.broker(upstream_uids=[17, 4711]), self.server("takes")
+        broker.grant(base_url=url)
+        self.assertEqual(self.ask(broker).status, 200)
+        self.assertIn(KEY, server.stdout.readline())
 
 
 class EarlyProvider:

@@ -1,6 +1,7 @@
 #include "daemon/broker/core/http_head.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
@@ -227,8 +228,10 @@ std::optional<std::size_t> head_size(std::string_view bytes, std::size_t seen) n
 
 Allowed<RequestHead> read_request_head(std::string_view bytes) {
     if (const auto wrong = wrong_in(bytes)) return bad_request(*wrong);
-    if (bytes.starts_with("CONNECT ") || bytes.starts_with("TRACE "))
-        return Refusal{405, "capsule_bad_method", "CONNECT and TRACE are not passed on; the broker is no proxy", 0};
+    const Refusal bad_method{
+        405, "capsule_bad_method",
+        "only GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS are passed on; the broker is no proxy", 0};
+    if (bytes.starts_with("CONNECT ") || bytes.starts_with("TRACE ")) return bad_method;
     Parser<true> parser;
     const bool parsed = parse(parser, bytes);
     const Seen seen = look_at(parser.fields);
@@ -236,6 +239,9 @@ Allowed<RequestHead> read_request_head(std::string_view bytes) {
     // Before Beast's own word on it, so that the message says what is wrong.
     if (!body) return bad_request("more than one body length, or a transfer coding that is not chunked alone");
     if (!parsed) return bad_request("not an HTTP request");
+    // Of others a provider's gateway may make what it likes.
+    constexpr std::array<std::string_view, 7> methods{"POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    if (std::ranges::find(methods, parser.method) == methods.end()) return bad_method;
     if (parser.version != 11) return bad_request("an HTTP version that is not 1.1");
     if (seen.hosts != 1) return bad_request("not exactly one Host header");
     if (seen.authorizations > 1 || seen.keys > 1) return bad_request("the same credential header twice");

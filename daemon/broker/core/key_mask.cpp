@@ -31,6 +31,27 @@ void mask_tokens(std::string& text) {
             text[at] = '*';
 }
 
+/// Providers show parts of a key, "sk-FAKE********cdef". Of those, too, four characters stay.
+void mask_parts(std::string& text, std::string_view key) {
+    constexpr std::size_t shown = 4, telling = 6;  // characters at its end; how many make a word one of the key
+    const auto is_of_word = [](char c) { return is_base64url(c) || c == '*' || c == '.'; };
+    for (auto begin = text.begin(); begin != text.end();) {
+        begin = std::find_if(begin, text.end(), is_of_word);
+        auto end = std::find_if_not(begin, text.end(), is_of_word);
+        while (end != begin && end[-1] == '.')
+            --end;
+        const std::string_view word(begin, end);
+        const auto head = std::mismatch(word.begin(), word.end(), key.begin(), key.end()).first - word.begin();
+        const auto tail = std::mismatch(word.rbegin(), word.rend(), key.rbegin(), key.rend()).first - word.rbegin();
+        if (static_cast<std::size_t>(head + tail) >= telling) {
+            std::fill_n(begin, head, '*');
+            if (const auto rest = tail - static_cast<std::ptrdiff_t>(shown); rest > 0)
+                std::fill_n(end - tail, rest, '*');
+        }
+        begin = std::find_if_not(end, text.end(), is_of_word);
+    }
+}
+
 }  // namespace
 
 KeyMask::~KeyMask() {
@@ -59,6 +80,7 @@ std::string without_secrets(std::string_view text, const Secret& key) {
     if (!key.empty()) {
         mask_all(out, key.reveal());
         if (const std::size_t rest = begun(out, key.reveal()); rest > harmless) out.resize(out.size() - rest);
+        mask_parts(out, key.reveal());
     }
     mask_tokens(out);
     return out;

@@ -14,6 +14,7 @@ enum class Fate {
     connection,  ///< concerns the connection to the broker, or to the provider, and not the request
     ours,        ///< the broker writes it itself
     origin,      ///< says where a request came from
+    another,     ///< says that the request is another one than its first line says: some servers believe it
     answer,      ///< dropped of answers alone: it would bind the agent to the provider beside the broker
 };
 
@@ -47,14 +48,25 @@ constexpr std::array table{
     Row{"accept-encoding", Fate::ours},
     Row{"forwarded", Fate::origin},
     Row{"x-forwarded-", Fate::origin},
+    Row{"x-real-ip", Fate::origin},
+    Row{"x-client-ip", Fate::origin},
+    Row{"true-client-ip", Fate::origin},
+    Row{"cf-connecting-ip", Fate::origin},
+    Row{"via", Fate::origin},
+    Row{"x-host", Fate::another},
+    Row{"x-original-", Fate::another},
+    Row{"x-rewrite-", Fate::another},
+    Row{"x-http-method", Fate::another},
+    Row{"x-http-method-", Fate::another},
+    Row{"x-method-override", Fate::another},
     Row{"set-cookie", Fate::answer},
     Row{"set-cookie2", Fate::answer},
     Row{"alt-svc", Fate::answer},
 };
 
 /// Which rows begin with that letter: a bit for each.
-using Rows = std::uint32_t;
-static_assert(table.size() <= 32);
+using Rows = std::uint64_t;
+static_assert(table.size() <= 64);
 
 constexpr auto rows_by_letter = [] {
     std::array<Rows, 26> out{};
@@ -63,7 +75,13 @@ constexpr auto rows_by_letter = [] {
     return out;
 }();
 
-std::optional<Fate> fate_of(std::string_view name) noexcept {
+std::optional<Fate> fate_of(std::string_view name) {
+    // "X_Api_Key": some servers take the two for one.
+    if (name.find('_') != std::string_view::npos) {
+        std::string other(name);
+        std::ranges::replace(other, '_', '-');
+        return fate_of(other);
+    }
     const auto letter = static_cast<std::size_t>((name.empty() ? 0 : name[0] | 0x20) - 'a');
     for (Rows rows = letter < 26 ? rows_by_letter[letter] : 0; rows != 0; rows &= rows - 1) {
         const Row& row = table[static_cast<std::size_t>(std::countr_zero(rows))];
@@ -73,14 +91,14 @@ std::optional<Fate> fate_of(std::string_view name) noexcept {
     return std::nullopt;
 }
 
-bool passes_to_provider(std::string_view name) noexcept {
+bool passes_to_provider(std::string_view name) {
     const auto fate = fate_of(name);
     return !fate || *fate == Fate::answer;
 }
 
-bool passes_to_agent(std::string_view name) noexcept {
+bool passes_to_agent(std::string_view name) {
     const auto fate = fate_of(name);
-    return !fate || *fate == Fate::credential || *fate == Fate::origin;
+    return !fate || *fate == Fate::credential || *fate == Fate::origin || *fate == Fate::another;
 }
 
 /// Whether one of the Connection headers names it.
@@ -133,7 +151,7 @@ Credentials credentials_of(const RequestHead& head) {
     return out;
 }
 
-bool has_credential(const RequestHead& head) noexcept {
+bool has_credential(const RequestHead& head) {
     return std::ranges::any_of(head.fields, [](const Field& each) { return fate_of(each.name) == Fate::credential; });
 }
 

@@ -24,7 +24,7 @@ using Credentials = boost::container::static_vector<Credential, 2>;
 Credentials credentials_of(const RequestHead& head);
 
 /// Whether the request has any credential header, of whatever kind.
-bool has_credential(const RequestHead& head) noexcept;
+bool has_credential(const RequestHead& head);
 
 /// The head that goes to the provider: the token replaced by `key` where it stood, no other credential, nothing that
 /// concerns this connection alone, Host the provider's. The text holds the key: wipe it.

@@ -34,6 +34,23 @@ def where_to() -> list[Protection]:
 
 def what_it_reads() -> list[Protection]:
     return [
+        one("a connection is kept when all of a request is written", "daemon/broker/exchange.cpp",
+            "may_keep && !surplus && exchange.written &&", "may_keep && !surplus && exchange.sent.done() &&", "ctest:broker:providers"),
+        one("a body that was streamed is not sent again", "daemon/broker/exchange.cpp",
+            "exchange.got.empty() && exchange.all_in_out;", "exchange.got.empty() && exchange.sent.done();",
+            "ctest:broker:providers"),
+        one("no key to just any user's port", "daemon/broker/upstream.cpp", "if (is_open && is_loopback_address(to.text()))",
+            "if (is_open && proxy && is_loopback_address(to.text()))", "ctest:broker:providers"),
+        one("nor while nobody has taken the connection", "daemon/broker/peer_uid.cpp", "if (found && !found->is_somebodys()) {",
+            "if (found && !found->is_somebodys() && own.ss_family == AF_INET6) {", "ctest:broker:providers"),
+        one("no header makes it another request", REWRITE, '    Row{"x-rewrite-", Fate::another},\n', "",
+            TO_PROVIDER + "DropsWhatWouldMakeItAnotherRequest"),
+        one("no header by another spelling", REWRITE, "        return fate_of(other);\n", "        return std::nullopt;\n",
+            TO_PROVIDER + "DropsWhatWouldMakeItAnotherRequest"),
+        one("known methods alone", HEAD, "if (std::ranges::find(methods, parser.method) == methods.end()) return",
+            "if (methods.empty()) return", SMUGGLED),
+        one("four characters of a part of the key", MASK, "        mask_parts(out, key.reveal());\n", "",
+            "unit_broker:WithoutSecrets.LeavesFourCharactersOfAPartThatAProviderShows"),
         one("a byte more of a head does not cost the head again", HEAD, "std::max(seen, open_end) - open_end", "seen & 0",
             "unit_broker:HeadSize.DoesNotLookAgainAtWhatWasSeen"),
         one("one length, or chunks", HEAD, "if (seen.codings > 1 || seen.lengths > 0 || ", "if (", SMUGGLED),

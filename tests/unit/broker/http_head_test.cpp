@@ -40,6 +40,7 @@ TEST(RequestHead, RefusesAControlCharacterWhereverItStands) {
             value[place] = c;
             EXPECT_EQ(status_of(std::string(start) + "A: v" + value + "\r\n\r\n"), 400) << place << ' ' << int{c};
         }
+}
 
 TEST(HeadSize, IsTheSameHoweverTheBytesCome) {
     for (const std::string_view bytes :
@@ -108,6 +109,8 @@ TEST(RequestHead, RefusesWhatTwoServersCouldReadDifferently) {
         EXPECT_EQ(status_of(text), 400) << text;
     EXPECT_EQ(status_of("CONNECT api.z.ai:443 HTTP/1.1\r\nHost: api.z.ai:443\r\n\r\n"), 405);
     EXPECT_EQ(status_of("TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
+    EXPECT_EQ(status_of("connect / HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
+    EXPECT_EQ(status_of("PRI / HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
     EXPECT_EQ(status_of(std::string(start) + "Expect: 200-ok\r\n\r\n"), 417);
 }
 

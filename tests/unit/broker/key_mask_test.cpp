@@ -35,6 +35,15 @@ TEST(WithoutSecrets, MasksTheKeyAndABeginOfItAtTheEnd) {
     EXPECT_EQ(without_secrets("of Frank F", key), "of Frank F");
 }
 
+TEST(WithoutSecrets, LeavesFourCharactersOfAPartThatAProviderShows) {
+    const Secret key("sk-FAKE-1234567890abcd");
+    EXPECT_EQ(without_secrets("Incorrect API key provided: sk-FAKE-********90abcd. Get one", key),
+              "Incorrect API key provided: ******************abcd. Get one");
+    EXPECT_EQ(without_secrets("key sk-FAKE... is wrong", key), "key *******... is wrong");
+    EXPECT_EQ(without_secrets("it ends with 567890abcd", key), "it ends with ******abcd");
+    EXPECT_EQ(without_secrets("keys begin with sk- and end in abcd", key), "keys begin with sk- and end in abcd");
+}
+
 TEST(KeyMask, OfNoKeyPassesAll) {
     EXPECT_EQ(masked("anything", "", 3), "anything");
 }

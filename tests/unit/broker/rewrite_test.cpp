@@ -51,6 +51,14 @@ TEST(RequestForProvider, DropsWhatConcernsThisConnection) {
         EXPECT_THAT(out, Not(HasSubstr(name))) << name;
 }
 
+TEST(RequestForProvider, DropsWhatWouldMakeItAnotherRequest) {
+    for (const std::string name :
+         {"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Host",
+          "X-Real-IP", "Via", "x_original_url", "Transfer_Encoding", "X_Api_Key", "X_Forwarded_For"})
+        EXPECT_THAT(rewritten("x-api-key: cst_T\r\n" + name + ": /admin\r\n"), Not(HasSubstr(name))) << name;
+    EXPECT_THAT(rewritten("x-api-key: cst_T\r\nsession_id: 1\r\n"), HasSubstr("\r\nsession_id: 1\r\n")) << "Codex's";
+}
+
 TEST(RequestForProvider, PassesAllElseAsItCame) {
     const std::string out = rewritten(
         "x-api-key: cst_T\r\nUser-Agent: claude-cli/2.1.197 (external)\r\nanthropic-version: 2023-06-01\r\n"

@@ -48,6 +48,7 @@ connections = 10
 streams = 3
 ca_file = "/etc/ca.pem"
 proxy = "http://user:FAKE-password@proxy:3128"
+upstream_users = ["litellm", "1000"]
 )");
     EXPECT_EQ(config.session.keys, SessionKeys::broker);
     EXPECT_EQ(config.session.unknown_scopes, UnknownScopes::allow);
@@ -58,6 +59,7 @@ proxy = "http://user:FAKE-password@proxy:3128"
     EXPECT_EQ(config.broker.idle, std::chrono::hours(2));
     EXPECT_EQ(config.broker.connections, 10U);
     EXPECT_EQ(config.broker.streams, 3U);
+    EXPECT_EQ(config.broker.upstream_users, (std::vector<std::string>{"litellm", "1000"}));
     EXPECT_EQ(config.broker.ca_file, "/etc/ca.pem");
     EXPECT_EQ(config.broker.proxy->reveal(), "http://user:FAKE-password@proxy:3128");
     EXPECT_EQ(loaded("[broker]\nlisten = 4588\n").broker.port, 4588);
