@@ -162,7 +162,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const InlineKeys& file : inline_keys)
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
-    const std::vector<SessionRow> sessions = services.sessions.list(false);
+    const std::vector<SessionRow> sessions = services.sessions.conspicuous();
     add_model_warnings(warnings, sessions);
     add_failing_sessions(warnings, sessions);
     for (const auto& [name, value] : generation.config.env)

@@ -120,6 +120,8 @@ class Sessions {
     boost::asio::awaitable<void> refresh_keys();
 
     std::vector<SessionRow> list(bool all) const;
+    /// Live ones that another model answered, or whose last request failed.
+    std::vector<SessionRow> conspicuous() const;
 
     /// What sessions with a token were refused last. Their keys go by key_name().
     const KnownLimits& limits() const noexcept { return limits_; }

@@ -108,6 +108,15 @@ std::vector<SessionRow> Sessions::list(bool all) const {
     return out;
 }
 
+std::vector<SessionRow> Sessions::conspicuous() const {
+    std::vector<SessionRow> out;
+    for (const auto& [id, live] : live_)
+        if (has_other_model(live->counts) || (live->counts.last && live->counts.last->status >= 400))
+            out.push_back(session_row(live->record, live->counts, std::nullopt, now_()));
+    std::ranges::stable_sort(out, {}, &SessionRow::started_at);
+    return out;
+}
+
 std::optional<BrokerStatus> Sessions::broker_status() const {
     if (remote_.started()) return remote_status();
     if (!link_.started() && !finding_port_) return std::nullopt;

@@ -112,6 +112,7 @@ TEST_F(UntrustedServer, IsSentNothingWhereItIsNotTheDirectorysOwner) {
     fs::permissions(theirs(), fs::perms{0777});
     ASSERT_EQ(chown(theirs().c_str(), 0, 0), 0);
     const PlantedListener listener(theirs(), nobody);
+    fs::permissions(theirs(), fs::perms{0755});  // nobody else can change it any more
     expect_refused(ctl_at(listener, {"status"}));
     EXPECT_EQ(listener.seen(), "");
 }

@@ -16,10 +16,11 @@ def protections() -> list[Protection]:
 
 def the_session() -> list[Protection]:
     missing = "    if (!key) co_return key.error();\n"
-    another = """    if (!key && *params.provider != "anthropic") {
-        params.provider = "anthropic";
-        params.model.reset();
-        co_return co_await prepare_session(services, std::move(params), mode);
+    another = """    if (!key && params.provider != "anthropic") {
+        SpawnParams other = params;
+        other.provider = "anthropic";
+        other.model.reset();
+        co_return co_await wire(services, other);
     }
 """
     return [

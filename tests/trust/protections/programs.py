@@ -41,9 +41,10 @@ def who_it_becomes() -> list[Protection]:
         one("a program has not the keyring of root's login", RUN_AS, "    leave_session_keyring();\n", "",
             "trust_inherited:Inherited.NobodyHasTheKeyringOfRootsLogin"),
         one("a program's bounding set is empty", RUN_AS, "    give_up_capabilities();\n", "", memory),
-        one("a program gets the helper's descriptors and no others", CHILD,
-            "        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);\n", "",
-            RUNS + "KnowsNoDescriptorsOfTheDaemon"),
+        Protection("a program gets the helper's descriptors and no others", [
+            Edit(CHILD, "        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);\n", ""),
+            Edit(RUN_AS, "    require(::close_range(run_as_report + 1, ~0U, 0) == 0);\n", ""),
+        ], [RUNS + "KnowsNoDescriptorsOfTheDaemon"]),
         one("nor the report", RUN_AS, "    require(::fcntl(run_as_report, F_SETFD, FD_CLOEXEC) == 0);\n", "",
             RUNS + "KnowsNoDescriptorsOfTheDaemon"),
         one("a program's environment is its own", RUN_AS, "    ::execve(argv[0], argv.data(), env.data());\n",

@@ -1,11 +1,13 @@
 #include "daemon/process/subprocess.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 
+#include "protocol/unique_fd.hpp"
 #include "tests/unit/support/run_io.hpp"
 
 namespace capsule {
@@ -40,6 +42,8 @@ TEST(Subprocess, HasExactlyTheGivenEnvironment) {
 }
 
 TEST(Subprocess, KnowsNoDescriptorsOfTheDaemon) {
+    const UniqueFd inherited(::open("/dev/null", O_RDONLY));  // of the daemon's launcher, which no exec closes
+    ASSERT_TRUE(inherited);
     asio::io_context io;
     SubprocessRunner runner;
     const auto result = run(io, runner.run(shell("ls /proc/self/fd | wc -l")));
