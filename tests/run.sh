@@ -99,11 +99,24 @@ for preset in "${presets[@]}"; do
     release: | release:e2e | debug: | debug:e2e) wants_agents=true ;;
     esac
 done
+agents=
 if $wants_agents; then
-    phase "agents"
-    install_agents
-    install_modules tests/image/schemas
+    # npm unpacks while the compiler works; only the last tests need what it brings.
+    mkdir -p build
+    {
+        install_agents
+        install_modules tests/image/schemas
+    } >build/agents.log 2>&1 &
+    agents=$!
 fi
+wait_for_agents() {
+    [ -n "$agents" ] || return 0
+    phase "agents"
+    local code=0
+    wait "$agents" || code=$?
+    cat build/agents.log
+    return $code
+}
 
 for preset in "${presets[@]}"; do
     phase "build $preset"
@@ -113,5 +126,6 @@ for preset in "${presets[@]}"; do
         run_tests "$preset"
     fi
 done
+wait_for_agents
 phase "test ${presets[-1]} (total so far: $((SECONDS - began)) s)"
 run_tests "${presets[-1]}"

@@ -26,7 +26,7 @@ from throughput import METHODS, request_of
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE / "instructions.json"
-FEW, MANY = 100, 500
+FEW, MANY = 50, 250
 TOLERANCE = 0.10
 # Library functions that exist once for each generation of processors would count differently on each.
 SAME_EVERYWHERE = "glibc.cpu.hwcaps=" + ",".join(f"-{name}" for name in (
