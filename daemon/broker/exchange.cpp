@@ -100,13 +100,18 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
 }
 
 Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
+    std::size_t interim = 0;  // bytes of the heads that only say "go on": without end they would never wait
     for (;;) {
         limit(Bound::provider, exchange.session->grant.timeout_ms);
-        const bool came = co_await upstream_->readable();
-        const Io io = came ? upstream_->try_read(broker_.scratch()) : Io{};
+        // Not only when the kernel tells of something: TLS may have taken it in already.
+        const Io io = upstream_->try_read(broker_.scratch());
+        if (io.waits()) {
+            co_await upstream_->ready_for(io.is);
+            continue;  // of one that was closed the next read fails
+        }
         if (io.is == Io::Is::done) {
             exchange.got.append(broker_.scratch().data(), io.bytes);
-        } else if (!io.waits()) {
+        } else {
             // A kept connection that was closed while this request was on its way: nobody has seen it.
             const bool closed_before = exchange.was_kept && exchange.got.empty() && exchange.all_in_out;
             if (!closed_before || late_ || cut_ || client_left_) co_return why_no_answer(exchange);
@@ -114,16 +119,17 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
             if (refusal) co_return refusal;
             continue;
         }
-        for (auto size = head_size(exchange.got); size || exchange.got.size() > max_head;
+        for (auto size = head_size(exchange.got); size || interim + exchange.got.size() > max_head;
              size = head_size(exchange.got)) {
-            if (size.value_or(exchange.got.size()) > max_head)
+            if (interim + size.value_or(exchange.got.size()) > max_head)
                 co_return bad_answer("its headers take more than 64 KiB");
             auto head =
                 read_response_head(std::string_view(exchange.got).substr(0, *size), head_only_ ? "HEAD" : "GET");
             if (!head) co_return head.error();
             if (head->status == 101) co_return bad_answer("it changes the protocol without being asked");
             if (head->status < 200) {
-                exchange.got.erase(0, *size);  // "go on": the client has been told
+                exchange.got.erase(0, *size);  // the client has been told
+                interim += *size;
                 continue;
             }
             exchange.head = *std::move(head);
@@ -218,6 +224,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         broker_.watch_time();
     }
     if (!good) reset_client();
+    if (upstream_) upstream_->close();  // upload() may wait for a provider that takes no more
     upstream_.reset();
     co_return good;
 }

@@ -20,7 +20,8 @@ class Worker {
     void add(std::function<void()> job) {
         const std::lock_guard<std::mutex> guard(state_->lock);
         state_->jobs.push_back(std::move(job));
-        if (!std::exchange(begun_, true)) std::thread(work, state_).detach();
+        if (!begun_) std::thread(work, state_).detach();
+        begun_ = true;
         state_->more.notify_one();
     }
 

@@ -10,8 +10,8 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
         if (reads % reads_in_a_turn == 0) co_await broker_.loop().others_have_their_turn();
         const Io io = client_.try_read(broker_.scratch());
         if (io.waits()) {
-            const bool open = co_await client_.readable();
-            if (!open) break;
+            co_await client_.readable();
+            if (!client_.is_open()) break;
         } else if (io.is != Io::Is::done) {
             client_left_ = client_left_ || !discarding_;
             break;
@@ -25,8 +25,10 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
             exchange->counts.bytes_up += mine;
             limit(Bound::provider, exchange->session->grant.timeout_ms);
             const bool sent = co_await write_all(*to, bytes.substr(0, mine));
-            if (!sent) break;  // the answer, if there is one, says why
-            exchange->written = exchange->sent.done();
+            // The answer, if there is one, says why. Where it has gone out already, what still comes is read and
+            // dropped.
+            if (!sent && !discarding_) break;
+            exchange->written = sent && exchange->sent.done();
         }
     }
     uploading_ = false;
@@ -48,7 +50,7 @@ void Connection::watch_for_leaving() {
 Task<void> Connection::watch([[maybe_unused]] Self self) {
     for (;;) {
         const bool came = co_await client_.readable();
-        if (!came) co_return;
+        if (!came || !watching_) co_return;  // settle() may come between the event and this
         const Io io = client_.peek();
         if (io.is == Io::Is::done) co_return;  // its next request
         if (!io.waits()) break;

@@ -10,7 +10,11 @@ import time
 import unittest
 
 from case import Case
-from harness import BOUND, KEY, Broker, answer, read_reply, request
+from harness import BOUND, KEY, Broker, answer, read_reply, request, until
+
+
+def descriptors(broker: Broker) -> int:
+    return len(os.listdir(f"/proc/{broker.process.pid}/fd"))
 
 
 def sending(*pieces: bytes):
@@ -135,6 +139,65 @@ class Providers(Case):
         connection.sendall(request(broker.port, "Content-Length: 50000000", length=False, body=b"x" * 1000))
         reply = read_reply(connection)
         self.assertEqual(reply.status, 413)
+
+    def test_one_that_takes_no_more_after_an_early_answer_holds_nothing(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def serve(peer, _):
+            while b"\r\n\r\n" not in peer.buffer:
+                peer.more()
+            time.sleep(0.5)  # until the broker cannot write
+            peer.send(answer(b'{"error":{"message":"too large"}}', "413 Too Large"))
+            over.wait(3 * BOUND)
+
+        broker, _ = self.pair(serve)
+        before = descriptors(broker)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port, "Content-Length: 500000000", length=False, body=b""))
+
+        def upload():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection.sendall(bytes(1 << 16))
+
+        sender = threading.Thread(target=upload, daemon=True)
+        sender.start()
+        self.assertEqual(read_reply(connection).status, 413)
+        sender.join(0.5)
+        self.assertTrue(sender.is_alive(), "it is cut off while it still sends: its answer may be lost")
+        self.assertTrue(until(lambda: descriptors(broker) == before))
+
+    def test_one_that_says_go_on_without_end_is_given_up(self):
+        def serve(peer, _):
+            peer.request()
+            while True:
+                peer.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 40_000)
+
+        broker, provider = self.broker(), self.provider(serve, tls=False)
+        broker.grant(provider)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        self.assertTrue(until(lambda: b"m-0" in provider.bytes))
+        self.refused(self.ask(broker, token="cst_wrong"), 401, "capsule_session_ended")
+        self.refused(read_reply(connection), 502, "capsule_upstream_invalid")
+
+    def test_what_tls_has_taken_in_already_is_not_waited_for(self):
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def serve(peer, _):
+            peer.request()
+            os.kill(broker.process.pid, signal.SIGSTOP)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-")
+            peer.connection.settimeout(0.2)
+            with contextlib.suppress(OSError):  # its end of TLS, and not of the connection
+                peer.connection.unwrap()
+            os.kill(broker.process.pid, signal.SIGCONT)
+            over.wait(3 * BOUND)
+
+        broker, _ = self.pair(serve)
+        self.refused(self.ask(broker), 502, "capsule_upstream_unreachable")
 
     def test_an_error_that_repeats_the_key(self):
         body = b'{"error":{"message":"key ' + KEY.encode() + b' is wrong"}}'
