@@ -175,9 +175,7 @@ Result<std::optional<Turn>> have_turn(Place& place) {
     if (!place.directory_fd) return std::optional<Turn>();
     auto turn = take_turn(place);
     if (!turn) return turn.error();
-    // Without the lock it may be another daemon's, which is at work.
-    if (place.has_lock)
-        if (auto cleared = clear_leftover(place); !cleared) return cleared.error();
+    if (auto cleared = clear_leftover(place); !cleared) return cleared.error();
     return std::optional<Turn>(std::move(*turn));
 }
 

@@ -169,7 +169,7 @@ def other_writers() -> list[Protection]:
         ], [CONCURRENT + "OurOwnThreadsLoseNothingOfEachOther"]),
         one("a lock that another program can hold is not waited for", ATOMIC, "LOCK_EX | LOCK_NB", "LOCK_EX",
             CONCURRENT + "AProgramThatKeepsTheLockHoldsNothingUp"),
-        one("what another daemon writes is left to it", ATOMIC, "    if (place.has_lock)\n", "",
+        one("what another daemon writes is left to it", ACCESS, '(place.has_lock ? "" : "-" + std::to_string(::getpid()))', '""',
             CONCURRENT + "AProgramThatKeepsTheLockHoldsNothingUp"),
         one("only what is ours is taken out of config.toml", TOML_PARTS, "known && table != nullptr",
             "(known || true) && table != nullptr", MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted",
