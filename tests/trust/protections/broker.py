@@ -57,7 +57,6 @@ def what_it_reads() -> list[Protection]:
             "unit_broker:WithoutSecrets.LeavesFourCharactersOfAPartThatAProviderShows"),
         one("a byte more of a head does not cost the head again", HEAD, "std::max(seen, open_end) - open_end", "seen & 0",
             "unit_broker:HeadSize.DoesNotLookAgainAtWhatWasSeen"),
-        one("one length, or chunks", HEAD, "if (seen.codings > 1 || seen.lengths > 0 || ", "if (", SMUGGLED),
         one("one length", HEAD, "if (seen.lengths > 1 || ", "if (", SMUGGLED),
         one("no announced trailers", HEAD, "if (seen.trailer) return", "if (false) return", SMUGGLED),
         one("nothing folded", HEAD, "if (line.front() == ' ' || line.front() == '\\t') return", "if (false) return", SMUGGLED),

@@ -123,7 +123,7 @@ def quotas() -> list[Protection]:
             "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),
         one("places that launchers have not", QUOTAS, "            return all - all / 8;\n", "            return all;\n",
             "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),
-        one("idle guests are closed", SESSION, "        cut_at(Clock::now() + limits_.idle_timeout);\n", "        ;\n",
+        one("idle guests are closed", SESSION, "        cut_at(Clock::now() + limits_.idle_timeout);\n", "        {}\n",
             "trust_quotas:Quotas.AnIdleConnectionIsClosedUnlessItsUserMaySpawn"),
         one("and those that wait for notifications, but for a few", "daemon/handlers/subscribers.cpp",
             "return older < may_wait_of_a_user;", "return true;", "trust_quotas:Quotas.OfAUserAFewMayWaitForNotifications"),
