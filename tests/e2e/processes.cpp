@@ -32,8 +32,7 @@ std::string contents(const fs::path& path) {
     return text;
 }
 
-/// A thread knows the processes that it started. A look at all of /proc, twenty times a second, would cost more than
-/// many an agent's start.
+/// A thread knows the processes that it started, which is cheaper to read than all of /proc.
 std::set<pid_t> children_of(pid_t process) {
     std::set<pid_t> found;
     std::error_code ended_meanwhile;
