@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 #include "daemon/broker/connection.hpp"
 
@@ -77,7 +78,10 @@ Task<void> Broker::accept() {
         UniqueFd socket(
             ::accept4(listener_.native(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (socket) {
-            welcome(std::move(socket), peer);
+            try {
+                welcome(std::move(socket), peer);
+            } catch (const std::bad_alloc&) {  // it is closed, and those that come later are still to be served
+            }
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             listener_.nothing_to_read();
             const bool open = co_await listener_.readable();

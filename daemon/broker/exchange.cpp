@@ -55,7 +55,10 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
 
     std::optional<Refusal> refusal;
     if (exchange->sent.bad()) refusal = bad_request("a chunked body with extensions, trailers or another mistake");
-    if (!refusal && expects) co_await write_all(client_, proceed);
+    if (!refusal && expects) {
+        limit(Bound::client, session_->grant.timeout_ms);
+        co_await write_all(client_, proceed);
+    }
     if (!refusal) refusal = co_await ask(*exchange);
     if (!refusal && !exchange->sent.done()) {
         uploading_ = true;
@@ -176,6 +179,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
             const Limit limit{*kind, instead.message, exchange.retry_at};
             exchange.counts.limit = limit;
         }
+        limit(Bound::client, exchange.session->grant.timeout_ms);
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }

@@ -2,7 +2,7 @@
 // edit changes nothing.
 #include <algorithm>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -14,9 +14,19 @@ namespace {
 using capsule::fuzz::require;
 namespace json = boost::json;
 
-/// By their texts: Boost.JSON reads 0e3222 as NaN, which equals nothing, itself included.
+/// Fractions nearly so: Boost.JSON reads one at the end of a text in another way than one with more behind it, with a
+/// last digit of its own, and 0e3222 as NaN, which equals nothing, itself included.
 bool same(const json::value& a, const json::value& b) {
-    return json::serialize(a) == json::serialize(b);
+    if (a.is_double() && b.is_double()) {
+        const double x = a.get_double(), y = b.get_double();
+        return (std::isnan(x) && std::isnan(y)) || x == y || std::abs(x - y) <= 1e-12 * std::abs(x);
+    }
+    if (a.is_array() && b.is_array()) return std::ranges::equal(a.get_array(), b.get_array(), same);
+    if (!a.is_object() || !b.is_object()) return a == b;
+    const json::object &mine = a.get_object(), &other = b.get_object();
+    return mine.size() == other.size() && std::ranges::all_of(mine, [&](const auto& member) {
+               return other.contains(member.key()) && same(member.value(), other.at(member.key()));
+           });
 }
 
 /// Whether all of `part` but its white space is in `whole`, in that order: what is missing of it was taken away.
