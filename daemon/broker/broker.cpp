@@ -1,8 +1,8 @@
 #include "daemon/broker/broker.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
-#include <fcntl.h>
 #include <algorithm>
 #include <cerrno>
 #include <new>

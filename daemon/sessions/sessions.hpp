@@ -63,7 +63,7 @@ struct SessionOwner {
     std::optional<ProcessIdentity> process;  ///< none: not to be known
     std::uint64_t connection = 0;
     std::uint32_t uid = 0;
-    std::optional<std::uint64_t> most{};  ///< so many sessions of that uid live at a time
+    std::optional<std::uint64_t> most{};  ///< how many sessions of that uid may live at a time; none: no bound
 };
 
 /// How a key is called where its value may not stand.
