@@ -35,7 +35,7 @@ def where_to() -> list[Protection]:
 def what_it_reads() -> list[Protection]:
     return [
         one("a connection is kept when all of a request is written", "daemon/broker/exchange.cpp",
-            "may_keep && !surplus && exchange.written &&", "may_keep && !surplus && exchange.sent.done() &&", "ctest:broker:providers"),
+            "may_keep && !surplus && exchange.written &&", "may_keep && !surplus && exchange.sent.done() &&", "ctest:broker:connections"),
         one("a body that was streamed is not sent again", "daemon/broker/exchange.cpp",
             "exchange.got.empty() && exchange.all_in_out;", "exchange.got.empty() && exchange.sent.done();",
             "ctest:broker:providers"),
@@ -44,9 +44,9 @@ def what_it_reads() -> list[Protection]:
         one("a provider that takes no more holds no upload", "daemon/broker/exchange.cpp",
             "    if (upstream_) upstream_->close();  // upload() may", "    // upload() may", "ctest:broker:providers"),
         one("no key to just any user's port", "daemon/broker/upstream.cpp", "if (is_open && is_loopback_address(to.text()))",
-            "if (is_open && proxy && is_loopback_address(to.text()))", "ctest:broker:providers"),
+            "if (is_open && proxy && is_loopback_address(to.text()))", "ctest:broker:connections"),
         one("nor while nobody has taken the connection", "daemon/broker/peer_uid.cpp", "if (found && !found->is_somebodys()) {",
-            "if (found && !found->is_somebodys() && own.ss_family == AF_INET6) {", "ctest:broker:providers"),
+            "if (found && !found->is_somebodys() && own.ss_family == AF_INET6) {", "ctest:broker:connections"),
         one("no header makes it another request", REWRITE, '    Row{"x-rewrite-", Fate::another},\n', "",
             TO_PROVIDER + "DropsWhatWouldMakeItAnotherRequest"),
         one("no header by another spelling", REWRITE, "        return fate_of(other);\n", "        return std::nullopt;\n",

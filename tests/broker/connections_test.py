@@ -1,0 +1,143 @@
+"""To whom a connection to a provider goes, and when it is used again."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from case import Case
+from harness import BOUND, KEY, answer, read_reply, request
+
+
+# A provider of another user's: it says its port, then takes connections or lets them wait, and says what it got.
+OTHERS = """
+import socket, sys
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+if sys.argv[1] == "takes":
+    connection, _ = server.accept()
+    print(repr(connection.recv(65536)), flush=True)
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+sys.stdin.read()
+"""
+
+
+@unittest.skipIf(os.geteuid(), "needs root to be another user")
+class ServersOfOthers(Case):
+    def server(self, does: str):
+        server = subprocess.Popen(["setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "/usr/bin/python3", "-c", OTHERS,
+                                   does], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.addCleanup(server.communicate)
+        return server, f"http://127.0.0.1:{int(server.stdout.readline())}/api/anthropic"
+
+    def test_get_no_key_on_the_loopback(self):
+        """While an operator's server there is away, any user can have its port."""
+        for does in ("takes", "waits"):
+            broker, (server, url) = self.broker(), self.server(does)
+            broker.grant(base_url=url)
+            reply = self.ask(broker)
+            self.refused(reply, 502, "capsule_upstream_unreachable")
+            self.assertIn("it is served by uid 4711", reply.error["message"])
+            self.assertIn("[broker] upstream_users", reply.error["message"])
+            if does == "takes":
+                self.assertEqual(server.stdout.readline(), "b''\n")
+
+    def test_get_it_where_the_operator_says_so(self):
+        broker, (server, url) = self.broker(upstream_uids=[17, 4711]), self.server("takes")
+        broker.grant(base_url=url)
+        self.assertEqual(self.ask(broker).status, 200)
+        self.assertIn(KEY, server.stdout.readline())
+
+
+class EarlyProvider:
+    """Answers a POST before it has read the body, keeps the connection, and reads on when it is told to."""
+
+    def __init__(self):
+        self.answers, self.reads_on = threading.Event(), threading.Event()
+        self.missing = [0]  # bytes of the newest body that are not there yet
+
+    def __call__(self, peer, _):
+        rest = b""
+        while True:
+            while b"\r\n\r\n" not in rest:
+                rest += self.more(peer)
+            head, _, rest = rest.partition(b"\r\n\r\n")
+            size = int((re.search(rb"content-length: *(\d+)", head, re.I) or [b"", b"0"])[1])
+            missing = [size - len(rest)]
+            if size:
+                self.missing = missing
+                self.answers.wait(BOUND)
+            peer.send(answer() if size else answer(b"{}", "200 OK", "Connection: close"))
+            if not size:
+                return  # each body has buffers of a new connection's size
+            self.reads_on.wait(BOUND)
+            rest = rest[size:]
+            while missing[0] > 0:
+                got = self.more(peer)
+                missing[0] -= len(got)
+                if missing[0] < 0:
+                    rest = got[missing[0]:]  # the next request's
+
+    @staticmethod
+    def more(peer) -> bytes:
+        got = peer.connection.recv(256 * 1024)
+        if not got:
+            raise ConnectionError("it closed")
+        return got
+
+
+class AnswersBeforeItHasRead(Case):
+    def ask_early(self, size: int, patience: float) -> tuple[bool, int, int]:
+        """Whether the agent's connection goes on; how many bytes of the body were not written when the answer was
+        there (after so many seconds without one more); and on how many new connections the next request came."""
+        self.early.answers.clear()
+        self.early.reads_on.clear()
+        with self.connect(self.broker_) as connection, self.connect(self.broker_) as other:
+            body = request(self.broker_.port, body=b"A" * size)
+            threading.Thread(target=self.send, args=(connection, body), daemon=True).start()
+            time.sleep(0.1)  # for the kernel's buffers to be full: too short a time only makes the test see less
+            self.early.answers.set()
+            reply = read_reply(connection)
+            self.assertEqual(reply.status, 200)
+            self.broker_.process.send_signal(signal.SIGSTOP)
+            self.early.reads_on.set()
+            missing, since = self.early.missing[0], time.monotonic()
+            while missing > 0 and time.monotonic() - since < patience:
+                time.sleep(0.01)
+                if self.early.missing[0] != missing:
+                    missing, since = self.early.missing[0], time.monotonic()
+            self.broker_.process.send_signal(signal.SIGCONT)
+            before = self.provider_.connections
+            other.sendall(request(self.broker_.port, method="GET"))
+            self.assertEqual(read_reply(other).status, 200)
+            return reply.headers.get("connection") != "close", missing, self.provider_.connections - before
+
+    @staticmethod
+    def send(connection, body: bytes):
+        with contextlib.suppress(OSError):
+            connection.sendall(body)
+
+    def test_the_next_request_takes_another_connection(self):
+        """Else its head, with the key, could get into the middle of what the provider takes for the first one's body."""
+        self.early = EarlyProvider()
+        self.broker_, self.provider_ = self.broker(), self.provider(self.early, tls=False)
+        self.broker_.grant(self.provider_)
+        low, high = 64 * 1024, 16 * 1024 * 1024
+        while high - low > 32 * 1024:  # where what the kernel takes of a body ends
+            middle = (low + high) // 2
+            goes_on, _, _ = self.ask_early(middle, 0)
+            low, high = (middle, high) if goes_on else (low, middle)
+        seen = 0
+        for size in range(high - 160 * 1024, high + 96 * 1024, 16 * 1024):
+            _, missing, new = self.ask_early(size, 1)
+            seen += missing > 0
+            self.assertTrue(missing == 0 or new == 1, f"of {size} bytes {missing} were not written")
+        self.assertGreater(seen, 0, "no body was too large for the kernel's buffers")
+
+
+if __name__ == "__main__":
+    unittest.main()
