@@ -73,6 +73,9 @@ std::optional<PeerUid::Found> PeerUid::find(const sockaddr_storage& near, const 
     request.body.sdiag_family = static_cast<std::uint8_t>(near.ss_family);
     request.body.sdiag_protocol = IPPROTO_TCP;
     request.body.idiag_states = ~0U;
+    // The loopback's index, which is 1 in every network namespace. Without it the kernel does not find a socket that
+    // anybody has bound to that interface (SO_BINDTODEVICE).
+    request.body.id.idiag_if = 1;
     put(near, request.body.id.idiag_src, request.body.id.idiag_sport);
     put(far, request.body.id.idiag_dst, request.body.id.idiag_dport);
     request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;

@@ -147,6 +147,17 @@ def ask_mapped(uid: int, port: int, text: bytes, answers):
         answers.put(read_reply(connection).status)
 
 
+def ask_bound(uid: int, port: int, text: bytes, answers):
+    """From a socket that belongs to the loopback's interface: any user may do that."""
+    os.setresuid(uid, uid, uid)
+    with socket.socket() as connection:
+        connection.settimeout(20)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(text)
+        answers.put(read_reply(connection).status)
+
+
 @unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
 class Users(Case):
     def status_as(self, uid: int, broker, ask=ask_as) -> int:
@@ -160,11 +171,11 @@ class Users(Case):
     def test_a_token_is_good_for_its_user_alone(self):
         broker, provider = self.broker(), self.provider()
         broker.grant(provider, uid=4242)
-        for ask in (ask_as, ask_mapped):
+        for ask in (ask_as, ask_mapped, ask_bound):
             self.assertEqual(self.status_as(4243, broker, ask), 403)
             self.assertEqual(self.status_as(0, broker, ask), 403)
         self.assertEqual(provider.connections, 0)
-        for ask in (ask_as, ask_mapped):
+        for ask in (ask_as, ask_mapped, ask_bound):
             self.assertEqual(self.status_as(4242, broker, ask), 200)
 
     def test_a_request_whose_socket_is_closed_already_is_nobodys(self):
