@@ -72,7 +72,7 @@ void Broker::configure(Configure limits) {
 Task<void> Broker::accept() {
     for (int taken = 0;; ++taken) {
         // So that those who are served have their turn while many come.
-        if (taken % accepts_in_a_turn == accepts_in_a_turn - 1) co_await loop_.others_have_their_turn();
+        if (taken % accepts_in_a_turn == accepts_in_a_turn - 1) co_await loop_.others_have_their_turn(0);
         sockaddr_in peer{};
         socklen_t size = sizeof peer;
         UniqueFd socket(

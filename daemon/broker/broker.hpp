@@ -35,7 +35,7 @@ class Broker {
         return loop_.now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     }
     const std::string& address() const noexcept { return address_; }
-    WayOut way_out() { return {loop_, limits_, *tls_, peers_}; }
+    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, owner}; }
     Loop& loop() noexcept { return loop_; }
 
     /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.

@@ -12,6 +12,9 @@ namespace {
 /// How long a client that was refused may go on sending before the answer is cut off.
 constexpr std::uint32_t leave_ms = 2000;
 
+/// All whose user cannot be known are one. A uid has 32 bits.
+constexpr Owner unknown_owner = Owner{1} << 33;
+
 /// Nearly every head is shorter.
 constexpr std::size_t usual_head = 1536;
 
@@ -30,8 +33,11 @@ Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint3
       places_(broker.places()),
       client_(broker.loop(), std::move(socket)),
       uid_(uid),
+      owner_(uid ? Owner{*uid} + 1 : unknown_owner),
       place_(places_->enter(this, uid)),
-      stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {}
+      stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {
+    client_.belongs_to(owner_);
+}
 
 Connection::~Connection() {
     places_->forget(place_);
@@ -219,7 +225,7 @@ Task<void> Connection::leave() {
         if (io.is != Io::Is::done && !io.waits()) break;
         // A client that sends on and on has its turn like others, and its time is looked at.
         if (io.is == Io::Is::done)
-            co_await broker_.loop().others_have_their_turn();
+            co_await broker_.loop().others_have_their_turn(owner_);
         else
             open = co_await client_.readable();
     }

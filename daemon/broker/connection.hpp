@@ -75,6 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::shared_ptr<Places> places_;
     Stream client_;
     Places::Uid uid_;
+    Owner owner_;
     Places::Handle place_;
     Clock::time_point stranger_until_;
     std::string in_;  ///< read of the client and not yet passed on

@@ -38,10 +38,12 @@ class Descriptor {
     bool is_open() const noexcept { return static_cast<bool>(own_); }
     int native() const noexcept { return own_.get(); }
     Loop& loop() const noexcept { return loop_; }
+    /// Whose time the waits for it take from now on.
+    void belongs_to(Owner owner) noexcept { owner_ = owner; }
 
     /// Until something may have come, or may be written. Gives false when it was closed, or the wait was ended.
-    Wait readable() noexcept { return {loop_, reader_, may_read_ || !own_, static_cast<bool>(own_)}; }
-    Wait writable() noexcept { return {loop_, writer_, may_write_ || !own_, static_cast<bool>(own_)}; }
+    Wait readable() noexcept { return {loop_, reader_, may_read_ || !own_, static_cast<bool>(own_), owner_}; }
+    Wait writable() noexcept { return {loop_, writer_, may_write_ || !own_, static_cast<bool>(own_), owner_}; }
     Wait ready_for(Io::Is what) noexcept { return what == Io::Is::wants_write ? writable() : readable(); }
     void end_wait_to_read() { Wait::end(reader_, false); }
 
@@ -67,6 +69,7 @@ class Descriptor {
     Loop& loop_;
     UniqueFd own_;
     Wait *reader_ = nullptr, *writer_ = nullptr;
+    Owner owner_ = 0;
     bool may_read_ = false, may_write_ = true;
     bool ending_ = false;  ///< the other side has ended it, or broken it: there is always that to read
 };

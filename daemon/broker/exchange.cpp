@@ -84,10 +84,11 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
     const bool second = std::exchange(exchange.was_kept, upstream_ != nullptr);
     if (!upstream_) {
         exchange.was_kept = false;
-        auto opened = co_await open_upstream(broker_.way_out(), exchange.session->base);
+        auto opened = co_await open_upstream(broker_.way_out(owner_), exchange.session->base);
         if (!opened) co_return opened.error();
         upstream_ = *std::move(opened);
     }
+    upstream_->belongs_to(owner_);
     // The session may have ended meanwhile: then no key goes out.
     if (cut_ || !exchange.session->live)
         co_return Refusal{401, "capsule_session_ended", "this session has ended; start the agent again", 0};
@@ -122,21 +123,18 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
             if (refusal) co_return refusal;
             continue;
         }
-        for (auto size = head_size(exchange.got); size || interim + exchange.got.size() > max_head;
-             size = head_size(exchange.got)) {
-            if (interim + size.value_or(exchange.got.size()) > max_head)
+        const std::string_view got(exchange.got);
+        for (auto size = head_size(got.substr(interim)); size || got.size() > max_head;
+             size = head_size(got.substr(interim))) {
+            if (interim + size.value_or(got.size()) > max_head)
                 co_return bad_answer("its headers take more than 64 KiB");
-            auto head =
-                read_response_head(std::string_view(exchange.got).substr(0, *size), head_only_ ? "HEAD" : "GET");
+            auto head = read_response_head(got.substr(interim, *size), head_only_ ? "HEAD" : "GET");
             if (!head) co_return head.error();
             if (head->status == 101) co_return bad_answer("it changes the protocol without being asked");
-            if (head->status < 200) {
-                exchange.got.erase(0, *size);  // the client has been told
-                interim += *size;
-                continue;
-            }
+            interim += *size;
+            if (head->status < 200) continue;  // the client has been told
             exchange.head = *std::move(head);
-            exchange.head_bytes = *size;
+            exchange.head_bytes = interim;
             exchange.wipe();
             co_return std::nullopt;
         }
@@ -158,7 +156,10 @@ Refusal Connection::why_no_answer(const Exchange& exchange) const {
 Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const ResponseHead& head = exchange.head;
     exchange.received = Body(head.body);
-    const bool may_keep = head.keep_alive;
+    // A server that has read nothing of a body takes it for the next request, with the next one's key. One that has
+    // sent more than HTTP lets it has sent it to whoever asks next.
+    const bool refused_a_body = head.status >= 300 && exchange.counts.bytes_up > 0;
+    const bool may_keep = head.keep_alive && !refused_a_body && !head_only_ && head.status != 204 && head.status != 304;
     again = again && exchange.written && !exchange.received.ends_with_connection();
     exchange.counts.status = head.status;
     exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
@@ -196,7 +197,8 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
     std::string().swap(exchange.got);  // and with it what `head` and `first` show
     bool good = co_await passing;
-    for (int reads = 1; good && !exchange.received.done() && !exchange.received.bad(); ++reads) {
+    Turn turn;
+    while (good && !exchange.received.done() && !exchange.received.bad()) {
         const Io io = upstream_->try_read(broker_.scratch());
         if (io.is == Io::Is::done) {
             const std::uint64_t before = exchange.counts.bytes_down;
@@ -204,12 +206,14 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
             std::string nothing;
             good = co_await pass_on(exchange, bytes, std::move(nothing));
             surplus = exchange.counts.bytes_down - before < io.bytes;
-            if (reads % reads_in_a_turn == 0) {
-                co_await broker_.loop().others_have_their_turn();
+            if (turn.is_over()) {
+                co_await broker_.loop().others_have_their_turn(owner_);
+                turn.end();
             }
         } else if (io.waits()) {
             limit(Bound::provider, exchange.session->grant.timeout_ms);
             good = co_await upstream_->ready_for(io.is);
+            turn.end();
         } else {
             good = io.is == Io::Is::ended && exchange.received.ends_with_connection();
             break;

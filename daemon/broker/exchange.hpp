@@ -11,9 +11,6 @@
 
 namespace capsule::broker {
 
-/// A stream that always has more lets the others have their turn after so many reads.
-constexpr int reads_in_a_turn = 16;
-
 struct Connection::Exchange {
     explicit Exchange(Clock::time_point now) : begin(now) {}
 

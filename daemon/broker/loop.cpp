@@ -15,6 +15,8 @@ namespace capsule::broker {
 namespace {
 
 constexpr std::size_t events_at_once = 128;
+/// Of one owner. Whoever has a request waits some rounds for it, each as long as this for every other who is busy.
+constexpr std::chrono::milliseconds time_in_a_round{2};
 
 int require(int descriptor, const char* what) {
     if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -98,10 +100,30 @@ void Loop::run() {
         }
         fire_timers();
         going_.swap(ready_);
-        for (const auto each : going_)
-            if (!stopped_) each.resume();
+        go_round();
         going_.clear();
     }
+}
+
+/// Everybody who is ready, in their order, but of each owner no more than what fits into its time.
+void Loop::go_round() {
+    used_.clear();
+    auto last = Clock::now();
+    for (const Ready& each : going_) {
+        if (stopped_) return;
+        auto used = std::ranges::find(used_, each.owner, &std::pair<Owner, Clock::duration>::first);
+        if (used == used_.end()) used = used_.insert(used, {each.owner, {}});
+        if (each.owner != 0 && used->second >= time_in_a_round) {
+            later_.push_back(each);
+            continue;
+        }
+        each.who.resume();
+        const auto now = Clock::now();
+        used->second += now - last;
+        last = now;
+    }
+    ready_.insert(ready_.begin(), later_.begin(), later_.end());
+    later_.clear();
 }
 
 int Loop::milliseconds_to_wait() const noexcept {
@@ -133,7 +155,7 @@ void Wait::end(Wait*& place, bool good) {
     for (Wait* wait = std::exchange(place, nullptr); wait != nullptr; wait = wait->next_) {
         wait->waits_ = false;
         wait->good_ = good;
-        wait->loop_.ready_.push_back(wait->who_);
+        wait->loop_.ready_.push_back({wait->who_, wait->owner_});
     }
 }
 

@@ -18,6 +18,10 @@ namespace capsule::broker {
 
 using Clock = std::chrono::steady_clock;
 
+/// Whose work it is: of users who keep the thread busy each has as much time as another. 0: the broker's own, which
+/// goes first.
+using Owner = std::uint64_t;
+
 class Descriptor;
 class Wait;
 
@@ -40,14 +44,15 @@ class Loop {
     Clock::time_point now() const noexcept { return now_; }
 
     /// co_await others_have_their_turn(): every other coroutine that is ready goes first.
-    auto others_have_their_turn() noexcept {
-        struct Turn {
+    auto others_have_their_turn(Owner owner) noexcept {
+        struct Pause {
             Loop& loop;
+            Owner owner;
             bool await_ready() const noexcept { return false; }
-            void await_suspend(std::coroutine_handle<> who) const { loop.ready_.push_back(who); }
+            void await_suspend(std::coroutine_handle<> who) const { loop.ready_.push_back({who, owner}); }
             void await_resume() const noexcept {}
         };
-        return Turn{*this};
+        return Pause{*this, owner};
     }
 
     /// From any thread: `what` is called on this one, unless the loop has ended before.
@@ -71,16 +76,24 @@ class Loop {
     struct Root;
     using Timers = std::multimap<Clock::time_point, class Timer*>;
 
+    struct Ready {
+        std::coroutine_handle<> who;
+        Owner owner;
+    };
+
     static Root drive(Loop& loop, Task<void> task);
     Task<void> empty_mailbox();
     int milliseconds_to_wait() const noexcept;
     void fire_timers();
+    void go_round();
 
     UniqueFd epoll_;
     std::shared_ptr<Mailbox> mailbox_;
     std::unique_ptr<Descriptor> bell_;  ///< the mailbox's
-    std::vector<std::coroutine_handle<>> ready_, going_;
-    std::list<std::coroutine_handle<>> roots_;  ///< each of spawn()
+    std::vector<Ready> ready_, going_;
+    std::vector<Ready> later_;                             ///< of going_: their owners have had their time of the round
+    std::vector<std::pair<Owner, Clock::duration>> used_;  ///< in this round
+    std::list<std::coroutine_handle<>> roots_;             ///< each of spawn()
     Timers timers_;
     Clock::time_point now_ = Clock::now();
     bool stopped_ = false;
@@ -90,8 +103,8 @@ class Loop {
 /// wait there; whichever of the two ends first lets go of the other.
 class [[nodiscard]] Wait {
   public:
-    Wait(Loop& loop, Wait*& place, bool ready, bool good) noexcept
-        : loop_(loop), place_(&place), ready_(ready), good_(good) {}
+    Wait(Loop& loop, Wait*& place, bool ready, bool good, Owner owner = 0) noexcept
+        : loop_(loop), place_(&place), owner_(owner), ready_(ready), good_(good) {}
     Wait(const Wait&) = delete;
     Wait& operator=(const Wait&) = delete;
     ~Wait();
@@ -112,6 +125,7 @@ class [[nodiscard]] Wait {
     Wait** place_;
     Wait* next_ = nullptr;
     std::coroutine_handle<> who_;
+    Owner owner_;
     bool ready_, good_, waits_ = false;
 };
 
@@ -129,6 +143,27 @@ class Signal {
     Loop& loop_;
     Wait* waiting_ = nullptr;
     bool fired_ = false;
+};
+
+/// Of a coroutine that goes on while there is something to do: whether others should have their turn.
+class Turn {
+  public:
+    /// After each step. The first begins the turn.
+    bool is_over() noexcept {
+        const auto now = Clock::now();
+        if (std::exchange(runs_, true)) return now - begin_ >= length;
+        begin_ = now;
+        return false;
+    }
+    /// It has waited.
+    void end() noexcept { runs_ = false; }
+
+  private:
+    /// Some megabytes of a stream pass in it; nobody notices it.
+    static constexpr std::chrono::milliseconds length{1};
+
+    Clock::time_point begin_;
+    bool runs_ = false;
 };
 
 class Timer {

@@ -6,11 +6,16 @@ namespace capsule::broker {
 /// Passes the request's body on while the answer is waited for, or comes already.
 Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchange> exchange) {
     const auto to = upstream_;
-    for (int reads = 1; discarding_ || !exchange->sent.done(); ++reads) {
-        if (reads % reads_in_a_turn == 0) co_await broker_.loop().others_have_their_turn();
+    Turn turn;
+    while (discarding_ || !exchange->sent.done()) {
+        if (turn.is_over()) {
+            co_await broker_.loop().others_have_their_turn(owner_);
+            turn.end();
+        }
         const Io io = client_.try_read(broker_.scratch());
         if (io.waits()) {
             co_await client_.readable();
+            turn.end();
             if (!client_.is_open()) break;
         } else if (io.is != Io::Is::done) {
             client_left_ = client_left_ || !discarding_;

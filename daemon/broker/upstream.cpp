@@ -16,9 +16,11 @@ namespace {
 
 /// What the time limit ends, whichever step it is in.
 struct Attempt {
-    explicit Attempt(Loop& in) : loop(in), lookup(std::make_shared<Lookup>(in)), timer(in) {}
+    explicit Attempt(const WayOut& way)
+        : loop(way.loop), owner(way.owner), lookup(std::make_shared<Lookup>(loop)), timer(loop) {}
 
     Loop& loop;
+    Owner owner;
     std::shared_ptr<Lookup> lookup;
     std::shared_ptr<Stream> stream;
     Timer timer;
@@ -81,6 +83,7 @@ Task<int> connect(Attempt& attempt, Address place) {
     if (!own) co_return errno;
     if (::connect(own.get(), &place.any, place.size) != 0 && errno != EINPROGRESS) co_return errno;
     attempt.stream = std::make_shared<Stream>(attempt.loop, std::move(own));
+    attempt.stream->belongs_to(attempt.owner);
     attempt.stream->cannot_write_yet();
     const bool came = co_await attempt.stream->writable();
     int error = ECANCELED;
@@ -168,7 +171,7 @@ bool Upstream::close_older_than(Clock::time_point then) {
 }
 
 Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
-    Attempt attempt(way.loop);
+    Attempt attempt(way);
     attempt.start(way.limits.connect_ms);
     const auto proxy = proxy_for(way.limits, base);
     const std::string host = proxy ? proxy->host : base.host;

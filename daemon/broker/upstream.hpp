@@ -44,6 +44,7 @@ struct WayOut {
     const Configure& limits;
     const TlsContext& tls;
     PeerUid& peers;
+    Owner owner;  ///< whose time it takes
 };
 
 /// Name lookup, TCP, the proxy's CONNECT and TLS, within limits.connect_ms. The refusals tell these apart:

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from case import Case
-from harness import BOUND, KEY, answer, read_reply, request
+from harness import BOUND, KEY, answer, answering, read_reply, request
 
 
 # A provider of another user's: it says its port, then takes connections or lets them wait, and says what it got.
@@ -137,6 +137,40 @@ class AnswersBeforeItHasRead(Case):
             seen += missing > 0
             self.assertTrue(missing == 0 or new == 1, f"of {size} bytes {missing} were not written")
         self.assertGreater(seen, 0, "no body was too large for the kernel's buffers")
+
+
+class KeptConnections(Case):
+    def connections_after(self, broker, provider, **members) -> int:
+        """How many new ones the next request takes, after this one."""
+        self.assertGreater(self.ask(broker, "Connection: close", **members).status, 0)
+        before = provider.connections
+        self.assertGreater(self.ask(broker, "Connection: close", method="HEAD").status, 0)
+        return provider.connections - before
+
+    def test_after_an_answer_of_the_usual_kind(self):
+        broker, provider = self.pair()
+        self.assertEqual(self.connections_after(broker, provider), 0)
+        self.assertEqual(self.connections_after(broker, provider, method="GET"), 0)
+
+    def test_not_after_one_behind_which_a_server_may_send_more(self):
+        """A body behind the answer to HEAD, a 204 or a 304 would be the next session's answer."""
+        for status, method in (("200 OK", "HEAD"), ("204 No Content", "POST"), ("304 Not Modified", "GET")):
+            reply = f"HTTP/1.1 {status}\r\nETag: x\r\n\r\n".encode()
+            broker, provider = self.pair(answering(reply))
+            self.assertEqual(self.connections_after(broker, provider, method=method), 1, status)
+
+    def test_not_after_a_body_was_refused(self):
+        """A server that has not read it takes it for the next request, which would have the next one's key."""
+        broker, provider = self.pair(answering(answer(b"{}", "404 Not Found")))
+        self.assertEqual(self.connections_after(broker, provider), 1)
+        self.assertEqual(self.connections_after(broker, provider, method="GET"), 0)
+
+    def test_a_body_with_a_method_that_has_none_goes_nowhere(self):
+        broker, provider = self.pair()
+        hidden = b"DELETE /admin/keys HTTP/1.1\r\nHost: x\r\nX-Rest: "
+        reply = self.ask(broker, f"Content-Length: {len(hidden)}", method="GET", length=False, body=hidden)
+        self.refused(reply, 400, "capsule_bad_request")
+        self.assertEqual(provider.bytes, b"")
 
 
 if __name__ == "__main__":

@@ -139,6 +139,26 @@ class Floods(Case):
             self.served()
 
 
+    def test_streams_that_cost_the_most_to_look_into(self):
+        """Each session of another user has as many as it may, and each has always more to read."""
+        def endless(peer, _):
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + b'{"usage":[')
+            while True:
+                peer.send(b"1," * 65536)
+
+        self.one.grant(self.provider(lambda peer, _: drop(peer), tls=False), session="s2", token=OTHER, uid=FLOODER)
+        self.one.grant(self.provider(endless, tls=False), session="s3", token=OTHER[:-1] + "3", uid=FLOODER)
+        text = request(self.one.port, "Content-Length: 99999999999", token=OTHER, length=False, body=b'{"x":"' + b"\\n" * 100000)
+        with self.flooded(60, text, again=True), self.flooded(60, request(self.one.port, token=OTHER[:-1] + "3")):
+            self.served()
+
+
+def drop(peer):
+    """Whatever comes."""
+    while peer.connection.recv(1 << 20):
+        pass
+
+
 class Places(Case):
     def silent(self, **limits):
         broker, provider = self.broker(**limits), self.provider(lambda peer, _: (peer.request(), peer.more()))

@@ -35,10 +35,12 @@ class Passing(Case):
     def test_a_limit_is_told_with_its_reset_and_gone_with_the_next_good_answer(self):
         limit = answer(b'{"error":{"code":"1308","message":"used up, resets at 2026-11-26 05:44:44"}}', "429 Too Many Requests")
 
+        replies = [limit, answer()]
+
         def serve(peer, _):
-            for reply in (limit, answer()):
+            while replies:
                 peer.request()
-                peer.send(reply)
+                peer.send(replies.pop(0))
 
         broker, provider = self.broker(), self.provider(serve)
         broker.grant(provider, refusals=[{"kind": "window", "status": 429, "code": "1308"}])

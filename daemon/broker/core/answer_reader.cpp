@@ -147,7 +147,8 @@ std::size_t AnswerReader::begin_line(std::string_view bytes) {
 
 void AnswerReader::feed_events(std::string_view bytes) {
     bytes = after_mark(bytes);
-    bool looked = false;  // for dull events, once the event has ended that began in an earlier piece
+    const char* line_feed = nullptr;  // the next one or the end, once it has been looked for and while it is ahead
+    bool looked = false;              // for dull events, once the event has ended that began in an earlier piece
     while (!bytes.empty()) {
         if (std::exchange(after_cr_, false) && bytes.front() == '\n') {
             bytes.remove_prefix(1);
@@ -160,8 +161,10 @@ void AnswerReader::feed_events(std::string_view bytes) {
                 bytes.remove_prefix(begin_line(bytes));
             continue;
         }
-        std::size_t end = std::min(bytes.find('\n'), bytes.size());
-        end = std::min(bytes.substr(0, end).find('\r'), end);
+        // A stream may have either for all its line ends. That of the other kind is not looked for at each.
+        if (line_feed <= bytes.data()) line_feed = bytes.data() + std::min(bytes.find('\n'), bytes.size());
+        const auto before = static_cast<std::size_t>(line_feed - bytes.data());
+        const std::size_t end = std::min(bytes.substr(0, before).find('\r'), before);
         if (line_ == Line::data) scanner_.feed(bytes.substr(0, end));
         if (end == bytes.size()) return;
         line_ = Line::begin;

@@ -108,23 +108,10 @@ std::optional<std::string_view> wrong_in(std::string_view head) {
 
 struct Seen {
     int lengths = 0, codings = 0, hosts = 0, authorizations = 0, keys = 0;
+    std::size_t connection_names = 0;
     std::string_view length, coding;
     bool trailer = false, close = false, keep_alive = false, upgrade = false;
 };
-
-bool has_token(std::string_view list, std::string_view wanted) {
-    while (!list.empty()) {
-        const std::size_t end = std::min(list.find(','), list.size());
-        std::string_view token = list.substr(0, end);
-        while (!token.empty() && (token.front() == ' ' || token.front() == '\t'))
-            token.remove_prefix(1);
-        while (!token.empty() && (token.back() == ' ' || token.back() == '\t'))
-            token.remove_suffix(1);
-        if (same_name(token, wanted)) return true;
-        list.remove_prefix(std::min(end + 1, list.size()));
-    }
-    return false;
-}
 
 Seen look_at(const std::vector<Field>& fields) {
     Seen seen;
@@ -142,8 +129,11 @@ Seen look_at(const std::vector<Field>& fields) {
                 break;
             case 10:
                 if (!is(each, "connection")) break;
-                seen.close = seen.close || has_token(each.value, "close");
-                seen.keep_alive = seen.keep_alive || has_token(each.value, "keep-alive");
+                for_each_connection_name(each.value, [&](std::string_view name) {
+                    ++seen.connection_names;
+                    seen.close = seen.close || same_name(name, "close");
+                    seen.keep_alive = seen.keep_alive || same_name(name, "keep-alive");
+                });
                 break;
             case 13:
                 if (is(each, "authorization")) ++seen.authorizations;
@@ -234,6 +224,8 @@ Allowed<RequestHead> read_request_head(std::string_view bytes) {
     if (bytes.starts_with("CONNECT ") || bytes.starts_with("TRACE ")) return bad_method;
     Parser<true> parser;
     const bool parsed = parse(parser, bytes);
+    if (parser.fields.size() > max_fields)
+        return Refusal{431, "capsule_head_too_large", "the request has more than 200 headers: send fewer", 0};
     const Seen seen = look_at(parser.fields);
     const auto body = length_of(seen);
     // Before Beast's own word on it, so that the message says what is wrong.
@@ -242,10 +234,15 @@ Allowed<RequestHead> read_request_head(std::string_view bytes) {
     // Of others a provider's gateway may make what it likes.
     constexpr std::array<std::string_view, 7> methods{"POST", "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"};
     if (std::ranges::find(methods, parser.method) == methods.end()) return bad_method;
+    // No agent sends one with others, and many servers take such a body for the next request.
+    if (body->kind != BodyLength::Kind::none && parser.method != "POST" && parser.method != "PUT" &&
+        parser.method != "PATCH")
+        return bad_request("a body with a method that has none");
     if (parser.version != 11) return bad_request("an HTTP version that is not 1.1");
     if (seen.hosts != 1) return bad_request("not exactly one Host header");
     if (seen.authorizations > 1 || seen.keys > 1) return bad_request("the same credential header twice");
     if (seen.trailer) return bad_request("announced trailers");
+    if (seen.connection_names > most_connection_names) return bad_request("more than 16 names in Connection");
     RequestHead out{parser.method, parser.target, std::move(parser.fields), *body, false, seen.close};
     if (const std::string_view expect = field(out.fields, "expect"); !expect.empty()) {
         if (!same_name(expect, "100-continue"))
@@ -261,7 +258,9 @@ Allowed<ResponseHead> read_response_head(std::string_view bytes, std::string_vie
     Parser<false> parser;
     if (!parse(parser, bytes)) return bad_answer("its head is not HTTP");
     if (parser.status < 100 || parser.status > 599) return bad_answer("its status is none");
+    if (parser.fields.size() > max_fields) return bad_answer("it has more than 200 headers");
     const Seen seen = look_at(parser.fields);
+    if (seen.connection_names > most_connection_names) return bad_answer("its Connection has more than 16 names");
     auto body = length_of(seen);
     if (!body) return bad_answer("it says more than one body length, or another transfer coding");
     ResponseHead out{parser.status, parser.reason, std::move(parser.fields), *body,

@@ -1,6 +1,7 @@
 // The head of a request or an answer: found in bytes, checked more strictly than a parser needs to, and read.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -11,6 +12,11 @@
 namespace capsule::broker {
 
 inline constexpr std::size_t max_head = 64 * 1024;  ///< bytes of a request line or status line with all headers
+
+/// Of a head. Agents send some thirty; Apache takes 100. What is done for each costs another user no time.
+inline constexpr std::size_t max_fields = 200;
+/// All Connection headers together may name so many others.
+inline constexpr std::size_t most_connection_names = 16;
 
 struct Field {
     std::string_view name;
@@ -49,11 +55,21 @@ std::optional<std::size_t> head_size(std::string_view bytes, std::size_t seen = 
 
 /// Reads a whole head. Refuses with 400 whatever two programs could read differently: NUL, a bare CR or LF, a folded
 /// line, a space before a colon, two lengths, a length beside chunks, another coding, HTTP/1.0, two Hosts or
-/// credentials, announced trailers; with 405 CONNECT and TRACE.
+/// credentials, announced trailers, too many names in Connection; with 431 too many fields; with 405 CONNECT and TRACE.
 Allowed<RequestHead> read_request_head(std::string_view bytes);
 
 /// Reads a whole head of an answer to `method`. Refuses with 502 capsule_upstream_invalid what is no sound HTTP.
 Allowed<ResponseHead> read_response_head(std::string_view bytes, std::string_view method);
+
+/// Calls `take` with each name in a Connection header's value.
+template <class Take>
+void for_each_connection_name(std::string_view list, const Take& take) {
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find_first_of(", \t"), list.size());
+        if (end > 0) take(list.substr(0, end));
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+}
 
 /// The value of the only field of that name (any case); empty without one.
 std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept;

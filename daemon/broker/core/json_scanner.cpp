@@ -27,6 +27,7 @@ void JsonScanner::keep(std::string_view part) {
 
 void JsonScanner::feed(std::string_view bytes) {
     std::size_t at = 0;
+    std::size_t quote = 0;  // the next one, once it has been looked for; behind it, none is known
     while (at < bytes.size()) {
         switch (in_) {
             case In::structure:
@@ -34,12 +35,12 @@ void JsonScanner::feed(std::string_view bytes) {
                 break;
             case In::string: {
                 // Text is the most of it: as fast as the library looks for a byte.
-                const std::string_view rest = bytes.substr(at);
-                std::size_t end = std::min(rest.find('"'), rest.size());
-                if (const void* escape = std::memchr(rest.data(), '\\', end))
-                    end = static_cast<std::size_t>(static_cast<const char*>(escape) - rest.data());
-                keep(rest.substr(0, end));
-                at += end;
+                if (quote <= at) quote = std::min(bytes.find('"', at), bytes.size());
+                std::size_t end = quote;
+                if (const void* escape = std::memchr(bytes.data() + at, '\\', quote - at))
+                    end = static_cast<std::size_t>(static_cast<const char*>(escape) - bytes.data());
+                keep(bytes.substr(at, end - at));
+                at = end;
                 if (at == bytes.size()) break;
                 if (bytes[at] == '\\') {
                     in_ = In::escape;

@@ -101,19 +101,25 @@ bool passes_to_agent(std::string_view name) {
     return !fate || *fate == Fate::credential || *fate == Fate::origin || *fate == Fate::another;
 }
 
-/// Whether one of the Connection headers names it.
-bool is_named_by_connection(const std::vector<Field>& fields, std::string_view name) noexcept {
-    for (const Field& each : fields) {
-        if (!same_name(each.name, "connection")) continue;
-        std::string_view list = each.value;
-        while (!list.empty()) {
-            const std::size_t end = std::min(list.find_first_of(", \t"), list.size());
-            if (same_name(list.substr(0, end), name)) return true;
-            list.remove_prefix(std::min(end + 1, list.size()));
-        }
+/// The headers that the Connection headers name: they concern that connection alone.
+class ConnectionNames {
+  public:
+    explicit ConnectionNames(const std::vector<Field>& fields) {
+        for (const Field& each : fields)
+            if (same_name(each.name, "connection"))
+                for_each_connection_name(each.value, [&](std::string_view name) {
+                    if (size_ < names_.size()) names_[size_++] = name;
+                });
     }
-    return false;
-}
+    bool have(std::string_view name) const noexcept {
+        return std::any_of(names_.begin(), names_.begin() + size_,
+                           [&](std::string_view each) { return same_name(each, name); });
+    }
+
+  private:
+    std::array<std::string_view, most_connection_names> names_;  // the reader of heads has refused more
+    std::size_t size_ = 0;
+};
 
 void add(std::string& out, std::string_view name, std::string_view value) {
     // At once: a head has many.
@@ -164,12 +170,13 @@ std::string request_for_provider(const RequestHead& head, const Credential& used
     out.reserve(size);  // once: no half-written copy of the key is left behind
     out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
     add(out, "Host", base.authority);
+    const ConnectionNames of_the_connection(head.fields);
     for (const Field& each : head.fields) {
         if (used.place == Credential::Place::bearer && same_name(each.name, "authorization"))
             out.append(each.name).append(": Bearer ").append(key).append("\r\n");
         else if (used.place == Credential::Place::api_key && same_name(each.name, "x-api-key"))
             add(out, each.name, key);
-        else if (passes_to_provider(each.name) && !is_named_by_connection(head.fields, each.name) &&
+        else if (passes_to_provider(each.name) && !of_the_connection.have(each.name) &&
                  each.value.find(used.token) == std::string_view::npos)
             add(out, each.name, each.value);
     }
@@ -187,9 +194,9 @@ std::string response_for_agent(const ResponseHead& head, bool close, std::string
     std::string out = "HTTP/1.1 " + std::to_string(head.status) + " ";
     out.reserve(1024);
     out.append(head.reason).append("\r\n");
+    const ConnectionNames of_the_connection(head.fields);
     for (const Field& each : head.fields)
-        if (passes_to_agent(each.name) && !is_named_by_connection(head.fields, each.name))
-            add(out, each.name, each.value);
+        if (passes_to_agent(each.name) && !of_the_connection.have(each.name)) add(out, each.name, each.value);
     if (head.body.kind == BodyLength::Kind::none) {
         // Of an answer to HEAD it is the length that a GET would have.
         if (const std::string_view length = field(head.fields, "content-length"); !length.empty() && head.status != 204)

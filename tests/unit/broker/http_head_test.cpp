@@ -114,6 +114,43 @@ TEST(RequestHead, RefusesWhatTwoServersCouldReadDifferently) {
     EXPECT_EQ(status_of(std::string(start) + "Expect: 200-ok\r\n\r\n"), 417);
 }
 
+TEST(RequestHead, RefusesABodyWhereServersExpectNone) {
+    for (const std::string_view method : {"GET", "HEAD", "DELETE", "OPTIONS"}) {
+        const std::string begin = std::string(method) + " / HTTP/1.1\r\nHost: x\r\n";
+        EXPECT_EQ(status_of(begin + "Content-Length: 1\r\n\r\n"), 400) << method;
+        EXPECT_EQ(status_of(begin + "Transfer-Encoding: chunked\r\n\r\n"), 400) << method;
+        EXPECT_TRUE(read_request_head(begin + "Content-Length: 0\r\n\r\n")) << method;
+    }
+    for (const std::string_view method : {"POST", "PUT", "PATCH"})
+        EXPECT_TRUE(read_request_head(std::string(method) + " / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n"));
+}
+
+std::string times(std::size_t count, std::string_view text) {
+    std::string out;
+    for (; count > 0; --count)
+        out += text;
+    return out;
+}
+
+TEST(RequestHead, HasNoMoreFieldsThanAgentsSend) {
+    const std::string text(start);  // with a Host
+    EXPECT_TRUE(read_request_head(text + times(max_fields - 1, "a: b\r\n") + "\r\n"));
+    const auto more = read_request_head(text + times(max_fields, "a: b\r\n") + "\r\n");
+    ASSERT_FALSE(more);
+    EXPECT_EQ(more.error().status, 431);
+    EXPECT_EQ(more.error().code, "capsule_head_too_large");
+    EXPECT_TRUE(read_request_head(text + "Connection: " + times(most_connection_names, "a, ") + "\r\n\r\n"));
+    EXPECT_EQ(status_of(text + times(most_connection_names + 1, "Connection: a\r\n") + "\r\n"), 400);
+}
+
+TEST(ResponseHead, HasNoMoreFieldsThanProvidersSend) {
+    const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n";
+    EXPECT_TRUE(read_response_head(text + times(max_fields - 1, "a: b\r\n") + "\r\n", "GET"));
+    EXPECT_FALSE(read_response_head(text + times(max_fields, "a: b\r\n") + "\r\n", "GET"));
+    EXPECT_FALSE(
+        read_response_head(text + "Connection: " + times(most_connection_names + 1, "a,") + "\r\n\r\n", "GET"));
+}
+
 TEST(ResponseHead, SaysHowLongTheBodyIs) {
     using Kind = BodyLength::Kind;
     const auto kind = [](std::string_view text, std::string_view method = "POST") {

@@ -47,7 +47,7 @@ class BrokerLoop : public ::testing::Test {
     Task<void> say(std::string word, int times, bool last) {
         for (; times > 0; --times) {
             seen_ += word;
-            co_await loop_.others_have_their_turn();
+            co_await loop_.others_have_their_turn(0);
         }
         if (last) loop_.stop();
     }
@@ -83,6 +83,47 @@ TEST_F(BrokerLoop, AsksTheKernelOnlyForWhatItHasToldOf) {
     });
     loop_.run();
     EXPECT_EQ(seen_, "d ");
+}
+
+TEST_F(BrokerLoop, OneOwnersManyTakeNoMoreTimeThanAnothersOne) {
+    // Each step of the many takes a millisecond, and they have two in a round.
+    int steps = 0;
+    const auto many = [&]() -> Task<void> {
+        for (;;) {
+            co_await loop_.others_have_their_turn(1);
+            ++steps;
+            for (const auto begin = Clock::now(); Clock::now() - begin < 1ms;) {
+            }
+        }
+    };
+    const auto one = [&]() -> Task<void> {
+        for (int turns = 0; turns < 10; ++turns)
+            co_await loop_.others_have_their_turn(2);
+        loop_.stop();
+    };
+    for (int i = 0; i < 100; ++i)
+        loop_.spawn(many());
+    loop_.spawn(one());
+    loop_.run();
+    EXPECT_GE(steps, 10);
+    EXPECT_LE(steps, 30);  // and not a thousand
+}
+
+TEST_F(BrokerLoop, WhoHadNoTimeInARoundIsFirstInTheNextOne) {
+    std::string order;
+    const auto step = [&](char name) -> Task<void> {
+        for (int turns = 0; turns < 2; ++turns) {
+            co_await loop_.others_have_their_turn(1);
+            order += name;
+            for (const auto begin = Clock::now(); Clock::now() - begin < 3ms;) {
+            }
+        }
+        if (name == 'c') loop_.stop();
+    };
+    for (const char name : {'a', 'b', 'c'})
+        loop_.spawn(step(name));
+    loop_.run();
+    EXPECT_EQ(order, "abcabc");
 }
 
 TEST_F(BrokerLoop, SeesTheEndBehindTheLastBytes) {
