@@ -14,6 +14,9 @@
 namespace capsule::broker {
 namespace {
 
+/// Only a server whose queue is full takes longer, and that may be another user's on purpose.
+constexpr std::chrono::milliseconds loopback_answers_in{250};
+
 /// What the time limit ends, whichever step it is in.
 struct Attempt {
     explicit Attempt(const WayOut& way)
@@ -140,6 +143,27 @@ std::optional<std::string> wrong_owner(WayOut way, int connected) {
            ", and no key is sent to just any user's port; if that is right, name the user in [broker] upstream_users";
 }
 
+/// The first of `places` that takes a connection. With `to_right_owner` another user's server on the loopback is passed
+/// over: it may be on ::1 where the operator's is on 127.0.0.1. Gives why none of them is good; empty: it is
+/// attempt.stream.
+Task<std::string> connect_to_one(Attempt& attempt, WayOut way, std::vector<Address> places, bool to_right_owner) {
+    std::optional<std::string> wrong;
+    int error = 0;
+    for (std::size_t i = 0; i < places.size() && !attempt.late; ++i) {
+        const bool is_asked = to_right_owner && is_loopback_address(places[i].text());
+        Timer no_answer(attempt.loop);
+        if (is_asked && i + 1 < places.size()) no_answer.start(loopback_answers_in, [&] { attempt.stream->close(); });
+        error = co_await connect(attempt, places[i]);
+        no_answer.cancel();
+        if (error != 0) continue;
+        const auto why = is_asked ? wrong_owner(way, attempt.stream->native()) : std::nullopt;
+        if (!why) co_return std::string();
+        if (!wrong) wrong = why;
+    }
+    if (wrong) co_return *std::move(wrong);
+    co_return std::generic_category().message(error) + "; see whether this machine may connect to it";
+}
+
 bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) {
     if (through_proxy) return true;  // the operator's own choice, and not the provider's address
     const std::string text = address.text();
@@ -188,20 +212,9 @@ Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& 
         co_return unreachable(attempt, base, "DNS",
                               "its address is one where no key is sent (link-local, or http beyond loopback)");
 
-    int error = 0;
-    Address to;
-    for (const Address& place : places) {
-        to = place;
-        error = co_await connect(attempt, place);
-        if (error == 0 || attempt.late) break;
-    }
-    if (error != 0)
-        co_return unreachable(attempt, base, "TCP",
-                              std::generic_category().message(error) + "; see whether this machine may connect to it");
     const bool is_open = proxy ? !proxy->credentials.empty() : !base.tls;
-    if (is_open && is_loopback_address(to.text()))
-        if (const auto wrong = wrong_owner(way, attempt.stream->native()))
-            co_return unreachable(attempt, base, "TCP", *wrong);
+    const std::string why = co_await connect_to_one(attempt, way, std::move(places), is_open);
+    if (!why.empty()) co_return unreachable(attempt, base, "TCP", why);
     if (proxy) {
         const std::string wrong = co_await tunnel(*attempt.stream, *proxy, base);
         if (!wrong.empty()) co_return unreachable(attempt, base, "proxy", wrong + "; see [broker] proxy");

@@ -24,6 +24,15 @@ class Case(unittest.TestCase):
         self.addCleanup(broker.close)
         return broker
 
+    def with_etc(self, files: dict[str, str]) -> list[str]:
+        """What begins a command that sees these files in /etc. Takes root."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name, text in files.items():
+            Path(folder.name, name).write_text(text)
+        place = 'cd "$0" && for each in *; do mount --bind "$each" "/etc/$each" || exit 1; done; exec "$@"'
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", place, folder.name]
+
     def provider(self, serve=None, tls: bool = True, name: str = "localhost", oldest: bool = False) -> Provider:
         context = authority().server_context(name, oldest) if tls else None
         provider = Provider(serve or answering(answer()), context)

@@ -10,15 +10,20 @@ import time
 import unittest
 
 from case import Case
-from harness import BOUND, KEY, answer, answering, read_reply, request
+from harness import BOUND, KEY, TOKEN, answer, answering, read_reply, request
 
 
-# A provider of another user's: it says its port, then takes connections or lets them wait, and says what it got.
+# A provider of another user's: it says its port, then takes connections, lets them wait, or has no room for one, and says
+# what it got.
 OTHERS = """
 import socket, sys
-server = socket.create_server(("127.0.0.1", 0))
+does, host, port = sys.argv[1:]
+server = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=0 if does == "is full" else 8)
+filling = [socket.socket(server.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(4 if does == "is full" else 0)]
+for each in filling:
+    each.connect_ex(server.getsockname())
 print(server.getsockname()[1], flush=True)
-if sys.argv[1] == "takes":
+if does == "takes":
     connection, _ = server.accept()
     print(repr(connection.recv(65536)), flush=True)
     connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
@@ -28,9 +33,9 @@ sys.stdin.read()
 
 @unittest.skipIf(os.geteuid(), "needs root to be another user")
 class ServersOfOthers(Case):
-    def server(self, does: str):
+    def server(self, does: str, host: str = "127.0.0.1", port: int = 0):
         server = subprocess.Popen(["setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "/usr/bin/python3", "-c", OTHERS,
-                                   does], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+                                   does, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
         self.addCleanup(server.communicate)
         return server, f"http://127.0.0.1:{int(server.stdout.readline())}/api/anthropic"
 
@@ -51,6 +56,23 @@ class ServersOfOthers(Case):
         broker.grant(base_url=url)
         self.assertEqual(self.ask(broker).status, 200)
         self.assertIn(KEY, server.stdout.readline())
+
+    def test_on_one_address_do_not_take_the_operators_on_another(self):
+        hosts = {"hosts": "127.0.0.1 localhost\n::1 localhost\n"}
+        for does in ("takes", "waits", "is full"):
+            with self.subTest(does):
+                broker, provider = self.broker(wrapper=self.with_etc(hosts)), self.provider(tls=False)
+                server, _ = self.server(does, "::1", provider.port)
+                broker.grant(provider)
+                reply = self.ask(broker)
+                self.assertEqual(reply.status, 200, reply.raw)
+                self.assertIn(KEY.encode(), provider.bytes)
+                if does == "takes":
+                    self.assertEqual(server.stdout.readline(), "b''\n")
+                provider.close()
+                broker.grant(session="s2", token=TOKEN + "2", base_url=f"http://localhost:{provider.port}/api/anthropic", key=KEY + "2")
+                if does != "is full":
+                    self.assertIn("it is served by uid 4711", self.ask(broker, token=TOKEN + "2").error["message"])
 
 
 class EarlyProvider:

@@ -87,6 +87,8 @@ class Provider:
         return b"".join(self.received)
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # while a thread is in accept(), closing alone does not end it
         self.listener.close()
 
 
