@@ -16,7 +16,7 @@ std::vector<Warning> what_does_not_hold(const Globals& globals) {
     const auto status = answer ? result_as<StatusResult>(*answer) : ClientResult<StatusResult>(answer.error());
     if (!status) return out;
     std::ranges::copy_if(status->warnings, std::back_inserter(out), [](const Warning& each) {
-        return each.code == "config.restart" || each.code == "default.no_key";
+        return each.code == "config.restart" || each.code == "default.no_key" || each.code == "session.no_key";
     });
     return out;
 }

@@ -74,10 +74,11 @@ struct Grant {
     std::uint32_t timeout_ms = 3'000'000;  ///< how long the provider may be silent
     std::vector<Refusals> refusals;
     std::optional<std::string> reset_zone;  ///< "+08:00": of times without a zone in the provider's refusals
+    std::optional<std::string> reason{};    ///< why there is no key, in the 401's message
 };
 BOOST_DESCRIBE_STRUCT(Grant, (),
                       (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms, refusals,
-                       reset_zone))
+                       reset_zone, reason))
 
 /// Another key for one session, or for all of a provider: the next request uses it, streams that run go on.
 struct Key {

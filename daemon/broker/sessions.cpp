@@ -128,6 +128,7 @@ Result<void> Sessions::grant(Grant grant) {
         std::fill(grant.key->begin(), grant.key->end(), '\0');
         grant.key.reset();
     }
+    session->why_no_key = grant.reason.value_or("");
     session->grant = std::move(grant);
     if (const auto old = by_id_.find(session->grant.session); old != by_id_.end()) {
         old->second->live = false;

@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "daemon/handlers/named_sessions.hpp"
 #include "daemon/handlers/session_params.hpp"
 #include "daemon/keys/auth_row.hpp"
 
@@ -11,21 +12,6 @@ namespace {
 bool same_key(const KeyFinding& one, const KeyFinding& other) {
     return one.state == other.state && one.value.same_as(other.value) && one.reference == other.reference;
 }
-
-/// The sessions that one warning names.
-class Named {
-  public:
-    void add(const SessionRow& row) {
-        if (++count_ <= most) ids_ += (ids_.empty() ? "" : ", ") + row.id + " (" + row.agent + ")";
-    }
-    bool any() const { return count_ > 0; }
-    std::string text() const { return count_ > most ? fmt::format("{} and {} more", ids_, count_ - most) : ids_; }
-
-  private:
-    static constexpr std::size_t most = 8;  // a warning is for reading
-    std::size_t count_ = 0;
-    std::string ids_;
-};
 
 }  // namespace
 
@@ -56,7 +42,7 @@ KeyHolders::KeyHolders(const Services& services, const Generation& generation, c
 void KeyHolders::add_warnings(std::vector<Warning>& warnings, const Services& services,
                               const Generation& generation) const {
     const KeyResolver keys = resolver(services, generation);
-    Named old_key, old_key_alone, new_key, no_key;
+    NamedSessions old_key, old_key_alone, new_key, no_key;
     for (const auto& [row, before] : holders_) {
         const KeyFinding now = keys.find(variable_, {row.workspace, row.role});
         if (same_key(before, now)) continue;
@@ -66,7 +52,7 @@ void KeyHolders::add_warnings(std::vector<Warning>& warnings, const Services& se
         else
             (usable(now.state) ? new_key : no_key).add(row);
     }
-    const auto add = [&](Warning warning, const Named& sessions, std::string_view cure) {
+    const auto add = [&](Warning warning, const NamedSessions& sessions, std::string_view cure) {
         if (!sessions.any()) return;
         warning.message += fmt::format(": {}{}", sessions.text(), cure);
         warnings.push_back(std::move(warning));

@@ -1,8 +1,13 @@
 #include "daemon/handlers/session_keys.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
+#include <algorithm>
+
+#include "daemon/base/http_url.hpp"
 #include "daemon/catalog/key_state.hpp"
+#include "daemon/routing/route.hpp"
 #include "protocol/json_struct.hpp"
 
 namespace capsule {
@@ -55,12 +60,56 @@ bool needs_broker(const Services& services) {
     return services.generation->config.session.keys == SessionKeys::broker;
 }
 
+/// As the broker reads it: without slashes at the end.
+Result<HttpUrl> address_of(std::string_view url) {
+    while (url.ends_with('/'))
+        url.remove_suffix(1);
+    return read_http_url(url);
+}
+
+bool same_address(std::string_view one, std::string_view other) {
+    const auto a = address_of(one), b = address_of(other);
+    return a && b && a->tls == b->tls && a->host == b->host && a->port == b->port && a->path == b->path;
+}
+
+/// Where and under which variable a session like this one would have its key if it began now.
+struct CellNow {
+    std::string base_url;  ///< empty: a key does not go through the broker
+    std::vector<std::string> variables;
+};
+
+CellNow cell_now(const Config& config, const Provider& provider, const SessionRecord& record) {
+    const auto agent = agent_named(record.agent);
+    if (!agent || cell_problem(*agent, provider)) return {};
+    Route route{*agent, &provider};
+    route.native = provider.kind(*agent) == CellKind::native;
+    const BrokeredRoute brokered = descriptor_of(*agent).brokered(route, record.key_variable);
+    if (!route.native) return {brokered.base_url, {provider.key_env}};
+    return {brokered.base_url, own_credentials(*agent, config, provider).variables};
+}
+
+/// A key is the one of an address. The operator may have given the provider another address because the session's is
+/// not to be trusted any more, and its key with it. None: the session may have it.
+std::optional<std::string> why_not_its_key(const Config& config, const SessionRecord& record) {
+    const Provider* provider = config.catalog.find(record.provider);
+    if (!provider)
+        return "the configuration has no provider \"" + record.provider +
+               "\" any more; start the agent again on another one";
+    const CellNow now = cell_now(config, *provider, record);
+    const auto changed = [&](std::string_view what) {
+        return fmt::format("{} of {} has changed since the agent was started; leave it and start it again", what,
+                           provider->label);
+    };
+    if (!same_address(now.base_url, record.base_url)) return changed("the address");
+    if (std::ranges::find(now.variables, record.key_variable) == now.variables.end())
+        return changed("the key's variable");
+    return std::nullopt;
+}
+
 KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
+    if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
     const Provider* provider = generation->config.catalog.find(record.provider);
-    if (!provider)
-        return {std::nullopt, "the configuration has no provider \"" + record.provider +
-                                  "\" any more; start the agent again on another one"};
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
     switch (finding.state) {

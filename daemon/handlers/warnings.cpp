@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "daemon/handlers/named_sessions.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/key_shape.hpp"
@@ -99,6 +100,17 @@ void add_failing_sessions(std::vector<Warning>& warnings, const std::vector<Sess
              fmt::format("so was that of {} more; \"capsulectl sessions\" has them all", failing - most)});
 }
 
+/// Their requests are refused, which their users see and nobody else.
+void add_keyless_sessions(std::vector<Warning>& warnings, const std::vector<KeylessSession>& sessions) {
+    std::map<std::string, NamedSessions> by_reason;
+    for (const KeylessSession& each : sessions)
+        by_reason[each.reason].add(each.row);
+    for (const auto& [reason, named] : by_reason)
+        warnings.push_back({"session.no_key", fmt::format("running sessions have no key, so their requests are "
+                                                          "refused: {}: {}",
+                                                          named.text(), reason)});
+}
+
 /// What a reload has read and not put in force. None: nothing of the kind.
 std::optional<Warning> restart_warning(const StartSettings& start, const Config& config) {
     std::string names;
@@ -165,6 +177,7 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     const std::vector<SessionRow> sessions = services.sessions.conspicuous();
     add_model_warnings(warnings, sessions);
     add_failing_sessions(warnings, sessions);
+    add_keyless_sessions(warnings, services.sessions.without_key());
     for (const auto& [name, value] : generation.config.env)
         if (is_secret_for_all(generation.config.catalog, name, value))
             warnings.push_back({"env.secret", "[env] gives " + name + " (" + value.origin +

@@ -35,6 +35,12 @@ struct KeyNow {
     std::string source{};  ///< where it is from, such as "environment"
 };
 
+/// A live session that has a token and no key.
+struct KeylessSession {
+    SessionRow row;
+    std::string reason;
+};
+
 /// What [broker] comes to.
 struct BrokerSettings {
     std::optional<std::uint16_t> port;  ///< none: that of the last time, else the kernel's choice
@@ -122,6 +128,9 @@ class Sessions {
     std::vector<SessionRow> list(bool all) const;
     /// Live ones that another model answered, or whose last request failed.
     std::vector<SessionRow> conspicuous() const;
+
+    /// As of the last look at the keys: refresh_keys(), or a second ago.
+    std::vector<KeylessSession> without_key() const;
 
     /// What sessions with a token were refused last. Their keys go by key_name().
     const KnownLimits& limits() const noexcept { return limits_; }

@@ -1,4 +1,5 @@
 // What the broker is told of the sessions that live: their grants, and that a key has changed.
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <map>
@@ -12,13 +13,16 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
+constexpr char no_key = '-';
+
 std::string fingerprint(const KeyNow& key) {
-    return key.value ? key_name(*key.value) : "-" + key.reason;
+    return key.value ? key_name(*key.value) : no_key + key.reason;
 }
 
-/// Sessions of one of these have the same key.
+/// Sessions of one of these have the same key, for the same address.
 std::string key_place(const SessionRecord& record) {
-    return record.key_variable + "\n" + record.workspace.value_or("") + "\n" + record.role.value_or("");
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
+                       record.role.value_or(""), record.agent, record.provider, record.base_url);
 }
 
 }  // namespace
@@ -47,7 +51,10 @@ broker::Grant Sessions::grant_of(Live& live) {
     grant.label = live.record.label;
     grant.base_url = live.record.base_url;
     grant.surface = live.record.surface;
-    if (key.value) grant.key = std::string(key.value->reveal());
+    if (key.value)
+        grant.key = std::string(key.value->reveal());
+    else
+        grant.reason = key.reason;
     grant.agent = live.record.agent;
     grant.uid = live.record.uid;
     sources_.describe(grant);
@@ -89,6 +96,14 @@ std::vector<broker::Key> Sessions::changed_keys() {
                                  {"provider", live->record.provider},
                                  {"key", key.value ? std::string_view("changed") : std::string_view("removed")}});
     }
+    return out;
+}
+
+std::vector<KeylessSession> Sessions::without_key() const {
+    std::vector<KeylessSession> out;
+    for (const auto& [id, live] : live_)
+        if (const std::string& key = live->key_fingerprint; !key.empty() && key.front() == no_key)
+            out.push_back({session_row(live->record, live->counts, std::nullopt, now_()), key.substr(1)});
     return out;
 }
 

@@ -307,6 +307,69 @@ class Keys(Case):
             self.assertEqual(reply.error["message"].count(once), 1, reply.error["message"])
         self.goes_on(stream)
 
+    def gets_no_key_any_more(self, capsule, session, why: str):
+        reply = session.ask()
+        self.refused(reply, 401, "capsule_key_absent")
+        self.assertIn(f"{why} of Z.AI has changed since the agent was started", reply.error["message"])
+        said = [each["message"] for each in capsule.call("status")["warnings"] if each["code"] == "session.no_key"]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn(session.id, said[0])
+        self.assertIn(why, said[0])
+
+    def test_of_another_address_is_not_sent_to_the_one_before(self):
+        before, after = self.provider(), self.provider()
+        capsule = self.capsule(before, keys={}, config=f'[env]\nZAI_API_KEY = "{KEY}"\n')
+        session = self.spawn(capsule)
+        self.assertTrue(self.has(session, before, KEY))
+        changed = f'[env]\nZAI_API_KEY = "{OTHER_KEY}"\n'
+        capsule.config(after.port, changed)
+        done = capsule.ctl("reload")
+        self.assertIn(session.id, " ".join((done.stdout + done.stderr).split()))
+        self.gets_no_key_any_more(capsule, session, "the address")
+        self.assertTrue(self.has(self.spawn(capsule), after, OTHER_KEY), "a new session is at the new address")
+        self.assertEqual(capsule.stop(), 0)
+        capsule.start()
+        self.assertTrue(until(lambda: capsule.call("status")["broker"]["state"] == "running"))
+        self.gets_no_key_any_more(capsule, session, "the address")
+        os.kill(capsule.broker_pid(), signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            session.ask()
+        self.assertTrue(until(lambda: capsule.call("status")["broker"]["state"] == "running"))
+        capsule.config(before.port, changed)
+        capsule.call("reload")
+        self.assertNotIn(OTHER_KEY.encode(), before.bytes)
+        self.assertTrue(self.has(session, before, OTHER_KEY), "the operator has taken it back")
+
+    def test_of_another_path_or_of_no_provider_is_not_sent_either(self):
+        provider = self.provider()
+        capsule = self.capsule(provider, keys={}, config=f'[env]\nZAI_API_KEY = "{KEY}"\n')
+        session = self.spawn(capsule)
+        changed = f'[env]\nZAI_API_KEY = "{OTHER_KEY}"\n'
+        file = capsule.top / "capsule.toml"
+        for name, other in (("/api/anthropic", "/api/other"), ("127.0.0.1", "localhost")):
+            capsule.config(provider.port, changed)
+            file.write_text(file.read_text().replace(name, other))
+            capsule.call("reload")
+            self.gets_no_key_any_more(capsule, session, "the address")
+        capsule.config(provider.port, changed)
+        file.write_text(file.read_text().replace(f'base_url = "http://127.0.0.1:{provider.port}/api/anthropic"\n',
+                                                 'blocked = "not today"\n'))  # fmt: skip
+        capsule.call("reload")
+        self.gets_no_key_any_more(capsule, session, "the address")
+        self.assertNotIn(OTHER_KEY.encode(), provider.bytes)
+
+    def test_of_another_provider_is_not_sent_though_its_variable_is_the_one_of_before(self):
+        provider = self.provider()
+        capsule = self.capsule(provider, keys={}, config=f'[env]\nZAI_API_KEY = "{KEY}"\n')
+        session = self.spawn(capsule)
+        keys = f'[env]\nZAI_API_KEY = "{OTHER_KEY}"\nZAI_NEW_KEY = "{KEY}"\n'
+        other = '[providers.gw]\nkey_env = "ZAI_API_KEY"\n[providers.gw.claude]\nbase_url = "https://gw.invalid"\nopus_model = "m"\n'
+        facts = '[providers.gw.models.m]\ncontext_window = 100000\n[providers.zai]\nkey_env = "ZAI_NEW_KEY"\n'
+        capsule.config(provider.port, keys + other + facts)
+        capsule.call("reload")
+        self.gets_no_key_any_more(capsule, session, "the key's variable")
+        self.assertNotIn(OTHER_KEY.encode(), provider.bytes)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -10,6 +10,7 @@ STATE_FILE = "daemon/sessions/state_file.cpp"
 LIFE = "daemon/sessions/process_life.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
 REMOTE_KEYS = "daemon/handlers/remote_keys.cpp"
+SESSION_KEYS = "daemon/handlers/session_keys.cpp"
 PORT, PROGRAM = "daemon/sessions/sessions_port.cpp", "daemon/sessions/broker_program.cpp"
 SPAWNING, LIVES, REMOTE = "ctest:sessions:spawning", "ctest:sessions:lives", "ctest:sessions:remote"
 
@@ -102,6 +103,10 @@ def protections() -> list[Protection]:
         one("sessions of another port end", PORT, "else if (port != kept->port)", "else if (false)", "ctest:sessions:port"),
         one("sessions of an unknown port end", PORT, "    if (!kept)\n", "    if (false)\n",
             "unit_sessions:SessionsOfBefore.EndWhereTheirPortIsNotKnown"),
+        one("a key is not sent to its provider's address of before", SESSION_KEYS,
+            "if (!same_address(now.base_url, record.base_url)) return", "if (now.base_url.empty()) return", LIVES),
+        one("nor one that is another provider's by now", SESSION_KEYS,
+            '        return changed("the key\'s variable");\n', "        return std::nullopt;\n", LIVES),
         one("a planted lock is none", STATE, "S_ISREG(status.st_mode) && status.st_uid == ::geteuid()", "true",
             "unit_base:StateDirectoryTest.APlantedLockIsRefused"),
         one("no lock through a link", STATE, "O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK", "O_CLOEXEC | O_NONBLOCK",
