@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 #include <charconv>
 #include <functional>
+#include <vector>
 
 namespace capsule {
 
@@ -58,21 +59,34 @@ bool asks_for_summary(const Conversation& conversation) {
     return conversation.tools.empty() && text.find("ummar") != std::string::npos;
 }
 
+/// "12,34": none where it is something else.
+std::vector<std::int64_t> numbers(std::string_view list) {
+    std::vector<std::int64_t> out;
+    const char* const end = list.data() + list.size();
+    for (const char* at = list.data(); at < end; ++at) {  // past the comma
+        std::int64_t number = 0;
+        const auto read = std::from_chars(at, end, number);
+        if (read.ec != std::errc() || (read.ptr != end && *read.ptr != ',')) return {};
+        out.push_back(number);
+        at = read.ptr;
+    }
+    return out;
+}
+
 std::optional<Turn> fill(const Conversation& conversation, std::string_view rest) {
     const auto space = rest.find(' ');
-    std::int64_t tokens = 0;
-    const auto read = std::from_chars(rest.data(), rest.data() + std::min(space, rest.size()), tokens);
-    if (space == std::string_view::npos || read.ec != std::errc()) return std::nullopt;
-    constexpr std::size_t calls = 2;
+    const std::vector<std::int64_t> tokens = numbers(rest.substr(0, space));
+    if (space == std::string_view::npos || tokens.empty()) return std::nullopt;
+    const std::size_t called = conversation.tool_outputs.size();
     std::optional<Turn> turn;
     if (conversation.all_text.find(stand_in_summary) != std::string::npos) {
         turn = Turn{std::string(after_summary), "", ""};
-    } else if (conversation.tool_outputs.size() >= calls || asks_for_summary(conversation)) {
+    } else if (called > tokens.size() || asks_for_summary(conversation)) {
         turn = Turn{std::string(stand_in_summary), "", ""};
     } else {
         turn = shell_call(conversation, rest.substr(space + 1));
     }
-    if (turn && !conversation.tool_outputs.empty()) turn->input_tokens = tokens;
+    if (turn && called > 0) turn->input_tokens = tokens[std::min(called, tokens.size()) - 1];
     return turn;
 }
 

@@ -21,9 +21,10 @@ struct Reply {
 ///   [[say TEXT]]            answer TEXT (default_answer without any directive)
 ///   [[run COMMAND]]         call the agent's shell tool; then answer with what the tool gave back
 ///   [[call NAME ARGUMENTS]] call the tool NAME with these JSON arguments; then likewise
-///   [[fill TOKENS COMMAND]] call the shell tool twice, counting what it gave as so many tokens; then answer with
-///                           stand_in_summary, which is also what an agent gets that asks for a summary in between, and
-///                           after that with after_summary
+///   [[fill TOKENS[,TOKENS] COMMAND]]
+///                           call the shell tool, and for each number once more, counting what it has given by then as
+///                           so many tokens; then answer with stand_in_summary, which is also what an agent gets that
+///                           asks for a summary in between, and after that with after_summary
 ///   [[as MODEL]]            answer as MODEL, whatever was asked for
 ///   [[refuse STATUS BODY]]  answer with this HTTP status and this JSON, as a provider's refusal
 /// The last directive of the user's text counts. A request that does not offer the tool (a title, say) gets an answer.

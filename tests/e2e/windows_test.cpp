@@ -2,8 +2,10 @@
 // not. The stand-in counts the tokens.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ostream>
 
+#include "client/recorder/conversation.hpp"
 #include "client/recorder/reply.hpp"
 #include "tests/e2e/cells.hpp"
 
@@ -24,11 +26,6 @@ void PrintTo(const Window& window, std::ostream* out) {
 
 class Windows : public testing::TestWithParam<Window> {
   protected:
-    AgentRun fill(std::int64_t tokens) {
-        world.start_daemon(GetParam().capsule_toml);
-        return world.run(GetParam().agent, GetParam().provider,
-                         one_shot(GetParam().agent, "[[fill " + std::to_string(tokens) + " printf %s-%s tool ran]]"));
-    }
     World world;
 };
 
@@ -51,15 +48,22 @@ std::string window_name(const testing::TestParamInfo<Window>& info) {
 
 }  // namespace
 
-TEST_P(Windows, OneThatIsNearlyFullIsMadeShorter) {
-    const AgentRun run = fill(GetParam().tokens / 200 * 197);
+/// One session that is half full first, and then nearly full: an agent's start is most of the time.
+TEST_P(Windows, OneThatIsNearlyFullIsMadeShorterAndOneThatIsHalfFullIsNot) {
+    const std::int64_t half = GetParam().tokens / 2, nearly = GetParam().tokens / 200 * 197;
+    world.start_daemon(GetParam().capsule_toml);
+    const AgentRun run = world.run(GetParam().agent, GetParam().provider,
+                                   one_shot(GetParam().agent, "[[fill " + std::to_string(half) + "," +
+                                                                  std::to_string(nearly) + " printf %s-%s tool ran]]"));
+    // The half-full conversation went on as it was: its second call of the tool has both outputs before any summary.
+    const auto went_on = std::ranges::find_if(run.requests, [](const RecordedRequest& request) {
+        const auto conversation = parse_conversation(request);
+        return conversation && conversation->tool_outputs.size() == 2;
+    });
+    ASSERT_NE(went_on, run.requests.end());
+    for (auto each = run.requests.begin(); each != went_on; ++each)
+        EXPECT_EQ(reply_to(*each).body.find(stand_in_summary), std::string::npos);
     expect_printed(run, std::string(after_summary));
-    expect_route(run, cell(GetParam().agent, GetParam().provider));
-}
-
-TEST_P(Windows, OneThatIsHalfFullIsNot) {
-    const AgentRun run = fill(GetParam().tokens / 2);
-    expect_printed(run, std::string(stand_in_summary));
     expect_route(run, cell(GetParam().agent, GetParam().provider));
 }
 
