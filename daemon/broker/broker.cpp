@@ -56,6 +56,7 @@ Broker::Broker(Loop& loop, int listener, Send send)
       send_(std::move(send)),
       port_(ntohs(own_address(listener).sin_port)),
       address_("127.0.0.1:" + std::to_string(port_)),
+      names_(std::make_shared<Names>(loop)),
       clock_(loop),
       reporter_(loop) {
     if (!listener_.is_open()) throw bad_listener("the kernel does not watch it");

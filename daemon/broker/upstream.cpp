@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "daemon/broker/core/http_head.hpp"
-#include "daemon/broker/names.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -201,12 +200,12 @@ Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& 
     const std::string host = proxy ? proxy->host : base.host;
     const std::string port = proxy ? proxy->port : std::to_string(base.port);
 
-    co_await look_up(attempt.lookup, way.loop, host, port);
-    if (attempt.late || attempt.lookup->error != 0)
+    co_await way.names.look_up(attempt.lookup, host, port);
+    if (attempt.late || attempt.lookup->answer.error != 0)
         co_return unreachable(attempt, base, "DNS",
-                              std::string(::gai_strerror(attempt.lookup->error)) +
+                              std::string(::gai_strerror(attempt.lookup->answer.error)) +
                                   "; see whether its name is spelt right and DNS works here");
-    std::vector<Address> places = attempt.lookup->found;
+    std::vector<Address> places = attempt.lookup->answer.found;
     std::erase_if(places, [&](const Address& place) { return !may_go_to(place, base, proxy.has_value()); });
     if (places.empty())
         co_return unreachable(attempt, base, "DNS",

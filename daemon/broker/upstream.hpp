@@ -7,6 +7,7 @@
 #include "daemon/base/secret.hpp"
 #include "daemon/broker/control.hpp"
 #include "daemon/broker/core/base_url.hpp"
+#include "daemon/broker/names.hpp"
 #include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/tls.hpp"
 
@@ -44,6 +45,7 @@ struct WayOut {
     const Configure& limits;
     const TlsContext& tls;
     PeerUid& peers;
+    Names& names;
     Owner owner;  ///< whose time it takes
 };
 

@@ -14,7 +14,7 @@ SMUGGLED = "unit_broker:RequestHead.RefusesWhatTwoServersCouldReadDifferently"
 
 
 def protections() -> list[Protection]:
-    return where_to() + what_it_reads() + what_passes() + places()
+    return where_to() + names() + what_it_reads() + what_passes() + places()
 
 
 def where_to() -> list[Protection]:
@@ -29,6 +29,24 @@ def where_to() -> list[Protection]:
         one("http to loopback alone", "daemon/base/http_url.cpp", "if (!out.tls && out.host", "if (false && out.host", "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
         one("nothing link-local", BASE, "if (is_link_local_address(out->host)) return", "if (false) return",
             "unit_broker:ParseBaseUrl.RefusesWhereNoKeyShouldGo"),
+    ]  # fmt: skip
+
+
+def names() -> list[Protection]:
+    path = "daemon/broker/names.cpp"
+    unit = "unit_broker:BrokerNames."
+    return [
+        one("a name is asked once for all that wait", path, "        if (each.name != name) continue;\n", "        if (true) continue;\n",
+            unit + "OneIsAskedOnceForAllThatWaitAndForTheNextOnes"),
+        one("and for those who come soon", path, "found != known_.end()) {", "false) {",
+            unit + "OneIsAskedOnceForAllThatWaitAndForTheNextOnes", "ctest:broker:names"),
+        one("a name that nobody answers holds up no other", path, "if (asked >= most_threads) return;", "if (asked >= 1) return;",
+            unit + "ThoseThatNobodyAnswersHoldUpNoOther", "ctest:broker:names"),
+        one("nor with its other port", path, "if (std::ranges::any_of(wanted_, same)) continue;", "if (each.is_asked) continue;",
+            unit + "ThoseThatNobodyAnswersHoldUpNoOther"),
+        one("no name that nobody waits for", path, "    std::erase_if(wanted_, of_nobody);\n", "",
+            unit + "FourAreAskedAtOnceAndNoneThatNobodyWaitsForAnyMore"),
+        one("a failed lookup is asked again soon", path, "answer.error == 0 ? keep : keep_failure", "keep", unit + "AFailureIsKeptForASecond"),
     ]  # fmt: skip
 
 

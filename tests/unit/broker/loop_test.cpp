@@ -1,7 +1,6 @@
 #include "daemon/broker/loop.hpp"
 
 #include <gtest/gtest.h>
-#include <netdb.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -10,7 +9,6 @@
 #include <thread>
 
 #include "daemon/broker/descriptor.hpp"
-#include "daemon/broker/names.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -243,43 +241,6 @@ TEST_F(BrokerLoop, WhatACoroutineThrowsEndsItAlone) {
     loop_.spawn(fail());
     loop_.spawn(catches());
     EXPECT_EQ(seen_, "nobody sees it");
-}
-
-TEST_F(BrokerLoop, LooksNamesUpAndKnowsAddressesAtOnce) {
-    const auto ask = [&](std::string host, std::shared_ptr<Lookup> lookup) -> Task<void> {
-        co_await look_up(lookup, loop_, host, "80");
-        loop_.stop();
-    };
-    for (const auto& [host, wanted] : {std::pair{"127.0.0.9", "127.0.0.9"}, {"::1", "::1"}}) {
-        const auto lookup = std::make_shared<Lookup>(loop_);
-        loop_.spawn(ask(host, lookup));
-        ASSERT_EQ(lookup->found.size(), 1U);  // without a round of the loop
-        EXPECT_EQ(lookup->found.front().text(), wanted);
-    }
-    Loop other;
-    const auto lookup = std::make_shared<Lookup>(other);
-    const auto ask_other = [&]() -> Task<void> {
-        co_await look_up(lookup, other, "localhost", "80");
-        other.stop();
-    };
-    other.spawn(ask_other());
-    other.run();
-    ASSERT_FALSE(lookup->found.empty());
-    EXPECT_TRUE(lookup->found.front().text() == "127.0.0.1" || lookup->found.front().text() == "::1");
-    EXPECT_EQ(lookup->error, 0);
-}
-
-TEST_F(BrokerLoop, NobodyWaitsForANameLongerThanHeWants) {
-    const auto lookup = std::make_shared<Lookup>(loop_);
-    const auto ask = [&]() -> Task<void> {
-        co_await look_up(lookup, loop_, "localhost", "80");
-        seen_ = "gone on";
-        loop_.stop();
-    };
-    loop_.spawn(ask());
-    lookup->done.fire();  // before the loop could take the answer
-    loop_.run();
-    EXPECT_EQ(seen_, "gone on");
 }
 
 }  // namespace
