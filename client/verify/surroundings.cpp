@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <optional>
@@ -123,6 +125,16 @@ void copy_directory(const fs::path& from, const fs::path& to, const std::string&
         copy_file(at->path(), to / at->path().filename(), dummy_key);
 }
 
+/// What an agent leaves in its scratch home is some hundred files. One that goes on making them is not followed.
+constexpr int most_entries = 100'000;
+int entries_removed = 0;
+
+int remove_entry(const char* path, const struct stat*, int, struct FTW*) {
+    if (++entries_removed > most_entries) return 1;  // the walk ends
+    ::remove(path);
+    return 0;
+}
+
 std::string variable(const ExplainResult& plan, std::string_view name) {
     for (const auto& each : plan.env)
         if (each.name == name) return each.value;
@@ -146,8 +158,12 @@ ScratchDirectory::ScratchDirectory() {
 }
 
 ScratchDirectory::~ScratchDirectory() {
-    std::error_code error;
-    fs::remove_all(path_, error);
+    constexpr int open_at_once = 16;
+    entries_removed = 0;
+    ::nftw(path_.c_str(), remove_entry, open_at_once, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    if (entries_removed > most_entries)
+        std::fprintf(stderr, "capsulectl: %s is left: the agent has made more than %d files there\n", path_.c_str(),
+                     most_entries);
 }
 
 void copy_configuration(const ExplainResult& plan, const fs::path& temporary_home, const std::string& dummy_key) {

@@ -23,7 +23,9 @@ class HostileAgent : public CapsuleTest {
 
     /// It throws where verify does not end in time.
     Outcome verify() const {
-        return run_command(ctl_program({"verify", "claude", "--provider", "zai"}), {}, seconds(80));
+        Program program = ctl_program({"verify", "claude", "--provider", "zai"});
+        program.env["TMPDIR"] = dir_.path().string();  // what it leaves ends with the test
+        return run_command(program, {}, seconds(80));
     }
 };
 
@@ -45,6 +47,14 @@ TEST_F(HostileAgent, OneThatWritesTooMuchIsEnded) {
     const Outcome outcome = verify();
     EXPECT_NE(outcome.exit_code, 0);
     EXPECT_LT(outcome.out.size() + outcome.err.size(), 1024U * 1024);
+}
+
+TEST_F(HostileAgent, MoreFilesThanAnAgentMakesAreLeft) {
+    set_claude(
+        "[ -e ../many ] || { /bin/mkdir ../many && cd ../many && /usr/bin/seq 100100 | /usr/bin/xargs touch; }\n");
+    start();
+    const Outcome outcome = verify();
+    EXPECT_THAT(outcome.err, HasSubstr("is left: the agent has made more than 100000 files there"));
 }
 
 TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {
