@@ -8,7 +8,7 @@
 
 #include "client/commands/command_table.hpp"
 #include "client/commands/split_exec.hpp"
-#include "client/commands/usage.hpp"
+#include "client/commands/usage_error.hpp"
 #include "protocol/help_text.hpp"
 
 namespace capsule {

@@ -7,8 +7,8 @@
 #include "client/commands/explain_answer.hpp"
 #include "client/commands/explain_page.hpp"
 #include "client/commands/masking.hpp"
-#include "client/commands/plan_usage_page.hpp"
 #include "client/commands/status_page.hpp"
+#include "client/commands/usage_page.hpp"
 #include "client/plan_left.hpp"
 #include "tests/unit/client/plain_style.hpp"
 
@@ -161,16 +161,16 @@ TEST(PlanUsagePage, HasALineForEachWindow) {
         {"kimi", "Kimi", {}, {}, "", "undocumented", "the answer is empty"},
     };
     constexpr std::time_t two_hours_before = 1795694400;
-    EXPECT_EQ(plan_usage_page(result, plain, two_hours_before),
+    EXPECT_EQ(usage_page(result, plain, two_hours_before),
               "PROVIDER  PLAN  WINDOW   USED   BEGINS ANEW\n"
               "Z.AI      pro   5 hours  42 %   in 2 h 0 min\n"
               "                week     100 %  -\n"
               "MiniMax   -     5 hours  0 %    soon\n"
               "Not documented by the provider, and so without any promise: Z.AI.\n"
               "! Kimi: the answer is empty\n");
-    EXPECT_THAT(plan_usage_page({}, plain, 0), HasSubstr("\"capsulectl auth\""));
+    EXPECT_THAT(usage_page({}, plain, 0), HasSubstr("\"capsulectl auth\""));
     result.providers = {{"zai", "Z.AI", "pro", {{"week", 61, {}}}, "2026-11-26T10:00:00Z", "documented", "HTTP 500"}};
-    EXPECT_THAT(plan_usage_page(result, plain, two_hours_before),
+    EXPECT_THAT(usage_page(result, plain, two_hours_before),
                 HasSubstr("! Z.AI: HTTP 500; shown is what it said as of 2026-11-26T10:00:00Z\n"));
 }
 
@@ -182,7 +182,7 @@ TEST(PlanUsagePage, FitsSixtyColumns) {
     };
     Style narrow;
     narrow.width = 60;
-    std::istringstream lines(plan_usage_page(result, narrow, 1795694400));
+    std::istringstream lines(usage_page(result, narrow, 1795694400));
     for (std::string line; std::getline(lines, line);)
         EXPECT_LE(display_width(line), 60U) << line;
 }

@@ -9,6 +9,6 @@
 namespace capsule {
 
 /// A table, the windows of each provider below each other; beneath it what could not be found out.
-std::string plan_usage_page(const UsageResult& result, const Style& style, std::time_t now = std::time(nullptr));
+std::string usage_page(const UsageResult& result, const Style& style, std::time_t now = std::time(nullptr));
 
 }  // namespace capsule

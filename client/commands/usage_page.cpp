@@ -1,4 +1,4 @@
-#include "client/commands/plan_usage_page.hpp"
+#include "client/commands/usage_page.hpp"
 
 #include "client/plan_left.hpp"
 #include "protocol/utc_time.hpp"
@@ -17,7 +17,7 @@ std::string resets(const std::optional<std::string>& at, std::time_t now) {
 
 }  // namespace
 
-std::string plan_usage_page(const UsageResult& result, const Style& style, std::time_t now) {
+std::string usage_page(const UsageResult& result, const Style& style, std::time_t now) {
     if (result.providers.empty())
         return "No provider with a key is known to say what is left: \"capsulectl auth\" says how to get one.\n";
     Table table({"PROVIDER", "PLAN", "WINDOW", "USED", "BEGINS ANEW"});
