@@ -15,6 +15,10 @@ namespace {
 /// How late a time limit may be noticed. Without a connection nobody looks.
 constexpr std::chrono::milliseconds look_every{250};
 constexpr std::chrono::milliseconds report_after{250};
+/// Anybody can be refused as often as he likes, and each report is a line of the log.
+constexpr std::chrono::seconds tell_of_strangers_again{10};
+/// Users and codes between two reports; further users are counted together.
+constexpr std::size_t most_strangers = 1024;
 /// When no descriptor or no memory is left for a connection.
 constexpr std::chrono::milliseconds accept_again{100};
 constexpr int accepts_in_a_turn = 16;
@@ -58,7 +62,8 @@ Broker::Broker(Loop& loop, int listener, Send send)
       address_("127.0.0.1:" + std::to_string(port_)),
       names_(std::make_shared<Names>(loop)),
       clock_(loop),
-      reporter_(loop) {
+      reporter_(loop),
+      stranger_reporter_(loop) {
     if (!listener_.is_open()) throw bad_listener("the kernel does not watch it");
 }
 
@@ -167,8 +172,17 @@ void Broker::ended(const std::shared_ptr<Session>& session, const Exchanged& exc
 }
 
 void Broker::count_stranger(std::string_view code, Places::Uid uid) {
+    if (strangers_.size() >= most_strangers) uid.reset();
     ++strangers_[{std::string(code), uid}];
-    report_soon();
+    if (std::exchange(telling_of_strangers_, true)) return;
+    const auto now = Clock::now();
+    const auto at = std::max(now + report_after, strangers_told_ + tell_of_strangers_again);
+    stranger_reporter_.start(at - now, [this] {
+        telling_of_strangers_ = false;
+        strangers_told_ = Clock::now();
+        for (const auto& [who, count] : std::exchange(strangers_, {}))
+            send_(Strangers{who.first, count, who.second});
+    });
 }
 
 void Broker::report_soon() {
@@ -182,9 +196,6 @@ void Broker::report_soon() {
 void Broker::report() {
     for (Traffic& each : sessions_.take_traffic())
         send_(std::move(each));
-    for (const auto& [who, count] : strangers_)
-        send_(Strangers{who.first, count, who.second});
-    strangers_.clear();
 }
 
 }  // namespace capsule::broker

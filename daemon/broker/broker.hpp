@@ -46,7 +46,7 @@ class Broker {
     void begun(const std::shared_ptr<Session>& session);
     void spent(const std::shared_ptr<Session>& session, const Usage& more);
     void ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
-    /// `uid`: whose connection had to make room.
+    /// `uid`: whose connection it is, where that is known. capsuled is told at most once in ten seconds.
     void count_stranger(std::string_view code, Places::Uid uid = std::nullopt);
     /// Of all that are open. They outlive the broker when the program ends: each strikes itself out.
     const std::shared_ptr<Places>& places() const noexcept { return places_; }
@@ -77,8 +77,9 @@ class Broker {
     Sessions sessions_;
     std::shared_ptr<Places> places_ = std::make_shared<Places>();
     std::map<std::pair<std::string, Places::Uid>, std::uint64_t> strangers_;
-    Timer clock_, reporter_;
-    bool watching_ = false, reporting_ = false;
+    Clock::time_point strangers_told_;
+    Timer clock_, reporter_, stranger_reporter_;
+    bool watching_ = false, reporting_ = false, telling_of_strangers_ = false;
     std::array<char, 64 * 1024> scratch_{};
 };
 

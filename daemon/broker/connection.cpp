@@ -206,7 +206,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
 }
 
 Task<void> Connection::refuse(Refusal refusal) {
-    if (!whose_) broker_.count_stranger(refusal.code);
+    if (!whose_) broker_.count_stranger(refusal.code, uid_);
     const std::string answer = error_answer(surface_, refusal, head_only_);
     limit(Bound::client, leave_ms);
     co_await write_all(client_, answer);

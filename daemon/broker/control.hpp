@@ -6,8 +6,8 @@
 //     connections, so
 //                          the grants that live come before it
 //     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
-//                          token is handed out only when it is good; traffic and strangers, as things happen;
-//                          usage_answer, for each usage
+//                          token is handed out only when it is good; traffic, as things happen; strangers, at
+//                          most once in ten seconds; usage_answer, for each usage
 //
 // A broker that has started anew knows nothing: it is sent every grant that lives, with its key, and configure. Counts
 // in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart. What
@@ -187,11 +187,11 @@ BOOST_DESCRIBE_STRUCT(Traffic, (),
                       (session, requests, failed, tokens, models, bytes_up, bytes_down, latency, latency_s, refusals,
                        streams, last, verdicts))
 
-/// Somebody was refused before a session was known: counted by code, without the token.
+/// Somebody was refused before a session was known: counted by code and user, without the token.
 struct Strangers {
     std::string code;  ///< such as capsule_session_ended
     std::uint64_t count = 0;
-    std::optional<std::uint32_t> uid{};  ///< whose connections had to make room for others; none: another code
+    std::optional<std::uint32_t> uid{};  ///< whose they were, where that is known
 };
 BOOST_DESCRIBE_STRUCT(Strangers, (), (code, count, uid))
 

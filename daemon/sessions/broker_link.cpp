@@ -13,6 +13,7 @@
 #include <boost/asio/write.hpp>
 
 #include "daemon/log/log.hpp"
+#include "daemon/log/log_limit.hpp"
 #include "protocol/framing.hpp"
 
 namespace capsule {
@@ -229,11 +230,9 @@ void BrokerLink::act(Shared& shared, broker::FromBroker message) {
         (*found)->answer = std::move(*answer);
         (*found)->timer.cancel();
     } else if (const auto* strangers = std::get_if<broker::Strangers>(&message)) {
-        if (strangers->uid)
-            log_warning("broker_turned_out", {{"uid", std::int64_t{*strangers->uid}},
-                                              {"connections", static_cast<std::int64_t>(strangers->count)}});
-        else
-            spdlog::info("broker_refused code={} count={}", strangers->code, strangers->count);
+        log_warning("broker_refused", {{"uid", strangers->uid ? std::int64_t{*strangers->uid} : LogLimit::nobody},
+                                       {"code", strangers->code},
+                                       {"count", static_cast<std::int64_t>(strangers->count)}});
         if (!shared.stopping) shared.events.strangers(*strangers);
     }
 }

@@ -1,5 +1,7 @@
 """What is refused, each with its status, its code, a cure, and no byte of it at the provider."""
 
+import os
+import time
 import unittest
 
 from case import Case
@@ -22,6 +24,21 @@ class Refusals(Case):
         self.refused(self.ask(self.one, token=TOKEN[:-1]), 401, "capsule_session_ended")
         self.nothing_sent()
         self.one.wait_for(lambda told: told.get("strangers", {}).get("code") == "capsule_session_ended")
+
+    def test_are_told_with_their_user_and_not_one_by_one(self):
+        """Whoever is refused writes a line into the daemon's log with each report."""
+        def told(after: int = 0) -> dict:
+            return self.one.wait_for(lambda each: "strangers" in each, after)["strangers"]
+
+        self.ask(self.one, token=OTHER)
+        self.assertEqual(told(), {"code": "capsule_session_ended", "count": 1, "uid": os.geteuid()})
+        before = len(self.one.told)
+        for _ in range(6):
+            self.ask(self.one, token=OTHER)
+            time.sleep(0.4)  # twice as long as what is told at once is gathered
+        self.ask(self.one, token=None)
+        reports = [told(before), told(before + 1)]
+        self.assertEqual([(each["code"], each["count"]) for each in reports], [("capsule_no_token", 1), ("capsule_session_ended", 6)])
 
     def test_a_session_without_a_key(self):
         self.one.grant(self.provider_, session="s2", token=OTHER, key=None)

@@ -3,6 +3,7 @@
 import calendar
 import contextlib
 import json
+import os
 import time
 import unittest
 
@@ -263,6 +264,7 @@ class Limits(Case):
         session.path, session.token = right, "FAKE-nobodys-token"
         self.assertEqual(session.ask().status, 401)
         self.assertTrue(until(lambda: self.capsuled.call("metrics")["strangers"] == {"capsule_session_ended": 1}))
+        self.assertIn(f"broker_refused uid={os.geteuid()} code=capsule_session_ended count=1\n", self.capsuled.logged())
 
     def test_it_is_the_keys_and_not_the_providers(self):
         self.capsuled.call("auth.set", provider="zai", value=OTHER_KEY, scope={"workspace": "acme"})

@@ -155,6 +155,10 @@ def places() -> list[Protection]:
             unit + "OneUsersRequestsLeavePlacesToOthers"),
         one("unfinished heads of one user", path, "if (all <= most) return nullptr;", "return nullptr;",
             unit + "UnfinishedHeadsOfOneUserAreBoundedTogether", "ctest:broker:floods"),
+        one("refusals are told once in ten seconds", "daemon/broker/broker.cpp", "std::max(now + report_after, strangers_told_ + tell_of_strangers_again)",
+            "now + report_after", "ctest:broker:refusals"),
+        one("and whose they are", "daemon/broker/connection.cpp", "count_stranger(refusal.code, uid_);\n    const std::string answer", "count_stranger(refusal.code);\n    const std::string answer",
+            "ctest:broker:refusals", "ctest:sessions:limits"),
         one("who shows no token is closed soon", "daemon/broker/connection.cpp",
             "if (place_->state == Places::State::stranger) deadline_ = std::min(deadline_, stranger_until_);", "", "ctest:broker:floods"),
     ]  # fmt: skip
