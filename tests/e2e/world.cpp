@@ -198,8 +198,8 @@ AgentRun World::run_program(test::Program program, const std::vector<std::string
     const int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     const int out = open((directory_ / "out").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     const int err = open((directory_ / "err").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    program.own_group = true;
     const pid_t child = test::start_program(program, {in, out, err});
-    setpgid(child, child);
     AgentRun run;
     run.exit_code = run_to_end(child, run.processes, enough, [&] { search(child, run); });
     for (const int descriptor : {in, out, err})

@@ -101,6 +101,8 @@ pid_t start_program(const Program& program, const Descriptors& descriptors) {
 
     const pid_t child = fork();
     if (child < 0) throw std::runtime_error("fork failed");
+    // Here and there: whichever comes first. Once it is another program it would be too late here.
+    if (program.own_group) setpgid(child, child);
     if (child > 0) return child;
     if (descriptors.terminal) {
         setsid();

@@ -29,6 +29,7 @@ struct Program {
     Environment env{};
     std::filesystem::path cwd{};         ///< empty: the test's own
     std::optional<Identity> identity{};  ///< none: the test's own
+    bool own_group = false;              ///< of processes, to be signalled with what it starts
     std::filesystem::path passwd{};      ///< stands in for /etc/passwd, in a mount namespace of its own (needs root)
 };
 
