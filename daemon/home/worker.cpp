@@ -18,12 +18,14 @@
 #include <exception>
 #include <future>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "daemon/base/time_limit.hpp"
 #include "daemon/process/interrupt.hpp"
 #include "daemon/process/stack_wiper.hpp"
+#include "daemon/process/subprocess.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -186,8 +188,8 @@ void HomeWorker::start_thread() {
     auto seat = std::make_shared<Seat>();
     std::promise<void> identity;
     auto taken = identity.get_future();
-    std::thread([shared = shared_, seat, user = user_, same_user = same_user_,
-                 identity = std::move(identity)]() mutable {
+    auto serve = [shared = shared_, seat, user = user_, same_user = same_user_,
+                  identity = std::move(identity)]() mutable {
         try {
             if (!same_user) take_file_identity(user);
             identity.set_value();
@@ -196,7 +198,14 @@ void HomeWorker::start_thread() {
             return;
         }
         shared->serve(*seat);
-    }).detach();
+    };
+    try {
+        std::thread(std::move(serve)).detach();
+    } catch (const std::system_error& error) {
+        throw Failure({ErrorCode::io_error,
+                       "cannot start a thread for the home of " + user_.name + ": " + error.code().message(),
+                       no_more_processes});
+    }
     taken.get();
     seat_ = std::move(seat);
 }

@@ -14,6 +14,7 @@
 #include <cerrno>
 
 #include "daemon/base/ready.hpp"
+#include "daemon/process/keeper.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -117,11 +118,11 @@ std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_exec
     }
     pipes = {std::move(out.read_end), std::move(err.read_end), std::move(report.read_end)};
     asio::posix::stream_descriptor awaited(executor, pidfd.release());
-    return std::shared_ptr<Child>(new Child(pid, std::move(awaited)));
+    return std::shared_ptr<Child>(new Child(pid, plan.identity.has_value(), std::move(awaited)));
 }
 
 Child::~Child() {
-    kill_group();
+    kill_all();
     reap();
 }
 
@@ -133,8 +134,13 @@ asio::awaitable<void> Child::ended() {
     while (!error && !is_ready_to_read(pidfd_.native_handle()));
 }
 
-void Child::kill_group() noexcept {
-    if (!exit_code_) ::kill(-pid_, SIGKILL);
+void Child::kill_all() noexcept {
+    if (exit_code_) return;
+    // A keeper that was killed itself would kill nobody.
+    if (kept_)
+        ::kill(pid_, keeper_ends_with);
+    else
+        ::kill(-pid_, SIGKILL);
 }
 
 bool Child::has_ended() noexcept {

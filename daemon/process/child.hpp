@@ -36,9 +36,9 @@ class Child {
     /// Resumes when the program has ended, or when it is cancelled.
     boost::asio::awaitable<void> ended();
 
-    /// SIGKILL for its whole process group. Until it is reaped no other group can have that number; then this does
-    /// nothing.
-    void kill_group() noexcept;
+    /// Kills it with its whole process group, and where it is another user's (keeper.hpp) all that it has started.
+    /// Until it is reaped no other group can have that number; then this does nothing.
+    void kill_all() noexcept;
 
     /// Whether the program has ended, reaped or not.
     bool has_ended() noexcept;
@@ -47,9 +47,11 @@ class Child {
     std::optional<int> reap() noexcept;
 
   private:
-    Child(pid_t pid, boost::asio::posix::stream_descriptor pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+    Child(pid_t pid, bool kept, boost::asio::posix::stream_descriptor pidfd)
+        : pid_(pid), kept_(kept), pidfd_(std::move(pidfd)) {}
 
     pid_t pid_;
+    bool kept_;  ///< it is the program's keeper
     boost::asio::posix::stream_descriptor pidfd_;
     std::optional<int> exit_code_;
 };

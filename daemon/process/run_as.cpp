@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "daemon/process/keeper.hpp"
 #include "protocol/session_keyring.hpp"
 
 namespace capsule {
@@ -182,7 +183,10 @@ void run_as_if_asked(int argc, char** argv) {
     if (!plan) give_up(EINVAL);
     settle_descriptors();
     settle_limits();
-    if (plan->identity) become(*plan->identity);
+    if (plan->identity) {
+        require(keep_what_it_starts());
+        become(*plan->identity);
+    }
     require(::chdir(plan->directory.c_str()) == 0);
     execute(*plan);
 }

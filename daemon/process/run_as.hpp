@@ -38,8 +38,9 @@ inline constexpr int run_as_report = 3;
 std::string write_run_plan(const RunPlan& plan);
 
 /// To be called first in main(). Returns at once if this process is not the helper. The helper never returns: it is
-/// not dumpable, leaves behind every descriptor but 0, 1 and 2, loses all that could give privileges back, becomes the
-/// plan's user for good, enters the directory with that identity, and executes the program.
+/// not dumpable, leaves behind every descriptor but 0, 1 and 2, and executes the program in the plan's directory. Where
+/// that has an identity, a child of the helper's loses all that could give privileges back, becomes that user for good
+/// and executes it; the helper is its keeper.
 void run_as_if_asked(int argc, char** argv);
 
 }  // namespace capsule

@@ -92,7 +92,7 @@ asio::awaitable<void> watch(std::shared_ptr<Run> run) {
     co_await ended_or_timeout(run);
     const bool in_time = run->child->has_ended();
     // Before it is reaped, for as long as the group's number is its own.
-    run->child->kill_group();
+    run->child->kill_all();
     if (in_time) run->exit_code = run->child->reap();
     run->timer.expires_after(grace);
     if (!in_time) {
@@ -110,7 +110,7 @@ asio::awaitable<void> watch(std::shared_ptr<Run> run) {
 
 Error cannot_start(const std::string& program, int error) {
     return {ErrorCode::io_error, "cannot run " + program + ": " + std::generic_category().message(error),
-            "check that it is installed and that the session's user may run it"};
+            error == EAGAIN ? no_more_processes : "check that it is installed and that the session's user may run it"};
 }
 
 Error too_late(const std::string& program, std::chrono::milliseconds limit) {
@@ -165,7 +165,7 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
 void SubprocessRunner::stop() {
     stopping_ = true;
     for (const auto& child : running_)
-        child->kill_group();
+        child->kill_all();
 }
 
 }  // namespace capsule

@@ -17,6 +17,10 @@ namespace capsule {
 
 class Child;
 
+/// The cure of EAGAIN, where no process or thread can be made.
+inline constexpr const char* no_more_processes =
+    "see which processes take up the places: TasksMax= of the service, the container's pids limit, or ulimit -u";
+
 struct SubprocessRequest {
     std::vector<std::string> argv;  ///< argv[0] is an absolute path
     std::map<std::string, std::string> env;
@@ -36,7 +40,8 @@ struct SubprocessResult {
 class SubprocessRunner {
   public:
     /// Ends with the program, and a moment after the limit at the latest, whatever the program, its children or its
-    /// user do: what else has its pipes open is not waited for. Its process group is killed when it ends. Fails with
+    /// user do: what else has its pipes open is not waited for. Its process group is killed when it ends, and of
+    /// another user's program all that it has started. Fails with
     /// io.error: it cannot be started (errno's text), or it ran into its limit. A program that ends with a status other
     /// than 0 is a result, not a failure.
     boost::asio::awaitable<Result<SubprocessResult>> run(SubprocessRequest request);

@@ -72,14 +72,33 @@ class Programs : public CapsuleTest {
             if (!std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) continue;
             try {
                 const pid_t pid = std::stoi(name);
-                if (status_field(pid, "PPid") == std::to_string(daemon().pid()) &&
-                    status_field(pid, "Uid").starts_with("4711\t4711"))
-                    return pid;
+                if (status_field(pid, "Uid").starts_with("4711\t4711") && keeper_of(pid) != 0) return pid;
             } catch (const std::runtime_error&) {
                 continue;  // it has ended meanwhile
             }
         }
         return 0;
+    }
+
+    /// Its parent, where that is a child of the daemon's; 0: it is another process.
+    pid_t keeper_of(pid_t program) const {
+        const pid_t parent = std::stoi(status_field(program, "PPid"));
+        return parent != 0 && status_field(parent, "PPid") == std::to_string(daemon().pid()) ? parent : 0;
+    }
+
+    /// Processes of the agent's user whose command line has `word`.
+    static std::size_t count_of(const std::string& word) {
+        std::size_t count = 0;
+        for (const fs::directory_entry& entry : fs::directory_iterator("/proc"))
+            try {
+                const pid_t pid = std::stoi(entry.path().filename().string());
+                if (status_field(pid, "Uid").starts_with("4711\t") &&
+                    read_file(proc_path(pid, "cmdline")).find(word) != std::string::npos)
+                    ++count;
+            } catch (const std::exception&) {
+                continue;  // no process, or one that has ended meanwhile
+            }
+        return count;
     }
 
     void expect_served_soon() const {
@@ -202,6 +221,47 @@ TEST_F(Programs, OneThatLeavesAnotherBehindWithItsPipesHoldsNothingUp) {
     EXPECT_LT(Clock::now() - began, seconds(8));
 }
 
+/// Leaves behind what has a session of its own and starts more of the kind.
+std::string leaves_behind(const std::string& word) {
+    const std::string many = "for i in 1 2 3 4 5; do /usr/bin/setsid /bin/sleep " + word + " & done; wait";
+    return "/usr/bin/setsid /bin/sh -c '/usr/bin/setsid /bin/sh -c \"" + many + "\" & exec /bin/sleep " + word +
+           "' >/dev/null 2>&1 &\n";
+}
+
+TEST_F(Programs, NothingThatOneHasStartedOutlivesIt) {
+    start_for_agent();
+    const fs::path go_on = dir_ / "go-on";
+    set_codex(leaves_behind("4711.25") + "while [ ! -e " + go_on.string() + " ]; do /bin/sleep 0.1; done");
+    RawConnection slow = daemon().connect();
+    slow.send_line(request("1", "spawn", spawn_codex));
+    EXPECT_TRUE(eventually([&] { return count_of("4711.25") >= 6; }));
+    write_file(go_on, "");
+    EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
+    EXPECT_TRUE(eventually([&] { return count_of("4711.25") == 0; }));
+    expect_served_soon();
+}
+
+TEST_F(Programs, NorItsLimit) {
+    start_for_agent();
+    set_codex(leaves_behind("4711.75") + "exec /bin/sleep 4711.75");
+    EXPECT_THAT(warnings(), HasSubstr("did not finish within 10 s"));
+    EXPECT_TRUE(eventually([&] { return count_of("4711.75") == 0; }));
+}
+
+TEST_F(Programs, OnesKeeperIsNotItsUsersToEnd) {
+    start_for_agent();
+    RawConnection slow = daemon().connect();
+    auto lease = std::make_unique<Lease>(agents_.bin() / "codex");
+    slow.send_line(request("1", "spawn", spawn_codex));
+    ASSERT_TRUE(eventually([&] { return program_of_agent() != 0; }));
+    const pid_t keeper = keeper_of(program_of_agent());
+    EXPECT_EQ(status_field(keeper, "Uid"), "0\t0\t0\t0");
+    EXPECT_EQ(open_descriptors(keeper), 0U);
+    lease.reset();
+    EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
+    EXPECT_NE(kill(keeper, 0), 0) << "it has ended with its program";
+}
+
 // As the image starts it: nobody but root could read what root makes.
 TEST_F(Programs, CodexIsAskedOnceUnderTheImagesUmask) {
     set_codex(R"(if [ "$3" = -c ]; then f=${4#*\"}; exec /bin/cat "${f%\"}" >/dev/null; fi)");
@@ -221,6 +281,9 @@ std::vector<std::string> of_roots_identity(const std::string& trace, pid_t io_th
     for (std::string line; std::getline(lines, line);) {
         const std::string thread = line.substr(0, line.find(' '));
         if (line.find("execve(\"/proc/self/exe\"") != std::string::npos) root.insert(thread);
+        // The helper's child, that becomes the agent.
+        if (line.find("clone(") != std::string::npos && root.contains(thread))
+            root.insert(line.substr(line.rfind(' ') + 1));
         if (line.find("setresuid(4711") != std::string::npos) root.erase(thread);
         if (root.contains(thread)) out.push_back(line);
     }
@@ -242,9 +305,9 @@ TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
     }
     const std::string pid = std::to_string(daemon().pid());
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    const pid_t tracer = start_program(
-        {.argv = {strace, "-f", "-qq", "-s", "4096", "-e", "trace=%file,setresuid", "-o", dir_ / "trace", "-p", pid}},
-        {nothing, nothing, nothing});
+    const pid_t tracer = start_program({.argv = {strace, "-f", "-qq", "-s", "4096", "-e", "trace=%file,setresuid,clone",
+                                                 "-o", dir_ / "trace", "-p", pid}},
+                                       {nothing, nothing, nothing});
     close(nothing);
     const auto all_traced = [&] {
         const fs::directory_iterator threads("/proc/" + pid + "/task");

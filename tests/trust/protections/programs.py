@@ -5,6 +5,7 @@ from protection import Edit, Protection, one
 
 RUN_AS = "daemon/process/run_as.cpp"
 CHILD = "daemon/process/child.cpp"
+KEEPER = "daemon/process/keeper.cpp"
 SUBPROCESS = "daemon/process/subprocess.cpp"
 INVENTORY = "daemon/home/inventory.cpp"
 SCRATCH = "daemon/home/scratch_home.cpp"
@@ -65,8 +66,15 @@ def how_it_ends() -> list[Protection]:
         one("a program has so long", SUBPROCESS, "std::make_shared<Run>(executor, request.limit)",
             "std::make_shared<Run>(executor, request.limit * 1000)", ran_out),
         one("its children have no longer", CHILD, "POSIX_SPAWN_SETSID | ", "", ran_out),
-        one("nor do they stay", SUBPROCESS, "    run->child->kill_group();\n    if (in_time)", "    if (in_time)",
+        one("nor do they stay", SUBPROCESS, "    run->child->kill_all();\n    if (in_time)", "    if (in_time)",
             ran_out),
+        one("what another user's program has started ends with it", RUN_AS, "        require(keep_what_it_starts());\n", "",
+            ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("what loses its parent is the keeper's", KEEPER, "    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return false;\n", "",
+            ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("until nothing is left", KEEPER, "    end_children();\n", "", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("at its limit, too", CHILD, "        ::kill(pid_, keeper_ends_with);", "        ::kill(pid_, SIGKILL);",
+            ATTACK + "NorItsLimit"),
         one("who has left its group is not waited for", SUBPROCESS, "        if (!error) run->stop_reading();\n", "",
             RUNS + "OneThatHasLeftTheGroupAndKeepsThePipeOpenIsNotWaitedFor"),
         one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",

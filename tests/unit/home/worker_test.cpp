@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +136,27 @@ TEST_F(Worker, AJobKnowsHowMuchTimeItHas) {
         soon);
     EXPECT_TRUE(up || up.error().code == ErrorCode::io_error);
     EXPECT_FALSE(time_is_up()) << "of that thread alone";
+}
+
+/// As a user who may have no process more; root has no such limit. Gives the process's exit status.
+int start_without_a_place() {
+    constexpr uid_t nobodys = 65533;
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_NPROC, &none) != 0 || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
+    try {
+        const HomeWorker worker(SessionUser{.name = "somebody", .uid = nobodys, .gid = 0, .groups = {}}, true);
+    } catch (const Failure& failure) {
+        const std::string& message = failure.error().message;
+        return message.find("cannot start a thread") != std::string::npos && !failure.error().hint.empty() ? 0 : 3;
+    } catch (...) {
+        return 4;
+    }
+    return 1;
+}
+
+TEST(WorkerWithoutAThread, SaysSo) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to be another user";
+    EXPECT_EXIT(::_exit(start_without_a_place()), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ TEST(Child, IsNotTakenAsEndedForAnEventOfADescriptorThatIsClosed) {
     io.run_for(std::chrono::milliseconds(100));
     ASSERT_TRUE(child);
     EXPECT_FALSE(ended);
-    child->kill_group();
+    child->kill_all();
     io.restart();
     io.run_for(std::chrono::seconds(60));
     EXPECT_TRUE(ended);
