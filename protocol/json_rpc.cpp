@@ -116,7 +116,7 @@ Error read_error(const json::object& object) {
 }  // namespace
 
 Result<ParsedLine> parse_line(std::string_view line, json::storage_ptr storage) {
-    auto tree = detail::parse_tree(line, storage);
+    auto tree = detail::parse_tree(line, storage, max_members);
     if (!tree) return tree.error();
     if (tree->batch && tree->items.empty()) return invalid_request("the batch is empty");
     if (tree->batch && tree->items.size() > max_batch)
@@ -168,7 +168,7 @@ std::string notification_text(std::string_view method, std::string_view params) 
 }
 
 Result<Answer> parse_answer(std::string_view line) {
-    auto tree = detail::parse_tree(line, {});
+    auto tree = detail::parse_tree(line, {}, 2 * max_members);
     if (!tree) return no_answer("the answer is " + tree.error().message);
     if (tree->batch || !tree->items.front().value.is_object()) return no_answer("the answer is not a JSON object");
     detail::Item& item = tree->items.front();

@@ -8,10 +8,19 @@
 
 #include "protocol/json_rpc.hpp"
 
-namespace capsule::detail {
+namespace capsule {
+namespace detail {
 namespace {
 
 namespace json = boost::json;
+
+constexpr json::error too_late = json::error::exception;  // Boost has no word for it, and never fails with this one
+
+struct TreeRules {
+    std::size_t max_members;  ///< of one object
+    bool of_rpc;  ///< the members of an array at the top are items, and of two members of one name the first counts
+    bool (*is_too_late)() noexcept;  ///< asked at each object; null: never
+};
 
 /// Receives what basic_parser finds and builds the items from it.
 class TreeBuilder {
@@ -19,13 +28,14 @@ class TreeBuilder {
     using error_code = json::error_code;
     using string_view = json::string_view;
 
-    // Bounds are the line's: its length is limited by who reads it.
+    // The text's length is limited by who reads it, an object's members in on_key().
     static constexpr std::size_t max_object_size = std::numeric_limits<std::size_t>::max();
     static constexpr std::size_t max_array_size = max_object_size;
     static constexpr std::size_t max_key_size = max_object_size;
     static constexpr std::size_t max_string_size = max_object_size;
 
-    explicit TreeBuilder(json::storage_ptr storage, std::size_t size) : storage_(std::move(storage)), size_(size) {}
+    TreeBuilder(json::storage_ptr storage, std::size_t size, const TreeRules& rules)
+        : storage_(std::move(storage)), size_(size), rules_(rules) {}
     TreeBuilder(const TreeBuilder&) = delete;
     TreeBuilder& operator=(const TreeBuilder&) = delete;
 
@@ -34,16 +44,20 @@ class TreeBuilder {
     bool on_document_begin(error_code&) { return true; }
     bool on_document_end(error_code&) { return true; }
 
-    bool on_object_begin(error_code&) { return open(json::value(json::object_kind, storage_)); }
+    bool on_object_begin(error_code& error) {
+        if (rules_.is_too_late != nullptr && rules_.is_too_late()) return fail(error, too_late);
+        return open(json::value(json::object_kind, storage_));
+    }
     bool on_object_end(std::size_t, error_code&) { return close(); }
     bool on_array_begin(error_code&) {
-        if (open_.empty() && !tree_.batch) return tree_.batch = true;
+        if (rules_.of_rpc && open_.empty() && !tree_.batch) return tree_.batch = true;
         return open(json::value(json::array_kind, storage_));
     }
     bool on_array_end(std::size_t, error_code&) { return open_.empty() || close(); }
 
     bool on_key_part(string_view part, std::size_t, error_code&) { return collect(part); }
-    bool on_key(string_view part, std::size_t, error_code&) {
+    bool on_key(string_view part, std::size_t, error_code& error) {
+        if (++open_.back().members > rules_.max_members) return fail(error, json::error::object_too_large);
         const auto key = whole(part);
         open_.back().key.assign(key.data(), key.size());
         return done_with_text();
@@ -65,8 +79,14 @@ class TreeBuilder {
   private:
     struct Open {
         json::value value;
-        std::string key;  ///< of the member whose value comes next
+        std::string key;          ///< of the member whose value comes next
+        std::size_t members = 0;  ///< duplicates count, too
     };
+
+    static bool fail(error_code& error, json::error why) {
+        error = why;
+        return false;
+    }
 
     template <class Number>
     bool on_number(Number number, string_view part) {
@@ -110,6 +130,8 @@ class TreeBuilder {
             duplicate_.reset();
         } else if (auto& parent = open_.back(); parent.value.is_array()) {
             parent.value.get_array().push_back(std::move(value));
+        } else if (!rules_.of_rpc) {
+            parent.value.get_object().insert_or_assign(parent.key, std::move(value));
         } else if (!parent.value.get_object().emplace(parent.key, std::move(value)).second && !duplicate_) {
             duplicate_ = parent.key;
         }
@@ -118,6 +140,7 @@ class TreeBuilder {
 
     json::storage_ptr storage_;
     std::size_t size_;
+    TreeRules rules_;
     Tree tree_;
     std::vector<Open> open_;
     std::string text_;
@@ -125,11 +148,34 @@ class TreeBuilder {
     std::optional<std::string> duplicate_;
 };
 
-Error why(json::error_code error, std::size_t at) {
+/// What has been read of a text, and where its reading ended.
+struct Parsed {
+    Tree tree;
+    std::size_t used = 0;
+    json::error_code error;
+};
+
+Parsed parse(std::string_view text, const json::storage_ptr& storage, const json::parse_options& options,
+             const TreeRules& rules) {
+    json::basic_parser<TreeBuilder> parser(options, storage, text.size(), rules);
+    Parsed out;
+    out.used = parser.write_some(false, text.data(), text.size(), out.error);
+    if (!out.error && out.used < text.size()) out.error = json::error::extra_data;
+    if (!out.error) out.tree = parser.handler().take();
+    return out;
+}
+
+std::string many_members(std::size_t limit) {
+    return "an object has more than " + std::to_string(limit) + " members";
+}
+
+Error why(json::error_code error, std::size_t at, std::size_t most) {
     const std::string column = " at column " + std::to_string(at + 1);
     if (error == json::error::too_deep)
         return {ErrorCode::parse_error, "nested deeper than " + std::to_string(max_nesting) + column,
                 "no request needs that: nest less"};
+    if (error == json::error::object_too_large)
+        return {ErrorCode::parse_error, many_members(most) + column, "no request needs that: send fewer"};
     if (error == json::error::incomplete)
         return {ErrorCode::parse_error, "the JSON text ends too early",
                 "send each request as one whole JSON text on one line"};
@@ -139,15 +185,30 @@ Error why(json::error_code error, std::size_t at) {
 
 }  // namespace
 
-Result<Tree> parse_tree(std::string_view text, const json::storage_ptr& storage) {
+Result<Tree> parse_tree(std::string_view text, const json::storage_ptr& storage, std::size_t most) {
     json::parse_options options;
     options.max_depth = max_nesting;
-    json::basic_parser<TreeBuilder> parser(options, storage, text.size());
-    json::error_code error;
-    const std::size_t used = parser.write_some(false, text.data(), text.size(), error);
-    if (!error && used < text.size()) error = json::error::extra_data;
-    if (error) return why(error, used);
-    return parser.handler().take();
+    Parsed done = parse(text, storage, options, {most, true, nullptr});
+    if (done.error) return why(done.error, done.used, most);
+    return std::move(done.tree);
 }
 
-}  // namespace capsule::detail
+}  // namespace detail
+
+Result<boost::json::value> parse_json(std::string_view text, const JsonRules& rules) {
+    namespace json = boost::json;
+    json::parse_options options;
+    options.max_depth = rules.max_depth;
+    options.allow_comments = options.allow_trailing_commas = rules.comments;
+    detail::Parsed done = detail::parse(text, json::storage_ptr(), options, {max_members, false, rules.is_too_late});
+    if (!done.error) return std::move(done.tree.items.front().value);
+    if (done.error == json::error::object_too_large)
+        return Error{ErrorCode::request_too_large, detail::many_members(max_members)};
+    if (done.error == json::error::too_deep)
+        return Error{ErrorCode::request_too_large, "it is nested deeper than " + std::to_string(rules.max_depth)};
+    if (done.error == detail::too_late) return Error{ErrorCode::request_too_large, "there was no time left to read it"};
+    return Error{ErrorCode::parse_error,
+                 "it is not JSON (" + done.error.message() + ", column " + std::to_string(done.used + 1) + ")"};
+}
+
+}  // namespace capsule

@@ -1,9 +1,10 @@
 #include "client/recorder/conversation.hpp"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 
@@ -103,9 +104,9 @@ std::optional<WireProtocol> protocol_of(std::string_view path) noexcept {
 std::optional<Conversation> parse_conversation(const RecordedRequest& request) {
     const auto protocol = protocol_of(request.path());
     if (!protocol || request.method != "POST") return std::nullopt;
-    boost::system::error_code error;
-    const json::value body = json::parse(request.body, error);
-    if (error || !body.is_object()) return std::nullopt;
+    const auto read = parse_json(request.body);
+    if (!read || !read->is_object()) return std::nullopt;
+    const json::value& body = *read;
 
     Conversation conversation;
     conversation.protocol = *protocol;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -16,6 +15,7 @@
 
 #include "client/verify/agents/agent.hpp"
 #include "client/verify/start.hpp"
+#include "protocol/json_tree.hpp"
 #include "protocol/variable_name.hpp"
 
 namespace capsule {
@@ -82,14 +82,10 @@ void replace_keys(json::value& value, const std::string& dummy_key) {
 
 /// A JSON text with its keys replaced; nothing when it is no JSON (with comments, say), since keys might hide there.
 std::string without_keys_json(const std::string& text, const std::string& dummy_key) {
-    json::parse_options lenient;
-    lenient.allow_comments = true;
-    lenient.allow_trailing_commas = true;
-    boost::system::error_code error;
-    json::value value = json::parse(text, error, {}, lenient);
-    if (error) return "";
-    replace_keys(value, dummy_key);
-    return json::serialize(value);
+    auto value = parse_json(text, {.comments = true});
+    if (!value) return "";
+    replace_keys(*value, dummy_key);
+    return json::serialize(*value);
 }
 
 /// TOML, or any text of lines: those that assign to a name of a key are left out.

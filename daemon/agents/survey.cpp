@@ -1,11 +1,12 @@
 #include "daemon/agents/survey.hpp"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <map>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/agents/survey_parts.hpp"
+#include "daemon/base/time_limit.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 
@@ -35,8 +36,8 @@ void add_project(std::vector<SettingsPlace>& places, const std::vector<std::stri
         places.push_back({above + "/" + name, SettingsOwner::project, format, directory});
 }
 
-std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std::string& path, std::string_view text,
-                                          const SurveyedSession& session) {
+Result<std::vector<FoundSetting>> survey_settings(const SettingsPlace& place, const std::string& path,
+                                                  std::string_view text, const SurveyedSession& session) {
     Findings findings(place, path, session);
     descriptor_of(session.route.agent).survey(findings, text);
     return findings.take();
@@ -87,15 +88,15 @@ std::string shown_name(std::string_view name) {
     return plain ? std::string(name) : "…";
 }
 
-std::optional<boost::json::object> read_settings_json(std::string_view text) {
+Result<boost::json::object> read_settings_json(std::string_view text) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    boost::json::parse_options lenient;
-    lenient.allow_comments = true;
-    lenient.allow_trailing_commas = true;
-    boost::system::error_code broken;
-    boost::json::value value = boost::json::parse({text.data(), text.size()}, broken, {}, lenient);
-    if (broken || !value.is_object()) return std::nullopt;
-    return std::move(value.as_object());
+    JsonRules lenient;
+    lenient.comments = true;
+    lenient.is_too_late = time_is_up;
+    auto value = parse_json(text, lenient);
+    if (!value) return value.error();
+    if (!value->is_object()) return Error{ErrorCode::parse_error, "it is no JSON object"};
+    return std::move(value->get_object());
 }
 
 std::string_view head_value(std::string_view text, std::string_view name) {

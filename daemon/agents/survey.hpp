@@ -55,9 +55,10 @@ struct SurveyedSession {
 };
 
 /// What one file of `place` sets that would matter to the session, were there no pins; at most max_findings. A text
-/// that the agent cannot read either (broken) gives nothing.
-std::vector<FoundSetting> survey_settings(const SettingsPlace& place, const std::string& path, std::string_view text,
-                                          const SurveyedSession& session);
+/// that the agent cannot read either (broken) gives nothing. Fails where the agent may read what capsuled does not: an
+/// object of too many members, too many levels, no time left.
+Result<std::vector<FoundSetting>> survey_settings(const SettingsPlace& place, const std::string& path,
+                                                  std::string_view text, const SurveyedSession& session);
 inline constexpr std::size_t max_findings = 64;
 
 /// What a session says of its project's files, one warning each: settings.neutralised, settings.not_held.

@@ -47,20 +47,29 @@ class Findings {
     const SettingsPlace& place() const { return place_; }
     bool has_variable(std::string_view name) const { return session_.plan.env.contains(std::string(name)); }
     bool has_argument(std::string_view word) const;
-    std::vector<FoundSetting> take() { return std::move(found_); }
+    /// Notes that the file was not read. One that is no JSON has no effect; one that is over a limit may have any.
+    void not_read(Error error) {
+        if (error.code != ErrorCode::parse_error) over_limit_ = std::move(error);
+    }
+    Result<std::vector<FoundSetting>> take() {
+        if (over_limit_) return *std::move(over_limit_);
+        return std::move(found_);
+    }
 
   private:
     const SettingsPlace& place_;
     std::string path_;
     const SurveyedSession& session_;
     std::vector<FoundSetting> found_;
+    std::optional<Error> over_limit_;
 };
 
 /// The name of a setting, as an answer may show it. A name that is long or has unusual characters becomes "…".
 std::string shown_name(std::string_view name);
 
-/// Reads JSON as the agents do, with comments and trailing commas. None: the text is broken, or no object.
-std::optional<boost::json::object> read_settings_json(std::string_view text);
+/// Reads JSON as the agents do, with comments and trailing commas. Fails as parse_json() does; with parse_error, too,
+/// if it is no object.
+Result<boost::json::object> read_settings_json(std::string_view text);
 
 /// The value of `name` in the "name: value" lines at the top of a Markdown file, without quotes. Empty: there is none.
 std::string_view head_value(std::string_view text, std::string_view name);

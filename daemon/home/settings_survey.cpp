@@ -85,15 +85,16 @@ class Survey {
     void look_at_file(const SettingsPlace& place, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
         if (files_ >= survey_files || !seen_.insert(path).second) return;
-        if (time_is_up()) return not_looked_at(place, path);
+        if (time_is_up()) return not_looked_at(place, path, "no time was left");
         const auto text = text_of(path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
-        if (!text) return not_looked_at(place, path);
+        if (!text) return not_looked_at(place, path, "too large, no regular file, or not readable");
         bytes_ += (*text)->size();
         auto settings = survey_settings(place, with_bytes_escaped(path), **text, session_);
-        note_extra_pin(place, *text, settings);
-        add(place, std::move(settings));
+        if (!settings) return not_looked_at(place, path, settings.error().message);
+        note_extra_pin(place, *text, *settings);
+        add(place, *std::move(settings));
     }
 
     /// What was read for the facts a moment ago is not read again.
@@ -104,11 +105,9 @@ class Survey {
         return read_file(path, limit);
     }
 
-    void not_looked_at(const SettingsPlace& place, const std::string& path) {
+    void not_looked_at(const SettingsPlace& place, const std::string& path, const std::string& why) {
         note_extra_pin(place, std::nullopt, {});
-        add(place,
-            {{with_bytes_escaped(path), "",
-              "cannot be looked at: too large, no regular file, not readable, or no time was left", std::nullopt}});
+        add(place, {{with_bytes_escaped(path), "", "cannot be looked at: " + why, std::nullopt}});
     }
 
     void note_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,

@@ -4,7 +4,7 @@
     arrows.py ROOT
 
 The table in "Libraries and arrows" has a row for each folder, in the order in which they build on each other. What is
-outside of daemon/agents/<agent> asks the descriptor and does not name the agent: this is looked at, too.
+outside of daemon/agents/<agent> asks the descriptor and does not name the agent: this is looked at, too, and who parses JSON.
 """
 
 import re
@@ -15,6 +15,11 @@ SOURCES = ("protocol", "daemon", "client")
 ROW = re.compile(r"^\| `([\w/]+)` \| ([^|]*) \|", re.MULTILINE)
 INCLUDE = re.compile(r'^#include "((?:protocol|daemon|client)/[^"]+)"', re.MULTILINE)
 LINK = re.compile(r"target_link_libraries\(capsule_\w+ (?:PUBLIC|PRIVATE) ([^)]*)\)")
+# Of what strangers wrote only parse_json() bounds the members. These read what capsuled or capsulectl wrote, or a lone string.
+PARSES = re.compile(r"json::(?:parse|stream_parser|parser)\b")
+READ_THEIR_OWN = {"client/commands/verify.cpp", "client/picker/last_choices.cpp", "client/recorder/anthropic_reply.cpp",
+                  "client/verify/agents/opencode.cpp", "daemon/broker/control.cpp", "daemon/edit/json_edit.cpp",
+                  "daemon/sessions/ended_file.cpp", "daemon/sessions/session_files.cpp"}  # fmt: skip
 NAMES_AN_AGENT = re.compile(r"Agent::(claude|codex|opencode)\b")
 # Libraries whose name is not their folder's.
 FOLDER_OF = {"home_io": "daemon/home", "op_reader": "daemon/keys"}
@@ -76,6 +81,13 @@ def check_links(root: Path, table: dict[str, list[str]]) -> list[str]:
     return problems
 
 
+def check_parses(root: Path) -> list[str]:
+    parsing = {file.relative_to(root).as_posix() for part in SOURCES for file in (root / part).rglob("*.?pp")
+               if PARSES.search(file.read_text())}  # fmt: skip
+    return [f"{name} parses JSON with Boost: use parse_json() of protocol/json_tree.hpp"
+            for name in sorted(parsing - READ_THEIR_OWN)]  # fmt: skip
+
+
 def check_agents(root: Path) -> list[str]:
     problems = []
     for source in sorted(file for part in SOURCES for file in (root / part).rglob("*.?pp")):
@@ -95,7 +107,8 @@ def check_agents(root: Path) -> list[str]:
 def main() -> int:
     root = Path(sys.argv[1])
     table = read_table((root / "docs/architecture.md").read_text())
-    problems = check_order(table) + check_includes(root, table) + check_links(root, table) + check_agents(root)
+    problems = check_order(table) + check_includes(root, table) + check_links(root, table)
+    problems += check_agents(root) + check_parses(root)
     print("\n".join(problems) or f"{sum(map(len, table.values()))} arrows between {len(table)} folders, all downward")
     return 1 if problems else 0
 

@@ -164,7 +164,7 @@ bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& s
 void survey_claude(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::agent_definition) return survey_definition(findings, text);
     const auto file = read_settings_json(text);
-    if (!file) return;
+    if (!file) return findings.not_read(file.error());
     switch (findings.place().format) {
         case SettingsFormat::claude_settings:
             survey_variables(findings, *file);

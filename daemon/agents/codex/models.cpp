@@ -4,12 +4,12 @@
 #include <boost/describe/class.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <memory>
 
 #include "daemon/agents/codex/cell.hpp"
 #include "protocol/json_struct.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 
@@ -176,10 +176,9 @@ void erase_members(json::object& entry) {
 }  // namespace
 
 Result<CodexModelList> read_codex_models(std::string_view printed) {
-    boost::system::error_code failed;
-    const json::value parsed = json::parse({printed.data(), printed.size()}, failed);
-    if (failed) return not_understood("it is not JSON");
-    const json::object* root = parsed.if_object();
+    const auto parsed = parse_json(printed);
+    if (!parsed) return not_understood(parsed.error().message);
+    const json::object* root = parsed->if_object();
     const json::value* list = root ? root->if_contains("models") : nullptr;
     const json::array* models = list ? list->if_array() : nullptr;
     if (!models) return not_understood("it has no list named \"models\"");

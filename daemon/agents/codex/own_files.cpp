@@ -1,7 +1,7 @@
-#include <boost/json/parse.hpp>
-
-#include "daemon/agents/codex/config_file.hpp"
 #include "daemon/agents/codex/own_files.hpp"
+#include "daemon/agents/codex/config_file.hpp"
+#include "daemon/base/time_limit.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -24,10 +24,9 @@ bool is_our_profile(std::string_view text) {
 // One model under its own name, which no catalog of OpenAI's is.
 bool is_our_catalog(std::string_view text) {
     if (text.size() > largest_catalog) return false;
-    json::error_code problem;
-    const json::value document = json::parse(json::string_view(text.data(), text.size()), problem);
-    if (problem || !document.is_object()) return false;
-    const json::value* models = document.get_object().if_contains("models");
+    const auto document = parse_json(text, {.is_too_late = time_is_up});
+    if (!document || !document->is_object()) return false;
+    const json::value* models = document->get_object().if_contains("models");
     if (models == nullptr || !models->is_array() || models->get_array().size() != 1) return false;
     const json::object* model = models->get_array().front().if_object();
     if (model == nullptr) return false;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
+
+#include "daemon/base/time_limit.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -95,17 +97,16 @@ json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const s
 }
 
 std::optional<FoundBlock> find_our_members(std::string_view text) {
-    json::error_code problem;
-    json::value value = json::parse(json::string_view(text.data(), text.size()), problem);
-    const json::object* found = problem ? nullptr : value.if_object();
+    auto value = parse_json(text, {.is_too_late = time_is_up});
+    const json::object* found = value ? value->if_object() : nullptr;
     if (found == nullptr || found->size() != 4) return std::nullopt;
     const json::object* options = object_in(*found, "options");
     const json::object* models = object_in(*found, "models");
     if (options == nullptr || models == nullptr || options->size() != 2 || !has_string(*found, "name") ||
-        !has_string(*options, "apiKey") || !has_our_models(*models) || has_duplicates(text, value))
+        !has_string(*options, "apiKey") || !has_our_models(*models) || has_duplicates(text, *value))
         return std::nullopt;
     const bool with_permission = options->begin()->key() == "baseURL";
-    return FoundBlock{std::move(value.get_object()), with_permission};
+    return FoundBlock{std::move(value->get_object()), with_permission};
 }
 
 bool FoundBlock::is_of(const OpencodeBlock& block) const {

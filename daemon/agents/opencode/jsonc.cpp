@@ -1,9 +1,10 @@
 #include "daemon/agents/opencode/jsonc.hpp"
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 
+#include "daemon/base/time_limit.hpp"
 #include "daemon/edit/json_edit.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -23,16 +24,12 @@ bool has_already(const json::value& document, const OpencodeBlock& block) {
 Merged leave_jsonc_alone(const std::string& existing, const OpencodeJsonIntent& intent) {
     Merged merged{existing, false, {}};
     if (intent.only_remove) return merged;
-    json::parse_options options;
-    options.max_depth = 256;
-    options.allow_comments = options.allow_trailing_commas = true;
+    const JsonRules rules{.comments = true, .max_depth = 256, .is_too_late = time_is_up};
     const std::size_t start = existing.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-    json::error_code problem;
-    const json::value document =
-        json::parse(json::string_view(existing).substr(start), problem, json::storage_ptr(), options);
+    const auto document = parse_json(std::string_view(existing).substr(start), rules);
     std::vector<OpencodeBlock> missing;
     for (const OpencodeBlock& block : intent.blocks)
-        if (problem || !has_already(document, block)) missing.push_back(block);
+        if (!document || !has_already(*document, block)) missing.push_back(block);
     const bool says_permission =
         existing.find("\"permission\"") != std::string::npos || existing.find("\"tools\"") != std::string::npos;
     const json::object paste =

@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <boost/json/parse.hpp>
 
 #include "daemon/agents/opencode/jsonc.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/base/time_limit.hpp"
 #include "daemon/edit/json_edit.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 namespace json = boost::json;
@@ -83,10 +84,9 @@ class OpencodeMerge {
     }
 
     bool is_as_we_write_it() const {
-        json::error_code problem;
         const std::string_view text = std::string_view(text_).substr(json_root(text_));
-        const json::value document = json::parse(json::string_view(text.data(), text.size()), problem);
-        return !problem && text == format_json(document);
+        const auto document = parse_json(text, {.is_too_late = time_is_up});
+        return document && text == format_json(*document);
     }
 
     // What the file was before there was anything of ours in it; none: there was no file.

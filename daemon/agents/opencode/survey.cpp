@@ -149,7 +149,7 @@ void survey_opencode(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::agent_definition)
         return survey_model(findings, "model", head_value(text, "model"));
     const auto file = read_settings_json(text);
-    if (!file) return;
+    if (!file) return findings.not_read(file.error());
     if (findings.place().format == SettingsFormat::opencode_config) return survey_config(findings, *file);
     const std::string& id = findings.route().provider->id;
     if (file->contains(id) && findings.has_variable(findings.route().provider->key_env))

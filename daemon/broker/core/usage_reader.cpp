@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <span>
 
+#include "protocol/json_tree.hpp"
 #include "protocol/utc_time.hpp"
 
 namespace capsule::broker {
@@ -167,9 +167,10 @@ std::string read_body(UsageAnswer& out, UsageShape shape, std::string_view text)
     if (begin == text.npos) return "the answer is empty";
     if (text[begin] == '<') return "a web page came in the place of an answer";
     if (text.size() > max_usage_answer) return "the answer is far too long";
-    json::error_code error;
-    const json::value body = json::parse(text, error);
-    if (error) return "the answer is no JSON";
+    const auto read = parse_json(text);
+    if (!read && read.error().code == ErrorCode::parse_error) return "the answer is no JSON";
+    if (!read) return "the answer cannot be read: " + read.error().message;
+    const json::value& body = *read;
     std::string wrong;
     switch (shape) {
         case UsageShape::zai:

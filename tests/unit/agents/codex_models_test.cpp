@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "tests/support/many_members.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::test {
@@ -142,6 +143,12 @@ TEST(CodexModels, AnUnknownWindowIsLeftToCodex) {
 
 TEST(CodexModels, ANameIsQuotedAsJson) {
     EXPECT_EQ(derive(one_model("\"x\":1"), {R"(a"b\c)", "P", Model{}}).at("slug"), json::value(R"(a"b\c)"));
+}
+
+TEST(CodexModels, AModelOfTooManyMembersIsNotUnderstood) {
+    const Result<CodexModelList> list = read_codex_models("{\"models\":[" + many_members(1001, R"("slug":"a")") + "]}");
+    ASSERT_FALSE(list);
+    EXPECT_NE(list.error().message.find("an object has more than 1000 members"), std::string::npos);
 }
 
 TEST(CodexModels, WhatCannotBeUnderstoodIsAConflict) {

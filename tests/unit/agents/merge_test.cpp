@@ -8,6 +8,7 @@
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/edit/json_edit.hpp"
+#include "tests/support/many_members.hpp"
 
 namespace capsule {
 namespace {
@@ -212,6 +213,24 @@ TEST(OpencodeJson, WhatWouldKeepTheDaemonBusyIsNotParsed) {
     intent.blocks.clear();
     intent.only_remove = true;
     EXPECT_EQ(must(merge_opencode_json(members, intent)).text, members) << "nothing of it is lost";
+}
+
+TEST(OpencodeJson, AFileOfTooManyMembersHasNothingOfOurs) {
+    const OpencodeJsonIntent intent{"opencode.json", {inline_block()}, {inline_block()}};
+    const std::string block =
+        R"("permission":"ask","provider":{"minimax":{"npm":"@ai-sdk/anthropic","options":{"baseURL":"https://api.minimax.io/anthropic/v1"}}})";
+    EXPECT_THAT(must(merge_opencode_json(test::many_members(9, block) + "//", intent)).warnings, IsEmpty());
+    const std::string many = test::many_members(1001, block) + "//";
+    const Merged merged = must(merge_opencode_json(many, intent));
+    EXPECT_EQ(merged.text, many);
+    ASSERT_EQ(merged.warnings.size(), 1U) << "it is not read to its end";
+}
+
+TEST(CodexOwnFile, AListOfTooManyMembersIsNotOurs) {
+    const OwnFileIntent intent{"m.models.json", "{}"};
+    const std::string model = R"("slug":"a","display_name":"a")";
+    EXPECT_FALSE(must(merge_own_file("{\"models\":[" + test::many_members(9, model) + "]}", intent)).save_existing);
+    EXPECT_TRUE(must(merge_own_file("{\"models\":[" + test::many_members(1001, model) + "]}", intent)).save_existing);
 }
 
 TEST(OpencodeJson, OurPermissionGoesWithOurBlock) {

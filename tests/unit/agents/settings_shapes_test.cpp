@@ -20,7 +20,7 @@ class SettingsShapes : public ::testing::Test {
         session.key_variable = route->provider->key_env;
         const Plan plan = session.plan(Agent::claude, "zai");
         const SettingsPlace place{"/x", owner, SettingsFormat::claude_settings};
-        const auto found = survey_settings(place, "/x", shape.text, {*route, plan, false});
+        const auto found = survey_settings(place, "/x", shape.text, {*route, plan, false}).value();
         for (const Warning& warning : survey_warnings(found, {*route, plan, false}))
             EXPECT_THAT(warning.message, Not(HasSubstr("FAKE-"))) << "a value was shown";
         return part("held:", found, true) + part("open:", found, false);

@@ -29,7 +29,7 @@ class Survey : public ::testing::Test {
         const Plan plan = session.plan(agent, provider, model);
         place.path = "/x";
         StringMap members;
-        for (const FoundSetting& found : survey_settings(place, "/x", text, {*route, plan, ignore})) {
+        for (const FoundSetting& found : survey_settings(place, "/x", text, {*route, plan, ignore}).value()) {
             EXPECT_EQ(found.path, "/x");
             members[found.member] = found.neutralised_by.value_or("");
             everything += found.member + found.effect + found.neutralised_by.value_or("");

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/many_members.hpp"
+
 namespace capsule::broker {
 namespace {
 
@@ -107,7 +109,7 @@ TEST(ReadUsage, WhateverElseComes) {
         {" \r\n", "the answer is empty"},
         {"<!doctype html><html>Sign in</html>", "a web page came in the place of an answer"},
         {huge, "the answer is far too long"},
-        {deep, "the answer is no JSON"},
+        {deep, "the answer cannot be read: it is nested deeper than 32"},
         {"{\"usages\":{\"limit_5h\"", "the answer is no JSON"},
         {"{} {}", "the answer is no JSON"},
         {"\xff\xfe", "the answer is no JSON"},
@@ -148,6 +150,14 @@ TEST(ReadUsage, OddNumbersAreNoneOrBounded) {
     EXPECT_EQ(used("-0.1"), -1);
     EXPECT_EQ(used("null"), -1);
     EXPECT_EQ(used("\"1 or so\""), -1);
+}
+
+TEST(ReadUsage, AnAnswerOfTooManyMembersIsNotRead) {
+    const std::string usages = R"("usages":{"limit_5h":{"used_ratio":0.4}})";
+    EXPECT_EQ(read_usage(UsageShape::kimi, 200, test::many_members(9, usages)).windows.size(), 1U);
+    const UsageAnswer seen = read_usage(UsageShape::kimi, 200, test::many_members(1001, usages));
+    EXPECT_EQ(seen.windows.size(), 0U);
+    EXPECT_EQ(seen.error, "the answer cannot be read: an object has more than 1000 members");
 }
 
 TEST(ReadUsage, APlansNameIsAShortWord) {

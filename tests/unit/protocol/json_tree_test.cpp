@@ -1,0 +1,79 @@
+#include "protocol/json_tree.hpp"
+
+#include <gmock/gmock.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "protocol/json_rpc.hpp"
+#include "tests/support/many_members.hpp"
+
+namespace capsule {
+namespace {
+
+namespace json = boost::json;
+using test::many_members;
+using ::testing::HasSubstr;
+
+std::string with_params(const std::string& params) {
+    return R"({"jsonrpc":"2.0","id":1,"method":"status","params":)" + params + "}";
+}
+
+TEST(ParseLine, BoundsTheMembersOfAnObject) {
+    EXPECT_TRUE(parse_line(with_params(many_members(1000))));
+    for (const std::string& line :
+         {with_params(many_members(1001)), with_params("{\"env\":" + many_members(1001) + "}"),
+          "[" + with_params("[" + many_members(1001) + "]") + "]", many_members(1001)}) {
+        const auto parsed = parse_line(line);
+        ASSERT_FALSE(parsed);
+        EXPECT_EQ(parsed.error().code, ErrorCode::parse_error);
+        EXPECT_THAT(parsed.error().message, HasSubstr("an object has more than 1000 members"));
+    }
+}
+
+TEST(ParseAnswer, BoundsTheMembersOfAnObject) {
+    const auto answer = [](int members) {
+        return R"({"jsonrpc":"2.0","id":1,"result":)" + many_members(members) + "}";
+    };
+    EXPECT_TRUE(parse_answer(answer(2000))) << "what a request had, and more";
+    EXPECT_THAT(parse_answer(answer(2001)).error().message, HasSubstr("more than 2000 members"));
+}
+
+TEST(ParseJson, ReadsAsBoostDoes) {
+    for (const char* text : {R"({"a":1,"b":{"c":[1.5,-2,true,null]},"a":{"d":2,"d":3},"e\u0041":"\ud83d\ude00\n"})",
+                             R"([[],{},"x",18446744073709551615])", " 1 ", R"("")"}) {
+        const auto read = parse_json(text);
+        ASSERT_TRUE(read) << text;
+        EXPECT_EQ(json::serialize(*read), json::serialize(json::parse(text)));
+    }
+    EXPECT_TRUE(parse_json("{\"a\":1,} // x", {.comments = true}));
+    for (const char* text : {"", "x", "{\"a\":1,}", "{} {}", "[1", "\"\xff\""})
+        EXPECT_EQ(parse_json(text).error().code, ErrorCode::parse_error) << text;
+}
+
+TEST(ParseJson, BoundsTheMembersOfAnObject) {
+    EXPECT_TRUE(parse_json("[" + many_members(1000) + "," + many_members(1000) + "]"));
+    const auto read = parse_json("[" + many_members(1001) + "]");
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ErrorCode::request_too_large);
+    EXPECT_EQ(read.error().message, "an object has more than 1000 members");
+    std::string twice = "{\"a\":1";
+    for (int i = 0; i < 1000; ++i)
+        twice += ",\"a\":1";
+    EXPECT_FALSE(parse_json(twice + "}")) << "one name a thousand times is found a thousand times";
+}
+
+TEST(ParseJson, BoundsNesting) {
+    const std::string deep = std::string(33, '[') + std::string(33, ']');
+    EXPECT_EQ(parse_json(deep).error().code, ErrorCode::request_too_large);
+    EXPECT_TRUE(parse_json(deep, {.max_depth = 40}));
+}
+
+TEST(ParseJson, EndsWhenItIsTooLate) {
+    EXPECT_EQ(parse_json("[{}]", {.is_too_late = []() noexcept { return true; }}).error().code,
+              ErrorCode::request_too_large);
+    EXPECT_TRUE(parse_json("[{}]", {.is_too_late = []() noexcept { return false; }}));
+}
+
+}  // namespace
+}  // namespace capsule
