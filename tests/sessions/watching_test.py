@@ -1,6 +1,7 @@
 """What people and programs see of sessions: one in six lines, notifications, metrics, the guide's multiplexer."""
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import math
@@ -343,11 +344,20 @@ class Metrics(Case):
 AGENT = """#!/bin/sh
 (: >/dev/tty) 2>/dev/null && echo terminal
 grep -E '^(Uid|NoNewPrivs|CapBnd)' /proc/self/status
+grep -o FAKE-of-root /proc/keys
 echo "in $PWD: $*"
 case "$*" in *leave) exit 3 ;; esac
 trap 'echo ended; exit' TERM
 while :; do sleep 0.1; done
 """
+
+
+def have_a_key() -> None:
+    """The process gets a session keyring with a key in it."""
+    keyctl, add_key = {"x86_64": (250, 248), "aarch64": (219, 217)}[os.uname().machine]
+    libc = ctypes.CDLL(None)
+    libc.syscall(keyctl, 1, None)
+    libc.syscall(add_key, b"user", b"FAKE-of-root", b"x", 1, -3)
 
 
 class Samples(Case):
@@ -363,7 +373,7 @@ class Samples(Case):
         (project / ".claude/settings.json").write_text('{"env": {"ANTHROPIC_BASE_URL": "https://example.org"}}')
         environment = {"PATH": f"{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket)}
         return subprocess.run([interpreter, file, "leave"], env=environment, cwd=project, capture_output=True,
-                              text=True, stdin=stdin, timeout=60)  # fmt: skip
+                              text=True, stdin=stdin, timeout=60, preexec_fn=have_a_key)  # fmt: skip
 
     def test_end_their_session_name_the_project_and_give_up_privileges(self):
         root = os.geteuid() == 0
@@ -381,6 +391,8 @@ class Samples(Case):
                 if root:
                     self.assertIn("CapBnd:\t0000000000000000", done.stdout)
                     self.assertNotIn("terminal", done.stdout)
+                    if language == "python":
+                        self.assertNotIn("FAKE-of-root", done.stdout, "a key of root's session keyring")
                     ours, theirs = os.openpty()
                     refused = self.run_sample(capsule, language, interpreter, theirs)
                     self.assertIn("a terminal of its own", refused.stderr)

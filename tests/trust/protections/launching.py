@@ -25,6 +25,8 @@ def protections() -> list[Protection]:
 
 def whom_it_believes() -> list[Protection]:
     return [
+        one("the guide's launcher keeps root's session keyring", "docs/guides/launchers.md",
+            "        ctypes.CDLL(None).syscall(keyctl, 1, None)  #", "        #", "ctest:sessions:watching"),
         one("root runs nothing that a server of another user says", CLIENT, " && !is_of_status_tier(method))",
             " && false)", SERVER + "RootNeitherRunsNorBecomesWhatItSays", SERVER + "RootGivesItNoKey"),
         one("who listens must own the socket's directory", TRUSTED, " || status.st_uid != server.uid)", ")",
