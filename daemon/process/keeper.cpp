@@ -49,8 +49,12 @@ void end_children() {
         const auto pids = children();
         if (!pids) return;
         std::size_t killed = 0, reaped = 0;
-        for (const pid_t pid : *pids)
+        for (const pid_t pid : *pids) {
+            // A group is killed at once, whatever it forks. Nobody else is in one: the program began with a session.
+            const pid_t group = ::getpgid(pid);
+            if (group > 0 && group != ::getpgrp()) ::kill(-group, SIGKILL);
             if (::kill(pid, SIGKILL) == 0) ++killed;
+        }
         pid_t pid = 0;
         while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0)
             ++reaped;
