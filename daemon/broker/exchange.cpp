@@ -44,6 +44,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     broker_.begun(session_);
     exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
     exchange->sent = Body(head.body);
+    exchange->has_body = head.body.kind != BodyLength::Kind::none;
     const std::string_view rest = std::string_view(in_).substr(head_bytes);
     const std::size_t mine = exchange->sent.take(rest, [&](std::string_view part) { exchange->asked.feed(part); });
     exchange->out.append(rest.substr(0, mine));
@@ -156,10 +157,11 @@ Refusal Connection::why_no_answer(const Exchange& exchange) const {
 Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const ResponseHead& head = exchange.head;
     exchange.received = Body(head.body);
-    // A server that has read nothing of a body takes it for the next request, with the next one's key. One that has
-    // sent more than HTTP lets it has sent it to whoever asks next.
-    const bool refused_a_body = head.status >= 300 && exchange.counts.bytes_up > 0;
-    const bool may_keep = head.keep_alive && !refused_a_body && !head_only_ && head.status != 204 && head.status != 304;
+    // A server that has not read a body takes it for the next request, with the next one's key: one that has answered
+    // before all of it was there, or has refused it. One that has sent more than HTTP lets it has sent it to whoever
+    // asks next.
+    const bool has_read_it = exchange.written && (head.status < 300 || !exchange.has_body);
+    const bool may_keep = head.keep_alive && has_read_it && !head_only_ && head.status != 204 && head.status != 304;
     again = again && exchange.written && !exchange.received.ends_with_connection();
     exchange.counts.status = head.status;
     exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
@@ -225,9 +227,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     }
     limit_ = Bound::none;
     good = good && !cut_ && (exchange.received.done() || exchange.received.ends_with_connection());
-    // Answered before all of the request had gone there: the rest would be in the way of the next one, and the next
-    // one's key in what the provider takes for this one's body.
-    if (good && may_keep && !surplus && exchange.written && exchange.session->live) {
+    if (good && may_keep && !surplus && exchange.session->live) {
         exchange.provider->keep(std::move(upstream_), broker_.loop().now());
         broker_.watch_time();
     }

@@ -18,6 +18,7 @@ struct Connection::Exchange {
     std::shared_ptr<Upstream> provider;  ///< with the key that this request has
     std::string out;                     ///< the head with the key, and what of the body came with it
     Body sent;                           ///< the request's, as far as it has come from the agent
+    bool has_body = false;               ///< the request's head says so, whether or not any of it has come
     bool all_in_out = false;             ///< it had come as a whole before the first byte of it went on
     bool written = false;                ///< the provider's connection has taken all of it
     RequestReader asked;

@@ -10,7 +10,7 @@ import time
 import unittest
 
 from case import Case
-from harness import BOUND, KEY, TOKEN, answer, answering, read_reply, request
+from harness import BOUND, KEY, TOKEN, answer, answering, read_reply, request, until
 
 
 # A provider of another user's: it says its port, then takes connections, lets them wait, or has no room for one, and says
@@ -186,6 +186,35 @@ class KeptConnections(Case):
         broker, provider = self.pair(answering(answer(b"{}", "404 Not Found")))
         self.assertEqual(self.connections_after(broker, provider), 1)
         self.assertEqual(self.connections_after(broker, provider, method="GET"), 0)
+
+    def test_not_where_the_body_came_after_the_answer(self):
+        """Neither a refusal nor a good answer is one to a body of which nothing had come."""
+        for status in ("404 Not Found", "200 OK"):
+            came = threading.Event()
+
+            def serve(peer, _, status=status, came=came):
+                peer.request_head()
+                peer.send(answer(b"{}", status)[:-2])
+                came.wait(BOUND)
+                peer.send(b"{}")
+                while True:
+                    peer.more()
+
+            broker, provider = self.pair(serve)
+            connection = self.connect(broker)
+            connection.sendall(request(broker.port, "Content-Length: 12", length=False, body=b""))
+            got = b""
+            while b"\r\n\r\n" not in got:
+                got += connection.recv(65536)
+            connection.sendall(b"GET /hidden ")
+            self.assertTrue(until(lambda: provider.bytes.endswith(b"GET /hidden ")))
+            came.set()
+            while not got.endswith(b"{}"):
+                got += connection.recv(65536)
+            other = self.connect(broker)
+            other.sendall(request(broker.port))
+            self.assertTrue(until(lambda: provider.bytes.count(b"POST") == 2))
+            self.assertEqual(provider.connections, 2, status)
 
     def test_a_body_with_a_method_that_has_none_goes_nowhere(self):
         broker, provider = self.pair()

@@ -123,6 +123,11 @@ class Peer:
         body, self.buffer = self.buffer[:size], self.buffer[size:]
         return head, body
 
+    def request_head(self):
+        while b"\r\n\r\n" not in self.buffer:
+            self.more()
+        self.buffer = self.buffer.partition(b"\r\n\r\n")[2]
+
     def send(self, data: bytes):
         self.connection.sendall(data)
 

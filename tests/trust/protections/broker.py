@@ -53,13 +53,13 @@ def names() -> list[Protection]:
 def what_it_reads() -> list[Protection]:
     return [
         one("a connection is kept when all of a request is written", "daemon/broker/exchange.cpp",
-            "may_keep && !surplus && exchange.written &&", "may_keep && !surplus && exchange.sent.done() &&", "ctest:broker:connections"),
+            "const bool has_read_it = exchange.written && (", "const bool has_read_it = (", "ctest:broker:connections"),
         one("a body that was streamed is not sent again", "daemon/broker/exchange.cpp",
             "exchange.got.empty() && exchange.all_in_out;", "exchange.got.empty() && exchange.sent.done();",
             "ctest:broker:providers"),
-        one("a connection is not kept behind a refused body", "daemon/broker/exchange.cpp", "head.status >= 300 && exchange.counts.bytes_up > 0", "false",
+        one("a connection is not kept behind a refused body", "daemon/broker/exchange.cpp", "(head.status < 300 || !exchange.has_body)", "true",
             "ctest:broker:connections"),
-        one("nor where a server may send more", "daemon/broker/exchange.cpp", "!refused_a_body && !head_only_ &&", "!refused_a_body &&",
+        one("nor where a server may send more", "daemon/broker/exchange.cpp", "has_read_it && !head_only_ &&", "has_read_it &&",
             "ctest:broker:connections"),
         one("no body where servers expect none", HEAD, "body->kind != BodyLength::Kind::none && parser.method", "false && parser.method",
             "unit_broker:RequestHead.RefusesABodyWhereServersExpectNone", "ctest:broker:connections"),
