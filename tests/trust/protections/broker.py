@@ -69,6 +69,7 @@ def what_it_reads() -> list[Protection]:
             "unit_broker:ResponseHead.HasNoMoreFieldsThanProvidersSend"),
         one("no more names in Connection", HEAD, "seen.connection_names > most_connection_names) return bad_request", "false) return bad_request",
             "unit_broker:RequestHead.HasNoMoreFieldsThanAgentsSend"),
+        one("no handshake whose length the provider chooses", "daemon/broker/tls.cpp", '"DEFAULT:!kDHE"', '"DEFAULT"', "ctest:broker:providers"),
         one("each user has as much of the thread as another", "daemon/broker/loop.cpp", "if (each.owner != 0 && used->second >= time_in_a_round)",
             "if (false)", "unit_broker:BrokerLoop.OneOwnersManyTakeNoMoreTimeThanAnothersOne"),
         one("a socket that is bound to the loopback is somebody's, too", "daemon/broker/peer_uid.cpp", "    request.body.id.idiag_if = 1;\n", "",
