@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "daemon/broker/loop.hpp"
 
@@ -42,7 +43,9 @@ class Descriptor {
     void belongs_to(Owner owner) noexcept { owner_ = owner; }
 
     /// Until something may have come, or may be written. Gives false when it was closed, or the wait was ended.
-    Wait readable() noexcept { return {loop_, reader_, may_read_ || !own_, static_cast<bool>(own_), owner_}; }
+    Wait readable() noexcept {
+        return {loop_, reader_, may_read_ || !own_, static_cast<bool>(own_), owner_, std::exchange(tired_, false)};
+    }
     Wait writable() noexcept { return {loop_, writer_, may_write_ || !own_, static_cast<bool>(own_), owner_}; }
     Wait ready_for(Io::Is what) noexcept { return what == Io::Is::wants_write ? writable() : readable(); }
     void end_wait_to_read() { Wait::end(reader_, false); }
@@ -60,6 +63,9 @@ class Descriptor {
 
     /// At once, whoever waits: their waits give false.
     void close();
+
+  protected:
+    bool tired_ = false;  ///< there is more to read, after others have had their turn
 
   private:
     friend Loop;

@@ -45,6 +45,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
     exchange->sent = Body(head.body);
     exchange->has_body = head.body.kind != BodyLength::Kind::none;
+    exchange->asks_a_model = asks_a_model(head.target, session_->base.path);
     const std::string_view rest = std::string_view(in_).substr(head_bytes);
     const std::size_t mine = exchange->sent.take(rest, [&](std::string_view part) { exchange->asked.feed(part); });
     exchange->out.append(rest.substr(0, mine));
@@ -105,6 +106,7 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
 }
 
 Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
+    std::size_t seen = 0;     // bytes that are no whole head
     std::size_t interim = 0;  // bytes of the heads that only say "go on": without end they would never wait
     for (;;) {
         limit(Bound::provider, exchange.session->grant.timeout_ms);
@@ -125,7 +127,7 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
             continue;
         }
         const std::string_view got(exchange.got);
-        for (auto size = head_size(got.substr(interim)); size || got.size() > max_head;
+        for (auto size = head_size(got.substr(interim), seen); size || got.size() > max_head;
              size = head_size(got.substr(interim))) {
             if (interim + size.value_or(got.size()) > max_head)
                 co_return bad_answer("its headers take more than 64 KiB");
@@ -139,6 +141,7 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
             exchange.wipe();
             co_return std::nullopt;
         }
+        seen = got.size() - interim;
     }
 }
 
@@ -158,9 +161,9 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const ResponseHead& head = exchange.head;
     exchange.received = Body(head.body);
     // A server that has not read a body takes it for the next request, with the next one's key: one that has answered
-    // before all of it was there, or has refused it. One that has sent more than HTTP lets it has sent it to whoever
-    // asks next.
-    const bool has_read_it = exchange.written && (head.status < 300 || !exchange.has_body);
+    // before all of it was there, has refused it, or does not expect one there. One that has sent more than HTTP lets
+    // it has sent it to whoever asks next.
+    const bool has_read_it = exchange.written && (!exchange.has_body || (exchange.asks_a_model && head.status < 300));
     const bool may_keep = head.keep_alive && has_read_it && !head_only_ && head.status != 204 && head.status != 304;
     again = again && exchange.written && !exchange.received.ends_with_connection();
     exchange.counts.status = head.status;

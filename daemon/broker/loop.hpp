@@ -103,14 +103,16 @@ class Loop {
 /// wait there; whichever of the two ends first lets go of the other.
 class [[nodiscard]] Wait {
   public:
-    Wait(Loop& loop, Wait*& place, bool ready, bool good, Owner owner = 0) noexcept
-        : loop_(loop), place_(&place), owner_(owner), ready_(ready), good_(good) {}
+    /// `next_round`: it has come, and others have their turn first.
+    Wait(Loop& loop, Wait*& place, bool ready, bool good, Owner owner = 0, bool next_round = false) noexcept
+        : loop_(loop), place_(&place), owner_(owner), ready_(ready), good_(good), next_round_(next_round) {}
     Wait(const Wait&) = delete;
     Wait& operator=(const Wait&) = delete;
     ~Wait();
 
-    bool await_ready() const noexcept { return ready_; }
-    void await_suspend(std::coroutine_handle<> who) noexcept {
+    bool await_ready() const noexcept { return ready_ && !next_round_; }
+    void await_suspend(std::coroutine_handle<> who) {
+        if (next_round_) return loop_.ready_.push_back({who, owner_});
         who_ = who;
         waits_ = true;
         next_ = std::exchange(*place_, this);
@@ -126,7 +128,7 @@ class [[nodiscard]] Wait {
     Wait* next_ = nullptr;
     std::coroutine_handle<> who_;
     Owner owner_;
-    bool ready_, good_, waits_ = false;
+    bool ready_, good_, next_round_, waits_ = false;
 };
 
 /// Something that happens once, and one coroutine that waits for it.

@@ -11,6 +11,9 @@
 namespace capsule::broker {
 namespace {
 
+/// What a step takes of the socket: a full scratch buffer's records, and what is around them.
+constexpr std::size_t most_taken = 80 * 1024;
+
 /// SSL_get_error() looks at them. Clearing sixteen places takes as long as a small record does.
 void forget_errors() {
     if (::ERR_peek_error() != 0) ::ERR_clear_error();
@@ -24,7 +27,7 @@ Stream& of(BIO* bio) {
 /// not it has told of something.
 int bio_read(BIO* bio, char* room, int size) {
     BIO_clear_retry_flags(bio);
-    const Io io = of(bio).receive({room, static_cast<std::size_t>(size)});
+    const Io io = of(bio).receive_for_tls({room, static_cast<std::size_t>(size)});
     if (io.waits()) BIO_set_retry_read(bio);
     if (io.is == Io::Is::ended) ::BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
     return io.is == Io::Is::done ? static_cast<int>(io.bytes) : io.is == Io::Is::ended ? 0 : -1;
@@ -83,7 +86,18 @@ Io Stream::outcome(int result) {
     }
 }
 
+Io Stream::receive_for_tls(std::span<char> room) {
+    if (taken_ >= most_taken) {
+        tired_ = true;
+        return {Io::Is::wants_read, 0};
+    }
+    const Io io = receive(room);
+    taken_ += io.bytes;
+    return io;
+}
+
 Io Stream::try_handshake() {
+    taken_ = 0;
     forget_errors();
     const int result = ::SSL_connect(ssl_.get());
     return result == 1 ? Io{Io::Is::done, 0} : outcome(result);
@@ -91,7 +105,9 @@ Io Stream::try_handshake() {
 
 Io Stream::try_read(std::span<char> room) {
     if (!is_open()) return {};
+    tired_ = false;
     if (!ssl_) return receive(room);
+    taken_ = 0;
     std::size_t total = 0;
     // Record by record, so that what has arrived together is passed on together.
     while (total < room.size()) {
@@ -123,7 +139,7 @@ bool Stream::is_still_good() {
     if (!may_have_something()) return !ssl_ || ::SSL_has_pending(ssl_.get()) == 0;
     // What has arrived may be a ticket of TLS, which a read takes in.
     std::array<char, 1> byte{};
-    return try_read(byte).is == Io::Is::wants_read;
+    return try_read(byte).is == Io::Is::wants_read && !tired_;
 }
 
 namespace {

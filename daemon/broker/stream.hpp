@@ -26,7 +26,8 @@ class Stream final : public Descriptor {
     /// From here on all goes through TLS. False: OpenSSL has no memory.
     bool begin_tls(Ssl ssl);
 
-    /// Never waits. Gives as much as is there, up to the room.
+    /// Never waits. Gives as much as is there, up to the room. After some 80 KiB of TLS it gives what it has, or
+    /// "wait": records may carry nothing.
     Io try_read(std::span<char> room);
     Io try_write(std::string_view bytes);
 
@@ -38,10 +39,14 @@ class Stream final : public Descriptor {
     /// Whether an idle connection can carry another request: nothing has arrived, and it is not closed.
     bool is_still_good();
 
+    /// What TLS reads of the socket, for a BIO's method.
+    Io receive_for_tls(std::span<char> room);
+
   private:
     Io outcome(int result);
 
     Ssl ssl_;
+    std::size_t taken_ = 0;  ///< bytes of the socket's, in this step
 };
 
 /// co_await write_all(…) writes all of it and gives whether that went well. What the kernel takes at once needs no

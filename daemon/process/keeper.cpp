@@ -1,36 +1,78 @@
 #include "daemon/process/keeper.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <optional>
+#include <cstdlib>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "protocol/unique_fd.hpp"
+
 namespace capsule {
 namespace {
 
-/// None: this kernel does not tell.
-std::optional<std::vector<pid_t>> children() {
-    const int file = ::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
-    if (file < 0) return std::nullopt;
+std::string text_of(const std::string& path) {
     std::string text;
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return text;
     std::array<char, 4096> chunk{};
     for (ssize_t count = 0; (count = ::read(file, chunk.data(), chunk.size())) > 0;)
         text.append(chunk.data(), static_cast<std::size_t>(count));
     ::close(file);
-    std::vector<pid_t> out;
-    std::istringstream words(text);
-    for (pid_t pid = 0; words >> pid;)
-        out.push_back(pid);
+    return text;
+}
+
+/// 0: there is no such process, or it may not be seen.
+pid_t parent_of(pid_t pid) {
+    const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
+    const std::size_t name_ends = stat.rfind(')');  // "12 (name) S 11 …", and the name may have anything in it
+    if (name_ends == std::string::npos || name_ends + 4 >= stat.size()) return 0;
+    return static_cast<pid_t>(std::strtol(stat.c_str() + name_ends + 4, nullptr, 10));
+}
+
+/// What this process has started, and what that has started.
+std::set<pid_t> descendants() {
+    std::multimap<pid_t, pid_t> children;  // by their parent
+    if (DIR* const all = ::opendir("/proc")) {
+        while (const dirent* entry = ::readdir(all))
+            if (const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)); pid > 0)
+                children.emplace(parent_of(pid), pid);
+        ::closedir(all);
+    }
+    // Where others' processes may not be seen (hidepid), those that are this one's children are told all the same.
+    std::istringstream own(text_of("/proc/thread-self/children"));
+    for (pid_t pid = 0; own >> pid;)
+        children.emplace(::getpid(), pid);
+    std::set<pid_t> out;
+    std::vector<pid_t> left{::getpid()};
+    while (!left.empty()) {
+        const auto [begin, end] = children.equal_range(left.back());
+        left.pop_back();
+        for (auto each = begin; each != end; ++each)
+            if (out.insert(each->second).second) left.push_back(each->second);
+    }
     return out;
+}
+
+/// Not to whom has got its number since: what is held is asked for its parent once more.
+bool send(pid_t pid, int signal, const std::set<pid_t>& tree) {
+    const UniqueFd held(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!held) return false;
+    const pid_t parent = parent_of(pid);
+    const bool is_ours = parent == ::getpid() || tree.contains(parent);
+    return is_ours && ::syscall(SYS_pidfd_send_signal, held.get(), signal, nullptr, 0) == 0;
 }
 
 /// Reaps whatever else has ended.
@@ -43,24 +85,27 @@ bool has_ended(pid_t program) {
     }
 }
 
-/// The children of what is killed are this process's then. What forks meanwhile is met in a later round.
+/// They are stopped first, so that none forks while the others are killed. The children of what is killed are this
+/// process's then.
 void end_children() {
+    constexpr int most_looks = 16;  // for those that came meanwhile
     for (;;) {
-        const auto pids = children();
-        if (!pids) return;
-        std::size_t killed = 0, reaped = 0;
-        for (const pid_t pid : *pids) {
-            // A group is killed at once, whatever it forks. Nobody else is in one: the program began with a session.
-            const pid_t group = ::getpgid(pid);
-            if (group > 0 && group != ::getpgrp()) ::kill(-group, SIGKILL);
-            if (::kill(pid, SIGKILL) == 0) ++killed;
+        std::set<pid_t> seen;
+        bool is_new = true;
+        for (int look = 0; is_new && look < most_looks; ++look) {
+            is_new = false;
+            const std::set<pid_t> tree = descendants();
+            for (const pid_t pid : tree)
+                if (seen.insert(pid).second) is_new = send(pid, SIGSTOP, tree) || is_new;
         }
+        std::size_t killed = 0, reaped = 0;
+        for (const pid_t pid : seen)
+            if (send(pid, SIGKILL, seen)) ++killed;
         pid_t pid = 0;
         while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0)
             ++reaped;
         if (pid < 0 && errno == ECHILD) return;
-        if (reaped > 0) continue;
-        if (killed == 0 && !pids->empty()) return;  // without CAP_KILL they are nobody's to end
+        if (killed + reaped == 0) return;  // without CAP_KILL they are nobody's to end
         const timespec moment{0, 1'000'000};
         ::nanosleep(&moment, nullptr);
     }

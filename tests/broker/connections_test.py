@@ -187,6 +187,12 @@ class KeptConnections(Case):
         self.assertEqual(self.connections_after(broker, provider), 1)
         self.assertEqual(self.connections_after(broker, provider, method="GET"), 0)
 
+    def test_not_behind_a_body_where_no_model_is_asked(self):
+        broker, provider = self.pair()
+        self.assertEqual(self.connections_after(broker, provider, target="/api/anthropic/v1/messages?beta=true"), 0)
+        self.assertEqual(self.connections_after(broker, provider, target="/api/anthropic/v1/files"), 1)
+        self.assertEqual(self.connections_after(broker, provider, target="/api/anthropic/v1/x/messages"), 1)
+
     def test_not_where_the_body_came_after_the_answer(self):
         """Neither a refusal nor a good answer is one to a body of which nothing had come."""
         for status in ("404 Not Found", "200 OK"):

@@ -73,6 +73,14 @@ Allowed<void> check_target(std::string_view target, std::string_view base_path) 
     return {};
 }
 
+bool asks_a_model(std::string_view target, std::string_view base_path) noexcept {
+    std::string_view path = target.substr(0, target.find('?'));
+    path.remove_prefix(std::min(base_path.size(), path.size()));
+    if (path.starts_with("/v1/")) path.remove_prefix(3);
+    return path == "/messages" || path == "/messages/count_tokens" || path == "/chat/completions" ||
+           path == "/responses";
+}
+
 Result<BaseUrl> parse_base_url(std::string_view url) {
     const auto wrong = [](std::string_view why) {
         return Error{ErrorCode::config_conflict, "base_url " + std::string(why),

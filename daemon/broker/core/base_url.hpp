@@ -22,6 +22,9 @@ Result<BaseUrl> parse_base_url(std::string_view url);
 /// tidied up; a sound path elsewhere is 403 capsule_not_this_session. A target that is allowed is passed on as it came.
 Allowed<void> check_target(std::string_view target, std::string_view base_path);
 
+/// Whether the target, which is allowed, is one of those that a model is asked at: its server reads a request's body.
+bool asks_a_model(std::string_view target, std::string_view base_path) noexcept;
+
 /// Whether NO_PROXY's list names this host: "*", a host, a domain with or without a dot in front, each with an optional
 /// port; separated by commas or spaces.
 bool is_in_no_proxy(std::string_view list, std::string_view host, std::uint16_t port) noexcept;

@@ -10,6 +10,16 @@ int status_of(std::string_view target, std::string_view base) {
     return allowed ? 200 : allowed.error().status;
 }
 
+TEST(AsksAModel, WhereAModelsServerReadsTheBody) {
+    for (const std::string_view rest :
+         {"/v1/messages", "/messages", "/v1/messages?beta=true", "/v1/messages/count_tokens", "/chat/completions",
+          "/v1/chat/completions", "/responses", "/v1/responses"})
+        EXPECT_TRUE(asks_a_model("/api" + std::string(rest), "/api")) << rest;
+    for (const std::string_view rest : {"", "/", "/v1/", "/v1/models", "/v1/x/messages", "/v1/messages/",
+                                        "/v1/v1/messages", "/v1/files?/v1/messages", "/v1/messages/batches"})
+        EXPECT_FALSE(asks_a_model("/api" + std::string(rest), "/api")) << rest;
+}
+
 TEST(CheckTarget, LetsThroughWhatIsBelowTheBasePath) {
     for (const std::string_view target :
          {"/api/anthropic", "/api/anthropic/", "/api/anthropic/v1/messages", "/api/anthropic/v1/messages?beta=true",

@@ -1,0 +1,116 @@
+#include "daemon/broker/stream.hpp"
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <thread>
+
+namespace capsule::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Context = std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)>;
+
+/// A server with a certificate of its own making.
+Context server_context() {
+    Context context(::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free);
+    const std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)> pair(::EVP_EC_gen("P-256"), ::EVP_PKEY_free);
+    const std::unique_ptr<X509, decltype(&::X509_free)> certificate(::X509_new(), ::X509_free);
+    ::X509_gmtime_adj(::X509_getm_notBefore(certificate.get()), 0);
+    ::X509_gmtime_adj(::X509_getm_notAfter(certificate.get()), 3600);
+    ::X509_set_pubkey(certificate.get(), pair.get());
+    ::X509_sign(certificate.get(), pair.get(), ::EVP_sha256());
+    ::SSL_CTX_use_certificate(context.get(), certificate.get());
+    ::SSL_CTX_use_PrivateKey(context.get(), pair.get());
+    return context;
+}
+
+/// A stream of TLS with a server at its other end.
+class BrokerStream : public ::testing::Test {
+  protected:
+    BrokerStream() {
+        std::array<int, 2> ends{};
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+        const int large = 1024 * 1024;
+        ::setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
+        ::ioctl(ends[0], FIONBIO, &large);
+        far_ = UniqueFd(ends[1]);
+        stream_ = std::make_unique<Stream>(loop_, UniqueFd(ends[0]));
+        server_.reset(::SSL_new(server_context_.get()));
+        ::SSL_set_fd(server_.get(), far_.get());
+        EXPECT_TRUE(stream_->begin_tls(Ssl(::SSL_new(client_context_.get()))));
+        too_late_.start(20s, [this] { loop_.stop(); });
+        loop_.spawn(handshake());
+        std::thread accepts([this] { EXPECT_EQ(::SSL_accept(server_.get()), 1); });
+        loop_.run();
+        accepts.join();
+    }
+    Task<void> handshake() {
+        for (Io io = stream_->try_handshake(); io.waits(); io = stream_->try_handshake())
+            co_await stream_->ready_for(io.is);
+        loop_.stop();
+    }
+    /// Records that carry nothing, so many bytes of them, and then "x", at once.
+    void send_key_updates(int bytes) {
+        BIO* const records = ::BIO_new(::BIO_s_mem());
+        ::SSL_set0_wbio(server_.get(), records);
+        char* begin = nullptr;
+        const auto size = [&] { return ::BIO_ctrl(records, BIO_CTRL_INFO, 0, &begin); };
+        while (size() < bytes) {
+            ASSERT_EQ(::SSL_key_update(server_.get(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+            ASSERT_EQ(::SSL_do_handshake(server_.get()), 1);
+        }
+        ASSERT_EQ(::SSL_write(server_.get(), "x", 1), 1);
+        const long all = size();
+        ASSERT_EQ(::send(far_.get(), begin, static_cast<std::size_t>(all), MSG_DONTWAIT), all);
+    }
+    int left_in_the_socket() const {
+        int bytes = 0;
+        ::ioctl(stream_->native(), FIONREAD, &bytes);
+        return bytes;
+    }
+
+    Loop loop_;
+    Timer too_late_{loop_};
+    Context server_context_ = server_context();
+    Context client_context_{::SSL_CTX_new(::TLS_client_method()), ::SSL_CTX_free};
+    UniqueFd far_;
+    Ssl server_;
+    std::unique_ptr<Stream> stream_;
+};
+
+TEST_F(BrokerStream, RecordsThatCarryNothingAreNotReadWithoutEnd) {
+    send_key_updates(160'000);
+    std::array<char, 64> room{};
+    int steps = 0;
+    std::string got;
+    const auto read = [&]() -> Task<void> {
+        co_await stream_->readable();
+        while (got.empty()) {
+            const Io io = stream_->try_read(room);
+            ++steps;
+            if (steps == 1) {
+                EXPECT_TRUE(io.waits());
+                EXPECT_GT(left_in_the_socket(), 50'000);
+                EXPECT_FALSE(stream_->readable().await_ready()) << "others have their turn first";
+                EXPECT_TRUE(stream_->readable().await_ready());
+            }
+            if (io.is == Io::Is::done) got.append(room.data(), io.bytes);
+            if (io.waits()) co_await stream_->ready_for(io.is);
+            if (io.is == Io::Is::failed) break;
+        }
+        loop_.stop();
+    };
+    loop_.spawn(read());
+    loop_.run();
+    EXPECT_EQ(got, "x");
+    EXPECT_GE(steps, 2);
+}
+
+}  // namespace
+}  // namespace capsule::broker
