@@ -20,6 +20,9 @@ OPENCODE_ALL = ["RunsATool.*/opencode", "HoldsIn.*/opencode", "Pins.OpenCode"]
 CODEX_ANSWER = ["unit_agents:^Codex"]
 OPENCODE_ANSWER = ["unit_agents:^Opencode"]
 HELD = ["HeldVariables"]
+# With 2.1.332 MANAGED_BY_HOST holds these, too; with 2.1.197 only their own pins do (older.py).
+CLAUDE_ANSWER = ["unit_agents:^Claude"]
+CLAUDE_SOCKET = ["unit_home:^SettingsSurvey"]
 
 
 def constants():
@@ -72,23 +75,25 @@ def pins():
     yield "claude DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE, *line(
         '    set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);\n'), HELD
     yield ("claude --settings apiKeyHelper", CLAUDE, "    hold_helper(settings, plan,",
-           "    if (false) hold_helper(settings, plan,", ["Helpers.*", *CLAUDE_ALL])
+           "    if (false) hold_helper(settings, plan,", CLAUDE_ANSWER)
     yield "claude --settings enforceAvailableModels", CLAUDE, *line(
         '    settings["enforceAvailableModels"] = false;\n'), CLAUDE_ALL
     yield "claude --settings skipWebFetchPreflight", CLAUDE, *line(
         '    if (!route.native) settings["skipWebFetchPreflight"] = true;\n'), ["SideCalls.APage"]
     for name in ["ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY",
                  "CLAUDE_CODE_EXTRA_BODY"]:
-        yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', HELD
+        held = CLAUDE_ANSWER if name in ("ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY") else HELD
+        yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', held
     for name in ["ALL_PROXY", "all_proxy"]:
-        yield f"claude --settings env.{name}", CLAUDE_AGENT, f'"{name}"', '"UNRELATED_NAME"', HELD
-    yield "claude HTTPS_PROXY", CLAUDE, *line("    tunnel_through_proxy(plan);\n"), ["Proxies.*claude_anthropic_ALL_PROXY"]
+        yield f"claude --settings env.{name}", CLAUDE_AGENT, f'"{name}"', '"UNRELATED_NAME"', CLAUDE_ANSWER
+    yield "claude HTTPS_PROXY", CLAUDE, "    tunnel_through_proxy(plan);\n", "    if (false) tunnel_through_proxy(plan);\n", [
+        "Proxies.*claude_anthropic_ALL_PROXY"]
     yield "claude --settings env.API_TIMEOUT_MS", CLAUDE, '{"API_TIMEOUT_MS", "CLAUDE', '{"CLAUDE', HELD
     yield ("claude --settings env.DISABLE_NONESSENTIAL_TRAFFIC", CLAUDE,
            '{"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"}', '{"API_TIMEOUT_MS"}', HELD)
     for name in ["claude_socket_variable), \"\"", '"CLAUDE_CODE_ENVIRONMENT_KIND", "byoc"']:
         start = "    set_variable(plan, " + ("std::string(" if name.startswith("claude") else "")
-        yield f"claude socket: {name}", CLAUDE, *line(f"{start}{name}, from_capsuled);\n"), ["SocketIsNotUsed$"]
+        yield f"claude socket: {name}", CLAUDE, *line(f"{start}{name}, from_capsuled);\n"), CLAUDE_SOCKET
     yield "claude --setting-sources", CLAUDE, "== ProjectSettings::ignore) {", "== ProjectSettings::ignore && false) {", [
         "ProjectSettings"]
     # Codex
@@ -109,13 +114,14 @@ def pins():
     yield ("codex -c model_providers", CODEX, '    add_override(plan, "model_providers." + id,',
            '    if (false) add_override(plan, "model_providers." + id,', CODEX_ALL)
     yield "codex a provider's name that is taken", CODEX, "    if (!taken) return first;\n", "    return first;\n", ["Pins.ACopyOf.*Codex"]
-    yield "codex table base_url", CODEX, '",base_url=" + toml_string(session_url(inputs, cell_of(provider).base_url)) +\n           ', "", CODEX_ALL
+    yield ("codex table base_url", CODEX, '",base_url=" + toml_string(session_url(inputs, cell_of(provider).base_url)) +\n           ',
+           "std::string(inputs.home.codex_directory(), 0, 0) + ", CODEX_ALL)
     yield "codex table env_key", CODEX, '",env_key=" + toml_string(provider.key_env) + ', "", CODEX_ALL
-    yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ALL
+    yield "codex table wire_api", CODEX, '",wire_api=" + toml_string(codex_wire_api) + ', "", CODEX_ANSWER  # 0.171.0 has no other one
     for name in ["review_model", "memories.extract_model", "memories.consolidation_model"]:
         yield f"codex -c {name}", CODEX, f'"{name}"', '"notice.unrelated"', ["Pins.*Codex"] if name != "memories.extract_model" else CODEX_ANSWER
-    yield "codex -c agents.default_subagent_model", CODEX, "    if (codex_home(inputs.facts).settings.subagent_model)\n", "    if (false)\n", [
-        *CODEX_ANSWER]
+    yield ("codex -c agents.default_subagent_model", CODEX, "    if (codex_home(inputs.facts).settings.subagent_model)\n",
+           "    if (false && codex_home(inputs.facts).settings.subagent_model)\n", CODEX_ANSWER)
     yield "codex -c model_context_window", CODEX, "    if (facts.context_window > 0) {\n", "    if (false) {\n", ["Windows.*Codex", *CODEX_ANSWER]
     for name in ["analytics.enabled", "check_for_update_on_startup", "features.plugins"]:
         yield f"codex -c {name}", CODEX, f'add_override(plan, "{name}", "false", from_capsuled)', "(void)plan", [
