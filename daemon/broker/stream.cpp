@@ -100,7 +100,9 @@ Io Stream::try_handshake() {
     taken_ = 0;
     forget_errors();
     const int result = ::SSL_connect(ssl_.get());
-    return result == 1 ? Io{Io::Is::done, 0} : outcome(result);
+    if (result != 1) return outcome(result);
+    ::SSL_set_msg_callback(ssl_.get(), nullptr);  // it is for what comes before
+    return {Io::Is::done, 0};
 }
 
 Io Stream::try_read(std::span<char> room) {

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -34,31 +35,37 @@ std::string text_of(const std::string& path) {
     return text;
 }
 
-/// 0: there is no such process, or it may not be seen.
+/// 0: there is no such process, it may not be seen, or it has ended and is not reaped.
 pid_t parent_of(pid_t pid) {
     const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
     const std::size_t name_ends = stat.rfind(')');  // "12 (name) S 11 …", and the name may have anything in it
     if (name_ends == std::string::npos || name_ends + 4 >= stat.size()) return 0;
+    const char state = stat[name_ends + 2];
+    if (state == 'Z' || state == 'X') return 0;
     return static_cast<pid_t>(std::strtol(stat.c_str() + name_ends + 4, nullptr, 10));
+}
+
+std::vector<pid_t> children() {
+    std::istringstream words(text_of("/proc/thread-self/children"));
+    std::vector<pid_t> out;
+    for (pid_t pid = 0; words >> pid;)
+        out.push_back(pid);
+    return out;
 }
 
 /// What this process has started, and what that has started.
 std::set<pid_t> descendants() {
-    std::multimap<pid_t, pid_t> children;  // by their parent
+    std::multimap<pid_t, pid_t> by_parent;
     if (DIR* const all = ::opendir("/proc")) {
         while (const dirent* entry = ::readdir(all))
             if (const auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10)); pid > 0)
-                children.emplace(parent_of(pid), pid);
+                by_parent.emplace(parent_of(pid), pid);
         ::closedir(all);
     }
-    // Where others' processes may not be seen (hidepid), those that are this one's children are told all the same.
-    std::istringstream own(text_of("/proc/thread-self/children"));
-    for (pid_t pid = 0; own >> pid;)
-        children.emplace(::getpid(), pid);
     std::set<pid_t> out;
     std::vector<pid_t> left{::getpid()};
     while (!left.empty()) {
-        const auto [begin, end] = children.equal_range(left.back());
+        const auto [begin, end] = by_parent.equal_range(left.back());
         left.pop_back();
         for (auto each = begin; each != end; ++each)
             if (out.insert(each->second).second) left.push_back(each->second);
@@ -86,10 +93,14 @@ bool has_ended(pid_t program) {
 }
 
 /// They are stopped first, so that none forks while the others are killed. The children of what is killed are this
-/// process's then.
+/// process's then. What is left after that time is dead, and for as long as somebody traces it not this one's to reap.
 void end_children() {
     constexpr int most_looks = 16;  // for those that came meanwhile
-    for (;;) {
+    constexpr time_t most_seconds = 5;
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const time_t end = now.tv_sec + most_seconds;
+    for (long wait_ns = 1'000'000; now.tv_sec < end; wait_ns = std::min(2 * wait_ns, 100'000'000L)) {
         std::set<pid_t> seen;
         bool is_new = true;
         for (int look = 0; is_new && look < most_looks; ++look) {
@@ -101,13 +112,17 @@ void end_children() {
         std::size_t killed = 0, reaped = 0;
         for (const pid_t pid : seen)
             if (send(pid, SIGKILL, seen)) ++killed;
+        // Where others' processes may not be seen (hidepid) these are told all the same, and theirs come after them.
+        for (const pid_t pid : children())
+            ::kill(pid, SIGKILL);
         pid_t pid = 0;
         while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0)
             ++reaped;
         if (pid < 0 && errno == ECHILD) return;
-        if (killed + reaped == 0) return;  // without CAP_KILL they are nobody's to end
-        const timespec moment{0, 1'000'000};
+        if (killed + reaped == 0) return;  // dead, or without CAP_KILL nobody's to end
+        const timespec moment{0, wait_ns};
         ::nanosleep(&moment, nullptr);
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
     }
 }
 

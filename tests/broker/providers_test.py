@@ -24,27 +24,6 @@ def sending(*pieces: bytes):
     return serve
 
 
-def offered(hello: bytes) -> tuple[list[int], list[int]]:
-    """The ciphers and the groups of a ClientHello (RFC 8446, 4.1.2)."""
-    def numbers(text: bytes) -> list[int]:
-        return [int.from_bytes(text[at:at + 2], "big") for at in range(0, len(text), 2)]
-
-    def sized(text: bytes, width: int) -> tuple[bytes, bytes]:
-        size = int.from_bytes(text[:width], "big")
-        return text[width:width + size], text[width + size:]
-
-    rest = hello[5 + 4 + 2 + 32:]  # behind the record's head, the message's, its version and its random bytes
-    _, rest = sized(rest, 1)
-    ciphers, rest = sized(rest, 2)
-    _, rest = sized(rest, 1)
-    extensions, _ = sized(rest, 2)
-    while extensions:
-        kind, (body, extensions) = extensions[:2], sized(extensions[2:], 2)
-        if kind == b"\0\x0a":
-            return numbers(ciphers), numbers(sized(body, 2)[0])
-    return numbers(ciphers), []
-
-
 class Providers(Case):
     def unreachable(self, broker, step: str):
         reply = self.ask(broker)
@@ -88,19 +67,6 @@ class Providers(Case):
         broker.grant(provider)
         self.unreachable(broker, "TLS: ")
         self.assertEqual(provider.bytes, b"")
-
-    def test_no_handshake_takes_as_long_as_the_provider_likes(self):
-        """The broker offers elliptic curves alone: a prime of 10,000 bits takes a second of its one thread."""
-        broker, provider = self.broker(), self.provider(lambda peer, _: peer.more(), tls=False)
-        broker.grant(provider, base_url=f"https://localhost:{provider.port}/api/anthropic")
-        self.unreachable(broker, "TLS: ")
-        ciphers, groups = offered(provider.bytes)
-        self.assertIn(0x1301, ciphers)  # TLS_AES_128_GCM_SHA256
-        self.assertIn(0xC02F, ciphers)  # TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
-        primes = {0x33, 0x39, 0x67, 0x6B, 0x9E, 0x9F, 0xCCAA}  # TLS_DHE_RSA_WITH_…
-        self.assertEqual(primes.intersection(ciphers), set())
-        self.assertIn(0x1D, groups)  # x25519
-        self.assertEqual([each for each in groups if each >= 0x100], [])  # ffdhe2048 and the like
 
     def test_rubbish(self):
         for rubbish in (b"<html>\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0",

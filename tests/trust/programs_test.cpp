@@ -1,6 +1,8 @@
 // The session's user against the programs that the daemon runs for it: by its own program, by its signals, by what it
 // puts where the program works. Each of these once got a key, a file of root's, or the daemon's time.
 #include <fcntl.h>
+#include <grp.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -260,6 +262,36 @@ TEST_F(Programs, OnesKeeperIsNotItsUsersToEnd) {
     lease.reset();
     EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
     EXPECT_NE(kill(keeper, 0), 0) << "it has ended with its program";
+}
+
+TEST_F(Programs, OneThatIsTracedDoesNotHoldItsKeeper) {
+    start_for_agent();
+    const fs::path go_on = dir_ / "go-on";
+    set_codex("while [ ! -e " + go_on.string() + " ]; do /bin/sleep 0.1; done");
+    RawConnection slow = daemon().connect();
+    slow.send_line(request("1", "spawn", spawn_codex));
+    ASSERT_TRUE(eventually([&] { return program_of_agent() != 0; }));
+    const pid_t program = program_of_agent(), keeper = keeper_of(program);
+    // A process of the agent's own session, which never reaps what it traces.
+    const pid_t tracer = fork();
+    if (tracer == 0) {
+        const bool is_agent = setgroups(0, nullptr) == 0 && setresgid(agent.gid, agent.gid, agent.gid) == 0 &&
+                              setresuid(agent.uid, agent.uid, agent.uid) == 0;
+        if (!is_agent || ptrace(PTRACE_SEIZE, program, nullptr, nullptr) != 0) _exit(1);
+        for (;;)
+            pause();
+    }
+    const bool traces = eventually([&] {
+                            return status_field(program, "TracerPid") == std::to_string(tracer) ||
+                                   waitpid(tracer, nullptr, WNOHANG) != 0;
+                        }) &&
+                        kill(tracer, 0) == 0;
+    write_file(go_on, "");
+    EXPECT_FALSE(slow.read_line().value().empty());
+    EXPECT_TRUE(eventually([&] { return kill(keeper, 0) != 0; }));
+    if (!traces) GTEST_SKIP() << "this machine lets nobody trace another's child";
+    kill(tracer, SIGKILL);
+    waitpid(tracer, nullptr, 0);
 }
 
 // As the image starts it: nobody but root could read what root makes.

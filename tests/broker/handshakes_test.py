@@ -1,0 +1,77 @@
+"""A provider does not choose how long its handshake computes: all sessions share the broker's thread."""
+
+import subprocess
+import unittest
+
+from case import Case, authority
+from harness import Provider
+
+
+def offered(hello: bytes) -> tuple[list[int], list[int]]:
+    """The ciphers and the groups of a ClientHello (RFC 8446, 4.1.2)."""
+    def numbers(text: bytes) -> list[int]:
+        return [int.from_bytes(text[at:at + 2], "big") for at in range(0, len(text), 2)]
+
+    def sized(text: bytes, width: int) -> tuple[bytes, bytes]:
+        size = int.from_bytes(text[:width], "big")
+        return text[width:width + size], text[width + size:]
+
+    rest = hello[5 + 4 + 2 + 32:]  # behind the record's head, the message's, its version and its random bytes
+    _, rest = sized(rest, 1)
+    ciphers, rest = sized(rest, 2)
+    _, rest = sized(rest, 1)
+    extensions, _ = sized(rest, 2)
+    while extensions:
+        kind, (body, extensions) = extensions[:2], sized(extensions[2:], 2)
+        if kind == b"\0\x0a":
+            return numbers(ciphers), numbers(sized(body, 2)[0])
+    return numbers(ciphers), []
+
+
+class Handshakes(Case):
+    def fails(self, broker) -> str:
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertTrue(reply.error["message"].startswith("TLS: "), reply.error["message"])
+        return reply.error["message"]
+
+    def test_keys_are_agreed_on_by_elliptic_curves_alone(self):
+        """A prime of 10,000 bits takes a second of its one thread."""
+        broker, provider = self.broker(), self.provider(lambda peer, _: peer.more(), tls=False)
+        broker.grant(provider, base_url=f"https://localhost:{provider.port}/api/anthropic")
+        self.fails(broker)
+        ciphers, groups = offered(provider.bytes)
+        self.assertIn(0x1301, ciphers)  # TLS_AES_128_GCM_SHA256
+        self.assertIn(0xC02F, ciphers)  # TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        primes = {0x33, 0x39, 0x67, 0x6B, 0x9E, 0x9F, 0xCCAA}  # TLS_DHE_RSA_WITH_…
+        self.assertEqual(primes.intersection(ciphers), set())
+        self.assertIn(0x1D, groups)  # x25519
+        self.assertEqual([each for each in groups if each >= 0x100], [])  # ffdhe2048 and the like
+
+    def test_a_certificate_with_a_curve_of_its_own_is_not_even_decoded(self):
+        """Twelve that are made for it took four seconds, whoever signed them."""
+        folder = authority().folder
+        run = lambda *words: subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
+        run("ecparam", "-name", "prime256v1", "-param_enc", "explicit", "-genkey", "-noout", "-out", "own.key")
+        run("req", "-new", "-key", "own.key", "-out", "own.csr", "-subj", "/CN=localhost")
+        (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+        run("x509", "-req", "-in", "own.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names",
+            "-out", "own.pem")  # fmt: skip
+        broker, provider = self.broker(), self.provider(name="own")
+        broker.grant(provider)
+        self.assertNotIn("explicit ECC parameters", self.fails(broker))  # OpenSSL's words once it has decoded it
+
+    def test_the_list_of_certificates_has_a_bound(self):
+        """OpenSSL's own is 100 KB."""
+        long = authority().folder / "long.pem"
+        good = (authority().folder / "localhost.pem").read_text()
+        size = len(good) * 3 // 4
+        long.write_text(good + (authority().folder / "ca.pem").read_text() * (40 * 1024 // size))
+        (authority().folder / "long.key").write_text((authority().folder / "localhost.key").read_text())
+        broker, provider = self.broker(), self.provider(name="long")
+        broker.grant(provider)
+        self.fails(broker)
+
+
+if __name__ == "__main__":
+    unittest.main()
