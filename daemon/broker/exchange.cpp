@@ -45,7 +45,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
     exchange->sent = Body(head.body);
     exchange->has_body = head.body.kind != BodyLength::Kind::none;
-    exchange->asks_a_model = asks_a_model(head.target, session_->base.path);
+    exchange->asks_a_model = head.method == "POST" && asks_a_model(head.target, session_->base.path);
     const std::string_view rest = std::string_view(in_).substr(head_bytes);
     const std::size_t mine = exchange->sent.take(rest, [&](std::string_view part) { exchange->asked.feed(part); });
     exchange->out.append(rest.substr(0, mine));

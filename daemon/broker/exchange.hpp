@@ -19,7 +19,7 @@ struct Connection::Exchange {
     std::string out;                     ///< the head with the key, and what of the body came with it
     Body sent;                           ///< the request's, as far as it has come from the agent
     bool has_body = false;               ///< the request's head says so, whether or not any of it has come
-    bool asks_a_model = false;           ///< by its path
+    bool asks_a_model = false;           ///< by its method and path
     bool all_in_out = false;             ///< it had come as a whole before the first byte of it went on
     bool written = false;                ///< the provider's connection has taken all of it
     RequestReader asked;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 namespace capsule::broker {
@@ -13,6 +14,8 @@ namespace {
 
 /// What a step takes of the socket: a full scratch buffer's records, and what is around them.
 constexpr std::size_t most_taken = 80 * 1024;
+/// Of a connection that is kept: some tickets.
+constexpr std::size_t most_while_idle = 4 * 1024;
 
 /// SSL_get_error() looks at them. Clearing sixteen places takes as long as a small record does.
 void forget_errors() {
@@ -87,17 +90,18 @@ Io Stream::outcome(int result) {
 }
 
 Io Stream::receive_for_tls(std::span<char> room) {
-    if (taken_ >= most_taken) {
+    if (taken_ >= may_take_) {
         tired_ = true;
         return {Io::Is::wants_read, 0};
     }
-    const Io io = receive(room);
+    const Io io = receive(room.first(std::min(room.size(), may_take_ - taken_)));
     taken_ += io.bytes;
     return io;
 }
 
 Io Stream::try_handshake() {
     taken_ = 0;
+    may_take_ = most_taken;
     forget_errors();
     const int result = ::SSL_connect(ssl_.get());
     if (result != 1) return outcome(result);
@@ -106,6 +110,11 @@ Io Stream::try_handshake() {
 }
 
 Io Stream::try_read(std::span<char> room) {
+    may_take_ = most_taken;
+    return read(room);
+}
+
+Io Stream::read(std::span<char> room) {
     if (!is_open()) return {};
     tired_ = false;
     if (!ssl_) return receive(room);
@@ -141,7 +150,8 @@ bool Stream::is_still_good() {
     if (!may_have_something()) return !ssl_ || ::SSL_has_pending(ssl_.get()) == 0;
     // What has arrived may be a ticket of TLS, which a read takes in.
     std::array<char, 1> byte{};
-    return try_read(byte).is == Io::Is::wants_read && !tired_;
+    may_take_ = most_while_idle;
+    return read(byte).is == Io::Is::wants_read && !tired_;
 }
 
 namespace {

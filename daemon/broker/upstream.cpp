@@ -16,6 +16,9 @@ namespace {
 /// Only a server whose queue is full takes longer, and that may be another user's on purpose.
 constexpr std::chrono::milliseconds loopback_answers_in{250};
 
+/// For each key: all of them may have been closed when the next one is asked for.
+constexpr std::size_t most_kept = 64;
+
 /// What the time limit ends, whichever step it is in.
 struct Attempt {
     explicit Attempt(const WayOut& way)
@@ -185,6 +188,7 @@ std::shared_ptr<Stream> Upstream::take() {
 }
 
 void Upstream::keep(std::shared_ptr<Stream> stream, Clock::time_point now) {
+    if (kept_.size() == most_kept) kept_.erase(kept_.begin());
     kept_.push_back({std::move(stream), now});
 }
 

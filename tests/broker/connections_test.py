@@ -191,6 +191,7 @@ class KeptConnections(Case):
         broker, provider = self.pair()
         self.assertEqual(self.connections_after(broker, provider, target="/api/anthropic/v1/messages?beta=true"), 0)
         self.assertEqual(self.connections_after(broker, provider, target="/api/anthropic/v1/files"), 1)
+        self.assertEqual(self.connections_after(broker, provider, method="PUT", target="/api/anthropic/v1/messages"), 1)
         self.assertEqual(self.connections_after(broker, provider, target="/api/anthropic/v1/x/messages"), 1)
 
     def test_not_where_the_body_came_after_the_answer(self):

@@ -14,7 +14,7 @@ from harness import TOKEN, read_reply, request, until
 
 AGENT, FLOODER = 4242, 4243
 OTHER = "cst_" + "F" * 43
-WORST = 1 if os.environ.get("CAPSULE_TIMED") else 10  # seconds
+WORST = 1 if os.environ.get("CAPSULE_TIMED") else 30  # seconds
 MEDIAN = 0.1 if os.environ.get("CAPSULE_TIMED") else 2
 
 

@@ -84,6 +84,18 @@ class BrokerStream : public ::testing::Test {
     std::unique_ptr<Stream> stream_;
 };
 
+TEST_F(BrokerStream, AnIdleOneIsLookedAtBriefly) {
+    send_key_updates(60'000);
+    const auto look = [&]() -> Task<void> {
+        co_await stream_->readable();
+        EXPECT_FALSE(stream_->is_still_good());
+        EXPECT_GT(left_in_the_socket(), 50'000);
+        loop_.stop();
+    };
+    loop_.spawn(look());
+    loop_.run();
+}
+
 TEST_F(BrokerStream, RecordsThatCarryNothingAreNotReadWithoutEnd) {
     send_key_updates(160'000);
     std::array<char, 64> room{};
