@@ -107,7 +107,7 @@ void Loop::run() {
 
 /// Everybody who is ready, in their order, but of each owner no more than what fits into its time.
 void Loop::go_round() {
-    if (going_.size() == 1) return going_.front().who.resume();  // nobody waits for it
+    if (going_.size() == 1 && !stopped_) return going_.front().who.resume();  // nobody waits for it
     used_.clear();
     auto last = Clock::now();
     for (const Ready& each : going_) {
