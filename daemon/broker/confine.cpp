@@ -48,11 +48,12 @@ constexpr std::array allowed {
         __NR_statx, __NR_fcntl, __NR_readlinkat, __NR_getcwd, __NR_recvfrom, __NR_sendto, __NR_recvmsg, __NR_sendmsg,
         __NR_recvmmsg, __NR_sendmmsg, __NR_accept, __NR_accept4, __NR_connect, __NR_bind, __NR_shutdown,
         __NR_getsockname, __NR_getpeername, __NR_setsockopt, __NR_getsockopt, __NR_ppoll, __NR_epoll_create1,
-        __NR_epoll_ctl, __NR_epoll_pwait, __NR_eventfd2, __NR_brk, __NR_munmap, __NR_mremap, __NR_madvise, __NR_futex,
-        __NR_sched_yield, __NR_sched_getaffinity, __NR_set_robust_list, __NR_rseq, __NR_getrandom, __NR_sysinfo,
-        __NR_uname, __NR_clock_gettime, __NR_clock_nanosleep, __NR_nanosleep, __NR_gettimeofday, __NR_getpid,
-        __NR_gettid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid, __NR_rt_sigaction, __NR_rt_sigprocmask,
-        __NR_rt_sigreturn, __NR_sigaltstack, __NR_restart_syscall, __NR_tgkill, __NR_exit, __NR_exit_group,
+        __NR_epoll_ctl, __NR_epoll_pwait, __NR_timerfd_settime, __NR_eventfd2, __NR_brk, __NR_munmap, __NR_mremap,
+        __NR_madvise, __NR_futex, __NR_sched_yield, __NR_sched_getaffinity, __NR_set_robust_list, __NR_rseq,
+        __NR_getrandom, __NR_sysinfo, __NR_uname, __NR_clock_gettime, __NR_clock_nanosleep, __NR_nanosleep,
+        __NR_gettimeofday, __NR_getpid, __NR_gettid, __NR_getuid, __NR_geteuid, __NR_getgid, __NR_getegid,
+        __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack, __NR_restart_syscall, __NR_tgkill,
+        __NR_exit, __NR_exit_group,
 #if defined(__x86_64__)
         __NR_poll, __NR_epoll_wait, __NR_stat, __NR_access, __NR_readlink, __NR_time,
 #endif

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -54,8 +55,11 @@ void Loop::Mailbox::post(std::function<void()> what) {
 
 Loop::Loop()
     : epoll_(require(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      alarm_(require(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create")),
       mailbox_(new Mailbox),
       bell_(std::make_unique<Descriptor>(*this, UniqueFd(require(::dup(mailbox_->bell_.get()), "dup")))) {
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {}};  // nobody reads it: that it rings is all it says
+    require(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, alarm_.get(), &event), "epoll_ctl");
     spawn(empty_mailbox());
 }
 
@@ -90,13 +94,17 @@ Task<void> Loop::empty_mailbox() {
 void Loop::run() {
     std::array<epoll_event, events_at_once> events;
     while (!stopped_) {
+        set_alarm();
         const int count =
-            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds_to_wait());
+            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), ready_.empty() ? -1 : 0);
         now_ = Clock::now();
         // All are told before anybody runs, who might close one of them.
         for (int i = 0; i < count; ++i) {
             const epoll_event& event = events[static_cast<std::size_t>(i)];
-            static_cast<Descriptor*>(event.data.ptr)->told(event.events);
+            if (event.data.ptr != nullptr)
+                static_cast<Descriptor*>(event.data.ptr)->told(event.events);
+            else
+                alarm_at_ = Clock::time_point::max();  // it has rung
         }
         fire_timers();
         going_.swap(ready_);
@@ -127,11 +135,16 @@ void Loop::go_round() {
     later_.clear();
 }
 
-int Loop::milliseconds_to_wait() const noexcept {
-    if (!ready_.empty()) return 0;
-    if (timers_.empty()) return -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first - Clock::now());
-    return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+void Loop::set_alarm() {
+    const auto first = timers_.empty() ? Clock::time_point::max() : timers_.begin()->first;
+    if (std::exchange(alarm_at_, first) == first) return;
+    itimerspec after{};  // of zeros: never
+    if (!timers_.empty()) {
+        const auto left = std::max(first - Clock::now(), Clock::duration(1));
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+        after.it_value = {seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
+    }
+    ::timerfd_settime(alarm_.get(), 0, &after, nullptr);
 }
 
 void Loop::fire_timers() {

@@ -83,11 +83,13 @@ class Loop {
 
     static Root drive(Loop& loop, Task<void> task);
     Task<void> empty_mailbox();
-    int milliseconds_to_wait() const noexcept;
+    void set_alarm();
     void fire_timers();
     void go_round();
 
     UniqueFd epoll_;
+    UniqueFd alarm_;  ///< a timer of the kernel's, for the first of ours: else each wait would set up one of its own
+    Clock::time_point alarm_at_ = Clock::time_point::max();
     std::shared_ptr<Mailbox> mailbox_;
     std::unique_ptr<Descriptor> bell_;  ///< the mailbox's
     std::vector<Ready> ready_, going_;

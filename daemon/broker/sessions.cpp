@@ -70,7 +70,10 @@ void add(Traffic& traffic, const Exchanged& each) {
         traffic.latency_s += each.seconds;
     }
     if (each.status > 0) {
-        traffic.last = LastAnswer{now_text(), each.status, {}};
+        if (!traffic.last) traffic.last.emplace();
+        traffic.last->at = now_text();
+        traffic.last->status = each.status;
+        traffic.last->message.reset();
         if (!each.message.empty())
             traffic.last->message = each.message;
         else if (!each.whole && each.status < 400)
@@ -83,7 +86,7 @@ void add(Traffic& traffic, const Exchanged& each) {
 
 }  // namespace
 
-std::string now_text() {
+const std::string& now_text() {
     // Asked for with each answer, and the same for a whole second.
     static std::time_t last = 0;
     static std::string text;

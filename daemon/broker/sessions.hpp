@@ -88,6 +88,6 @@ class Sessions {
 };
 
 /// RFC 3339, UTC, whole seconds.
-std::string now_text();
+const std::string& now_text();
 
 }  // namespace capsule::broker

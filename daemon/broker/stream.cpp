@@ -109,6 +109,11 @@ Io Stream::try_handshake() {
     return {Io::Is::done, 0};
 }
 
+/// Whether a read can give anything: the kernel has something, or OpenSSL has taken it in already.
+bool Stream::has_something() const noexcept {
+    return may_have_something() || (ssl_ && ::SSL_has_pending(ssl_.get()) != 0);
+}
+
 Io Stream::try_read(std::span<char> room) {
     may_take_ = most_taken;
     return read(room);
@@ -118,6 +123,8 @@ Io Stream::read(std::span<char> room) {
     if (!is_open()) return {};
     tired_ = false;
     if (!ssl_) return receive(room);
+    // OpenSSL does half of what it does for a record before it asks whether there is one.
+    if (!std::exchange(untold_, false) && !has_something()) return {Io::Is::wants_read, 0};
     taken_ = 0;
     std::size_t total = 0;
     // Record by record, so that what has arrived together is passed on together.
@@ -127,11 +134,13 @@ Io Stream::read(std::span<char> room) {
         const int result = ::SSL_read_ex(ssl_.get(), room.data() + total, room.size() - total, &got);
         if (result == 1) {
             total += got;
-            if (!may_have_something() && ::SSL_has_pending(ssl_.get()) == 0) break;
+            if (!has_something()) break;
             continue;
         }
+        const Io io = total > 0 ? Io{} : outcome(result);
+        untold_ = io.is != Io::Is::wants_read;
         if (total > 0) break;  // whatever it is, it comes again
-        return outcome(result);
+        return io;
     }
     return {Io::Is::done, total};
 }

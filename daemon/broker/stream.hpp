@@ -43,11 +43,13 @@ class Stream final : public Descriptor {
     Io receive_for_tls(std::span<char> room);
 
   private:
+    bool has_something() const noexcept;
     Io read(std::span<char> room);
     Io outcome(int result);
 
     Ssl ssl_;
     std::size_t taken_ = 0, may_take_ = 0;  ///< bytes of the socket's, in this step
+    bool untold_ = false;                   ///< an end, or a failure, that the next read tells of
 };
 
 /// co_await write_all(…) writes all of it and gives whether that went well. What the kernel takes at once needs no

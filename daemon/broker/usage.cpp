@@ -33,6 +33,7 @@ struct Answered {
 Task<Answered> read_answer(Stream& stream) {
     Answered out;
     std::string got;
+    std::size_t seen = 0;  // of it: no whole head
     std::optional<Body> body;
     std::array<char, 4096> room;
     for (;;) {
@@ -52,7 +53,8 @@ Task<Answered> read_answer(Stream& stream) {
         std::string_view of_body = bytes;
         if (!body) {
             got.append(bytes);
-            const auto size = head_size(got);
+            const auto size = head_size(got, seen);
+            seen = got.size();
             if (!size && got.size() <= max_head) continue;
             const auto head = size ? read_response_head(std::string_view(got).substr(0, *size), "GET")
                                    : Allowed<ResponseHead>(bad_answer("no head"));

@@ -74,7 +74,8 @@ bool has_telling_word(std::string_view text, bool model_too) {
 AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
                                              std::string_view content_encoding) noexcept {
     if (!content_encoding.empty() && !same_name(content_encoding, "identity")) return Format::other;
-    const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
+    std::string_view type = content_type.substr(0, content_type.find(';'));
+    type = type.substr(0, type.find(' '));
     if (same_name(type, "text/event-stream")) return Format::events;
     if (same_name(type, "application/json") || type.ends_with("+json")) return Format::json;
     return Format::other;
@@ -181,7 +182,8 @@ void AnswerReader::take(std::string_view path, std::string_view value, bool is_s
     take_outermost(path, value, is_string);
     // Anthropic's first event has it below "message", the responses' below "response", some chat streams below a
     // choice.
-    for (const std::string_view wrapper : {"message.", "response.", "choices.[]."})
+    constexpr std::array<std::string_view, 3> wrappers{"message.", "response.", "choices.[]."};
+    for (const std::string_view wrapper : wrappers)
         if (path.starts_with(wrapper)) {
             path.remove_prefix(wrapper.size());
             break;

@@ -60,7 +60,7 @@ Allowed<void> check_target(std::string_view target, std::string_view base_path) 
         return bad_target("has a character that a URL cannot have");
     std::string_view path = target.substr(0, target.find('?'));
     Allowed<std::string> decoded{std::string()};
-    if (path.find_first_of("%\\") != path.npos) {
+    if (path.find('%') != path.npos || path.find('\\') != path.npos) {
         decoded = decoded_path(path);
         if (!decoded) return decoded.error();
         path = *decoded;

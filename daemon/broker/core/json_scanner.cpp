@@ -9,6 +9,25 @@ namespace {
 /// A longer name is none of those that anybody asks for.
 constexpr std::size_t max_name = 48;
 
+constexpr bool ends_scalar(char c) noexcept {
+    switch (c) {
+        case ',':
+        case ']':
+        case '}':
+        case ' ':
+        case '\t':
+        case '\r':
+        case '\n':
+        case '"':
+        case ':':
+        case '[':
+        case '{':
+            return true;
+        default:
+            return false;
+    }
+}
+
 }  // namespace
 
 void JsonScanner::reset() {
@@ -57,7 +76,8 @@ void JsonScanner::feed(std::string_view bytes) {
                 break;
             case In::scalar: {
                 const std::string_view rest = bytes.substr(at);
-                const std::size_t end = std::min(rest.find_first_of(",]} \t\r\n\":[{"), rest.size());
+                const std::size_t end =
+                    static_cast<std::size_t>(std::ranges::find_if(rest, ends_scalar) - rest.begin());
                 keep(rest.substr(0, end));
                 at += end;
                 if (at < bytes.size()) end_scalar();

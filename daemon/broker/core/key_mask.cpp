@@ -77,6 +77,7 @@ std::string_view KeyMask::finish() {
 std::string without_secrets(std::string_view text, const Secret& key) {
     constexpr std::size_t harmless = 8;  ///< bytes: any provider's keys begin alike
     std::string out(text);
+    if (out.empty()) return out;
     if (!key.empty()) {
         mask_all(out, key.reveal());
         if (const std::size_t rest = begun(out, key.reveal()); rest > harmless) out.resize(out.size() - rest);

@@ -151,6 +151,23 @@ TEST(ResponseHead, HasNoMoreFieldsThanProvidersSend) {
         read_response_head(text + "Connection: " + times(most_connection_names + 1, "a,") + "\r\n\r\n", "GET"));
 }
 
+TEST(SameName, TakesLettersAlikeAndNothingElse) {
+    const auto lower = [](int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+    for (int a = 0; a < 256; ++a)
+        for (int b = 0; b < 256; ++b) {
+            const bool same = lower(a) == lower(b);
+            // In each of the eight places that are compared at once, and in one that is left.
+            for (std::size_t at = 0; at < 9; ++at) {
+                std::string left(9, '\xff'), right(9, '\xff');
+                left[at] = static_cast<char>(a);
+                right[at] = static_cast<char>(b);
+                ASSERT_EQ(same_name(left, right), same) << a << " and " << b << " at " << at;
+            }
+        }
+    EXPECT_FALSE(same_name("x-api-key", "x-api-ke"));
+    EXPECT_TRUE(same_name("", ""));
+}
+
 TEST(ResponseHead, SaysHowLongTheBodyIs) {
     using Kind = BodyLength::Kind;
     const auto kind = [](std::string_view text, std::string_view method = "POST") {

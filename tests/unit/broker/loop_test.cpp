@@ -83,6 +83,42 @@ TEST_F(BrokerLoop, AsksTheKernelOnlyForWhatItHasToldOf) {
     EXPECT_EQ(seen_, "d ");
 }
 
+TEST_F(BrokerLoop, ATimerThatIsDueSoonerDoesNotWaitForTheOnesBefore) {
+    Timer first(loop_), second(loop_), third(loop_);
+    first.start(1ms, [&] {
+        seen_ += "first ";
+        second.start(10s, [&] { seen_ += "second "; });
+        third.start(1ms, [&] {
+            seen_ += "third ";
+            third.cancel();
+            // The one that would have been next is none any more.
+            second.cancel();
+            second.start(1ms, [&] { loop_.stop(); });
+        });
+    });
+    const auto begin = Clock::now();
+    loop_.run();
+    EXPECT_EQ(seen_, "first third ");
+    EXPECT_LT(Clock::now() - begin, 5s);
+}
+
+TEST_F(BrokerLoop, AllThatIsDueTogetherIsDoneAndTheRestInItsTime) {
+    std::vector<std::unique_ptr<Timer>> timers;
+    std::string order;
+    const auto add = [&](char name, Clock::duration after) {
+        timers.push_back(std::make_unique<Timer>(loop_));
+        timers.back()->start(after, [&order, name] { order += name; });
+    };
+    add('d', 40ms);
+    add('a', 0ms);
+    add('c', 20ms);
+    add('b', 0ms);
+    Timer last(loop_);
+    last.start(60ms, [&] { loop_.stop(); });
+    loop_.run();
+    EXPECT_EQ(order, "abcd");
+}
+
 TEST_F(BrokerLoop, OneOwnersManyTakeNoMoreTimeThanAnothersOne) {
     // Each step of the many takes a millisecond, and they have two in a round.
     int steps = 0;

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <functional>
 #include <thread>
 
 namespace capsule::broker {
@@ -55,8 +56,9 @@ class BrokerStream : public ::testing::Test {
             co_await stream_->ready_for(io.is);
         loop_.stop();
     }
-    /// Records that carry nothing, so many bytes of them, and then "x", at once.
-    void send_key_updates(int bytes) {
+    /// Records that carry nothing, so many bytes of them, and then "x", and what `more` makes the server write, at
+    /// once.
+    void send_key_updates(int bytes, const std::function<void(BIO*)>& more = {}) {
         BIO* const records = ::BIO_new(::BIO_s_mem());
         ::SSL_set0_wbio(server_.get(), records);
         char* begin = nullptr;
@@ -66,8 +68,23 @@ class BrokerStream : public ::testing::Test {
             ASSERT_EQ(::SSL_do_handshake(server_.get()), 1);
         }
         ASSERT_EQ(::SSL_write(server_.get(), "x", 1), 1);
+        if (more) more(records);
         const long all = size();
         ASSERT_EQ(::send(far_.get(), begin, static_cast<std::size_t>(all), MSG_DONTWAIT), all);
+    }
+    /// What the read after the one that gives "x" says.
+    Io::Is read_behind() {
+        Io::Is behind = Io::Is::done;
+        const auto read = [&]() -> Task<void> {
+            std::array<char, 64> room{};
+            for (Io io = stream_->try_read(room); io.is != Io::Is::done; io = stream_->try_read(room))
+                co_await stream_->readable();
+            behind = stream_->try_read(room).is;
+            loop_.stop();
+        };
+        loop_.spawn(read());
+        loop_.run();
+        return behind;
     }
     int left_in_the_socket() const {
         int bytes = 0;
@@ -122,6 +139,21 @@ TEST_F(BrokerStream, RecordsThatCarryNothingAreNotReadWithoutEnd) {
     loop_.run();
     EXPECT_EQ(got, "x");
     EXPECT_GE(steps, 2);
+}
+
+TEST_F(BrokerStream, AnEndBehindTheLastBytesIsToldByTheNextRead) {
+    send_key_updates(0, [&](BIO*) { ::SSL_shutdown(server_.get()); });
+    EXPECT_EQ(read_behind(), Io::Is::ended);
+}
+
+TEST_F(BrokerStream, AFailureBehindTheLastBytesIsToldByTheNextRead) {
+    send_key_updates(0, [](BIO* records) { ::BIO_write(records, "no record of TLS", 16); });
+    EXPECT_EQ(read_behind(), Io::Is::failed);
+}
+
+TEST_F(BrokerStream, WithoutMoreTheNextReadWaits) {
+    send_key_updates(0);
+    EXPECT_EQ(read_behind(), Io::Is::wants_read);
 }
 
 }  // namespace
