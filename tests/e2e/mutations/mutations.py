@@ -155,7 +155,7 @@ def pins():
     yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))},\n                     {"api"', '{{"api"',
            OPENCODE_ALL)
     # options.baseURL outranks it.
-    yield ("opencode models.<id>.provider.api", OPENCODE, ',\n                     {"api", session_url(inputs, cell_of(provider).base_url)}}', "}", OPENCODE_ANSWER)
+    yield ("opencode models.<id>.provider.api", OPENCODE, '{"api", session_url(', '{"unrelated", session_url(', OPENCODE_ANSWER)
     yield "opencode DISABLE_MODELS_FETCH", OPENCODE, *line(
         '    if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);\n'), [
         "Pins.OpenCodeWithAPinnedModelAsksNoRegistry"]
