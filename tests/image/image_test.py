@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 """Builds the capsule image from docker/Dockerfile, with a package that is there already, and runs what it is for.
 
-    image_test.py PACKAGES --work FOLDER --debs FOLDER [--disk] [unittest's own arguments]
-
-With --disk it is the image with the real agents that is built and run.
+    image_test.py PACKAGES --work FOLDER --debs FOLDER [unittest's own arguments]
 
 Needs root: without, it is skipped.
 """
@@ -19,8 +17,8 @@ import time
 import unittest
 from pathlib import Path
 
-import agents
 import storage
+from agents import Agents  # noqa: F401
 from case import add_agents, options
 from composed import Composed  # noqa: F401
 from devcontainer import Devcontainer  # noqa: F401
@@ -36,8 +34,6 @@ NO_ROOT = 77  # ctest: skipped
 def prepare() -> None:
     """The image, and a container of it with agents that are not real."""
     options.scratch.mkdir(parents=True, exist_ok=True)
-    if not options.disk:  # in memory, and gone with this process' mount namespace
-        storage.run(["mount", "-t", "tmpfs", "-o", "size=3g,mode=0755", "tmpfs", str(options.scratch)])
     storage.run(["mount", "-t", "tmpfs", "tmpfs", str(options.short)])
     storage.have_null_device_of_its_own(options.scratch / "null")
     # vfs works everywhere, and copies every file for every layer.
@@ -87,18 +83,16 @@ def main() -> None:
     parser.add_argument("packages", type=Path, help="the folder with the package")
     parser.add_argument("--work", type=Path, required=True, help="a folder of this test's own")
     parser.add_argument("--debs", type=Path, required=True, help="keeps what was downloaded")
-    parser.add_argument("--disk", action="store_true", help="does not build in memory: the image with the agents is large")
     parser.add_argument("--short", type=Path, help="a folder with a short path; the mounts are its own already")
     _, rest = parser.parse_known_args(namespace=options)
     if os.geteuid() != 0:
         print("needs root to build an image without a container engine")
         sys.exit(NO_ROOT)
-    options.scratch = options.work / ("on-disk" if options.disk else "scratch")
+    options.scratch = options.work / "scratch"  # on the disk: the agents are large
     if not options.short:
         sys.exit(in_mounts_of_its_own())
     prepare()
-    module = agents if options.disk else __name__
-    unittest.main(module, argv=[sys.argv[0], *rest], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
 
 
 if __name__ == "__main__":
