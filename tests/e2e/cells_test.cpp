@@ -27,6 +27,11 @@ void expect_known_model(const AgentRun& run) {
     EXPECT_EQ(run.err.find("metadata"), std::string::npos) << run.err;
 }
 
+void expect_nothing_asked_of(const std::string& host, const AgentRun& run) {
+    for (const RecordedRequest& request : run.requests)
+        EXPECT_NE(request.host, host) << request.target;
+}
+
 void expect_tool_ran(const AgentRun& run) {
     expect_printed(run, tool_output);
     expect_printed(run, "capsule-tool-ran");
@@ -40,6 +45,8 @@ TEST_P(CellTest, RunsAToolInAFreshHome) {
     expect_tool_ran(tool);
     expect_route(tool, GetParam());
     if (GetParam().agent == "codex") expect_known_model(tool);
+    // Where there is no way to its list of models, a first start would wait for it; a pinned one needs none.
+    if (GetParam().agent == "opencode" && !may_refuse()) expect_nothing_asked_of("models.opencode.ai", tool);
 }
 
 TEST_P(CellTest, HoldsInAHostileRepository) {

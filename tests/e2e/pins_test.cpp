@@ -137,25 +137,13 @@ TEST_F(Pins, CodexsOwnAccountIsAtOpenAi) {
     expect_cell("codex", "openai");
 }
 
-TEST_F(Pins, OpenCodesTitlesAreOfTheSessionsModel) {
-    test::write_file(world.repository() / "opencode.json", R"({"model": "zai/evil", "small_model": "zai/evil",
-        "provider": {"zai": {"models": {"evil": {"id": "evil"}}}}})");
-    world.start_daemon();
-    expect_cell("opencode", "zai");
-}
-
+/// Its titles, too, are of that model, whichever of the account's a project names for them.
 TEST_F(Pins, OpenCodesOwnAccountUsesItsOwnSdkForAModelThatIsNamed) {
+    test::write_file(world.repository() / "opencode.json",
+                     R"({"model": "anthropic/evil", "small_model": "anthropic/evil",
+        "provider": {"anthropic": {"models": {"evil": {"id": "evil"}}}}})");
     world.start_daemon("[opencode.providers.anthropic]\nmodel = \"claude-of-mine\"\n");
     expect_cell("opencode", "anthropic");
-}
-
-TEST_F(Pins, OpenCodeWithAPinnedModelAsksNoRegistry) {
-    world.start_daemon();
-    const AgentRun run = world.run("opencode", "zai", one_shot("opencode", "[[say fine]]"));
-    expect_printed(run, "fine");
-    // Where there is no way to it, a first start would wait for it.
-    for (const RecordedRequest& request : run.requests)
-        EXPECT_NE(request.host, "models.opencode.ai") << request.target;
 }
 
 TEST_F(Pins, AProjectsModelIsNotClaudes) {

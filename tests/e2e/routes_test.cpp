@@ -100,16 +100,11 @@ class ProjectSettingsTest : public testing::Test {
                          R"({"hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": ")" + touch +
                              R"("}]}], "UserPromptSubmit": [{"hooks": [{"type": "command", "command": ")" + touch +
                              R"("}]}]}})");
-        // Not below .opencode: there OpenCode would first try to install packages, and wait for the network.
-        const fs::path plugin = world.repository() / "tools/mark.js";
-        test::write_file(plugin, "import fs from 'node:fs';\nexport const Mark = async () => { fs.writeFileSync('" +
-                                     mark.string() + "', ''); return {}; };\n");
-        test::write_file(world.repository() / "opencode.json", R"({"plugin": ["file://)" + plugin.string() + R"("]})");
     }
 
-    AgentRun start(const std::string& agent, const std::string& capsule_toml) {
+    AgentRun start(const std::string& capsule_toml) {
         world.start_daemon(capsule_toml);
-        return world.run(agent, "zai", one_shot(agent, "[[say fine]]"));
+        return world.run("claude", "zai", one_shot("claude", "[[say fine]]"));
     }
 
     World world;
@@ -118,22 +113,12 @@ class ProjectSettingsTest : public testing::Test {
 
 constexpr const char* ignore_project = "[session]\nproject_settings = \"ignore\"\n";
 
+/// OpenCode's plugins: ThievesOfOpenCode.AreNotStartedWhereTheProjectIsIgnored.
 TEST_F(ProjectSettingsTest, RunHooksOfClaudeCodeUnlessIgnored) {
-    expect_printed(start("claude", ""), "fine");
+    expect_printed(start(""), "fine");
     EXPECT_TRUE(fs::exists(mark)) << "the hook of this test does not work, so that its absence says nothing";
     fs::remove(mark);
-    expect_printed(start("claude", ignore_project), "fine");
-    EXPECT_FALSE(fs::exists(mark));
-}
-
-TEST_F(ProjectSettingsTest, RunPluginsOfOpenCodeUnlessIgnored) {
-    // Without a network it would try for more than a minute to get the package that it installs before its first
-    // plugin.
-    const std::string no_retries = "[env]\nNPM_CONFIG_FETCH_RETRIES = \"0\"\n";
-    expect_printed(start("opencode", no_retries), "fine");
-    EXPECT_TRUE(fs::exists(mark)) << "the plugin of this test does not work, so that its absence says nothing";
-    fs::remove(mark);
-    expect_printed(start("opencode", ignore_project + no_retries), "fine");
+    expect_printed(start(ignore_project), "fine");
     EXPECT_FALSE(fs::exists(mark));
 }
 

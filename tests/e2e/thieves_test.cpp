@@ -110,9 +110,10 @@ class Thieves : public testing::TestWithParam<std::string> {
                              R"(", "server"]}}})");
     }
 
-    AgentRun run(const std::string& keys) {
+    AgentRun run(const std::string& keys, const std::string& project_settings = "allow") {
         // OpenCode installs a package before the first plugin, and without a network asks for it for 70 s.
-        world.start_daemon("[session]\nkeys = \"" + keys + "\"\n[broker]\nca_file = \"" + world.authority().string() +
+        world.start_daemon("[session]\nproject_settings = \"" + project_settings + "\"\nkeys = \"" + keys +
+                           "\"\n[broker]\nca_file = \"" + world.authority().string() +
                            "\"\n[env]\nNPM_CONFIG_FETCH_RETRIES = \"0\"\n");
         std::vector<std::string> arguments = one_shot(GetParam(), "[[run " + command("command") + "]]");
         // The user has looked at the hooks, too.
@@ -168,6 +169,15 @@ TEST_P(Thieves, FindTheOneKeyInAnEnvironmentThatHasIt) {
             EXPECT_EQ(text.find(secret) != std::string::npos, variable == "ZAI_API_KEY") << name << ": " << variable;
 }
 
+class ThievesOfOpenCode : public Thieves {};
+
+/// The tests above say that each of them would be started.
+TEST_P(ThievesOfOpenCode, AreNotStartedWhereTheProjectIsIgnored) {
+    EXPECT_EQ(names_of(loot(run("broker", "ignore"))), std::set<std::string>{"command"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Agents, ThievesOfOpenCode, testing::Values("opencode"),
+                         [](const auto& agent) { return agent.param; });
 INSTANTIATE_TEST_SUITE_P(Agents, Thieves, testing::Values("claude", "codex", "opencode"),
                          [](const auto& agent) { return agent.param; });
 

@@ -158,8 +158,8 @@ def pins():
     yield ("opencode models.<id>.provider.api", OPENCODE, '{"api", session_url(', '{"unrelated", session_url(', OPENCODE_ANSWER)
     yield "opencode DISABLE_MODELS_FETCH", OPENCODE, *line(
         '    if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);\n'), [
-        "Pins.OpenCodeWithAPinnedModelAsksNoRegistry"]
+        "RunsAToolInAFreshHome/opencode"]
     yield "opencode DISABLE_PROJECT_CONFIG", OPENCODE, "== ProjectSettings::ignore)", "== ProjectSettings::ignore && false)", [
-        "ProjectSettings"]
+        "ThievesOfOpenCode"]
     yield ("opencode a project that sends something out", OPENCODE_AGENT, "    leave_project_out(plan,",
            "    if (false) leave_project_out(plan,", ["SendsOut"])
