@@ -1,4 +1,5 @@
 // What an agent's program does to `capsulectl verify`, which runs it several times and reads what it writes.
+#include <algorithm>
 #include <chrono>
 
 #include "tests/support/capsule_test.hpp"
@@ -55,6 +56,10 @@ TEST_F(HostileAgent, MoreFilesThanAnAgentMakesAreLeft) {
     start();
     const Outcome outcome = verify();
     EXPECT_THAT(outcome.err, HasSubstr("is left: the agent has made more than 100000 files there"));
+    const bool is_left = std::ranges::any_of(fs::directory_iterator(dir_.path()), [](const fs::directory_entry& each) {
+        return each.path().filename().string().starts_with("capsule-verify-");
+    });
+    EXPECT_TRUE(is_left) << "it has followed to the end";
 }
 
 TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {

@@ -1,6 +1,6 @@
 """Hostile and broken clients, and the end: limits and time limits, SIGTERM, the log."""
 
-from protection import Protection, one
+from protection import Edit, Protection, one
 
 SESSION = "daemon/server/connection.cpp"
 SERVER = "daemon/server/server.cpp"
@@ -10,6 +10,9 @@ JSON_RPC = "protocol/json_rpc.cpp"
 LOAD = "daemon/load/load_config.cpp"
 CONFIG = "daemon/config/config.hpp"
 LOG_FORMAT = "daemon/log/log_format.cpp"
+USAGE = "daemon/broker/core/usage_reader.cpp"
+SURVEY = "daemon/agents/survey.cpp"
+WITH_BOOSTS_PARSER = ("#include <algorithm>\n", "#include <algorithm>\n#include <boost/json/parse.hpp>\n")
 
 
 def protections() -> list[Protection]:
@@ -36,18 +39,19 @@ def sizes() -> list[Protection]:
             "unit_merge:OpencodeJson.AFileOfTooManyMembersHasNothingOfOurs",
             "unit_merge:CodexOwnFile.AListOfTooManyMembersIsNotOurs",
             "unit_agents:CodexModels.AModelOfTooManyMembersIsNotUnderstood"),
-        one("an object's members in a provider's answer", "daemon/broker/core/usage_reader.cpp",
-            "    const auto read = parse_json(text);\n",
-            "    boost::json::value whole = boost::json::parse(text);\n    const Result<json::value> read = whole;\n",
-            "unit_broker:ReadUsage.AnAnswerOfTooManyMembersIsNotRead"),
+        Protection("an object's members in a provider's answer", [
+            Edit(USAGE, "    const auto read = parse_json(text);\n",
+                 "    boost::json::value whole = boost::json::parse(text);\n    const Result<json::value> read = whole;\n"),
+            Edit(USAGE, *WITH_BOOSTS_PARSER)], ["unit_broker:ReadUsage.AnAnswerOfTooManyMembersIsNotRead"]),
         one("no time is left for a file of the home's", "protocol/json_tree.cpp",
             "rules_.is_too_late != nullptr && rules_.is_too_late()", "false", "unit_protocol:ParseJson.EndsWhenItIsTooLate"),
         one("a file that only the agent reads is not one without settings", "daemon/agents/survey_parts.hpp",
             "        if (error.code != ErrorCode::parse_error) over_limit_ = std::move(error);\n", "",
             "unit_home:SettingsSurvey.NamesAFileThatTheAgentReadsAndCapsuledDoesNot"),
-        one("whoever parses what strangers wrote has the bound", "daemon/agents/survey.cpp",
-            "    auto value = parse_json(text, lenient);\n",
-            "    Result<boost::json::value> value = boost::json::parse(text);\n", "ctest:house:arrows"),
+        Protection("whoever parses what strangers wrote has the bound", [
+            Edit(SURVEY, "    auto value = parse_json(text, lenient);\n",
+                 "    Result<boost::json::value> value = boost::json::parse(text);\n"),
+            Edit(SURVEY, *WITH_BOOSTS_PARSER)], ["ctest:house:arrows"]),
         one("a batch's size", JSON_RPC, "tree->items.size() > max_batch)", "tree->items.size() > 64 * max_batch)",
             "unit_protocol:ParseLine.BoundsABatch",
             "integration_protocol:Protocol.RefusesEmptyAndOversizedBatchesOnce"),
