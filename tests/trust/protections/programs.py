@@ -73,8 +73,10 @@ def how_it_ends() -> list[Protection]:
         one("what loses its parent is the keeper's", KEEPER, "    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return false;\n", "",
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("until nothing is left", KEEPER, "    end_children();\n", "", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        one("a keeper ends, whoever traces what it keeps", KEEPER, "if (state == 'Z' || state == 'X') return 0;", "(void)state;",
-            ATTACK + "OneThatIsTracedDoesNotHoldItsKeeper"),
+        Protection("a keeper ends, whoever traces what it keeps", [
+            Edit(KEEPER, "if (state == 'Z' || state == 'X') return 0;", "(void)state;"),
+            Edit(KEEPER, "now.tv_sec < end;", "true;")],  # by itself this one has it end after five seconds
+            [ATTACK + "OneThatIsTracedDoesNotHoldItsKeeper"]),
         one("at its limit, too", CHILD, "        ::kill(pid_, keeper_ends_with);", "        ::kill(pid_, SIGKILL);",
             ATTACK + "NorItsLimit"),
         one("who has left its group is not waited for", SUBPROCESS, "        if (!error) run->stop_reading();\n", "",

@@ -42,6 +42,7 @@ import edits  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 AT_ONCE = 3  # tests side by side
 LIMIT = 100  # seconds for one test: without its protection it may hang
+FILE_LIMIT = 400  # for a whole file of them, which is what ctest runs
 WITNESS = Protection("a whole launch", [], ["integration_spawn:Spawn.ClaudeOnItsThreeAlternatives", "ctest:broker:passing"])
 THEMES = (access, limits, memory, files, keys, launching, programs, broker, sessions)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
@@ -58,7 +59,7 @@ def is_red(folder: pathlib.Path, test: str) -> bool:
     program, _, name = test.partition(":")
     # A process namespace of its own ends daemons and agents with the test, however it ends.
     command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "timeout", "-s", "KILL",
-               str(LIMIT)]  # fmt: skip
+               str(FILE_LIMIT if program == "ctest" else LIMIT)]  # fmt: skip
     if program == "ctest":
         command += ["ctest", "--test-dir", str(folder), "--no-tests=error", "-R", f"^{name}$"]
     else:
