@@ -9,6 +9,7 @@ struct TerminalMessage {
     enum class Kind {
         stopped,         ///< leader: the program was stopped; `value` is the signal
         ended,           ///< leader: the program ended; `value` is waitpid's status
+        kept,            ///< leader: the program ended, and a process that traces it keeps its status
         proceed,         ///< relay: continue the program's group, which was stopped
         signal_program,  ///< relay: send the program the signal `value`
     };

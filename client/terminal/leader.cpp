@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,21 +32,29 @@ using Kind = TerminalMessage::Kind;
     ::_exit(code);
 }
 
+/// So long a tracer has the program's end for itself: a debugger takes it at once, and then it is the leader's.
+constexpr int tracer_ms = 2000;
+
 class Leader {
   public:
-    Leader(int channel, pid_t program) : channel_(channel), program_(program) {}
+    Leader(int channel, pid_t program)
+        : channel_(channel), program_(program), end_(static_cast<int>(::syscall(SYS_pidfd_open, program, 0))) {}
 
     [[noreturn]] void run() {
         sigset_t children;
         ::sigemptyset(&children);
         ::sigaddset(&children, SIGCHLD);
-        std::array<pollfd, 2> polled{pollfd{channel_, POLLIN, 0},
-                                     pollfd{::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0}};
+        const int signals = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
         for (;;) {
             look_at_program();
-            if (::poll(polled.data(), polled.size(), -1) < 0) continue;
+            std::array<pollfd, 3> polled{pollfd{channel_, POLLIN, 0}, pollfd{signals, POLLIN, 0},
+                                         pollfd{end_, POLLIN, 0}};
+            const int ready = ::poll(polled.data(), polled.size(), is_kept() ? tracer_ms : -1);
+            if (ready == 0) give_up_program();
+            if (ready <= 0) continue;
             signalfd_siginfo ignored{};
-            [[maybe_unused]] const auto count = ::read(polled[1].fd, &ignored, sizeof ignored);
+            [[maybe_unused]] const auto count = ::read(signals, &ignored, sizeof ignored);
+            if (polled[2].revents != 0) gone_ = true, end_ = -1;
             if (polled[0].revents == 0) continue;
             const auto message = receive(channel_);
             if (!message) hang_up();
@@ -63,6 +72,15 @@ class Leader {
         }
     }
 
+    /// Whether the program has ended, and a process that traces it has not let its end go. Any process of the program's
+    /// user can trace it.
+    bool is_kept() const { return gone_ && !ended_; }
+
+    void give_up_program() {
+        ended_ = true;
+        tell(channel_, {Kind::kept, 0});
+    }
+
     void obey(const TerminalMessage& message) const {
         if (ended_) return;  // before that the number is the program's, which only this process can reap
         if (message.kind == Kind::signal_program) ::kill(program_, message.value);
@@ -78,7 +96,9 @@ class Leader {
 
     int channel_;
     pid_t program_;
-    bool ended_ = false;
+    int end_;             ///< the program's pidfd, until its end was seen
+    bool gone_ = false;   ///< its process has ended, whoever may reap it
+    bool ended_ = false;  ///< and the relay has been told
 };
 
 }  // namespace

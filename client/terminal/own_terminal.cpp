@@ -101,10 +101,12 @@ Result<int> run_on_own_terminal(OwnTerminalTask task) {
     task.forget();
     task.program = nullptr;
     let_go(terminals, task.kept);
-    const int status = relay_terminal(user, terminal->master, channel[0]);
+    const auto status = relay_terminal(user, terminal->master, channel[0]);
     ::waitpid(leader, nullptr, 0);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    return status;
+    if (status) return *status;
+    return Error{ErrorCode::io_error, "the session has ended, but its exit status is not known: a process traces it",
+                 "end the process that /proc/PID/status of the session names as TracerPid"};
 }
 
 int end_alike(int status) {

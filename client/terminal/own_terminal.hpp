@@ -25,7 +25,7 @@ struct OwnTerminalTask {
 
 /// Runs `task.program` in a session on a new terminal. Those of its descriptors that are terminals become the new one,
 /// the others are passed on. This process keeps its identity and relays until the program ends; gives waitpid's status
-/// of it. Fails with io_error.
+/// of it. Fails with io_error, also when a process of the program's user traces it and keeps its end to itself.
 Result<int> run_on_own_terminal(OwnTerminalTask task);
 
 /// Ends this process as a program with waitpid's `status` has ended: by the same signal, or gives the exit code.

@@ -37,13 +37,13 @@ class Relay {
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
-    int run() {
+    std::optional<int> run() {
         user_.make_raw();
-        while (!status_)
+        while (!ended_)
             step();
         for (std::size_t left = most_left_over; left > 0 && pass_output();)
             left -= std::min(left, chunk_.size());
-        return *status_;
+        return status_;
     }
 
   private:
@@ -66,6 +66,7 @@ class Relay {
         const auto message = receive(channel_);
         if (!message) status_ = leader_is_gone;
         if (message && message->kind == Kind::ended) status_ = message->value;
+        ended_ = status_ || message->kind == Kind::kept;
         if (message && message->kind == Kind::stopped) stop_too();
     }
 
@@ -162,6 +163,7 @@ class Relay {
     int signals_ = -1;
     std::string typed_;  ///< not yet taken by the session's terminal
     std::array<char, 16 * 1024> chunk_{};
+    bool ended_ = false;
     std::optional<int> status_;
 };
 
@@ -175,8 +177,8 @@ sigset_t relayed_signals() {
     return signals;
 }
 
-int relay_terminal(UserTerminal& user, int master, int channel) {
-    const int status = Relay(user, master, channel).run();
+std::optional<int> relay_terminal(UserTerminal& user, int master, int channel) {
+    const auto status = Relay(user, master, channel).run();
     user.restore();
     return status;
 }

@@ -3,6 +3,8 @@
 
 #include <signal.h>
 
+#include <optional>
+
 #include "client/terminal/user_terminal.hpp"
 
 namespace capsule {
@@ -11,9 +13,9 @@ namespace capsule {
 sigset_t relayed_signals();
 
 /// Runs until the session's leader at the other end of `channel` says that the program has ended, and gives waitpid's
-/// status of it. `master` is the session's terminal, non-blocking. Takes both descriptors. When the program is stopped,
-/// this process stops with its job, and continues the program when it is continued itself. When the person's terminal
-/// is gone, the session's is hung up.
-int relay_terminal(UserTerminal& user, int master, int channel);
+/// status of it; none: a process that traces the program keeps it. `master` is the session's terminal, non-blocking.
+/// Takes both descriptors. When the program is stopped, this process stops with its job, and continues the program when
+/// it is continued itself. When the person's terminal is gone, the session's is hung up.
+std::optional<int> relay_terminal(UserTerminal& user, int master, int channel);
 
 }  // namespace capsule

@@ -1,10 +1,12 @@
 #include "client/verify/start.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,11 +15,13 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <optional>
 #include <system_error>
 #include <thread>
 
 #include "client/commands/become.hpp"
 #include "client/recorder/loopback.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 
@@ -93,15 +97,41 @@ int make_output(const char* name) {
     ::_exit(127);
 }
 
-bool has_ended(pid_t child) {
-    siginfo_t info{};
-    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+/// Whether a child has ended. Where another process traces it and keeps its end to itself, waitid says nothing, and the
+/// pidfd does: then it has ended when a tracer that means well would have let it go.
+class End {
+  public:
+    explicit End(pid_t child) : child_(child), pidfd_(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))) {}
+
+    bool is_here(std::chrono::steady_clock::time_point now) {
+        siginfo_t info{};
+        if (::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return true;
+        pollfd polled{pidfd_.get(), POLLIN, 0};
+        if (!kept_since_ && ::poll(&polled, 1, 0) == 1) kept_since_ = now;
+        return info.si_pid == child_ || (kept_since_ && now > *kept_since_ + std::chrono::seconds(1));
+    }
+
+  private:
+    pid_t child_;
+    UniqueFd pidfd_;
+    std::optional<std::chrono::steady_clock::time_point> kept_since_;
+};
+
+/// Of a process that has been killed: waitpid's status. A process that traces it can keep its end to itself, and is not
+/// waited for.
+int reap(pid_t child) {
+    constexpr int most_looks = 50;
+    int status = SIGKILL;
+    for (int look = 0; ::waitpid(child, &status, WNOHANG) == 0 && look < most_looks; ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    return status;
 }
 
 void wait_for(pid_t child, TrialRun& run, std::chrono::seconds limit, const std::array<int, 2>& outputs) {
     const Interrupts interrupts;
+    End ended(child);
     const auto end = std::chrono::steady_clock::now() + limit;
-    while (!has_ended(child) && !run.timed_out && !run.interrupted) {
+    while (!ended.is_here(std::chrono::steady_clock::now()) && !run.timed_out && !run.interrupted) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         const bool too_much = std::ranges::any_of(outputs, [](int output) { return size_of(output) > most_written; });
         run.timed_out = too_much || std::chrono::steady_clock::now() > end;
@@ -110,8 +140,7 @@ void wait_for(pid_t child, TrialRun& run, std::chrono::seconds limit, const std:
     // Before it is reaped, as then its numbers may be another's. It may have left its own group.
     ::kill(-child, SIGKILL);
     ::kill(child, SIGKILL);
-    int status = 0;
-    ::waitpid(child, &status, 0);
+    const int status = reap(child);
     run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -12,8 +12,18 @@ namespace {
 /// How long a client that was refused may go on sending before the answer is cut off.
 constexpr std::uint32_t leave_ms = 2000;
 
-/// All whose user cannot be known are one. A uid has 32 bits.
-constexpr Owner unknown_owner = Owner{1} << 33;
+/// A uid has 32 bits.
+constexpr Owner nobodys = Owner{1} << 33;
+
+/// Whose share of the broker a connection takes. All whose user cannot be known are one, and so are all users without a
+/// session: one person can have many uids (subuid(5)).
+Places::Uid share_of(Broker& broker, Places::Uid uid) {
+    return uid && broker.sessions().has_one_of(*uid) ? uid : std::nullopt;
+}
+
+Owner owner_of(Places::Uid share) {
+    return share ? Owner{*share} + 1 : nobodys;
+}
 
 /// Nearly every head is shorter.
 constexpr std::size_t usual_head = 1536;
@@ -33,8 +43,8 @@ Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint3
       places_(broker.places()),
       client_(broker.loop(), std::move(socket)),
       uid_(uid),
-      owner_(uid ? Owner{*uid} + 1 : unknown_owner),
-      place_(places_->enter(this, uid)),
+      owner_(owner_of(share_of(broker, uid))),
+      place_(places_->enter(this, share_of(broker, uid))),
       stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {
     client_.belongs_to(owner_);
 }
@@ -190,13 +200,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
     if (const auto where = check_target(head.target, session.base.path); !where) return where.error();
     if (head.target.find(out->credential.token) != std::string_view::npos)
         return Refusal{400, "capsule_bad_target", "the session token is part of the URL: it belongs into a header", 0};
-    if (!session.upstream)
-        // The reason is a whole sentence, with its cure.
-        return Refusal{401, "capsule_key_absent",
-                       session.why_no_key.empty() ? "there is no key for " + session.grant.label +
-                                                        "; set it with capsulectl auth set " + session.grant.provider
-                                                  : session.why_no_key,
-                       0};
+    if (!session.upstream) return no_key_for(session);
     if (session.streams >= broker_.limits().streams)
         return Refusal{429, "capsule_busy",
                        "this session has too many requests under way at once ([broker] streams): wait for one to end",

@@ -1,10 +1,10 @@
 #include "daemon/broker/control.hpp"
 
 #include <array>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "protocol/json_struct.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -36,11 +36,11 @@ constexpr std::string_view message_name<Strangers> = "strangers";
 
 template <class Variant>
 Result<Variant> read(std::string_view line) {
-    boost::json::error_code error;
-    const boost::json::value text = boost::json::parse(line, error);
-    if (error || !text.is_object() || text.get_object().size() != 1)
+    // A broker that somebody has taken over writes here, too.
+    const auto text = parse_json(line);
+    if (!text || !text->is_object() || text->get_object().size() != 1)
         return Error{ErrorCode::parse_error, "a control message is a JSON object with one member", ""};
-    const auto& [name, value] = *text.get_object().begin();
+    const auto& [name, value] = *text->get_object().begin();
     Result<Variant> out = Error{ErrorCode::invalid_params, "no control message of that name", ""};
     boost::mp11::mp_for_each<Variant>([&](auto message) {
         using Message = decltype(message);

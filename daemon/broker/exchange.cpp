@@ -94,6 +94,7 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
     // The session may have ended meanwhile: then no key goes out.
     if (cut_ || !exchange.session->live)
         co_return Refusal{401, "capsule_session_ended", "this session has ended; start the agent again", 0};
+    if (!exchange.session->upstream) co_return no_key_for(*exchange.session);  // removed meanwhile
     limit(Bound::provider, exchange.session->grant.timeout_ms);
     const bool sent = co_await write_all(*upstream_, exchange.out);
     exchange.written = sent && exchange.all_in_out;

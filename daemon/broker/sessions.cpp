@@ -107,6 +107,14 @@ Digest digest_of(std::string_view text) {
     return out;
 }
 
+Refusal no_key_for(const Session& session) {
+    std::string why = session.why_no_key;  // a whole sentence, with its cure
+    if (why.empty())
+        why = "there is no key for " + session.grant.label + "; set it with capsulectl auth set " +
+              session.grant.provider;
+    return {401, "capsule_key_absent", std::move(why), 0};
+}
+
 std::size_t Sessions::Hash::operator()(const Digest& digest) const noexcept {
     std::size_t out = 0;  // a digest is as good as any hash of it
     std::memcpy(&out, digest.data(), sizeof out);
@@ -133,13 +141,22 @@ Result<void> Sessions::grant(Grant grant) {
     }
     session->why_no_key = grant.reason.value_or("");
     session->grant = std::move(grant);
-    if (const auto old = by_id_.find(session->grant.session); old != by_id_.end()) {
-        old->second->live = false;
-        by_token_.erase(old->second->token);
-    }
+    if (const auto old = by_id_.find(session->grant.session); old != by_id_.end()) no_longer_live(*old->second);
+    ++users_[session->grant.uid];
     by_id_[session->grant.session] = session;
     by_token_[session->token] = session;
     return {};
+}
+
+void Sessions::no_longer_live(Session& session) {
+    session.live = false;
+    by_token_.erase(session.token);
+    const auto user = users_.find(session.grant.uid);
+    if (--user->second == 0) users_.erase(user);
+}
+
+bool Sessions::has_one_of(std::uint32_t uid) const {
+    return users_.contains(uid) || users_.contains(std::nullopt);
 }
 
 void Sessions::set_key(const Key& key) {
@@ -154,9 +171,8 @@ std::shared_ptr<Session> Sessions::revoke(const Revoke& revoke) {
     const auto found = by_id_.find(revoke.session);
     if (found == by_id_.end()) return nullptr;
     const auto session = found->second;
-    session->live = false;
+    no_longer_live(*session);
     session->upstream.reset();
-    by_token_.erase(session->token);
     by_id_.erase(found);
     ended_.emplace_back(session->token, revoke.reason);
     if (ended_.size() > remembered_ends) ended_.pop_front();

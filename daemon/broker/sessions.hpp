@@ -4,7 +4,9 @@
 #include <array>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "daemon/broker/core/answer_reader.hpp"
 #include "daemon/broker/core/error_text.hpp"
 #include "daemon/broker/core/limits.hpp"
+#include "daemon/broker/core/refusal.hpp"
 #include "daemon/broker/upstream.hpp"
 
 namespace capsule::broker {
@@ -34,6 +37,9 @@ struct Session {
     Traffic traffic;            ///< since the last message
     bool changed = false;
 };
+
+/// What a session without a key is told.
+Refusal no_key_for(const Session& session);
 
 /// The end of one exchange, as it is counted.
 struct Exchanged {
@@ -59,6 +65,9 @@ class Sessions {
     /// Why a token is none any more; empty: it never was one, or long ago.
     std::string ended(std::string_view token) const;
 
+    /// Whether a live session is that user's, or anybody's who has its token.
+    bool has_one_of(std::uint32_t uid) const;
+
     /// Whether a live session has this base path (with or without a slash at its end).
     bool has_base_path(std::string_view path) const;
 
@@ -75,6 +84,7 @@ class Sessions {
 
   private:
     void changed(const std::shared_ptr<Session>& session);
+    void no_longer_live(Session& session);
     std::shared_ptr<Upstream> upstream_for(const BaseUrl& base, Secret key);
 
     struct Hash {
@@ -82,6 +92,7 @@ class Sessions {
     };
     std::unordered_map<std::string, std::shared_ptr<Session>> by_id_;
     std::unordered_map<Digest, std::shared_ptr<Session>, Hash> by_token_;
+    std::map<std::optional<std::uint32_t>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
     std::deque<std::pair<Digest, std::string>> ended_;
     std::vector<std::shared_ptr<Session>> changed_;

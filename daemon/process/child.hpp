@@ -18,7 +18,9 @@ namespace capsule {
 struct ChildPipes {
     UniqueFd out;
     UniqueFd err;
-    UniqueFd report;  ///< nonblocking; an int (errno) comes here if the helper could not run the program
+    /// Nonblocking. An int comes here if the helper could not run the program (errno), and one with a minus if the
+    /// keeper has killed what the program left (how many).
+    UniqueFd report;
 };
 
 class Child {

@@ -94,7 +94,9 @@ bool has_ended(pid_t program) {
 
 /// They are stopped first, so that none forks while the others are killed. The children of what is killed are this
 /// process's then. What is left after that time is dead, and for as long as somebody traces it not this one's to reap.
-void end_children() {
+/// @return how many it has killed.
+int end_children() {
+    int all_killed = 0;
     constexpr int most_looks = 16;  // for those that came meanwhile
     constexpr time_t most_seconds = 5;
     timespec now{};
@@ -109,26 +111,29 @@ void end_children() {
             for (const pid_t pid : tree)
                 if (seen.insert(pid).second) is_new = send(pid, SIGSTOP, tree) || is_new;
         }
-        std::size_t killed = 0, reaped = 0;
+        int killed = 0, reaped = 0;
         for (const pid_t pid : seen)
             if (send(pid, SIGKILL, seen)) ++killed;
+        all_killed += killed;
         // Where others' processes may not be seen (hidepid) these are told all the same, and theirs come after them.
         for (const pid_t pid : children())
             ::kill(pid, SIGKILL);
         pid_t pid = 0;
         while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0)
             ++reaped;
-        if (pid < 0 && errno == ECHILD) return;
-        if (killed + reaped == 0) return;  // dead, or without CAP_KILL nobody's to end
+        if (pid < 0 && errno == ECHILD) return all_killed;
+        if (killed + reaped == 0) return all_killed;  // dead, or without CAP_KILL nobody's to end
         const timespec moment{0, wait_ns};
         ::nanosleep(&moment, nullptr);
         ::clock_gettime(CLOCK_MONOTONIC, &now);
     }
+    return all_killed;
 }
 
-[[noreturn]] void keep(pid_t program, const sigset_t& awaited) {
+[[noreturn]] void keep(pid_t program, const sigset_t& awaited, int report) {
     // The program's own alone from here on: whoever reads its pipes waits for nobody else.
-    ::close_range(0, ~0U, 0);
+    ::dup2(report, 0);
+    ::close_range(1, ~0U, 0);
     bool ended = false;
     while (!ended && ::sigwaitinfo(&awaited, nullptr) != keeper_ends_with)
         ended = has_ended(program);
@@ -136,14 +141,15 @@ void end_children() {
     ::kill(-program, SIGKILL);
     int status = SIGKILL;
     if (ended) ::waitpid(program, &status, 0);
-    end_children();
+    if (const int left = -end_children(); left != 0) [[maybe_unused]]
+        const auto told = ::write(0, &left, sizeof left);
     constexpr int by_signal = 128;
     ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : by_signal + WTERMSIG(status));
 }
 
 }  // namespace
 
-bool keep_what_it_starts() {
+bool keep_what_it_starts(int report) {
     sigset_t awaited, before;
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGCHLD);
@@ -152,7 +158,7 @@ bool keep_what_it_starts() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return false;
     if (::prctl(PR_SET_PDEATHSIG, keeper_ends_with, 0, 0, 0) != 0) return false;
     const pid_t program = ::fork();
-    if (program > 0) keep(program, awaited);
+    if (program > 0) keep(program, awaited, report);
     return program == 0 && ::setsid() > 0 && ::sigprocmask(SIG_SETMASK, &before, nullptr) == 0;
 }
 

@@ -184,7 +184,7 @@ void run_as_if_asked(int argc, char** argv) {
     settle_descriptors();
     settle_limits();
     if (plan->identity) {
-        require(keep_what_it_starts());
+        require(keep_what_it_starts(run_as_report));
         become(*plan->identity);
     }
     require(::chdir(plan->directory.c_str()) == 0);

@@ -14,6 +14,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 #include "daemon/process/child.hpp"
@@ -69,10 +70,16 @@ struct Run {
         err->from.cancel(ignored);
     }
 
-    /// errno of what kept the helper from running the program; 0: nothing.
-    int start_error() const {
-        int error = 0;
-        return ::read(report.get(), &error, sizeof error) == sizeof error ? error : 0;
+    struct Report {
+        int start_error = 0;  ///< errno of what kept the helper from running the program; 0: nothing
+        int left = 0;         ///< processes that the program left, and that were killed
+    };
+    Report read_report() const {
+        Report told;
+        int each = 0;
+        while (::read(report.get(), &each, sizeof each) == sizeof each)
+            (each < 0 ? told.left : told.start_error) = std::abs(each);
+        return told;
     }
 };
 
@@ -156,9 +163,11 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     }
     run->timer.cancel();
     running_.erase(run->child);
+    const auto report = run->read_report();
+    if (report.left > 0 && request.user && on_left_) on_left_(program, *request.user, report.left);
     if (stopping_) co_return stopping;
     if (!run->exit_code) co_return too_late(program, request.limit);
-    if (const int error = run->start_error(); error != 0) co_return cannot_start(program, error);
+    if (report.start_error != 0) co_return cannot_start(program, report.start_error);
     co_return SubprocessResult{*run->exit_code, std::move(run->out->text), std::move(run->err->text)};
 }
 

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,11 @@ struct SubprocessResult {
 /// Knows the programs that run, so that a stopping daemon can end them.
 class SubprocessRunner {
   public:
+    /// Told of another user's program that has left processes running, which were killed.
+    using OnLeft = std::function<void(const std::string& program, const SessionUser& user, int killed)>;
+
+    explicit SubprocessRunner(OnLeft on_left = {}) : on_left_(std::move(on_left)) {}
+
     /// Ends with the program, and a moment after the limit at the latest, whatever the program, its children or its
     /// user do: what else has its pipes open is not waited for. Its process group is killed when it ends, and of
     /// another user's program all that it has started. Fails with
@@ -50,6 +56,7 @@ class SubprocessRunner {
     void stop();
 
   private:
+    OnLeft on_left_;
     std::set<std::shared_ptr<Child>> running_;
     bool stopping_ = false;
 };

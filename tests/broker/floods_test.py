@@ -54,6 +54,15 @@ def flood(uid: int, port: int, count: int, text: bytes, again: bool, filled, sto
             filled.set()
 
 
+def is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(4096, socket.MSG_DONTWAIT | socket.MSG_PEEK) is not None
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 @unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
 class Floods(Case):
     def setUp(self):
@@ -115,6 +124,28 @@ class Floods(Case):
     def test_idle_connections_of_the_same_user_that_show_no_token(self):
         with self.flooded(1100, uid=AGENT):
             self.served()
+
+    def test_a_connection_each_of_many_users_without_a_session(self):
+        """Whoever has a range of subuid(5) is as many users as it has numbers."""
+        one = self.broker(stranger_ms=600_000)
+        one.grant(self.provided, uid=AGENT)
+
+        def connect_as(uid: int) -> socket.socket:
+            os.seteuid(uid)
+            try:
+                return one.connect()
+            finally:
+                os.seteuid(0)
+
+        mine = connect_as(AGENT)
+        others = [connect_as(100_000 + i) for i in range(300)]
+        self.assertTrue(until(lambda: any(is_closed(each) for each in others)))
+        os.seteuid(AGENT)
+        try:
+            mine.sendall(request(one.port))
+            self.assertEqual(read_reply(mine).status, 200)
+        finally:
+            os.seteuid(0)
 
     def test_idle_connections_with_another_users_own_token(self):
         with self.flooded(1100, request(self.one.port, token=OTHER)):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import socket
+import threading
 import time
 import unittest
 
@@ -76,6 +77,26 @@ class Sessions(Case):
         broker.tell("key", session="s1", value=NEW)
         self.assertEqual(self.ask(broker).status, 200)
         self.assertIn(NEW.encode(), provider.bytes)
+
+    def test_a_key_that_is_removed_while_its_provider_is_connected_to(self):
+        broker, provider = self.pair(connect_ms=60_000)
+        come, go, real = threading.Event(), threading.Event(), provider.context
+
+        class Slow:
+            def wrap_socket(self, raw, server_side):
+                come.set()
+                go.wait(60)
+                return real.wrap_socket(raw, server_side=server_side)
+
+        provider.context = Slow()
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        self.assertTrue(come.wait(60))
+        broker.tell("key", session="s1", reason="it was unset by capsulectl auth")
+        broker.wait_for(lambda told: told.get("taken", {}).get("message") == "key")
+        go.set()
+        self.refused(read_reply(connection), 401, "capsule_key_absent")
+        self.assertNotIn(KEY.encode(), provider.bytes)
 
     def test_the_end_cuts_its_streams_and_no_others(self):
         gate = {"open": False}

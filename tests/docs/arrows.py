@@ -18,7 +18,7 @@ LINK = re.compile(r"target_link_libraries\(capsule_\w+ (?:PUBLIC|PRIVATE) ([^)]*
 # Of what strangers wrote only parse_json() bounds the members. These read what capsuled or capsulectl wrote, or a lone string.
 PARSES = re.compile(r"json::(?:parse|stream_parser|parser)\b")
 READ_THEIR_OWN = {"client/commands/verify.cpp", "client/picker/last_choices.cpp", "client/recorder/anthropic_reply.cpp",
-                  "client/verify/agents/opencode.cpp", "daemon/broker/control.cpp", "daemon/edit/json_edit.cpp",
+                  "client/verify/agents/opencode.cpp", "daemon/edit/json_edit.cpp",
                   "daemon/sessions/ended_file.cpp", "daemon/sessions/session_files.cpp"}  # fmt: skip
 NAMES_AN_AGENT = re.compile(r"Agent::(claude|codex|opencode)\b")
 # Libraries whose name is not their folder's.

@@ -5,6 +5,7 @@
 
 #include <regex>
 
+#include "tests/support/tracer_script.hpp"
 #include "tests/terminal/terminal_test.hpp"
 #include "tests/trust/outside.hpp"
 
@@ -181,6 +182,15 @@ TEST_F(OwnTerminal, ExitStatusAndDeathBySignalArePassedOn) {
         EXPECT_EQ(note("after"), note("before")) << script;
         fs::remove(notes() / "after");
     }
+}
+
+// Its parent hears nothing of the end of a process that somebody traces.
+TEST_F(OwnTerminal, AProcessThatTracesTheSessionAndKeepsItsEndHoldsNothingUp) {
+    exec(traced_from_here + "exit 7");
+    terminal().wait_for("its exit status is not known: a process traces it");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 1);
+    EXPECT_FALSE(fs::exists(notes() / "let-go"));
+    write_file(notes() / "let-go", "");
 }
 
 TEST_F(OwnTerminal, SignalsThatCapsulectlGetsAreTheAgents) {

@@ -1,10 +1,7 @@
 // The session's user against the programs that the daemon runs for it: by its own program, by its signals, by what it
 // puts where the program works. Each of these once got a key, a file of root's, or the daemon's time.
 #include <fcntl.h>
-#include <grp.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,8 +13,7 @@
 #include <sstream>
 #include <vector>
 
-#include "tests/support/capsule_test.hpp"
-#include "tests/trust/outside.hpp"
+#include "tests/trust/programs_fixture.hpp"
 
 namespace capsule::test {
 namespace {
@@ -29,102 +25,6 @@ using ::testing::Not;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
-
-constexpr Identity agent{4711, 4711};
-constexpr std::string_view spawn_codex = R"({"agent":"codex","provider":"minimax"})";
-
-/// A daemon of root's that serves a user of the test's own, in a password file that only this daemon sees.
-class Programs : public CapsuleTest {
-  protected:
-    void SetUp() override {
-        if (!am_root()) GTEST_SKIP() << "needs root to serve another user";
-        fs::create_directories(agent_home());
-        ASSERT_EQ(chown(agent_home().c_str(), agent.uid, agent.gid), 0);
-        write_file(dir_ / "passwd",
-                   read_file("/etc/passwd") + "agent:x:4711:4711::" + agent_home().string() + ":/bin/sh\n");
-        fs::permissions(dir_ / "passwd", fs::perms{0644});
-        fs::create_directories(dir_ / "agents-tmp");
-        fs::permissions(dir_ / "agents-tmp", fs::perms{01777});
-    }
-
-    fs::path agent_home() const { return dir_ / "agents-home"; }
-
-    void start_for_agent() {
-        start({.env = with(all_keys(), {{"TMPDIR", (dir_ / "agents-tmp").string()}}),
-               .config = "[session]\nuser = \"agent\"\n",
-               .passwd = dir_ / "passwd"});
-    }
-
-    /// What Codex does before it prints its models, in its home and as the agent's user.
-    void set_codex(const std::string& first) {
-        const fs::path program = agents_.bin() / "codex";
-        const std::string text = read_file(program);
-        write_file(program, "#!/bin/sh\n" + first + "\n" + text);
-        fs::permissions(program, fs::perms{0755});
-    }
-
-    std::string warnings(std::string_view params = spawn_codex) const {
-        return json::serialize(at(call("spawn", params), "/warnings"));
-    }
-
-    /// A program of the daemon's that is the agent's user by now; 0: there is none.
-    pid_t program_of_agent() const {
-        for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
-            const std::string name = entry.path().filename().string();
-            if (!std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; })) continue;
-            try {
-                const pid_t pid = std::stoi(name);
-                if (status_field(pid, "Uid").starts_with("4711\t4711") && keeper_of(pid) != 0) return pid;
-            } catch (const std::runtime_error&) {
-                continue;  // it has ended meanwhile
-            }
-        }
-        return 0;
-    }
-
-    /// Its parent, where that is a child of the daemon's; 0: it is another process.
-    pid_t keeper_of(pid_t program) const {
-        const pid_t parent = std::stoi(status_field(program, "PPid"));
-        return parent != 0 && status_field(parent, "PPid") == std::to_string(daemon().pid()) ? parent : 0;
-    }
-
-    /// Processes of the agent's user whose command line has `word`.
-    static std::size_t count_of(const std::string& word) {
-        std::size_t count = 0;
-        for (const fs::directory_entry& entry : fs::directory_iterator("/proc"))
-            try {
-                const pid_t pid = std::stoi(entry.path().filename().string());
-                if (status_field(pid, "Uid").starts_with("4711\t") &&
-                    read_file(proc_path(pid, "cmdline")).find(word) != std::string::npos)
-                    ++count;
-            } catch (const std::exception&) {
-                continue;  // no process, or one that has ended meanwhile
-            }
-        return count;
-    }
-
-    void expect_served_soon() const {
-        const auto began = Clock::now();
-        expect_alive();
-        call("spawn", R"({"agent":"claude","provider":"zai"})");
-        EXPECT_LT(Clock::now() - began, seconds(5));
-    }
-};
-
-/// Whoever executes the program waits, until this goes.
-class Lease {
-  public:
-    explicit Lease(const fs::path& program) : fd_(open(program.c_str(), O_RDWR | O_CLOEXEC)) {
-        std::signal(SIGIO, SIG_IGN);
-        if (fd_ < 0 || fcntl(fd_, F_SETLEASE, F_WRLCK) != 0) throw std::runtime_error("no lease to be had");
-    }
-    ~Lease() { close(fd_); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-
-  private:
-    int fd_;
-};
 
 // With fs.suid_dumpable=1 the agent's user could read it then.
 TEST_F(Programs, WhatBecomesTheAgentsUserHasNoKeyInItsMemory) {
@@ -221,77 +121,6 @@ TEST_F(Programs, OneThatLeavesAnotherBehindWithItsPipesHoldsNothingUp) {
     const auto began = Clock::now();
     warnings();
     EXPECT_LT(Clock::now() - began, seconds(8));
-}
-
-/// Leaves behind what has a session of its own and starts more of the kind.
-std::string leaves_behind(const std::string& word) {
-    const std::string many = "for i in 1 2 3 4 5; do /usr/bin/setsid /bin/sleep " + word + " & done; wait";
-    return "/usr/bin/setsid /bin/sh -c '/usr/bin/setsid /bin/sh -c \"" + many + "\" & exec /bin/sleep " + word +
-           "' >/dev/null 2>&1 &\n";
-}
-
-TEST_F(Programs, NothingThatOneHasStartedOutlivesIt) {
-    start_for_agent();
-    const fs::path go_on = dir_ / "go-on";
-    set_codex(leaves_behind("4711.25") + "while [ ! -e " + go_on.string() + " ]; do /bin/sleep 0.1; done");
-    RawConnection slow = daemon().connect();
-    slow.send_line(request("1", "spawn", spawn_codex));
-    EXPECT_TRUE(eventually([&] { return count_of("4711.25") >= 6; }));
-    write_file(go_on, "");
-    EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
-    EXPECT_TRUE(eventually([&] { return count_of("4711.25") == 0; }));
-    expect_served_soon();
-}
-
-TEST_F(Programs, NorItsLimit) {
-    start_for_agent();
-    set_codex(leaves_behind("4711.75") + "exec /bin/sleep 4711.75");
-    EXPECT_THAT(warnings(), HasSubstr("did not finish within 10 s"));
-    EXPECT_TRUE(eventually([&] { return count_of("4711.75") == 0; }));
-}
-
-TEST_F(Programs, OnesKeeperIsNotItsUsersToEnd) {
-    start_for_agent();
-    RawConnection slow = daemon().connect();
-    auto lease = std::make_unique<Lease>(agents_.bin() / "codex");
-    slow.send_line(request("1", "spawn", spawn_codex));
-    ASSERT_TRUE(eventually([&] { return program_of_agent() != 0; }));
-    const pid_t keeper = keeper_of(program_of_agent());
-    EXPECT_EQ(status_field(keeper, "Uid"), "0\t0\t0\t0");
-    EXPECT_EQ(open_descriptors(keeper), 0U);
-    lease.reset();
-    EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
-    EXPECT_NE(kill(keeper, 0), 0) << "it has ended with its program";
-}
-
-TEST_F(Programs, OneThatIsTracedDoesNotHoldItsKeeper) {
-    start_for_agent();
-    const fs::path go_on = dir_ / "go-on";
-    set_codex("while [ ! -e " + go_on.string() + " ]; do /bin/sleep 0.1; done");
-    RawConnection slow = daemon().connect();
-    slow.send_line(request("1", "spawn", spawn_codex));
-    ASSERT_TRUE(eventually([&] { return program_of_agent() != 0; }));
-    const pid_t program = program_of_agent(), keeper = keeper_of(program);
-    // A process of the agent's own session, which never reaps what it traces.
-    const pid_t tracer = fork();
-    if (tracer == 0) {
-        const bool is_agent = setgroups(0, nullptr) == 0 && setresgid(agent.gid, agent.gid, agent.gid) == 0 &&
-                              setresuid(agent.uid, agent.uid, agent.uid) == 0;
-        if (!is_agent || ptrace(PTRACE_SEIZE, program, nullptr, nullptr) != 0) _exit(1);
-        for (;;)
-            pause();
-    }
-    const bool traces = eventually([&] {
-                            return status_field(program, "TracerPid") == std::to_string(tracer) ||
-                                   waitpid(tracer, nullptr, WNOHANG) != 0;
-                        }) &&
-                        kill(tracer, 0) == 0;
-    write_file(go_on, "");
-    EXPECT_FALSE(slow.read_line().value().empty());
-    EXPECT_TRUE(eventually([&] { return kill(keeper, 0) != 0; }));
-    if (!traces) GTEST_SKIP() << "this machine lets nobody trace another's child";
-    kill(tracer, SIGKILL);
-    waitpid(tracer, nullptr, 0);
 }
 
 // As the image starts it: nobody but root could read what root makes.

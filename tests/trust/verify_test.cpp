@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "tests/support/capsule_test.hpp"
+#include "tests/support/tracer_script.hpp"
 
 namespace capsule::test {
 namespace {
@@ -60,6 +61,16 @@ TEST_F(HostileAgent, MoreFilesThanAnAgentMakesAreLeft) {
         return each.path().filename().string().starts_with("capsule-verify-");
     });
     EXPECT_TRUE(is_left) << "it has followed to the end";
+}
+
+TEST_F(HostileAgent, AProcessThatTracesItAndKeepsItsEndIsNotWaitedFor) {
+    set_claude("cd " + dir_.path().string() + "\n/bin/rm -f traced\n" + traced_from_here + "exit 0\n");
+    start();
+    const Outcome outcome = verify();
+    EXPECT_TRUE(fs::exists(dir_ / "traced")) << outcome.err;
+    EXPECT_FALSE(fs::exists(dir_ / "let-go"));
+    write_file(dir_ / "let-go", "");
+    EXPECT_NE(outcome.exit_code, 0);
 }
 
 TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {
