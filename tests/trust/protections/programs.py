@@ -68,11 +68,13 @@ def how_it_ends() -> list[Protection]:
         one("its children have no longer", CHILD, "POSIX_SPAWN_SETSID | ", "", ran_out),
         one("nor do they stay", SUBPROCESS, "    run->child->kill_all();\n    if (in_time)", "    if (in_time)",
             ran_out),
-        one("what another user's program has started ends with it", RUN_AS, "        require(keep_what_it_starts());\n", "",
+        one("what another user's program has started ends with it", RUN_AS, "        require(keep_what_it_starts(run_as_report));\n", "",
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("what loses its parent is the keeper's", KEEPER, "    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return false;\n", "",
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        one("until nothing is left", KEEPER, "    end_children();\n", "", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("until nothing is left", KEEPER, "= -end_children(); left", "= 0; left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("and the log says so", KEEPER, "::write(0, &left, sizeof left)", "sizeof left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("they are stopped before they are killed", KEEPER, "is_new = send(pid, SIGSTOP, tree) || is_new;", "is_new = false;", ATTACK + "ABombOfProcessesEndsWithIt"),
         Protection("a keeper ends, whoever traces what it keeps", [
             Edit(KEEPER, "if (state == 'Z' || state == 'X') return 0;", "(void)state;"),
             Edit(KEEPER, "now.tv_sec < end;", "true;")],  # by itself this one has it end after five seconds
