@@ -61,6 +61,7 @@ Broker::Broker(Loop& loop, int listener, Send send)
       port_(ntohs(own_address(listener).sin_port)),
       address_("127.0.0.1:" + std::to_string(port_)),
       names_(std::make_shared<Names>(loop)),
+      workers_(std::make_shared<Workers>(loop)),
       clock_(loop),
       reporter_(loop),
       stranger_reporter_(loop) {

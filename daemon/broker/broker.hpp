@@ -36,7 +36,7 @@ class Broker {
         return loop_.now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     }
     const std::string& address() const noexcept { return address_; }
-    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, owner}; }
+    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner}; }
     Loop& loop() noexcept { return loop_; }
 
     /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
@@ -74,6 +74,7 @@ class Broker {
     std::unique_ptr<TlsContext> tls_;
     PeerUid peers_;
     std::shared_ptr<Names> names_;
+    std::shared_ptr<Workers> workers_;
     Sessions sessions_;
     std::shared_ptr<Places> places_ = std::make_shared<Places>();
     std::map<std::pair<std::string, Places::Uid>, std::uint64_t> strangers_;

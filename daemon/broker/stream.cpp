@@ -66,13 +66,14 @@ Stream::Stream(Loop& loop, UniqueFd own) : Descriptor(loop, std::move(own)) {
     ::setsockopt(native(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
 }
 
-bool Stream::begin_tls(Ssl ssl) {
+bool Stream::begin_tls(Ssl ssl, std::string early) {
     BIO* const bio = bio_of_streams() != nullptr ? ::BIO_new(bio_of_streams()) : nullptr;
     if (bio == nullptr) return false;
     ::BIO_set_data(bio, this);
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl.get(), bio, bio);
     ssl_ = std::move(ssl);
+    early_ = std::move(early);
     return true;
 }
 
@@ -90,6 +91,11 @@ Io Stream::outcome(int result) {
 }
 
 Io Stream::receive_for_tls(std::span<char> room) {
+    if (!early_.empty()) {
+        const std::size_t size = early_.copy(room.data(), room.size());
+        early_.erase(0, size);
+        return {Io::Is::done, size};
+    }
     if (taken_ >= may_take_) {
         tired_ = true;
         return {Io::Is::wants_read, 0};
@@ -99,19 +105,9 @@ Io Stream::receive_for_tls(std::span<char> room) {
     return io;
 }
 
-Io Stream::try_handshake() {
-    taken_ = 0;
-    may_take_ = most_taken;
-    forget_errors();
-    const int result = ::SSL_connect(ssl_.get());
-    if (result != 1) return outcome(result);
-    ::SSL_set_msg_callback(ssl_.get(), nullptr);  // it is for what comes before
-    return {Io::Is::done, 0};
-}
-
-/// Whether a read can give anything: the kernel has something, or OpenSSL has taken it in already.
+/// Whether a read can give anything: the kernel has something, or TLS has taken it in already.
 bool Stream::has_something() const noexcept {
-    return may_have_something() || (ssl_ && ::SSL_has_pending(ssl_.get()) != 0);
+    return may_have_something() || !early_.empty() || (ssl_ && ::SSL_has_pending(ssl_.get()) != 0);
 }
 
 Io Stream::try_read(std::span<char> room) {
@@ -156,7 +152,7 @@ Io Stream::try_write(std::string_view bytes) {
 
 bool Stream::is_still_good() {
     if (!is_open()) return false;
-    if (!may_have_something()) return !ssl_ || ::SSL_has_pending(ssl_.get()) == 0;
+    if (!may_have_something() && early_.empty()) return !ssl_ || ::SSL_has_pending(ssl_.get()) == 0;
     // What has arrived may be a ticket of TLS, which a read takes in.
     std::array<char, 1> byte{};
     may_take_ = most_while_idle;

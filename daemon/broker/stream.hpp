@@ -23,18 +23,14 @@ class Stream final : public Descriptor {
     /// `own`: a connected socket, or one that connects, which does not block.
     Stream(Loop& loop, UniqueFd own);
 
-    /// From here on all goes through TLS. False: OpenSSL has no memory.
-    bool begin_tls(Ssl ssl);
+    /// From here on all goes through TLS, whose handshake is done; `early` has come behind that already. False: OpenSSL
+    /// has no memory.
+    bool begin_tls(Ssl ssl, std::string early);
 
     /// Never waits. Gives as much as is there, up to the room. After some 80 KiB of TLS it gives what it has, or
     /// "wait": records may carry nothing.
     Io try_read(std::span<char> room);
     Io try_write(std::string_view bytes);
-
-    /// Steps of the TLS handshake as a client: done, waits, or failed.
-    Io try_handshake();
-
-    SSL* ssl() noexcept { return ssl_.get(); }
 
     /// Whether an idle connection can carry another request: nothing has arrived, and it is not closed.
     bool is_still_good();
@@ -48,6 +44,7 @@ class Stream final : public Descriptor {
     Io outcome(int result);
 
     Ssl ssl_;
+    std::string early_;                     ///< for TLS, before anything of the socket
     std::size_t taken_ = 0, may_take_ = 0;  ///< bytes of the socket's, in this step
     bool untold_ = false;                   ///< an end, or a failure, that the next read tells of
 };

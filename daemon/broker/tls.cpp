@@ -1,11 +1,8 @@
 #include "daemon/broker/tls.hpp"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <time.h>
 
-#include <array>
 #include <cstring>
 #include <string_view>
 
@@ -26,15 +23,6 @@ bool set_name(SSL* ssl, std::string host) {
 
 void require(bool done, const std::string& what, const std::string& hint) {
     if (!done) throw Failure({ErrorCode::config_conflict, what, hint});
-}
-
-/// "2026-11-26"
-std::string today() {
-    const time_t now = ::time(nullptr);
-    tm parts{};
-    ::gmtime_r(&now, &parts);
-    std::array<char, 16> text{};
-    return {text.data(), ::strftime(text.data(), text.size(), "%Y-%m-%d", &parts)};
 }
 
 /// OpenSSL decodes the key of each certificate in the list before it looks at any signature, and a key may bring a
@@ -83,28 +71,16 @@ TlsContext::TlsContext(const std::optional<std::string>& ca_file) : context_(::S
     ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 }
 
-Ssl TlsContext::make(const BaseUrl& base) const {
+std::shared_ptr<TlsHandshake> TlsContext::begin(const BaseUrl& base) const {
     Ssl ssl(::SSL_new(context_.get()));
-    if (!ssl) return {};
+    if (!ssl) return nullptr;
     constexpr unsigned char http11[] = "\x08http/1.1";
     const bool named = is_address(base.host)
                            ? ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl.get()), base.host.c_str()) == 1
                            : ::SSL_set1_host(ssl.get(), base.host.c_str()) == 1 && set_name(ssl.get(), base.host);
     ::SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (!named || ::SSL_set_alpn_protos(ssl.get(), http11, sizeof http11 - 1) != 0) return {};
-    return ssl;
-}
-
-std::string why_tls_failed(SSL* ssl) {
-    if (const long verdict = ::SSL_get_verify_result(ssl); verdict != X509_V_OK) {
-        const std::string why = std::string("its certificate: ") + ::X509_verify_cert_error_string(verdict);
-        const bool is_of_another_time =
-            verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID;
-        return is_of_another_time ? why + "; by this machine's clock it is " + today() : why;
-    }
-    const unsigned long error = ::ERR_peek_last_error();
-    const char* reason = error == 0 ? nullptr : ::ERR_reason_error_string(error);
-    return reason == nullptr ? "it closed the connection" : reason;
+    if (!named || ::SSL_set_alpn_protos(ssl.get(), http11, sizeof http11 - 1) != 0) return nullptr;
+    return std::make_shared<TlsHandshake>(std::move(ssl));
 }
 
 }  // namespace capsule::broker

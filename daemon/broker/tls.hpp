@@ -1,11 +1,12 @@
 // TLS to providers: 1.2 or higher, a trusted certificate, the host's own name in it. Nothing here can be switched off.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "daemon/broker/core/base_url.hpp"
-#include "daemon/broker/stream.hpp"
+#include "daemon/broker/tls_handshake.hpp"
 
 namespace capsule::broker {
 
@@ -14,8 +15,8 @@ class TlsContext {
     /// Trusts the system's store, or `ca_file` in its place. Throws Failure when that cannot be read.
     explicit TlsContext(const std::optional<std::string>& ca_file);
 
-    /// For one connection to that host; none when OpenSSL refuses.
-    Ssl make(const BaseUrl& base) const;
+    /// With that host; null when OpenSSL refuses.
+    std::shared_ptr<TlsHandshake> begin(const BaseUrl& base) const;
 
   private:
     struct Delete {
@@ -23,8 +24,5 @@ class TlsContext {
     };
     std::unique_ptr<SSL_CTX, Delete> context_;
 };
-
-/// Why the handshake failed, for people: what is the matter with the certificate, or OpenSSL's own word.
-std::string why_tls_failed(SSL* ssl);
 
 }  // namespace capsule::broker

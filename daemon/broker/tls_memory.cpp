@@ -13,11 +13,13 @@ namespace {
 constexpr std::size_t least = 16 * 1024;  ///< of what is a buffer
 constexpr std::size_t most = 17 * 1024;   ///< with OpenSSL's own bytes; each has so many
 
-/// One thread uses OpenSSL.
+/// Of the loop's thread alone: another one ends, and with it what it has at hand would be lost.
 struct AtHand {
     std::array<void*, 4> buffers;
     std::size_t count = 0;
-} at_hand;
+    std::size_t most = 0;
+};
+thread_local AtHand at_hand;
 
 void* allocate(std::size_t size, const char*, int) {
     if (size < least || size > most) return size == 0 ? nullptr : std::malloc(size);
@@ -28,7 +30,7 @@ void release(void* memory, const char*, int) {
     if (memory == nullptr) return;
     // libc may have given some bytes more than were asked for.
     const std::size_t size = ::malloc_usable_size(memory);
-    if (size >= most && size < most + 64 && at_hand.count < at_hand.buffers.size())
+    if (size >= most && size < most + 64 && at_hand.count < at_hand.most)
         at_hand.buffers[at_hand.count++] = memory;
     else
         std::free(memory);
@@ -43,6 +45,7 @@ void* change(void* memory, std::size_t size, const char*, int) {
 }  // namespace
 
 void keep_tls_buffers_at_hand() {
+    at_hand.most = at_hand.buffers.size();
     // False when OpenSSL has memory already: then it goes on with libc's.
     ::CRYPTO_set_mem_functions(allocate, change, release);
 }

@@ -16,6 +16,9 @@ namespace {
 /// Only a server whose queue is full takes longer, and that may be another user's on purpose.
 constexpr std::chrono::milliseconds loopback_answers_in{250};
 
+/// Bytes of a proxy's head.
+constexpr std::size_t most_of_proxy = 16 * 1024;
+
 /// For each key: all of them may have been closed when the next one is asked for.
 constexpr std::size_t most_kept = 64;
 
@@ -28,6 +31,7 @@ struct Attempt {
     Owner owner;
     std::shared_ptr<Lookup> lookup;
     std::shared_ptr<Stream> stream;
+    std::shared_ptr<Work> work;
     Timer timer;
     bool late = false;
 
@@ -36,6 +40,7 @@ struct Attempt {
             late = true;
             lookup->done.fire();
             if (stream) stream->close();
+            if (work) work->done.fire();
         });
     }
 };
@@ -97,39 +102,62 @@ Task<int> connect(Attempt& attempt, Address place) {
     co_return error;
 }
 
-Task<bool> handshake(Stream& stream) {
+/// Adds what has come to `to`. False: the other side has ended it, or it was closed.
+Task<bool> receive_more(Stream& stream, std::string& to) {
+    std::array<char, 8 * 1024> room;  // a provider's part of a handshake
     for (;;) {
-        const Io io = stream.try_handshake();
-        if (io.is == Io::Is::done) co_return true;
+        const Io io = stream.receive(room);
+        if (io.is == Io::Is::done) {
+            to.append(room.data(), io.bytes);
+            co_return true;
+        }
         if (!io.waits()) co_return false;
         const bool came = co_await stream.ready_for(io.is);
         if (!came) co_return false;
     }
 }
 
-/// Asks the proxy for the way to the provider. Gives what went wrong; empty: it is open.
-Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base) {
+/// Begins TLS on attempt.stream, of which `early` has been read already. Gives what went wrong; empty: nothing, or it
+/// is too late.
+Task<std::string> begin_tls(Attempt& attempt, WayOut way, const BaseUrl& base, std::string early) {
+    const auto tls = way.tls.begin(base);
+    if (!tls) co_return std::string("OpenSSL does not take its name");
+    Stream& stream = *attempt.stream;
+    tls->step();  // the first word is the client's, so no server says how long that takes
+    tls->in = std::move(early);
+    while (!attempt.late) {
+        const bool sent = co_await write_all(stream, std::exchange(tls->out, {}));
+        if (tls->is == TlsHandshake::Is::failed) co_return tls->why;
+        if (tls->is == TlsHandshake::Is::done) {
+            const bool begun = sent && stream.begin_tls(tls->take(), std::move(tls->in));
+            co_return begun ? std::string() : "it closed the connection";
+        }
+        const bool came = sent && (!tls->in.empty() || co_await receive_more(stream, tls->in));
+        if (!came) co_return std::string("it closed the connection");
+        attempt.work = std::make_shared<Work>(attempt.loop, [tls] { tls->step(); });
+        co_await way.workers.run(attempt.work, attempt.owner);
+    }
+    co_return std::string();
+}
+
+/// Asks the proxy for the way to the provider, and adds to `early` what came behind its answer. Gives what went wrong;
+/// empty: it is open.
+Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base, std::string& early) {
     const bool v6 = base.host.find(':') != std::string::npos;
     const std::string to = (v6 ? "[" + base.host + "]" : base.host) + ":" + std::to_string(base.port);
     std::string ask = "CONNECT " + to + " HTTP/1.1\r\nHost: " + to + "\r\n";
     if (!proxy.credentials.empty()) ask += "Proxy-Authorization: Basic " + base64(proxy.credentials) + "\r\n";
     ask += "\r\n";
     std::string answer;
-    const bool asked = co_await write_all(stream, ask);
-    while (asked && !head_size(answer)) {
-        std::array<char, 1> byte;  // no more than the head: what follows is TLS
-        const Io io = stream.try_read(byte);
-        if (io.is == Io::Is::done && answer.size() < max_head) {
-            answer += byte[0];
-        } else if (io.waits()) {
-            const bool came = co_await stream.ready_for(io.is);
-            if (!came) break;
-        } else {
-            break;
-        }
+    bool came = co_await write_all(stream, ask);
+    std::optional<std::size_t> size;
+    for (std::size_t seen = 0; came && !size && answer.size() < most_of_proxy; size = head_size(answer, seen)) {
+        seen = answer.size();
+        came = co_await receive_more(stream, answer);
     }
-    const auto head = read_response_head(answer, "CONNECT");
+    const auto head = read_response_head(std::string_view(answer).substr(0, size.value_or(0)), "CONNECT");
     if (!head) co_return std::string("the proxy does not answer");
+    early = answer.substr(*size);
     if (head->status != 200) co_return "the proxy answered " + std::to_string(head->status);
     co_return std::string();
 }
@@ -218,19 +246,15 @@ Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& 
     const bool is_open = proxy ? !proxy->credentials.empty() : !base.tls;
     const std::string why = co_await connect_to_one(attempt, way, std::move(places), is_open);
     if (!why.empty()) co_return unreachable(attempt, base, "TCP", why);
+    std::string early;
     if (proxy) {
-        const std::string wrong = co_await tunnel(*attempt.stream, *proxy, base);
+        const std::string wrong = co_await tunnel(*attempt.stream, *proxy, base, early);
         if (!wrong.empty()) co_return unreachable(attempt, base, "proxy", wrong + "; see [broker] proxy");
     }
     if (base.tls) {
-        Ssl ssl = way.tls.make(base);
-        if (!ssl || !attempt.stream->begin_tls(std::move(ssl)))
-            co_return unreachable(attempt, base, "TLS", "OpenSSL does not take its name");
-        const bool done = co_await handshake(*attempt.stream);
-        if (!done)
-            co_return unreachable(
-                attempt, base, "TLS",
-                why_tls_failed(attempt.stream->ssl()) + "; an own authority belongs into [broker] ca_file");
+        const std::string wrong = co_await begin_tls(attempt, way, base, std::move(early));
+        if (!wrong.empty())
+            co_return unreachable(attempt, base, "TLS", wrong + "; an own authority belongs into [broker] ca_file");
     }
     attempt.timer.cancel();
     if (attempt.late) co_return unreachable(attempt, base, "TLS", "");

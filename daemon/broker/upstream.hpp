@@ -10,6 +10,7 @@
 #include "daemon/broker/names.hpp"
 #include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/tls.hpp"
+#include "daemon/broker/workers.hpp"
 
 namespace capsule::broker {
 
@@ -46,6 +47,7 @@ struct WayOut {
     const TlsContext& tls;
     PeerUid& peers;
     Names& names;
+    Workers& workers;
     Owner owner;  ///< whose time it takes
 };
 

@@ -1,7 +1,9 @@
 """A provider does not choose how long its handshake computes: all sessions share the broker's thread."""
 
+import base64
 import subprocess
 import unittest
+from pathlib import Path
 
 from case import Case, authority
 from harness import Provider
@@ -26,6 +28,12 @@ def offered(hello: bytes) -> tuple[list[int], list[int]]:
         if kind == b"\0\x0a":
             return numbers(ciphers), numbers(sized(body, 2)[0])
     return numbers(ciphers), []
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    """A value of ASN.1, shorter than 256 bytes."""
+    body = b"".join(parts)
+    return bytes([tag, *([0x81] if len(body) > 127 else []), len(body)]) + body
 
 
 class Handshakes(Case):
@@ -60,6 +68,34 @@ class Handshakes(Case):
         broker, provider = self.broker(), self.provider(name="own")
         broker.grant(provider)
         self.assertNotIn("explicit ECC parameters", self.fails(broker))  # OpenSSL's words once it has decoded it
+
+    def test_what_certificates_cost_is_not_paid_by_the_thread_that_all_share(self):
+        """Each is of 113 bytes, and its key takes a square root on a curve with a name. Nobody has signed it."""
+        folder = authority().folder
+        run = lambda *words: subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder).stdout
+        run("ecparam", "-name", "secp224r1", "-genkey", "-noout", "-out", "slow.key")
+        key = run("ec", "-in", "slow.key", "-pubout", "-outform", "DER", "-conv_form", "compressed")
+        ed25519, name = der(0x30, bytes.fromhex("06032b6570")), der(0x30)
+        years = der(0x30, der(0x17, b"250101000000Z"), der(0x17, b"350101000000Z"))
+        slow = der(0x30, der(0x30, der(2, b"\x01"), ed25519, name, years, name, key), ed25519, der(3, b"\0\0"))
+        pem = f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(slow).decode()}-----END CERTIFICATE-----\n"
+        (folder / "slow.pem").write_text((folder / "localhost.pem").read_text() + pem * 250)
+        (folder / "slow.key").write_bytes((folder / "localhost.key").read_bytes())
+        broker, provider = self.broker(), self.provider(name="slow")
+        broker.grant(provider)
+
+        def ticks(of: str) -> int:
+            """What it has computed for."""
+            fields = Path(of, "stat").read_text().rsplit(") ", 1)[1].split()
+            return int(fields[11]) + int(fields[12])
+
+        whole = f"/proc/{broker.process.pid}"
+        loop = f"{whole}/task/{broker.process.pid}"
+        before = ticks(whole), ticks(loop)
+        while ticks(whole) - before[0] < 50:
+            self.assertEqual(self.ask(broker).status, 200)
+            broker.tell("key", session="s1", value=f"FAKE-other-{ticks(whole)}")  # so that no connection is kept for it
+        self.assertLess(ticks(loop) - before[1], (ticks(whole) - before[0]) / 2)
 
     def test_the_list_of_certificates_has_a_bound(self):
         """OpenSSL's own is 100 KB."""

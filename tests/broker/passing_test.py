@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from case import Case
+from case import Case, authority
 from harness import KEY, TARGET, TOKEN, answer, answering, read_reply, request, until
 
 
@@ -147,6 +147,19 @@ class Passing(Case):
         self.assertNotIn("alt-svc", reply.headers)
         self.assertEqual(provider.connections, 1)
 
+    def test_a_proxys_head_has_a_bound(self):
+        """It says nothing more and does not leave: nobody waits for its end."""
+        def endless(peer, _):
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000)
+            peer.more()
+
+        broker = self.broker(proxy=f"http://user:word@127.0.0.1:{self.provider(endless, tls=False).port}", connect_ms=600_000)
+        broker.grant(base_url="https://provider.example/api")
+        reply = self.ask(broker, target="/api/v1/messages")
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertIn("the proxy does not answer", reply.error["message"])
+
     def test_through_a_proxy(self):
         provider = self.provider()
         seen = []
@@ -167,6 +180,22 @@ class Passing(Case):
         self.assertIn(b"Proxy-Authorization: Basic dXNlcjp3b3Jk\r\n", seen[0])
         broker.grant(provider, session="s2", token="cst_2")
         self.assertEqual(self.ask(broker, token="cst_2").status, 200)  # loopback goes by no proxy
+
+    def test_tls_through_a_proxy(self):
+        context = authority().server_context("elsewhere.example")
+
+        def proxy(peer, way):
+            self.assertTrue(peer.request()[0].startswith(b"CONNECT elsewhere.example:443 HTTP/1.1"))
+            peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            peer.connection = context.wrap_socket(peer.connection, server_side=True)
+            peer.request()
+            peer.send(answer())
+
+        way = self.provider(proxy, tls=False)
+        broker = self.broker(proxy=f"http://127.0.0.1:{way.port}")
+        broker.grant(base_url="https://elsewhere.example/api/anthropic")
+        self.assertEqual(self.ask(broker).status, 200)
+        self.assertIn(KEY.encode(), way.bytes)
 
 
 if __name__ == "__main__":

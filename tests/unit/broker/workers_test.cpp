@@ -1,0 +1,102 @@
+#include "daemon/broker/workers.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+namespace capsule::broker {
+namespace {
+
+using namespace std::chrono_literals;
+
+class BrokerWorkers : public ::testing::Test {
+  protected:
+    BrokerWorkers() {
+        too_late_.start(20s, [this] { loop_.stop(); });
+    }
+
+    /// Waits for it; the loop stops with the last one.
+    Task<void> wait_for(std::shared_ptr<Work> work, Owner owner) {
+        ++left_;
+        co_await workers_->run(work, owner);
+        if (--left_ == 0) loop_.stop();
+    }
+    std::shared_ptr<Work> add(Owner owner, std::function<void()> what) {
+        auto work = std::make_shared<Work>(loop_, std::move(what));
+        loop_.spawn(wait_for(work, owner));
+        return work;
+    }
+
+    Loop loop_;
+    Timer too_late_{loop_};
+    std::shared_ptr<Workers> workers_ = std::make_shared<Workers>(loop_);
+    int left_ = 0;
+};
+
+TEST_F(BrokerWorkers, ComputeOnOtherThreads) {
+    std::thread::id where = std::this_thread::get_id();
+    add(1, [&] { where = std::this_thread::get_id(); });
+    loop_.run();
+    EXPECT_NE(where, std::this_thread::get_id());
+}
+
+TEST_F(BrokerWorkers, WhatOneOwnerHasComputedHoldsUpNoOther) {
+    std::promise<void> other_is_done;
+    add(1, [&] { EXPECT_EQ(other_is_done.get_future().wait_for(20s), std::future_status::ready); });
+    for (int i = 0; i < 40; ++i)
+        add(1, [] {});
+    add(2, [&] { other_is_done.set_value(); });
+    loop_.run();
+    EXPECT_EQ(left_, 0);
+}
+
+TEST_F(BrokerWorkers, EachOwnerHasOneAtATime) {
+    std::atomic<int> at_work = 0, most = 0;
+    for (int i = 0; i < 40; ++i)
+        add(1, [&] {
+            most = std::max(most.load(), ++at_work);
+            std::this_thread::yield();
+            --at_work;
+        });
+    loop_.run();
+    EXPECT_EQ(left_, 0);
+    EXPECT_EQ(most, 1);
+}
+
+TEST_F(BrokerWorkers, ThereAreOnlySoManyThreads) {
+    std::atomic<int> at_work = 0, most = 0;
+    for (Owner owner = 1; owner <= 100; ++owner)
+        add(owner, [&] {
+            most = std::max(most.load(), ++at_work);
+            std::this_thread::sleep_for(1ms);
+            --at_work;
+        });
+    loop_.run();
+    EXPECT_EQ(left_, 0);
+    EXPECT_LE(most, static_cast<int>(Workers::most_threads));
+}
+
+// One that is late goes on without the answer, and what has not begun is not begun for nobody.
+TEST_F(BrokerWorkers, WhoeverWaitsMayLetGo) {
+    std::promise<void> go_on;
+    std::atomic<bool> begun = false;
+    const auto first = add(1, [&, go = std::make_shared<std::future<void>>(go_on.get_future())] { go->wait(); });
+    auto second = std::make_shared<Work>(loop_, [&] { begun = true; });
+    const auto let_go = [&]() -> Task<void> {
+        ++left_;
+        co_await workers_->run(std::exchange(second, nullptr), 1);
+        --left_;
+        go_on.set_value();
+    };
+    const std::weak_ptr<Work> held = second;
+    loop_.spawn(let_go());
+    held.lock()->done.fire();
+    loop_.run();
+    EXPECT_EQ(left_, 0);
+    EXPECT_FALSE(begun);
+}
+
+}  // namespace
+}  // namespace capsule::broker
