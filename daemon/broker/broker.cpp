@@ -22,6 +22,7 @@ constexpr std::size_t most_strangers = 1024;
 /// When no descriptor or no memory is left for a connection.
 constexpr std::chrono::milliseconds accept_again{100};
 constexpr int accepts_in_a_turn = 16;
+constexpr std::chrono::seconds give_back_again{1};
 /// So many may come at the same time, however few places there are.
 constexpr std::uint32_t fewest_strangers = 64;
 /// Of all unfinished heads of one user together: many hundreds of those that agents send.
@@ -153,6 +154,10 @@ void Broker::look_at_the_time() {
         places_->for_each([&](Connection& each) { each.look_at_the_time(now); });
         const bool kept = sessions_.close_idle(now - std::chrono::milliseconds(limits_.idle_ms));
         watching_ = kept || !places_->empty();
+        if (memory_.is_due() && (!watching_ || now - gave_back_ >= give_back_again)) {
+            memory_.give_back();
+            gave_back_ = now;
+        }
         if (watching_) look_at_the_time();
     });
 }

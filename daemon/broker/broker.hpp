@@ -12,6 +12,7 @@
 #include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/sessions.hpp"
 #include "daemon/broker/tls.hpp"
+#include "daemon/process/memory_after.hpp"
 
 namespace capsule::broker {
 
@@ -55,6 +56,7 @@ class Broker {
     void hold_head(Places::Handle place, std::size_t bytes);
     /// Connections to providers are kept: they are to be closed when nobody comes for them.
     void watch_time();
+    void one_has_gone() noexcept { memory_.one_has_gone(); }
 
   private:
     Task<void> accept();
@@ -79,6 +81,8 @@ class Broker {
     std::shared_ptr<Places> places_ = std::make_shared<Places>();
     std::map<std::pair<std::string, Places::Uid>, std::uint64_t> strangers_;
     Clock::time_point strangers_told_;
+    MemoryAfter memory_;
+    Clock::time_point gave_back_;
     Timer clock_, reporter_, stranger_reporter_;
     bool watching_ = false, reporting_ = false, telling_of_strangers_ = false;
     std::array<char, 64 * 1024> scratch_{};

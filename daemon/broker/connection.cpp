@@ -101,6 +101,7 @@ Task<void> Connection::run([[maybe_unused]] Self self) {
         }
     }
     co_await leave();
+    broker_.one_has_gone();
 }
 
 void Connection::turn_out() {

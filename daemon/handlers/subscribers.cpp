@@ -8,12 +8,11 @@
 
 namespace capsule {
 
-bool Subscribers::may_wait(std::uint64_t connection) const {
-    const auto found = connections_.find(connection);
-    if (found == connections_.end()) return false;
-    const auto older =
-        std::count_if(connections_.begin(), found, [&](const auto& each) { return each.second == found->second; });
-    return older < may_wait_of_a_user;
+bool Subscribers::add(std::uint64_t connection, uid_t uid, bool is_owner) {
+    const auto own = std::ranges::count_if(connections_, [&](const auto& each) { return each.second == uid; });
+    if (!has(connection) && own >= most_of_a_user && !is_owner) return false;
+    connections_.emplace(connection, uid);
+    return true;
 }
 
 void Subscribers::tell(std::string_view method, const boost::json::value& params) const {

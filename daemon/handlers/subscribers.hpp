@@ -22,14 +22,15 @@ class Subscribers {
     /// Who can send: the server, while there is one.
     void send_by(Send send) { send_ = std::move(send); }
 
-    void add(std::uint64_t connection, uid_t uid) { connections_.emplace(connection, uid); }
+    /// False: its user has most_of_a_user already. An owner may have any number. Each is one more line to write for
+    /// everything that happens.
+    bool add(std::uint64_t connection, uid_t uid, bool is_owner);
+    static constexpr std::ptrdiff_t most_of_a_user = 8;
     /// Nothing where it is none.
     void remove(std::uint64_t connection) { connections_.erase(connection); }
 
-    /// Whether it may wait for notifications without end. So many connections of a user may; the others are cut when
-    /// they are idle, so that one user cannot take all places for good.
-    bool may_wait(std::uint64_t connection) const;
-    static constexpr std::ptrdiff_t may_wait_of_a_user = 8;
+    /// Then it may be idle for any time.
+    bool has(std::uint64_t connection) const { return connections_.contains(connection); }
 
     /// So that nobody makes a notification that no one reads.
     bool any() const noexcept { return !connections_.empty(); }

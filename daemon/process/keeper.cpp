@@ -82,21 +82,25 @@ bool send(pid_t pid, int signal, const std::set<pid_t>& tree) {
     return is_ours && ::syscall(SYS_pidfd_send_signal, held.get(), signal, nullptr, 0) == 0;
 }
 
-/// Reaps whatever else has ended.
+/// Reaps what else has ended: so many at a time, since there may always be more.
 bool has_ended(pid_t program) {
-    for (;;) {
+    constexpr int most_at_once = 1000;
+    for (int i = 0; i < most_at_once; ++i) {
         siginfo_t info{};
-        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return false;
+        if (::waitid(P_PID, static_cast<id_t>(program), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
         if (info.si_pid == program) return true;
-        ::waitpid(info.si_pid, nullptr, 0);
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return false;
+        if (info.si_pid != program) ::waitpid(info.si_pid, nullptr, 0);
     }
+    return false;
 }
 
 /// They are stopped first, so that none forks while the others are killed. The children of what is killed are this
-/// process's then. What is left after that time is dead, and for as long as somebody traces it not this one's to reap.
+/// process's then, a moment later. What is left at the end is dead, and for as long as somebody traces it not this
+/// one's to reap.
 /// @return how many it has killed.
 int end_children() {
-    int all_killed = 0;
+    std::set<pid_t> ended;
     constexpr int most_looks = 16;  // for those that came meanwhile
     constexpr time_t most_seconds = 5;
     timespec now{};
@@ -111,23 +115,26 @@ int end_children() {
             for (const pid_t pid : tree)
                 if (seen.insert(pid).second) is_new = send(pid, SIGSTOP, tree) || is_new;
         }
-        int killed = 0, reaped = 0;
+        bool is_over = true;
+        const auto told = [&](pid_t pid) {
+            ended.insert(pid);
+            is_over = false;
+        };
         for (const pid_t pid : seen)
-            if (send(pid, SIGKILL, seen)) ++killed;
-        all_killed += killed;
+            if (send(pid, SIGKILL, seen)) told(pid);
+        pid_t reaped = 0;
+        while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0)
+            is_over = false;
+        if (reaped < 0 && errno == ECHILD) break;
         // Where others' processes may not be seen (hidepid) these are told all the same, and theirs come after them.
         for (const pid_t pid : children())
-            ::kill(pid, SIGKILL);
-        pid_t pid = 0;
-        while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0)
-            ++reaped;
-        if (pid < 0 && errno == ECHILD) return all_killed;
-        if (killed + reaped == 0) return all_killed;  // dead, or without CAP_KILL nobody's to end
+            if (::kill(pid, SIGKILL) == 0) told(pid);
+        if (is_over) break;  // without CAP_KILL it is nobody's to end
         const timespec moment{0, wait_ns};
         ::nanosleep(&moment, nullptr);
         ::clock_gettime(CLOCK_MONOTONIC, &now);
     }
-    return all_killed;
+    return static_cast<int>(ended.size());
 }
 
 [[noreturn]] void keep(pid_t program, const sigset_t& awaited, int report) {

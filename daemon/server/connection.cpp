@@ -71,7 +71,7 @@ Connection::~Connection() {
 
 std::optional<Connection::Clock::time_point> Connection::idle_since() const {
     const std::uint64_t number = client_.peer.connection;
-    if (!reading_ || cut_ || stopping_ || lines_.partial() || services_.subscribers.may_wait(number) ||
+    if (!reading_ || cut_ || stopping_ || lines_.partial() || services_.subscribers.has(number) ||
         services_.sessions.ends_with_connection(number))
         return std::nullopt;
     return reading_since_;
@@ -223,7 +223,7 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     if (partial && !request_deadline_) request_deadline_ = Clock::now() + limits_.request_timeout;
     if (partial)
         cut_at(*request_deadline_);
-    else if (client_.standing == Standing::guest && !services_.subscribers.may_wait(client_.peer.connection))
+    else if (client_.standing == Standing::guest && !services_.subscribers.has(client_.peer.connection))
         cut_at(Clock::now() + limits_.idle_timeout);
     const std::span<char> room = lines_.room(std::clamp(last_read_ * 2, read_bytes, most_read_bytes));
     boost::system::error_code error;

@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds accept_pause{100};
 /// Connections taken out of the kernel's queue before other work goes on. If each waited for a turn of all that is
 /// under way, a user who connects again and again would keep everybody else in that queue, which has up to 4096 places.
 constexpr int accepted_at_once = 64;
+constexpr std::chrono::seconds give_back_after{1};
 
 bool is_passing(const boost::system::error_code& error) {
     return error == asio::error::no_descriptors || error == asio::error::no_memory ||
@@ -49,6 +50,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       services_(services),
       turns_(executor),
       closer_(std::make_shared<Closer>(executor)),
+      memory_timer_(executor),
       ended_(executor, asio::steady_timer::time_point::max()) {
     services_.subscribers.send_by([this](std::uint64_t number, const std::string& line) { notify(number, line); });
 }
@@ -151,9 +153,20 @@ asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
         spdlog::error("a connection ended with {}", typeid(failure).name());
     }
     connections_.erase(&connection);
+    memory_.one_has_gone();
+    if (memory_.is_due() && !std::exchange(giving_back_, true)) give_back_soon();
     services_.subscribers.remove(number);
     if (!stopping_) services_.sessions.connection_closed(number);
     ended_.cancel();
+}
+
+void Server::give_back_soon() {
+    memory_timer_.expires_after(give_back_after);
+    memory_timer_.async_wait([this](boost::system::error_code error) {
+        if (error) return;
+        memory_.give_back();
+        giving_back_ = false;
+    });
 }
 
 asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadline) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "daemon/handlers/services.hpp"
+#include "daemon/process/memory_after.hpp"
 #include "daemon/server/connection.hpp"
 #include "daemon/server/listener.hpp"
 #include "daemon/server/turns.hpp"
@@ -32,6 +33,7 @@ class Server {
     void start(Connection::Socket socket);
     bool make_room_for(const Peer& peer);
     void start_or_say_why(Connection::Socket socket);
+    void give_back_soon();
     void notify(std::uint64_t number, const std::string& line);
 
     boost::asio::any_io_executor executor_;
@@ -41,6 +43,9 @@ class Server {
     Turns turns_;
     std::shared_ptr<Closer> closer_;
     std::set<Connection*> connections_;
+    MemoryAfter memory_;
+    boost::asio::steady_timer memory_timer_;
+    bool giving_back_ = false;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
     std::uint64_t last_connection_ = 0;
     bool stopping_ = false;

@@ -33,6 +33,7 @@ void Sessions::learn_limits(Live& live, const std::vector<broker::Verdict>& verd
     for (const broker::Verdict& verdict : verdicts) {
         if (limits_.learn(live.record.provider, live.key_fingerprint, verdict, now_()))
             log_warning("provider.limit", {{"session", live.record.id},
+                                           {"uid", std::int64_t{live.record.uid}},
                                            {"provider", live.record.provider},
                                            {"kind", verdict.limit->kind},
                                            {"message", verdict.limit->message}});
@@ -48,6 +49,7 @@ void Sessions::tell_of_model(Live& live) {
         if (!is_other_model(model)) continue;
         live.told_of_model = true;
         log_warning("session.model_differs", {{"session", live.record.id},
+                                              {"uid", std::int64_t{live.record.uid}},
                                               {"provider", live.record.provider},
                                               {"asked", model.asked},
                                               {"answered", model.answered}});

@@ -125,6 +125,14 @@ class Floods(Case):
         with self.flooded(1100, uid=AGENT):
             self.served()
 
+    def test_memory_is_given_back_when_they_have_gone(self):
+        before = memory(self.one.process)
+        begun = request(self.one.port, token=OTHER) + b"POST / HTTP/1.1\r\nX: " + b"y" * 60_000
+        with self.flooded(700, begun):
+            during = memory(self.one.process)
+        self.assertGreater(during, before + 10_000)
+        self.assertTrue(until(lambda: memory(self.one.process) < before + (during - before) / 4), f"{before}, {during}, {memory(self.one.process)} KiB")
+
     def test_a_connection_each_of_many_users_without_a_session(self):
         """Whoever has a range of subuid(5) is as many users as it has numbers."""
         one = self.broker(stranger_ms=600_000)

@@ -54,6 +54,7 @@ void CapsuleTest::start(Capsule capsule) {
         .env = with(base_env(), capsule.env),
         .identity = capsule.identity,
         .passwd = capsule.passwd,
+        .sees_own_processes_only = capsule.sees_own_processes_only,
     });
 }
 

@@ -41,6 +41,7 @@ struct Capsule {
     std::string config{};          ///< capsule.toml
     std::optional<Identity> identity{};
     std::filesystem::path passwd{};
+    bool sees_own_processes_only = false;
 };
 
 class CapsuleTest : public ::testing::Test {

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pty.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,9 @@ void take_on(const Program& program) {
         if (unshare(CLONE_NEWNS) != 0) give_up("unshare");
         if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) give_up("mount private");
         if (mount(program.passwd.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0) give_up("mount passwd");
+        const bool see = program.sees_own_processes_only;
+        if (see && mount("proc", "/proc", "proc", 0, "hidepid=ptraceable") != 0) give_up("mount proc");
+        if (see && prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0) != 0) give_up("drop CAP_SYS_PTRACE");
     }
     if (program.identity) {
         if (setgroups(0, nullptr) != 0) give_up("setgroups");

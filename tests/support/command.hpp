@@ -27,10 +27,11 @@ inline constexpr Identity nobody{65534, 65534};
 struct Program {
     std::vector<std::string> argv;
     Environment env{};
-    std::filesystem::path cwd{};         ///< empty: the test's own
-    std::optional<Identity> identity{};  ///< none: the test's own
-    bool own_group = false;              ///< of processes, to be signalled with what it starts
-    std::filesystem::path passwd{};      ///< stands in for /etc/passwd, in a mount namespace of its own (needs root)
+    std::filesystem::path cwd{};           ///< empty: the test's own
+    std::optional<Identity> identity{};    ///< none: the test's own
+    bool own_group = false;                ///< of processes, to be signalled with what it starts
+    std::filesystem::path passwd{};        ///< stands in for /etc/passwd, in a mount namespace of its own (needs root)
+    bool sees_own_processes_only = false;  ///< with `passwd`: /proc shows it no other user's, as hidepid has it
 };
 
 /// Descriptors that become 0, 1 and 2.

@@ -18,6 +18,7 @@ Daemon::Daemon(Options options) : options_(std::move(options)) {
     Program program{.argv = {CAPSULED_BINARY}, .env = options_.env};
     program.identity = options_.identity;
     program.passwd = options_.passwd;
+    program.sees_own_processes_only = options_.sees_own_processes_only;
     if (options_.identity) program.argv[0] = reachable_copy(CAPSULED_BINARY, options_.log.parent_path() / "programs");
     program.argv.insert(program.argv.end(), options_.arguments.begin(), options_.arguments.end());
 

@@ -23,6 +23,7 @@ class Daemon {
         Environment env;
         std::optional<Identity> identity{};
         std::filesystem::path passwd{};
+        bool sees_own_processes_only = false;
     };
 
     /// Starts it and waits until it takes connections. Throws std::runtime_error, with the log, when it does not.

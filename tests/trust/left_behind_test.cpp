@@ -35,6 +35,16 @@ TEST_F(Programs, NothingThatOneHasStartedOutlivesIt) {
     expect_served_soon();
 }
 
+// Then those that it cannot see come to it as their parents end.
+TEST_F(Programs, NorWhereProcHidesOtherUsersProcesses) {
+    start_for_agent(true);
+    set_codex(leaves_behind("4711.125") + "/bin/sleep 0.3");
+    EXPECT_FALSE(warnings().empty());
+    EXPECT_TRUE(eventually([&] { return count_of("4711.125") == 0; }));
+    EXPECT_TRUE(eventually([&] { return std::regex_search(daemon().log(), std::regex("left_running .*uid=4711")); }));
+    expect_served_soon();
+}
+
 // Each of twenty has a session of its own and lives for a moment: it starts the next one. They end by themselves after
 // two minutes.
 TEST_F(Programs, ABombOfProcessesEndsWithIt) {

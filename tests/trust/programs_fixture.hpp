@@ -34,10 +34,11 @@ class Programs : public CapsuleTest {
 
     std::filesystem::path agent_home() const { return dir_ / "agents-home"; }
 
-    void start_for_agent() {
+    void start_for_agent(bool sees_own_processes_only = false) {
         start({.env = with(all_keys(), {{"TMPDIR", (dir_ / "agents-tmp").string()}}),
                .config = "[session]\nuser = \"agent\"\n",
-               .passwd = dir_ / "passwd"});
+               .passwd = dir_ / "passwd",
+               .sees_own_processes_only = sees_own_processes_only});
     }
 
     /// What Codex does before it prints its models, in its home and as the agent's user.

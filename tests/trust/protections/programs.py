@@ -74,6 +74,8 @@ def how_it_ends() -> list[Protection]:
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("until nothing is left", KEEPER, "= -end_children(); left", "= 0; left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("and the log says so", KEEPER, "::write(0, &left, sizeof left)", "sizeof left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("nor where it cannot see them", KEEPER, "            if (::kill(pid, SIGKILL) == 0) told(pid);", "            ::kill(pid, SIGKILL);",
+            ATTACK + "NorWhereProcHidesOtherUsersProcesses"),
         one("they are stopped before they are killed", KEEPER, "is_new = send(pid, SIGSTOP, tree) || is_new;", "is_new = false;", ATTACK + "ABombOfProcessesEndsWithIt"),
         Protection("a keeper ends, whoever traces what it keeps", [
             Edit(KEEPER, "if (state == 'Z' || state == 'X') return 0;", "(void)state;"),
