@@ -74,6 +74,7 @@ Broker::~Broker() = default;
 void Broker::configure(Configure limits) {
     tls_ = std::make_unique<TlsContext>(limits.ca_file);
     limits_ = std::move(limits);
+    workers_->start();  // not before the program is confined: so are they then
     loop_.spawn(accept());
 }
 

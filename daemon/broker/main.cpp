@@ -1,6 +1,7 @@
 // capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a
 // listening socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
 // With --hold-port it does nothing but keep descriptor 3, while neither daemon nor broker has the port.
+#include <openssl/crypto.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,6 +74,8 @@ void serve() {
     std::exception_ptr broken;
     loop.spawn(until_told(loop, channel, broker, broken));
     broker::keep_tls_buffers_at_hand();
+    // At the program's end OpenSSL would be taken down, and with it what a handshake's thread still computes with.
+    ::OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
     broker::digest_of("");  // OpenSSL is whole before the filter is there
     broker::confine();
     loop.run();

@@ -127,7 +127,8 @@ Task<std::string> begin_tls(Attempt& attempt, WayOut way, const BaseUrl& base, s
     tls->in = std::move(early);
     while (!attempt.late) {
         const bool sent = co_await write_all(stream, std::exchange(tls->out, {}));
-        if (tls->is == TlsHandshake::Is::failed) co_return tls->why;
+        if (tls->is == TlsHandshake::Is::failed)
+            co_return tls->why + "; an own authority belongs into [broker] ca_file";
         if (tls->is == TlsHandshake::Is::done) {
             const bool begun = sent && stream.begin_tls(tls->take(), std::move(tls->in));
             co_return begun ? std::string() : "it closed the connection";
@@ -136,6 +137,9 @@ Task<std::string> begin_tls(Attempt& attempt, WayOut way, const BaseUrl& base, s
         if (!came) co_return std::string("it closed the connection");
         attempt.work = std::make_shared<Work>(attempt.loop, [tls] { tls->step(); });
         co_await way.workers.run(attempt.work, attempt.owner);
+        if (attempt.work->refused)
+            co_return std::string(
+                "there is no thread for it; see the container's pids limit, or TasksMax= of the service");
     }
     co_return std::string();
 }
@@ -253,8 +257,7 @@ Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& 
     }
     if (base.tls) {
         const std::string wrong = co_await begin_tls(attempt, way, base, std::move(early));
-        if (!wrong.empty())
-            co_return unreachable(attempt, base, "TLS", wrong + "; an own authority belongs into [broker] ca_file");
+        if (!wrong.empty()) co_return unreachable(attempt, base, "TLS", wrong);
     }
     attempt.timer.cancel();
     if (attempt.late) co_return unreachable(attempt, base, "TLS", "");

@@ -6,7 +6,39 @@
 
 namespace capsule::broker {
 
+/// They are never joined: what they compute cannot be stopped, and nobody waits for it at the end.
+Workers::~Workers() {
+    const std::lock_guard guard(threads_->lock);
+    threads_->ended = true;
+    threads_->changed.notify_all();
+}
+
+void Workers::Threads::serve() {
+    std::unique_lock guard(lock);
+    for (;;) {
+        changed.wait(guard, [&] { return ended || !waiting.empty(); });
+        if (ended) return;
+        auto next = std::move(waiting.front());
+        waiting.pop();
+        guard.unlock();
+        next();
+        next = nullptr;
+        guard.lock();
+    }
+}
+
+void Workers::start() {
+    try {
+        for (; count_ < most_threads; ++count_)
+            std::thread([threads = threads_] { threads->serve(); }).detach();
+    } catch (const std::system_error&) {  // it is tried again
+    }
+}
+
 Task<void> Workers::run(std::shared_ptr<Work> work, Owner owner) {
+    if (count_ < most_threads) start();
+    work->refused = count_ == 0;
+    if (work->refused) co_return;
     jobs_.push_back({work, owner});
     start_next();
     co_await work->done.wait();
@@ -14,7 +46,7 @@ Task<void> Workers::run(std::shared_ptr<Work> work, Owner owner) {
 
 void Workers::start_next() {
     auto running = static_cast<std::size_t>(std::ranges::count(jobs_, true, &Job::runs));
-    for (auto next = jobs_.begin(); next != jobs_.end() && running < most_threads;) {
+    for (auto next = jobs_.begin(); next != jobs_.end() && running < count_;) {
         const Place job = next++;
         if (job->runs) continue;
         const auto is_busy = [&](const Job& other) { return other.runs && other.owner == job->owner; };
@@ -26,25 +58,16 @@ void Workers::start_next() {
         }
         job->runs = true;
         ++running;
-        start(job, work);
-    }
-}
-
-/// The thread is never joined: what it computes cannot be stopped, and nobody waits for it at the end.
-void Workers::start(Place job, const std::shared_ptr<Work>& work) {
-    const auto tell = [job, mailbox = loop_.mailbox(), self = weak_from_this()] {
-        mailbox->post([job, self] {
-            if (const auto workers = self.lock()) workers->is_done(job);
-        });
-    };
-    try {
-        std::thread([compute = work->compute, tell] {
+        auto compute = [job, compute = work->compute, mailbox = loop_.mailbox(), self = weak_from_this()]() mutable {
             compute();
-            tell();
-        }).detach();
-    } catch (const std::system_error&) {
-        work->compute();
-        tell();
+            compute = nullptr;  // before anybody is told
+            mailbox->post([job, self] {
+                if (const auto workers = self.lock()) workers->is_done(job);
+            });
+        };
+        const std::lock_guard guard(threads_->lock);
+        threads_->waiting.push(std::move(compute));
+        threads_->changed.notify_one();
     }
 }
 

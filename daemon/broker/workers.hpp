@@ -1,9 +1,12 @@
 // What takes the processor for long goes to threads of its own: no session's work holds up another user's.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
+#include <queue>
 
 #include "daemon/broker/loop.hpp"
 
@@ -16,18 +19,27 @@ struct Work {
     /// Owns all that it uses: it may run for longer than anybody waits for it, and than the loop.
     std::function<void()> compute;
     Signal done;
+    bool refused = false;  ///< nobody can do it: the system had no thread to give
 };
 
 /// Each owner has one thread at a time. Lives on the loop's thread, and on no other.
 class Workers : public std::enable_shared_from_this<Workers> {
   public:
-    explicit Workers(Loop& loop) : loop_(loop) {}
+    explicit Workers(Loop& loop) : loop_(loop), threads_(std::make_shared<Threads>()) {}
+    ~Workers();
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+
+    /// Starts the threads that are missing. They are there before they are needed: agents may take up all the processes
+    /// and threads that the system has for both.
+    void start();
 
     /// Whoever fires `work->done` before has waited long enough. Work that has not begun when the last one has let go
-    /// of it is not done any more. Where the system has no thread left, the loop's does it.
+    /// of it is not done any more.
     Task<void> run(std::shared_ptr<Work> work, Owner owner);
 
-    static constexpr std::size_t most_threads = 16;
+    /// Enough that some users with bad providers leave one to others. Each takes some pages of memory.
+    static constexpr std::size_t most_threads = 4;
 
   private:
     struct Job {
@@ -37,12 +49,23 @@ class Workers : public std::enable_shared_from_this<Workers> {
     };
     using Place = std::list<Job>::iterator;
 
+    /// What the threads share with this one.
+    struct Threads {
+        std::mutex lock;
+        std::condition_variable changed;
+        std::queue<std::function<void()>> waiting;  ///< no more than there are threads
+        bool ended = false;
+
+        void serve();
+    };
+
     void start_next();
-    void start(Place job, const std::shared_ptr<Work>& work);
     void is_done(Place job);
 
     Loop& loop_;
-    std::list<Job> jobs_;  ///< the oldest first
+    std::shared_ptr<Threads> threads_;
+    std::size_t count_ = 0;  ///< of threads
+    std::list<Job> jobs_;    ///< the oldest first
 };
 
 }  // namespace capsule::broker

@@ -1,12 +1,13 @@
 """A provider does not choose how long its handshake computes: all sessions share the broker's thread."""
 
 import base64
+import os
 import subprocess
 import unittest
 from pathlib import Path
 
 from case import Case, authority
-from harness import Provider
+from harness import Broker, Provider
 
 
 def offered(hello: bytes) -> tuple[list[int], list[int]]:
@@ -96,6 +97,27 @@ class Handshakes(Case):
             self.assertEqual(self.ask(broker).status, 200)
             broker.tell("key", session="s1", value=f"FAKE-other-{ticks(whole)}")  # so that no connection is kept for it
         self.assertLess(ticks(loop) - before[1], (ticks(whole) - before[0]) / 2)
+
+    @unittest.skipUnless(os.geteuid() == 0, "a broker of another user takes root, and root may always have threads")
+    def test_the_threads_are_there_before_agents_take_all(self):
+        """A container's limit of processes and threads is one for agents and broker."""
+        broker = Broker(ca=authority().ca, arguments=("--uid", 1, "--gid", 1))
+        self.addCleanup(broker.close)
+        provider = self.provider()
+        broker.grant(provider)
+        self.assertEqual(self.ask(broker).status, 200)  # the name is known from here on
+        subprocess.run(["setpriv", "--reuid=1", "--regid=1", "--clear-groups", "prlimit", "--nproc=0", f"--pid={broker.process.pid}"], check=True)
+        broker.tell("key", session="s1", value="FAKE-other-key-6666666666")
+        broker.wait_for(lambda told: told.get("taken", {}).get("message") == "key")
+        self.assertEqual(self.ask(broker).status, 200)
+        self.assertEqual(provider.connections, 2)
+
+    @unittest.skipUnless(os.geteuid() == 0, "a broker of another user takes root, and root may always have threads")
+    def test_without_any_thread(self):
+        broker = Broker(ca=authority().ca, arguments=("--uid", 1, "--gid", 1), wrapper=("prlimit", "--nproc=0"))
+        self.addCleanup(broker.close)
+        broker.grant(base_url=f"https://127.0.0.1:{self.provider().port}/api/anthropic")
+        self.assertIn("there is no thread for it; see", self.fails(broker))
 
     def test_the_list_of_certificates_has_a_bound(self):
         """OpenSSL's own is 100 KB."""

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 class BrokerWorkers : public ::testing::Test {
   protected:
     BrokerWorkers() {
+        workers_->start();
         too_late_.start(20s, [this] { loop_.stop(); });
     }
 
