@@ -1,8 +1,8 @@
 #include <exception>
 #include <string>
 
-#include "daemon/app.hpp"
 #include "daemon/command_line.hpp"
+#include "daemon/lifecycle.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/hardening.hpp"
 #include "daemon/process/run_as.hpp"

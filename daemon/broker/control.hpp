@@ -51,7 +51,7 @@ BOOST_DESCRIBE_STRUCT(Configure, (),
                       (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy,
                        upstream_uids, grants_ms))
 
-/// What an answer means; see core/limits.hpp.
+/// What an answer means; see core/provider_limits.hpp.
 struct Refusals {
     std::string kind;  ///< none: no limit
     std::optional<int> status;

@@ -14,7 +14,7 @@
 #include "daemon/broker/control.hpp"
 #include "daemon/broker/core/answer_reader.hpp"
 #include "daemon/broker/core/error_text.hpp"
-#include "daemon/broker/core/limits.hpp"
+#include "daemon/broker/core/provider_limits.hpp"
 #include "daemon/broker/core/refusal.hpp"
 #include "daemon/broker/upstream.hpp"
 

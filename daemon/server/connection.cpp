@@ -44,8 +44,9 @@ Error not_complete(const LimitsConfig& limits) {
 
 }  // namespace
 
-Connection::Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<Closer> closer)
-    : closer_(std::move(closer)),
+Connection::Connection(Socket socket, Client client, Services& services, Turns& turns,
+                       std::shared_ptr<ClosingThread> closing)
+    : closing_(std::move(closing)),
       socket_(std::move(socket)),
       client_(std::move(client)),
       services_(services),
@@ -66,7 +67,7 @@ void Connection::stop() {
 Connection::~Connection() {
     call_off_cut();
     [[maybe_unused]] const auto nothing = client_.place.hold(0);
-    closer_->close(socket_, std::move(client_.place));
+    closing_->close(socket_, std::move(client_.place));
 }
 
 std::optional<Connection::Clock::time_point> Connection::idle_since() const {

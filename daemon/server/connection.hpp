@@ -12,7 +12,7 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/services.hpp"
-#include "daemon/server/closer.hpp"
+#include "daemon/server/closing_thread.hpp"
 #include "daemon/server/output.hpp"
 #include "daemon/server/turns.hpp"
 #include "protocol/framing.hpp"
@@ -31,7 +31,7 @@ class Connection {
     using Clock = std::chrono::steady_clock;
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<Closer> closer);
+    Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<ClosingThread> closing);
     ~Connection();
 
     /// Serves the connection to its end. Never throws.
@@ -67,7 +67,7 @@ class Connection {
     void cut_at(std::chrono::steady_clock::time_point deadline);
     void call_off_cut();
 
-    std::shared_ptr<Closer> closer_;
+    std::shared_ptr<ClosingThread> closing_;
     Socket socket_;
     Client client_;
     Services& services_;

@@ -49,7 +49,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
       turns_(executor),
-      closer_(std::make_shared<Closer>(executor)),
+      closing_(std::make_shared<ClosingThread>(executor)),
       memory_timer_(executor),
       ended_(executor, asio::steady_timer::time_point::max()) {
     services_.subscribers.send_by([this](std::uint64_t number, const std::string& line) { notify(number, line); });
@@ -57,7 +57,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
 
 Server::~Server() {
     services_.subscribers.send_by({});
-    closer_->end();
+    closing_->end();
 }
 
 /// Who may not ask for status any more, since the configuration is another one, is told nothing more.
@@ -124,7 +124,7 @@ void Server::start(Connection::Socket socket) {
         place.emplace(services_.quotas.take_place(*peer, standing, limits));
     if (!*place) {
         turn_away(socket, *peer, place->error());
-        return closer_->close(socket);
+        return closing_->close(socket);
     }
     asio::co_spawn(executor_, serve(std::move(socket), {std::move(*peer), standing, std::move(**place)}),
                    asio::detached);
@@ -143,7 +143,7 @@ bool Server::make_room_for(const Peer& peer) {
 
 asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
     const std::uint64_t number = client.peer.connection;
-    Connection connection(std::move(socket), std::move(client), services_, turns_, closer_);
+    Connection connection(std::move(socket), std::move(client), services_, turns_, closing_);
     connections_.insert(&connection);
     try {
         if (stopping_) connection.stop();

@@ -6,7 +6,7 @@
 #include "daemon/broker/core/answer_reader.hpp"
 #include "daemon/broker/core/chunks.hpp"
 #include "daemon/broker/core/key_mask.hpp"
-#include "daemon/broker/core/limits.hpp"
+#include "daemon/broker/core/provider_limits.hpp"
 #include "daemon/broker/core/rewrite.hpp"
 #include "protocol/utf8.hpp"
 #include "tests/fuzz/require.hpp"

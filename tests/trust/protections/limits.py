@@ -5,7 +5,7 @@ from protection import Edit, Protection, one
 SESSION = "daemon/server/connection.cpp"
 SERVER = "daemon/server/server.cpp"
 QUOTAS = "daemon/access/quotas.cpp"
-APP = "daemon/app.cpp"
+APP = "daemon/lifecycle.cpp"
 JSON_RPC = "protocol/json_rpc.cpp"
 LOAD = "daemon/load/load_config.cpp"
 CONFIG = "daemon/config/config.hpp"
@@ -64,10 +64,10 @@ def sizes() -> list[Protection]:
             "ctest:trust:descriptors"),
         one("an urgent byte is read in its place", "daemon/server/receive.cpp", "out_of_band_inline(true)", "out_of_band_inline(false)",
             "ctest:trust:descriptors"),
-        one("connections are closed on another thread", "daemon/server/closer.cpp",
+        one("connections are closed on another thread", "daemon/server/closing_thread.cpp",
             "    const int descriptor = socket.release(error);\n", "    const int descriptor = socket.release(error);\n    ::close(descriptor);\n    return;\n",
             "ctest:trust:descriptors"),
-        one("what waits at its end is interrupted", "daemon/server/closer.cpp",
+        one("what waits at its end is interrupted", "daemon/server/closing_thread.cpp",
             "if (shared_->busy && shared_->closed == before)", "if (false)",
             "ctest:trust:descriptors"),
         one("a deep key is not parsed", "daemon/agents/codex/config_file.cpp", "has_toml_key_longer_than(text, longest_key)", "false",

@@ -80,7 +80,7 @@ def what_is_freed() -> list[Protection]:
         one("the stack of the I/O thread", STACK, "        pending_ = false;\n        wipe_stack();\n",
             "        pending_ = false;\n",
             UNSET),
-        one("the stack after a reload by SIGHUP", "daemon/app.cpp", "        services.stack_wiper.soon();\n", "",
+        one("the stack after a reload by SIGHUP", "daemon/lifecycle.cpp", "        services.stack_wiper.soon();\n", "",
             CANARY + "AKeyThatASignalMadeItReadInVainIsNowhereInTheProcess"),
     ]  # fmt: skip
 

@@ -82,7 +82,7 @@ def protections() -> list[Protection]:
             "unit_sessions:SessionsOfBefore.DoNotEndForAnEventOfADescriptorThatIsClosed"),
         one("one daemon has the state directory", STATE, "while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {", "while (false) {",
             "unit_base:StateDirectoryTest.IsOneDaemonsAtATime", "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
-        one("it is locked at start", "daemon/app.cpp",
+        one("it is locked at start", "daemon/lifecycle.cpp",
             "    value_or_throw(services.state->lock(earlier_one_ends_within));\n", "", "ctest:sessions:starting",
             "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
         one("it is locked before it is written to", "daemon/handlers/auth_set.cpp",

@@ -1,4 +1,4 @@
-#include "daemon/server/closer.hpp"
+#include "daemon/server/closing_thread.hpp"
 
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -16,7 +16,7 @@
 namespace capsule {
 namespace asio = boost::asio;
 
-struct Closer::Shared {
+struct ClosingThread::Shared {
     struct Job {
         int descriptor;
         std::optional<Quotas::Place> place;
@@ -51,24 +51,24 @@ struct Closer::Shared {
     }
 };
 
-Closer::Closer(asio::any_io_executor executor)
+ClosingThread::ClosingThread(asio::any_io_executor executor)
     : executor_(std::move(executor)), timer_(executor_), shared_(std::make_shared<Shared>()) {
     prepare_interruptions();
     std::thread([shared = shared_, executor = executor_] { shared->serve(executor); }).detach();
 }
 
-Closer::~Closer() {
+ClosingThread::~ClosingThread() {
     end();
 }
 
-void Closer::end() {
+void ClosingThread::end() {
     timer_.cancel();
     const std::lock_guard lock(shared_->mutex);
     shared_->ended = true;
     shared_->changed.notify_all();
 }
 
-void Closer::close(asio::local::stream_protocol::socket& socket, std::optional<Quotas::Place> place) {
+void ClosingThread::close(asio::local::stream_protocol::socket& socket, std::optional<Quotas::Place> place) {
     boost::system::error_code error;
     socket.shutdown(asio::local::stream_protocol::socket::shutdown_both, error);
     const int descriptor = socket.release(error);
@@ -83,7 +83,7 @@ void Closer::close(asio::local::stream_protocol::socket& socket, std::optional<Q
 }
 
 /// Interrupts a call that was under way at the last look, too, for as long as there is something to close.
-void Closer::watch() {
+void ClosingThread::watch() {
     watching_ = true;
     timer_.expires_after(between_interruptions);
     timer_.async_wait([this, before = [&] {

@@ -1,4 +1,4 @@
-#include "daemon/app.hpp"
+#include "daemon/lifecycle.hpp"
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>

@@ -14,15 +14,15 @@
 
 namespace capsule {
 
-class Closer {
+class ClosingThread {
   public:
     /// A call that waits is interrupted again and again, this far apart.
     static constexpr std::chrono::milliseconds between_interruptions{20};
 
-    explicit Closer(boost::asio::any_io_executor executor);
-    ~Closer();
-    Closer(const Closer&) = delete;
-    Closer& operator=(const Closer&) = delete;
+    explicit ClosingThread(boost::asio::any_io_executor executor);
+    ~ClosingThread();
+    ClosingThread(const ClosingThread&) = delete;
+    ClosingThread& operator=(const ClosingThread&) = delete;
 
     /// The other end sees at once that the connection has ended. Its place comes free when it is closed, so a client
     /// has no more of them under way than it may have connections.

@@ -1,4 +1,4 @@
-#include "daemon/broker/core/limits.hpp"
+#include "daemon/broker/core/provider_limits.hpp"
 
 #include <algorithm>
 #include <charconv>
