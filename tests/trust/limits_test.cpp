@@ -25,7 +25,19 @@ class Limits : public CapsuleTest {
 
     /// Waits until only the asking connection is open.
     void expect_alone() const {
-        EXPECT_TRUE(eventually([&] { return at(call("status"), "/connections/open").to_number<int>() == 1; }));
+        EXPECT_TRUE(eventually([&] {
+            const auto status = newcomers_status();
+            return status && at(*status, "/connections/open").to_number<int>() == 1;
+        }));
+    }
+    /// None where there is no place for it. That of one who has just left is taken for a moment, and a newcomer may be
+    /// turned away before it has asked.
+    std::optional<json::value> newcomers_status() const {
+        try {
+            return call("status");
+        } catch (const std::runtime_error&) {
+            return std::nullopt;
+        }
     }
 };
 
@@ -174,10 +186,7 @@ TEST_F(Limits, ConnectionsOverTheLimitGetTheirError) {
     for (RawConnection& connection : open)
         connection.ask(request("1", "status"));
     open.pop_back();
-    EXPECT_TRUE(eventually([&] {
-        RawConnection again = daemon().connect();
-        return again.ask(request("1", "status")).find("result") != std::string::npos;
-    }));
+    EXPECT_TRUE(eventually([&] { return newcomers_status().has_value(); }));
 }
 
 TEST_F(Limits, TooFewFilesAreAnErrorAtTheStart) {
