@@ -11,7 +11,7 @@ on a machine with nothing else to do: tests with time limits are among these. Fi
 
 --together N takes up to N away in one build, from different files and with different tests. A whole launch (WITNESS)
 must still pass then: a test that is red because the programs do nothing any more would say nothing of its protection.
-Those of a group that fails to build, whose witness is red or whose tests stay green are tried again alone.
+A group that fails to build or whose witness is red is halved; those whose tests stay green are tried again alone.
 """
 
 import argparse
@@ -106,13 +106,16 @@ def trial(folder: pathlib.Path, protection: Protection) -> tuple[str, list[str]]
 
 
 def noticed_together(folder: pathlib.Path, group: list[Protection]) -> set[str]:
-    """The names of those that were noticed; of the others this says nothing."""
+    """The names of those that were noticed; of the others this says nothing. A group that tells nothing is halved."""
+    if len(group) < 2:
+        return set()
     programs = {program for each in [*group, WITNESS] for program in each.programs()}
     with without(group) as applies:
-        if not applies or not build(folder, sorted(programs)) or red_ones(folder, WITNESS.tests):
-            return set()
-        red = red_ones(folder, [test for each in group for test in each.tests])
-        return {each.name for each in group if red.issuperset(each.tests)}
+        if applies and build(folder, sorted(programs)) and not red_ones(folder, WITNESS.tests):
+            red = red_ones(folder, [test for each in group for test in each.tests])
+            return {each.name for each in group if red.issuperset(each.tests)}
+    middle = len(group) // 2
+    return noticed_together(folder, group[:middle]) | noticed_together(folder, group[middle:])
 
 
 def groups(chosen: list[Protection], size: int) -> list[list[Protection]]:
@@ -182,7 +185,7 @@ def run(folder: pathlib.Path, chosen: list[Protection], size: int) -> int:
     print(f"RED BEFORE\t{' '.join(sorted(red_before)) or 'none'}", flush=True)
     for group in groups(chosen, size):
         began = time.monotonic()
-        noticed = noticed_together(folder, group) if len(group) > 1 else set()
+        noticed = noticed_together(folder, group)
         if noticed:
             print(f"{len(noticed)} of {len(group)} together in {time.monotonic() - began:.0f} s", flush=True)
         for protection in group:
