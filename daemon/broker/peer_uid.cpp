@@ -59,7 +59,8 @@ PeerUid::PeerUid() : netlink_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETL
 struct PeerUid::Found {
     inet_diag_msg socket{};
     bool is_established() const { return socket.idiag_state == TCP_ESTABLISHED; }
-    /// Of a socket that is closed already, and of one that nobody has taken yet, the kernel says uid 0 and inode 0.
+    /// Of a socket that is closed already, and of one that nobody has taken yet, the kernel says inode 0, and uid 0
+    /// where it is not a new one (6.18 says the uid of whoever listens).
     bool is_somebodys() const { return socket.idiag_inode != 0; }
 };
 
