@@ -136,7 +136,7 @@ Task<std::string> begin_tls(Attempt& attempt, WayOut way, const BaseUrl& base, s
         const bool came = sent && (!tls->in.empty() || co_await receive_more(stream, tls->in));
         if (!came) co_return std::string("it closed the connection");
         attempt.work = std::make_shared<Work>(attempt.loop, [tls] { tls->step(); });
-        co_await way.workers.run(attempt.work, attempt.owner);
+        co_await way.workers.run(attempt.work, attempt.owner, base.authority);
         if (attempt.work->refused)
             co_return std::string(
                 "there is no thread for it; see the container's pids limit, or TasksMax= of the service");

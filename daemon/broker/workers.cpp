@@ -35,22 +35,28 @@ void Workers::start() {
     }
 }
 
-Task<void> Workers::run(std::shared_ptr<Work> work, Owner owner) {
+Task<void> Workers::run(std::shared_ptr<Work> work, Owner owner, std::string place) {
     if (count_ < most_threads) start();
     work->refused = count_ == 0;
     if (work->refused) co_return;
-    jobs_.push_back({work, owner});
+    jobs_.push_back({work, owner, std::move(place)});
     start_next();
     co_await work->done.wait();
+}
+
+bool Workers::must_wait(const Job& job) const {
+    std::size_t running = 0;
+    for (const Job& other : jobs_)
+        if (other.runs && other.owner == job.owner && (++running == most_of_an_owner || other.place == job.place))
+            return true;
+    return false;
 }
 
 void Workers::start_next() {
     auto running = static_cast<std::size_t>(std::ranges::count(jobs_, true, &Job::runs));
     for (auto next = jobs_.begin(); next != jobs_.end() && running < count_;) {
-        const Place job = next++;
-        if (job->runs) continue;
-        const auto is_busy = [&](const Job& other) { return other.runs && other.owner == job->owner; };
-        if (std::ranges::any_of(jobs_, is_busy)) continue;
+        const Handle job = next++;
+        if (job->runs || must_wait(*job)) continue;
         const auto work = job->work.lock();
         if (!work) {
             jobs_.erase(job);
@@ -71,7 +77,7 @@ void Workers::start_next() {
     }
 }
 
-void Workers::is_done(Place job) {
+void Workers::is_done(Handle job) {
     if (const auto work = job->work.lock()) work->done.fire();
     jobs_.erase(job);
     start_next();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <queue>
+#include <string>
 
 #include "daemon/broker/loop.hpp"
 
@@ -22,7 +23,8 @@ struct Work {
     bool refused = false;  ///< nobody can do it: the system had no thread to give
 };
 
-/// Each owner has one thread at a time. Lives on the loop's thread, and on no other.
+/// Each owner has two threads at a time, and of these one for each place that it goes to: one bad provider holds up
+/// no other. Lives on the loop's thread, and on no other.
 class Workers : public std::enable_shared_from_this<Workers> {
   public:
     explicit Workers(Loop& loop) : loop_(loop), threads_(std::make_shared<Threads>()) {}
@@ -36,18 +38,19 @@ class Workers : public std::enable_shared_from_this<Workers> {
 
     /// Whoever fires `work->done` before has waited long enough. Work that has not begun when the last one has let go
     /// of it is not done any more.
-    Task<void> run(std::shared_ptr<Work> work, Owner owner);
+    Task<void> run(std::shared_ptr<Work> work, Owner owner, std::string place);
 
-    /// Enough that some users with bad providers leave one to others. Each takes some pages of memory.
-    static constexpr std::size_t most_threads = 4;
+    /// Enough that a user with bad providers leaves some to others. Each takes some pages of memory.
+    static constexpr std::size_t most_threads = 4, most_of_an_owner = 2;
 
   private:
     struct Job {
         std::weak_ptr<Work> work;
         Owner owner;
+        std::string place;
         bool runs = false;
     };
-    using Place = std::list<Job>::iterator;
+    using Handle = std::list<Job>::iterator;
 
     /// What the threads share with this one.
     struct Threads {
@@ -60,7 +63,8 @@ class Workers : public std::enable_shared_from_this<Workers> {
     };
 
     void start_next();
-    void is_done(Place job);
+    bool must_wait(const Job& job) const;
+    void is_done(Handle job);
 
     Loop& loop_;
     std::shared_ptr<Threads> threads_;

@@ -56,10 +56,10 @@ struct OtherModel {
 };
 
 /// Once for each pair of models of an agent on a provider; agents may name any number of models.
-void add_model_warnings(std::vector<Warning>& warnings, const std::vector<SessionRow>& sessions) {
+void add_model_warnings(std::vector<Warning>& warnings, const Conspicuous::Some& sessions) {
     constexpr std::size_t most = 8;
-    std::map<std::array<std::string, 4>, OtherModel> pairs;
-    for (const SessionRow& session : sessions)
+    std::map<std::array<std::string_view, 4>, OtherModel> pairs;
+    for (const SessionRow& session : sessions.rows)
         for (const SessionModel& model : session.models) {
             if (model.asked.empty() || model.answered.empty() || same_model(model.asked, model.answered)) continue;
             OtherModel& pair = pairs[{session.agent, session.provider, model.asked, model.answered}];
@@ -81,23 +81,25 @@ void add_model_warnings(std::vector<Warning>& warnings, const std::vector<Sessio
         warnings.push_back({"session.model_differs",
                             fmt::format("{} more pairs of models differ; \"capsulectl --json sessions\" has them all",
                                         pairs.size() - most)});
+    if (sessions.more > 0)
+        warnings.push_back(
+            {"session.model_differs", fmt::format("{} more sessions were answered by other models than they asked for; "
+                                                  "\"capsulectl --json sessions\" has them all",
+                                                  sessions.more)});
 }
 
 /// Sessions whose last request failed for a reason that is no limit: an outage, a provider that cannot be reached.
-void add_failing_sessions(std::vector<Warning>& warnings, const std::vector<SessionRow>& sessions) {
-    constexpr std::size_t most = 3;
-    std::size_t failing = 0;
-    for (const SessionRow& session : sessions) {
-        if (session.limit || !session.last || session.last->status < 400 || ++failing > most) continue;
+void add_failing_sessions(std::vector<Warning>& warnings, const Conspicuous::Some& sessions) {
+    for (const SessionRow& session : sessions.rows) {
         const std::string words = session.last->message ? ": " + *session.last->message : "";
         warnings.push_back(
             {"session.failing", fmt::format("session {} ({} on {}): its last answer was {}{}", session.id,
                                             session.agent, session.provider, session.last->status, words)});
     }
-    if (failing > most)
+    if (sessions.more > 0)
         warnings.push_back(
             {"session.failing",
-             fmt::format("so was that of {} more; \"capsulectl sessions\" has them all", failing - most)});
+             fmt::format("so was that of {} more; \"capsulectl sessions\" has them all", sessions.more)});
 }
 
 /// Their requests are refused, which their users see and nobody else.
@@ -174,9 +176,9 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
     for (const InlineKeys& file : inline_keys)
         warnings.push_back({"keys.inline", "keys stand inline in " + file.path + ", where every process of " +
                                                generation.home.user.name + " can read them; " + file.cure});
-    const std::vector<SessionRow> sessions = services.sessions.conspicuous();
-    add_model_warnings(warnings, sessions);
-    add_failing_sessions(warnings, sessions);
+    const Conspicuous sessions = services.sessions.conspicuous();
+    add_model_warnings(warnings, sessions.other_model);
+    add_failing_sessions(warnings, sessions.failing);
     add_keyless_sessions(warnings, services.sessions.without_key());
     for (const auto& [name, value] : generation.config.env)
         if (is_secret_for_all(generation.config.catalog, name, value))

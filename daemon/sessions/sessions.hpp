@@ -35,9 +35,19 @@ struct KeyNow {
     std::string source{};  ///< where it is from, such as "environment"
 };
 
+/// Live sessions that are worth a warning.
+struct Conspicuous {
+    struct Some {
+        std::vector<SessionRow> rows;
+        std::uint64_t more = 0;  ///< that have no row here
+    };
+    Some other_model;  ///< another model answered than was asked
+    Some failing;
+};
+
 /// A live session that has a token and no key.
 struct KeylessSession {
-    SessionRow row;
+    SessionRow row;  ///< without what it did
     std::string reason;
 };
 
@@ -126,8 +136,9 @@ class Sessions {
     boost::asio::awaitable<void> refresh_keys();
 
     std::vector<SessionRow> list(bool all) const;
-    /// Live ones that another model answered, or whose last request failed.
-    std::vector<SessionRow> conspicuous() const;
+    /// Live ones that another model answered, or whose last request failed for a reason that is no limit: some of them,
+    /// as each status asks, and one user may have a thousand with 32 models each.
+    Conspicuous conspicuous() const;
 
     /// As of the last look at the keys: refresh_keys(), or a second ago.
     std::vector<KeylessSession> without_key() const;

@@ -110,12 +110,21 @@ std::vector<SessionRow> Sessions::list(bool all) const {
     return out;
 }
 
-std::vector<SessionRow> Sessions::conspicuous() const {
-    std::vector<SessionRow> out;
-    for (const auto& [id, live] : live_)
-        if (has_other_model(live->counts) || (live->counts.last && live->counts.last->status >= 400))
-            out.push_back(session_row(live->record, live->counts, std::nullopt, now_()));
-    std::ranges::stable_sort(out, {}, &SessionRow::started_at);
+Conspicuous Sessions::conspicuous() const {
+    Conspicuous out;
+    const auto add = [&](Conspicuous::Some& some, const Live& live, std::size_t most) {
+        if (some.rows.size() < most)
+            some.rows.push_back(session_row(live.record, live.counts, std::nullopt, now_()));
+        else
+            ++some.more;
+    };
+    for (const auto& [id, live] : live_) {
+        const SessionCounts& counts = live->counts;
+        if (live->told_of_model) add(out.other_model, *live, 32);
+        if (counts.last && counts.last->status >= 400 && !counts.limit.holds(now_())) add(out.failing, *live, 3);
+    }
+    for (Conspicuous::Some* each : {&out.other_model, &out.failing})
+        std::ranges::stable_sort(each->rows, {}, &SessionRow::started_at);
     return out;
 }
 

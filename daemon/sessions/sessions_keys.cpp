@@ -103,7 +103,7 @@ std::vector<KeylessSession> Sessions::without_key() const {
     std::vector<KeylessSession> out;
     for (const auto& [id, live] : live_)
         if (const std::string& key = live->key_fingerprint; !key.empty() && key.front() == no_key)
-            out.push_back({session_row(live->record, live->counts, std::nullopt, now_()), key.substr(1)});
+            out.push_back({session_row(live->record, SessionCounts(), std::nullopt, now_()), key.substr(1)});
     return out;
 }
 

@@ -411,6 +411,21 @@ class Limits(Case):
         self.assertEqual(len(notes), 4, notes)
         self.assertIn("and of 29 more models by others", notes[-1])
 
+    def test_sessions_without_number_are_a_few_warnings(self):
+        """Each status looks at what they did, and one user may have a thousand with 32 models each."""
+        self.next = answer(b'{"model":"other"}')
+        sessions = [self.start("zai") for _ in range(35)]
+        for session in sessions:
+            session.ask()
+        told = lambda: [each["message"] for each in self.capsuled.call("status")["warnings"] if each["code"] == "session.model_differs"]
+        self.assertTrue(until(lambda: len(told()) == 2 and told()[1].startswith("3 more sessions were answered by other models")), told())
+        self.assertEqual(told()[0], "32 sessions (claude on zai) asked for m-1 and were answered by other, 32 times")
+        self.next = error("500 Internal Server Error", message="out of order")
+        for session in sessions:
+            session.ask()
+        failing = lambda: [each["message"] for each in self.capsuled.call("status")["warnings"] if each["code"] == "session.failing"]
+        self.assertTrue(until(lambda: len(failing()) == 4 and failing()[3].startswith("so was that of 32 more")), failing())
+
     def test_a_token_in_the_models_place_is_kept_nowhere(self):
         session = self.start("zai")
         self.next = error("404 Not Found", message=f"no model {session.token}")

@@ -82,6 +82,8 @@ def protections() -> list[Protection]:
             "unit_sessions:SessionsOfBefore.DoNotEndForAnEventOfADescriptorThatIsClosed"),
         one("one daemon has the state directory", STATE, "while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {", "while (false) {",
             "unit_base:StateDirectoryTest.IsOneDaemonsAtATime", "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
+        one("status looks at a few sessions", "daemon/sessions/sessions_counts.cpp", "if (some.rows.size() < most)",
+            "if (some.rows.size() < 10 * most)", "ctest:sessions:limits"),
         one("it is locked at start", "daemon/lifecycle.cpp",
             "    value_or_throw(services.state->lock(earlier_one_ends_within));\n", "", "ctest:sessions:starting",
             "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),

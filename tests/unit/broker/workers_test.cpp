@@ -19,14 +19,14 @@ class BrokerWorkers : public ::testing::Test {
     }
 
     /// Waits for it; the loop stops with the last one.
-    Task<void> wait_for(std::shared_ptr<Work> work, Owner owner) {
+    Task<void> wait_for(std::shared_ptr<Work> work, Owner owner, std::string place) {
         ++left_;
-        co_await workers_->run(work, owner);
+        co_await workers_->run(work, owner, place);
         if (--left_ == 0) loop_.stop();
     }
-    std::shared_ptr<Work> add(Owner owner, std::function<void()> what) {
+    std::shared_ptr<Work> add(Owner owner, std::function<void()> what, const std::string& place = "provider.example") {
         auto work = std::make_shared<Work>(loop_, std::move(what));
-        loop_.spawn(wait_for(work, owner));
+        loop_.spawn(wait_for(work, owner, place));
         return work;
     }
 
@@ -34,6 +34,18 @@ class BrokerWorkers : public ::testing::Test {
     Timer too_late_{loop_};
     std::shared_ptr<Workers> workers_ = std::make_shared<Workers>(loop_);
     int left_ = 0;
+
+    /// Of work that takes a moment: how many are at it.
+    struct Counted {
+        std::atomic<int> at_work = 0, most = 0;
+        void one() {
+            const int now = ++at_work;
+            for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+            }
+            std::this_thread::sleep_for(1ms);
+            --at_work;
+        }
+    } counted_;
 };
 
 TEST_F(BrokerWorkers, ComputeOnOtherThreads) {
@@ -53,30 +65,40 @@ TEST_F(BrokerWorkers, WhatOneOwnerHasComputedHoldsUpNoOther) {
     EXPECT_EQ(left_, 0);
 }
 
-TEST_F(BrokerWorkers, EachOwnerHasOneAtATime) {
-    std::atomic<int> at_work = 0, most = 0;
-    for (int i = 0; i < 40; ++i)
-        add(1, [&] {
-            most = std::max(most.load(), ++at_work);
-            std::this_thread::yield();
-            --at_work;
-        });
+TEST_F(BrokerWorkers, AnOwnerHasTwoAtATime) {
+    for (int i = 0; i < 100; ++i)
+        add(
+            1, [&] { counted_.one(); }, "provider-" + std::to_string(i));
     loop_.run();
     EXPECT_EQ(left_, 0);
-    EXPECT_EQ(most, 1);
+    EXPECT_LE(counted_.most, 2);
+}
+
+TEST_F(BrokerWorkers, OfTheseOneForEachPlace) {
+    for (int i = 0; i < 100; ++i)
+        add(1, [&] { counted_.one(); });
+    loop_.run();
+    EXPECT_EQ(left_, 0);
+    EXPECT_EQ(counted_.most, 1);
+}
+
+TEST_F(BrokerWorkers, OneBadProviderHoldsUpNoOtherOfItsOwner) {
+    std::promise<void> other_is_done;
+    add(1, [&] { EXPECT_EQ(other_is_done.get_future().wait_for(20s), std::future_status::ready); });
+    for (int i = 0; i < 40; ++i)
+        add(1, [] {});
+    add(
+        1, [&] { other_is_done.set_value(); }, "other.example");
+    loop_.run();
+    EXPECT_EQ(left_, 0);
 }
 
 TEST_F(BrokerWorkers, ThereAreOnlySoManyThreads) {
-    std::atomic<int> at_work = 0, most = 0;
     for (Owner owner = 1; owner <= 100; ++owner)
-        add(owner, [&] {
-            most = std::max(most.load(), ++at_work);
-            std::this_thread::sleep_for(1ms);
-            --at_work;
-        });
+        add(owner, [&] { counted_.one(); });
     loop_.run();
     EXPECT_EQ(left_, 0);
-    EXPECT_LE(most, static_cast<int>(Workers::most_threads));
+    EXPECT_LE(counted_.most, static_cast<int>(Workers::most_threads));
 }
 
 // One that is late goes on without the answer, and what has not begun is not begun for nobody.
@@ -87,7 +109,7 @@ TEST_F(BrokerWorkers, WhoeverWaitsMayLetGo) {
     auto second = std::make_shared<Work>(loop_, [&] { begun = true; });
     const auto let_go = [&]() -> Task<void> {
         ++left_;
-        co_await workers_->run(std::exchange(second, nullptr), 1);
+        co_await workers_->run(std::exchange(second, nullptr), 1, "provider.example");
         --left_;
         go_on.set_value();
     };
