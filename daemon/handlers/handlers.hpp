@@ -20,13 +20,13 @@ Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams para
 Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params);
 Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params);
 Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params);
-Handled<ExplainResult> handle_explain(Services& services, SpawnParams params);
+Handled<ExplainResult> handle_explain(Services& services, Caller caller, SpawnParams params);
 Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params);
 Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params);
 Handled<SubscribeResult> handle_subscribe(Services& services, Caller caller, NoParams params);
 Handled<MetricsResult> handle_metrics(Services& services, NoParams params);
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params);
-Handled<ConfigWriteResult> handle_config_write(Services& services, ConfigWriteParams params);
+Handled<ConfigWriteResult> handle_config_write(Services& services, Caller caller, ConfigWriteParams params);
 Handled<NamesListResult> handle_names_list(Services& services, NoParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);
 Handled<UsageResult> handle_usage(Services& services, UsageParams params);

@@ -171,7 +171,8 @@ Result<void> check_starts_sessions(const Generation& generation) {
                  "ask a capsuled whose [broker] remote names this one; here `grant` gives tokens"};
 }
 
-asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode) {
+asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid_t asker, SpawnParams params,
+                                                         ApplyMode mode) {
     if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();
     auto wiring = co_await wire(services, params);
     if (!wiring) co_return wiring.error();
@@ -202,11 +203,11 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Spa
         return render_at_home(*work, route, cwd, path, mode);
     };
     auto again = render;
-    auto done = co_await generation->worker->run(std::move(render));
+    auto done = co_await generation->worker->run(std::move(render), home_job_limit, asker);
     if (done && work->to_ask) {
         const AgentPlace place = agent_place(*generation, path);
         work->material.models = co_await services.inventory.models(agent, *work->to_ask, place);
-        done = co_await generation->worker->run(std::move(again));
+        done = co_await generation->worker->run(std::move(again), home_job_limit, asker);
     }
     if (!done) co_return done.error();
     prepared.plan = std::move(done->plan);
@@ -246,7 +247,7 @@ std::string default_session_path(const Services& services, const Generation& gen
     return session_path(material.inputs(services, generation));
 }
 
-asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent) {
+asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t asker, Agent agent) {
     const auto generation = services.generation;
     if (auto may = check_starts_sessions(*generation); !may) co_return may.error();
     const auto work = std::make_shared<Work>(services, generation);
@@ -286,7 +287,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent age
         applied->warnings.insert(applied->warnings.begin(), warnings.begin(), warnings.end());
         return std::move(*applied);
     };
-    co_return co_await generation->worker->run(std::move(write));
+    co_return co_await generation->worker->run(std::move(write), home_job_limit, asker);
 }
 
 }  // namespace capsule

@@ -53,7 +53,8 @@ Result<void> check_starts_sessions(const Generation& generation);
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails with what docs/protocol.md lists for
 /// spawn.
-boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, SpawnParams params, ApplyMode mode);
+boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid_t asker, SpawnParams params,
+                                                                ApplyMode mode);
 
 /// A session's route, key and token alone: nothing is rendered, written or looked at. cell.unsupported where the cell
 /// cannot go through the broker.
@@ -63,6 +64,6 @@ boost::asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services
 std::string default_session_path(const Services& services, const Generation& generation);
 
 /// config.write: the agent's files without a session.
-boost::asio::awaitable<Result<Applied>> write_agent_files(Services& services, Agent agent);
+boost::asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t asker, Agent agent);
 
 }  // namespace capsule

@@ -251,7 +251,7 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
         judged.is_to_be_tried = true;
         return judged;
     };
-    auto judged = co_await place.worker->run(std::move(read));
+    auto judged = co_await place.worker->run(std::move(read), home_job_limit, HomeWorker::inventory);
     if (!judged) co_return no_models(judged.error().message);
     if (!judged->is_to_be_tried) co_return judged->models;
     const auto arguments = question.reading(directory + "/" + std::string(derived_name));

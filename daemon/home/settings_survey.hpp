@@ -16,6 +16,6 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
                                          ProjectSettings project_settings, const HomeFacts& facts, Plan& plan);
 
 inline constexpr std::size_t survey_files = 256;
-inline constexpr std::size_t survey_bytes = 8 * 1024 * 1024;
+inline constexpr std::size_t survey_bytes = 2 * 1024 * 1024;
 
 }  // namespace capsule

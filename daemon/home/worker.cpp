@@ -17,6 +17,7 @@
 #include <deque>
 #include <exception>
 #include <future>
+#include <map>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -63,6 +64,7 @@ struct HomeWorker::Waiter {
 };
 
 struct HomeWorker::Job {
+    Asker asker = first;
     std::function<void()> work;
     std::chrono::steady_clock::time_point end;
     std::function<void(std::exception_ptr)> tell;  ///< none: nobody waits any more
@@ -80,6 +82,8 @@ struct HomeWorker::Shared {
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<std::shared_ptr<Job>> queue;
+    std::map<Asker, std::uint64_t> served;  ///< when it had its last turn: the how manyth that was
+    std::uint64_t turns = 0;
     bool closed = false;
     int stuck = 0;
 
@@ -90,8 +94,7 @@ struct HomeWorker::Shared {
         while (!seat.left_behind) {
             changed.wait(lock, [&] { return closed || !queue.empty(); });
             if (queue.empty()) return;
-            seat.current = std::move(queue.front());
-            queue.pop_front();
+            seat.current = take_next();
             const auto job = seat.current;
             lock.unlock();
             std::exception_ptr failure = run(*job);
@@ -105,6 +108,22 @@ struct HomeWorker::Shared {
             lock.lock();
         }
         --stuck;
+    }
+
+    /// Of whoever has waited longest for a turn, the oldest.
+    std::shared_ptr<Job> take_next() {
+        const auto last_turn = [&](const std::shared_ptr<Job>& job) {
+            const auto found = served.find(job->asker);
+            if (job->asker == first) return std::uint64_t{0};
+            return found == served.end() ? 1 : 1 + found->second;
+        };
+        const auto next = std::ranges::min_element(queue, {}, last_turn);
+        std::shared_ptr<Job> job = *std::move(next);
+        queue.erase(next);
+        constexpr std::size_t most_askers = 1024;
+        if (served.size() >= most_askers) served.clear();
+        served[job->asker] = ++turns;
+        return job;
     }
 
     static std::exception_ptr run(Job& job) {
@@ -227,12 +246,14 @@ void HomeWorker::replace_thread(const std::shared_ptr<Job>& job) {
     }
 }
 
-asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::chrono::milliseconds limit) {
+asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::chrono::milliseconds limit,
+                                               Asker asker) {
     const auto shared = shared_;
     if (shared->too_many_stuck()) co_return too_late();
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto waiter = std::make_shared<Waiter>(executor, limit);
     const auto job = std::make_shared<Job>();
+    job->asker = asker;
     job->work = std::move(work);
     job->end = waiter->done.expiry();
     // The waiter goes with what is posted: its timer belongs to the caller's thread, which has the last of it.

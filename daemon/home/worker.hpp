@@ -4,6 +4,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,19 +32,27 @@ class HomeWorker {
     HomeWorker(const HomeWorker&) = delete;
     HomeWorker& operator=(const HomeWorker&) = delete;
 
+    /// For whom a job is: a uid. Those that wait for the thread have it in turns, however many jobs one of them has.
+    using Asker = std::uint64_t;
+    /// Root, and what is short whoever asks: it goes first.
+    static constexpr Asker first = 0;
+    /// What a program of an agent's has printed is read for all who want to know.
+    static constexpr Asker inventory = Asker{1} << 32;
+
     /// Calls `job`, which gives a Result, on the thread and resumes the caller with it. Jobs run one after the other.
     /// Fails with io.error at the limit. The job is then interrupted, and if that does not help, it and its thread are
     /// left behind and a new thread takes over: a job must own all that it uses. The thread's time limit
     /// (base/time_limit.hpp) is the job's. To be called on the thread of the caller's executor, one for all calls.
     template <class Function>
     boost::asio::awaitable<std::invoke_result_t<Function>> run(Function job,
-                                                               std::chrono::milliseconds limit = home_job_limit) {
+                                                               std::chrono::milliseconds limit = home_job_limit,
+                                                               Asker asker = first) {
         using Value = std::invoke_result_t<Function>;
         // Both are the job's, whoever is the last to need them.
         const auto kept = std::make_shared<Function>(std::move(job));
         const auto value = std::make_shared<std::optional<Value>>();
         std::function<void()> work = [kept, value] { value->emplace((*kept)()); };
-        const auto done = co_await call(std::move(work), limit);
+        const auto done = co_await call(std::move(work), limit, asker);
         if (!done) co_return done.error();
         co_return std::move(**value);
     }
@@ -55,7 +64,7 @@ class HomeWorker {
     struct Waiter;
     class Awaited;
 
-    boost::asio::awaitable<Result<void>> call(std::function<void()> work, std::chrono::milliseconds limit);
+    boost::asio::awaitable<Result<void>> call(std::function<void()> work, std::chrono::milliseconds limit, Asker asker);
     void start_thread();
     void replace_thread(const std::shared_ptr<Job>& job);
     Error too_late() const;

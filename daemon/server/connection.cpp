@@ -1,5 +1,6 @@
 #include "daemon/server/connection.hpp"
 
+#include <poll.h>
 #include <string.h>
 
 #include <algorithm>
@@ -201,10 +202,19 @@ Result<void> Connection::hold(std::size_t gathered) {
     return client_.place.hold(lines_.unread() + output_.size() + notices_.size() + gathered);
 }
 
+/// Not where it only sends nothing more: it may still read.
+bool Connection::has_gone() {
+    pollfd end{socket_.native_handle(), 0, 0};
+    return ::poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
+}
+
 asio::awaitable<void> Connection::answer_one(std::string line) {
     std::string answer;
     // What a batch has gathered so far is the user's, too: sixty-four answers may be megabytes.
-    Room room = [this](std::size_t gathered) { return hold(gathered); };
+    Room room = [this](std::size_t gathered, bool only_tells) -> Result<void> {
+        if (only_tells && has_gone()) return Error{ErrorCode::io_error, "the client has gone", "wait for the answer"};
+        return hold(gathered);
+    };
     {
         const Turns::Turn turn = co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
         answer = co_await answer_line(services_, client_.peer, std::move(line), std::move(room));

@@ -63,6 +63,12 @@ asio::awaitable<std::string> answer_request(Services& services, const Peer& peer
     co_return success_answer(*request.id, *outcome);
 }
 
+/// What asks for no more than status changes nothing.
+bool only_tells(const Request& request) {
+    const MethodInfo* method = find_method(request.method);
+    return method != nullptr && method->tier == Tier::status;
+}
+
 /// Something that is no request, or one for whose answer there is no room.
 std::string answer_undone(Services& services, const std::variant<Request, NotARequest>& item,
                           const Result<void>& held) {
@@ -88,7 +94,7 @@ asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::str
         // A batch takes its turns like a pipeline: what it asks for may be answered without a wait.
         if (parsed->batch) co_await asio::post(asio::use_awaitable);
         auto* request = std::get_if<Request>(&item);
-        const auto held = request == nullptr ? Result<void>() : room(answers.size());
+        const auto held = request == nullptr ? Result<void>() : room(answers.size(), only_tells(*request));
         std::string answer;
         if (held && request != nullptr)
             answer = co_await answer_request(services, peer, *request);

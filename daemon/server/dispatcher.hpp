@@ -20,8 +20,9 @@ using Handler = boost::asio::awaitable<Result<std::string>> (*)(Services&, Calle
 /// The handler of a row of `methods`.
 Handler handler_of(const MethodInfo& method);
 
-/// Whether the client may have so many bytes of an answer waiting besides what it has already.
-using Room = std::function<Result<void>(std::size_t)>;
+/// Whether the client may have so many bytes of an answer waiting besides what it has already. `only_tells`: nobody but
+/// the client has anything of the answer.
+using Room = std::function<Result<void>(std::size_t, bool only_tells)>;
 
 /// Answers one line: the text of the answer without a line end; empty when there is nothing to answer (notifications).
 /// What `room` refuses is answered with its error and not done.

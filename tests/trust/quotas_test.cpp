@@ -185,6 +185,20 @@ TEST_F(Quotas, AFloodOnManyConnectionsIsServedInTurns) {
     expect_turns(attackers, attack);
 }
 
+// A list of a thousand sessions takes milliseconds each time.
+TEST_F(Quotas, NothingIsToldToThoseWhoHaveGone) {
+    start_open();
+    daemon().suspend();
+    for (int i = 0; i < 20; ++i)
+        connect_as(nobody, 1).front().send(request("1", "sessions.list") + "\n");
+    RawConnection says_no_more = daemon().connect();
+    says_no_more.send(request("1", "status") + "\n");
+    says_no_more.half_close();
+    daemon().signal(SIGCONT);
+    EXPECT_THAT(says_no_more.read_line().value(), HasSubstr("\"result\""));
+    EXPECT_TRUE(eventually([&] { return at(call("status"), "/requests/errors").to_number<int>() == 20; }));
+}
+
 TEST_F(Quotas, AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests) {
     start_open();
     daemon().suspend();

@@ -28,7 +28,7 @@ def protections() -> list[Protection]:
 
 def whose_identity() -> list[Protection]:
     look = "co_await generation->worker->run(std::move(look), home_limit);"
-    session = "auto done = co_await generation->worker->run(std::move(render));"
+    session = "auto done = co_await generation->worker->run(std::move(render), home_job_limit, asker);"
     return [
         one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", session,
             "auto done = render();",
@@ -61,6 +61,8 @@ def odd_files() -> list[Protection]:
         one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
             "        if (links == 100'000'000) return io_error(\"find\", path, ELOOP);\n",
             "unit_write:Fault.LinksInACircle"),
+        one("home jobs have their turns", "daemon/home/worker.cpp", "std::ranges::min_element(queue, {}, last_turn)", "queue.begin()",
+            "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
         one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",
             "if (",
             "unit_home:SettingsSurvey.SoManyInAllAndNotInEachDirectory"),

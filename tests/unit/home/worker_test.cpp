@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <thread>
+#include <vector>
 
 #include "daemon/base/time_limit.hpp"
 #include "tests/unit/support/run_io.hpp"
@@ -123,6 +125,35 @@ TEST_F(Worker, WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit) {
     io_.run();
     EXPECT_EQ(first, true);
     EXPECT_FALSE(ran);
+}
+
+TEST_F(Worker, ThoseThatWaitHaveItInTurns) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    std::vector<int> order;
+    int left = 0;
+    const auto add = [&](auto job, HomeWorker::Asker asker) {
+        ++left;
+        asio::co_spawn(io_, worker_.run(std::move(job), patient, asker), [&](std::exception_ptr, Result<int> result) {
+            EXPECT_TRUE(result);
+            --left;
+        });
+    };
+    const auto note = [&order](int number) {
+        return [&order, number]() -> Result<int> {
+            order.push_back(number);
+            return number;
+        };
+    };
+    add(stuck(go), 1);
+    for (int number = 10; number < 14; ++number)
+        add(note(number), 1);
+    add(note(20), 2);
+    add(note(21), 2);
+    add(note(30), HomeWorker::first);
+    asio::post(io_, [&] { *go = true; });
+    io_.run();
+    EXPECT_EQ(left, 0);
+    EXPECT_EQ(order, (std::vector<int>{30, 20, 10, 21, 11, 12, 13}));
 }
 
 TEST_F(Worker, AJobKnowsHowMuchTimeItHas) {
