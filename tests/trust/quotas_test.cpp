@@ -200,11 +200,12 @@ TEST_F(Quotas, NothingIsToldToThoseWhoHaveGone) {
 }
 
 TEST_F(Quotas, AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests) {
-    start_open();
+    start_open("[limits]\nconnections = 4096\nconnections_per_user = 2048\n");
     daemon().suspend();
     constexpr int queued = 1000;
-    for (int i = 0; i < queued; ++i)  // each asks and goes, as a client does that connects again and again
-        connect_as(nobody, 1).front().send(request("1", "status") + "\n");
+    std::vector<RawConnection> theirs = connect_as(nobody, queued);
+    for (RawConnection& each : theirs)
+        each.send(request("1", "status") + "\n");
     RawConnection root = daemon().connect();
     root.send(request("1", "status") + "\n");
     daemon().signal(SIGCONT);

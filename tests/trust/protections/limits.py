@@ -58,7 +58,7 @@ def sizes() -> list[Protection]:
         one("duplicate members", JSON_RPC, "    if (item.duplicate)\n", "    if (item.duplicate && false)\n",
             "unit_protocol:ParseLine.RefusesDuplicateMembersAtEveryDepthAndNamesThem"),
         one("answers that a batch gathers", "daemon/server/dispatcher.cpp",
-            "request == nullptr ? Result<void>() : room(answers.size())", "Result<void>()",
+            "request == nullptr ? Result<void>() : room(answers.size(), only_tells(*request))", "Result<void>()",
             "trust_quotas:Quotas.SoIsWhatBatchesGather"),
         one("descriptors are looked for before a byte is read", "daemon/server/receive.cpp", "(look.msg_flags & MSG_CTRUNC) == 0", "true",
             "ctest:trust:descriptors"),
