@@ -25,6 +25,7 @@
 
 #include "daemon/base/time_limit.hpp"
 #include "daemon/process/interrupt.hpp"
+#include "daemon/process/memory_after.hpp"
 #include "daemon/process/stack_wiper.hpp"
 #include "daemon/process/subprocess.hpp"
 
@@ -97,6 +98,7 @@ struct HomeWorker::Shared {
             seat.current = take_next();
             const auto job = seat.current;
             lock.unlock();
+            const auto began = std::chrono::steady_clock::now();
             std::exception_ptr failure = run(*job);
             lock.lock();
             if (job->tell) job->tell(std::move(failure));
@@ -105,6 +107,7 @@ struct HomeWorker::Shared {
             lock.unlock();
             // Whatever way the job ended, the stack held what it read and wrote. Its caller does not wait for this.
             wipe_stack();
+            give_back_after(std::chrono::steady_clock::now() - began);
             lock.lock();
         }
         --stuck;

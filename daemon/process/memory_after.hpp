@@ -4,6 +4,8 @@
 
 #include <malloc.h>
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -25,5 +27,13 @@ class MemoryAfter {
 
     std::uint64_t gone_ = 0;
 };
+
+/// After something that took so long: it may have built megabytes of another user's file, and their place lies between
+/// what lives.
+inline void give_back_after(std::chrono::steady_clock::duration took) noexcept {
+    constexpr std::chrono::milliseconds long_time{20};
+    constexpr std::size_t worth_it = 16 * 1024 * 1024;  ///< bytes that are free and kept
+    if (took >= long_time && ::mallinfo2().fordblks >= worth_it) ::malloc_trim(0);
+}
 
 }  // namespace capsule
