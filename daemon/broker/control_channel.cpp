@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "daemon/broker/usage.hpp"
+#include "daemon/broker/plan_usage.hpp"
 #include "daemon/process/stack_wiper.hpp"
 
 namespace capsule::broker {

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/broker/core/usage_reader.hpp"
+#include "daemon/broker/core/plan_usage_reader.hpp"
 #include "protocol/utc_time.hpp"
 #include "tests/fuzz/require.hpp"
 

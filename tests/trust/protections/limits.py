@@ -10,7 +10,7 @@ JSON_RPC = "protocol/json_rpc.cpp"
 LOAD = "daemon/load/load_config.cpp"
 CONFIG = "daemon/config/config.hpp"
 LOG_FORMAT = "daemon/log/log_format.cpp"
-USAGE = "daemon/broker/core/usage_reader.cpp"
+USAGE = "daemon/broker/core/plan_usage_reader.cpp"
 SURVEY = "daemon/agents/survey.cpp"
 WITH_BOOSTS_PARSER = ("#include <algorithm>\n", "#include <algorithm>\n#include <boost/json/parse.hpp>\n")
 

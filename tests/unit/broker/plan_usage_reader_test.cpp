@@ -1,5 +1,5 @@
 // Answers in the shapes that docs and programs of the providers have, and everything else that may come in their place.
-#include "daemon/broker/core/usage_reader.hpp"
+#include "daemon/broker/core/plan_usage_reader.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/broker/usage.hpp"
+#include "daemon/broker/plan_usage.hpp"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@
 
 #include "capsule_version.hpp"
 #include "daemon/broker/body.hpp"
-#include "daemon/broker/core/usage_reader.hpp"
+#include "daemon/broker/core/plan_usage_reader.hpp"
 
 namespace capsule::broker {
 namespace {

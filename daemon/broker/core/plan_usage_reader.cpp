@@ -1,4 +1,4 @@
-#include "daemon/broker/core/usage_reader.hpp"
+#include "daemon/broker/core/plan_usage_reader.hpp"
 
 #include <algorithm>
 #include <array>
