@@ -107,7 +107,7 @@ struct HomeWorker::Shared {
             lock.unlock();
             // Whatever way the job ended, the stack held what it read and wrote. Its caller does not wait for this.
             wipe_stack();
-            give_back_after(std::chrono::steady_clock::now() - began);
+            give_back_if_long(std::chrono::steady_clock::now() - began);
             lock.lock();
         }
         --stuck;

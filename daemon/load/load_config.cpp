@@ -10,6 +10,7 @@
 #include "daemon/load/load_agents.hpp"
 #include "daemon/load/load_catalog.hpp"
 #include "daemon/load/load_env.hpp"
+#include "daemon/load/load_roles.hpp"
 
 namespace capsule {
 namespace {
@@ -223,27 +224,9 @@ std::map<std::string, std::string> places_in(const TomlDocument& document) {
     return out;
 }
 
-void read_role(TableReader& in, const Catalog& catalog, RoleManifest& out) {
-    for (const AgentFacts& facts : all_agents)
-        if (auto section = in.table(facts.id)) read_models(*section, catalog, facts.agent, out.agents[facts.agent]);
-    in.finish();
-}
-
 std::string directory_of(std::string_view path) {
     const std::size_t slash = path.rfind('/');
     return slash == path.npos ? "" : std::string(path.substr(0, slash + 1));
-}
-
-void read_role_file(const std::string& directory, const std::string& role, const std::string& manifest,
-                    Config& config) {
-    const std::string file = "roles/" + role + ".toml";
-    if (!is_scope_name(role))
-        throw Failure({ErrorCode::config_conflict,
-                       directory + file + ": " + in_quotes(role) + " cannot be a role's name",
-                       std::string("Rename the file. ") + scope_name_hint});
-    const TomlDocument document(manifest, {directory + file, file});
-    TableReader root(document);
-    read_role(root, config.catalog, config.roles[role]);
 }
 
 Catalog read_builtin() {

@@ -30,7 +30,7 @@ class MemoryAfter {
 
 /// After something that took so long: it may have built megabytes of another user's file, and their place lies between
 /// what lives.
-inline void give_back_after(std::chrono::steady_clock::duration took) noexcept {
+inline void give_back_if_long(std::chrono::steady_clock::duration took) noexcept {
     constexpr std::chrono::milliseconds long_time{20};
     constexpr std::size_t worth_it = 16 * 1024 * 1024;  ///< bytes that are free and kept
     if (took >= long_time && ::mallinfo2().fordblks >= worth_it) ::malloc_trim(0);
