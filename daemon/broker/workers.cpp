@@ -52,18 +52,32 @@ bool Workers::must_wait(const Job& job) const {
     return false;
 }
 
-void Workers::start_next() {
-    auto running = static_cast<std::size_t>(std::ranges::count(jobs_, true, &Job::runs));
-    for (auto next = jobs_.begin(); next != jobs_.end() && running < count_;) {
-        const Handle job = next++;
-        if (job->runs || must_wait(*job)) continue;
-        const auto work = job->work.lock();
-        if (!work) {
-            jobs_.erase(job);
-            continue;
+/// Of whoever has waited longest for a turn, and may have one, the oldest.
+Workers::Handle Workers::next() {
+    Handle out = jobs_.end();
+    std::uint64_t last_turn = 0;
+    for (Handle job = jobs_.begin(); job != jobs_.end(); ++job) {
+        if (job->runs) continue;
+        const auto found = served_.find(job->owner);
+        const std::uint64_t turn = found == served_.end() ? 0 : found->second;
+        if ((out == jobs_.end() || turn < last_turn) && !must_wait(*job)) {
+            out = job;
+            last_turn = turn;
         }
+    }
+    return out;
+}
+
+void Workers::start_next() {
+    std::erase_if(jobs_, [](const Job& job) { return !job.runs && job.work.expired(); });
+    auto running = static_cast<std::size_t>(std::ranges::count(jobs_, true, &Job::runs));
+    for (Handle job = next(); job != jobs_.end() && running < count_; job = next()) {
+        const auto work = job->work.lock();
         job->runs = true;
         ++running;
+        constexpr std::size_t most_owners = 1024;
+        if (served_.size() >= most_owners) served_.clear();
+        served_[job->owner] = ++turns_;
         auto compute = [job, compute = work->compute, mailbox = loop_.mailbox(), self = weak_from_this()]() mutable {
             compute();
             compute = nullptr;  // before anybody is told

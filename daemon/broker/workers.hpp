@@ -2,8 +2,10 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <queue>
@@ -24,7 +26,7 @@ struct Work {
 };
 
 /// Each owner has two threads at a time, and of these one for each place that it goes to: one bad provider holds up
-/// no other. Lives on the loop's thread, and on no other.
+/// no other. Whoever has waited longest for a turn has the next one. Lives on the loop's thread, and on no other.
 class Workers : public std::enable_shared_from_this<Workers> {
   public:
     explicit Workers(Loop& loop) : loop_(loop), threads_(std::make_shared<Threads>()) {}
@@ -64,12 +66,15 @@ class Workers : public std::enable_shared_from_this<Workers> {
 
     void start_next();
     bool must_wait(const Job& job) const;
+    Handle next();
     void is_done(Handle job);
 
     Loop& loop_;
     std::shared_ptr<Threads> threads_;
-    std::size_t count_ = 0;  ///< of threads
-    std::list<Job> jobs_;    ///< the oldest first
+    std::size_t count_ = 0;                  ///< of threads
+    std::list<Job> jobs_;                    ///< the oldest first
+    std::map<Owner, std::uint64_t> served_;  ///< when it had its last turn: the how manyth that was
+    std::uint64_t turns_ = 0;
 };
 
 }  // namespace capsule::broker

@@ -14,7 +14,7 @@ namespace capsule {
 template <class T>
 using Handled = boost::asio::awaitable<Result<T>>;
 
-Handled<StatusResult> handle_status(Services& services, NoParams params);
+Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams params);
 Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params);
 Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params);
 Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params);

@@ -271,7 +271,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t ask
     }
     const std::string path = session_path(work->inputs);
     auto look = [path, name = id_of(agent)]() -> Result<std::optional<AgentBinary>> { return find_binary(path, name); };
-    const auto found = co_await generation->worker->run(std::move(look));
+    const auto found = co_await generation->worker->run(std::move(look), home_job_limit, asker);
     if (!found) co_return found.error();
     const std::optional<AgentBinary>& binary = *found;
     if (binary) work->inputs.binary = binary->path;

@@ -85,7 +85,7 @@ Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKe
 
 }  // namespace
 
-Handled<StatusResult> handle_status(Services& services, NoParams) {
+Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams) {
     const auto generation = services.generation;
     StatusResult status;
     status.version = capsule_version;
@@ -97,7 +97,7 @@ Handled<StatusResult> handle_status(Services& services, NoParams) {
     const std::string path = default_session_path(services, *generation);
     status.path = path;
     auto look = [path, files = inline_keys(services, *generation)] { return look_at_home(path, files); };
-    const auto looked = co_await generation->worker->run(std::move(look), home_limit);
+    const auto looked = co_await generation->worker->run(std::move(look), home_limit, caller.uid);
     const InTheHome found = looked ? *looked : InTheHome{};
     std::vector<Warning> broken;
     for (std::size_t i = 0; i < all_agents.size(); ++i) {

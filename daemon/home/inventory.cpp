@@ -147,7 +147,7 @@ asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place)
         auto made = make_scratch_home(above);
         return made ? made : make_scratch_home("/tmp");
     };
-    co_return co_await place.worker->run(std::move(make));
+    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory);
 }
 
 asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory) {
@@ -155,7 +155,7 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
         remove_scratch_home(directory);
         return {};
     };
-    const auto removed = co_await place.worker->run(std::move(remove));
+    const auto removed = co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory);
     if (!removed) spdlog::warn("{} stays: {}", directory, removed.error().message);
 }
 

@@ -34,9 +34,9 @@ class HomeWorker {
 
     /// For whom a job is: a uid. Those that wait for the thread have it in turns, however many jobs one of them has.
     using Asker = std::uint64_t;
-    /// Root, and what is short whoever asks: it goes first.
+    /// Root goes first. Nothing else does: how long a look at the home takes is up to whoever made what is in it.
     static constexpr Asker first = 0;
-    /// What a program of an agent's has printed is read for all who want to know.
+    /// What belongs to running a program of an agent's is done for all who want to know.
     static constexpr Asker inventory = Asker{1} << 32;
 
     /// Calls `job`, which gives a Result, on the thread and resumes the caller with it. Jobs run one after the other.
@@ -44,9 +44,8 @@ class HomeWorker {
     /// left behind and a new thread takes over: a job must own all that it uses. The thread's time limit
     /// (base/time_limit.hpp) is the job's. To be called on the thread of the caller's executor, one for all calls.
     template <class Function>
-    boost::asio::awaitable<std::invoke_result_t<Function>> run(Function job,
-                                                               std::chrono::milliseconds limit = home_job_limit,
-                                                               Asker asker = first) {
+    boost::asio::awaitable<std::invoke_result_t<Function>> run(Function job, std::chrono::milliseconds limit,
+                                                               Asker asker) {
         using Value = std::invoke_result_t<Function>;
         // Both are the job's, whoever is the last to need them.
         const auto kept = std::make_shared<Function>(std::move(job));

@@ -177,6 +177,8 @@ def places() -> list[Protection]:
             "tls->step();", "ctest:broker:handshakes"),
         one("one owner's work holds up no other", "daemon/broker/workers.cpp", "other.owner == job.owner && ",
             "", "unit_broker:BrokerWorkers.WhatOneOwnerHasComputedHoldsUpNoOther"),
+        one("and has its turn", "daemon/broker/workers.cpp", "(out == jobs_.end() || turn < last_turn)", "out == jobs_.end()",
+            "unit_broker:BrokerWorkers.WhoeverHasWaitedLongestIsNext"),
         one("each has some threads", "daemon/broker/workers.cpp", "++running == most_of_an_owner || ", "++running == 0 || ",
             "unit_broker:BrokerWorkers.AnOwnerHasTwoAtATime"),
         one("and one for each provider", "daemon/broker/workers.cpp", " || other.place == job.place)", ")",

@@ -27,7 +27,7 @@ def protections() -> list[Protection]:
 
 
 def whose_identity() -> list[Protection]:
-    look = "co_await generation->worker->run(std::move(look), home_limit);"
+    look = "co_await generation->worker->run(std::move(look), home_limit, caller.uid);"
     session = "auto done = co_await generation->worker->run(std::move(render), home_job_limit, asker);"
     return [
         one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", session,

@@ -117,7 +117,7 @@ def its_home() -> list[Protection]:
             "::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_EACCESS)", "::access(path.c_str(), F_OK)",
             ATTACK + "ALinkInTheHomeDoesNotTellWhatIsInADirectoryOfRoots"),
         one("Codex's home is made, used and removed as the session's user", INVENTORY,
-            "    co_return co_await place.worker->run(std::move(make));\n", "    co_return make();\n",
+            "    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory);\n", "    co_return make();\n",
             ATTACK + "TheirHomeIsTheAgentsAndGoesWithThem"),
     ]  # fmt: skip
 

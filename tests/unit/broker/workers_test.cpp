@@ -65,6 +65,28 @@ TEST_F(BrokerWorkers, WhatOneOwnerHasComputedHoldsUpNoOther) {
     EXPECT_EQ(left_, 0);
 }
 
+// However much others have queued before it: it waits for one of theirs.
+TEST_F(BrokerWorkers, WhoeverHasWaitedLongestIsNext) {
+    std::promise<void> go_on;
+    const auto all = go_on.get_future().share();
+    std::atomic<int> done_before = -1, done = 0;
+    for (const Owner owner : {1, 2})
+        for (const char* place : {"a.example", "b.example"})
+            for (int i = 0; i < 50; ++i)
+                add(
+                    owner,
+                    [&] {
+                        all.wait();
+                        ++done;
+                    },
+                    place);
+    add(3, [&] { done_before = done.load(); });
+    go_on.set_value();
+    loop_.run();
+    EXPECT_EQ(left_, 0);
+    EXPECT_LT(done_before, 20);
+}
+
 TEST_F(BrokerWorkers, AnOwnerHasTwoAtATime) {
     for (int i = 0; i < 100; ++i)
         add(

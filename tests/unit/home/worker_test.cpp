@@ -31,7 +31,7 @@ class Worker : public testing::Test {
 
     template <class Job>
     auto ask(Job job, milliseconds limit) {
-        return run(io_, worker_.run(std::move(job), limit));
+        return run(io_, worker_.run(std::move(job), limit, 1));
     }
 
     Result<std::thread::id> thread() {
@@ -108,7 +108,7 @@ TEST_F(Worker, ThoseThatAreLeftBehindAreNotMoreThanAFew) {
 TEST_F(Worker, WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit) {
     const auto go = std::make_shared<std::atomic<bool>>(false);
     std::optional<bool> first;
-    asio::co_spawn(io_, worker_.run(stuck(go), patient),
+    asio::co_spawn(io_, worker_.run(stuck(go), patient, 1),
                    [&](std::exception_ptr, Result<int> result) { first = static_cast<bool>(result); });
     bool ran = false;
     asio::co_spawn(io_,
@@ -117,7 +117,7 @@ TEST_F(Worker, WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit) {
                            ran = true;
                            return 0;
                        },
-                       soon),
+                       soon, 1),
                    [&](std::exception_ptr, Result<int> result) {
                        EXPECT_FALSE(result);
                        *go = true;
