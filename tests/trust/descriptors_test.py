@@ -72,8 +72,8 @@ class Daemon:
         return self.process.communicate(timeout=60)[1].decode()
 
 
-def attack(client: socket.socket, before: bytes, kept: list, flags: int = 0):
-    """The last reference to such a socket, with a byte of its own after `before`."""
+def attack(client: socket.socket, before: bytes, kept: list, flags: int = 0, after: bytes = b""):
+    """The last reference to such a socket, with a byte of its own between `before` and `after`."""
     sender, others = lingering()
     kept += others + [client]
     if before:
@@ -85,6 +85,8 @@ def attack(client: socket.socket, before: bytes, kept: list, flags: int = 0):
         raise
     finally:
         sender.close()
+    if after:
+        client.sendall(after)
 
 
 class Descriptors(unittest.TestCase):
@@ -99,10 +101,12 @@ class Descriptors(unittest.TestCase):
             each.close()
 
     def test_those_of_earlier_connections_hold_nobody_up(self):
-        for before, flags in ((b"", 0), (STATUS, 0), (STATUS * 50, 0), (b"", socket.MSG_OOB), (STATUS, socket.MSG_OOB),
-                              # Refused before the byte is read: it goes with the connection.
-                              (b"{" + b"x" * 20_000, 0)):  # fmt: skip
-            attack(self.daemon.connect(), before, self.kept, flags)
+        for before, flags, after in ((b"", 0, b""), (STATUS, 0, b""), (STATUS * 50, 0, b""),
+                                     # Whoever reads past an urgent byte drops it, and what it carries.
+                                     (b"", socket.MSG_OOB, b""), (STATUS, socket.MSG_OOB, b""), (b"", socket.MSG_OOB, STATUS),
+                                     # Refused before the byte is read: it goes with the connection.
+                                     (b"{" + b"x" * 20_000, 0, b"")):  # fmt: skip
+            attack(self.daemon.connect(), before, self.kept, flags, after)
         gone = self.daemon.connect()
         attack(gone, b"", self.kept)
         gone.close()

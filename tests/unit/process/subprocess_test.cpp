@@ -42,7 +42,9 @@ TEST(Subprocess, HasExactlyTheGivenEnvironment) {
 }
 
 TEST(Subprocess, KnowsNoDescriptorsOfTheDaemon) {
-    const UniqueFd inherited(::open("/dev/null", O_RDONLY));  // of the daemon's launcher, which no exec closes
+    // Of the daemon's launcher, which no exec closes; above those in whose place the helper's own come.
+    const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const UniqueFd inherited(::fcntl(null.get(), F_DUPFD, 10));
     ASSERT_TRUE(inherited);
     asio::io_context io;
     SubprocessRunner runner;
