@@ -1,7 +1,9 @@
 #include "daemon/write/file_access.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -58,6 +60,15 @@ Error odd_file(const Place& place, const std::string& name, mode_t mode) {
             "move it out of the way, then try again"};
 }
 
+/// A file of /proc, for example: one read of it may compute for seconds, for as long as whoever owns the process likes,
+/// and no signal ends that.
+bool is_made_as_it_is_read(int fd, const struct stat& status) {
+    struct statfs system {};
+    return status.st_size == 0 && ::fstatfs(fd, &system) == 0 &&
+           (system.f_type == PROC_SUPER_MAGIC || system.f_type == CGROUP2_SUPER_MAGIC ||
+            system.f_type == CGROUP_SUPER_MAGIC || system.f_type == TRACEFS_MAGIC || system.f_type == DEBUGFS_MAGIC);
+}
+
 Error too_large(const Place& place, const std::string& name, std::size_t limit) {
     return {ErrorCode::io_error,
             place.directory + "/" + name + " is larger than " + std::to_string(limit) + " bytes, which is not expected",
@@ -90,6 +101,9 @@ Result<std::optional<Snapshot>> read_opened(const UniqueFd& fd, const Place& pla
     if (!fd) return io_error("read", path, problem);
     if (::fstat(fd.get(), &found.status) != 0) return io_error("read", path, errno);
     if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
+    if (is_made_as_it_is_read(fd.get(), found.status))
+        return Error{ErrorCode::io_error, path + " is made by the kernel as it is read: it is no file of settings",
+                     "move it out of the way, then try again"};
     const auto size = static_cast<std::size_t>(found.status.st_size);
     if (size > limit) return too_large(place, name, limit);
     auto text = read_to_end(fd.get(), place, name, size, limit);

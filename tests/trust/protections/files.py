@@ -61,6 +61,8 @@ def odd_files() -> list[Protection]:
         one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
             "        if (links == 100'000'000) return io_error(\"find\", path, ELOOP);\n",
             "unit_write:Fault.LinksInACircle"),
+        one("nothing is read that the kernel computes", "daemon/write/file_access.cpp", "if (is_made_as_it_is_read(fd.get(), found.status))",
+            "if (false)", "unit_write:Fault.NotAFile"),
         one("home jobs have their turns", "daemon/home/worker.cpp", "std::ranges::min_element(queue, {}, last_turn)", "queue.begin()",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
         one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",

@@ -66,7 +66,12 @@ TEST(Fault, NotAFile) {
     expect_io_error(preview_file(home / "fifo", new_text), "fifo is a FIFO", "move it");
     expect_io_error(update_file(home / "fifo/file", new_text), "Not a directory", "move it");
     EXPECT_EQ(read_file(home / "fifo").error().code, ErrorCode::io_error);
-    EXPECT_EQ(home.entries(), 3U);
+    fs::create_symlink("/proc/self/smaps_rollup", home / "proc");
+    expect_io_error(update_file(home / "proc", new_text), "is made by the kernel as it is read", "move it");
+    const auto read = read_file(home / "proc");
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().message.find("is made by the kernel"), std::string::npos);
+    EXPECT_EQ(home.entries(), 4U);
 }
 
 TEST(Fault, HugeFile) {
