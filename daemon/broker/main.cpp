@@ -1,6 +1,7 @@
 // capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a
 // listening socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
 // With --hold-port it does nothing but keep descriptor 3, while neither daemon nor broker has the port.
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <time.h>
 #include <unistd.h>
@@ -68,6 +69,8 @@ broker::Task<void> until_told(broker::Loop& loop, broker::ControlChannel& channe
 }
 
 void serve() {
+    // Of the threads of handshakes each would have an arena of its own, with what a thousand connections leave in it.
+    ::mallopt(M_ARENA_MAX, 1);
     broker::Loop loop;
     broker::ControlChannel channel(loop, control);
     broker::Broker broker(loop, listener, [&](const broker::FromBroker& message) { channel.send(message); });

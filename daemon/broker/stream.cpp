@@ -73,7 +73,7 @@ bool Stream::begin_tls(Ssl ssl, std::string early) {
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl.get(), bio, bio);
     ssl_ = std::move(ssl);
-    early_ = std::move(early);
+    if (!early.empty()) early_ = std::move(early);  // else its room would stay for as long as the connection does
     return true;
 }
 
@@ -94,6 +94,7 @@ Io Stream::receive_for_tls(std::span<char> room) {
     if (!early_.empty()) {
         const std::size_t size = early_.copy(room.data(), room.size());
         early_.erase(0, size);
+        if (early_.empty()) std::string().swap(early_);
         return {Io::Is::done, size};
     }
     if (taken_ >= may_take_) {

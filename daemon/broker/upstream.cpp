@@ -104,7 +104,7 @@ Task<int> connect(Attempt& attempt, Address place) {
 
 /// Adds what has come to `to`. False: the other side has ended it, or it was closed.
 Task<bool> receive_more(Stream& stream, std::string& to) {
-    std::array<char, 8 * 1024> room;  // a provider's part of a handshake
+    static std::array<char, 8 * 1024> room;  // of the loop's thread: what comes is copied before anything is waited for
     for (;;) {
         const Io io = stream.receive(room);
         if (io.is == Io::Is::done) {
