@@ -111,6 +111,12 @@ class Descriptors(unittest.TestCase):
         self.kept: list = []
         self.addCleanup(self.folder.cleanup)
 
+    def wait_until_it_keeps(self, most: int):
+        until = time.monotonic() + 120
+        while self.daemon.descriptors() > most:
+            self.assertLess(time.monotonic(), until, "the end of each is given up after a while: none is kept")
+            time.sleep(0.05)
+
     def end(self):
         for each in self.kept:
             each.close()
@@ -130,10 +136,7 @@ class Descriptors(unittest.TestCase):
         self.addCleanup(self.daemon.process.kill)
         for _ in range(20):
             self.assertIn("version", self.daemon.status())
-        until = time.monotonic() + 60
-        while self.daemon.descriptors() > idle + 1:
-            self.daemon.status()
-            self.assertLess(time.monotonic(), until, "the end of each is given up after a while: none is kept")
+        self.wait_until_it_keeps(idle + 1)
         self.assertIn("it sends descriptors", self.daemon.stop(), "the log says who did it")
         self.end()
 
@@ -152,8 +155,7 @@ class Descriptors(unittest.TestCase):
         if refused < 100:
             self.assertEqual(refused, 0)
         self.end()
-        while self.daemon.descriptors() > before + 1:
-            self.daemon.status()
+        self.wait_until_it_keeps(before + 1)
         self.daemon.stop()
 
 
