@@ -122,8 +122,8 @@ std::vector<Case> cases() {
     for (const char* variable : {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"}) {
         for (const char* provider : {"zai", "anthropic"})
             all.push_back({"claude", provider, {variable}, true});
-        for (const char* provider : {"zai", "openai"})
-            all.push_back({"codex", provider, {variable}, std::string(variable) != "HTTP_PROXY"});
+        all.push_back({"codex", "zai", {variable}, std::string(variable) != "HTTP_PROXY"});
+        all.push_back({"codex", "openai", {variable}, true});
     }
     all.push_back({"opencode", "zai", {"HTTPS_PROXY"}, true});
     all.push_back({"opencode", "zai", {"HTTP_PROXY", "ALL_PROXY", "all_proxy"}, false});
