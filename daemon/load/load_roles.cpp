@@ -1,5 +1,6 @@
 #include "daemon/load/load_roles.hpp"
 
+#include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
 #include "daemon/config/toml_reader.hpp"
 #include "daemon/load/load_agents.hpp"
