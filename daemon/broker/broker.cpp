@@ -22,6 +22,7 @@ constexpr std::size_t most_strangers = 1024;
 /// When no descriptor or no memory is left for a connection.
 constexpr std::chrono::milliseconds accept_again{100};
 constexpr int accepts_in_a_turn = 16;
+/// Memory is given back this often at most, as it takes milliseconds.
 constexpr std::chrono::seconds give_back_again{1};
 /// So many may come at the same time, however few places there are.
 constexpr std::uint32_t fewest_strangers = 64;

@@ -1,6 +1,5 @@
 #include "daemon/server/connection.hpp"
 
-#include <poll.h>
 #include <string.h>
 
 #include <algorithm>
@@ -202,17 +201,12 @@ Result<void> Connection::hold(std::size_t gathered) {
     return client_.place.hold(lines_.unread() + output_.size() + notices_.size() + gathered);
 }
 
-/// Not where it only sends nothing more: it may still read.
-bool Connection::has_gone() {
-    pollfd end{socket_.native_handle(), 0, 0};
-    return ::poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
-}
-
 asio::awaitable<void> Connection::answer_one(std::string line) {
     std::string answer;
     // What a batch has gathered so far is the user's, too: sixty-four answers may be megabytes.
     Room room = [this](std::size_t gathered, bool only_tells) -> Result<void> {
-        if (only_tells && has_gone()) return Error{ErrorCode::io_error, "the client has gone", "wait for the answer"};
+        if (only_tells && has_gone(socket_))
+            return Error{ErrorCode::io_error, "the client has gone", "wait for the answer"};
         return hold(gathered);
     };
     {

@@ -58,7 +58,6 @@ class Connection {
     Input read_what_is_there();
     boost::asio::awaitable<bool> answer_lines();
     boost::asio::awaitable<void> answer_one(std::string line);
-    bool has_gone();
     Result<void> hold(std::size_t gathered = 0);
     boost::asio::awaitable<bool> flush();
     boost::asio::awaitable<void> refuse(Error error);

@@ -1,5 +1,6 @@
 #include "daemon/server/receive.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
@@ -46,6 +47,11 @@ asio::awaitable<std::size_t> receive(Socket& socket, std::span<char> room, boost
     if (!error) count = receive_now(socket, room, error);
     if (error == asio::error::would_block) error = {};
     co_return count;
+}
+
+bool has_gone(asio::local::stream_protocol::socket& socket) {
+    pollfd end{socket.native_handle(), 0, 0};
+    return ::poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
 }
 
 }  // namespace capsule

@@ -25,4 +25,7 @@ std::size_t receive_now(boost::asio::local::stream_protocol::socket& socket, std
 boost::asio::awaitable<std::size_t> receive(boost::asio::local::stream_protocol::socket& socket, std::span<char> room,
                                             boost::system::error_code& error);
 
+/// Whether nobody has the other end any more. Not where the client only sends nothing more: it may still read.
+bool has_gone(boost::asio::local::stream_protocol::socket& socket);
+
 }  // namespace capsule

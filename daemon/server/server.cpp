@@ -23,6 +23,7 @@ constexpr std::chrono::milliseconds accept_pause{100};
 /// Connections taken out of the kernel's queue before other work goes on. If each waited for a turn of all that is
 /// under way, a user who connects again and again would keep everybody else in that queue, which has up to 4096 places.
 constexpr int accepted_at_once = 64;
+/// Those that leave together are one occasion to give their memory back.
 constexpr std::chrono::seconds give_back_after{1};
 
 bool is_passing(const boost::system::error_code& error) {

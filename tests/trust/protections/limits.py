@@ -154,7 +154,7 @@ def quotas() -> list[Protection]:
             "own >= most_of_a_user", "own < 0", "trust_quotas:Quotas.OfAUserAFewMayWaitForNotifications"),
         one("a user's requests in work", "daemon/server/turns.cpp", "line.in_work < most &&", "",
             "trust_quotas:Quotas.AFloodOnManyConnectionsIsServedInTurns"),
-        one("nothing is made for those who have gone", SESSION, "if (only_tells && has_gone())", "if (false)",
+        one("nothing is made for those who have gone", SESSION, "if (only_tells && has_gone(socket_))", "if (false)",
             "trust_quotas:Quotas.NothingIsToldToThoseWhoHaveGone"),
         one("a queue full of one user's connections", SERVER, "accepted_at_once = 64;", "accepted_at_once = 1;",
             "trust_quotas:Quotas.AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests"),
