@@ -76,9 +76,8 @@ class Provider:
         self.received.append(b"")
         with contextlib.suppress(OSError, ConnectionError, ssl.SSLError):
             raw.settimeout(60)
-            connection = self.context.wrap_socket(raw, server_side=True) if self.context else raw
-            self.serve(Peer(connection, self, number), self)
-            connection.close()
+            with self.context.wrap_socket(raw, server_side=True) if self.context else raw as connection:
+                self.serve(Peer(connection, self, number), self)
         with contextlib.suppress(OSError):
             raw.close()
 
