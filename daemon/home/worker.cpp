@@ -244,7 +244,7 @@ void HomeWorker::replace_thread(const std::shared_ptr<Job>& job) {
     try {
         start_thread();
     } catch (const std::exception& failure) {
-        // Jobs then run into their limits, until this one comes back or the configuration is loaded anew.
+        seat_ = nullptr;
         spdlog::error("no other thread for the home of {}: {}", user_.name, failure.what());
     }
 }
@@ -253,6 +253,11 @@ asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::
                                                Asker asker) {
     const auto shared = shared_;
     if (shared->too_many_stuck()) co_return too_late();
+    try {
+        if (!seat_) start_thread();  // there was none to have when the last one was left behind
+    } catch (const Failure& failure) {
+        co_return failure.error();
+    }
     const asio::any_io_executor executor = co_await asio::this_coro::executor;
     const auto waiter = std::make_shared<Waiter>(executor, limit);
     const auto job = std::make_shared<Job>();
@@ -273,11 +278,11 @@ asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::
     if (!waiter->finished && shared->take_back(job)) co_return too_late();
     bool interrupted = false;
     for (int i = 0; i < interruptions && !waiter->finished; ++i) {
-        interrupted = shared->interrupt(*seat_, job) || interrupted;
+        interrupted = (seat_ && shared->interrupt(*seat_, job)) || interrupted;
         waiter->done.expires_after(between_interruptions);
         co_await waiter->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    if (!waiter->finished) replace_thread(job);
+    if (!waiter->finished && seat_) replace_thread(job);
     if (!waiter->finished || interrupted) co_return too_late();
     if (waiter->failure) std::rethrow_exception(waiter->failure);
     co_return Result<void>();

@@ -169,16 +169,28 @@ TEST_F(Worker, AJobKnowsHowMuchTimeItHas) {
     EXPECT_FALSE(time_is_up()) << "of that thread alone";
 }
 
-/// As a user who may have no process more; root has no such limit. Gives the process's exit status.
+constexpr uid_t nobodys = 65533;
+const SessionUser nobody{.name = "somebody", .uid = nobodys, .gid = 0, .groups = {}};
+
+/// How many processes and threads this user may have. Root has no such limit.
+bool allow(rlim_t processes) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NPROC, &limit) != 0) return false;
+    limit.rlim_cur = processes;
+    return ::setrlimit(RLIMIT_NPROC, &limit) == 0;
+}
+
+bool says_no_thread(const Error& error) {
+    return error.message.find("cannot start a thread") != std::string::npos && !error.hint.empty();
+}
+
+/// As a user who may have no process more. Gives the process's exit status.
 int start_without_a_place() {
-    constexpr uid_t nobodys = 65533;
-    const rlimit none{0, 0};
-    if (::setrlimit(RLIMIT_NPROC, &none) != 0 || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
+    if (!allow(0) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
     try {
-        const HomeWorker worker(SessionUser{.name = "somebody", .uid = nobodys, .gid = 0, .groups = {}}, true);
+        const HomeWorker worker(nobody, true);
     } catch (const Failure& failure) {
-        const std::string& message = failure.error().message;
-        return message.find("cannot start a thread") != std::string::npos && !failure.error().hint.empty() ? 0 : 3;
+        return says_no_thread(failure.error()) ? 0 : 3;
     } catch (...) {
         return 4;
     }
@@ -188,6 +200,27 @@ int start_without_a_place() {
 TEST(WorkerWithoutAThread, SaysSo) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to be another user";
     EXPECT_EXIT(::_exit(start_without_a_place()), ::testing::ExitedWithCode(0), "");
+}
+
+/// The thread is held up while there is no other to have. Gives the process's exit status.
+int lose_the_thread() {
+    if (!allow(100) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
+    asio::io_context io;
+    HomeWorker worker(nobody, true);
+    const auto ask = [&](auto job, milliseconds limit) { return run(io, worker.run(std::move(job), limit, 1)); };
+    const auto seven = []() -> Result<int> { return 7; };
+    if (!ask(seven, patient) || !allow(0)) return 3;
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    if (ask(stuck(go), soon)) return 4;
+    const auto refused = ask(seven, patient);
+    if (refused || !says_no_thread(refused.error())) return 5;
+    if (!allow(100)) return 6;
+    return ask(seven, patient) ? 0 : 7;
+}
+
+TEST(WorkerWithoutAThread, HasOneAgainWhenThereIsOneToHave) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to be another user";
+    EXPECT_EXIT(::_exit(lose_the_thread()), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
