@@ -36,7 +36,8 @@ class Authority:
             host = "localhost" if name == "expired" else name
             run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
                 f"{name}.csr", "-subj", f"/CN={name}")
-            (folder / "names").write_text(f"subjectAltName=DNS:{host}\n")
+            also = ",IP:127.0.0.1" if host == "localhost" else ""
+            (folder / "names").write_text(f"subjectAltName=DNS:{host}{also}\n")
             run("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days,
                 "-extfile", "names", "-out", f"{name}.pem")
         self.folder = folder
