@@ -44,12 +44,14 @@ struct Configure {
     std::optional<std::string> no_proxy;  ///< as NO_PROXY
     /// Besides root and the broker's own user: whose sockets on the loopback get a key without TLS.
     std::optional<std::vector<std::uint32_t>> upstream_uids;
+    /// A user whose processes may be agents: no such socket gets one, unless upstream_uids names the user.
+    std::optional<std::uint32_t> agents_uid;
     /// After the start: so long others may ask anew for what they had, and an unknown token is 503 in place of 401.
     std::optional<std::uint32_t> grants_ms;
 };
 BOOST_DESCRIBE_STRUCT(Configure, (),
                       (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy,
-                       upstream_uids, grants_ms))
+                       upstream_uids, agents_uid, grants_ms))
 
 /// What an answer means; see core/provider_limits.hpp.
 struct Refusals {

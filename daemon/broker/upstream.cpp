@@ -170,11 +170,14 @@ Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base
 /// wrong with who has it.
 std::optional<std::string> wrong_owner(WayOut way, int connected) {
     const auto uid = way.peers.of_server(connected);
-    if (uid == 0U || uid == ::geteuid()) return std::nullopt;
     const auto& others = way.limits.upstream_uids;
     if (uid && others && std::ranges::find(*others, *uid) != others->end()) return std::nullopt;
+    const bool is_agents = uid && uid == way.limits.agents_uid;
+    if (!is_agents && (uid == 0U || uid == ::geteuid())) return std::nullopt;
     return "it is served by " + (uid ? "uid " + std::to_string(*uid) : std::string("an unknown user")) +
-           ", and no key is sent to just any user's port; if that is right, name the user in [broker] upstream_users";
+           (is_agents ? ", which agents may be ([access] own_user), and no key is sent to what could be an agent's port"
+                      : ", and no key is sent to just any user's port") +
+           "; if that is right, name the user in [broker] upstream_users";
 }
 
 /// The first of `places` that takes a connection. With `to_right_owner` another user's server on the loopback is passed

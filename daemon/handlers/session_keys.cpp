@@ -51,6 +51,8 @@ BrokerSettings broker_settings(const Services& services) {
     out.link.configure.streams = config.streams;
     out.link.configure.ca_file = config.ca_file;
     out.link.configure.upstream_uids = generation.upstream_uids;
+    // It has no admin's rights because agents run as it: then any of its servers may be theirs.
+    if (generation.config.access.own_user != Tier::admin) out.link.configure.agents_uid = ::geteuid();
     out.link.configure.proxy = proxy_of(services, config);
     out.link.configure.no_proxy = variable(services, "NO_PROXY", "no_proxy");
     return out;

@@ -34,7 +34,7 @@ def free_port() -> int:
 BROKER, PROVIDER = free_port(), free_port()
 CELLS = "".join(f'[providers.zai.{agent}]\nbase_url = "http://127.0.0.1:{PROVIDER}{path}"\n'
                 for agent, path in (("claude", "/api/anthropic"), ("codex", "/api/v1"), ("opencode", "/api/v4")))  # fmt: skip
-KEYS = f'[session]\nkeys = "broker"\n[broker]\nlisten = {BROKER}\n[access]\nown_user = "spawn"\n' + CELLS
+KEYS = f'[session]\nkeys = "broker"\n[broker]\nlisten = {BROKER}\nupstream_users = ["{box.UID}"]\n[access]\nown_user = "spawn"\n' + CELLS
 AGENTS = '[session]\nkeys = "broker"\n[broker]\nremote = "/srv/keys.sock"\n' + CELLS
 ASK = {"claude": "-p 'say something' --allowedTools Bash",
        "codex": "exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox 'say something'",

@@ -57,6 +57,40 @@ class ServersOfOthers(Case):
         self.assertEqual(self.ask(broker).status, 200)
         self.assertIn(KEY, server.stdout.readline())
 
+    def test_of_the_brokers_own_user_get_none_where_agents_are_that_user(self):
+        """A sidecar's broker has the agents' uid and their loopback."""
+        own = {"arguments": ["--uid", 4711, "--gid", 4711]}
+        for limits, gets in (({}, True), ({"agents_uid": 4711}, False), ({"agents_uid": 4711, "upstream_uids": [4711]}, True)):
+            with self.subTest(limits):
+                broker, (server, url) = self.broker(**own, **limits), self.server("takes")
+                broker.grant(base_url=url)
+                reply = self.ask(broker)
+                self.assertEqual(reply.status, 200 if gets else 502, reply.raw)
+                got = server.stdout.readline()
+                if gets:
+                    self.assertIn(KEY, got)
+                    continue
+                self.assertEqual(got, "b''\n")
+                for word in ("it is served by uid 4711, which agents may be", "[access] own_user", "[broker] upstream_users"):
+                    self.assertIn(word, reply.error["message"])
+
+    def test_of_the_agents_user_get_no_password_of_a_proxys_either(self):
+        server, url = self.server("takes")
+        proxy = url.partition("//")[2].partition("/")[0]
+        broker = self.broker(arguments=["--uid", 4711, "--gid", 4711], agents_uid=4711, proxy=f"http://user:FAKE-word@{proxy}")
+        broker.grant(base_url="https://provider.example/api/anthropic")
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertIn("it is served by uid 4711, which agents may be", reply.error["message"])
+        self.assertEqual(server.stdout.readline(), "b''\n")
+
+    def test_of_root_get_it_but_not_where_agents_are_root(self):
+        for agents, status in ((4711, 200), (0, 502)):
+            broker, provider = self.broker(arguments=["--uid", 4711, "--gid", 4711], agents_uid=agents), self.provider(tls=False)
+            broker.grant(provider)
+            self.assertEqual(self.ask(broker).status, status)
+            self.assertEqual(KEY.encode() in provider.bytes, status == 200)
+
     def test_on_one_address_do_not_take_the_operators_on_another(self):
         hosts = {"hosts": "127.0.0.1 localhost\n::1 localhost\n"}
         for does in ("takes", "waits", "is full"):

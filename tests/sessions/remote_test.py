@@ -54,9 +54,11 @@ class Server:
 
 
 class Remote(Case):
-    def keys_capsule(self, provider, port: int | None = None, more: str = "", **members) -> Capsule:
+    def keys_capsule(self, provider, port: int | None = None, more: str = "", broker: str | None = None, **members) -> Capsule:
         user = 'user = "daemon"\n' if ROOT else ""
-        config = f'[broker]\n{user}listen = {port or free_port()}\n[access]\nown_user = "spawn"\n{more}'
+        provider_is_ours = f'upstream_users = ["{os.geteuid()}"]\n'
+        config = (f'[broker]\n{user}listen = {port or free_port()}\n{provider_is_ours if broker is None else broker}'
+                  f'[access]\nown_user = "spawn"\n{more}')  # fmt: skip
         return self.capsule(provider, config, **members)
 
     def agents_capsule(self, provider, remote: Path, more: str = "", **members) -> Capsule:
@@ -97,6 +99,17 @@ class Keys(Remote):
         said = json.dumps([keys.call("status"), keys.call("auth.list"), keys.call("grant", agent="claude", provider="zai")])
         self.assertNotIn(KEY, said)
         self.assertNotIn(OTHER_KEY, said)
+
+    def test_give_none_to_a_server_that_could_be_an_agents(self):
+        """Agents are of the same user, on the same loopback: they can have the port of a provider that is away."""
+        provider = self.provider()
+        keys = self.keys_capsule(provider, broker="")
+        session = self.spawn(self.agents_capsule(provider, keys.socket))
+        reply = session.ask()
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        for word in (f"it is served by uid {os.geteuid()}, which agents may be", "[access] own_user", "[broker] upstream_users"):
+            self.assertIn(word, reply.error["message"])
+        self.assertEqual(provider.bytes, b"")
 
     def test_need_no_home(self):
         provider = self.provider()
