@@ -2,39 +2,34 @@
 
 #include <algorithm>
 
+#include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 
 namespace capsule {
 namespace {
 
-Error unknown_name(const char* tier, const std::string& kind, const std::string& name) {
-    return {ErrorCode::config_conflict, std::string("[access] ") + tier + ": there is no " + kind + " \"" + name + "\"",
+Error unknown_name(const std::string& setting, const std::string& kind, const std::string& name) {
+    return {ErrorCode::config_conflict, setting + ": there is no " + kind + " \"" + name + "\"",
             "name users, \"@groups\" or \"*\" that exist on this system, or give their numbers"};
-}
-
-Error may_be_anybody(const char* tier, const std::string& kind, const std::string& name, std::uint32_t id) {
-    return {ErrorCode::config_conflict,
-            std::string("[access] ") + tier + ": every " + kind + " that this system does not know looks like \"" +
-                name + "\" (" + std::to_string(id) + ")",
-            "name a " + kind + " of its own; a container's users may look like this one from outside"};
 }
 
 }  // namespace
 
 Result<Policy::Members> Policy::members_of(const char* tier, const std::vector<std::string>& names) {
+    const std::string setting = std::string("[access] ") + tier;
     Members members;
     for (const std::string& name : names) {
         if (name == "*") {
             members.everybody = true;
         } else if (name.starts_with('@')) {
             const auto gid = find_group(name.substr(1));
-            if (!gid) return unknown_name(tier, "group", name.substr(1));
-            if (*gid == overflow_gid()) return may_be_anybody(tier, "group", name.substr(1), *gid);
+            if (!gid) return unknown_name(setting, "group", name.substr(1));
+            if (auto one = check_is_one_group(setting, name.substr(1), *gid); !one) return one.error();
             members.groups.insert(*gid);
         } else {
             const auto user = find_uid(name);
-            if (!user) return unknown_name(tier, "user", name);
-            if (*user == overflow_uid()) return may_be_anybody(tier, "user", name, *user);
+            if (!user) return unknown_name(setting, "user", name);
+            if (auto one = check_is_one_user(setting, name, *user); !one) return one.error();
             members.users.insert(*user);
         }
     }
@@ -42,6 +37,7 @@ Result<Policy::Members> Policy::members_of(const char* tier, const std::vector<s
 }
 
 Result<Policy> Policy::make(const AccessConfig& access, uid_t daemon_uid) {
+    if (auto one = check_own_user(daemon_uid); !one) return one.error();
     Policy policy;
     policy.daemon_uid_ = daemon_uid;
     policy.own_user_ = access.own_user;

@@ -14,7 +14,7 @@ namespace capsule {
 class Policy {
   public:
     /// Looks the names of [access] up; a number needs no entry. Fails with config.conflict when a user or a group does
-    /// not exist, or is the one that unknown ones look like.
+    /// not exist, or is the one that unknown ones look like; so where the daemon's own user is that one.
     static Result<Policy> make(const AccessConfig& access, uid_t daemon_uid);
 
     /// Root always may. What the daemon's own user may is [access] own_user's to say, and no list's.

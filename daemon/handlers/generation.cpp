@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "daemon/load/load_config.hpp"
+#include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/utc_time.hpp"
 
@@ -40,6 +41,7 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
             "there is no user \"" + name + "\"",
             "make one that nothing else runs as (useradd --system --no-create-home " + name + "), or name another");
     const SessionUser& user = found->user;
+    if (auto one = check_is_one_user("[broker] user", name, user.uid); !one) return one.error();
     if (user.uid == 0) return broker_conflict("capsule-broker does not run as root", "name a user of its own");
     if (user.uid == home.user.uid)
         return broker_conflict("\"" + name + "\" is the sessions' user, whose processes could end the broker",
@@ -54,6 +56,7 @@ Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker) {
         if (!uid)
             return Error{ErrorCode::config_conflict, "[broker] upstream_users: there is no user \"" + name + "\"",
                          "name users that exist on this system, or give their numbers"};
+        if (auto one = check_is_one_user("[broker] upstream_users", name, *uid); !one) return one.error();
         out.push_back(*uid);
     }
     return out;

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/safe_path.hpp"
 
@@ -184,6 +185,7 @@ Result<std::optional<gid_t>> group_named(const std::optional<std::string>& name)
     const auto gid = find_group(*name);
     if (!gid)
         return group_conflict("there is no group \"" + *name + "\"", "create the group first, or remove socket_group");
+    if (auto one = check_is_one_group("[daemon] socket_group", *name, *gid); !one) return one.error();
     const std::string which = "\"" + *name + "\" (" + std::to_string(*gid) + ")";
     if (!has_group(*gid))
         return group_conflict("the daemon's user namespace does not have group " + which,

@@ -1,6 +1,5 @@
 #include "daemon/users/users.hpp"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -14,12 +13,11 @@
 #include <fstream>
 #include <limits>
 #include <span>
-#include <sstream>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
-#include "protocol/unique_fd.hpp"
+#include "daemon/users/user_namespace.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -68,16 +66,6 @@ PasswordEntry own_entry() {
     return {{std::to_string(uid), uid, ::getegid(), own_groups()}, "", "/bin/sh"};
 }
 
-std::uint32_t read_overflow_id(const char* path) {
-    constexpr std::uint32_t kernels_default = 65534;
-    std::array<char, 16> digits{};
-    const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
-    const ssize_t size = file ? ::read(file.get(), digits.data(), digits.size()) : 0;
-    std::uint32_t id = 0;
-    const auto read = std::from_chars(digits.data(), digits.data() + std::max<ssize_t>(size, 0), id);
-    return read.ec == std::errc() ? id : kernels_default;
-}
-
 bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
     return std::ranges::find(names, name) != names.end();
 }
@@ -116,13 +104,6 @@ std::optional<PasswordEntry> find_session_user(const std::string& name, const Pa
     return *uid == own.user.uid ? own : find_user(*uid);
 }
 
-bool is_mapped(const char* map_file, std::uint32_t id) {
-    std::ifstream file(map_file);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str().empty() || maps_id(text.str(), id);  // empty: a kernel without user namespaces
-}
-
 /// Whether the daemon could act as that other user.
 Result<void> check_other_user(const SessionUser& user, const std::string& own_name) {
     if (::geteuid() != 0)
@@ -132,7 +113,7 @@ Result<void> check_other_user(const SessionUser& user, const std::string& own_na
     if (user.uid == 0)
         return cannot_serve("[session] user: sessions of root are not served for another user",
                             "name the user that the agents run as");
-    if (!is_mapped("/proc/self/uid_map", user.uid) || !is_mapped("/proc/self/gid_map", user.gid))
+    if (!has_user(user.uid) || !has_group(user.gid))
         return cannot_serve("[session] user: the daemon's user namespace does not have uid " +
                                 std::to_string(user.uid) + " and gid " + std::to_string(user.gid),
                             "give the namespace a range of ids (/etc/subuid and /etc/subgid of a rootless engine), or "
@@ -214,26 +195,6 @@ bool can_give_to_group(gid_t gid) {
     return std::ranges::find(groups, gid) != groups.end();
 }
 
-bool has_group(gid_t gid) {
-    return is_mapped("/proc/self/gid_map", gid);
-}
-
-uid_t overflow_uid() {
-    return read_overflow_id("/proc/sys/kernel/overflowuid");
-}
-
-gid_t overflow_gid() {
-    return read_overflow_id("/proc/sys/kernel/overflowgid");
-}
-
-bool maps_id(std::string_view map, std::uint32_t id) {
-    std::istringstream lines{std::string(map)};
-    std::uint64_t first = 0, outside = 0, count = 0;
-    while (lines >> first >> outside >> count)
-        if (id >= first && id - first < count) return true;
-    return false;
-}
-
 std::string user_name(uid_t uid) {
     constexpr std::size_t most_kept = 64;
     thread_local std::map<uid_t, std::string> names;
@@ -252,6 +213,7 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
         if (!named)
             return cannot_serve("[session] user: there is no user \"" + name + "\"",
                                 "create the user first, or name one of the password file, by name or number");
+        if (auto one = check_is_one_user("[session] user", name, named->user.uid); !one) return one.error();
         home.same_user = named->user.uid == entry.user.uid;
         if (!home.same_user) {
             if (auto can = check_other_user(named->user, entry.user.name); !can) return can.error();

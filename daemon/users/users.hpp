@@ -39,23 +39,13 @@ std::optional<gid_t> find_group(const std::string& name);
 /// Whether this process could give something to that group: it is root, or in the group.
 bool can_give_to_group(gid_t gid);
 
-/// Whether this process's user namespace has the group.
-bool has_group(gid_t gid);
-
-/// Whether a user namespace with this text in /proc/self/uid_map (or gid_map) knows the id.
-bool maps_id(std::string_view map, std::uint32_t id);
-
 /// "agent", or the number where the password file has no name.
 std::string user_name(uid_t uid);
 
-/// What the kernel says instead of the id of a user, or group, that this user namespace does not know: a container's
-/// user seen from outside, say. Whoever has it may be anybody.
-uid_t overflow_uid();
-gid_t overflow_gid();
-
 /// Whose session it is and where its files are: [session], else the daemon's own user and environment. Fails with
-/// config.conflict: an unknown user, another user without being root or in a user namespace that does not have it, no
-/// home, a home of `/`, a home of somebody else's that the daemon's user cannot write to.
+/// config.conflict: an unknown user, the one whom unknown users look like, another user without being root or in a user
+/// namespace that does not have it, no home, a home of `/`, a home of somebody else's that the daemon's user cannot
+/// write to.
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment);
 
 }  // namespace capsule

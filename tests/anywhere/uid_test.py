@@ -123,12 +123,21 @@ class InAUserNamespaceWithOneUid(AnyUid, unittest.TestCase):
         self.refused("refusing to listen in /etc", "--socket", CAPSULE_SOCKET="/etc/capsule.sock")
 
     def test_its_root_cannot_serve_a_user_whom_it_does_not_have(self):
-        done = box.run(box.OneUid(programs, 0), "printf '[session]\\nuser = \"nobody\"\\n' >/mnt/capsule.toml\n"
+        done = box.run(box.OneUid(programs, 0), "printf '[session]\\nuser = \"daemon\"\\n' >/mnt/capsule.toml\n"
                        "timeout 20 capsuled --config /mnt/capsule.toml", self.given)  # fmt: skip
         self.assertEqual(done.returncode, 1, done.stderr)
-        for word in ("the daemon's user namespace does not have uid 65534", "/etc/subuid", "remove [session] user"):
+        for word in ("the daemon's user namespace does not have uid 1 ", "/etc/subuid", "remove [session] user"):
             self.assertIn(word, done.stderr)
         self.assertNotIn("CAP_SETUID", done.stderr, "which that root has")
+
+    def test_whom_its_unknown_users_look_like_runs_no_daemon(self):
+        """Each of them would be the daemon's own user, who may do everything."""
+        overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
+        done = box.run(box.OneUid(programs, overflow), "timeout 20 capsuled", self.given)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        for word in (f"the daemon runs as uid {overflow}, and every user that its user namespace does not have looks like "
+                     "that one", "hint: run it as another user"):  # fmt: skip
+            self.assertIn(word, done.stderr)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "only root can make volumes that are another's")

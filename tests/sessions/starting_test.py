@@ -1,9 +1,11 @@
 """What a start tells of, before anybody asks for a session."""
 
 import os
+import pwd
 import re
 import subprocess
 import unittest
+from pathlib import Path
 
 from capsule import BOUND, CAPSULED, Case, Refused
 
@@ -112,6 +114,23 @@ class Configuration(Case):
         told = self.checked('[session]\nuser = "no-user"\nkeys = "broker"\n[limits]\nconnections = 0\n')
         self.assertIn(("capsule.toml:2:8", '[session] user: there is no user "no-user"'), told)
         self.assertIn("capsule.toml:5:15", [place for place, _ in told])
+
+    def test_whom_unknown_users_look_like_is_no_user(self):
+        """In a user namespace the kernel says that one of everybody whom the namespace does not have."""
+        number = Path("/proc/sys/kernel/overflowuid").read_text().strip()
+        [name] = [each.pw_name for each in pwd.getpwall() if each.pw_uid == int(number)]
+        group = Path("/proc/sys/kernel/overflowgid").read_text().strip()
+        trusted = [("session", "user", name), ("broker", "upstream_users", name), ("broker", "upstream_users", number),
+                   ("access", "spawn", name), ("access", "admin", number), ("access", "status", f"@{group}"),
+                   ("daemon", "socket_group", group)] + ([("broker", "user", name)] if ROOT else [])  # fmt: skip
+        for table, setting, value in trusted:
+            text = f'["{value}"]' if table == "access" or setting == "upstream_users" else f'"{value}"'
+            with self.subTest(setting=setting, value=value):
+                [(place, what)] = self.checked(f"[{table}]\n{setting} = {text}\n")
+                kind, named = ("group", value.removeprefix("@")) if "group" in setting or "@" in value else ("user", value)
+                self.assertEqual(place, f"capsule.toml:2:{len(setting) + 4}")
+                self.assertEqual(what, f'[{table}] {setting}: every {kind} that this system does not know looks like '
+                                 f'"{named}" ({group if kind == "group" else number})')  # fmt: skip
 
     def test_places_that_cannot_be_used_are_told(self):
         [(place, what)] = self.checked('[daemon]\nsocket = "/tmp/capsule.sock"\n', without=("CAPSULE_SOCKET",))

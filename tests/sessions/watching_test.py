@@ -377,9 +377,9 @@ class Samples(Case):
 
     def test_end_their_session_name_the_project_and_give_up_privileges(self):
         root = os.geteuid() == 0
-        capsule, _ = self.pair(session='keys = "broker"' + ('\nuser = "nobody"' if root else ""))
+        capsule, _ = self.pair(session='keys = "broker"' + ('\nuser = "games"' if root else ""))
         capsule.install("claude", AGENT)
-        user = 65534 if root else os.geteuid()
+        user = pwd.getpwnam("games").pw_uid if root else os.geteuid()
         for language, interpreter in (("python", sys.executable), ("js", "node")):
             with self.subTest(language=language):
                 done = self.run_sample(capsule, language, interpreter)
@@ -491,11 +491,12 @@ class Multiplexer(Case):
 
     @unittest.skipIf(os.geteuid() != 0, "needs root to become another user")
     def test_its_agents_are_the_sessions_user(self):
-        capsule, _ = self.pair(session='keys = "broker"\nuser = "nobody"')
+        capsule, _ = self.pair(session='keys = "broker"\nuser = "games"')
         self.begin(capsule)
         session, log = self.start("claude zai")
         self.assertTrue(until(lambda: "in " in log.read_text()), log.read_text())
-        self.assertRegex(log.read_text(), r"Uid:\t65534\t65534\t65534\t65534\n")
+        games = pwd.getpwnam("games").pw_uid
+        self.assertRegex(log.read_text(), rf"Uid:\t{games}\t{games}\t{games}\t{games}\n")
         self.assertIn("CapBnd:\t0000000000000000", log.read_text())
         self.assertIn("NoNewPrivs:\t1", log.read_text())
         self.running.kill()

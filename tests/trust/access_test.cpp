@@ -181,9 +181,9 @@ TEST_F(Access, TheSocketsGroupCanReachItAndOthersCannot) {
 }
 
 TEST_F(Access, TheSessionsUserCannotGetAKey) {
-    start_open("[session]\nuser = \"nobody\"\n[access]\nstatus = [\"*\"]\n");
-    ASSERT_EQ(chown(home().c_str(), nobody.uid, nobody.gid), 0);
-    RawConnection agent = connect_as(nobody);
+    start_open("[session]\nuser = \"games\"\n[access]\nstatus = [\"*\"]\n");
+    ASSERT_EQ(chown(home().c_str(), 5, games), 0);
+    RawConnection agent = connect_as({5, games});
     std::string seen;
     for (const Call& call : status_calls)
         seen += agent.ask(request("1", call.method, call.params));

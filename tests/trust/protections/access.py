@@ -7,6 +7,7 @@ POLICY = "daemon/access/policy.cpp"
 PEER = "daemon/access/peer.cpp"
 LISTENER = "daemon/server/listener.cpp"
 SAFE_PATH = "protocol/safe_path.cpp"
+GENERATION = "daemon/handlers/generation.cpp"
 METHODS = "protocol/methods.hpp"
 PLACE = "trust_socket:SocketPlace."
 
@@ -37,13 +38,26 @@ def who_may_call() -> list[Protection]:
                              ("config.write", "spawn"), ("auth.set", "admin"), ("auth.unset", "admin"),
                              ("reload", "admin")]
     ]  # fmt: skip
+    starting = "ctest:sessions:starting"
     unknown = "unit_access:Policy.WhomUnknownUsersLookLikeCannotBeNamed"
     return tiers + [
         one("who may not ask any more is told nothing more", "daemon/server/server.cpp",
             "if (services_.generation->policy.allows(Tier::status, (*found)->peer()))", "if (number > 0)",
             "ctest:sessions:watching"),
-        one("nobody cannot be named", POLICY, "if (*user == overflow_uid())", "if (false)", unknown),
-        one("nor can its group", POLICY, "if (*gid == overflow_gid())", "if (false)", unknown),
+        one("nobody cannot be named", POLICY, "            if (auto one = check_is_one_user(setting, name, *user); !one) return one.error();\n", "", unknown),
+        one("nor can its group", POLICY, "            if (auto one = check_is_one_group(setting, name.substr(1), *gid); !one) return one.error();\n",
+            "", unknown),
+        one("nor is it the socket's", LISTENER,
+            '    if (auto one = check_is_one_group("[daemon] socket_group", *name, *gid); !one) return one.error();\n', "", starting),
+        one("nobody is no session's user", "daemon/users/users.cpp",
+            '        if (auto one = check_is_one_user("[session] user", name, named->user.uid); !one) return one.error();\n', "",
+            "unit_users:SessionHome.WhomUnknownUsersLookLikeIsRefused", starting),
+        one("nor the broker's", GENERATION, '    if (auto one = check_is_one_user("[broker] user", name, user.uid); !one) return one.error();\n',
+            "", starting),
+        one("nor one whose servers get keys", GENERATION,
+            '        if (auto one = check_is_one_user("[broker] upstream_users", name, *uid); !one) return one.error();\n', "", starting),
+        one("nor the daemon's, where others look like it", POLICY, "    if (auto one = check_own_user(daemon_uid); !one) return one.error();\n",
+            "", "ctest:anywhere:uid"),
         one("who looks like nobody is in no group", POLICY, "        if (peer.uid == overflow_uid_) continue;\n", "",
             "unit_access:Policy.WhoLooksLikeAnUnknownUserHasWhatEverybodyHas",
             "trust_access:Access.WhoLooksLikeAnUnknownUserHasWhatEverybodyHas"),
@@ -66,11 +80,11 @@ def who_may_call() -> list[Protection]:
             "auto i = static_cast<std::size_t>(tier) * 0;",
             "unit_access:Policy.AHigherTierIncludesTheLowerOnesAndNotTheOtherWayRound",
             "trust_access:Access.AUserCanBeNamed"),
-        one("a name that does not exist is refused", POLICY, 'if (!user) return unknown_name(tier, "user", name);',
+        one("a name that does not exist is refused", POLICY, 'if (!user) return unknown_name(setting, "user", name);',
             "if (!user) continue;", "unit_access:Policy.NamesThatDoNotExistAreRefused",
             "trust_access:Access.AnUnknownNameIsRefusedAndTheOldRulesStay"),
         one("a group that does not exist is refused", POLICY,
-            'if (!gid) return unknown_name(tier, "group", name.substr(1));', "if (!gid) continue;",
+            'if (!gid) return unknown_name(setting, "group", name.substr(1));', "if (!gid) continue;",
             "unit_access:Policy.NamesThatDoNotExistAreRefused"),
         one("each denial is logged", DISPATCHER, '    log_warning("denied",', '    if (false) log_warning("denied",',
             "trust_access:Access.EachDenialIsLoggedWithMethodUserAndProcess",

@@ -1,3 +1,4 @@
+#include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 
 #include <gmock/gmock.h>
@@ -90,6 +91,19 @@ TEST(SessionHome, AUserThatDoesNotExistIsRefused) {
     EXPECT_EQ(home.error().message, "[session] user: there is no user \"no-such-user-here\"");
 }
 
+TEST(SessionHome, WhomUnknownUsersLookLikeIsRefused) {
+    for (const std::string& name : {std::string("nobody"), std::to_string(overflow_uid())}) {
+        Config config;
+        config.session.user = name;
+        const auto home = session_home(config, environment());
+        ASSERT_FALSE(home) << name;
+        EXPECT_EQ(home.error().code, ErrorCode::config_conflict);
+        EXPECT_EQ(home.error().message,
+                  "[session] user: every user that this system does not know looks like \"" + name + "\" (65534)");
+        EXPECT_THAT(home.error().hint, ::testing::HasSubstr("name a user of its own"));
+    }
+}
+
 TEST(SessionHome, TheDaemonsOwnNumberIsTheDaemonsOwnUser) {
     Config config;
     config.session.user = std::to_string(::geteuid());
@@ -149,6 +163,14 @@ TEST(Users, AnIdIsMappedWhereARangeHasIt) {
     EXPECT_TRUE(maps_id(ranges, 65536));
     EXPECT_FALSE(maps_id(ranges, 65537));
     EXPECT_TRUE(maps_id("0 0 4294967295", 65534));
+}
+
+TEST(Users, EachIsKnownWhereEveryIdIsMapped) {
+    EXPECT_TRUE(maps_every_id("0 0 4294967295"));
+    EXPECT_TRUE(maps_every_id("0 0 1000\n1000 200000 4294966295\n"));
+    EXPECT_FALSE(maps_every_id("0 100000 65536"));
+    EXPECT_FALSE(maps_every_id("65534 54321 1"));
+    EXPECT_FALSE(maps_every_id(""));
 }
 
 TEST(SessionHome, NoHomeIsRefused) {
