@@ -53,6 +53,13 @@ std::string reason_against(const struct stat& status, bool last) {
     return {};
 }
 
+/// `missing` is not in the directory `above`, which has passed, and could be made by others there.
+std::optional<UnsafePlace> reason_against_making(const struct stat& above, const std::string& missing) {
+    const auto reason = reason_against(above, true);
+    if (reason.empty()) return std::nullopt;
+    return UnsafePlace{parent_of(missing), reason + ", and " + missing + " is not there yet", std::nullopt, true};
+}
+
 }  // namespace
 
 bool root_is_outside() {
@@ -72,10 +79,11 @@ std::optional<UnsafePlace> who_else_can_change(const std::string& path, const st
     Names names = names_of(path);
     std::string here = "/";
     int links = 0;
+    struct stat above {};
     for (;;) {
         struct stat status {};
         if (::lstat(here.c_str(), &status) != 0) {
-            if (errno == ENOENT) return std::nullopt;
+            if (errno == ENOENT) return reason_against_making(above, here);
             return UnsafePlace{here, std::generic_category().message(errno)};
         }
         const bool outside = !names.empty() && status.st_uid == outsider && root_is_outside();
@@ -93,6 +101,7 @@ std::optional<UnsafePlace> who_else_can_change(const std::string& path, const st
             here = text.front() == '/' ? "/" : parent_of(here);
         }
         if (names.empty()) return std::nullopt;
+        if (S_ISDIR(status.st_mode)) above = status;
         const std::string name = std::move(names.front());
         names.pop_front();
         here = name == ".." ? parent_of(here) : joined(here, name);

@@ -1,13 +1,18 @@
 #include "daemon/base/trusted_path.hpp"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <list>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 #include "protocol/safe_path.hpp"
 
@@ -32,9 +37,9 @@ bool is_own_group(gid_t group) {
 }
 
 /// Nobody can change what is mounted read-only, whoever it belongs to: so a container gets the host's files.
-bool is_on_read_only_mount(const std::string& path) {
+bool is_on_read_only_mount(const UniqueFd& place) {
     struct statvfs facts {};
-    return ::statvfs(path.c_str(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
+    return ::fstatvfs(place.get(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
 }
 
 /// Why somebody else can change it; empty: nobody can.
@@ -51,47 +56,163 @@ std::string why_untrusted(const struct stat& status) {
     return {};
 }
 
-std::string target_of(const std::string& link) {
+/// Who could make what is not in a directory that is trusted, as the words after "which"; empty: nobody else can.
+std::string who_else_can_make(const struct stat& directory) {
+    if ((directory.st_mode & S_ISVTX) == 0) return {};
+    if ((directory.st_mode & S_IWOTH) != 0) return "everybody";
+    if ((directory.st_mode & S_IWGRP) != 0 && !is_own_group(directory.st_gid))
+        return "group " + std::to_string(directory.st_gid);
+    return {};
+}
+
+/// Only asked of O_NOFOLLOW; a directory is asked for first, as that mounts what is mounted when it is used.
+UniqueFd step_to(const UniqueFd& directory, const std::string& name) {
+    constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+    UniqueFd there(::openat(directory.get(), name.c_str(), flags | O_DIRECTORY));
+    if (there || errno != ENOTDIR) return there;
+    return UniqueFd(::openat(directory.get(), name.c_str(), flags));
+}
+
+std::string target_of(const UniqueFd& link) {
     std::string target(PATH_MAX, '\0');
-    const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+    const ssize_t size = ::readlinkat(link.get(), "", target.data(), target.size());
     target.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
     return target;
 }
 
+/// One look at a path: at each component, by the directory before it.
+class Walk {
+  public:
+    explicit Walk(const std::string& path) : rest_(parts_of(path)) { found_.error = start_at_root(); }
+
+    /// To the end of the path, or to the first that is not trusted.
+    void go() {
+        while (!ended() && !rest_.empty())
+            step();
+    }
+    bool ended() const { return found_.error != 0 || found_.untrusted; }
+    FoundFile& found() { return found_; }
+
+    /// What the walk ended at, by its name in the directory that was looked at: it may be another one by now.
+    void open(mode_t kind) {
+        if (ended() || (found_.status.st_mode & S_IFMT) != kind) return;
+        const int flags =
+            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (kind == S_IFDIR ? O_DIRECTORY : 0);
+        UniqueFd opened(name_.empty() ? ::open("/", flags) : ::openat(above_.get(), name_.c_str(), flags));
+        if (!opened || ::fstat(opened.get(), &found_.status) != 0)
+            found_.error = errno;
+        else if (auto why = why_untrusted(found_.status); !why.empty() && !is_on_read_only_mount(opened))
+            found_.untrusted = UntrustedPath{at_, std::move(why)};
+        else if ((found_.status.st_mode & S_IFMT) == kind)
+            found_.fd = std::move(opened);
+    }
+
+  private:
+    /// 0, or errno.
+    int start_at_root() {
+        at_.clear();
+        name_.clear();
+        here_ = UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        if (!here_ || ::fstat(here_.get(), &found_.status) != 0) return errno;
+        judge(here_);
+        return 0;
+    }
+
+    /// `mounted`: where a link is, which is where its directory is.
+    void judge(const UniqueFd& mounted) {
+        std::string why = why_untrusted(found_.status);
+        if (!why.empty() && !is_on_read_only_mount(mounted))
+            found_.untrusted = UntrustedPath{at_.empty() ? "/" : at_, std::move(why)};
+    }
+
+    void step() {
+        const std::string name = std::move(rest_.front());
+        rest_.pop_front();
+        UniqueFd next = step_to(here_, name);
+        if (!next) return missing(name, errno);
+        const std::string directory = at_;
+        at_ = name == ".." ? at_.substr(0, std::min(at_.rfind('/'), at_.size())) : at_ + "/" + name;
+        if (::fstat(next.get(), &found_.status) != 0) {
+            found_.error = errno;
+            return;
+        }
+        const bool is_link = S_ISLNK(found_.status.st_mode);
+        judge(is_link ? here_ : next);
+        if (found_.untrusted) return;
+        if (is_link) return follow(target_of(next), directory);
+        name_ = name;
+        above_ = std::exchange(here_, std::move(next));
+    }
+
+    void follow(const std::string& target, const std::string& directory) {
+        if (++links_ > most_links || target.empty()) {
+            found_.error = ELOOP;
+            return;
+        }
+        rest_.splice(rest_.begin(), parts_of(target));
+        if (target.starts_with('/'))
+            found_.error = start_at_root();
+        else if (at_ = directory; ::fstat(here_.get(), &found_.status) != 0)
+            found_.error = errno;
+    }
+
+    void missing(const std::string& name, int error) {
+        found_.error = error;
+        struct stat directory {};
+        if (error != ENOENT || ::fstat(here_.get(), &directory) != 0 || is_on_read_only_mount(here_)) return;
+        if (const std::string who = who_else_can_make(directory); !who.empty())
+            found_.untrusted = UntrustedPath{at_ + "/" + name, "is not there, and " + who + " can make it", ENOENT};
+    }
+
+    std::list<std::string> rest_;
+    std::string at_;    ///< without links; empty: the root
+    std::string name_;  ///< of `here_` in `above_`; empty: the root
+    UniqueFd above_, here_;
+    int links_ = 0;
+    FoundFile found_;
+};
+
 }  // namespace
 
 std::string UntrustedPath::cure() const {
+    if (error == ENOENT) return "make '" + component + "', as root or the daemon's user, or use another place";
+    if (error != 0) return "try again; raise the limit on open files (ulimit -n) where that is what is lacking";
     return "let it belong to root (or the daemon's user) and nobody else write to it: chown root '" + component +
            "'; chmod go-w '" + component + "'. Or mount it read-only, or use another place";
 }
 
 std::optional<UntrustedPath> untrusted_component(const std::string& path) {
-    std::list<std::string> rest = parts_of(path);
-    std::string at;  // without links; empty: the root
-    int links = 0;
-    for (;;) {
-        struct stat status {};
-        const std::string name = at.empty() ? "/" : at;
-        if (::lstat(name.c_str(), &status) != 0) return std::nullopt;
-        std::string why = why_untrusted(status);
-        // A link is where its directory is; to ask by its name would tell of what it leads to.
-        const std::string mounted = S_ISLNK(status.st_mode) ? at.substr(0, at.rfind('/')) + "/" : name;
-        if (!why.empty() && !is_on_read_only_mount(mounted)) return UntrustedPath{name, std::move(why)};
-        if (S_ISLNK(status.st_mode)) {
-            const std::string target = target_of(name);
-            if (++links > most_links || target.empty()) return std::nullopt;
-            at = target.starts_with('/') ? std::string() : at.substr(0, at.rfind('/'));
-            rest.splice(rest.begin(), parts_of(target));
-        } else if (rest.empty()) {
-            return std::nullopt;
-        } else if (rest.front() == "..") {
-            at.erase(std::min(at.rfind('/'), at.size()));
-            rest.pop_front();
-        } else {
-            at += "/" + rest.front();
-            rest.pop_front();
-        }
+    Walk walk(path);
+    walk.go();
+    FoundFile& found = walk.found();
+    // Of what is not there, or not to be reached, nothing can be had, either.
+    constexpr std::array out_of_reach{0, ENOENT, ENOTDIR, ELOOP, EACCES, ENAMETOOLONG};
+    if (!found.untrusted && std::ranges::find(out_of_reach, found.error) == out_of_reach.end())
+        return UntrustedPath{path, "cannot be looked at: " + std::generic_category().message(found.error), found.error};
+    return std::move(found.untrusted);
+}
+
+FoundFile open_trusted(const std::string& path, mode_t kind) {
+    Walk walk(path);
+    walk.go();
+    walk.open(kind);
+    return std::move(walk.found());
+}
+
+FoundFile open_anybodys(const std::string& path, mode_t kind) {
+    FoundFile found;
+    // Before the opening, which for a device may already do something.
+    if (::stat(path.c_str(), &found.status) != 0) {
+        found.error = errno;
+        return found;
     }
+    if ((found.status.st_mode & S_IFMT) != kind) return found;
+    UniqueFd opened(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!opened || ::fstat(opened.get(), &found.status) != 0)
+        found.error = errno;
+    else if ((found.status.st_mode & S_IFMT) == kind)
+        found.fd = std::move(opened);
+    return found;
 }
 
 }  // namespace capsule

@@ -1,8 +1,12 @@
 // Whether what a path leads to is in nobody's hands but root's and this process's own user's.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <optional>
 #include <string>
+
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 
@@ -10,13 +14,31 @@ namespace capsule {
 struct UntrustedPath {
     std::string component;  ///< the first that somebody else can change
     std::string why;        ///< "belongs to user 1000", "can be written to by its group"
+    int error = 0;          ///< ENOENT: it is not there, and somebody else could make it; else why nobody can tell
     std::string cure() const;
 };
 
 /// Follows `path` (absolute) one step after the other, links too, and looks at nothing beyond the first component that
 /// another user can put something else in the place of: one that belongs to another user than root or this process's,
-/// or that its group or everybody can write to. (In a directory with the sticky bit, as /tmp, only what belongs to
-/// another user counts.) What is mounted read-only is nobody's to change. None: nobody can, as far as the path exists.
+/// or that its group or everybody can write to. In a directory with the sticky bit, as /tmp, only what belongs to
+/// another user counts, and what is not there, which anybody can make. What is mounted read-only is nobody's to change.
+/// None: nobody can, as far as the path exists. What cannot be looked at (no descriptor is left) is not trusted.
 std::optional<UntrustedPath> untrusted_component(const std::string& path);
+
+/// What a path led to.
+struct FoundFile {
+    UniqueFd fd;            ///< open for reading; none: see below
+    struct stat status {};  ///< what is there; another kind than the one that was asked for is not opened
+    std::optional<UntrustedPath> untrusted;
+    int error = 0;  ///< errno; ENOENT, ENOTDIR: nothing is there
+};
+
+/// Opens what untrusted_component() finds no fault with, without a moment in between in which another user could put
+/// something else there: each step starts at the directory that was looked at, and what was opened is looked at, too.
+/// `kind` is S_IFREG or S_IFDIR. Never waits.
+FoundFile open_trusted(const std::string& path, mode_t kind);
+
+/// The same, whoever could change it.
+FoundFile open_anybodys(const std::string& path, mode_t kind);
 
 }  // namespace capsule

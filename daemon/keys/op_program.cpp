@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "daemon/base/trusted_path.hpp"
+#include "daemon/users/users.hpp"
 
 namespace capsule {
 namespace {
@@ -46,6 +47,13 @@ Result<std::string> find_op(const std::optional<std::string>& configured) {
     return Error{ErrorCode::key_error, "1Password's op is not installed",
                  "install the 1Password CLI in /usr/bin or /usr/local/bin (the daemon's PATH is not searched), name "
                  "its path as [keys] op, or store the key itself"};
+}
+
+std::optional<std::string> op_home(const std::optional<std::string>& daemons) {
+    const auto good = [](const std::string& home) { return home.starts_with('/') && !untrusted_component(home); };
+    if (daemons && good(*daemons)) return daemons;
+    const auto entry = find_user(::geteuid());
+    return entry && good(entry->home) ? std::optional(entry->home) : std::nullopt;
 }
 
 }  // namespace capsule

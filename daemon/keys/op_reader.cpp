@@ -32,10 +32,14 @@ Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& enviro
     if (!op) return key_error(reference, op.error().message, op.error().hint);
     SubprocessRequest request;
     for (const auto& [name, value] : environment) {
-        if (name != "HOME" && !name.starts_with("OP_")) continue;
+        if (!name.starts_with("OP_")) continue;
         request.env.emplace(name, std::string(value.reveal()));
-        if (name.starts_with("OP_") && value.reveal().size() >= 8) secrets.push_back(value);
+        if (value.reveal().size() >= 8) secrets.push_back(value);
     }
+    const auto own = environment.find("HOME");
+    const auto home =
+        op_home(own == environment.end() ? std::nullopt : std::optional(std::string(own->second.reveal())));
+    if (home) request.env.emplace("HOME", *home);
     request.env.emplace("PATH", trusted_directories);
     request.argv = {std::move(*op), "read", "--no-newline", reference};
     request.limit = op_limit;

@@ -16,7 +16,8 @@ namespace capsule {
 
 class OpReader {
   public:
-    /// `environment` is the daemon's own: op gets its OP_* and HOME, a PATH of root's directories, and nothing else.
+    /// `environment` is the daemon's own: op gets its OP_*, a HOME that can be trusted (op_program.hpp), a PATH
+    /// of root's directories, and nothing else.
     OpReader(boost::asio::any_io_executor executor, SubprocessRunner& subprocesses,
              const std::map<std::string, Secret>& environment)
         : executor_(std::move(executor)), subprocesses_(subprocesses), environment_(environment) {}

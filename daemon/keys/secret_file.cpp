@@ -1,6 +1,5 @@
 #include "daemon/keys/secret_file.hpp"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/key_value.hpp"
-#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 
@@ -68,23 +66,16 @@ int read_all(int file, Buffer& buffer) {
 
 Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     using Found = std::optional<Secret>;
-    if (const auto problem = untrusted_component(path))
+    const FoundFile found = open_trusted(path, S_IFREG);
+    if (const auto& problem = found.untrusted)
         return Error{ErrorCode::key_error,
                      "the key file " + path + " is not read: " + problem->component + " " + problem->why,
                      problem->cure() + "."};
-    // O_NONBLOCK: a FIFO without a writer must not hold the daemon up.
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (file.get() < 0) {
-        if (errno == ENOENT || errno == ENOTDIR) return Found();
-        // A socket cannot even be opened.
-        if (errno == ENXIO) return no_regular_file(S_IFSOCK, path);
-        return unreadable(path, errno);
-    }
-    struct stat about {};
-    if (::fstat(file.get(), &about) != 0) return unreadable(path, errno);
-    if (std::optional<Error> problem = problem_of(about, path)) return *problem;
+    if (found.error == ENOENT || found.error == ENOTDIR) return Found();
+    if (found.error != 0) return unreadable(path, found.error);
+    if (std::optional<Error> problem = problem_of(found.status, path)) return *problem;
     Buffer buffer;
-    if (const int error = read_all(file.get(), buffer)) return unreadable(path, error);
+    if (const int error = read_all(found.fd.get(), buffer)) return unreadable(path, error);
     if (buffer.size > max_secret_file_bytes) return too_large(path);
     Secret key(without_white_space_behind({buffer.bytes.data(), buffer.size}));
     if (key.empty()) return Found();

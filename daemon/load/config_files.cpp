@@ -1,6 +1,5 @@
 // Reads the files of the configuration. parse_config() reads their texts.
 #include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,28 +42,27 @@ Error unreadable(const std::string& path, int error) {
 
 /// Whoever can change what root's configuration says gives himself every key. Where the daemon is not root the agents
 /// are its own user, and a Pod's volumes are open to that user by their group or to everybody.
-std::optional<Error> changed_by_others(const std::string& path) {
-    if (::geteuid() != 0) return std::nullopt;
+Result<FoundFile> open_configured(const std::string& path, mode_t kind) {
+    if (::geteuid() != 0) return open_anybodys(path, kind);
     std::error_code error;
-    const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
-    if (!problem) return std::nullopt;
-    return Error{ErrorCode::config_conflict,
-                 path + " is not read: " + problem->component + " " + problem->why + ", who could change it",
-                 problem->cure() + "."};
+    FoundFile found = open_trusted(std::filesystem::absolute(path, error).string(), kind);
+    if (const auto& problem = found.untrusted)
+        return Error{ErrorCode::config_conflict,
+                     path + " is not read: " + problem->component + " " + problem->why +
+                         (problem->error == 0 ? ", who could change it" : ""),
+                     problem->cure() + "."};
+    return found;
 }
 
 /// None: there is no such file. A FIFO or a device is refused before anything is read of it.
 Result<std::optional<FileText>> read_file(const std::string& path) {
-    if (auto problem = changed_by_others(path)) return *std::move(problem);
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-    if (file.get() < 0) {
-        if (is_missing(errno)) return std::optional<FileText>();
-        return unreadable(path, errno);
-    }
-    struct stat facts {};
-    if (::fstat(file.get(), &facts) != 0) return unreadable(path, errno);
-    if (!S_ISREG(facts.st_mode))
-        return Error{ErrorCode::io_error, path + ": this is no regular file", "Put a file there, or remove it."};
+    const Result<FoundFile> found = open_configured(path, S_IFREG);
+    if (!found) return found.error();
+    if (is_missing(found->error)) return std::optional<FileText>();
+    if (found->error != 0) return unreadable(path, found->error);
+    const UniqueFd& file = found->fd;
+    const struct stat& facts = found->status;
+    if (!file) return Error{ErrorCode::io_error, path + ": this is no regular file", "Put a file there, or remove it."};
     std::optional<FileText> text(std::in_place);
     text->mode = facts.st_mode;
     // With room for one byte more, a file that is too large is told from one that just fits.
@@ -87,14 +85,17 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
 /// The names of DIRECTORY/*.toml without the ending; what begins with '.' (editors' own files) is passed over.
 Result<std::vector<std::string>> role_names(const std::string& directory) {
     std::vector<std::string> names;
-    if (auto problem = changed_by_others(directory)) return *std::move(problem);
-    const std::unique_ptr<DIR, CloseDirectory> listing(::opendir(directory.c_str()));
-    if (!listing) {
-        std::error_code ignored;
-        const bool is_there = std::filesystem::exists(std::filesystem::symlink_status(directory, ignored));
-        if (is_missing(errno) && !is_there) return names;
-        return unreadable(directory, errno);
-    }
+    auto found = open_configured(directory, S_IFDIR);
+    if (!found) return found.error();
+    if (found->error == 0 && !found->fd) found->error = ENOTDIR;
+    // A link that leads nowhere is a mistake; what is not there is not.
+    std::error_code ignored;
+    const bool is_there = std::filesystem::exists(std::filesystem::symlink_status(directory, ignored));
+    if (is_missing(found->error) && !is_there) return names;
+    if (found->error != 0) return unreadable(directory, found->error);
+    const std::unique_ptr<DIR, CloseDirectory> listing(::fdopendir(found->fd.get()));
+    if (!listing) return unreadable(directory, errno);
+    found->fd.release();  // the listing's own now
     constexpr std::string_view ending = ".toml";
     for (errno = 0; const dirent* entry = ::readdir(listing.get()); errno = 0) {
         std::string_view name = entry->d_name;

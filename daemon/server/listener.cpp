@@ -82,7 +82,8 @@ Result<void> check_directory(const std::string& directory, const std::string& st
     if (::lstat(step.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && step == directory)
         return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
     const auto unsafe = who_else_can_change(step, {::geteuid()});
-    if (!unsafe || (unsafe->directory == directory && is_open_volume(directory))) return {};
+    // What is missing is made here, and looked at then.
+    if (!unsafe || unsafe->is_missing || (unsafe->directory == directory && is_open_volume(directory))) return {};
     const std::string which = unsafe->directory == directory ? "" : unsafe->directory + ": ";
     return Error{ErrorCode::io_error,
                  refused + which + (unsafe->owner ? "it belongs to user " + user_name(*unsafe->owner) : unsafe->reason),

@@ -6,8 +6,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <tuple>
 
 namespace capsule {
@@ -60,13 +62,22 @@ Error odd_file(const Place& place, const std::string& name, mode_t mode) {
             "move it out of the way, then try again"};
 }
 
-/// A file of /proc, for example: one read of it may compute for seconds, for as long as whoever owns the process likes,
-/// and no signal ends that.
-bool is_made_as_it_is_read(int fd, const struct stat& status) {
+/// The kernel's own file systems. <linux/magic.h> lacks the last four: configfs, fusectl, rpc_pipefs, nfsd.
+constexpr std::array made_by_the_kernel{
+    std::uint32_t{PROC_SUPER_MAGIC}, std::uint32_t{SYSFS_MAGIC},          std::uint32_t{CGROUP_SUPER_MAGIC},
+    std::uint32_t{BPF_FS_MAGIC},     std::uint32_t{CGROUP2_SUPER_MAGIC},  std::uint32_t{TRACEFS_MAGIC},
+    std::uint32_t{DEBUGFS_MAGIC},    std::uint32_t{SECURITYFS_MAGIC},     std::uint32_t{SELINUX_MAGIC},
+    std::uint32_t{SMACK_MAGIC},      std::uint32_t{AAFS_MAGIC},           std::uint32_t{PSTOREFS_MAGIC},
+    std::uint32_t{EFIVARFS_MAGIC},   std::uint32_t{RDTGROUP_SUPER_MAGIC}, std::uint32_t{BINFMTFS_MAGIC},
+    std::uint32_t{NSFS_MAGIC},       std::uint32_t{BINDERFS_SUPER_MAGIC}, std::uint32_t{0x62656570},
+    std::uint32_t{0x65735543},       std::uint32_t{0x67596969},           std::uint32_t{0x6e667364}};
+
+/// A file of /proc or /sys, for example, whatever size it has: one read of it may compute, or wait for a lock, for
+/// seconds, for as long as whoever owns the process likes, and no signal ends that.
+bool is_made_as_it_is_read(int fd) {
     struct statfs system {};
-    return status.st_size == 0 && ::fstatfs(fd, &system) == 0 &&
-           (system.f_type == PROC_SUPER_MAGIC || system.f_type == CGROUP2_SUPER_MAGIC ||
-            system.f_type == CGROUP_SUPER_MAGIC || system.f_type == TRACEFS_MAGIC || system.f_type == DEBUGFS_MAGIC);
+    return ::fstatfs(fd, &system) == 0 &&
+           std::ranges::find(made_by_the_kernel, static_cast<std::uint32_t>(system.f_type)) != made_by_the_kernel.end();
 }
 
 Error too_large(const Place& place, const std::string& name, std::size_t limit) {
@@ -101,7 +112,7 @@ Result<std::optional<Snapshot>> read_opened(const UniqueFd& fd, const Place& pla
     if (!fd) return io_error("read", path, problem);
     if (::fstat(fd.get(), &found.status) != 0) return io_error("read", path, errno);
     if (!S_ISREG(found.status.st_mode)) return odd_file(place, name, found.status.st_mode);
-    if (is_made_as_it_is_read(fd.get(), found.status))
+    if (is_made_as_it_is_read(fd.get()))
         return Error{ErrorCode::io_error, path + " is made by the kernel as it is read: it is no file of settings",
                      "move it out of the way, then try again"};
     const auto size = static_cast<std::size_t>(found.status.st_size);

@@ -6,6 +6,7 @@ ACCESS = "daemon/write/file_access.cpp"
 ATOMIC = "daemon/write/atomic_file.cpp"
 REPLACE = "daemon/write/replace.cpp"
 APPLY = "daemon/write/apply.cpp"
+TRUSTED = "daemon/base/trusted_path.cpp"
 SECRET_FILE = "daemon/keys/secret_file.cpp"
 CONFIG_FILES = "daemon/load/config_files.cpp"
 
@@ -61,7 +62,7 @@ def odd_files() -> list[Protection]:
         one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
             "        if (links == 100'000'000) return io_error(\"find\", path, ELOOP);\n",
             "unit_write:Fault.LinksInACircle"),
-        one("nothing is read that the kernel computes", "daemon/write/file_access.cpp", "if (is_made_as_it_is_read(fd.get(), found.status))",
+        one("nothing is read that the kernel computes", "daemon/write/file_access.cpp", "if (is_made_as_it_is_read(fd.get()))",
             "if (false)", "unit_write:Fault.NotAFile"),
         one("home jobs have their turns", "daemon/home/worker.cpp", "std::ranges::min_element(queue, {}, last_turn)", "queue.begin()",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
@@ -71,18 +72,19 @@ def odd_files() -> list[Protection]:
         one("only regular files are keys", SECRET_FILE,
             "    if (!S_ISREG(about.st_mode)) return no_regular_file(about.st_mode, path);\n", "",
             "unit_keys:SecretFile.WhatIsNoRegularFileIsAnErrorAndNeverWaits"),
-        one("a key's file is not waited for", SECRET_FILE, "O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY",
-            "O_RDONLY | O_CLOEXEC | O_NOCTTY", "unit_keys:SecretFile.WhatIsNoRegularFileIsAnErrorAndNeverWaits"),
+        # By its kind, and should it become a FIFO in that moment.
+        Protection("a file that keys depend on is not waited for", [
+            Edit(TRUSTED, "if (ended() || (found_.status.st_mode & S_IFMT) != kind) return;", "if (ended()) return;"),
+            Edit(TRUSTED, "O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY", "O_RDONLY | O_NOFOLLOW | O_NOCTTY"),
+        ], ["unit_keys:SecretFile.WhatIsNoRegularFileIsAnErrorAndNeverWaits", "unit_base:TrustedPath.WhatIsOpenedIsWhatWasLookedAt"]),
         Protection("a key's file is small", [
             Edit(SECRET_FILE, "about.st_size > static_cast<off_t>(max_secret_file_bytes)", "false"),
             Edit(SECRET_FILE, "    if (buffer.size > max_secret_file_bytes) return too_large(path);\n", ""),
         ], ["unit_keys:SecretFile.TooLarge"]),
-        one("only regular files are configuration", CONFIG_FILES, "    if (!S_ISREG(facts.st_mode))\n",
-            "    if (false)\n",
+        one("only regular files are configuration", CONFIG_FILES, "    if (!file) return Error{",
+            "    if (false) return Error{",
             "unit_config:ConfigFiles.ADirectoryAFifoAndADeviceAreRefusedAtOnce",
             "unit_config:ConfigFiles.AFifoAmongTheRolesIsRefused"),
-        one("configuration is not waited for", CONFIG_FILES, "O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY",
-            "O_RDONLY | O_CLOEXEC | O_NOCTTY", "unit_config:ConfigFiles.ADirectoryAFifoAndADeviceAreRefusedAtOnce"),
         one("configuration is small", CONFIG_FILES, "    if (size > largest_file)\n",
             "    if (size > 2 * largest_file)\n",
             "unit_config:ConfigFiles.OneMebibyteIsTheLimit"),

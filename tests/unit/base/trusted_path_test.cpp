@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -63,6 +66,60 @@ TEST_F(TrustedPath, TheFirstThatOthersCanWriteToIsNamed) {
 TEST_F(TrustedPath, AStickyDirectoryIsGoodForWhatIsOnesOwn) {
     ::chmod(path("a").c_str(), 01777);
     EXPECT_EQ(untrusted("a/b/file"), "");
+}
+
+/// Between a look at it and the next somebody could make it.
+TEST_F(TrustedPath, WhatIsMissingInAStickyDirectoryIsAnybodysToMake) {
+    fs::create_symlink("a/none", path("link"));
+    for (const char* each : {"a/none", "a/none/below", "a/b/../none", "link"}) {
+        ::chmod(path("a").c_str(), 0755);
+        EXPECT_EQ(untrusted(each), "");
+        EXPECT_EQ(open_trusted(path(each), S_IFREG).error, ENOENT);
+        ::chmod(path("a").c_str(), 01777);
+        EXPECT_EQ(untrusted(each), "a/none") << each;
+        EXPECT_TRUE(open_trusted(path(each), S_IFREG).untrusted);
+    }
+    const auto problem = untrusted_component(path("a/none"));
+    EXPECT_EQ(problem->why, "is not there, and everybody can make it");
+    EXPECT_NE(problem->cure().find("make '" + path("a/none") + "'"), std::string::npos);
+    EXPECT_EQ(untrusted("a/b/none"), "") << "there only its owner makes something";
+}
+
+TEST_F(TrustedPath, WhatIsOpenedIsWhatWasLookedAt) {
+    std::ofstream(path("a/b/file")) << "text";
+    fs::create_symlink("b/../b/file", path("a/link"));
+    ASSERT_EQ(::mkfifo(path("a/fifo").c_str(), 0600), 0);
+    for (const char* each : {"a/b/file", "a/link"}) {
+        const FoundFile found = open_trusted(path(each), S_IFREG);
+        ASSERT_TRUE(found.fd) << each << ": " << found.error;
+        EXPECT_EQ(found.status.st_size, 4);
+        std::array<char, 8> bytes{};
+        EXPECT_EQ(::read(found.fd.get(), bytes.data(), bytes.size()), 4);
+    }
+    EXPECT_TRUE(open_trusted(path("a/b"), S_IFDIR).fd);
+    EXPECT_TRUE(open_trusted("/", S_IFDIR).fd);
+    for (const char* other : {"a/fifo", "a/b"}) {
+        const FoundFile found = open_trusted(path(other), S_IFREG);
+        EXPECT_FALSE(found.fd) << other;
+        EXPECT_EQ(found.error, 0) << other;
+        EXPECT_FALSE(S_ISREG(found.status.st_mode)) << other;
+    }
+    EXPECT_EQ(open_trusted(path("a/b/file/below"), S_IFREG).error, ENOTDIR);
+    ::chmod(path("a/b/file").c_str(), 0666);
+    EXPECT_TRUE(open_trusted(path("a/link"), S_IFREG).untrusted);
+    EXPECT_TRUE(open_anybodys(path("a/link"), S_IFREG).fd);
+    EXPECT_FALSE(open_anybodys(path("a/fifo"), S_IFREG).fd);
+}
+
+TEST_F(TrustedPath, WhereNothingCanBeLookedAtNothingIsTrusted) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto problem = untrusted_component(path("a/b/file"));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_TRUE(problem);
+    EXPECT_EQ(problem->why, "cannot be looked at: Too many open files");
 }
 
 TEST_F(TrustedPath, WhatALinkLeadsToCounts) {

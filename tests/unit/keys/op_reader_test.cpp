@@ -1,6 +1,8 @@
 #include "daemon/keys/op_reader.hpp"
 
+#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/op_program.hpp"
+#include "daemon/users/users.hpp"
 
 #include <gtest/gtest.h>
 
@@ -80,6 +82,31 @@ TEST_F(Op, IsNotLookedForInThePath) {
 TEST_F(Op, HasAPathOfRootsDirectories) {
     directory_.program("op", "printf %s \"$PATH\"");
     EXPECT_EQ(read()->reveal(), trusted_directories);
+}
+
+// Where it is another user's, op would read that user's settings, and write through that user's links.
+TEST_F(Op, HasAHomeThatNobodyElseCanChangeOrNone) {
+    directory_.program("op", "printf %s \"${HOME-none}\"");
+    const auto with = [&](const std::string& home) {
+        environment_.insert_or_assign("HOME", Secret(home));
+        reader_.forget();
+        return std::string(read()->reveal());
+    };
+    const std::string home = directory_.path() + "/home";
+    std::filesystem::create_directory(home);
+    ASSERT_EQ(::chmod(home.c_str(), 0700), 0);
+    EXPECT_EQ(with(home), home);
+    const auto entry = find_user(::geteuid());
+    const std::string instead = entry && !untrusted_component(entry->home) ? entry->home : "none";
+    ASSERT_EQ(::chmod(home.c_str(), 0777), 0);
+    EXPECT_EQ(with(home), instead);
+    EXPECT_EQ(with(home + "/below"), instead);
+    EXPECT_EQ(with("home"), instead);
+    ASSERT_EQ(::chmod(home.c_str(), 0700), 0);
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::chown(home.c_str(), 4711, 4711), 0);
+        EXPECT_EQ(with(home), instead);
+    }
 }
 
 TEST_F(Op, OneThatOthersCouldReplaceIsNotRun) {

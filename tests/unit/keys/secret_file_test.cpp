@@ -119,6 +119,17 @@ TEST(SecretFile, OneOfAnotherUserIsNotRead) {
     EXPECT_THAT(problem_of(path), HasSubstr(path + " can be written to by its group 4711"));
 }
 
+// Whoever makes it in the moment in which it is opened would choose the key.
+TEST(SecretFile, OneThatOthersCouldMakeIsNotLookedFor) {
+    const TemporaryDirectory directory;
+    const std::string path = directory / "key";
+    ::chmod(directory.path().c_str(), 01777);
+    EXPECT_THAT(problem_of(path), HasSubstr(path + " is not there, and everybody can make it"));
+    EXPECT_THAT(problem_of(path + "/below"), HasSubstr(path + " is not there, and everybody can make it"));
+    write_file(path, "FAKE-key");
+    EXPECT_EQ(key_in(path), "FAKE-key") << "nobody else can replace that";
+}
+
 TEST(SecretFile, WhatIsNoRegularFileIsAnErrorAndNeverWaits) {
     const TemporaryDirectory directory;
     EXPECT_THAT(problem_of(directory.path()), HasSubstr("is a directory"));

@@ -87,6 +87,18 @@ TEST_F(SafePath, WhatIsNotThereYetIsAsSafeAsWhatIsAboveIt) {
     expect_unsafe(above() + "/new", above(), "everybody may write there");
 }
 
+TEST_F(SafePath, WhatOthersCouldMakeThereIsNot) {
+    fs::permissions(above(), fs::perms{01777});
+    const std::string missing = above() + "/new";
+    for (const std::string& path : {missing, missing + "/newer"}) {
+        expect_unsafe(path, above(), "everybody may write there, and " + missing + " is not there yet");
+        EXPECT_TRUE(look(path)->is_missing);
+    }
+    fs::create_symlink(missing, top_ + "/link");
+    EXPECT_TRUE(look(top_ + "/link"));
+    EXPECT_EQ(look(last() + "/new"), std::nullopt) << "below it only its owner makes something";
+}
+
 TEST_F(SafePath, AFileOnTheWayIsUnsafe) {
     std::ofstream(top_ + "/real") << "a file";
     ASSERT_EQ(::symlink("real", (top_ + "/file").c_str()), 0);
