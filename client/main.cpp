@@ -3,8 +3,10 @@
 #include <exception>
 
 #include "client/commands/run.hpp"
+#include "protocol/own_signals.hpp"
 
 int main(int argc, char** argv) {
+    capsule::take_own_signals();
     try {
         return static_cast<int>(capsule::run_capsulectl({argv + (argc > 0 ? 1 : 0), argv + argc}));
     } catch (const capsule::Failure& failure) {

@@ -52,7 +52,11 @@ ConfigSource config_source(const CommandLine& line, const std::map<std::string, 
 
 /// Without a path where there is none.
 StateDirectory state_directory_of(const std::map<std::string, Secret>& environment) {
-    return StateDirectory(state_directory(::geteuid(), lookup_in(environment)).value_or(""));
+    std::string path = state_directory(::geteuid(), lookup_in(environment)).value_or("");
+    if (!path.empty() && path.front() != '/')
+        throw Failure({ErrorCode::io_error, "STATE_DIRECTORY is no absolute path: " + path,
+                       "give it one that begins with /, or leave it out"});
+    return StateDirectory(std::move(path));
 }
 
 /// Where auth.set stores; none without a state directory.

@@ -7,8 +7,10 @@
 #include "daemon/process/hardening.hpp"
 #include "daemon/process/run_as.hpp"
 #include "protocol/errors.hpp"
+#include "protocol/own_signals.hpp"
 
 int main(int argc, char** argv) {
+    capsule::take_own_signals();
     capsule::run_as_if_asked(argc, argv);
     constexpr int failed = 1;
     try {

@@ -30,7 +30,11 @@ with_sessions_path() {
     PATH=$sessions_path exec "$program" "${@:2}"
 }
 
-as_agent() { setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@"; }
+# setpriv is the agents' user for a moment before it becomes the program: the container's keys are not in its memory then,
+# and the container's terminal is not open.
+as_agent() {
+    env -i PATH="$PATH" setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@" </dev/null
+}
 
 # A session that can read the secrets has every provider's key. Where /run/secrets is the container's own directory
 # (Docker mounts single files into it) it is closed here; a mount of its own must be closed by whoever makes it.
@@ -253,7 +257,9 @@ help | --help | -h)
     trap "forward HUP" TERM
     identity=()
     if is_root; then
-        identity=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --no-new-privs --reset-env)
+        identity=("$(command -v env)" -i)
+        if [ -n "${TERM:-}" ]; then identity+=(TERM="$TERM"); fi
+        identity+=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --no-new-privs --reset-env)
         # It takes a capability that few containers have. Without it, nothing can be gained that is left in the set.
         if setpriv --bounding-set=-all true 2>/dev/null; then identity+=(--bounding-set=-all); fi
         identity+=(--)

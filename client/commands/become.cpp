@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "client/output.hpp"
+#include "protocol/capabilities.hpp"
+#include "protocol/own_signals.hpp"
 #include "protocol/session_keyring.hpp"
 
 namespace capsule {
@@ -103,6 +105,8 @@ Result<void> become_user(const SessionUser& user) {
         return system_error("cannot take the group of " + describe(user), errno, hint);
     if (::setresuid(user.uid, user.uid, user.uid) != 0)
         return system_error("cannot become " + describe(user), errno, hint);
+    if (user.uid != 0 && !give_up_own_capabilities(Given::for_good))
+        return system_error("cannot give up root's capabilities", errno, hint);
     const bool can_return = user.uid != 0 && ::setuid(0) == 0;
     if (!has_ids(user) || can_return || sorted(groups) != sorted(current_groups()))
         return Error{ErrorCode::io_error, "becoming " + describe(user) + " did not take", hint};
@@ -174,6 +178,7 @@ Error become_program(const std::string& program, const SpawnResult& session) {
         variables.push_back(name + "=" + value);
     const auto argv = pointers(session.argv);
     const auto environment = pointers(variables);
+    give_signals_back();
     ::execve(program.c_str(), argv.data(), environment.data());
     const std::string hint = errno == E2BIG     ? "give fewer or shorter arguments"
                              : errno == ENOEXEC ? "its first line must be #! and an interpreter"

@@ -18,8 +18,10 @@ namespace json = boost::json;
 
 std::optional<std::string> memory_path() {
     const auto directory = state_directory(::geteuid(), process_environment);
-    // Where others can write, root would read and write what they put there.
-    if (!directory || (::geteuid() == 0 && who_else_can_change(*directory, {}))) return std::nullopt;
+    // Where others can write, root would read and write what they put there. Of a path from the working directory on it
+    // is not asked.
+    if (!directory || !directory->starts_with('/') || (::geteuid() == 0 && who_else_can_change(*directory, {})))
+        return std::nullopt;
     return *directory + "/choices.json";
 }
 

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 
 #include "client/terminal/channel.hpp"
 #include "client/terminal/descriptors.hpp"
+#include "protocol/own_signals.hpp"
 
 namespace capsule {
 namespace {
@@ -65,11 +67,13 @@ class Leader {
   private:
     void look_at_program() {
         int status = 0;
-        while (!ended_ && ::waitpid(program_, &status, WNOHANG | WUNTRACED) == program_) {
+        pid_t told = 0;
+        while (!ended_ && (told = ::waitpid(program_, &status, WNOHANG | WUNTRACED)) == program_) {
             ended_ = !WIFSTOPPED(status);
             tell(channel_,
                  ended_ ? TerminalMessage{Kind::ended, status} : TerminalMessage{Kind::stopped, WSTOPSIG(status)});
         }
+        if (!ended_ && told < 0 && errno == ECHILD) give_up_program();  // somebody else has reaped it
     }
 
     /// Whether the program has ended, and a process that traces it has not let its end go. Any process of the program's
@@ -82,15 +86,15 @@ class Leader {
     }
 
     void obey(const TerminalMessage& message) const {
-        if (ended_) return;  // before that the number is the program's, which only this process can reap
-        if (message.kind == Kind::signal_program) ::kill(program_, message.value);
-        if (message.kind == Kind::proceed) ::kill(-program_, SIGCONT);
+        if (ended_) return;
+        if (message.kind == Kind::signal_program) signal_child(program_, message.value);
+        if (message.kind == Kind::proceed) signal_child(program_, SIGCONT, true);
     }
 
     /// The relay is gone. This process's end takes the terminal from all that is left in the session.
     [[noreturn]] void hang_up() const {
-        if (!ended_) ::kill(-program_, SIGHUP);
-        if (!ended_) ::kill(-program_, SIGCONT);
+        for (const int signal : {SIGHUP, SIGCONT})
+            if (!ended_) signal_child(program_, signal, true);
         ::_exit(0);
     }
 

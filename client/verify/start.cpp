@@ -21,6 +21,7 @@
 
 #include "client/commands/become.hpp"
 #include "client/recorder/loopback.hpp"
+#include "protocol/own_signals.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
@@ -138,8 +139,8 @@ void wait_for(pid_t child, TrialRun& run, std::chrono::seconds limit, const std:
         run.interrupted = interrupted != 0;
     }
     // Before it is reaped, as then its numbers may be another's. It may have left its own group.
-    ::kill(-child, SIGKILL);
-    ::kill(child, SIGKILL);
+    signal_child(child, SIGKILL, true);
+    signal_child(child, SIGKILL);
     const int status = reap(child);
     run.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -42,9 +42,18 @@ bool is_on_read_only_mount(const UniqueFd& place) {
     return ::fstatvfs(place.get(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
 }
 
-/// Why somebody else can change it; empty: nobody can.
-std::string why_untrusted(const struct stat& status) {
-    const bool outside = status.st_uid == outsider && root_is_outside();
+/// A directory that only the machine's root gives anybody, and what is in it.
+bool is_of_the_system(const std::string& path) {
+    constexpr std::array<std::string_view, 12> places{"/bin", "/boot", "/dev",  "/etc",  "/lib",  "/lib32",
+                                                      "/nix", "/opt",  "/proc", "/sbin", "/snap", "/usr"};
+    const std::string_view top = std::string_view(path).substr(0, path.find('/', 1));
+    return std::ranges::find(places, top) != places.end() || top == "/lib64" || top == "/sys";
+}
+
+/// Why somebody else can change it; empty: nobody can. In a user namespace of one uid every other user looks like root:
+/// on the way that is believed, of what the path leads to only where the system's own files are.
+std::string why_untrusted(const struct stat& status, const std::string& path, bool last) {
+    const bool outside = status.st_uid == outsider && (!last || is_of_the_system(path)) && root_is_outside();
     if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid())
         return "belongs to user " + std::to_string(status.st_uid);
     // Modes of links and devices mean something else, and only its owner can replace what is in a sticky directory.
@@ -101,7 +110,7 @@ class Walk {
         UniqueFd opened(name_.empty() ? ::open("/", flags) : ::openat(above_.get(), name_.c_str(), flags));
         if (!opened || ::fstat(opened.get(), &found_.status) != 0)
             found_.error = errno;
-        else if (auto why = why_untrusted(found_.status); !why.empty() && !is_on_read_only_mount(opened))
+        else if (auto why = why_untrusted(found_.status, at_, true); !why.empty() && !is_on_read_only_mount(opened))
             found_.untrusted = UntrustedPath{at_, std::move(why)};
         else if ((found_.status.st_mode & S_IFMT) == kind)
             found_.fd = std::move(opened);
@@ -120,7 +129,7 @@ class Walk {
 
     /// `mounted`: where a link is, which is where its directory is.
     void judge(const UniqueFd& mounted) {
-        std::string why = why_untrusted(found_.status);
+        std::string why = why_untrusted(found_.status, at_, rest_.empty());
         if (!why.empty() && !is_on_read_only_mount(mounted))
             found_.untrusted = UntrustedPath{at_.empty() ? "/" : at_, std::move(why)};
     }

@@ -22,6 +22,8 @@ struct UntrustedPath {
 /// another user can put something else in the place of: one that belongs to another user than root or this process's,
 /// or that its group or everybody can write to. In a directory with the sticky bit, as /tmp, only what belongs to
 /// another user counts, and what is not there, which anybody can make. What is mounted read-only is nobody's to change.
+/// In a user namespace that does not have the machine's root, all that it does not have look like root: such an owner
+/// is believed of directories on the way and of the system's own files, and of nothing else that the path leads to.
 /// None: nobody can, as far as the path exists. What cannot be looked at (no descriptor is left) is not trusted.
 std::optional<UntrustedPath> untrusted_component(const std::string& path);
 

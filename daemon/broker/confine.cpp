@@ -22,6 +22,7 @@
 #include <system_error>
 #include <vector>
 
+#include "protocol/capabilities.hpp"
 #include "protocol/errors.hpp"
 
 namespace capsule::broker {
@@ -142,6 +143,7 @@ void become(std::uint32_t uid, std::uint32_t gid) {
     require(::setgroups(0, nullptr) == 0, "setgroups");
     require(::setresgid(gid, gid, gid) == 0, "setresgid");
     require(::setresuid(uid, uid, uid) == 0, "setresuid");
+    require(uid == 0 || give_up_own_capabilities(Given::for_good), "the capabilities of root");
     require(uid == 0 || ::setuid(0) != 0, "becoming root again, which must fail");
 }
 

@@ -18,6 +18,7 @@
 #include "daemon/broker/control_channel.hpp"
 #include "daemon/broker/tls_memory.hpp"
 #include "daemon/process/hardening.hpp"
+#include "protocol/own_signals.hpp"
 
 namespace {
 
@@ -96,6 +97,7 @@ void hold_port() {
 }  // namespace
 
 int main(int argc, char** argv) {
+    take_own_signals();
     if (argc == 2 && std::strcmp(argv[1], "--version") == 0) {
         std::printf("capsule-broker %s\n", capsule_version);
         return 0;

@@ -28,6 +28,7 @@
 #include "daemon/process/memory_after.hpp"
 #include "daemon/process/stack_wiper.hpp"
 #include "daemon/process/subprocess.hpp"
+#include "protocol/capabilities.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -38,7 +39,8 @@ constexpr int interruptions = 10;
 constexpr std::chrono::milliseconds between_interruptions{50};
 
 /// For this thread only, and for files only: the real and saved ids stay the daemon's, so that the user's processes
-/// cannot signal or trace the thread. Leaving fsuid 0 also takes the capabilities that override permissions away.
+/// cannot signal or trace the thread. Leaving fsuid 0 takes the capabilities that override permissions away, unless the
+/// daemon's starter has kept the kernel from it; so the thread gives them up itself.
 void take_file_identity(const SessionUser& user) {
     std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
     // glibc's setgroups would change every thread.
@@ -48,6 +50,9 @@ void take_file_identity(const SessionUser& user) {
     // setfs*id() give no error: the previous value, which a second call reads back.
     good = good && static_cast<gid_t>(::setfsgid(static_cast<gid_t>(-1))) == user.gid;
     good = good && static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))) == user.uid;
+    if (good && user.uid != 0 && !give_up_own_capabilities(Given::for_now))
+        throw Failure({ErrorCode::io_error, "cannot give up root's capabilities in the home of " + user.name,
+                       "start the daemon without securebits (SecureBits= of the service, setpriv --securebits)"});
     if (!good)
         throw Failure({ErrorCode::io_error, "cannot act as user " + user.name + " in its home",
                        "run the daemon with CAP_SETUID and CAP_SETGID, or unset [session] user"});

@@ -15,6 +15,7 @@
 
 #include "daemon/base/ready.hpp"
 #include "daemon/process/keeper.hpp"
+#include "protocol/own_signals.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -138,9 +139,9 @@ void Child::kill_all() noexcept {
     if (exit_code_) return;
     // A keeper that was killed itself would kill nobody.
     if (kept_)
-        ::kill(pid_, keeper_ends_with);
+        signal_child(pid_, keeper_ends_with);
     else
-        ::kill(-pid_, SIGKILL);
+        signal_child(pid_, SIGKILL, true);
 }
 
 bool Child::has_ended() noexcept {

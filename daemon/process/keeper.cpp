@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/own_signals.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
@@ -87,7 +88,7 @@ bool has_ended(pid_t program) {
     constexpr int most_at_once = 1000;
     for (int i = 0; i < most_at_once; ++i) {
         siginfo_t info{};
-        if (::waitid(P_PID, static_cast<id_t>(program), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return false;
+        if (::waitid(P_PID, static_cast<id_t>(program), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return true;
         if (info.si_pid == program) return true;
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return false;
         if (info.si_pid != program) ::waitpid(info.si_pid, nullptr, 0);
@@ -145,7 +146,7 @@ int end_children() {
     while (!ended && ::sigwaitinfo(&awaited, nullptr) != keeper_ends_with)
         ended = has_ended(program);
     // Before it is reaped, for as long as the group's number is its own.
-    ::kill(-program, SIGKILL);
+    signal_child(program, SIGKILL, true);
     int status = SIGKILL;
     if (ended) ::waitpid(program, &status, 0);
     if (const int left = -end_children(); left != 0) [[maybe_unused]]

@@ -14,6 +14,7 @@
 #include <charconv>
 
 #include "daemon/process/keeper.hpp"
+#include "protocol/capabilities.hpp"
 #include "protocol/session_keyring.hpp"
 
 namespace capsule {
@@ -126,6 +127,7 @@ void become(const RunIdentity& identity) {
     require(::setgroups(groups.size(), groups.data()) == 0);
     require(::setresgid(identity.gid, identity.gid, identity.gid) == 0);
     require(::setresuid(identity.uid, identity.uid, identity.uid) == 0);
+    require(identity.uid == 0 || give_up_own_capabilities(Given::for_good));
     // The change of the user has set it to fs.suid_dumpable.
     require(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
 }

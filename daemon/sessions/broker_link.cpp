@@ -15,6 +15,7 @@
 #include "daemon/log/log.hpp"
 #include "daemon/log/log_limit.hpp"
 #include "protocol/framing.hpp"
+#include "protocol/own_signals.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -122,7 +123,7 @@ void BrokerLink::change(Settings settings) {
 void BrokerLink::stop() {
     if (!running_) return;
     running_->stopping = true;
-    if (running_->pid > 0) ::kill(running_->pid, SIGKILL);
+    if (running_->pid > 0) signal_child(running_->pid, SIGKILL);
     boost::system::error_code ignored;
     running_->control.close(ignored);
     running_->pause.cancel();
@@ -203,7 +204,7 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
     for (const auto& each : shared->asking)
         each->timer.cancel();
     if (!shared->stopping) shared->events.ended();
-    ::kill(shared->pid, SIGKILL);
+    signal_child(shared->pid, SIGKILL);
     co_await reap(shared->executor, shared->pid);
     shared->pid = 0;
     co_return why;

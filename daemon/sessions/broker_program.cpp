@@ -109,6 +109,14 @@ bool somebody_listens(std::uint16_t port) {
     return error != ECONNREFUSED;
 }
 
+/// The daemon's own descriptor of its terminal is open to read, too: the broker's user is not to have what root types
+/// there. Opened anew it shows the broker's messages, and nothing else.
+int terminal_to_write_to() {
+    const UniqueFd anew(::open("/proc/self/fd/2", O_WRONLY | O_NOCTTY | O_CLOEXEC));
+    const UniqueFd nothing(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    return ::fcntl(anew ? anew.get() : nothing.get(), F_DUPFD_CLOEXEC, above);
+}
+
 Result<RunningBroker> start(const std::string& program, std::vector<std::string> arguments, int socket,
                             const std::optional<BrokerIdentity>& identity, FileActions& files) {
     const std::string what = "start " + program;
@@ -185,6 +193,8 @@ Result<LoopbackSocket> hold_port(std::uint16_t port) {
 Result<RunningBroker> start_broker(const std::string& program, int listener,
                                    const std::optional<BrokerIdentity>& identity) {
     FileActions files;
+    const UniqueFd messages(::isatty(STDERR_FILENO) != 0 ? terminal_to_write_to() : -1);
+    if (messages) ::posix_spawn_file_actions_adddup2(&files.actions, messages.get(), STDERR_FILENO);
     return start(program, {program}, listener, identity, files);
 }
 

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "daemon/process/systemd.hpp"
+#include "protocol/own_signals.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -93,7 +94,7 @@ asio::awaitable<void> PortHolder::keep_running(std::shared_ptr<Shared> shared) {
                                                 asio::redirect_error(asio::use_awaitable, ignored));
             shared->control.close(ignored);
             if (shared->stopping) break;
-            ::kill(pid, SIGKILL);
+            signal_child(pid, SIGKILL);
             ::waitpid(pid, nullptr, 0);
         } else if (!std::exchange(told, true)) {
             spdlog::warn("while the daemon is not there, another user can take the broker's port: {}",

@@ -159,6 +159,13 @@ TEST_F(ExecPicker, RootRemembersNothingInAPlaceOfAnotherUsers) {
     terminal().press({"Enter"});
     expect_started("claude on zai");
     EXPECT_EQ(read_file(memory()), theirs);
+
+    // Of such a place it would be asked from / on, and written to from the working directory on.
+    terminal().run("STATE_DIRECTORY=state capsulectl exec claude");
+    terminal().wait_for("> Anthropic");
+    terminal().press({"Enter"});
+    expect_started("claude on anthropic");
+    EXPECT_FALSE(fs::exists(project() / "state"));
 }
 
 TEST_F(ExecPicker, AMemoryThatIsCorruptIsIgnoredAndReplaced) {

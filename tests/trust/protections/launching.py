@@ -17,6 +17,7 @@ SERVER = "trust_client:UntrustedServer."
 SESSION = "integration_exec:SessionOfAnother."
 ATTACK = "trust_programs:Programs."
 TERMINAL = "terminal:OwnTerminal."
+STARTED = "trust_started:Started."
 
 
 def protections() -> list[Protection]:
@@ -108,6 +109,21 @@ def what_comes_along() -> list[Protection]:
         one("root remembers nothing in a place of another user's", "client/commands/choose.cpp",
             " || (::geteuid() == 0 && who_else_can_change(*directory, {}))", "",
             "terminal:ExecPicker.RootRemembersNothingInAPlaceOfAnotherUsers"),
+        one("nor in one that the working directory decides", "client/commands/choose.cpp",
+            " || !directory->starts_with('/')", "", "terminal:ExecPicker.RootRemembersNothingInAPlaceOfAnotherUsers"),
+        one("the agent's end is the leader's to hear of, whoever has started capsulectl", "client/main.cpp",
+            "    capsule::take_own_signals();\n", "", STARTED + "WithSigchldIgnoredExecOnATerminalEndsAsItsAgent"),
+        one("the agent has the signals of the launcher", BECOME, "    give_signals_back();\n", "",
+            STARTED + "TheAgentHasTheSignalsOfItsLauncher"),
+        one("a session has none of root's capabilities, whatever the securebits say", BECOME,
+            "user.uid != 0 && !give_up_own_capabilities(Given::for_good)", "false",
+            STARTED + "SecurebitsLeaveNobodyRootsCapabilities"),
+        one("what looks for open secrets as the agents' user has no key", "docker/entrypoint.sh",
+            "    env -i PATH=\"$PATH\" setpriv --reuid=agent", "    setpriv --reuid=agent", "ctest:image:entrypoint"),
+        one("nor the container's terminal", "docker/entrypoint.sh", '--reset-env -- "$@" </dev/null', '--reset-env -- "$@"',
+            "ctest:image:entrypoint"),
+        one("nor has what becomes the agents' shell", "docker/entrypoint.sh", '        identity=("$(command -v env)" -i)\n',
+            '        identity=("$(command -v env)")\n', "ctest:image:entrypoint"),
         one("nor takes terminal types from one", "client/picker/picker_screen.cpp", "    leave_out_types_of_others();\n",
             "", "terminal:TerminalTypes.RootTakesNoneFromAPlaceOfAnotherUsers"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),

@@ -19,6 +19,7 @@ ATTACK = "trust_programs:Programs."
 RUNS = "unit_process:Subprocess."
 HOME = "unit_home:ScratchHome."
 JOB = "unit_home:Worker."
+STARTED = "trust_started:Started."
 TRUST = "unit_base:TrustedPath."
 
 
@@ -81,12 +82,18 @@ def how_it_ends() -> list[Protection]:
             Edit(KEEPER, "if (state == 'Z' || state == 'X') return 0;", "(void)state;"),
             Edit(KEEPER, "now.tv_sec < end;", "true;")],  # by itself this one has it end after five seconds
             [ATTACK + "OneThatIsTracedDoesNotHoldItsKeeper"]),
-        one("at its limit, too", CHILD, "        ::kill(pid_, keeper_ends_with);", "        ::kill(pid_, SIGKILL);",
+        one("at its limit, too", CHILD, "        signal_child(pid_, keeper_ends_with);", "        signal_child(pid_, SIGKILL);",
             ATTACK + "NorItsLimit"),
         one("who has left its group is not waited for", SUBPROCESS, "        if (!error) run->stop_reading();\n", "",
             RUNS + "OneThatHasLeftTheGroupAndKeepsThePipeOpenIsNotWaitedFor"),
         one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",
             "std::min(count, 1000 * limit - text.size())", RUNS + "OutputOverTheLimitIsCut"),
+        one("the kernel reaps none of them, whoever has started the daemon", "daemon/main.cpp",
+            "    capsule::take_own_signals();\n", "", STARTED + "WithSigchldIgnoredTheDaemonSeesItsProgramsEnd",
+            STARTED + "WithAllSignalsBlockedTheDaemonReloadsAndEnds"),
+        one("what is reaped is not signalled by its number", "protocol/own_signals.cpp",
+            "WEXITED | WNOHANG | WNOWAIT) != 0) return false;", "WEXITED | WNOHANG | WNOWAIT) > 0) return false;",
+            "unit_protocol:OwnSignals.AChildIsSignalledUntilItIsReaped", "unit_protocol:OwnSignals.OneThatTheKernelHasReapedIsNot"),
         one("op has 10 s", OP, "op_limit{10}", "op_limit{1000}",
             "integration_key_sources:KeySources.OpThatNeverAnswersIsCutOffWhileOthersAreServed"),
     ]  # fmt: skip
@@ -145,6 +152,17 @@ def the_homes_thread() -> list[Protection]:
         one("files with the session user's identity", WORKER, "if (!same_user) take_file_identity(user);",
             "if (!same_user && user.uid == 0) take_file_identity(user);",
             AS_ANOTHER + "APlantedLinkGivesNobodyAnything", AS_ANOTHER + "TheSessionIsThatUsers"),
+        one("and none of root's capabilities, whatever the securebits say", WORKER,
+            "good && user.uid != 0 && !give_up_own_capabilities(Given::for_now)", "false",
+            STARTED + "SecurebitsLeaveNobodyRootsCapabilities"),
+        one("nor has a program any before it is executed", RUN_AS,
+            "    require(identity.uid == 0 || give_up_own_capabilities(Given::for_good));\n", "",
+            STARTED + "SecurebitsLeaveNoneToWhatBecomesTheAgentsUser"),
+        one("nor has the broker", "daemon/broker/confine.cpp",
+            "    require(uid == 0 || give_up_own_capabilities(Given::for_good), \"the capabilities of root\");\n", "",
+            STARTED + "NorToTheBroker"),
+        one("the broker cannot read root's terminal", "daemon/sessions/broker_program.cpp", "    if (messages) ::posix_spawn",
+            "    if (messages.get() == -2) ::posix_spawn", STARTED + "OnATerminalTheBrokerHasItToWriteToAlone"),
         one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
             "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
         one("the stack of the home's thread", WORKER, "            wipe_stack();\n", "",
@@ -171,6 +189,11 @@ def what_is_believed() -> list[Protection]:
         one("a path of another user's is not believed", TRUSTED,
             "if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid())", "if (false)",
             TRUST + "WhatBelongsToAnotherUserIsNot"),
+        one("nor a stranger's in a namespace of one user", TRUSTED, "(!last || is_of_the_system(path))", "true",
+            TRUST + "InANamespaceOfOneUserAStrangersFileIsNotRoots"),
+        one("nor a state directory whose place is not known", "daemon/lifecycle.cpp",
+            "if (!path.empty() && path.front() != '/')", "if (path.empty() && !path.empty())",
+            STARTED + "ARelativeStateDirectoryIsRefused"),
         one("nor one that everybody can write to", TRUSTED, "if ((status.st_mode & S_IWOTH) != 0)", "if (false)",
             TRUST + "TheFirstThatOthersCanWriteToIsNamed", "unit_op_reader:Op.OneThatOthersCouldReplaceIsNotRun"),
         one("nor one that its group can write to", TRUSTED, "if ((status.st_mode & S_IWGRP) != 0 &&", "if (false &&",

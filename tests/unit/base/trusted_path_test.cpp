@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -145,9 +146,10 @@ TEST_F(TrustedPath, WhatBelongsToAnotherUserIsNot) {
     EXPECT_EQ(untrusted("a/b/file"), "a") << "its group can write to it";
 }
 
+constexpr int no_namespace = 2;
+
 /// Whether `job` holds in a mount namespace of its own; none: there cannot be one here.
 std::optional<bool> holds_among_mounts(const std::function<bool()>& job) {
-    constexpr int no_namespace = 2;
     const pid_t child = ::fork();
     if (child == 0) {
         if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
@@ -176,6 +178,34 @@ TEST_F(TrustedPath, WhatIsMountedReadOnlyIsNobodysToChange) {
     });
     if (!held) GTEST_SKIP() << "no mounts here";
     EXPECT_TRUE(*held);
+}
+
+// `unshare -Ur`: whatever belongs to another user looks like the machine's root's there.
+TEST_F(TrustedPath, InANamespaceOfOneUserAStrangersFileIsNotRoots) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
+    constexpr uid_t own = 4711, stranger = 4712;
+    const auto in_namespace = [&](const std::function<bool()>& job) {
+        return holds_among_mounts([&] {
+            const auto written = [](const char* file, const std::string& text) {
+                std::ofstream out(file);
+                out << text << std::flush;
+                return static_cast<bool>(out);
+            };
+            if (::setresuid(own, own, own) != 0 || ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0 ||
+                ::unshare(CLONE_NEWUSER) != 0 || !written("/proc/self/uid_map", "0 4711 1"))
+                ::_exit(no_namespace);
+            return job();
+        });
+    };
+    ::chmod(directory_.path().c_str(), 0755);
+    for (const char* each : {"a", "a/b", "a/b/file"})
+        ASSERT_EQ(::chown(path(each).c_str(), stranger, stranger), 0);
+    const auto refused = in_namespace([&] { return untrusted("a/b/file") == "a/b/file"; });
+    if (!refused) GTEST_SKIP() << "no user namespaces here";
+    EXPECT_TRUE(*refused);
+    EXPECT_TRUE(*in_namespace([] { return !untrusted_component("/usr/bin/env"); })) << "root's";
+    ASSERT_EQ(::chown(path("a/b/file").c_str(), own, own), 0);
+    EXPECT_TRUE(*in_namespace([&] { return untrusted("a/b/file").empty(); })) << "its own";
 }
 
 }  // namespace
