@@ -38,7 +38,8 @@ struct Merged {
     std::optional<std::string> text;  ///< none: the file should not exist (or stay away)
     bool holds_key = false;           ///< then its mode is forced to 0600
     std::vector<Warning> warnings{};
-    /// The existing file is not ours and is about to be replaced: to be kept as NAME.before-capsuled first.
+    /// What is replaced or taken out may be somebody's own: the existing file is to be kept as NAME.before-capsuled
+    /// first, and the user to be told (file.kept).
     bool save_existing = false;
 };
 

@@ -51,4 +51,16 @@ std::vector<std::string_view> Catalog::ids() const {
     return out;
 }
 
+std::string_view builtin_value(std::string_view table, std::string_view key) {
+    std::string_view text = builtin_providers_toml();
+    const std::size_t header = text.find("\n[" + std::string(table) + "]\n");
+    if (header == text.npos) return {};
+    text.remove_prefix(header + 1);
+    text = text.substr(0, text.find("\n["));
+    const std::size_t line = text.find("\n" + std::string(key) + " = ");
+    if (line == text.npos) return {};
+    text.remove_prefix(line + key.size() + std::string_view("\n = ").size());
+    return text.substr(0, text.find('\n'));
+}
+
 }  // namespace capsule

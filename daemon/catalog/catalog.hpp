@@ -124,4 +124,7 @@ struct Catalog {
 /// The text of providers.toml, compiled in.
 std::string_view builtin_providers_toml();
 
+/// What it says there, as it is written: builtin_value("providers.kimi", "label") is "\"Kimi\"". Empty: nothing.
+std::string_view builtin_value(std::string_view table, std::string_view key);
+
 }  // namespace capsule

@@ -46,9 +46,11 @@ class FileUpdate {
         const Transform transform = [this](const std::optional<std::string>& existing) { return wanted(existing); };
         if (mode_ == ApplyMode::preview) return applied(preview_file(path, transform));
         auto updated = update_file(path, transform);
-        if (updated && to_be_kept_) {
-            if (auto kept = keep_beside(path); !kept) return kept.error();
-            kept_ = true;
+        for (int round = 0; updated && to_be_kept_ && round < max_rounds; ++round) {
+            auto kept = keep_beside(path);
+            if (!kept) return kept.error();
+            kept_as_ = *std::move(kept);
+            kept_ = seen_;
             updated = update_file(path, transform);
         }
         return applied(std::move(updated));
@@ -75,9 +77,22 @@ class FileUpdate {
         auto merged = intent_.merge(existing);
         if (!merged) return merged.error();
         warnings_ = std::move(merged->warnings);
-        to_be_kept_ = merged->save_existing && !kept_ && mode_ == ApplyMode::write;
+        const bool may_be_theirs = merged->save_existing && existing && merged->text != existing;
+        if (may_be_theirs) warn_of_copy();
+        // Somebody may have written to it since it was kept.
+        to_be_kept_ = may_be_theirs && kept_ != existing && mode_ == ApplyMode::write;
+        if (to_be_kept_) seen_ = existing;
         if (to_be_kept_) return Wanted{existing};
         return Wanted{std::move(merged->text), merged->holds_key};
+    }
+
+    void warn_of_copy() {
+        const std::string& path = intent_.path;
+        warnings_.push_back({"file.kept", path +
+                                              ": what stands in capsuled's place may be your own, since with these "
+                                              "settings capsuled does not write it: it is replaced or taken out. "
+                                              "The file as it was is kept as " +
+                                              (kept_as_.empty() ? path + kept_ending : kept_as_)});
     }
 
     std::optional<FileIntent> instead_;
@@ -85,8 +100,10 @@ class FileUpdate {
     ApplyMode mode_;
     std::vector<Warning> warnings_;
     bool left_alone_ = false;
-    bool to_be_kept_ = false;  ///< what is there is not ours, and is to have a second name first
-    bool kept_ = false;        ///< it has one
+    bool to_be_kept_ = false;            ///< what is there may not be ours, and is to have a second name first
+    std::optional<std::string> seen_{};  ///< the text of which that was said
+    std::optional<std::string> kept_{};  ///< the text that has one
+    std::string kept_as_{};
 };
 
 /// The files that a session goes without, those of the same reason in one warning.

@@ -213,21 +213,22 @@ Result<Updated> update_file(const std::string& path, const Transform& transform)
                  "another program rewrites it all the time: stop that program, then try again"};
 }
 
-Result<void> keep_beside(const std::string& path) {
+Result<std::string> keep_beside(const std::string& path) {
     const auto place = find_place(path);
     if (!place) return place.error();
-    if (!place->directory_fd) return {};
+    if (!place->directory_fd) return std::string();
     const int directory = place->directory_fd.get();
     const auto now = look_at(*place, place->name, max_file_bytes);
     if (!now) return now.error();
-    if (!*now) return {};
+    if (!*now) return std::string();
     constexpr int names = 10;
     for (int i = 1; i <= names; ++i) {
-        const std::string name = place->name + ".before-capsuled" + (i == 1 ? "" : "." + std::to_string(i));
-        if (::linkat(directory, place->name.c_str(), directory, name.c_str(), 0) == 0) return {};
+        const std::string name = place->name + kept_ending + (i == 1 ? "" : "." + std::to_string(i));
+        if (::linkat(directory, place->name.c_str(), directory, name.c_str(), 0) == 0)
+            return place->directory + "/" + name;
         if (errno != EEXIST) return io_error("keep", place->path(), errno);
         const auto kept = look_at(*place, name, max_file_bytes);
-        if (kept && *kept && (*kept)->text == (*now)->text) return {};
+        if (kept && *kept && (*kept)->text == (*now)->text) return place->directory + "/" + name;
     }
     return Error{ErrorCode::io_error, path + " is not capsuled's, and ten earlier ones are kept already",
                  "move the " + path + ".before-capsuled files away"};

@@ -46,8 +46,9 @@ inline constexpr int max_rounds = 20;
 Result<Updated> update_file(const std::string& path, const Transform& transform);
 
 /// Gives a file that is about to be replaced a second name, NAME.before-capsuled (or .2 to .10 where that is taken),
-/// under which it stays. Nothing where there is no such file.
-Result<void> keep_beside(const std::string& path);
+/// under which it stays; the path of that. Nothing (an empty path) where there is no such file.
+Result<std::string> keep_beside(const std::string& path);
+inline constexpr const char* kept_ending = ".before-capsuled";
 
 /// As update_file, but nothing is written: what would be done. Fails where the directory cannot be written to.
 Result<Updated> preview_file(const std::string& path, const Transform& transform);

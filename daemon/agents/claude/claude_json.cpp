@@ -33,15 +33,15 @@ class ClaudeMerge {
     ClaudeMerge(std::string text, const ClaudeApprovalIntent& intent)
         : text_(std::move(text)), intent_(intent), tail_(json::serialize(json::string(intent.key_tail))) {}
 
-    Result<std::string> run() {
+    Result<Merged> run() {
         if (auto checked = check(); !checked) return checked.error();
         take_back_earlier();
         approve();
-        remove_from("rejected", tail_);
+        if (remove_from("rejected", tail_)) warn_of_answer();
         const JsonContainer top = root();
         const JsonItem* onboarding = top.find("hasCompletedOnboarding");
         if (onboarding == nullptr || raw(*onboarding) != "true") set_member(text_, top, "hasCompletedOnboarding", true);
-        return std::move(text_);
+        return Merged{std::move(text_), false, std::move(warnings_)};
     }
 
   private:
@@ -95,10 +95,21 @@ class ClaudeMerge {
         return found == array.items.end() ? nullptr : &*found;
     }
 
-    void remove_from(const char* name, const std::string& wanted) {
+    bool remove_from(const char* name, const std::string& wanted) {
         const auto from = list(name);
-        if (from && item_in(*from, wanted) != nullptr)
-            remove_items(text_, *from, [&](const JsonItem& item) { return raw(item) == wanted; });
+        const bool found = from && item_in(*from, wanted) != nullptr;
+        if (found) remove_items(text_, *from, [&](const JsonItem& item) { return raw(item) == wanted; });
+        return found;
+    }
+
+    // The session was asked for with this key. With that answer Claude Code would not use it, but what else it finds.
+    void warn_of_answer() {
+        warnings_.push_back(
+            {"claude.answer_replaced",
+             intent_.path +
+                 " had a \"No\" to the key that this session is to use (customApiKeyResponses.rejected): "
+                 "it is taken out. To have Claude Code without that key, take " +
+                 intent_.key_name + " from capsuled, or set [claude] native = \"home\""});
     }
 
     void take_back_earlier() {
@@ -136,6 +147,7 @@ class ClaudeMerge {
     std::string text_;
     const ClaudeApprovalIntent& intent_;
     std::string tail_;  ///< as a JSON string
+    std::vector<Warning> warnings_;
 };
 
 std::optional<std::string> shown_approval(const ClaudeApprovalIntent& intent) {
@@ -156,9 +168,7 @@ Result<Merged> merge_claude_json(const std::optional<std::string>& existing, con
     if (verdict.kind == JsonVerdict::Kind::broken)
         return conflict(intent, verdict.line,
                         "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")");
-    auto text = ClaudeMerge(*existing, intent).run();
-    if (!text) return text.error();
-    return Merged{*std::move(text), false, {}};
+    return ClaudeMerge(*existing, intent).run();
 }
 
 FileIntent file_intent(ClaudeApprovalIntent intent) {

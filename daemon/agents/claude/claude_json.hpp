@@ -15,8 +15,8 @@ struct ClaudeApprovalIntent {
     std::string key_name;  ///< under which it is noted that capsuled approved it: of each name one key is approved
 };
 
-/// Adds the approval and hasCompletedOnboarding, and takes away what it added for an earlier key of that name; all else
-/// survives as it was written. Broken JSON is config.conflict.
+/// Adds the approval and hasCompletedOnboarding, and takes away what it added for an earlier key of that name, and with
+/// a warning the user's "No" to this key; all else survives as it was written. Broken JSON is config.conflict.
 Result<Merged> merge_claude_json(const std::optional<std::string>& existing, const ClaudeApprovalIntent& intent);
 FileIntent file_intent(ClaudeApprovalIntent intent);
 

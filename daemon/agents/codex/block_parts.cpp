@@ -25,6 +25,16 @@ std::optional<std::string> our_id(std::string_view part, const TomlBlockIntent& 
     return ours ? std::optional<std::string>(id) : std::nullopt;
 }
 
+bool has_our_values(std::string_view part, const TomlBlockIntent& intent) {
+    if (!intent.is_our_value) return false;
+    const toml::parse_result parsed = parse_codex_toml(part);
+    const toml::table& providers = *parsed.table()["model_providers"].as_table();
+    const std::string_view id = providers.begin()->first.str();
+    return std::ranges::all_of(*providers.begin()->second.as_table(), [&](const auto& entry) {
+        return intent.is_our_value(id, entry.first.str(), entry.second.as_string()->get());
+    });
+}
+
 bool is_written_by_codex(std::string_view part) {
     for (const TomlLine& line : read_toml_lines(part))
         if (line.kind == TomlLine::Kind::comment) return false;

@@ -41,7 +41,7 @@ class BlockMerge {
         std::optional<std::string> merged = compose();
         if (merged)
             if (auto verified = verify(*merged); !verified) return verified.error();
-        return Merged{std::move(merged), false, std::move(warnings_)};
+        return Merged{std::move(merged), false, std::move(warnings_), may_be_theirs_};
     }
 
   private:
@@ -113,6 +113,7 @@ class BlockMerge {
             const std::string_view text = part_text(part);
             if (auto id = our_id(text, intent_)) {
                 blank(part.begin, part.end);
+                may_be_theirs_ = may_be_theirs_ || !(is_wanted(text, *id) || has_our_values(text, intent_));
                 written_.push_back(std::move(*id));
             } else if (text.find_first_not_of(" \t\r\n") != std::string_view::npos) {
                 const bool first = &part == &block_->parts.front();
@@ -121,6 +122,12 @@ class BlockMerge {
             }
         }
         return out;
+    }
+
+    // Whether it is what is to be written again: of most launches every table is.
+    bool is_wanted(std::string_view part, std::string_view id) const {
+        const auto table = std::ranges::find(intent_.tables, id, &TomlBlockIntent::Table::id);
+        return table != intent_.tables.end() && with_ending(table->text, ending_) == part;
     }
 
     void warn_of_move(const TomlBlock::Part& part) {
@@ -250,6 +257,7 @@ class BlockMerge {
     const TomlBlockIntent& intent_;
     std::string_view ending_;
     std::optional<TomlBlock> block_;
+    bool may_be_theirs_ = false;                         ///< a table of ours with values that are not
     std::vector<std::string> written_;                   ///< the ids of our tables in the block
     std::string theirs_above_;                           ///< what of the user's stands between our marks, before
     std::string theirs_within_;                          ///< the first table and after it

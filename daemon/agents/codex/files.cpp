@@ -35,6 +35,35 @@ std::string profile_text(const Provider& provider, const std::string& model) {
            provider.id + "].\nmodel_provider = " + toml_string(provider.id) + "\nmodel = " + toml_string(model) + "\n";
 }
 
+// What is in `config` by reference outlives the files: they are written where they are rendered.
+
+/// Also what the built-in catalog says where an operator's table says something else now.
+auto our_values(const Config& config) {
+    return [&config](std::string_view id, std::string_view setting, std::string_view value) {
+        const Provider* provider = config.catalog.find(id);
+        if (provider == nullptr) return false;
+        const std::string table = "providers." + provider->id;
+        const std::string quoted = toml_string(value);
+        if (setting == "name") return value == provider->label || quoted == builtin_value(table, "label");
+        if (setting == "env_key") return value == provider->key_env || quoted == builtin_value(table, "key_env");
+        if (setting == "base_url")
+            return value == wiring(*provider).base_url || quoted == builtin_value(table + ".codex", "base_url");
+        return setting == "wire_api" && value == codex_wire_api;
+    };
+}
+
+/// With any model that is known.
+auto our_profiles(const Config& config, const std::string& id) {
+    return [&config, id](std::string_view text) {
+        const Provider* provider = config.catalog.find(id);
+        if (provider == nullptr) return false;
+        const Located<std::string>& own = wiring(*provider).model;
+        const auto says = [&](const std::string& model) { return text == profile_text(*provider, model); };
+        return says(own.value) || says(file_model(config, Agent::codex, id, own).value) ||
+               std::ranges::any_of(provider->models, says, &Model::id);
+    };
+}
+
 void start_without_catalog(Plan& plan) {
     const auto names = [](const Argument& argument) { return argument.value.starts_with(catalog_setting); };
     const auto named = std::ranges::find_if(plan.argv, names);
@@ -54,7 +83,9 @@ class ProviderFiles {
 
     void render() {
         const std::string& model = file_model(inputs_.config, Agent::codex, provider_.id, cell().model).value;
-        add_file(base() + ".config.toml", wanted_ ? std::optional(profile_text(provider_, model)) : std::nullopt);
+        OwnFileIntent profile{base() + ".config.toml", std::nullopt, our_profiles(inputs_.config, provider_.id)};
+        if (wanted_) profile.content = profile_text(provider_, model);
+        out_.intents.push_back(file_intent(std::move(profile)));
         if (wanted_) {
             add_catalogs(model);
         } else {
@@ -148,6 +179,7 @@ CodexFiles render_codex_files(const SessionInputs& inputs, const Route* session)
     CodexFiles out;
     TomlBlockIntent block{inputs.home.codex_directory() + "/config.toml", {}, {}};
     block.seen = codex_home(inputs.facts).config_file;
+    block.is_our_value = our_values(inputs.config);
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!routed(provider)) continue;
         block.known.push_back(provider.id);

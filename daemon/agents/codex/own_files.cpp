@@ -12,16 +12,22 @@ namespace {
 constexpr std::size_t largest_catalog = 1024 * 1024;
 constexpr std::string_view our_header = "# Written by capsuled";
 
+// Our first line, and below it the two settings with no word more.
 bool is_our_profile(std::string_view text) {
-    if (text.starts_with(our_header)) return true;
+    if (!text.starts_with(our_header)) return false;
     const toml::parse_result parsed = parse_codex_toml(text);
     if (!parsed) return false;
     for (const auto& [name, value] : parsed.table())
         if ((name != "model_provider" && name != "model") || !value.is_string()) return false;
-    return text.find('#') == std::string_view::npos;  // a comment is somebody's own words
+    return text.find('#', text.find('\n')) == std::string_view::npos;  // a comment is somebody's own words
 }
 
-// One model under its own name, which no catalog of OpenAI's is.
+bool text_begins(const json::object& model, std::string_view member, std::string_view with) {
+    const json::value* value = model.if_contains(json::string_view(member.data(), member.size()));
+    return value != nullptr && value->is_string() && std::string_view(value->get_string()).starts_with(with);
+}
+
+// One model under its own name, which no catalog of OpenAI's is, with the words that ours begin with.
 bool is_our_catalog(std::string_view text) {
     if (text.size() > largest_catalog) return false;
     const auto document = parse_json(text, {.is_too_late = time_is_up});
@@ -32,7 +38,10 @@ bool is_our_catalog(std::string_view text) {
     if (model == nullptr) return false;
     const json::value* slug = model->if_contains("slug");
     const json::value* name = model->if_contains("display_name");
-    return slug != nullptr && name != nullptr && slug->is_string() && *slug == *name;
+    if (slug == nullptr || name == nullptr || !slug->is_string() || *slug != *name) return false;
+    const std::string id(slug->get_string());
+    return text_begins(*model, "description", id + " by ") &&
+           text_begins(*model, "base_instructions", "You are Codex, a coding agent running on " + id + " by ");
 }
 
 std::optional<std::string> shown_file(const OwnFileIntent& intent) {
@@ -56,6 +65,8 @@ Result<Merged> merge_own_file(const std::optional<std::string>& existing, const 
             merged.save_existing = true;
         else
             merged.text = existing;
+    } else if (intent.path.ends_with(".config.toml")) {
+        merged.save_existing = !intent.is_our_text || !intent.is_our_text(*existing);
     }
     return merged;
 }

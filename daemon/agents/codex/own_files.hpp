@@ -1,6 +1,7 @@
 // Codex's files, and how our part and the user's go into one: config.toml with our block, and files wholly ours.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +27,9 @@ struct TomlBlockIntent {
     std::vector<std::string> known{};
     /// The file as it was when somebody else looked at it, if anybody did.
     std::shared_ptr<const CodexConfigFile> seen{};
+    /// Whether capsuled writes such a setting into that provider's table with the catalog that it has. A table between
+    /// our marks with another one may have been changed by the user, and the file is kept. Null: none is.
+    std::function<bool(std::string_view id, std::string_view setting, std::string_view value)> is_our_value{};
 };
 
 /// `existing` is none when there is no file. Every byte outside our block survives. config.conflict, naming line and
@@ -37,10 +41,13 @@ FileIntent file_intent(TomlBlockIntent intent);
 struct OwnFileIntent {
     std::string path;
     std::optional<std::string> content;
+    /// Of a <profile>.config.toml of our shape: whether capsuled writes that text with the catalog that it has. Another
+    /// one may have been changed by the user, and is kept. Null: none is.
+    std::function<bool(std::string_view text)> is_our_text{};
 };
 
 /// A file that is wholly ours: only its content counts. An existing <profile>.config.toml of the user's own (without
-/// our header, and with other settings than ours) stays, with a warning; an existing *.models.json that is not one of
+/// our header, or with more than our two settings) stays, with a warning; an existing *.models.json that is not one of
 /// ours is replaced, since a session's argv names it, but kept (save_existing). Neither is removed.
 Result<Merged> merge_own_file(const std::optional<std::string>& existing, const OwnFileIntent& intent);
 FileIntent file_intent(OwnFileIntent intent);

@@ -42,7 +42,7 @@ struct FoundBlock {
     boost::json::object value;
     bool with_permission = false;  ///< it came with our "permission": see opencode_block()
 
-    /// Whether it is ours for that provider: with `block`'s npm and base_url.
+    /// Whether it is ours for that provider: with `block`'s name, npm and base_url.
     bool is_of(const OpencodeBlock& block) const;
 };
 

@@ -192,6 +192,7 @@ class OpencodeMerge {
             if (stale == provider.items.end()) return;
             const bool last = provider.items.size() == 1;
             const bool was_empty = was_empty_object(text_, provider);
+            note_loss(stale->name);
             if (was_empty)
                 empty_again(text_, provider);
             else
@@ -210,6 +211,7 @@ class OpencodeMerge {
         if (found != nullptr && !found->has_value()) return keep(block, *reading().provider->find(block.id));
         merged_.holds_key = merged_.holds_key || std::holds_alternative<Secret>(block.api_key);
         if (found != nullptr && (*found)->with_permission == with_permission_ && (*found)->value == wanted) return;
+        if (found != nullptr && (*found)->value != wanted) note_loss(block.id);
         if (!reading().provider)
             set_member(text_, root(), "provider", json::object{{block.id, wanted}});
         else if (reading().provider->items.empty())
@@ -217,6 +219,12 @@ class OpencodeMerge {
         else
             set_member(text_, *reading().provider, block.id, wanted);
         reading_.reset();
+    }
+
+    // What has our members alone, but not our values, may be the user's.
+    void note_loss(std::string_view id) {
+        const bool ours = intent_.is_ours_alone && intent_.is_ours_alone(id, (*ours_of(id))->value);
+        merged_.save_existing = merged_.save_existing || !ours;
     }
 
     void keep(const OpencodeBlock& block, const JsonItem& found) {

@@ -1,6 +1,7 @@
 // Our part of OpenCode's opencode.json.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +14,7 @@ namespace capsule {
 struct OpencodeJsonIntent {
     std::string path;
     std::vector<OpencodeBlock> blocks;  ///< of providers whose key is present
-    /// Every provider that could have a block of ours: how one whose key is gone is recognised (npm and base_url).
+    /// Every provider that could have a block of ours: how one whose key is gone is recognised (name, npm, base_url).
     std::vector<OpencodeBlock> known;
     /// Nothing of ours should stand in it any more.
     bool only_remove = false;
@@ -21,6 +22,9 @@ struct OpencodeJsonIntent {
     std::string permission = "allow";
     /// The other files that OpenCode merges with this one. A permission in one of them must not be weakened.
     std::vector<std::string> merged_files{};
+    /// Whether capsuled would write such a block of that provider's with the catalog that it has, in whatever form: its
+    /// key and its model are ours. Another one may be the user's own, and the file is kept. Null: none is.
+    std::function<bool(std::string_view id, const boost::json::object& block)> is_ours_alone{};
 };
 
 /// The user's members survive as they were written. JSONC is left as it is with a warning; broken JSON is

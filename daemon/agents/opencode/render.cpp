@@ -9,6 +9,7 @@
 #include "daemon/agents/opencode/agent.hpp"
 #include "daemon/agents/opencode/cell.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/agents/opencode/whose_block.hpp"
 #include "daemon/catalog/key_state.hpp"
 
 namespace capsule {
@@ -25,28 +26,11 @@ std::string key_reference(const Provider& provider) {
     return "{env:" + provider.key_env + "}";
 }
 
-/// Without a window OpenCode never makes its conversation shorter; it knows none of these models by itself.
-json::object model_entry(const Provider& provider, const std::string& model) {
-    json::object entry{{"name", model}};
-    const Model* facts = provider.model(model);
-    if (!facts) return entry;
-    const OpencodeLimit own = opencode_limit(facts->of(Agent::opencode));
-    const std::int64_t context = own.context > 0 ? own.context : facts->context_window;
-    const std::int64_t output = own.output > 0 ? own.output : facts->max_output;
-    if (context > 0 && output > 0) entry["limit"] = json::object{{"context", context}, {"output", output}};
-    if (facts->reasoning) entry["reasoning"] = *facts->reasoning;
-    if (facts->input.empty()) return entry;
-    json::array input(facts->input.begin(), facts->input.end());
-    if (input.size() > 1) entry["attachment"] = true;
-    entry["modalities"] = json::object{{"input", std::move(input)}, {"output", json::array{"text"}}};
-    return entry;
-}
-
 /// The model's own entry. It names the SDK again, since a project could name another SDK for this model alone.
 json::object model_pin(const Provider& provider, const std::string& model, const SessionInputs& inputs) {
     json::object sdk{{"npm", opencode_npm(cell_of(provider))},
                      {"api", session_url(inputs, cell_of(provider).base_url)}};
-    json::object pin = model_entry(provider, model);
+    json::object pin = opencode_model_entry(provider, model);
     pin["id"] = model;
     pin["provider"] = std::move(sdk);
     return pin;
@@ -77,13 +61,8 @@ std::string config_content(const Provider& provider, const std::string& model, c
 }
 
 OpencodeBlock block_of(const Provider& provider, const std::string& model, std::variant<std::string, Secret> key) {
-    return {provider.id,    provider.label, opencode_npm(cell_of(provider)), cell_of(provider).base_url,
-            std::move(key), model,          model_entry(provider, model)};
-}
-
-/// As much of it as says whose a block is.
-OpencodeBlock identity_of(const Provider& provider) {
-    return {provider.id, {}, opencode_npm(cell_of(provider)), cell_of(provider).base_url, {}, {}};
+    return {provider.id,    provider.label, opencode_npm(cell_of(provider)),      cell_of(provider).base_url,
+            std::move(key), model,          opencode_model_entry(provider, model)};
 }
 
 bool any_key(const SessionInputs& inputs) {
@@ -106,15 +85,30 @@ std::vector<std::string> merged_files(const SessionHome& home) {
     return files;
 }
 
+std::string configured_model(const Config& config, const Provider& provider) {
+    return without_provider(file_model(config, Agent::opencode, provider.id, cell_of(provider).model).value, provider);
+}
+
+/// What is in `inputs` by reference outlives the files: they are written where they are rendered.
+auto our_own_blocks(const SessionInputs& inputs) {
+    return [&config = inputs.config, &keys = inputs.file_keys](std::string_view id, const json::object& block) {
+        const Provider* provider = config.catalog.find(id);
+        if (provider == nullptr) return false;
+        const auto key = keys.find(provider->id);
+        const Secret* global = key != keys.end() && key->second.global ? &*key->second.global : nullptr;
+        return is_our_own_block(block, {*provider, configured_model(config, *provider), global, opencode_keys(config)});
+    };
+}
+
 OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
     OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}};
     intent.permission = opencode_settings(inputs.config).permission;
     intent.merged_files = merged_files(inputs.home);
+    intent.is_ours_alone = our_own_blocks(inputs);
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!provider.alternative() || provider.kind(Agent::opencode) != CellKind::routed) continue;
-        const std::string model = without_provider(
-            file_model(inputs.config, Agent::opencode, provider.id, cell_of(provider).model).value, provider);
-        intent.known.push_back(identity_of(provider));
+        const std::string model = configured_model(inputs.config, provider);
+        std::ranges::move(opencode_identities(provider), std::back_inserter(intent.known));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
         if (opencode_keys(inputs.config) == OpencodeKeys::env) {

@@ -19,12 +19,51 @@ CONCURRENT = "unit_write:ConcurrentWriter."
 LEFTOVER = "unit_write:Leftover."
 TOML_BLOCK = "daemon/agents/codex/config_toml.cpp"
 TOML_PARTS = "daemon/agents/codex/block_parts.cpp"
+TOML_OWN = "daemon/agents/codex/own_files.cpp"
 OPENCODE = "daemon/agents/opencode/opencode_json.cpp"
+WHOSE_BLOCK = "daemon/agents/opencode/whose_block.cpp"
 MERGE = "unit_merge:"
+WHOSE = "unit_agents:Whose."
+KEPT = "integration_kept:Kept."
 
 
 def protections() -> list[Protection]:
-    return whose_identity() + odd_files() + links() + each_write() + other_writers()
+    return whose_identity() + odd_files() + links() + each_write() + other_writers() + own_words()
+
+
+def own_words() -> list[Protection]:
+    """What a user wrote in capsuled's places."""
+    return [
+        one("a block under another name is the user's", "daemon/agents/opencode/block.cpp",
+            'says(value, "name", block.name) && ', "",
+            WHOSE + "ABlockUnderAnotherNameIsTheUsers", KEPT + "AProviderOfTheUsersInOpencodeJsonStays"),
+        one("a key that is not ours is kept", WHOSE_BLOCK, "is_our_key(key, written) && ", "",
+            WHOSE + "AKeyOrAModelThatIsNotOursIsKept", KEPT + "AKeyOfTheUsersInABlockLikeOursIsKeptBeside"),
+        one("a model that is not ours is kept", WHOSE_BLOCK,
+            " && is_our_model(model, entry.as_object(), written);", ";", WHOSE + "AKeyOrAModelThatIsNotOursIsKept"),
+        one("and where the block goes", OPENCODE, "            note_loss(stale->name);\n", "",
+            WHOSE + "AKeyOrAModelThatIsNotOursIsKept", KEPT + "AKeyOfTheUsersInABlockLikeOursIsKeptBeside"),
+        one("a changed setting in our table is kept", TOML_BLOCK,
+            "!(is_wanted(text, *id) || has_our_values(text, intent_))", "false",
+            WHOSE + "ASettingThatTheUserChangedInOurTableIsKept", KEPT + "AValueOfTheUsersInOurTableIsKeptBeside"),
+        one("a profile without our first line is the user's", TOML_OWN,
+            "if (!text.starts_with(our_header)) return false;", "",
+            WHOSE + "AProfileOfOursHasAKnownModel", KEPT + "AProfileOfTheUsersStays"),
+        one("settings below our line are the user's", TOML_OWN,
+            "if (!text.starts_with(our_header)) return false;", "return text.starts_with(our_header);",
+            WHOSE + "AProfileOfOursHasAKnownModel", KEPT + "AProfileOfTheUsersStays"),
+        one("a changed model in our profile is kept", TOML_OWN,
+            "!intent.is_our_text || !intent.is_our_text(*existing)", "false",
+            WHOSE + "AProfileOfOursHasAKnownModel", KEPT + "AModelOfTheUsersInOurProfileIsKeptBeside"),
+        one("a model catalog with other words is the user's", TOML_OWN,
+            """return text_begins(*model, "description", id""", """return true || text_begins(*model, "description", id""",
+            WHOSE + "ACatalogWithOtherWordsIsTheUsers", KEPT + "AModelCatalogOfTheUsersIsKeptBesideOrStays"),
+        one("what is kept is told", APPLY, "if (may_be_theirs) warn_of_copy();", "",
+            KEPT + "AValueOfTheUsersInOurTableIsKeptBeside"),
+        one("a user's No that goes is told", "daemon/agents/claude/claude_json.cpp",
+            'if (remove_from("rejected", tail_)) warn_of_answer();', 'remove_from("rejected", tail_);',
+            WHOSE + "AnAnswerThatGoesIsTold", KEPT + "ANoToTheSessionsKeyIsTakenOutAndTold"),
+    ]  # fmt: skip
 
 
 def whose_identity() -> list[Protection]:

@@ -47,9 +47,9 @@ def the_session() -> list[Protection]:
         one("a home's JSON has so many items at most", "daemon/edit/json_edit.cpp", "most_items = 100'000;",
             "most_items = std::size_t(-1);", "unit_merge:JsonEdit.AFileOfMoreItemsThanAnybodyWritesIsNotRead"),
         one("and none of them costs the whole file", "daemon/agents/claude/claude_json.cpp",
-            "        if (from && item_in(*from, wanted) != nullptr)\n            remove_items(",
+            "        if (found) remove_items(",
             "        for (auto each = from; each && item_in(*each, wanted) != nullptr; each = list(name))\n"
-            "            remove_item(text_, *each, *item_in(*each, wanted));\n        if (false)\n            remove_items(",
+            "            remove_item(text_, *each, *item_in(*each, wanted));\n        if (false) remove_items(",
             "unit_merge:ClaudeJson.AsManyAnswersAsAFileHoldsTakeNoLonger"),
         one("what the user approved stays", "daemon/agents/claude/claude_json.cpp", "return;  // by whomever", "{}",
             "unit_merge:ClaudeJson.OfAnEarlierKeyNothingStays"),

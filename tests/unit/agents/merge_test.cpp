@@ -228,7 +228,8 @@ TEST(OpencodeJson, AFileOfTooManyMembersHasNothingOfOurs) {
 
 TEST(CodexOwnFile, AListOfTooManyMembersIsNotOurs) {
     const OwnFileIntent intent{"m.models.json", "{}"};
-    const std::string model = R"("slug":"a","display_name":"a")";
+    const std::string model = R"("slug":"a","display_name":"a","description":"a by A",)"
+                              R"("base_instructions":"You are Codex, a coding agent running on a by A.")";
     EXPECT_FALSE(must(merge_own_file("{\"models\":[" + test::many_members(9, model) + "]}", intent)).save_existing);
     EXPECT_TRUE(must(merge_own_file("{\"models\":[" + test::many_members(1001, model) + "]}", intent)).save_existing);
 }
@@ -416,12 +417,13 @@ TEST(OwnFile, ProfilesOfTheUsersStay) {
     const OwnFileIntent intent{"/h/minimax.config.toml", "# Written by capsuled; x\nmodel = \"M3\"\n"};
     const OwnFileIntent none{"/h/minimax.config.toml", std::nullopt};
     for (const std::string ours :
-         {"# Written by capsuled; y\nz = 1\n", "model_provider = \"minimax\"\nmodel = \"M2\"\n", "", "\n"}) {
+         {"# Written by capsuled; y\nmodel_provider = \"minimax\"\nmodel = \"M2\"\n", "", "\n"}) {
         EXPECT_EQ(must(merge_own_file(ours, intent)).text, intent.content);
         EXPECT_EQ(must(merge_own_file(ours, none)).text, std::nullopt);
     }
-    for (const std::string theirs : {"model = \"M3\"\nmodel_reasoning_effort = \"high\"\n",
-                                     "# my words\nmodel = \"x\"\n", "model = 1\n", "[broken"}) {
+    for (const std::string theirs :
+         {"model = \"M3\"\nmodel_reasoning_effort = \"high\"\n", "# my words\nmodel = \"x\"\n", "model = 1\n",
+          "[broken", "# Written by capsuled; y\nz = 1\n", "model_provider = \"minimax\"\nmodel = \"M2\"\n"}) {
         const Merged kept = must(merge_own_file(theirs, intent));
         EXPECT_EQ(kept.text, theirs);
         ASSERT_EQ(kept.warnings.size(), 1U);
@@ -433,10 +435,12 @@ TEST(OwnFile, ProfilesOfTheUsersStay) {
 TEST(OwnFile, CatalogsOfTheUsersAreSaved) {
     const OwnFileIntent intent{"/h/minimax.models.json", "{\"models\":[]}"};
     const OwnFileIntent none{"/h/minimax.models.json", std::nullopt};
-    const std::string ours = R"({"models":[{"slug":"M3","display_name":"M3"}]})";
+    const std::string ours = R"({"models":[{"slug":"M3","display_name":"M3","description":"M3 by MiniMax",)"
+                             R"("base_instructions":"You are Codex, a coding agent running on M3 by MiniMax."}]})";
     EXPECT_FALSE(must(merge_own_file(ours, intent)).save_existing);
     EXPECT_EQ(must(merge_own_file(ours, none)).text, std::nullopt);
     for (const std::string theirs : {R"({"models":[{"slug":"gpt-5","display_name":"GPT-5"}]})", "broken", "[]",
+                                     R"({"models":[{"slug":"M3","display_name":"M3"}]})",
                                      R"({"models":[{"slug":"M3","display_name":"M3"},{"slug":"x"}]})"}) {
         EXPECT_TRUE(must(merge_own_file(theirs, intent)).save_existing) << theirs;
         EXPECT_EQ(must(merge_own_file(theirs, intent)).text, intent.content);
