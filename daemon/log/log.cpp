@@ -54,9 +54,11 @@ bool may_be_written(std::string_view kind, std::int64_t uid, std::uint64_t most)
     return false;
 }
 
-std::int64_t uid_in(std::initializer_list<LogField> fields) {
-    for (const LogField& field : fields)
-        if (field.name == "uid") return std::get<std::int64_t>(field.value);
+/// Sessions of many askers are of one uid, the agents'.
+std::int64_t who_caused(std::initializer_list<LogField> fields) {
+    for (const std::string_view name : {"asked_by", "uid"})
+        for (const LogField& field : fields)
+            if (field.name == name) return std::get<std::int64_t>(field.value);
     return LogLimit::nobody;
 }
 
@@ -75,7 +77,7 @@ void write_event(const FieldsLog& log, spdlog::level::level_enum level, std::str
 void log_event(spdlog::level::level_enum level, std::uint64_t most, std::string_view event,
                std::initializer_list<LogField> fields) {
     const FieldsLog& log = fields_log();
-    if (!log.logger || !log.logger->should_log(level) || !may_be_written(event, uid_in(fields), most)) return;
+    if (!log.logger || !log.logger->should_log(level) || !may_be_written(event, who_caused(fields), most)) return;
     write_event(log, level, event, fields);
 }
 

@@ -51,8 +51,9 @@ struct LogField {
 };
 
 /// At level info or warn: `event name=value …`, or the same as members of a JSON object. No value may be a key. Limited
-/// for each user (the field "uid") and event: at most 1000 lines a minute at level info, 100 at level warn. Costs
-/// nothing but a comparison when the level is off, and no memory of the heap when it is on (for lines under 250 bytes).
+/// for each user (the field "asked_by", or else "uid") and event: at most 1000 lines a minute at level info, 100 at
+/// level warn. Costs nothing but a comparison when the level is off, and no memory of the heap when it is on (for lines
+/// under 250 bytes).
 void log_info(std::string_view event, std::initializer_list<LogField> fields);
 void log_warning(std::string_view event, std::initializer_list<LogField> fields);
 

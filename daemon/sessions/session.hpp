@@ -60,6 +60,7 @@ struct SessionRecord {
     bool asked_anew = false;  ///< whoever has the token asks for it again: not kept on disk
 
     bool brokered() const { return keys == session_keys::broker; }
+    std::uint32_t asker() const { return asked_by.value_or(uid); }
 };
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,

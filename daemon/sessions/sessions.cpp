@@ -173,7 +173,10 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
         if (auto gone = files_.forget(id); !gone) spdlog::error("{}", gone.error().message);
         link_.tell(broker::Revoke{id, reason});
     }
-    log_info("session_ended", {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"why", reason}});
+    log_info("session_ended", {{"session", id},
+                               {"uid", std::int64_t{live->record.uid}},
+                               {"asked_by", std::int64_t{live->record.asker()}},
+                               {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
     ended_.push_back({live, reason, now_(), utc_now()});
     if (ended_.size() > most_ended_sessions) ended_.pop_front();

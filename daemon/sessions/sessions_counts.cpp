@@ -34,6 +34,7 @@ void Sessions::learn_limits(Live& live, const std::vector<broker::Verdict>& verd
         if (limits_.learn(live.record.provider, live.key_fingerprint, verdict, now_()))
             log_warning("provider.limit", {{"session", live.record.id},
                                            {"uid", std::int64_t{live.record.uid}},
+                                           {"asked_by", std::int64_t{live.record.asker()}},
                                            {"provider", live.record.provider},
                                            {"kind", verdict.limit->kind},
                                            {"message", verdict.limit->message}});
@@ -50,6 +51,7 @@ void Sessions::tell_of_model(Live& live) {
         live.told_of_model = true;
         log_warning("session.model_differs", {{"session", live.record.id},
                                               {"uid", std::int64_t{live.record.uid}},
+                                              {"asked_by", std::int64_t{live.record.asker()}},
                                               {"provider", live.record.provider},
                                               {"asked", model.asked},
                                               {"answered", model.answered}});

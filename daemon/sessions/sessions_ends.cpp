@@ -99,7 +99,7 @@ void Sessions::make_room(const SessionOwner& owner) {
         return works == other_works ? one.used < other.used : other_works;
     };
     for (const auto& [id, live] : live_) {
-        if (live->record.asked_by.value_or(live->record.uid) != owner.uid) continue;
+        if (live->record.asker() != owner.uid) continue;
         ++count;
         if (idlest == nullptr || is_idler(*live, *idlest)) idlest = live.get();
     }

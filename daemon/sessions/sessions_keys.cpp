@@ -93,6 +93,8 @@ std::vector<broker::Key> Sessions::changed_keys() {
             change.reason = key.reason;
         out.push_back(std::move(change));
         log_info("session_key", {{"session", id},
+                                 {"uid", std::int64_t{live->record.uid}},
+                                 {"asked_by", std::int64_t{live->record.asker()}},
                                  {"provider", live->record.provider},
                                  {"key", key.value ? std::string_view("changed") : std::string_view("removed")}});
     }

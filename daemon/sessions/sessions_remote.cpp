@@ -1,6 +1,4 @@
 // Sessions whose tokens another capsuled grants ([broker] remote).
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -108,8 +106,13 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     auto granted = co_await remote_.grant(std::move(params), std::chrono::milliseconds(0));
     if (stopping_ || !live_.contains(id)) co_return true;
     if (!granted) {
-        if (!std::exchange(live->told_of_grant, true))
-            spdlog::warn("session {} cannot be granted anew yet: {}", id, granted.error().message);
+        if (!std::exchange(live->told_of_grant, true)) {
+            const std::string why = "it cannot be granted anew yet: " + granted.error().message;
+            log_warning("session_not_granted", {{"session", id},
+                                                {"uid", std::int64_t{live->record.uid}},
+                                                {"asked_by", std::int64_t{live->record.asker()}},
+                                                {"why", why}});
+        }
         co_return false;
     }
     const auto url = url_of(**granted, live->record.surface);
@@ -119,7 +122,9 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     }
     live->remote = std::move(*granted);
     live->told_of_grant = false;
-    log_info("session_granted_anew", {{"session", id}, {"uid", std::int64_t{live->record.uid}}});
+    log_info(
+        "session_granted_anew",
+        {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"asked_by", std::int64_t{live->record.asker()}}});
     co_return true;
 }
 

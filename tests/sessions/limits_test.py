@@ -163,6 +163,19 @@ class Limits(Case):
         self.assertIn(f"until {ZAI_RESETS_AT}", page)
         self.assertIn("used up", self.capsuled.ctl("providers", "claude").stdout)
 
+    def test_the_log_says_whose_a_session_is_and_who_asked_for_it(self):
+        """By whoever asked its lines are limited."""
+        session = self.start("zai")
+        self.ask(session, error("429 Too Many Requests", code="1308", message=ZAI_5_HOURS))
+        self.ask(session, answer(b'{"model":"glm-4.7","usage":{"input_tokens":1,"output_tokens":1}}'))
+        self.capsuled.call("auth.set", provider="zai", value=OTHER_KEY)
+        self.assertTrue(until(lambda: "session_key " in self.capsuled.logged()))
+        self.capsuled.call("sessions.end", id=session.id)
+        for kind in ("provider.limit", "session.model_differs", "session_key", "session_ended"):
+            with self.subTest(kind):
+                [line] = [each for each in self.capsuled.logged().splitlines() if f" {kind} " in each]
+                self.assertIn(f" {kind} session={session.id} uid={os.geteuid()} asked_by={os.geteuid()} ", line)
+
     def test_a_failure_that_is_no_limit_is_said_by_status(self):
         def said() -> list[str]:
             return [each["message"] for each in self.capsuled.call("status")["warnings"] if each["code"] == "session.failing"]

@@ -18,6 +18,8 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
+constexpr Identity games{5, 60};  // every Debian has that user
+
 class DaemonsLog : public CapsuleTest {
   protected:
     /// Of a daemon that runs or has ended.
@@ -63,6 +65,32 @@ TEST_F(DaemonsLog, RefusalsGrowItByABoundedAmountAndAreCounted) {
     if (lines_with("left_out kind=denied") == 1) {
         EXPECT_THAT(log(), HasSubstr("uid=65534 lines=" + std::to_string(refused)));
     }
+}
+
+// Whoever asked for them, the sessions are all of the agents' user.
+TEST_F(DaemonsLog, SessionsThatOneUserEndsHideNoOthers) {
+    if (!am_root()) GTEST_SKIP() << "needs root to be another user";
+    start({.config = "[access]\nspawn = [\"games\"]\n"});
+    fs::permissions(socket().parent_path(), fs::perms{0755});
+    fs::permissions(socket(), fs::perms{0666});
+    const std::string spawn =
+        request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"connection"})") + "\n";
+    constexpr std::size_t at_once = 100;
+    constexpr std::size_t all = 1100;  // a minute's lines of one kind are 1000
+    for (std::size_t begun = 0; begun < all; begun += at_once) {
+        const AsUser as(games);
+        RawConnection connection = daemon().connect();
+        for (std::size_t i = 0; i < at_once; ++i)
+            connection.send(spawn);
+        for (std::size_t i = 0; i < at_once; ++i)
+            ASSERT_THAT(connection.read_line().value(), HasSubstr("\"result\""));
+    }
+    EXPECT_TRUE(eventually([&] { return lines_with(" asked_by=5 why=") >= 1000; }));
+    RawConnection(socket()).ask(spawn.substr(0, spawn.size() - 1));
+    EXPECT_TRUE(eventually([&] { return lines_with(" asked_by=0 why=") == 1; })) << "another user's line is written";
+    EXPECT_EQ(lines_with(" spawn uid=0 "), 1U);
+    stop();
+    EXPECT_EQ(lines_with("left_out kind=session_ended uid=5 lines="), 1U);
 }
 
 TEST_F(DaemonsLog, APipeThatNobodyReadsDoesNotStopTheDaemon) {

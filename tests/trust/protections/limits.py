@@ -232,6 +232,12 @@ def the_log() -> list[Protection]:
             "    if (its.taken < most || most > 0) {\n",
             "unit_log:Limit.ABucketIsEachKindsAndEachUsers",
             "trust_log:DaemonsLog.RefusalsGrowItByABoundedAmountAndAreCounted"),
+        one("sessions' lines are those of who asked for them", "daemon/log/log.cpp", '{"asked_by", "uid"}', '{"uid", "asked_by"}',
+            "trust_log:DaemonsLog.SessionsThatOneUserEndsHideNoOthers"),
+        *(one(f"and so are those of {what}", f"daemon/sessions/sessions_{where}.cpp",
+              '{"asked_by", std::int64_t{live%s.asker()}},\n%s{"provider"' % (record, " " * indent), '{"provider"', "ctest:sessions:limits")
+          for what, where, record, indent in (
+              ("limits", "counts", ".record", 43), ("other models", "counts", ".record", 46), ("keys", "keys", "->record", 33))),
         one("no reader of its log holds it up", "daemon/log/log_sink.cpp",
             "O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC", "O_WRONLY | O_NOCTTY | O_CLOEXEC",
             "trust_log:DaemonsLog.APipeThatNobodyReadsDoesNotStopTheDaemon"),
