@@ -56,7 +56,7 @@ def own_words() -> list[Protection]:
             "!intent.is_our_text || !intent.is_our_text(*existing)", "false",
             WHOSE + "AProfileOfOursHasAKnownModel", KEPT + "AModelOfTheUsersInOurProfileIsKeptBeside"),
         one("a model catalog with other words is the user's", TOML_OWN,
-            """return text_begins(*model, "description", id""", """return true || text_begins(*model, "description", id""",
+            "    const std::string id(slug->get_string());", "    return true;\n    const std::string id(slug->get_string());",
             WHOSE + "ACatalogWithOtherWordsIsTheUsers", KEPT + "AModelCatalogOfTheUsersIsKeptBesideOrStays"),
         one("what is kept is told", APPLY, "if (may_be_theirs) warn_of_copy();", "",
             KEPT + "AValueOfTheUsersInOurTableIsKeptBeside"),
