@@ -15,6 +15,7 @@
 #include <csignal>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/time_limit.hpp"
 #include "daemon/home/scratch_home.hpp"
 #include "protocol/utf8.hpp"
 
@@ -107,7 +108,7 @@ constexpr std::chrono::milliseconds after_the_answer{10};
 }  // namespace
 
 std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name) {
-    while (!path.empty()) {
+    while (!path.empty() && !time_is_up()) {
         const std::size_t end = std::min(path.find(':'), path.size());
         const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
         path.remove_prefix(std::min(end + 1, path.size()));

@@ -19,6 +19,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <set>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -71,6 +72,7 @@ struct HomeWorker::Waiter {
 
 struct HomeWorker::Job {
     Asker asker = first;
+    std::shared_ptr<Seat> seat;  ///< none: it waits
     std::function<void()> work;
     std::chrono::steady_clock::time_point end;
     std::function<void(std::exception_ptr)> tell;  ///< none: nobody waits any more
@@ -79,7 +81,6 @@ struct HomeWorker::Job {
 /// One thread.
 struct HomeWorker::Seat {
     pthread_t thread{};
-    std::shared_ptr<Job> current;  ///< none: it waits for one
     bool left_behind = false;
 };
 
@@ -90,44 +91,66 @@ struct HomeWorker::Shared {
     std::deque<std::shared_ptr<Job>> queue;
     std::map<Asker, std::uint64_t> served;  ///< when it had its last turn: the how manyth that was
     std::uint64_t turns = 0;
+    std::size_t most_of_others = 1;  ///< jobs of all but root
+    std::multiset<Asker> under_way;  ///< whose jobs run
+    std::multiset<Asker> stuck;      ///< whose jobs were left behind
     bool closed = false;
-    int stuck = 0;
 
     /// Takes the jobs, one after the other, until it is left behind.
-    void serve(Seat& seat) {
+    void serve(const std::shared_ptr<Seat>& own) {
+        Seat& seat = *own;
         std::unique_lock lock(mutex);
         seat.thread = ::pthread_self();
         while (!seat.left_behind) {
-            changed.wait(lock, [&] { return closed || !queue.empty(); });
-            if (queue.empty()) return;
-            seat.current = take_next();
-            const auto job = seat.current;
+            auto next = queue.end();
+            changed.wait(lock, [&] { return (next = find_next()) != queue.end() || closed; });
+            if (next == queue.end()) return;
+            const std::shared_ptr<Job> job = take(next);
+            job->seat = own;
             lock.unlock();
             const auto began = std::chrono::steady_clock::now();
             std::exception_ptr failure = run(*job);
             lock.lock();
             if (job->tell) job->tell(std::move(failure));
             job->tell = nullptr;
-            seat.current = nullptr;
+            job->seat = nullptr;
+            auto& those = seat.left_behind ? stuck : under_way;
+            those.erase(those.find(job->asker));
             lock.unlock();
             // Whatever way the job ended, the stack held what it read and wrote. Its caller does not wait for this.
             wipe_stack();
             give_back_if_long(std::chrono::steady_clock::now() - began);
             lock.lock();
         }
-        --stuck;
     }
 
-    /// Of whoever has waited longest for a turn, the oldest.
-    std::shared_ptr<Job> take_next() {
-        const auto last_turn = [&](const std::shared_ptr<Job>& job) {
-            const auto found = served.find(job->asker);
-            if (job->asker == first) return std::uint64_t{0};
+    using Queue = std::deque<std::shared_ptr<Job>>;
+
+    bool may_begin(Asker asker) const {
+        const std::size_t of_root = under_way.count(first);
+        if (asker == first) return of_root < home_threads_of_root;
+        return !under_way.contains(asker) && under_way.size() - of_root < most_of_others;
+    }
+
+    /// Of whoever has waited longest for a turn, and may have one, the oldest.
+    Queue::iterator find_next() {
+        const auto last_turn = [&](Asker asker) {
+            if (asker == first) return std::uint64_t{0};
+            const auto found = served.find(asker);
             return found == served.end() ? 1 : 1 + found->second;
         };
-        const auto next = std::ranges::min_element(queue, {}, last_turn);
-        std::shared_ptr<Job> job = *std::move(next);
+        auto out = queue.end();
+        for (auto job = queue.begin(); job != queue.end(); ++job) {
+            const Asker asker = (*job)->asker;
+            if ((out == queue.end() || last_turn(asker) < last_turn((*out)->asker)) && may_begin(asker)) out = job;
+        }
+        return out;
+    }
+
+    std::shared_ptr<Job> take(Queue::iterator next) {
+        std::shared_ptr<Job> job = std::move(*next);
         queue.erase(next);
+        under_way.insert(job->asker);
         constexpr std::size_t most_askers = 1024;
         if (served.size() >= most_askers) served.clear();
         served[job->asker] = ++turns;
@@ -152,23 +175,27 @@ struct HomeWorker::Shared {
     }
 
     /// A signal for the thread that runs the job; false: it has come to its end.
-    bool interrupt(const Seat& seat, const std::shared_ptr<Job>& job) {
+    bool interrupt(const Job& job) {
         const std::lock_guard lock(mutex);
-        return seat.current == job && ::pthread_kill(seat.thread, interrupting_signal()) == 0;
+        return job.seat && ::pthread_kill(job.seat->thread, interrupting_signal()) == 0;
     }
 
     /// False: the thread has come back after all.
-    bool leave_behind(Seat& seat, const std::shared_ptr<Job>& job) {
+    bool leave_behind(const Job& job) {
         const std::lock_guard lock(mutex);
-        if (seat.current != job) return false;
-        seat.left_behind = true;
-        ++stuck;
+        if (!job.seat) return false;
+        job.seat->left_behind = true;
+        under_way.erase(under_way.find(job.asker));
+        stuck.insert(job.asker);
         return true;
     }
 
-    bool too_many_stuck() {
+    bool too_many_stuck(Asker asker) {
         const std::lock_guard lock(mutex);
-        return stuck >= most_stuck_home_threads;
+        if (asker == first)
+            return stuck.count(first) >= home_threads_of_root ||
+                   stuck.size() >= most_stuck_home_threads + home_threads_of_root;
+        return stuck.contains(asker) || stuck.size() >= most_stuck_home_threads;
     }
 };
 
@@ -198,10 +225,11 @@ class HomeWorker::Awaited {
     std::shared_ptr<const Waiter> waiter_;
 };
 
-HomeWorker::HomeWorker(const SessionUser& user, bool same_user)
-    : user_(user), same_user_(same_user), shared_(std::make_shared<Shared>()) {
+HomeWorker::HomeWorker(const SessionUser& user, bool same_user, std::size_t threads)
+    : user_(user), same_user_(same_user), threads_(threads), shared_(std::make_shared<Shared>()) {
+    if (threads > home_threads_of_root) shared_->most_of_others = threads - home_threads_of_root;
     prepare_interruptions();
-    start_thread();
+    start_missing_threads();
 }
 
 HomeWorker::~HomeWorker() {
@@ -224,7 +252,7 @@ void HomeWorker::start_thread() {
             identity.set_exception(std::current_exception());
             return;
         }
-        shared->serve(*seat);
+        shared->serve(seat);
     };
     try {
         std::thread(std::move(serve)).detach();
@@ -234,7 +262,20 @@ void HomeWorker::start_thread() {
                        no_more_processes});
     }
     taken.get();
-    seat_ = std::move(seat);
+    ++serving_;
+}
+
+/// One is enough to go on with. The others are there before they are needed: agents may take all the processes and
+/// threads that the system has.
+void HomeWorker::start_missing_threads() {
+    while (serving_ < threads_) {
+        try {
+            start_thread();
+        } catch (const Failure& failure) {
+            if (serving_ == 0) throw;
+            return;
+        }
+    }
 }
 
 Error HomeWorker::too_late() const {
@@ -243,13 +284,13 @@ Error HomeWorker::too_late() const {
             "does not answer, or a loaded machine"};
 }
 
-void HomeWorker::replace_thread(const std::shared_ptr<Job>& job) {
-    if (!shared_->leave_behind(*seat_, job)) return;
+void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
+    if (!shared_->leave_behind(*job)) return;
+    --serving_;
     spdlog::warn("something in the home of {} holds a thread up: another one goes on", user_.name);
     try {
-        start_thread();
+        start_missing_threads();
     } catch (const std::exception& failure) {
-        seat_ = nullptr;
         spdlog::error("no other thread for the home of {}: {}", user_.name, failure.what());
     }
 }
@@ -257,9 +298,9 @@ void HomeWorker::replace_thread(const std::shared_ptr<Job>& job) {
 asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::chrono::milliseconds limit,
                                                Asker asker) {
     const auto shared = shared_;
-    if (shared->too_many_stuck()) co_return too_late();
+    if (shared->too_many_stuck(asker)) co_return too_late();
     try {
-        if (!seat_) start_thread();  // there was none to have when the last one was left behind
+        start_missing_threads();
     } catch (const Failure& failure) {
         co_return failure.error();
     }
@@ -283,11 +324,11 @@ asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::
     if (!waiter->finished && shared->take_back(job)) co_return too_late();
     bool interrupted = false;
     for (int i = 0; i < interruptions && !waiter->finished; ++i) {
-        interrupted = (seat_ && shared->interrupt(*seat_, job)) || interrupted;
+        interrupted = shared->interrupt(*job) || interrupted;
         waiter->done.expires_after(between_interruptions);
         co_await waiter->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    if (!waiter->finished && seat_) replace_thread(job);
+    if (!waiter->finished) leave_thread(job);
     if (!waiter->finished || interrupted) co_return too_late();
     if (waiter->failure) std::rethrow_exception(waiter->failure);
     co_return Result<void>();

@@ -1,5 +1,5 @@
-// The thread on which everything in the session user's home is read and written, with that user's identity. Whatever
-// that user does to its files, nobody waits for the thread longer than a limit.
+// The threads on which everything in the session user's home is read and written, with that user's identity. Whatever
+// that user does to its files, nobody waits for them longer than a limit, and none waits behind another's job.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -19,29 +19,33 @@ namespace capsule {
 /// From the call to the answer, waiting for other jobs included.
 inline constexpr std::chrono::milliseconds home_job_limit{10'000};
 
-/// So many threads may be left behind in calls that do not return. Then nothing more is begun in that home until one
-/// of them comes back.
-inline constexpr int most_stuck_home_threads = 4;
+/// How long a job takes is up to whoever made the files, the directory, or PATH. So each asker has one job under way,
+/// all others together three of these, and root two.
+inline constexpr std::size_t home_threads = 5, home_threads_of_root = 2;
+
+/// So many threads may be left behind in calls that do not return, one of each asker. Then nothing more is begun in
+/// that home until one of them comes back. Root has two more, both of which may be its own.
+inline constexpr std::size_t most_stuck_home_threads = 4;
 
 class HomeWorker {
   public:
-    /// With `same_user` nothing is changed. Throws Failure when the thread cannot take the identity: then nothing in
+    /// With `same_user` nothing is changed. Throws Failure when a thread cannot take the identity: then nothing in
     /// that home may be touched.
-    HomeWorker(const SessionUser& user, bool same_user);
+    HomeWorker(const SessionUser& user, bool same_user, std::size_t threads = home_threads);
     ~HomeWorker();
     HomeWorker(const HomeWorker&) = delete;
     HomeWorker& operator=(const HomeWorker&) = delete;
 
-    /// For whom a job is: a uid. Those that wait for the thread have it in turns, however many jobs one of them has.
+    /// For whom a job is: a uid. Those that wait for a thread have it in turns, however many jobs one of them has.
     using Asker = std::uint64_t;
-    /// Root goes first. Nothing else does: how long a look at the home takes is up to whoever made what is in it.
+    /// Root goes first, and has two jobs under way.
     static constexpr Asker first = 0;
     /// What belongs to running a program of an agent's is done for all who want to know.
     static constexpr Asker inventory = Asker{1} << 32;
 
-    /// Calls `job`, which gives a Result, on the thread and resumes the caller with it. Jobs run one after the other.
-    /// Fails with io.error at the limit. The job is then interrupted, and if that does not help, it and its thread are
-    /// left behind and a new thread takes over: a job must own all that it uses. The thread's time limit
+    /// Calls `job`, which gives a Result, on a thread and resumes the caller with it. An asker's jobs run one after the
+    /// other. Fails with io.error at the limit. The job is then interrupted, and if that does not help, it and its
+    /// thread are left behind and a new thread takes over: a job must own all that it uses. The thread's time limit
     /// (base/time_limit.hpp) is the job's. To be called on the thread of the caller's executor, one for all calls.
     template <class Function>
     boost::asio::awaitable<std::invoke_result_t<Function>> run(Function job, std::chrono::milliseconds limit,
@@ -65,13 +69,15 @@ class HomeWorker {
 
     boost::asio::awaitable<Result<void>> call(std::function<void()> work, std::chrono::milliseconds limit, Asker asker);
     void start_thread();
-    void replace_thread(const std::shared_ptr<Job>& job);
+    void start_missing_threads();
+    void leave_thread(const std::shared_ptr<Job>& job);
     Error too_late() const;
 
     SessionUser user_;
     bool same_user_;
+    std::size_t threads_;
     std::shared_ptr<Shared> shared_;
-    std::shared_ptr<Seat> seat_;  ///< of the thread that takes the jobs
+    std::size_t serving_ = 0;  ///< how many threads take jobs
 };
 
 }  // namespace capsule

@@ -103,7 +103,7 @@ def odd_files() -> list[Protection]:
             "unit_write:Fault.LinksInACircle"),
         one("nothing is read that the kernel computes", "daemon/write/file_access.cpp", "if (is_made_as_it_is_read(fd.get()))",
             "if (false)", "unit_write:Fault.NotAFile"),
-        one("home jobs have their turns", "daemon/home/worker.cpp", "std::ranges::min_element(queue, {}, last_turn)", "queue.begin()",
+        one("home jobs have their turns", "daemon/home/worker.cpp", "last_turn(asker) < last_turn((*out)->asker)", "false",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
         one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",
             "if (",

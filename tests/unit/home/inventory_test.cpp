@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "daemon/base/time_limit.hpp"
 #include "daemon/home/inventory.hpp"
 #include "daemon/users/users.hpp"
 #include "tests/unit/support/run_io.hpp"
@@ -45,6 +46,14 @@ TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
     EXPECT_FALSE(find_binary(directory_.path(), "claude"));
     directory_.program("claude", "true");
     EXPECT_EQ(find_binary("/no/such:" + directory_.path(), "claude")->path, directory_.path() + "/claude");
+}
+
+TEST_F(Inventory, ASearchEndsWithItsTime) {
+    directory_.program("claude", "true");
+    set_time_limit(std::chrono::steady_clock::now() - std::chrono::seconds(1));
+    EXPECT_FALSE(find_binary(directory_.path(), "claude"));
+    set_time_limit(std::chrono::steady_clock::time_point::max());
+    EXPECT_TRUE(find_binary(directory_.path(), "claude"));
 }
 
 TEST_F(Inventory, LooksInNoDirectoryOfTheOnesThatItIsIn) {

@@ -30,17 +30,17 @@ class Worker : public testing::Test {
     static SessionUser somebody() { return {.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}; }
 
     template <class Job>
-    auto ask(Job job, milliseconds limit) {
-        return run(io_, worker_.run(std::move(job), limit, 1));
+    auto ask(Job job, milliseconds limit, HomeWorker::Asker asker = 1) {
+        return run(io_, worker_.run(std::move(job), limit, asker));
     }
 
-    Result<std::thread::id> thread() {
-        return ask([]() -> Result<std::thread::id> { return std::this_thread::get_id(); }, patient);
+    Result<std::thread::id> thread(HomeWorker::Asker asker = 1) {
+        return ask([]() -> Result<std::thread::id> { return std::this_thread::get_id(); }, patient, asker);
     }
 
     TempDir directory_;
     asio::io_context io_;
-    HomeWorker worker_{somebody(), true};
+    HomeWorker worker_{somebody(), true, 1};  ///< with one thread
 };
 
 TEST_F(Worker, GivesWhatTheJobGives) {
@@ -85,24 +85,30 @@ TEST_F(Worker, AThreadThatDoesNotComeBackIsLeftBehindAndAnotherGoesOn) {
     const auto go = std::make_shared<std::atomic<bool>>(false);
     const auto before = *thread();
     EXPECT_FALSE(ask(stuck(go), soon));
-    const auto after = thread();
+    const auto after = thread(2);
     ASSERT_TRUE(after);
     EXPECT_NE(*after, before);
+    EXPECT_FALSE(thread(1)) << "one of each asker";
     *go = true;
 }
 
 TEST_F(Worker, ThoseThatAreLeftBehindAreNotMoreThanAFew) {
     const auto go = std::make_shared<std::atomic<bool>>(false);
-    for (int i = 0; i < most_stuck_home_threads; ++i)
-        EXPECT_FALSE(ask(stuck(go), soon));
+    for (HomeWorker::Asker asker = 1; asker <= most_stuck_home_threads; ++asker)
+        EXPECT_FALSE(ask(stuck(go), soon, asker));
     const auto began = std::chrono::steady_clock::now();
-    EXPECT_FALSE(thread());
+    EXPECT_FALSE(thread(100));
     EXPECT_LT(std::chrono::steady_clock::now() - began, patient / 2) << "it is refused at once";
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_TRUE(thread(HomeWorker::first)) << "root has two more";
+        EXPECT_FALSE(ask(stuck(go), soon, HomeWorker::first));
+    }
+    EXPECT_FALSE(thread(HomeWorker::first));
     *go = true;
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!thread() && std::chrono::steady_clock::now() < end)
+    while (!thread(100) && std::chrono::steady_clock::now() < end)
         std::this_thread::sleep_for(milliseconds(5));
-    EXPECT_TRUE(thread()) << "they came back";
+    EXPECT_TRUE(thread(100)) << "they came back";
 }
 
 TEST_F(Worker, WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit) {
@@ -156,6 +162,47 @@ TEST_F(Worker, ThoseThatWaitHaveItInTurns) {
     EXPECT_EQ(order, (std::vector<int>{30, 20, 10, 21, 11, 12, 13}));
 }
 
+/// With as many threads as the daemon has.
+class Workers : public Worker {
+  protected:
+    void hold(HomeWorker::Asker asker) { begin(stuck(go_), asker); }
+    /// Those that are held go on when it has had its turn.
+    void pass(HomeWorker::Asker asker) {
+        begin(
+            [go = go_]() -> Result<int> {
+                *go = true;
+                return 0;
+            },
+            asker);
+    }
+
+    HomeWorker workers_{somebody(), true};
+
+  private:
+    template <class Job>
+    void begin(Job job, HomeWorker::Asker asker) {
+        asio::co_spawn(io_, workers_.run(std::move(job), patient, asker),
+                       [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
+    }
+    std::shared_ptr<std::atomic<bool>> go_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+TEST_F(Workers, OneAskersJobsHoldUpNoOther) {
+    for (int i = 0; i < 10; ++i)
+        hold(1);
+    hold(3);
+    pass(2);
+    io_.run();
+}
+
+TEST_F(Workers, AllOthersTogetherDoNotHoldUpRoot) {
+    for (HomeWorker::Asker asker = 1; asker < 10; ++asker)
+        hold(asker);
+    hold(HomeWorker::first);
+    pass(HomeWorker::first);
+    io_.run();
+}
+
 TEST_F(Worker, AJobKnowsHowMuchTimeItHas) {
     EXPECT_FALSE(*ask([]() -> Result<bool> { return time_is_up(); }, patient));
     const auto up = ask(
@@ -206,8 +253,9 @@ TEST(WorkerWithoutAThread, SaysSo) {
 int lose_the_thread() {
     if (!allow(100) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
     asio::io_context io;
-    HomeWorker worker(nobody, true);
-    const auto ask = [&](auto job, milliseconds limit) { return run(io, worker.run(std::move(job), limit, 1)); };
+    HomeWorker worker(nobody, true, 1);
+    HomeWorker::Asker asker = 0;
+    const auto ask = [&](auto job, milliseconds limit) { return run(io, worker.run(std::move(job), limit, ++asker)); };
     const auto seven = []() -> Result<int> { return 7; };
     if (!ask(seven, patient) || !allow(0)) return 3;
     const auto go = std::make_shared<std::atomic<bool>>(false);
