@@ -1,6 +1,5 @@
 #include "daemon/lifecycle.hpp"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -11,10 +10,8 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
 #include <csignal>
 #include <iostream>
-#include <system_error>
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
@@ -190,10 +187,6 @@ void check_configuration(const CommandLine& line, const std::map<std::string, Se
         if (!result) problems.add(placed(config, result.error()));
     };
     if (config.keys.op) check(find_op(config.keys.op));
-    if (const auto& file = config.broker.ca_file; file && ::faccessat(AT_FDCWD, file->c_str(), R_OK, AT_EACCESS) != 0)
-        problems.add(placed(
-            config, {ErrorCode::io_error, "[broker] ca_file: " + *file + ": " + std::generic_category().message(errno),
-                     "name a file with certificates that the daemon's user can read"}));
     check_socket(line, environment, config, check);
     if (const auto path = stored_keys_path(environment)) check(StoredKeys::load(*path));
     const SessionFiles files(std::make_shared<StateDirectory>(state_directory_of(environment)));

@@ -72,8 +72,13 @@ Broker::Broker(Loop& loop, int listener, Send send)
 
 Broker::~Broker() = default;
 
+void Broker::trust(const Authorities& more) {
+    if (!authorities_) authorities_.emplace();
+    *authorities_ += more.pem;
+}
+
 void Broker::configure(Configure limits) {
-    tls_ = std::make_unique<TlsContext>(limits.ca_file);
+    tls_ = std::make_unique<TlsContext>(std::exchange(authorities_, std::nullopt));
     limits_ = std::move(limits);
     workers_->start();  // not before the program is confined: so are they then
     loop_.spawn(accept());

@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "daemon/broker/core/places.hpp"
@@ -26,7 +28,9 @@ class Broker {
     Broker(Loop& loop, int listener, Send send);
     ~Broker();
 
-    /// Takes connections from now on. Throws Failure: ca_file.
+    /// Before configure(): in place of the system's trust store.
+    void trust(const Authorities& more);
+    /// Takes connections from now on. Throws Failure: what trust() got is no certificate.
     void configure(Configure limits);
     void revoke(const Revoke& revoke);
 
@@ -73,6 +77,7 @@ class Broker {
     std::uint16_t port_ = 0;
     std::string address_;
     Configure limits_;
+    std::optional<std::string> authorities_;
     std::unique_ptr<TlsContext> tls_;
     PeerUid peers_;
     std::shared_ptr<Names> names_;

@@ -12,6 +12,8 @@ namespace {
 template <class Message>
 constexpr std::string_view message_name = "";
 template <>
+constexpr std::string_view message_name<Authorities> = "authorities";
+template <>
 constexpr std::string_view message_name<Configure> = "configure";
 template <>
 constexpr std::string_view message_name<Grant> = "grant";

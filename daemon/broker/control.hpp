@@ -2,9 +2,9 @@
 // with one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that
 // is none, ends the connection, and capsuled starts another broker. Optional members may be left out.
 //
-//     capsuled → broker    configure, once; grant, key, revoke, usage, end. From `configure` on the broker takes
-//     connections, so
-//                          the grants that live come before it
+//     capsuled → broker    authorities, before configure, where they are not the system's; configure, once; grant, key,
+//                          revoke, usage, end. From `configure` on the broker takes connections, so the grants that
+//                          live come before it
 //     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
 //                          token is handed out only when it is good; traffic, as things happen; strangers, at
 //                          most once in ten seconds; usage_answer, for each usage
@@ -39,7 +39,6 @@ struct Configure {
     std::uint32_t stranger_ms = 3'000;    ///< until a connection has shown a token
     std::uint32_t idle_ms = 60'000;       ///< a kept connection without a request, on either side
     std::uint32_t connect_ms = 10'000;    ///< DNS, TCP and TLS to the provider, together
-    std::optional<std::string> ca_file;   ///< PEM, in place of the system's trust store
     std::optional<std::string> proxy;     ///< http://[user:password@]host:port
     std::optional<std::string> no_proxy;  ///< as NO_PROXY
     /// Besides root and the broker's own user: whose sockets on the loopback get a key without TLS.
@@ -50,8 +49,14 @@ struct Configure {
     std::optional<std::uint32_t> grants_ms;
 };
 BOOST_DESCRIBE_STRUCT(Configure, (),
-                      (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, ca_file, proxy, no_proxy,
+                      (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, proxy, no_proxy,
                        upstream_uids, agents_uid, grants_ms))
+
+/// A piece of the certificates (PEM) in place of the system's trust store: the pieces' texts are one after the other.
+struct Authorities {
+    std::string pem;
+};
+BOOST_DESCRIBE_STRUCT(Authorities, (), (pem))
 
 /// What an answer means; see core/provider_limits.hpp.
 struct Refusals {
@@ -111,7 +116,7 @@ struct AskUsage {
 };
 BOOST_DESCRIBE_STRUCT(AskUsage, (), (id, url, shape, key))
 
-using ToBroker = std::variant<Configure, Grant, Key, Revoke, AskUsage, End>;
+using ToBroker = std::variant<Authorities, Configure, Grant, Key, Revoke, AskUsage, End>;
 
 // ---- broker → capsuled ----
 

@@ -41,7 +41,9 @@ Task<void> ControlChannel::run(Broker& broker) {
 
 /// false: the broker shall end.
 bool ControlChannel::act(Broker& broker, ToBroker message) {
-    if (auto* configure = std::get_if<Configure>(&message)) {
+    if (const auto* authorities = std::get_if<Authorities>(&message)) {
+        broker.trust(*authorities);
+    } else if (auto* configure = std::get_if<Configure>(&message)) {
         broker.configure(std::move(*configure));
         send(Ready{broker.address(), static_cast<int>(::getpid())});
     } else if (auto* grant = std::get_if<Grant>(&message)) {

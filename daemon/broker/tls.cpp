@@ -1,6 +1,8 @@
 #include "daemon/broker/tls.hpp"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <cstring>
@@ -25,6 +27,30 @@ void require(bool done, const std::string& what, const std::string& hint) {
     if (!done) throw Failure({ErrorCode::config_conflict, what, hint});
 }
 
+struct FreeBio {
+    void operator()(BIO* bio) const noexcept { ::BIO_free(bio); }
+};
+struct FreeCertificate {
+    void operator()(X509* certificate) const noexcept { ::X509_free(certificate); }
+};
+
+/// false: one of them is no certificate, or there is none.
+bool add_all(const std::string& authorities, X509_STORE* store) {
+    const std::unique_ptr<BIO, FreeBio> text(
+        ::BIO_new_mem_buf(authorities.data(), static_cast<int>(authorities.size())));
+    for (bool any = false; text; any = true) {
+        const std::unique_ptr<X509, FreeCertificate> one(
+            ::PEM_read_bio_X509_AUX(text.get(), nullptr, nullptr, nullptr));
+        if (!one) {
+            const bool at_the_end = ERR_GET_REASON(::ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+            ::ERR_clear_error();
+            return any && at_the_end;
+        }
+        if (::X509_STORE_add_cert(store, one.get()) != 1) return false;
+    }
+    return false;
+}
+
 /// OpenSSL decodes the key of each certificate in the list before it looks at any signature, and a key may bring a
 /// curve of its own, on which that takes a third of a second: such a list is emptied, which OpenSSL refuses. No
 /// authority signs such keys (RFC 5480, 2.1.1).
@@ -47,14 +73,17 @@ constexpr long most_certificates = 32 * 1024;
 
 }  // namespace
 
-TlsContext::TlsContext(const std::optional<std::string>& ca_file) : context_(::SSL_CTX_new(::TLS_client_method())) {
+TlsContext::TlsContext(const std::optional<std::string>& authorities) : context_(::SSL_CTX_new(::TLS_client_method())) {
     SSL_CTX* context = context_.get();
     require(context != nullptr && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1, "OpenSSL does not start",
             "see whether its configuration is sound");
-    const bool trusts = ca_file ? ::SSL_CTX_load_verify_file(context, ca_file->c_str()) == 1
-                                : ::SSL_CTX_set_default_verify_paths(context) == 1;
-    require(trusts, "[broker] ca_file: cannot read certificates" + (ca_file ? " from " + *ca_file : std::string()),
-            "name a PEM file with the authorities to trust");
+    if (authorities)
+        require(add_all(*authorities, ::SSL_CTX_get_cert_store(context)),
+                "[broker] ca_file: one of its certificates cannot be read",
+                "see which with `openssl storeutl -certs FILE`, and take it out or put it in whole");
+    else
+        require(::SSL_CTX_set_default_verify_paths(context) == 1, "OpenSSL has no authorities to trust",
+                "install ca-certificates, or name a file with certificates as [broker] ca_file");
     // Key agreement over elliptic curves alone: with primes a server chooses how long they are, and those of 10,000
     // bits take a second of the one thread for each connection.
     std::string curves = "X25519:P-256:X448:P-521:P-384";

@@ -12,8 +12,9 @@ namespace capsule::broker {
 
 class TlsContext {
   public:
-    /// Trusts the system's store, or `ca_file` in its place. Throws Failure when that cannot be read.
-    explicit TlsContext(const std::optional<std::string>& ca_file);
+    /// Trusts the system's store, or the certificates in `authorities` (PEM) in its place. Throws Failure when one of
+    /// those cannot be read, or there is none.
+    explicit TlsContext(const std::optional<std::string>& authorities);
 
     /// With that host; null when OpenSSL refuses.
     std::shared_ptr<TlsHandshake> begin(const BaseUrl& base) const;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "daemon/load/load_config.hpp"
+#include "daemon/sessions/authorities.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/utc_time.hpp"
@@ -62,6 +63,14 @@ Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker) {
     return out;
 }
 
+/// Null: the system's.
+Result<std::shared_ptr<const std::string>> authorities_of(const BrokerConfig& broker) {
+    if (!broker.ca_file) return std::shared_ptr<const std::string>();
+    auto read = read_authorities(*broker.ca_file);
+    if (!read) return read.error();
+    return std::make_shared<const std::string>(*std::move(read));
+}
+
 bool needs_broker_user(const Config& config) {
     return config.broker.user || config.session.keys == SessionKeys::broker;
 }
@@ -78,6 +87,7 @@ Config check_generation(const ConfigSource& source, const std::map<std::string, 
     if (const auto policy = Policy::make(config.access, ::geteuid()); !policy)
         problems.add(placed(config, policy.error()));
     if (const auto users = upstream_uids(config.broker); !users) problems.add(placed(config, users.error()));
+    if (const auto trusted = authorities_of(config.broker); !trusted) problems.add(placed(config, trusted.error()));
     if (home)
         if (const auto broker = broker_user(config, *home);
             !broker && (config.broker.user || (is_right && needs_broker_user(config))))
@@ -97,6 +107,8 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!broker && needs_broker_user(*config)) return placed(*config, broker.error());
     auto upstream = upstream_uids(config->broker);
     if (!upstream) return placed(*config, upstream.error());
+    auto authorities = authorities_of(config->broker);
+    if (!authorities) return placed(*config, authorities.error());
     std::shared_ptr<HomeWorker> worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);
@@ -105,7 +117,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     }
     return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
                                                          utc_now(), std::move(worker), std::move(broker),
-                                                         std::move(*upstream)});
+                                                         std::move(*upstream), *std::move(authorities)});
 }
 
 }  // namespace capsule

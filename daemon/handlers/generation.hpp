@@ -26,7 +26,8 @@ struct Generation {
     std::shared_ptr<HomeWorker> worker;
     /// Whom capsule-broker runs as; none: as the daemon, which is not root. Fails where it cannot be started.
     Result<std::optional<BrokerIdentity>> broker_user;
-    std::vector<std::uint32_t> upstream_uids;  ///< of [broker] upstream_users
+    std::vector<std::uint32_t> upstream_uids;        ///< of [broker] upstream_users
+    std::shared_ptr<const std::string> authorities;  ///< what stands in [broker] ca_file; null: the system's
 };
 
 struct ConfigSource {

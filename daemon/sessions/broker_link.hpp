@@ -22,6 +22,7 @@ class BrokerLink {
   public:
     struct Settings {
         broker::Configure configure;
+        std::shared_ptr<const std::string> authorities{};  ///< certificates (PEM); null: the system's
         std::optional<BrokerIdentity> identity;
         std::optional<Error> cannot_start{};  ///< why there can be no broker
 
@@ -71,6 +72,7 @@ class BrokerLink {
     static boost::asio::awaitable<void> keep_running(std::shared_ptr<Shared> shared);
     static boost::asio::awaitable<Error> run_once(std::shared_ptr<Shared> shared, std::string program);
     static boost::asio::awaitable<void> write(std::shared_ptr<Shared> shared);
+    static void end_if_late(const std::shared_ptr<Shared>& shared);
     static void act(Shared& shared, broker::FromBroker message);
 
     boost::asio::any_io_executor executor_;

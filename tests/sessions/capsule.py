@@ -55,7 +55,9 @@ class Connection:
 class Capsule:
     """`providers`: id → where its cells lead to on loopback."""
 
-    def __init__(self, port: int, config: str = "", keys: dict[str, str] | None = None, session: str = 'keys = "broker"'):
+    def __init__(self, port: int, config: str = "", keys: dict[str, str] | None = None, session: str = 'keys = "broker"',
+                 program: str = CAPSULED):  # fmt: skip
+        self.program = program
         self.folder = tempfile.TemporaryDirectory()
         self.top = Path(self.folder.name)
         self.top.chmod(0o755)
@@ -103,7 +105,7 @@ class Capsule:
         return done.stderr
 
     def start(self):
-        self.process = subprocess.Popen([CAPSULED], env=self.environment, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([self.program], env=self.environment, stdout=self.log, stderr=self.log)
         assert until(self.answers), self.logged()
 
     def answers(self) -> bool:

@@ -1,0 +1,89 @@
+#include "daemon/sessions/authorities.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "tests/unit/support/temp_dir.hpp"
+
+namespace capsule {
+namespace {
+
+constexpr const char* certificate = "-----BEGIN CERTIFICATE-----\nRkFL\nRQ==\n-----END CERTIFICATE-----\n";
+constexpr const char* trusted_certificate =
+    "-----BEGIN TRUSTED CERTIFICATE-----\nRkFL\n-----END TRUSTED CERTIFICATE-----\n";
+constexpr const char* key = "-----BEGIN PRIVATE KEY-----\nFAKE\n-----END PRIVATE KEY-----\n";
+
+class AuthoritiesFile : public testing::Test {
+  protected:
+    std::string path() const { return directory_.path() + "/ca.pem"; }
+    std::string read(const std::string& text) const {
+        std::ofstream(path(), std::ios::binary) << text;
+        ::chmod(path().c_str(), 0644);
+        return read();
+    }
+    std::string read() const {
+        const auto found = read_authorities(path());
+        if (found) return *found;
+        EXPECT_EQ(found.error().message.find("[broker] ca_file: " + path() + ": "), 0U) << found.error().message;
+        EXPECT_FALSE(found.error().hint.empty());
+        return "error: " + found.error().message.substr(found.error().message.find("ca.pem: ") + 8);
+    }
+
+    TempDir directory_;
+};
+
+TEST_F(AuthoritiesFile, IsItsCertificatesAlone) {
+    const std::string both = std::string(certificate) + trusted_certificate;
+    EXPECT_EQ(read(both), both);
+    EXPECT_EQ(read("# K\xf6nig\r\n" + std::string(certificate) + key + "\n\nnext:\n" + trusted_certificate), both);
+    EXPECT_EQ(read("  -----BEGIN CERTIFICATE-----\r\nRkFL\r\n\r\nRQ== \r\n-----END CERTIFICATE-----"), certificate);
+}
+
+TEST_F(AuthoritiesFile, WithoutAWholeCertificateIsRefused) {
+    const std::string none = "error: no certificate (-----BEGIN CERTIFICATE-----) is in it";
+    for (const char* text : {"", "\n", "FAKE", "-----", key})
+        EXPECT_EQ(read(text), none) << text;
+    const std::string whole = certificate;
+    const std::vector<std::string> torn{whole.substr(0, whole.size() - 30), whole + whole.substr(0, 30),
+                                        whole.substr(0, 30) + key, whole.substr(0, 30) + whole,
+                                        "-----BEGIN CERTIFICATE-----\nno base 64\n-----END CERTIFICATE-----\n"};
+    for (const std::string& text : torn)
+        EXPECT_NE(read(text).find(" is torn"), std::string::npos) << text;
+}
+
+TEST_F(AuthoritiesFile, OneThatOthersCouldChangeIsRefused) {
+    EXPECT_EQ(read(certificate), certificate);
+    ::chmod(path().c_str(), 0646);
+    EXPECT_EQ(read(), "error: not read: " + path() + " can be written to by everybody");
+    ::chmod(path().c_str(), 0644);
+    ::chmod(directory_.path().c_str(), 0777);
+    EXPECT_EQ(read(), "error: not read: " + directory_.path() + " can be written to by everybody");
+    ::chmod(directory_.path().c_str(), 01777);
+    EXPECT_EQ(read(), certificate);
+    std::filesystem::remove(path());
+    EXPECT_EQ(read(), "error: not read: " + path() + " is not there, and everybody can make it");
+}
+
+TEST_F(AuthoritiesFile, WhatIsNoFileOrTooLargeIsRefusedAndNeverWaitedFor) {
+    EXPECT_EQ(read(), "error: No such file or directory");
+    ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+    EXPECT_EQ(read(), "error: this is no regular file");
+    std::filesystem::remove(path());
+    std::filesystem::create_directory(path());
+    EXPECT_EQ(read(), "error: this is no regular file");
+    std::filesystem::remove(path());
+    std::filesystem::create_symlink("/dev/zero", path());
+    EXPECT_EQ(read(), "error: this is no regular file");
+    std::filesystem::remove(path());
+    EXPECT_EQ(read(std::string(max_authorities_bytes - std::string(certificate).size(), '\n') + certificate),
+              certificate);
+    EXPECT_EQ(read(std::string(max_authorities_bytes, '\n') + certificate), "error: this is larger than 8 MiB");
+}
+
+}  // namespace
+}  // namespace capsule
