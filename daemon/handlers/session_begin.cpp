@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/keys/known_scopes.hpp"
 #include "daemon/sessions/sha256.hpp"
 
 namespace capsule {
@@ -73,6 +74,10 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     if (session.keys != session_keys::broker && !ref.ends_with) co_return ref;
     SessionRecord record = record_of(session);
     record.ends_with = ref.ends_with;
+    // Of the configuration alone: `auth unset` says whose key its sessions have from then on.
+    KeyScope known = known_part(known_scopes(session.generation->config, StoredKeys()), session.scope);
+    record.known_workspace = std::move(known.workspace);
+    record.known_role = std::move(known.role);
     auto id = co_await services.sessions.begin(std::move(record), owner, session.remote);
     if (!id) co_return id.error();
     ref.id = std::move(*id);

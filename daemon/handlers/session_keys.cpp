@@ -7,6 +7,7 @@
 
 #include "daemon/base/http_url.hpp"
 #include "daemon/catalog/key_state.hpp"
+#include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/route.hpp"
 #include "protocol/json_struct.hpp"
 
@@ -92,7 +93,16 @@ CellNow cell_now(const Config& config, const Provider& provider, const SessionRe
 
 /// A key is the one of an address. The operator may have given the provider another address because the session's is
 /// not to be trusted any more, and its key with it. None: the session may have it.
-std::optional<std::string> why_not_its_key(const Config& config, const SessionRecord& record) {
+///
+/// Where its workspace or role is gone, the key that is found would be another scope's.
+std::optional<std::string> why_not_its_key(const Config& config, const StoredKeys& stored,
+                                           const SessionRecord& record) {
+    const KeyScope began{record.known_workspace, record.known_role};
+    if (const auto gone = unknown_part(known_scopes(config, stored), began))
+        return fmt::format(
+            "there is no {} any more, and no other scope's key is used in its place; leave the agent and "
+            "start it again in another one, or configure it again",
+            *gone);
     const Provider* provider = config.catalog.find(record.provider);
     if (!provider)
         return "the configuration has no provider \"" + record.provider +
@@ -110,7 +120,7 @@ std::optional<std::string> why_not_its_key(const Config& config, const SessionRe
 
 KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
-    if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
+    if (auto why = why_not_its_key(generation->config, services.stored, record)) return {std::nullopt, *std::move(why)};
     const Provider* provider = generation->config.catalog.find(record.provider);
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});

@@ -367,6 +367,63 @@ class Keys(Case):
         self.gets_no_key_any_more(capsule, session, "the address")
         self.assertNotIn(OTHER_KEY.encode(), provider.bytes)
 
+    SCOPES = ('[env]\nZAI_API_KEY = "FAKE-global-key-00000001"\n[workspaces.other.env]\nZAI_API_KEY = "FAKE-other-key-000000001"\n',
+              '[workspaces.acme.env]\nZAI_API_KEY = "FAKE-acme-key-0000000001"\n',
+              '[workspaces.acme.roles.rev.env]\nZAI_API_KEY = "FAKE-rev-key-00000000001"\n')  # fmt: skip
+
+    def sends(self, session, provider, key: str) -> bool:
+        """Whichever connection it goes over: each key has its own."""
+        before = provider.bytes.count(key.encode())
+        return session.answered() and provider.bytes.count(key.encode()) == before + 1
+
+    def test_of_another_scope_is_not_sent_where_the_sessions_own_is_gone(self):
+        """The next wider scope's key would be found, which another workspace pays for."""
+        everybody, acme, rev = self.SCOPES
+        capsule, provider = self.pair(keys={}, config=everybody + acme + rev)
+        member, reviewer = self.spawn(capsule, workspace="acme"), self.spawn(capsule, workspace="acme", role="rev")
+        own = self.spawn(capsule)
+        for session, key in ((member, "FAKE-acme"), (reviewer, "FAKE-rev"), (own, "FAKE-global")):
+            self.assertTrue(self.sends(session, provider, key))
+
+        def have_none(gone: dict):
+            before = len(provider.bytes)
+            said = [each["message"] for each in capsule.call("status")["warnings"] if each["code"] == "session.no_key"]
+            for session, what in gone.items():
+                reply = session.ask()
+                self.refused(reply, 401, "capsule_key_absent")
+                self.assertIn(f"there is no {what} any more, and no other scope's key", reply.error["message"])
+                self.assertTrue([each for each in said if session.id in each and what in each], said)
+            self.assertEqual(len(provider.bytes), before)
+
+        capsule.config(provider.port, everybody + acme)
+        done = capsule.ctl("reload")
+        self.assertIn(reviewer.id, " ".join((done.stdout + done.stderr).split()))
+        have_none({reviewer: 'role "rev"'})
+        self.assertTrue(self.sends(member, provider, "FAKE-acme"))
+        without = {reviewer: 'workspace "acme"', member: 'workspace "acme"'}
+        for left, more in ((everybody, ""), (everybody.partition("[workspaces")[0], ""), (everybody, 'unknown_scopes = "allow"\n')):
+            capsule.config(provider.port, left, 'keys = "broker"\n' + more)
+            capsule.call("reload")
+            have_none(without)
+            self.assertTrue(self.sends(own, provider, "FAKE-global"))
+        self.assertEqual(capsule.stop(), 0)
+        capsule.start()
+        self.assertTrue(until(own.answered), capsule.logged())
+        have_none(without)
+        capsule.config(provider.port, everybody + acme + rev)
+        capsule.call("reload")
+        self.assertTrue(self.sends(member, provider, "FAKE-acme"), "it is there again")
+        self.assertTrue(self.sends(reviewer, provider, "FAKE-rev"))
+
+    def test_of_a_scope_that_was_never_configured_stays_the_one_it_had(self):
+        everybody, acme, _ = self.SCOPES
+        everybody = everybody.partition("[workspaces")[0]
+        capsule, provider = self.pair(keys={}, config=everybody)
+        session = self.spawn(capsule, workspace="unknown", role="unknown")
+        capsule.config(provider.port, everybody + acme)
+        capsule.call("reload")
+        self.assertTrue(self.sends(session, provider, "FAKE-global"))
+
     def test_of_another_provider_is_not_sent_though_its_variable_is_the_one_of_before(self):
         provider = self.provider()
         capsule = self.capsule(provider, keys={}, config=f'[env]\nZAI_API_KEY = "{KEY}"\n')
