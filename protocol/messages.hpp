@@ -481,8 +481,10 @@ struct GrantParams {
     std::optional<std::string> ends_with;
     std::optional<std::uint32_t> uid;         ///< whose processes may use the token; none: the session's user here
     std::optional<std::string> token_sha256;  ///< of a token that the caller made: 64 hexadecimal digits in lower case
+    std::optional<bool> known_scope;          ///< true: workspace and role must be configured, though none is
 };
-BOOST_DESCRIBE_STRUCT(GrantParams, (), (agent, provider, model, workspace, role, ends_with, uid, token_sha256))
+BOOST_DESCRIBE_STRUCT(GrantParams, (),
+                      (agent, provider, model, workspace, role, ends_with, uid, token_sha256, known_scope))
 
 struct GrantResult {
     SessionRef session;

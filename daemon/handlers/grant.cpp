@@ -3,6 +3,7 @@
 #include "daemon/handlers/handlers.hpp"
 
 #include "daemon/handlers/session_begin.hpp"
+#include "daemon/keys/known_scopes.hpp"
 
 namespace capsule {
 namespace {
@@ -15,11 +16,23 @@ Result<void> check_digest(const std::optional<std::string>& digest) {
                  "give the SHA-256 of the token, or leave it out and take the token of the answer"};
 }
 
+/// For a session that began while its workspace and role were configured: where none is any more, any name passes, with
+/// the global key.
+Result<void> check_still_known(const Services& services, const GrantParams& params) {
+    const Config& config = services.generation->config;
+    if (!params.known_scope.value_or(false) || config.session.unknown_scopes == UnknownScopes::allow) return {};
+    const auto gone = unknown_part(known_scopes(config, services.stored), {params.workspace, params.role});
+    if (!gone) return {};
+    return Error{ErrorCode::scope_unknown, "there is no " + *gone + " any more",
+                 "configure it again, or start the agent again in another one"};
+}
+
 }  // namespace
 
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params) {
     if (auto checked = check_ends_with(params.ends_with); !checked) co_return checked.error();
     if (auto checked = check_digest(params.token_sha256); !checked) co_return checked.error();
+    if (auto checked = check_still_known(services, params); !checked) co_return checked.error();
     SpawnParams asked;
     asked.agent = std::move(params.agent);
     asked.provider = std::move(params.provider);

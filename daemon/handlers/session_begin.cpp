@@ -46,6 +46,15 @@ SessionRecord record_of(const PreparedSession& session) {
     return record;
 }
 
+/// What of its scope is configured, here or where its key is.
+KeyScope configured_scope(const PreparedSession& session) {
+    // Of the configuration alone: `auth unset` says whose key its sessions have from then on.
+    if (!session.remote) return known_part(known_scopes(session.generation->config, StoredKeys()), session.scope);
+    const bool is_unused = std::ranges::find(session.remote->warnings(), "scope.unused", &Warning::code) !=
+                           session.remote->warnings().end();
+    return is_unused ? KeyScope() : session.scope;
+}
+
 }  // namespace
 
 Result<void> check_ends_with(const std::optional<std::string>& ends_with) {
@@ -74,8 +83,7 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     if (session.keys != session_keys::broker && !ref.ends_with) co_return ref;
     SessionRecord record = record_of(session);
     record.ends_with = ref.ends_with;
-    // Of the configuration alone: `auth unset` says whose key its sessions have from then on.
-    KeyScope known = known_part(known_scopes(session.generation->config, StoredKeys()), session.scope);
+    KeyScope known = configured_scope(session);
     record.known_workspace = std::move(known.workspace);
     record.known_role = std::move(known.role);
     auto id = co_await services.sessions.begin(std::move(record), owner, session.remote);

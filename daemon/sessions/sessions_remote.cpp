@@ -32,6 +32,7 @@ GrantParams asked_anew(const SessionRecord& record) {
     params.ends_with = ends_with::connection;
     params.uid = record.uid;
     params.token_sha256 = record.token_sha256;
+    if (record.known_workspace || record.known_role) params.known_scope = true;
     return params;
 }
 

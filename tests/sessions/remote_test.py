@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -346,6 +347,31 @@ class Agents(Remote):
         [ended] = agents.call("sessions.list", all=True)["sessions"]
         self.assertEqual(ended["id"], session.id)
         self.assertIn("[broker] listen", ended["ended"])
+
+    def test_one_whose_workspace_is_gone_meanwhile_gets_no_other_key(self):
+        """Where no workspace is configured any name passes, and would get the global key."""
+        provider, port = self.provider(), free_port()
+        acme = f'[workspaces.acme.env]\nZAI_API_KEY = "{OTHER_KEY}"\n'
+        keys = self.keys_capsule(provider, port, acme)
+        agents = self.agents_capsule(provider, keys.socket)
+        session = self.spawn(agents, workspace="acme")
+        self.assertEqual(session.ask().status, 200)
+        file = keys.top / "capsule.toml"
+        text = file.read_text()
+        keys.kill()
+        file.write_text(text.replace(acme, ""))
+        keys.start()
+        self.assertEqual(self.spawn(agents, workspace="acme").ask().status, 200, "a new one is told that it has the global key")
+        before = provider.bytes.count(KEY.encode())
+        told = re.compile(rf"session={session.id} .*cannot be granted anew yet: .*there is no workspace \W+acme\W+ any more")
+        self.assertTrue(until(lambda: told.search(agents.logged())), agents.logged())
+        self.assertFalse(session.answered())
+        self.assertEqual(provider.bytes.count(KEY.encode()), before)
+        keys.kill()
+        file.write_text(text)
+        keys.start()
+        self.assertTrue(until(session.answered), agents.logged())
+        self.assertEqual(provider.bytes.count(KEY.encode()), before)
 
     def test_a_key_that_is_rotated_is_used_by_the_next_request(self):
         provider = self.provider()
