@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/home_visit.hpp"
 #include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/remote_keys.hpp"
 #include "daemon/home/facts.hpp"
@@ -85,6 +86,7 @@ void find_program(Work& work, const Route& route, const std::string& path) {
 /// agent is `to_ask`; it is called again with the answer.
 Result<Rendered> render_at_home(Work& work, const Route& route, const std::optional<std::string>& cwd,
                                 const std::string& path, ApplyMode mode) {
+    const HomeVisit visit;
     const SessionHome& home = work.generation->home;
     const ProjectSettings project_settings = work.generation->config.session.project_settings;
     if (!work.to_ask) {
@@ -279,6 +281,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t ask
     if (binary && descriptor_of(agent).model_list)
         work->material.models = co_await services.inventory.models(agent, *binary, place);
     auto write = [work, agent]() -> Result<Applied> {
+        const HomeVisit visit;
         work->material.facts = read_home_facts(agent, work->generation->home);
         std::vector<Warning> warnings;
         const auto files = agent_files(agent, work->inputs, warnings);

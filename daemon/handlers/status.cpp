@@ -1,5 +1,4 @@
 // status: what runs, which keys it has, what each cell is worth, what is wrong. Never waits.
-#include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
@@ -7,6 +6,7 @@
 #include <array>
 
 #include "capsule_version.hpp"
+#include "daemon/base/home_visit.hpp"
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/remote_keys.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
@@ -75,11 +75,12 @@ struct InTheHome {
 
 Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKeys>& inline_keys) {
     InTheHome found;
+    const HomeVisit visit;
+    struct stat status {};
     for (std::size_t i = 0; i < all_agents.size(); ++i)
         found.agents[i] = find_binary(path, all_agents[i].id);
     for (const InlineKeys& file : inline_keys)
-        // access() would ask as root, whose the process still is.
-        if (::faccessat(AT_FDCWD, file.path.c_str(), F_OK, AT_EACCESS) == 0) found.inline_keys.push_back(file);
+        if (look_up(file.path, status) == 0) found.inline_keys.push_back(file);
     return found;
 }
 

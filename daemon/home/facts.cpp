@@ -1,8 +1,7 @@
 #include "daemon/home/facts.hpp"
 
-#include <sys/stat.h>
-
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/home_visit.hpp"
 #include "daemon/write/atomic_file.hpp"
 
 namespace capsule {
@@ -10,7 +9,7 @@ namespace {
 
 bool is_file(const std::string& path) {
     struct stat status {};
-    return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+    return look_up(path, status) == 0 && S_ISREG(status.st_mode);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "daemon/home/inventory.hpp"
 
-#include <fcntl.h>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include <csignal>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/scratch_home.hpp"
 #include "protocol/utf8.hpp"
@@ -113,8 +113,8 @@ std::optional<AgentBinary> find_binary(std::string_view path, std::string_view n
         const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
         path.remove_prefix(std::min(end + 1, path.size()));
         struct stat status {};
-        if (candidate.front() != '/' || ::stat(candidate.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-        if (::faccessat(AT_FDCWD, candidate.c_str(), X_OK, AT_EACCESS) != 0) continue;
+        if (candidate.front() != '/' || look_up(candidate, status, LastLink::followed, X_OK) != 0) continue;
+        if (!S_ISREG(status.st_mode)) continue;
         const auto time = [](const timespec& when) {
             return std::to_string(when.tv_sec) + "." + std::to_string(when.tv_nsec);
         };

@@ -9,13 +9,14 @@
 #include <cstring>
 #include <memory>
 
+#include "daemon/base/home_path.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {
 
-constexpr int open_directory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+constexpr int as_a_directory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 Error cannot(std::string_view what, const std::string& path, int error) {
     return {ErrorCode::io_error, "cannot " + std::string(what) + " " + path + ": " + ::strerror(error),
@@ -47,7 +48,7 @@ class Removal {
     bool remove(int directory, const char* name, int depth) {
         if (::unlinkat(directory, name, 0) == 0) return true;
         if (errno != EISDIR || depth >= deepest_scratch_directory) return false;
-        UniqueFd below(::openat(directory, name, open_directory));
+        UniqueFd below(::openat(directory, name, as_a_directory));
         if (below && !empty(std::move(below), depth + 1)) return false;
         return ::unlinkat(directory, name, AT_REMOVEDIR) == 0;
     }
@@ -58,14 +59,17 @@ class Removal {
 }  // namespace
 
 Result<std::string> make_scratch_home(const std::string& above) {
-    std::string path = above + "/capsuled-XXXXXX";
+    const UniqueFd directory = open_path(above);
+    if (!directory) return cannot("open", above, errno);
+    // By the descriptor: what leads to it may lead elsewhere by now.
+    std::string path = own_name(directory) + "/capsuled-XXXXXX";
     if (::mkdtemp(path.data()) == nullptr) return cannot("make a temporary directory in", above, errno);
-    return path;
+    return above + path.substr(path.rfind('/'));
 }
 
 Result<void> write_in_scratch_home(const std::string& home, const std::string& name, std::string_view text) {
     const std::string path = home + "/" + name;
-    const UniqueFd directory(::open(home.c_str(), open_directory));
+    const UniqueFd directory = open_path(home, LastLink::itself);
     if (!directory) return cannot("open", home, errno);
     const UniqueFd file(::openat(directory.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                  S_IRUSR | S_IWUSR));
@@ -79,8 +83,12 @@ Result<void> write_in_scratch_home(const std::string& home, const std::string& n
 }
 
 void remove_scratch_home(const std::string& home) {
-    UniqueFd directory(::open(home.c_str(), open_directory));
-    if (directory && Removal().empty(std::move(directory), 0)) ::rmdir(home.c_str());
+    const std::size_t slash = home.rfind('/');
+    const std::string name = home.substr(slash + 1);
+    const UniqueFd above = open_path(home.substr(0, slash));
+    if (!above) return;
+    UniqueFd directory(::openat(above.get(), name.c_str(), as_a_directory));
+    if (directory && Removal().empty(std::move(directory), 0)) ::unlinkat(above.get(), name.c_str(), AT_REMOVEDIR);
 }
 
 }  // namespace capsule

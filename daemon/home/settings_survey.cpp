@@ -1,18 +1,20 @@
 #include "daemon/home/settings_survey.hpp"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
-#include <map>
+#include <memory>
 #include <set>
-#include <system_error>
+#include <tuple>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
-#include "daemon/write/atomic_file.hpp"
+#include "daemon/write/file_access.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -23,14 +25,23 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_directories = 32;
 
+bool is_absent(int problem) {
+    return problem == ENOENT || problem == ENOTDIR;
+}
+
+/// Or may be there: not all can be seen by this user.
+bool is_a_repository(const std::string& directory) {
+    struct stat status {};
+    return !is_absent(look_up(directory + "/.git", status, LastLink::itself));
+}
+
 /// The session's directory and those above it up to the root of its repository; outside of one, itself alone.
 std::vector<std::string> directories_of(const std::string& cwd) {
     std::vector<std::string> directories;
-    std::error_code error;
     for (fs::path at = fs::path(cwd).lexically_normal(); directories.size() < most_directories; at = at.parent_path()) {
         if (!at.has_filename() && at.has_relative_path()) at = at.parent_path();  // a slash at the end
         directories.push_back(at == at.root_path() ? "" : at.string());
-        if (fs::symlink_status(at / ".git", error).type() > fs::file_type::not_found) return directories;
+        if (is_a_repository(directories.back())) return directories;
         if (at == at.root_path()) break;
     }
     directories.resize(1);
@@ -38,22 +49,26 @@ std::vector<std::string> directories_of(const std::string& cwd) {
 }
 
 /// Whether an agent takes a file of this name, in a directory of that format.
-bool is_taken(const SettingsPlace& place, const fs::path& file) {
+bool is_taken(const SettingsPlace& place, std::string_view name) {
+    if (name == "." || name == "..") return false;
     if (place.format == SettingsFormat::plugin) return true;
-    return file.extension() == (place.format == SettingsFormat::codex_role ? ".toml" : ".md");
+    return fs::path(name).extension() == (place.format == SettingsFormat::codex_role ? ".toml" : ".md");
 }
 
 /// The names in a directory, sorted, at most `limit` of those there first.
-std::vector<std::string> files_in(const SettingsPlace& place, std::size_t limit) {
-    std::vector<std::string> paths;
-    std::error_code error;
+std::vector<std::string> files_in(int directory, const SettingsPlace& place, std::size_t limit) {
+    std::vector<std::string> names;
+    UniqueFd readable(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const std::unique_ptr<DIR, int (*)(DIR*)> listing(readable ? ::fdopendir(readable.get()) : nullptr, ::closedir);
+    if (!listing) return names;
+    readable.release();  // it is the listing's
     std::size_t seen = 0;
-    for (fs::directory_iterator entry(place.path, error), end; !error && entry != end; entry.increment(error)) {
-        if (++seen > limit || time_is_up()) break;
-        if (is_taken(place, entry->path())) paths.push_back(entry->path().string());
+    while (const dirent* entry = ::readdir(listing.get())) {
+        if (++seen > limit + 2 || time_is_up()) break;  // itself and the one above are there, too
+        if (is_taken(place, entry->d_name)) names.emplace_back(entry->d_name);
     }
-    std::ranges::sort(paths);
-    return paths;
+    std::ranges::sort(names);
+    return names;
 }
 
 class Survey {
@@ -61,10 +76,15 @@ class Survey {
     explicit Survey(const SurveyedSession& session) : session_(session) {}
 
     void look_at(const SettingsPlace& place) {
-        if (is_in_no_directory(place.path)) return;
-        if (!place.directory) return look_at_file(place, place.path);
-        for (const std::string& path : files_in(place, survey_files))
-            look_at_file(place, path);
+        const std::size_t slash = place.path.rfind('/');
+        Place at;
+        at.directory_fd = open_directory(std::string_view(place.path).substr(0, std::max<std::size_t>(slash, 1)));
+        // Agents look for up to ten names in one directory of a project, which mostly is not there.
+        const int problem = at.directory_fd ? 0 : errno;
+        if (problem == ENOENT) return;
+        at.directory.assign(place.path, 0, slash);
+        at.name.assign(place.path, slash + 1);
+        place.directory ? look_into(place, at, problem) : look_at_file(place, at, place.path);
     }
 
     std::vector<FoundSetting> take() { return std::move(found_); }
@@ -73,20 +93,32 @@ class Survey {
     bool needs_extra_pin() const { return needs_extra_pin_; }
 
   private:
-    /// Agents look for up to ten names in one directory of a project, which mostly is not there.
-    bool is_in_no_directory(const std::string& path) {
-        const auto [known, first] = absent_.try_emplace(path.substr(0, path.rfind('/')), false);
+    /// By whatever links a directory has many names, it is listed once.
+    void look_into(const SettingsPlace& place, const Place& above, int problem) {
+        LinkBudget budget;
+        Place file;
+        file.directory = place.path;
+        if (problem == 0) {
+            UniqueFd found = open_path_at(above.directory_fd.get(), above.name, LastLink::followed, budget);
+            if (!found) problem = errno;
+            file.directory_fd = SharedFd(std::move(found));
+        }
+        if (is_absent(problem) || problem == EACCES) return;
         struct stat status {};
-        if (first)
-            known->second = ::stat(known->first.c_str(), &status) != 0 && errno == ENOENT && !known->first.empty();
-        return known->second;
+        if (problem != 0 || ::fstat(file.directory_fd.get(), &status) != 0)
+            return not_looked_at(place, place.path, "it leads elsewhere");
+        if (!listed_.emplace(status.st_dev, status.st_ino, place.format).second) return;
+        for (std::string& name : files_in(file.directory_fd.get(), place, survey_files)) {
+            file.name = std::move(name);
+            look_at_file(place, file, file.path());
+        }
     }
 
-    void look_at_file(const SettingsPlace& place, const std::string& path) {
+    void look_at_file(const SettingsPlace& place, const Place& file, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
         if (files_ >= survey_files || !seen_.insert(path).second) return;
         if (time_is_up()) return not_looked_at(place, path, "no time was left");
-        const auto text = text_of(path, std::min(place.largest, survey_bytes - bytes_));
+        const auto text = text_of(file, path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
         if (!text) return not_looked_at(place, path, "too large, no regular file, or not readable");
@@ -98,11 +130,12 @@ class Survey {
     }
 
     /// What was read for the facts a moment ago is not read again.
-    Result<std::optional<std::string>> text_of(const std::string& path, std::size_t limit) const {
+    Result<std::optional<std::string>> text_of(const Place& file, const std::string& path, std::size_t limit) const {
         if (const auto known = session_.facts->texts.find(path);
             known != session_.facts->texts.end() && known->second.size() <= limit)
             return std::optional(known->second);
-        return read_file(path, limit);
+        if (!file.directory_fd) return io_error("read", path, ENOTDIR);
+        return read_through_links(file, limit);
     }
 
     void not_looked_at(const SettingsPlace& place, const std::string& path, const std::string& why) {
@@ -126,7 +159,7 @@ class Survey {
 
     const SurveyedSession& session_;
     std::set<std::string> seen_;
-    std::map<std::string, bool> absent_;  ///< by directory
+    std::set<std::tuple<dev_t, ino_t, SettingsFormat>> listed_;
     bool needs_extra_pin_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;

@@ -1,25 +1,26 @@
 #include "daemon/write/apply.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <vector>
+
+#include "daemon/base/home_visit.hpp"
+#include "daemon/write/file_access.hpp"
 
 namespace capsule {
 namespace {
 
 bool is_link(const std::string& path) {
-    struct stat status {};
-    return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+    const auto place = look_for_place(path);
+    return place && place->link;
 }
 
-// What is too large to be looked at counts as having one of the words.
+// What is too large to be looked at, or leads where nothing is read, counts as having one of the words.
 bool has_a_word(const std::string& path, const std::vector<std::string_view>& words) {
-    // access() would ask as root, whose the process still is, and tell of files that the session's user cannot see.
-    if (::faccessat(AT_FDCWD, path.c_str(), F_OK, AT_EACCESS) != 0) return false;
+    const auto is_nothing = [](int problem) { return problem == ENOENT || problem == ENOTDIR || problem == EACCES; };
+    struct stat status {};
+    if (is_nothing(look_up(path, status))) return false;
     constexpr std::size_t limit = 1024 * 1024;
     const auto text = read_file(path, limit);
     if (!text) return true;

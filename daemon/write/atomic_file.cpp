@@ -143,7 +143,7 @@ Result<std::optional<Snapshot>> existing_at(const Place& place) {
 Result<std::optional<Updated>> see_that_it_is_right(const std::string& path, const Transform& transform) {
     const auto place = look_for_place(path);
     if (!place) return place.error();
-    const auto existing = look_at_path(*place, max_file_bytes);
+    const auto existing = look_at_found(*place, max_file_bytes);
     if (!existing) return existing.error();
     const auto wanted = transform(text_of(*existing));
     if (!wanted) return wanted.error();
@@ -248,7 +248,10 @@ Result<Updated> preview_file(const std::string& path, const Transform& transform
 }
 
 Result<std::optional<std::string>> read_file(const std::string& path, std::size_t limit) {
-    return read_through_links(path, limit);
+    const auto place = place_as_named(path);
+    if (!place) return place.error();
+    if (!place->directory_fd) return std::optional<std::string>();
+    return read_through_links(*place, limit);
 }
 
 }  // namespace capsule

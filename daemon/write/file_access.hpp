@@ -7,13 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/base/home_visit.hpp"
+#include "daemon/write/io_error.hpp"
 #include "protocol/errors.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
-
-/// io.error: "cannot <doing> <path>: <errno's text>", and what to do about it.
-Error io_error(std::string_view doing, const std::string& path, int error_number);
 
 /// A name in a directory, every link at the end of the path followed. The directory stays open, so that it is the
 /// same one in every step, whatever happens to its path.
@@ -22,7 +21,7 @@ struct Place {
     std::string name;
     bool link = false;      ///< the path that was asked for is a link
     mode_t mode = 0;        ///< of what has that name; 0: nothing has
-    UniqueFd directory_fd;  ///< none: no such directory, or only looked for
+    SharedFd directory_fd;  ///< none: no such directory. Only looked for: an O_PATH descriptor
     bool has_lock = true;   ///< no other daemon writes there; else the temporary file has a name of its own
 
     std::string path() const { return directory + "/" + name; }
@@ -30,7 +29,7 @@ struct Place {
 
 Result<Place> find_place(const std::string& path);
 
-/// As find_place(), but its directory is not opened: to see whether there is anything to do.
+/// As find_place(), but nothing can be written there: to see whether there is anything to do.
 Result<Place> look_for_place(const std::string& path);
 
 /// Makes the place's directory and those above it with 0700, and opens it.
@@ -45,18 +44,21 @@ struct Snapshot {
 /// link, a FIFO, a device, a directory, more than `limit` bytes are io.error.
 Result<std::optional<Snapshot>> look_at(const Place& place, const std::string& name, std::size_t limit);
 
-/// The place's own file as look_at() gives it, by its path: of a place whose directory is not opened.
-Result<std::optional<Snapshot>> look_at_path(const Place& place, std::size_t limit);
+/// The place's own file as look_at() gives it, as it was a moment ago when the place was looked for.
+Result<std::optional<Snapshot>> look_at_found(const Place& place, std::size_t limit);
 
-/// Whether something has the temporary file's name. By its path, too.
+/// Whether something has the temporary file's name.
 bool has_leftover(const Place& place);
 
 /// 0 where the calling thread's identity may write in that directory, or make it; else errno.
 int why_not_writable(const Place& place);
 
-/// The text of the regular file that `path` leads to; none if there is none. To look into, not to write: links are
-/// followed. Otherwise as look_at().
-Result<std::optional<std::string>> read_through_links(const std::string& path, std::size_t limit);
+/// The place that `path` itself names, be it a link; its mode is not looked for.
+Result<Place> place_as_named(const std::string& path);
+
+/// The text of the regular file that the place's name leads to; none if there is none. To look into, not to write:
+/// links are followed. Otherwise as look_at().
+Result<std::optional<std::string>> read_through_links(const Place& place, std::size_t limit);
 
 /// ".NAME.capsuled": one of a kind, so that what a killed run left is found at once. ".NAME.capsuled-PID" without the
 /// lock.

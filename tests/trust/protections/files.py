@@ -3,6 +3,7 @@
 from protection import Edit, Protection, one
 
 ACCESS = "daemon/write/file_access.cpp"
+HOME_PATH = "daemon/base/home_path.cpp"
 ATOMIC = "daemon/write/atomic_file.cpp"
 REPLACE = "daemon/write/replace.cpp"
 APPLY = "daemon/write/apply.cpp"
@@ -10,6 +11,7 @@ TRUSTED = "daemon/base/trusted_path.cpp"
 SECRET_FILE = "daemon/keys/secret_file.cpp"
 CONFIG_FILES = "daemon/load/config_files.cpp"
 
+ONE_CALL, STEPS = "unit_base:All/HomePath.InOneCall/", "unit_base:All/HomePath.WithoutOpenat2/"
 AS_ANOTHER = "integration_exec:ExecAsAnother."
 PLANTED = "trust_faults:All/Planted.IsAnErrorOrIgnoredAndNeverHangs/"
 KILLED = "unit_write_faults:All/EveryCall.KilledBeforeItLeavesTheOldFileOrTheNew/"
@@ -80,29 +82,48 @@ def whose_identity() -> list[Protection]:
 
 
 def odd_files() -> list[Protection]:
-    no_place = "    if (!S_ISREG(place.mode)) return odd_file(place, place.name, place.mode);\n"
+    no_place = "    if (!S_ISREG(mode)) return odd_file(place, name, mode);\n"
     no_file = "status.st_mode)) return odd_file"
     any_file = "status.st_mode) && false) return odd_file"
+    of_the_kernel = "if (!same_files && is_of_the_kernels_files(fd.get()))"
+    into_proc, for_long = "NoneLeadsIntoTheKernelsFiles", "NoneIsFollowedForLong"
     return [
         # Looked at before it is opened, and again what was opened.
-        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 3), Edit(ACCESS, no_place, "")],
+        Protection("only regular files of the home are read", [Edit(ACCESS, no_file, any_file, 2), Edit(ACCESS, no_place, "")],
                    ["integration_errors:Errors.AFifoOrAHugeFileNeverHangsTheDaemon", "unit_write:Fault.NotAFile"]),
-        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 3), Edit(ACCESS, no_place, ""),
+        Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 2), Edit(ACCESS, no_place, ""),
                                           Edit(ACCESS, "O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
-                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)", 2),
-                                          Edit(ACCESS, "O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
-                                               "O_RDONLY | O_NOCTTY | O_CLOEXEC)")],
+                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)"),
+                                          Edit(ACCESS, "O_RDONLY | O_NONBLOCK | O_NOCTTY)", "O_RDONLY | O_NOCTTY)")],
                    [PLANTED + "Fifo"]),
         # Its size when it is opened, and what is read of it.
         Protection("none is read that is huge", [
             Edit(ACCESS, "if (size > limit) return", "if (size > 16 * limit) return"),
             Edit(ACCESS, "if (text.size() > limit) return", "if (text.size() > 16 * limit) return"),
         ], [PLANTED + "HugeFile"]),
-        one("links in a circle", ACCESS, "        if (links == max_links) return io_error(\"find\", path, ELOOP);\n",
-            "        if (links == 100'000'000) return io_error(\"find\", path, ELOOP);\n",
-            "unit_write:Fault.LinksInACircle"),
-        one("nothing is read that the kernel computes", "daemon/write/file_access.cpp", "if (is_made_as_it_is_read(fd.get()))",
-            "if (false)", "unit_write:Fault.NotAFile"),
+        one("links in a circle", ACCESS, "if (--budget.links < 0 || static_cast<std::size_t>(size) > budget.text)",
+            "if (--budget.links < -100'000'000)", "unit_write:Fault.LinksInACircle"),
+        Protection("nothing is read that the kernel computes", [
+            Edit(HOME_PATH, of_the_kernel, "if (false)"),
+            Edit(ACCESS, "if (is_of_the_kernels_files(fd.get()))", "if (false)"),
+        ], ["unit_write:Fault.NotAFile"]),
+        one("no link is followed into /proc", HOME_PATH, of_the_kernel, "if (false)", ONE_CALL + into_proc, STEPS + into_proc,
+            "unit_write:Fault.NothingOfAProcessIsLookedUp", "unit_home:Inventory.FindsItThroughLinksButNotInProc",
+            "unit_home:SettingsSurvey.FollowsLinksButNoneIntoProc", "unit_home:ScratchHome.IsMadeThroughLinksButNotThroughProc"),
+        one("nor by the kernel", HOME_PATH, "how.resolve = RESOLVE_NO_SYMLINKS;", "how.resolve = 0;", ONE_CALL + into_proc),
+        one("nor is a name looked up there", HOME_PATH, "if (name == \"proc\" || name == \"sys\") return true;", "", ONE_CALL + into_proc),
+        one("so many links and no more", HOME_PATH, "--budget_.links < 0 || ", "", STEPS + for_long),
+        one("of so much text", HOME_PATH, " || static_cast<std::size_t>(size) > budget_.text", "", ONE_CALL + for_long),
+        one("so many names one by one", HOME_PATH, "        if (--budget_.steps < 0) return ELOOP;\n", "", ONE_CALL + for_long),
+        one("and not when there is no time left", HOME_PATH, "    if (time_is_up()) return failed(ETIME);\n", "", ONE_CALL + for_long),
+        one("nobody's link in /tmp is followed but its owner's", HOME_PATH, "        if (is_planted(status)) return EACCES;\n", "",
+            ONE_CALL + "NoneIsFollowedThatAnybodyPlanted"),
+        one("a directory is listed once", "daemon/home/settings_survey.cpp",
+            "if (!listed_.emplace(status.st_dev, status.st_ino, place.format).second) return;",
+            "listed_.emplace(status.st_dev, status.st_ino, place.format);",
+            "unit_home:SettingsSurvey.ADirectoryOfManyNamesIsListedOnce"),
+        one("nothing else takes a path there", "daemon/handlers/status.cpp", "look_up(file.path, status) == 0",
+            "::stat(file.path.c_str(), &status) == 0", "ctest:house:home_paths"),
         one("home jobs have their turns", "daemon/home/worker.cpp", "last_turn(asker) < last_turn((*out)->asker)", "false",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
         one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",
@@ -175,8 +196,8 @@ def each_write() -> list[Protection]:
             "const bool same = *wanted.text == existing->text && (mode == now || true);",
             "integration_changes:Changes.AModeThatShowsKeysIsMendedAtOnce",
             "unit_write:UpdateFile.ForcesAPrivateMode"),
-        one("directories are made 0700", ACCESS, "::mkdir(directory.c_str(), 0700)", "::mkdir(directory.c_str(), 0755)",
-            "unit_write:UpdateFile.CreatesWithItsDirectories", times=2),
+        one("directories are made 0700", ACCESS, "::mkdirat(at.get(), name, 0700)", "::mkdirat(at.get(), name, 0755)",
+            "unit_write:UpdateFile.CreatesWithItsDirectories"),
         one("what a killed run left goes", REPLACE, "        if (unlink_in(place, name)) return {};\n        return io_error",
             "        if (true) return {};\n        return io_error",
             KILLED + "AuthTomlUpdated", LEFTOVER + "HalfWrittenGoes",

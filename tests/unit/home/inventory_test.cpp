@@ -56,6 +56,26 @@ TEST_F(Inventory, ASearchEndsWithItsTime) {
     EXPECT_TRUE(find_binary(directory_.path(), "claude"));
 }
 
+TEST_F(Inventory, FindsItThroughLinksButNotInProc) {
+    const std::string top = directory_.path();
+    std::filesystem::create_directories(top + "/lib");
+    std::filesystem::create_directories(top + "/bin");
+    directory_.program("lib/claude.js", "true");
+    std::filesystem::create_symlink("../lib/claude.js", top + "/bin/claude");
+    std::filesystem::create_symlink("bin", top + "/linked");
+    const auto found = find_binary(top + "/linked:/usr/bin", "claude");
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->path, top + "/linked/claude");
+    EXPECT_EQ(found->key().substr(found->path.size()),
+              find_binary(top + "/bin", "claude")->key().substr(top.size() + 11));
+    const std::string own = "/proc/" + std::to_string(::getpid());
+    std::filesystem::create_symlink(own + "/exe", top + "/bin/codex");
+    EXPECT_FALSE(find_binary(top + "/bin", "codex")) << "it can be run";
+    EXPECT_FALSE(find_binary(own, "exe"));
+    std::filesystem::create_symlink(own + "/root/bin", top + "/outside");
+    EXPECT_FALSE(find_binary(top + "/outside", "sh"));
+}
+
 TEST_F(Inventory, LooksInNoDirectoryOfTheOnesThatItIsIn) {
     const std::filesystem::path before = std::filesystem::current_path();
     std::filesystem::create_directory(directory_.path() + "/bin");

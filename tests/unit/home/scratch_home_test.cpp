@@ -52,6 +52,19 @@ TEST_F(ScratchHome, NothingIsWrittenThroughWhatWasPlanted) {
     EXPECT_FALSE(write_in_scratch_home(home_, "precious.new", "new")) << "the home itself is a link";
 }
 
+TEST_F(ScratchHome, IsMadeThroughLinksButNotThroughProc) {
+    fs::create_directory(directory_.path() + "/tmp");
+    fs::create_symlink("tmp", directory_.path() + "/linked");
+    const auto made = make_scratch_home(directory_.path() + "/linked");
+    ASSERT_TRUE(made);
+    EXPECT_TRUE(made->starts_with(directory_.path() + "/linked/capsuled-")) << *made;
+    ASSERT_TRUE(write_in_scratch_home(*made, "file", "text"));
+    remove_scratch_home(*made);
+    EXPECT_TRUE(fs::is_empty(directory_.path() + "/tmp"));
+    fs::create_symlink("/proc/self/root/tmp", directory_.path() + "/proc");
+    EXPECT_FALSE(make_scratch_home(directory_.path() + "/proc"));
+}
+
 TEST_F(ScratchHome, GoesWithAllThatIsInIt) {
     fs::create_directories(home_ + "/a/b/c");
     fill(home_ + "/a/b", 100);

@@ -184,6 +184,39 @@ TEST_F(SettingsSurvey, WaitsForNothingAndNamesWhatItDidNotLookAt) {
                 ElementsAre("/repo/.claude/settings.json: " + why, "/repo/.claude/settings.local.json: " + why));
 }
 
+TEST_F(SettingsSurvey, FollowsLinksButNoneIntoProc) {
+    write("/elsewhere/settings.json", claude_settings);
+    write("/elsewhere/agents/x.md", "---\nmodel: y\n---\n");
+    fs::create_symlink("../../elsewhere", top() + "/repo/a/.claude");
+    fs::create_symlink("/proc/self/map_files/1000-2000", top() + "/elsewhere/settings.local.json");
+    fs::create_directories(top() + "/repo/.claude");
+    fs::create_symlink("/proc/self/cwd", top() + "/repo/.claude/agents");
+    fs::create_directories(home.home);
+    fs::create_symlink("/proc/self/cwd", top() + "/home/.claude");
+    fs::create_symlink("repo", top() + "/linked");
+    const std::string why = "cannot be looked at: ";
+    const std::string unreadable = why + "too large, no regular file, or not readable";
+    EXPECT_THAT(
+        survey(Agent::claude, "/linked/a"),
+        ElementsAre("/home/.claude/settings.json: " + unreadable, "/linked/a/.claude/settings.json: model",
+                    "/linked/a/.claude/settings.local.json: " + unreadable, "/linked/a/.claude/agents/x.md: model",
+                    "/linked/.claude/agents: " + why + "it leads elsewhere"));
+    fs::remove_all(top() + "/repo/.claude");
+    fs::create_symlink("/proc/self/cwd", top() + "/repo/.claude");
+    EXPECT_THAT(survey(Agent::claude, "/repo"),
+                ::testing::Contains("/repo/.claude/agents: " + why + "it leads elsewhere"));
+}
+
+TEST_F(SettingsSurvey, ADirectoryOfManyNamesIsListedOnce) {
+    write("/many/x.js", "");
+    for (const char* above : {"/repo", "/repo/a", "/repo/a/b"}) {
+        fs::create_directories(top() + above + "/.opencode");
+        for (const char* name : {"/.opencode/plugin", "/.opencode/plugins"})
+            fs::create_symlink(top() + "/many", top() + above + name);
+    }
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a/b"), ElementsAre("/repo/a/b/.opencode/plugin/x.js: plugin"));
+}
+
 TEST_F(SettingsSurvey, NamesAFileThatTheAgentReadsAndCapsuledDoesNot) {
     const std::string many = "cannot be looked at: an object has more than 1000 members";
     const std::string evil =

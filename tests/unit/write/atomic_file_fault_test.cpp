@@ -78,6 +78,37 @@ TEST(Fault, NotAFile) {
     EXPECT_EQ(home.entries(), 5U);
 }
 
+// Where to look up a name alone may wait for another process, for as long as its owner likes.
+TEST(Fault, NothingOfAProcessIsLookedUp) {
+    const TemporaryHome home;
+    const std::string own = "/proc/" + std::to_string(::getpid());
+    fs::create_symlink(own + "/map_files/1000-2000", home / "map");
+    fs::create_symlink(own + "/map_files", home / "maps");
+    fs::create_symlink(own + "/cwd", home / "cwd");  // leads out of it again
+    for (const std::string& path : {home / "map", home / "maps/1000-2000", home / "maps/new/file", home / "cwd/file"}) {
+        const std::string why = path + " is made by the kernel as it is read";
+        expect_io_error(update_file(path, new_text), why, "move it");
+        expect_io_error(preview_file(path, new_text), why, "move it");
+        const auto read = read_file(path);
+        ASSERT_FALSE(read) << path;
+        EXPECT_EQ(read.error().message.substr(0, why.size()), why);
+    }
+    EXPECT_EQ(home.entries(), 3U);
+}
+
+TEST(Fault, LinksThatAreTooLongAreNotFollowed) {
+    const TemporaryHome home;
+    std::string nothing;
+    while (nothing.size() < 3000)
+        nothing += "./";
+    write_bytes(home / "file", "old");
+    fs::create_symlink(nothing + "file", home / "a");
+    fs::create_symlink(nothing + "a", home / "b");
+    EXPECT_EQ(read_file(home / "a")->value(), "old");
+    expect_io_error(update_file(home / "b", new_text), "symbolic links", "circle");
+    EXPECT_FALSE(read_file(home / "b"));
+}
+
 TEST(Fault, HugeFile) {
     const TemporaryHome home;
     write_bytes(home / "file", "");

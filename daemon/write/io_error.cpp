@@ -1,0 +1,61 @@
+#include "daemon/write/io_error.hpp"
+
+#include <string.h>
+
+#include <array>
+#include <cerrno>
+
+#include "daemon/base/home_path.hpp"
+
+namespace capsule {
+namespace {
+
+std::string_view cure(int error_number) {
+    switch (error_number) {
+        case ENOSPC:
+        case EDQUOT:
+            return "free some space on that file system, then try again";
+        case EACCES:
+        case EPERM:
+            return "let the session's user read and write the file and its directory (chown, chmod)";
+        case EROFS:
+            return "the file system is mounted read-only: mount the home writable";
+        case EBUSY:
+        case EXDEV:
+            return "the file is a mount point and cannot be replaced: mount its directory instead of the file";
+        case EMFILE:
+        case ENFILE:
+            return "too many files are open: raise the limit (LimitNOFILE= of the service, ulimit -n)";
+        case EFBIG:
+            return "the file size limit is too low: raise it (LimitFSIZE= of the service, ulimit -f)";
+        case EIO:
+            return "the disk reports an error: see dmesg";
+        case EAGAIN:
+            return "another program holds the file (a lock or a lease): end that program, then try again";
+        case ENOMEM:
+            return "memory ran out: free some, then try again";
+        case ELOOP:
+            return "the links lead in a circle: remove one of them";
+        case ENOTDIR:
+            return "a part of the path is not a directory: move it out of the way";
+        case EISDIR:
+            return "a directory is where a file is meant: move it out of the way";
+        default:
+            return "make it an ordinary file that the session's user can write, then try again";
+    }
+}
+
+}  // namespace
+
+Error io_error(std::string_view doing, const std::string& path, int error_number) {
+    if (error_number == in_the_kernels_files)
+        return {ErrorCode::io_error, path + " is made by the kernel as it is read: it is no file of settings",
+                "move it out of the way, then try again"};
+    std::array<char, 128> buffer{};
+    return {ErrorCode::io_error,
+            "cannot " + std::string(doing) + " " + path + ": " +
+                std::string(::strerror_r(error_number, buffer.data(), buffer.size())),
+            std::string(cure(error_number))};
+}
+
+}  // namespace capsule

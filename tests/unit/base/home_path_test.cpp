@@ -1,0 +1,212 @@
+// Paths in which the session's user has a hand: links lead where they lead, but never into /proc, and not for long. All
+// of it with openat2 and without.
+#include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+
+#include "daemon/base/home_visit.hpp"
+#include "daemon/base/time_limit.hpp"
+#include "tests/unit/write/temporary_home.hpp"
+
+namespace capsule {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TemporaryHome;
+using test::write_bytes;
+
+/// As under systemd's RestrictSUIDSGID=.
+void forbid_openat2() {
+    sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const sock_fprog program{std::size(steps), steps};
+    ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+/// The errno of a search; 0: it leads to something.
+int problem_of(const std::string& path, LastLink last = LastLink::followed) {
+    return open_path(path, last) ? 0 : errno;
+}
+
+bool same(const std::string& path, const std::string& target) {
+    struct stat found {
+    }, meant{};
+    const UniqueFd fd = open_path(path);
+    return fd && ::fstat(fd.get(), &found) == 0 && ::stat(target.c_str(), &meant) == 0 &&
+           found.st_ino == meant.st_ino && found.st_dev == meant.st_dev;
+}
+
+void links_lead_where_they_lead() {
+    const TemporaryHome home;
+    fs::create_directories(home / "lib/tool");
+    fs::create_directories(home / "bin");
+    write_bytes(home / "lib/tool/cli.js", "x");
+    fs::create_symlink("../lib/tool/cli.js", home / "bin/claude");
+    fs::create_symlink(home.path(), home / "bin/home");
+    fs::create_symlink("lib", home / "linked");
+    fs::create_symlink("nowhere", home / "dangling");
+    const std::string file = home / "lib/tool/cli.js";
+    for (const std::string& path :
+         {file, home / "bin/claude", home / "bin/home/bin/claude", home / "linked/tool/cli.js", home / "bin//./claude",
+          home / "bin/home/bin/home/linked/../bin/claude", "/" + home.path() + "/lib/tool/../tool/cli.js"})
+        EXPECT_TRUE(same(path, file)) << path;
+    EXPECT_TRUE(same(home / "bin/home/", home.path()));
+    EXPECT_TRUE(same("/", "/"));
+    EXPECT_TRUE(same("/bin/sh", "/bin/sh")) << "a directory of PATH that is a link";
+    EXPECT_EQ(problem_of(home / "dangling"), ENOENT);
+    EXPECT_EQ(problem_of(home / "dangling", LastLink::itself), 0);
+    EXPECT_EQ(problem_of(home / "linked/none"), ENOENT);
+    EXPECT_EQ(problem_of(home / "bin/claude/x"), ENOTDIR);
+    EXPECT_EQ(problem_of(home / "bin/claude/"), ENOTDIR);
+    EXPECT_EQ(problem_of(""), ENOENT);
+}
+
+void none_leads_into_the_kernels_files() {
+    const TemporaryHome home;
+    const std::string own = "/proc/" + std::to_string(::getpid());
+    fs::create_symlink(own + "/map_files", home / "maps");
+    fs::create_symlink(own + "/map_files/1000-2000", home / "map");
+    fs::create_symlink("proc", home / "inner");
+    fs::create_symlink("/proc", home / "proc");
+    fs::create_symlink("/proc/self/fd/0", home / "open");
+    fs::create_symlink("../../../../../proc/self/status", home / "up");
+    fs::create_symlink("/sys/kernel", home / "sys");
+    fs::create_symlink("maps", home / "second");
+    for (const std::string& path :
+         {home / "maps", home / "map", home / "maps/1000-2000", home / "inner", home / "inner/self/status",
+          home / "open", home / "up", home / "second", home / "second/x", home / "proc/none", own + "/map_files",
+          own + "/map_files/1-2", std::string("/proc/self/status"), std::string("/./proc/../proc/self/exe"),
+          std::string("//proc//none")})
+        EXPECT_EQ(problem_of(path), in_the_kernels_files) << path;
+    struct stat status {};
+    if (::stat("/sys/kernel", &status) == 0) {
+        EXPECT_EQ(problem_of(home / "sys"), in_the_kernels_files);
+    }
+    EXPECT_EQ(problem_of(home / "map", LastLink::itself), 0);
+    EXPECT_EQ(look_up(home / "map", status), in_the_kernels_files);
+    EXPECT_EQ(look_up(home / "maps/1000-2000", status), in_the_kernels_files);
+    EXPECT_EQ(look_up(home / "map", status, LastLink::itself), 0);
+    fs::create_directories(home / "of/proc");
+    write_bytes(home / "of/proc/file", "x");
+    EXPECT_EQ(problem_of(home / "of/proc/file"), 0) << "it has but the name";
+}
+
+void none_is_followed_for_long() {
+    const TemporaryHome home;
+    fs::create_directory(home / "d");
+    std::string last = "d";
+    for (int i = 0; i < 100; ++i) {
+        const std::string link = "link" + std::to_string(i);
+        fs::create_symlink(last, home / link);
+        last = link;
+    }
+    EXPECT_EQ(problem_of(home / "link39"), 0);
+    EXPECT_EQ(problem_of(home / "link40"), ELOOP);
+    fs::create_symlink("circle", home / "circle");
+    EXPECT_EQ(problem_of(home / "circle/x"), ELOOP);
+    // Few names, but long ones.
+    const std::string name(200, 'n');
+    fs::create_directory(home / name);
+    std::string through;
+    while (through.size() < 2500)
+        through += name + "/../";
+    fs::create_symlink(through + "d", home / "long");
+    fs::create_symlink(through + "long", home / "longer");
+    EXPECT_EQ(problem_of(home / "long"), 0);
+    EXPECT_EQ(problem_of(home / "longer"), ELOOP);
+    // Some two thousand short ones.
+    std::string nothing;
+    while (nothing.size() < 4000)
+        nothing += "./";
+    fs::create_symlink(".", home / "sys");
+    EXPECT_EQ(problem_of(home / "sys/" + nothing + "/proc"), ELOOP) << "one name after the other";
+    set_time_limit(std::chrono::steady_clock::now());
+    EXPECT_EQ(problem_of(home / "d"), ETIME);
+    set_time_limit(std::chrono::steady_clock::time_point::max());
+}
+
+/// As with fs.protected_symlinks, whatever that is here.
+void none_is_followed_that_anybody_planted() {
+    const TemporaryHome home;
+    fs::create_directory(home / "tmp");
+    fs::permissions(home / "tmp", fs::perms(01777));
+    fs::create_symlink("..", home / "tmp/own");
+    EXPECT_EQ(problem_of(home / "tmp/own"), 0);
+    if (::geteuid() != 0) return;
+    constexpr uid_t somebody = 54321;
+    fs::create_symlink("..", home / "tmp/planted");
+    ASSERT_EQ(::lchown((home / "tmp/planted").c_str(), somebody, somebody), 0);
+    EXPECT_EQ(problem_of(home / "tmp/planted"), EACCES);
+    ASSERT_EQ(::chown((home / "tmp").c_str(), somebody, somebody), 0);
+    EXPECT_EQ(problem_of(home / "tmp/planted"), 0) << "the directory's owner's";
+}
+
+void a_visit_opens_a_directory_once() {
+    const TemporaryHome home;
+    const HomeVisit visit;
+    struct stat status {};
+    EXPECT_EQ(look_up(home / "new/file", status), ENOENT);
+    fs::create_directory(home / "new");
+    write_bytes(home / "new/file", "x");
+    EXPECT_EQ(look_up(home / "new/file", status), ENOENT);
+    forget_directories();
+    EXPECT_EQ(look_up(home / "new/file", status), 0);
+    EXPECT_EQ(look_up(home / "new/file", status, LastLink::followed, X_OK), EACCES);
+    fs::create_symlink("file", home / "new/link");
+    EXPECT_EQ(look_up(home / "new/link", status, LastLink::followed, X_OK), EACCES);
+    fs::permissions(home / "new/file", fs::perms(0755));
+    EXPECT_EQ(look_up(home / "new/link", status, LastLink::followed, X_OK), 0);
+    EXPECT_TRUE(S_ISREG(status.st_mode));
+}
+
+struct Case {
+    const char* name;
+    void (*check)();
+};
+
+class HomePath : public ::testing::TestWithParam<Case> {};
+
+TEST_P(HomePath, InOneCall) {
+    GetParam().check();
+}
+
+TEST_P(HomePath, WithoutOpenat2) {
+    const pid_t child = ::fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        forbid_openat2();
+        GetParam().check();
+        ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "see above";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HomePath,
+                         ::testing::Values(Case{"LinksLeadWhereTheyLead", links_lead_where_they_lead},
+                                           Case{"NoneLeadsIntoTheKernelsFiles", none_leads_into_the_kernels_files},
+                                           Case{"NoneIsFollowedForLong", none_is_followed_for_long},
+                                           Case{"NoneIsFollowedThatAnybodyPlanted",
+                                                none_is_followed_that_anybody_planted},
+                                           Case{"AVisitOpensADirectoryOnce", a_visit_opens_a_directory_once}),
+                         [](const auto& each) { return std::string(each.param.name); });
+
+}  // namespace
+}  // namespace capsule
