@@ -388,9 +388,10 @@ BOOST_DESCRIBE_STRUCT(ExplainResult, (),
 // ---- sessions ----
 
 struct SessionsListParams {
-    std::optional<bool> all;  ///< with those that ended within the last day
+    std::optional<bool> all;                      ///< with those that ended within the last day
+    std::optional<std::vector<std::string>> ids;  ///< of these alone
 };
-BOOST_DESCRIBE_STRUCT(SessionsListParams, (), (all))
+BOOST_DESCRIBE_STRUCT(SessionsListParams, (), (all, ids))
 
 struct SessionsEndParams {
     std::string id;

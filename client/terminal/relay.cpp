@@ -21,6 +21,7 @@ using Kind = TerminalMessage::Kind;
 constexpr int look_again = 1000;  ///< ms: a job that runs in the background is told of nothing when it is brought back
 constexpr int leader_is_gone = 1 << 8;                   ///< as waitpid gives exit status 1
 constexpr std::size_t most_left_over = 4 * 1024 * 1024;  ///< bytes read after the end, however much is written
+constexpr std::size_t most_before_stop = 64 * 1024;      ///< bytes; the rest comes when the job is continued
 
 class Relay {
   public:
@@ -41,8 +42,7 @@ class Relay {
         user_.make_raw();
         while (!ended_)
             step();
-        for (std::size_t left = most_left_over; left > 0 && pass_output();)
-            left -= std::min(left, chunk_.size());
+        pass_output_up_to(most_left_over);
         return status_;
     }
 
@@ -98,6 +98,11 @@ class Relay {
         return false;
     }
 
+    void pass_output_up_to(std::size_t left) {
+        while (left > 0 && pass_output())
+            left -= std::min(left, chunk_.size());
+    }
+
     void take_signal() {
         signalfd_siginfo info{};
         if (::read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
@@ -135,8 +140,7 @@ class Relay {
     /// The shell gets its terminal back as it gave it, and sees its job stopped, until it continues it. A group that no
     /// shell looks after is not stopped by SIGTSTP: then the program goes on at once.
     void stop_too() {
-        while (pass_output()) {
-        }
+        pass_output_up_to(most_before_stop);
         user_.restore();
         sigset_t stop;
         ::sigemptyset(&stop);

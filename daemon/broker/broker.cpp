@@ -56,10 +56,10 @@ UniqueFd unblocked(int listener) {
 
 }  // namespace
 
-Broker::Broker(Loop& loop, int listener, Send send)
+Broker::Broker(Loop& loop, int listener, Capsuled capsuled)
     : loop_(loop),
       listener_(loop, unblocked(listener)),
-      send_(std::move(send)),
+      capsuled_(std::move(capsuled)),
       port_(ntohs(own_address(listener).sin_port)),
       address_("127.0.0.1:" + std::to_string(port_)),
       names_(std::make_shared<Names>(loop)),
@@ -194,7 +194,7 @@ void Broker::count_stranger(std::string_view code, Places::Uid uid) {
         telling_of_strangers_ = false;
         strangers_told_ = Clock::now();
         for (const auto& [who, count] : std::exchange(strangers_, {}))
-            send_(Strangers{who.first, count, who.second});
+            capsuled_.tell(Strangers{who.first, count, who.second});
     });
 }
 
@@ -207,8 +207,12 @@ void Broker::report_soon() {
 }
 
 void Broker::report() {
-    for (Traffic& each : sessions_.take_traffic())
-        send_(std::move(each));
+    while (!capsuled_.is_behind()) {
+        auto traffic = sessions_.take_traffic();
+        if (!traffic) return;
+        capsuled_.tell(*std::move(traffic));
+    }
+    report_soon();  // what the sessions do meanwhile is added to what they have to tell
 }
 
 }  // namespace capsule::broker

@@ -20,12 +20,16 @@ namespace capsule::broker {
 
 class Connection;
 
+/// The other end of the control channel.
+struct Capsuled {
+    std::function<void(const FromBroker&)> tell;
+    std::function<bool()> is_behind;  ///< it has much to read yet
+};
+
 class Broker {
   public:
-    using Send = std::function<void(const FromBroker&)>;
-
     /// `listener`: a listening socket on 127.0.0.1, held by capsuled, too. Throws Failure when it is none.
-    Broker(Loop& loop, int listener, Send send);
+    Broker(Loop& loop, int listener, Capsuled capsuled);
     ~Broker();
 
     /// Before configure(): in place of the system's trust store.
@@ -72,7 +76,7 @@ class Broker {
 
     Loop& loop_;
     Descriptor listener_;
-    Send send_;
+    Capsuled capsuled_;
     const Clock::time_point started_ = Clock::now();
     std::uint16_t port_ = 0;
     std::string address_;

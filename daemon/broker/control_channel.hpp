@@ -20,7 +20,12 @@ class ControlChannel {
     /// there.
     void send(const FromBroker& message);
 
+    /// capsuled has much to read yet: what can wait should.
+    bool is_behind() const noexcept { return out_.size() >= much_unread; }
+
   private:
+    static constexpr std::size_t much_unread = 256 * 1024;
+
     Task<void> write();
     Task<void> answer(Broker& broker, AskUsage question);
     bool act(Broker& broker, ToBroker message);

@@ -74,7 +74,9 @@ void serve() {
     ::mallopt(M_ARENA_MAX, 1);
     broker::Loop loop;
     broker::ControlChannel channel(loop, control);
-    broker::Broker broker(loop, listener, [&](const broker::FromBroker& message) { channel.send(message); });
+    broker::Broker broker(loop, listener,
+                          {.tell = [&](const broker::FromBroker& message) { channel.send(message); },
+                           .is_behind = [&] { return channel.is_behind(); }});
     std::exception_ptr broken;
     loop.spawn(until_told(loop, channel, broker, broken));
     broker::keep_tls_buffers_at_hand();

@@ -230,17 +230,15 @@ void Sessions::ended(const std::shared_ptr<Session>& session, const Exchanged& e
     changed(session);
 }
 
-std::vector<Traffic> Sessions::take_traffic() {
-    std::vector<Traffic> out;
-    for (const auto& session : changed_) {
-        session->changed = false;
-        session->traffic.session = session->grant.session;
-        session->traffic.streams = session->streams;
-        session->traffic.latency.resize(latency_bounds_s.size() + 1);
-        out.push_back(std::exchange(session->traffic, {}));
-    }
-    changed_.clear();
-    return out;
+std::optional<Traffic> Sessions::take_traffic() {
+    if (changed_.empty()) return std::nullopt;
+    const auto session = std::move(changed_.front());
+    changed_.pop_front();
+    session->changed = false;
+    session->traffic.session = session->grant.session;
+    session->traffic.streams = session->streams;
+    session->traffic.latency.resize(latency_bounds_s.size() + 1);
+    return std::exchange(session->traffic, {});
 }
 
 bool Sessions::close_idle(Clock::time_point then) {

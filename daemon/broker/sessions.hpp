@@ -76,8 +76,8 @@ class Sessions {
     /// Of a request that is under way: the tokens that its answer has told of since the last time.
     void spent(const std::shared_ptr<Session>& session, const Usage& more);
     void ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
-    /// The messages that are due, oldest first.
-    std::vector<Traffic> take_traffic();
+    /// The message that has been due for longest. What comes before it is taken is added to it. None: none is due.
+    std::optional<Traffic> take_traffic();
 
     /// Closes kept connections to providers that have been idle since before `then`; whether any is left.
     bool close_idle(Clock::time_point then);
@@ -95,7 +95,7 @@ class Sessions {
     std::map<std::optional<std::uint32_t>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
     std::deque<std::pair<Digest, std::string>> ended_;
-    std::vector<std::shared_ptr<Session>> changed_;
+    std::deque<std::shared_ptr<Session>> changed_;
 };
 
 /// RFC 3339, UTC, whole seconds.

@@ -54,18 +54,18 @@ asio::awaitable<UsageRow> ask_broker(Services& services, const Provider& provide
 }
 
 /// Its timer is cancelled when the answer is there.
-struct UnderWay {
-    UnderWay(Services& of, std::string provider, std::shared_ptr<asio::steady_timer> timer)
-        : services(of), id(std::move(provider)), done(std::move(timer)) {
-        services.usage.under_way.emplace(id, done);
+struct Asking {
+    Asking(const KnownUsage& usage, std::string provider, std::shared_ptr<asio::steady_timer> timer)
+        : all(usage.under_way), id(std::move(provider)), done(std::move(timer)) {
+        all->emplace(id, done);
     }
-    UnderWay(const UnderWay&) = delete;
-    UnderWay& operator=(const UnderWay&) = delete;
-    ~UnderWay() {
-        services.usage.under_way.erase(id);
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+    ~Asking() {
+        all->erase(id);
         done->cancel();
     }
-    Services& services;
+    std::shared_ptr<KnownUsage::UnderWay> all;
     std::string id;
     std::shared_ptr<asio::steady_timer> done;
 };
@@ -133,14 +133,14 @@ asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Ge
     const auto executor = co_await asio::this_coro::executor;
     while (true) {
         if (auto known = services.usage.fresh(id, key, utc_now())) co_return *std::move(known);
-        const auto other = services.usage.under_way.find(id);
-        if (other == services.usage.under_way.end()) break;
+        const auto other = services.usage.under_way->find(id);
+        if (other == services.usage.under_way->end()) break;
         const std::shared_ptr<asio::steady_timer> done = other->second;
         boost::system::error_code ignored;
         co_await done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    const UnderWay under_way(services, id,
-                             std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max()));
+    const Asking asking(services.usage, id,
+                        std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max()));
     UsageRow row = co_await ask_broker(services, provider, finding->value);
     services.usage.learn(key, row);
     if (auto known = services.usage.fresh(id, key, utc_now())) co_return *std::move(known);
@@ -152,7 +152,7 @@ asio::awaitable<void> ask_usage_for_later(Services& services, std::shared_ptr<co
     const auto executor = co_await asio::this_coro::executor;
     const KeyResolver keys = resolver(services, *generation);
     for (const Provider& provider : generation->config.catalog.providers) {
-        if (provider.usage.url.empty() || services.usage.under_way.contains(provider.id)) continue;
+        if (provider.usage.url.empty() || services.usage.under_way->contains(provider.id)) continue;
         const KeyFinding finding = keys.find(provider.key_env, KeyScope());
         if (finding.state != KeyState::present) continue;
         if (services.usage.fresh(provider.id, key_name(finding.value), utc_now())) continue;

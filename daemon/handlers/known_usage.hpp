@@ -37,8 +37,10 @@ class KnownUsage {
     std::optional<ProviderUsage> of(const std::string& provider, const std::string& key, const std::string& utc,
                                     Clock::time_point now = Clock::now()) const;
 
-    /// Whoever asks while somebody else has asked waits for the same answer.
-    std::map<std::string, std::shared_ptr<boost::asio::steady_timer>> under_way;
+    /// Whoever asks while somebody else has asked waits for the same answer. At the daemon's end those who wait outlive
+    /// the rest.
+    using UnderWay = std::map<std::string, std::shared_ptr<boost::asio::steady_timer>>;
+    const std::shared_ptr<UnderWay> under_way = std::make_shared<UnderWay>();
 
   private:
     struct Known {

@@ -30,7 +30,8 @@ constexpr std::chrono::milliseconds longest_pause{5'000};
 constexpr std::chrono::seconds ready_within{20};
 /// How long the kernel may take to end a killed process before it is looked at again.
 constexpr std::chrono::milliseconds reap_again{5};
-constexpr std::size_t piece = 16 * 1024;
+/// Of what the broker tells, in one turn of the I/O thread: a busy one tells more than a hundred sessions at once.
+constexpr std::size_t piece = 64 * 1024;
 /// A line of the control socket has four times as much.
 constexpr std::size_t authorities_piece = 64 * 1024;
 

@@ -135,7 +135,8 @@ class Sessions {
     /// new ones.
     boost::asio::awaitable<void> refresh_keys();
 
-    std::vector<SessionRow> list(bool all) const;
+    /// `all`: with those that ended within the last day. `ids`: of these alone.
+    std::vector<SessionRow> list(bool all, const std::optional<std::vector<std::string>>& ids = std::nullopt) const;
     /// Live ones that another model answered, or whose last request failed for a reason that is no limit: some of them,
     /// as each status asks, and one user may have a thousand with 32 models each.
     Conspicuous conspicuous() const;
@@ -190,6 +191,7 @@ class Sessions {
     std::shared_ptr<Live> live_or_ended(const std::string& id) const;
     void learn_limits(Live& live, const std::vector<broker::Verdict>& verdicts, bool is_live);
     static void tell_of_model(Live& live);
+    void take_counts(Live& live, SessionRow row);  ///< what the other capsuled says of it
     bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
     void wait_for_end(const std::shared_ptr<Live>& live);
     void take_back(KeptSession kept);

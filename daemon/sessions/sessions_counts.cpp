@@ -1,6 +1,8 @@
 // What the broker tells of the sessions: what they did, what was refused to them, which model answered; and what is
 // shown of it.
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
@@ -99,15 +101,18 @@ std::optional<SessionLimit> Sessions::limit_of_live(const std::string& provider)
     return std::nullopt;
 }
 
-std::vector<SessionRow> Sessions::list(bool all) const {
+std::vector<SessionRow> Sessions::list(bool all, const std::optional<std::vector<std::string>>& ids) const {
     std::vector<SessionRow> out;
+    std::set<std::string_view> wanted;
+    if (ids) wanted.insert(ids->begin(), ids->end());
+    const auto is_wanted = [&](const std::string& id) { return !ids || wanted.contains(id); };
     const auto then = now_() - ended_are_shown;
     if (all)
         for (const Ended& each : ended_)
-            if (each.at > then)
+            if (each.at > then && is_wanted(each.session->record.id))
                 out.push_back(session_row(each.session->record, each.session->counts, each.reason, now_()));
     for (const auto& [id, live] : live_)
-        out.push_back(session_row(live->record, live->counts, std::nullopt, now_()));
+        if (is_wanted(id)) out.push_back(session_row(live->record, live->counts, std::nullopt, now_()));
     std::ranges::stable_sort(out, {}, &SessionRow::started_at);
     return out;
 }

@@ -21,6 +21,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds grant_again{5};
 /// What sessions did is looked at to see which of them are idle, and to tell of limits; sessions.list looks itself.
 constexpr std::chrono::seconds look_at_counts{60};
+/// A session's row has up to 32 models with two names each: so many stay far below what a RemoteLink takes of an
+/// answer.
+constexpr std::ptrdiff_t rows_at_once = 64;
 
 GrantParams asked_anew(const SessionRecord& record) {
     GrantParams params;
@@ -131,38 +134,48 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
 
 asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) {
     if (!remote_.connected() || !any_with_token()) co_return;
-    std::string method = "sessions.list";
-    boost::json::value params = boost::json::object();
-    const std::chrono::milliseconds at_once{0};
-    const auto answer = co_await remote_.call(std::move(method), std::move(params), at_once, limit);
-    SessionsListResult list;
-    if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) co_return;
-    std::map<std::string, SessionRow> there;
-    for (SessionRow& row : list.sessions) {
-        std::string id = row.id;
-        there.emplace(std::move(id), std::move(row));
-    }
-    for (const auto& [id, live] : live_) {
-        const auto found = live->remote ? there.find(live->remote->id()) : there.end();
-        if (found == there.end()) continue;
-        SessionRow& row = found->second;
-        if (row.requests.total != live->counts.requests.total) {
-            live->used = now_();
-            live->changed = true;
+    const auto end = Clock::now() + limit;
+    std::map<std::string, std::string> own_ids;  // by those that the sessions have there
+    std::vector<std::string> ids;
+    for (const auto& [id, live] : live_)
+        if (has_grant(*live)) own_ids.emplace(ids.emplace_back(live->remote->id()), id);
+    for (auto next = ids.begin(); next != ids.end();) {
+        const auto last = next + std::min<std::ptrdiff_t>(rows_at_once, ids.end() - next);
+        SessionsListParams params;
+        params.ids = std::vector<std::string>(next, last);
+        next = last;
+        std::string method = "sessions.list";
+        boost::json::value asked = without_nulls(to_json(params));
+        const std::chrono::milliseconds at_once{0};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+        const auto answer = co_await remote_.call(std::move(method), std::move(asked), at_once, left);
+        SessionsListResult list;
+        if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) co_return;
+        for (SessionRow& row : list.sessions) {
+            const auto own_id = own_ids.find(row.id);
+            const auto found = own_id == own_ids.end() ? live_.end() : live_.find(own_id->second);
+            if (found != live_.end()) take_counts(*found->second, std::move(row));
         }
-        live->counts.requests = row.requests;
-        live->counts.streams = row.streams;
-        live->counts.active_at = std::move(row.active_at);
-        live->counts.tokens = row.tokens;
-        live->counts.models = std::move(row.models);
-        live->counts.last = std::move(row.last);
-        const auto before = live->counts.limit.at(now_());
-        live->counts.limit.set(std::move(row.limit), now_(), now_());
-        tell_of_model(*live);
-        const auto after = live->counts.limit.at(now_());
-        if (after && (!before || before->kind != after->kind))
-            sources_.happened("session.limit", live->record, live->counts, std::nullopt);
     }
+}
+
+void Sessions::take_counts(Live& live, SessionRow row) {
+    if (row.requests.total != live.counts.requests.total) {
+        live.used = now_();
+        live.changed = true;
+    }
+    live.counts.requests = row.requests;
+    live.counts.streams = row.streams;
+    live.counts.active_at = std::move(row.active_at);
+    live.counts.tokens = row.tokens;
+    live.counts.models = std::move(row.models);
+    live.counts.last = std::move(row.last);
+    const auto before = live.counts.limit.at(now_());
+    live.counts.limit.set(std::move(row.limit), now_(), now_());
+    tell_of_model(live);
+    const auto after = live.counts.limit.at(now_());
+    if (after && (!before || before->kind != after->kind))
+        sources_.happened("session.limit", live.record, live.counts, std::nullopt);
 }
 
 asio::awaitable<void> Sessions::watch_counts() {

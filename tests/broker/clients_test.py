@@ -1,5 +1,6 @@
 """Agents that vanish, crawl, or send a great deal."""
 
+import json
 import os
 import socket
 import struct
@@ -8,7 +9,7 @@ import time
 import unittest
 
 from case import Case
-from harness import answer, read_reply, request, until
+from harness import TOKEN, answer, read_reply, request, until
 
 
 def reset(connection: socket.socket):
@@ -150,6 +151,34 @@ class Clients(Case):
         connection.sendall(request(broker.port, "Content-Length: 5000000", token="cst_wrong", length=False, body=bytes(500000)))
         self.refused(read_reply(connection), 401, "capsule_session_ended")
         self.assertEqual(provider.connections, 0)
+
+    def test_what_capsuled_has_not_read_is_added_up(self):
+        """A busy broker tells more than a capsuled reads that has much else to do: it is told later, and nothing is lost."""
+        def serve(peer, _):
+            while True:
+                peer.request()
+                peer.send(answer(b'{"model":"%s"}' % (b"a" * 120)))
+
+        one, provider = self.broker(), self.provider(serve, tls=False)
+        sessions, rounds, models = 8, 16, 32
+        connections = []
+        for i in range(sessions):
+            one.grant(provider, session=f"s{i}", token=TOKEN[:-1] + str(i))
+            connections.append(self.connect(one))
+        for _ in range(rounds):
+            for i, connection in enumerate(connections):
+                for model in range(models):
+                    body = b'{"model":"%s%02d"}' % (b"m" * 120, model)
+                    connection.sendall(request(one.port, token=TOKEN[:-1] + str(i), body=body))
+                    self.assertEqual(read_reply(connection).status, 200)
+            time.sleep(0.3)  # it tells four times a second
+        told = size = 0
+        while told < sessions * rounds * models:
+            line = one.lines.readline()
+            size += len(line)
+            told += json.loads(line).get("traffic", {}).get("requests", 0)
+        self.assertEqual(told, sessions * rounds * models)
+        self.assertLess(size, 800_000)
 
 
 if __name__ == "__main__":

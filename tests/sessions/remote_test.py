@@ -45,6 +45,8 @@ class Server:
                         request = json.loads(line)
                         unknown = {"error": {"code": -32601, "message": f'no method "{request["method"]}"'}}
                         outcome = self.answers.get(request["method"].replace(".", "_"), unknown)
+                        if callable(outcome):
+                            outcome = outcome(request.get("params", {}))
                         if "error" not in outcome:
                             outcome = {"result": outcome}
                         lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **outcome}) + "\n")
@@ -635,7 +637,7 @@ class OtherVersions(Remote):
            "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
            "notes": None, "warnings": []}  # fmt: skip
 
-    def against(self, **answers) -> dict:
+    def beside(self, **answers) -> Capsule:
         provider = self.provider()
         agents = self.agents_capsule(provider, Path("/nonexistent/before"))
         agents.stop()
@@ -644,9 +646,37 @@ class OtherVersions(Remote):
         self.addCleanup(server.close)
         agents.config(provider.port, f'[broker]\nremote = "{path}"\n')
         agents.start()
+        return agents
+
+    def against(self, **answers) -> dict:
+        agents = self.beside(**answers)
         with self.assertRaises(Refused) as refused:
             self.spawn(agents)
         return refused.exception.error
+
+    def test_what_its_sessions_did_is_asked_in_parts(self):
+        """All rows at once are more than is read of one answer, and the connection would end, and every grant with it."""
+        rows = {}
+
+        def grant(_):
+            id = f"there{len(rows)}"
+            models = [{"asked": "a" * 128, "answered": f"{i:0>128}", "count": 1} for i in range(64)]
+            rows[id] = {"id": id, "agent": "claude", "provider": "zai", "label": "Z.AI", "model": None, "user": "root", "keys": "broker",
+                        "ends_with": "connection", "started_at": "2026-11-27T00:00:00Z", "pid": None, "state": "live", "ended": None,
+                        "because": None, "base_url": None, "key_source": None, "workspace": None, "role": None, "settings": None,
+                        "requests": {"total": 7, "failed": 0}, "streams": 0, "active_at": None,
+                        "tokens": {"input": 0, "output": 0, "cached": 0}, "models": models, "last": None, "limit": None}  # fmt: skip
+            return {"session": {"id": id, "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
+                    "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
+
+        agents = self.beside(status={"protocol": 1, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant,
+                             sessions_list=lambda params: {"sessions": [rows[id] for id in params.get("ids", rows)]})  # fmt: skip
+        for _ in range(250):
+            self.spawn(agents)
+        self.assertGreater(len(json.dumps(list(rows.values()))), 4 * 1024 * 1024)
+        seen = agents.call("sessions.list")["sessions"]
+        self.assertEqual([each["requests"]["total"] for each in seen], [7] * 250)
+        self.assertEqual(len(rows), 250)  # none was granted anew
 
     def test_another_protocol_is_told(self):
         error = self.against(status={"protocol": 2, "version": "9.0.0"})

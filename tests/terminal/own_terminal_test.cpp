@@ -142,6 +142,15 @@ TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 
+// The terminal that script(1) makes is one that takes 20 KB a second. No shell looks after it, so the agent goes on.
+TEST_F(OwnTerminal, WhatOthersWriteWithoutEndKeepsNoJobFromStopping) {
+    agent_does("for i in 1 2 3 4; do yes & done; sleep 1; kill -STOP $$; touch continued; kill $(jobs -p); exit 6");
+    terminal().run(
+        "script -qec 'capsulectl exec claude --provider zai' /dev/null | "
+        "python3 -c 'import os, time; [time.sleep(.2) for _ in iter(lambda: os.read(0, 4096), b\"\")]'");
+    EXPECT_TRUE(noted("continued"));
+}
+
 TEST_F(OwnTerminal, CtrlCIsTheAgents) {
     exec("trap 'echo caught; exit 7' INT; echo ready; while :; do sleep 0.05; done");
     terminal().wait_for("ready");

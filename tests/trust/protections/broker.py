@@ -201,6 +201,8 @@ def places() -> list[Protection]:
             "ctest:broker:handshakes"),
         one("a proxy's head has a bound", "daemon/broker/upstream.cpp", " && answer.size() < most_of_proxy", "", "ctest:broker:passing"),
         one("the broker gives its memory back", "daemon/broker/broker.cpp", "            memory_.give_back();\n", "", "ctest:broker:floods"),
+        one("it tells later what capsuled has not read", "daemon/broker/broker.cpp", "while (!capsuled_.is_behind())", "while (true)",
+            "ctest:broker:clients"),
         one("many users without a session count as one", "daemon/broker/connection.cpp",
             "return uid && broker.sessions().has_one_of(*uid) ? uid : std::nullopt;", "return uid;", "ctest:broker:floods"),
         one("refusals are told once in ten seconds", "daemon/broker/broker.cpp", "std::max(now + report_after, strangers_told_ + tell_of_strangers_again)",

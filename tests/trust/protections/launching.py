@@ -76,6 +76,8 @@ def whose_terminal() -> list[Protection]:
             TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
         one("where root's is only the controlling one, too", OWN, "    return controlling >= 0;\n", "    return false;\n",
             TERMINAL + "RootsControllingTerminalIsOutOfReachWhereNoDescriptorIsATerminal"),
+        one("output without end keeps no job from stopping", "client/terminal/relay.cpp", "pass_output_up_to(most_before_stop);",
+            "while (pass_output()) {\n        }", TERMINAL + "WhatOthersWriteWithoutEndKeepsNoJobFromStopping"),
         one("a kept descriptor that is a terminal is replaced", DESCRIPTORS,
             "    descriptors.insert(descriptors.end(), kept.begin(), kept.end());\n", "",
             TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),

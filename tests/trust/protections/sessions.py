@@ -82,6 +82,8 @@ def protections() -> list[Protection]:
             "unit_sessions:SessionsOfBefore.DoNotEndForAnEventOfADescriptorThatIsClosed"),
         one("one daemon has the state directory", STATE, "while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {", "while (false) {",
             "unit_base:StateDirectoryTest.IsOneDaemonsAtATime", "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
+        one("what another capsuled's sessions did is asked in parts", "daemon/sessions/sessions_remote.cpp", "rows_at_once = 64;",
+            "rows_at_once = 64'000;", "ctest:sessions:remote"),
         one("status looks at a few sessions", "daemon/sessions/sessions_counts.cpp", "if (some.rows.size() < most)",
             "if (some.rows.size() < 10 * most)", "ctest:sessions:limits"),
         one("it is locked at start", "daemon/lifecycle.cpp",
