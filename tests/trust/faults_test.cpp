@@ -165,7 +165,7 @@ TEST_F(Stop, AnswersThoseThatWereStillInTheQueue) {
     start();
     daemon().suspend();
     std::vector<RawConnection> connections;
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 200; ++i) {  // 64 are taken before it looks at anything else
         connections.push_back(daemon().connect());
         connections.back().send_line(request("1", "status"));
     }

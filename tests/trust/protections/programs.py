@@ -77,7 +77,10 @@ def how_it_ends() -> list[Protection]:
         one("and the log says so", KEEPER, "::write(0, &left, sizeof left)", "sizeof left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("nor where it cannot see them", KEEPER, "            if (::kill(pid, SIGKILL) == 0) told(pid);", "            ::kill(pid, SIGKILL);",
             ATTACK + "NorWhereProcHidesOtherUsersProcesses"),
-        one("they are stopped before they are killed", KEEPER, "is_new = send(pid, SIGSTOP, tree) || is_new;", "is_new = false;", ATTACK + "ABombOfProcessesEndsWithIt"),
+        Protection("they are stopped before they are killed", [
+            Edit(KEEPER, "is_new = send(pid, SIGSTOP, tree) || is_new;", "is_new = false;"),
+            Edit(KEEPER, "if (::kill(pid, SIGKILL) == 0) told(pid);", "(void)pid;")],  # this one alone ends a bomb, too
+            [ATTACK + "ABombOfProcessesEndsWithIt"]),
         Protection("a keeper ends, whoever traces what it keeps", [
             Edit(KEEPER, "if (state == 'Z' || state == 'X') return 0;", "(void)state;"),
             Edit(KEEPER, "now.tv_sec < end;", "true;")],  # by itself this one has it end after five seconds
