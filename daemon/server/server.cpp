@@ -78,9 +78,9 @@ asio::awaitable<void> Server::accept_connections() {
     acceptor_.non_blocking(true, error);
     while (!stopping_) {
         Connection::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-        for (int taken = 0; !error && !stopping_;) {
+        for (int taken = 0; !error;) {
             start_or_say_why(std::move(socket));
-            if (++taken == accepted_at_once) break;
+            if (stopping_ || ++taken == accepted_at_once) break;  // whoever was accepted is answered all the same
             socket = Connection::Socket(executor_);
             acceptor_.accept(socket, error);
         }
@@ -193,8 +193,9 @@ asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadlin
         late = true;
         ended_.cancel();
     });
-    // Sessions that were only just accepted have not begun yet: wait for their coroutines too.
-    co_await asio::post(executor_, asio::use_awaitable);
+    // One was accepted before that cancel() perhaps, and is started next; those that were started begin after that.
+    for (int i = 0; i < 2; ++i)
+        co_await asio::post(executor_, asio::use_awaitable);
     while (!connections_.empty() && !late)
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
     limit.cancel();
