@@ -132,12 +132,12 @@ Result<ParsedLine> parse_line(std::string_view line, json::storage_ptr storage) 
 }
 
 std::string success_answer(const RequestId& id, std::string_view result) {
-    constexpr std::string_view start = R"({"jsonrpc":"2.0","id":)";
-    constexpr std::string_view middle = R"(,"result":)";
-    std::string answer;
-    answer.reserve(start.size() + id.json.size() + middle.size() + result.size() + 1);
-    answer.append(start).append(id.json).append(middle).append(result).push_back('}');
-    return answer;
+    return answer_from(id, std::string(result));
+}
+
+std::string answer_from(const RequestId& id, std::string result) {
+    result.insert(0, R"({"jsonrpc":"2.0","id":)" + id.json + R"(,"result":)").push_back('}');
+    return result;
 }
 
 std::string error_json(const Error& error) {

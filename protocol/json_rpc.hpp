@@ -47,6 +47,8 @@ Result<ParsedLine> parse_line(std::string_view line, boost::json::storage_ptr st
 
 /// {"jsonrpc":"2.0","id":…,"result":…} without a line end. `result` is JSON text.
 std::string success_answer(const RequestId& id, std::string_view result);
+/// The same, of a result that may be long: made in its place.
+std::string answer_from(const RequestId& id, std::string result);
 
 /// {"code":…,"message":…,"data":{…}}. Ours carry data {code, hint}; the standard ones data {code, hint} when there is a
 /// hint. Bytes that are no UTF-8 are escaped, here and in notifications: either may quote a file's name.

@@ -14,6 +14,12 @@ namespace capsule {
 template <class T>
 using Handled = boost::asio::awaitable<Result<T>>;
 
+/// A result that its handler has written as JSON itself, in pieces: as a whole it would keep others waiting.
+template <class T>
+struct Written {
+    std::string json;
+};
+
 Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams params);
 Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params);
 Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params);
@@ -21,7 +27,7 @@ Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParam
 Handled<AuthRow> handle_auth_unset(Services& services, Caller caller, AuthUnsetParams params);
 Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params);
 Handled<ExplainResult> handle_explain(Services& services, Caller caller, SpawnParams params);
-Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params);
+Handled<Written<SessionsListResult>> handle_sessions_list(Services& services, SessionsListParams params);
 Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params);
 Handled<SubscribeResult> handle_subscribe(Services& services, Caller caller, NoParams params);
 Handled<MetricsResult> handle_metrics(Services& services, NoParams params);

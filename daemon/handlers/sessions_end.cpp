@@ -13,8 +13,8 @@ Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, Sessi
                  {{"uid", std::int64_t{caller.uid}}, {"pid", std::int64_t{caller.pid}}, {"session", row->id}});
         co_return *std::move(row);
     }
-    for (SessionRow& each : services.sessions.list(true))
-        if (each.id == params.id) co_return std::move(each);  // it has ended already, which is what was asked for
+    std::vector<SessionRow> rows = services.sessions.list(true, std::vector{params.id});
+    if (!rows.empty()) co_return std::move(rows.front());  // it has ended already, which is what was asked for
     co_return Error{ErrorCode::session_unknown, "there is no session of that id",
                     "`capsulectl sessions` shows those that live"};
 }

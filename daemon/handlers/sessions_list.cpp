@@ -1,13 +1,35 @@
 // sessions.list: which sessions live, and what the broker has seen of them.
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "daemon/handlers/handlers.hpp"
+#include "protocol/json_struct.hpp"
 
 namespace capsule {
+namespace asio = boost::asio;
+namespace {
 
-Handled<SessionsListResult> handle_sessions_list(Services& services, SessionsListParams params) {
+/// So much is written before others have their turn: a thousand sessions may be megabytes.
+constexpr std::size_t piece = 32 * 1024;
+
+static_assert(boost::mp11::mp_size<detail::Members<SessionsListResult>>() == 1, "written below");
+
+}  // namespace
+
+Handled<Written<SessionsListResult>> handle_sessions_list(Services& services, SessionsListParams params) {
     co_await services.sessions.refresh_counts();
-    SessionsListResult result;
-    result.sessions = services.sessions.list(params.all.value_or(false), params.ids);
-    co_return result;
+    const std::vector<ListedSession> listed = services.sessions.listed(params.all.value_or(false), params.ids);
+    std::string json = R"({"sessions":[)";
+    std::size_t paused_at = 0;
+    for (const ListedSession& each : listed) {
+        if (json.back() == '}') json += ',';
+        write_json(json, services.sessions.row_of(each));
+        if (json.size() - paused_at < piece) continue;
+        paused_at = json.size();
+        co_await asio::post(asio::use_awaitable);
+    }
+    json += "]}";
+    co_return Written<SessionsListResult>{std::move(json)};
 }
 
 }  // namespace capsule

@@ -214,8 +214,8 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
         answer = co_await answer_line(services_, client_.peer, std::move(line), std::move(room));
     }
     if (answer.empty()) co_return;
-    output_.append(answer);
-    output_.append("\n");
+    answer += '\n';
+    output_.take(std::move(answer));
 }
 
 asio::awaitable<Connection::Input> Connection::read_some() {

@@ -60,7 +60,7 @@ asio::awaitable<std::string> answer_request(Services& services, const Peer& peer
     if (!outcome) ++services.errors;
     if (!request.id) co_return std::string();
     if (!outcome) co_return error_answer(*request.id, outcome.error());
-    co_return success_answer(*request.id, *outcome);
+    co_return answer_from(*request.id, std::move(*outcome));
 }
 
 /// What asks for no more than status changes nothing.
@@ -100,11 +100,12 @@ asio::awaitable<std::string> answer_line(Services& services, Peer peer, std::str
             answer = co_await answer_request(services, peer, *request);
         else
             answer = answer_undone(services, item, held);
+        if (!parsed->batch) co_return answer;
         if (answer.empty()) continue;
         if (!answers.empty()) answers += ',';
         answers += answer;
     }
-    co_return parsed->batch && !answers.empty() ? "[" + answers + "]" : answers;
+    co_return answers.empty() ? answers : "[" + answers + "]";
 }
 
 }  // namespace capsule

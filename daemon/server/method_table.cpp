@@ -31,9 +31,28 @@ struct HandlerTypes<Handled<R> (*)(Services&, Caller, P)> {
     using Result = R;
     static constexpr bool is_told_who_calls = true;  // because it logs it
 };
+template <class P, class R>
+struct HandlerTypes<Handled<Written<R>> (*)(Services&, P)> {
+    using Params = P;
+    using Result = R;
+    static constexpr bool is_told_who_calls = false;
+};
 
 /// Room for an answer to `spawn`, which is then never copied while it is written.
 constexpr std::size_t usual_answer = 12 * 1024;
+
+template <class R>
+std::string text_of(const R& result) {
+    std::string answer;
+    answer.reserve(usual_answer);
+    write_json(answer, result);
+    return answer;
+}
+
+template <class R>
+std::string text_of(Written<R>& result) {
+    return std::move(result.json);
+}
 
 /// The last net below what others have named or written (files, versions): no byte of theirs keeps a caller, and all
 /// who ask for a list with it, from reading the answer.
@@ -53,7 +72,7 @@ asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, bo
     using Types = HandlerTypes<decltype(handler)>;
     typename Types::Params params;
     if (auto read = from_json(params, json, "params", Unknown::refuse); !read) co_return read.error();
-    Handled<typename Types::Result> handled = [&] {
+    auto handled = [&] {
         if constexpr (Types::is_told_who_calls)
             return handler(services, caller, std::move(params));
         else
@@ -61,9 +80,7 @@ asio::awaitable<Result<std::string>> typed(Services& services, Caller caller, bo
     }();
     auto result = co_await std::move(handled);
     if (!result) co_return result.error();
-    std::string answer;
-    answer.reserve(usual_answer);
-    write_json(answer, *result);
+    std::string answer = text_of(*result);
     escape_bytes(answer);
     co_return answer;
 }

@@ -17,6 +17,13 @@ void Output::append(std::string_view text) {
     bytes_.append(text);
 }
 
+void Output::take(std::string text) {
+    if (empty() && text.size() > kept_bytes)
+        bytes_ = std::move(text);
+    else
+        append(text);
+}
+
 void Output::sent(std::size_t count) {
     sent_ += count;
     if (!empty()) return;

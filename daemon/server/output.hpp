@@ -15,6 +15,8 @@ class Output {
     ~Output();
 
     void append(std::string_view text);
+    /// The same, of a text that may be long: not copied if it can be helped.
+    void take(std::string text);
 
     std::size_t size() const noexcept { return bytes_.size() - sent_; }
     bool empty() const noexcept { return size() == 0; }

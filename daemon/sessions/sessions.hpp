@@ -45,6 +45,14 @@ struct Conspicuous {
     Some failing;
 };
 
+/// One that sessions.list shows, as it is or was at its end. A row has up to 32 models with two names each, and is made
+/// when it is needed.
+struct ListedSession {
+    std::shared_ptr<const SessionRecord> record;
+    std::shared_ptr<const SessionCounts> counts;
+    std::optional<std::string> ended{};  ///< why; none: it lived
+};
+
 /// A live session that has a token and no key.
 struct KeylessSession {
     SessionRow row;  ///< without what it did
@@ -136,6 +144,10 @@ class Sessions {
     boost::asio::awaitable<void> refresh_keys();
 
     /// `all`: with those that ended within the last day. `ids`: of these alone.
+    std::vector<ListedSession> listed(bool all,
+                                      const std::optional<std::vector<std::string>>& ids = std::nullopt) const;
+    SessionRow row_of(const ListedSession& session) const;
+    /// The rows of listed(), which take a while where there are many.
     std::vector<SessionRow> list(bool all, const std::optional<std::vector<std::string>>& ids = std::nullopt) const;
     /// Live ones that another model answered, or whose last request failed for a reason that is no limit: some of them,
     /// as each status asks, and one user may have a thousand with 32 models each.

@@ -101,19 +101,33 @@ std::optional<SessionLimit> Sessions::limit_of_live(const std::string& provider)
     return std::nullopt;
 }
 
-std::vector<SessionRow> Sessions::list(bool all, const std::optional<std::vector<std::string>>& ids) const {
-    std::vector<SessionRow> out;
+std::vector<ListedSession> Sessions::listed(bool all, const std::optional<std::vector<std::string>>& ids) const {
+    std::vector<ListedSession> out;
     std::set<std::string_view> wanted;
     if (ids) wanted.insert(ids->begin(), ids->end());
-    const auto is_wanted = [&](const std::string& id) { return !ids || wanted.contains(id); };
+    const auto add = [&](const std::shared_ptr<Live>& live, const std::optional<std::string>& ended) {
+        if (!ids || wanted.contains(live->record.id))
+            out.push_back({{live, &live->record}, {live, &live->counts}, ended});
+    };
     const auto then = now_() - ended_are_shown;
     if (all)
         for (const Ended& each : ended_)
-            if (each.at > then && is_wanted(each.session->record.id))
-                out.push_back(session_row(each.session->record, each.session->counts, each.reason, now_()));
+            if (each.at > then) add(each.session, each.reason);
     for (const auto& [id, live] : live_)
-        if (is_wanted(id)) out.push_back(session_row(live->record, live->counts, std::nullopt, now_()));
-    std::ranges::stable_sort(out, {}, &SessionRow::started_at);
+        add(live, std::nullopt);
+    std::ranges::stable_sort(
+        out, {}, [](const ListedSession& each) -> auto& { return each.record->started_at; });
+    return out;
+}
+
+SessionRow Sessions::row_of(const ListedSession& session) const {
+    return session_row(*session.record, *session.counts, session.ended, now_());
+}
+
+std::vector<SessionRow> Sessions::list(bool all, const std::optional<std::vector<std::string>>& ids) const {
+    std::vector<SessionRow> out;
+    for (const ListedSession& each : listed(all, ids))
+        out.push_back(row_of(each));
     return out;
 }
 

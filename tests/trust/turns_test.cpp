@@ -1,6 +1,7 @@
 // One client's deep pipeline holds up no other. The count of requests, which each answer to status has, shows in which
 // order they were served.
 #include <chrono>
+#include <csignal>
 
 #include "tests/support/capsule_test.hpp"
 
@@ -49,6 +50,36 @@ TEST_F(Turns, ADeepPipelineOfSpawnsDoesNotHoldUpOthers) {
 TEST_F(Turns, ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers) {
     start();
     expect_turns(R"({"jsonrpc":"2.0","method":"auth.list"})", 8'000);
+}
+
+// What is asked after the list, by who asked for it, tells how many requests of the other one came before the list's
+// end.
+TEST_F(Turns, AListOfManySessionsDoesNotHoldUpOthers) {
+    start();
+    RawConnection owner = daemon().connect();
+    constexpr int sessions = 4000;
+    const std::string spawn = request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"connection"})");
+    for (int i = 0; i < sessions; ++i)
+        ASSERT_NE(owner.ask(spawn).find("\"result\""), std::string::npos);
+    RawConnection greedy = daemon().connect();
+    RawConnection modest = daemon().connect();
+    greedy.ask(request("1", "status"));
+    modest.ask(request("1", "status"));
+    constexpr int asked = 50;
+    std::string all;
+    for (int i = 0; i < asked; ++i)
+        all += request("1", "status") + "\n";
+    daemon().suspend();
+    greedy.send(request("1", "sessions.list") + "\n" + request("2", "status") + "\n");
+    modest.send(all);
+    daemon().signal(SIGCONT);
+    const auto list = parse(greedy.read_line().value());
+    EXPECT_EQ(at(list, "/result/sessions").as_array().size(), static_cast<std::size_t>(sessions));
+    const long total = at(parse(greedy.read_line().value()), "/result/requests/total").to_number<long>();
+    constexpr int before = sessions + 2 + 2;  // and the list, and the question itself
+    EXPECT_GE(total - before, 10) << "of the other one's were served before the list was whole";
+    for (int i = 0; i < asked; ++i)
+        ASSERT_TRUE(modest.read_line().has_value());
 }
 
 }  // namespace

@@ -123,6 +123,8 @@ def turns() -> list[Protection]:
         one("turns among requests", SESSION,
             "        if (lines_.unread() > 0) co_await asio::post(socket_.get_executor(), asio::use_awaitable);\n", "",
             "trust_turns:Turns.ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers"),
+        one("turns within a long list", "daemon/handlers/sessions_list.cpp", "        co_await asio::post(asio::use_awaitable);\n", "",
+            "trust_turns:Turns.AListOfManySessionsDoesNotHoldUpOthers"),
         one("accept backs off", SERVER, wait, "", "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
         one("accept recovers", SERVER, wait, "            co_return;\n",
             "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
