@@ -81,15 +81,16 @@ struct HomeWorker::Job {
 /// One thread.
 struct HomeWorker::Seat {
     pthread_t thread{};
+    std::condition_variable wake;
     bool left_behind = false;
 };
 
 /// What the caller's thread and the others share, all of it under the lock.
 struct HomeWorker::Shared {
     std::mutex mutex;
-    std::condition_variable changed;
     std::deque<std::shared_ptr<Job>> queue;
-    std::map<Asker, std::uint64_t> served;  ///< when it had its last turn: the how manyth that was
+    std::vector<std::shared_ptr<Seat>> idle;  ///< the last one is woken first: it has at hand what jobs use
+    std::map<Asker, std::uint64_t> served;    ///< when it had its last turn: the how manyth that was
     std::uint64_t turns = 0;
     std::size_t most_of_others = 1;  ///< jobs of all but root
     std::multiset<Asker> under_way;  ///< whose jobs run
@@ -102,9 +103,13 @@ struct HomeWorker::Shared {
         std::unique_lock lock(mutex);
         seat.thread = ::pthread_self();
         while (!seat.left_behind) {
-            auto next = queue.end();
-            changed.wait(lock, [&] { return (next = find_next()) != queue.end() || closed; });
-            if (next == queue.end()) return;
+            auto next = find_next();
+            for (; next == queue.end(); next = find_next()) {
+                if (closed) return;
+                idle.push_back(own);
+                seat.wake.wait(lock);
+                std::erase(idle, own);
+            }
             const std::shared_ptr<Job> job = take(next);
             job->seat = own;
             lock.unlock();
@@ -169,6 +174,23 @@ struct HomeWorker::Shared {
         return failure;
     }
 
+    std::shared_ptr<Seat> add(const std::shared_ptr<Job>& job) {
+        const std::lock_guard lock(mutex);
+        queue.push_back(job);
+        return may_begin(job->asker) ? take_idle() : nullptr;
+    }
+
+    std::shared_ptr<Seat> take_idle() {
+        if (idle.empty()) return nullptr;
+        auto out = std::move(idle.back());
+        idle.pop_back();
+        return out;
+    }
+
+    void wake_one() {
+        if (const auto seat = take_idle()) seat->wake.notify_one();
+    }
+
     bool take_back(const std::shared_ptr<Job>& job) {
         const std::lock_guard lock(mutex);
         return std::erase(queue, job) > 0;
@@ -187,6 +209,7 @@ struct HomeWorker::Shared {
         job.seat->left_behind = true;
         under_way.erase(under_way.find(job.asker));
         stuck.insert(job.asker);
+        wake_one();
         return true;
     }
 
@@ -204,11 +227,8 @@ class HomeWorker::Awaited {
   public:
     Awaited(std::shared_ptr<Shared> shared, std::shared_ptr<Job> job, std::shared_ptr<const Waiter> waiter)
         : shared_(std::move(shared)), job_(std::move(job)), waiter_(std::move(waiter)) {
-        {
-            const std::lock_guard lock(shared_->mutex);
-            shared_->queue.push_back(job_);
-        }
-        shared_->changed.notify_one();  // without the lock, which the other thread wants first
+        // Without the lock, which the other thread wants first.
+        if (const auto seat = shared_->add(job_)) seat->wake.notify_one();
     }
     Awaited(const Awaited&) = delete;
     Awaited& operator=(const Awaited&) = delete;
@@ -236,7 +256,8 @@ HomeWorker::~HomeWorker() {
     // Not joined: a thread that is held up would hold up the daemon's end. It owns all that it still uses.
     const std::lock_guard lock(shared_->mutex);
     shared_->closed = true;
-    shared_->changed.notify_all();
+    while (!shared_->idle.empty())
+        shared_->wake_one();
 }
 
 void HomeWorker::start_thread() {
