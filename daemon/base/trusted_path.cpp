@@ -185,6 +185,7 @@ class Walk {
 
 std::string UntrustedPath::cure() const {
     if (error == ENOENT) return "make '" + component + "', as root or the daemon's user, or use another place";
+    if (error == EACCES) return "unmount what a user has mounted there (FUSE), or use another place";
     if (error != 0) return "try again; raise the limit on open files (ulimit -n) where that is what is lacking";
     return "let it belong to root (or the daemon's user) and nobody else write to it: chown root '" + component +
            "'; chmod go-w '" + component + "'. Or mount it read-only, or use another place";
@@ -194,8 +195,11 @@ std::optional<UntrustedPath> untrusted_component(const std::string& path) {
     Walk walk(path);
     walk.go();
     FoundFile& found = walk.found();
-    // Of what is not there, or not to be reached, nothing can be had, either.
+    // Of what is not there, or not to be reached, nothing can be had, either. What root may not look at is what a user
+    // has mounted (FUSE), and may unmount.
     constexpr std::array out_of_reach{0, ENOENT, ENOTDIR, ELOOP, EACCES, ENAMETOOLONG};
+    if (!found.untrusted && found.error == EACCES && ::geteuid() == 0)
+        return UntrustedPath{path, "cannot be looked at, not even by root", EACCES};
     if (!found.untrusted && std::ranges::find(out_of_reach, found.error) == out_of_reach.end())
         return UntrustedPath{path, "cannot be looked at: " + std::generic_category().message(found.error), found.error};
     return std::move(found.untrusted);

@@ -132,6 +132,7 @@ struct HomeWorker::Shared {
     using Queue = std::deque<std::shared_ptr<Job>>;
 
     bool may_begin(Asker asker) const {
+        if (has_too_many_stuck(asker)) return false;
         const std::size_t of_root = under_way.count(first);
         if (asker == first) return of_root < home_threads_of_root;
         return !under_way.contains(asker) && under_way.size() - of_root < most_of_others;
@@ -213,12 +214,14 @@ struct HomeWorker::Shared {
         return true;
     }
 
-    bool too_many_stuck(Asker asker) {
+    bool has_too_many_stuck(Asker asker) const {
+        const std::size_t most = most_stuck_home_threads + (asker == first ? home_threads_of_root : 0);
+        return stuck.count(asker) >= most_stuck_of_an_asker || stuck.size() >= most;
+    }
+
+    bool must_be_refused(Asker asker) {
         const std::lock_guard lock(mutex);
-        if (asker == first)
-            return stuck.count(first) >= home_threads_of_root ||
-                   stuck.size() >= most_stuck_home_threads + home_threads_of_root;
-        return stuck.contains(asker) || stuck.size() >= most_stuck_home_threads;
+        return has_too_many_stuck(asker);
     }
 };
 
@@ -302,7 +305,7 @@ void HomeWorker::start_missing_threads() {
 Error HomeWorker::too_late() const {
     return {ErrorCode::io_error, "the files of " + user_.name + "'s session did not answer in time",
             "see what holds them up: a lock or lease of one of that user's programs (`lslocks`), a file system that "
-            "does not answer, or a loaded machine"};
+            "does not answer, or a loaded machine; `capsulectl reload` gives up what waits for it"};
 }
 
 void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
@@ -319,7 +322,7 @@ void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
 asio::awaitable<Result<void>> HomeWorker::call(std::function<void()> work, std::chrono::milliseconds limit,
                                                Asker asker) {
     const auto shared = shared_;
-    if (shared->too_many_stuck(asker)) co_return too_late();
+    if (shared->must_be_refused(asker)) co_return too_late();
     try {
         start_missing_threads();
     } catch (const Failure& failure) {

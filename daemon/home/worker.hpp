@@ -23,9 +23,9 @@ inline constexpr std::chrono::milliseconds home_job_limit{10'000};
 /// all others together three of these, and root two.
 inline constexpr std::size_t home_threads = 5, home_threads_of_root = 2;
 
-/// So many threads may be left behind in calls that do not return, one of each asker. Then nothing more is begun in
-/// that home until one of them comes back. Root has two more, both of which may be its own.
-inline constexpr std::size_t most_stuck_home_threads = 4;
+/// So many threads may be left behind in calls that do not return, two of each asker. Then nothing more is begun in
+/// that home until one of them comes back. Root has two more.
+inline constexpr std::size_t most_stuck_home_threads = 6, most_stuck_of_an_asker = 2;
 
 class HomeWorker {
   public:

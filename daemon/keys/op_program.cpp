@@ -50,7 +50,10 @@ Result<std::string> find_op(const std::optional<std::string>& configured) {
 }
 
 std::optional<std::string> op_home(const std::optional<std::string>& daemons) {
-    const auto good = [](const std::string& home) { return home.starts_with('/') && !untrusted_component(home); };
+    // Where the daemon is not root, op is nobody that another user could gain from.
+    const auto good = [](const std::string& home) {
+        return home.starts_with('/') && (::geteuid() != 0 || !untrusted_component(home));
+    };
     if (daemons && good(*daemons)) return daemons;
     const auto entry = find_user(::geteuid());
     return entry && good(entry->home) ? std::optional(entry->home) : std::nullopt;

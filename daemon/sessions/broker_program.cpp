@@ -193,7 +193,7 @@ Result<LoopbackSocket> hold_port(std::uint16_t port) {
 Result<RunningBroker> start_broker(const std::string& program, int listener,
                                    const std::optional<BrokerIdentity>& identity) {
     FileActions files;
-    const UniqueFd messages(::isatty(STDERR_FILENO) != 0 ? terminal_to_write_to() : -1);
+    const UniqueFd messages(identity && ::isatty(STDERR_FILENO) != 0 ? terminal_to_write_to() : -1);
     if (messages) ::posix_spawn_file_actions_adddup2(&files.actions, messages.get(), STDERR_FILENO);
     return start(program, {program}, listener, identity, files);
 }

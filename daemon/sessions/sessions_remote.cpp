@@ -111,7 +111,9 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     if (stopping_ || !live_.contains(id)) co_return true;
     if (!granted) {
         if (!std::exchange(live->told_of_grant, true)) {
-            const std::string why = "it cannot be granted anew yet: " + granted.error().message;
+            const Error& error = granted.error();
+            const std::string cure = error.hint.empty() ? "" : "; " + error.hint;
+            const std::string why = "it cannot be granted anew yet: " + error.message + cure;
             log_warning("session_not_granted", {{"session", id},
                                                 {"uid", std::int64_t{live->record.uid}},
                                                 {"asked_by", std::int64_t{live->record.asker()}},

@@ -88,7 +88,9 @@ TEST_F(Worker, AThreadThatDoesNotComeBackIsLeftBehindAndAnotherGoesOn) {
     const auto after = thread(2);
     ASSERT_TRUE(after);
     EXPECT_NE(*after, before);
-    EXPECT_FALSE(thread(1)) << "one of each asker";
+    EXPECT_FALSE(ask(stuck(go), soon, 1));
+    EXPECT_FALSE(thread(1)) << "two of each asker";
+    EXPECT_TRUE(thread(2));
     *go = true;
 }
 
@@ -99,7 +101,7 @@ TEST_F(Worker, ThoseThatAreLeftBehindAreNotMoreThanAFew) {
     const auto began = std::chrono::steady_clock::now();
     EXPECT_FALSE(thread(100));
     EXPECT_LT(std::chrono::steady_clock::now() - began, patient / 2) << "it is refused at once";
-    for (int i = 0; i < 2; ++i) {
+    for (std::size_t i = 0; i < most_stuck_of_an_asker; ++i) {
         EXPECT_TRUE(thread(HomeWorker::first)) << "root has two more";
         EXPECT_FALSE(ask(stuck(go), soon, HomeWorker::first));
     }
@@ -186,6 +188,27 @@ class Workers : public Worker {
     }
     std::shared_ptr<std::atomic<bool>> go_ = std::make_shared<std::atomic<bool>>(false);
 };
+
+// They are asked for at once, before any of them is known to be stuck.
+TEST_F(Workers, OfOneAskersJobsTwoAreLeftBehindAtMost) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    const auto begun = std::make_shared<std::atomic<int>>(0);
+    int left = 4;
+    for (int i = 0; i < 4; ++i) {
+        auto job = [begun, held = stuck(go)]() -> Result<int> {
+            ++*begun;
+            return held();
+        };
+        asio::co_spawn(io_, workers_.run(std::move(job), soon * (10 * i + 1), 1),
+                       [&](std::exception_ptr, Result<int> result) {
+                           EXPECT_FALSE(result);
+                           if (--left == 0) *go = true;
+                       });
+    }
+    pass(2);
+    io_.run();
+    EXPECT_LE(*begun, 2);
+}
 
 TEST_F(Workers, OneAskersJobsHoldUpNoOther) {
     for (int i = 0; i < 10; ++i)
