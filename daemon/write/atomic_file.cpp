@@ -221,7 +221,7 @@ Result<std::string> keep_beside(const std::string& path) {
     const auto now = look_at(*place, place->name, max_file_bytes);
     if (!now) return now.error();
     if (!*now) return std::string();
-    constexpr int names = 10;
+    constexpr int names = 100;
     for (int i = 1; i <= names; ++i) {
         const std::string name = place->name + kept_ending + (i == 1 ? "" : "." + std::to_string(i));
         if (::linkat(directory, place->name.c_str(), directory, name.c_str(), 0) == 0)
@@ -230,8 +230,10 @@ Result<std::string> keep_beside(const std::string& path) {
         const auto kept = look_at(*place, name, max_file_bytes);
         if (kept && *kept && (*kept)->text == (*now)->text) return place->directory + "/" + name;
     }
-    return Error{ErrorCode::io_error, path + " is not capsuled's, and ten earlier ones are kept already",
-                 "move the " + path + ".before-capsuled files away"};
+    return Error{ErrorCode::io_error,
+                 path + " may be somebody's own, and " + std::to_string(names) +
+                     " earlier ones are kept beside it: it is not written until there is room",
+                 "move the " + place->path() + kept_ending + " files away"};
 }
 
 Result<Updated> preview_file(const std::string& path, const Transform& transform) {

@@ -45,7 +45,7 @@ inline constexpr int max_rounds = 20;
 /// file). Acts with the calling thread's identity.
 Result<Updated> update_file(const std::string& path, const Transform& transform);
 
-/// Gives a file that is about to be replaced a second name, NAME.before-capsuled (or .2 to .10 where that is taken),
+/// Gives a file that is about to be replaced a second name, NAME.before-capsuled (or .2 to .100 where that is taken),
 /// under which it stays; the path of that. Nothing (an empty path) where there is no such file.
 Result<std::string> keep_beside(const std::string& path);
 inline constexpr const char* kept_ending = ".before-capsuled";

@@ -111,8 +111,11 @@ std::optional<FoundBlock> find_our_members(std::string_view text) {
 
 bool FoundBlock::is_of(const OpencodeBlock& block) const {
     const json::object* options = object_in(value, "options");
-    return says(value, "name", block.name) && says(value, "npm", block.npm) &&
-           says(*options, "baseURL", block.base_url);
+    return says(value, "npm", block.npm) && says(*options, "baseURL", block.base_url);
+}
+
+bool FoundBlock::is_named_as(const OpencodeBlock& block) const {
+    return says(value, "name", block.name);
 }
 
 }  // namespace capsule

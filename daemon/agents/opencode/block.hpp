@@ -42,8 +42,9 @@ struct FoundBlock {
     boost::json::object value;
     bool with_permission = false;  ///< it came with our "permission": see opencode_block()
 
-    /// Whether it is ours for that provider: with `block`'s name, npm and base_url.
+    /// Whether it leads to that provider: with `block`'s npm and base_url.
     bool is_of(const OpencodeBlock& block) const;
+    bool is_named_as(const OpencodeBlock& block) const;
 };
 
 /// None where it has other members.

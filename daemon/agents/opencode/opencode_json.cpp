@@ -66,10 +66,14 @@ class OpencodeMerge {
         const auto matches = [&](const OpencodeBlock& block) {
             if (block.id != item.name) return false;
             if (!found) found = find_our_members(raw(item));
-            return found && found->is_of(block);
+            return found && found->is_of(block) && (found->is_named_as(block) || is_ours_by_key(block.id, *found));
         };
         if (std::ranges::any_of(intent_.known, matches) || std::ranges::any_of(intent_.blocks, matches)) return found;
         return std::nullopt;
+    }
+
+    bool is_ours_by_key(std::string_view id, const FoundBlock& found) const {
+        return intent_.is_ours_by_key && intent_.is_ours_by_key(id, found.value);
     }
 
     const JsonContainer& root() const { return reading().root; }

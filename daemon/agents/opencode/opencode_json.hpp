@@ -25,6 +25,9 @@ struct OpencodeJsonIntent {
     /// Whether capsuled would write such a block of that provider's with the catalog that it has, in whatever form: its
     /// key and its model are ours. Another one may be the user's own, and the file is kept. Null: none is.
     std::function<bool(std::string_view id, const boost::json::object& block)> is_ours_alone{};
+    /// Whether such a block, which has another name than `known` says, is ours by its key: an operator's label may have
+    /// changed since it was written. Null: none is.
+    std::function<bool(std::string_view id, const boost::json::object& block)> is_ours_by_key{};
 };
 
 /// The user's members survive as they were written. JSONC is left as it is with a warning; broken JSON is

@@ -89,22 +89,26 @@ std::string configured_model(const Config& config, const Provider& provider) {
     return without_provider(file_model(config, Agent::opencode, provider.id, cell_of(provider).model).value, provider);
 }
 
+using IsOurs = bool (*)(const json::object& block, const WrittenWith& written);
+
 /// What is in `inputs` by reference outlives the files: they are written where they are rendered.
-auto our_own_blocks(const SessionInputs& inputs) {
-    return [&config = inputs.config, &keys = inputs.file_keys](std::string_view id, const json::object& block) {
-        const Provider* provider = config.catalog.find(id);
-        if (provider == nullptr) return false;
-        const auto key = keys.find(provider->id);
-        const Secret* global = key != keys.end() && key->second.global ? &*key->second.global : nullptr;
-        return is_our_own_block(block, {*provider, configured_model(config, *provider), global, opencode_keys(config)});
-    };
+auto asking(IsOurs is_ours, const SessionInputs& inputs) {
+    return
+        [is_ours, &config = inputs.config, &keys = inputs.file_keys](std::string_view id, const json::object& block) {
+            const Provider* provider = config.catalog.find(id);
+            if (provider == nullptr) return false;
+            const auto key = keys.find(provider->id);
+            const Secret* global = key != keys.end() && key->second.global ? &*key->second.global : nullptr;
+            return is_ours(block, {*provider, configured_model(config, *provider), global, opencode_keys(config)});
+        };
 }
 
 OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
     OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}};
     intent.permission = opencode_settings(inputs.config).permission;
     intent.merged_files = merged_files(inputs.home);
-    intent.is_ours_alone = our_own_blocks(inputs);
+    intent.is_ours_alone = asking(is_our_own_block, inputs);
+    intent.is_ours_by_key = asking(is_ours_by_key, inputs);
     for (const Provider& provider : inputs.config.catalog.providers) {
         if (!provider.alternative() || provider.kind(Agent::opencode) != CellKind::routed) continue;
         const std::string model = configured_model(inputs.config, provider);

@@ -1,6 +1,7 @@
 #include "daemon/agents/opencode/whose_block.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/array.hpp>
 
 #include "daemon/agents/quoting.hpp"
@@ -24,10 +25,25 @@ bool is_our_reference(const Provider& provider, std::string_view key) {
     return key == "{env:" + provider.key_env + "}" || key == "{env:" + before + "}";
 }
 
+bool is_known_key(std::string_view key, const WrittenWith& written) {
+    return is_our_reference(written.provider, key) || (written.key != nullptr && written.key->reveal() == key);
+}
+
+bool may_be_an_earlier_key(std::string_view key, const WrittenWith& written) {
+    return written.keys == OpencodeKeys::in_file && !key.starts_with('{');
+}
+
 bool is_our_key(std::string_view key, const WrittenWith& written) {
-    if (is_our_reference(written.provider, key)) return true;
-    if (key.starts_with('{')) return false;
-    return written.keys == OpencodeKeys::in_file || (written.key != nullptr && written.key->reveal() == key);
+    return is_known_key(key, written) || may_be_an_earlier_key(key, written);
+}
+
+std::string_view key_in(const json::object& block) {
+    return block.at("options").as_object().at("apiKey").as_string();
+}
+
+bool is_in_our_order(const json::object& block) {
+    constexpr std::array<std::string_view, 4> ours{"name", "npm", "options", "models"};
+    return std::ranges::equal(block, ours, {}, [](const auto& member) { return std::string_view(member.key()); });
 }
 
 json::object with_limit(std::int64_t context, std::int64_t output) {
@@ -96,9 +112,15 @@ std::vector<OpencodeBlock> opencode_identities(const Provider& provider) {
 }
 
 bool is_our_own_block(const json::object& block, const WrittenWith& written) {
-    const std::string_view key = block.at("options").as_object().at("apiKey").as_string();
+    const std::string_view key = key_in(block);
     const auto& [model, entry] = *block.at("models").as_object().begin();
     return is_our_key(key, written) && is_our_model(model, entry.as_object(), written);
+}
+
+bool is_ours_by_key(const json::object& block, const WrittenWith& written) {
+    const std::string_view key = key_in(block);
+    return is_known_key(key, written) ||
+           (may_be_an_earlier_key(key, written) && is_in_our_order(block) && is_our_own_block(block, written));
 }
 
 }  // namespace capsule

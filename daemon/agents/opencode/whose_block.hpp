@@ -29,8 +29,13 @@ struct WrittenWith {
     OpencodeKeys keys = OpencodeKeys::env;
 };
 
-/// Of a block with our members and our name, npm and base_url: whether its key and its model are ours, too. A key that
+/// Of a block with our members, npm and base_url: whether its key and its model are ours, too. A key that
 /// stands in the file is ours if it is the provider's; where keys are to stand there any is, being an earlier one.
 bool is_our_own_block(const boost::json::object& block, const WrittenWith& written);
+
+/// Of such a block under a name that is not the provider's, as after a change of its label: whether its key alone makes
+/// it ours, being our variable or the provider's own. Where keys are to stand in the file another one does, too, so
+/// that none stays behind; but only in a block that is in all else as we write it, its order included.
+bool is_ours_by_key(const boost::json::object& block, const WrittenWith& written);
 
 }  // namespace capsule

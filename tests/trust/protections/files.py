@@ -36,9 +36,12 @@ def protections() -> list[Protection]:
 def own_words() -> list[Protection]:
     """What a user wrote in capsuled's places."""
     return [
-        one("a block under another name is the user's", "daemon/agents/opencode/block.cpp",
-            'says(value, "name", block.name) && ', "",
+        one("a block under another name is the user's", OPENCODE,
+            " && (found->is_named_as(block) || is_ours_by_key(block.id, *found))", "",
             WHOSE + "ABlockUnderAnotherNameIsTheUsers", KEPT + "AProviderOfTheUsersInOpencodeJsonStays"),
+        one("but one of ours under an earlier label goes with its key", OPENCODE,
+            " || is_ours_by_key(block.id, *found)", "",
+            WHOSE + "ABlockUnderAnEarlierLabelIsOurs", WHOSE + "AKeyUnderAnEarlierLabelGoes"),
         one("a key that is not ours is kept", WHOSE_BLOCK, "is_our_key(key, written) && ", "",
             WHOSE + "AKeyOrAModelThatIsNotOursIsKept", KEPT + "AKeyOfTheUsersInABlockLikeOursIsKeptBeside"),
         one("a model that is not ours is kept", WHOSE_BLOCK,

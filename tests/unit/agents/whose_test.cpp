@@ -97,6 +97,54 @@ TEST(Whose, ABlockUnderAnotherNameIsTheUsers) {
     EXPECT_THAT(without_a_key.warnings, IsEmpty());
 }
 
+void set_label(Session& session, const std::string& label) {
+    Provider& kimi = session.config.catalog.providers.back();
+    kimi.origin = "capsule.toml:3";
+    kimi.label = label;
+}
+
+// An operator's label changed, or was taken out: what was written with it is ours.
+TEST(Whose, ABlockUnderAnEarlierLabelIsOurs) {
+    for (const char* label : {"B", "Kimi"})
+        for (const OpencodeKeys keys : {OpencodeKeys::env, OpencodeKeys::in_file}) {
+            Session before = with_kimi(keys);
+            set_label(before, "A");
+            const std::string written = *opencode(before, "{}").text;
+            ASSERT_THAT(written, HasSubstr(R"("name": "A")"));
+            Session after = with_kimi(keys);
+            if (label != std::string("Kimi")) set_label(after, label);
+            const Merged now = opencode(after, written);
+            EXPECT_EQ(now.text, opencode(after, "{}").text) << label;
+            EXPECT_THAT(now.warnings, IsEmpty());
+            EXPECT_FALSE(now.save_existing);
+        }
+    const Merged by_reference = opencode(with_kimi(), with_block("A", kimi_key, known));
+    EXPECT_THAT(*by_reference.text, Not(HasSubstr(kimi_key)));
+}
+
+TEST(Whose, AKeyUnderAnEarlierLabelGoes) {
+    Session unset;
+    unset.config.agents[Agent::opencode].own = OpencodeSettings{OpencodeKeys::in_file};
+    for (const bool is_relabelled : {false, true}) {
+        if (is_relabelled) set_label(unset, "B");
+        for (const std::string& key : {std::string(kimi_key), reference}) {
+            const Merged gone = opencode(unset, with_block("A", key, known));
+            EXPECT_THAT(*gone.text, Not(HasSubstr("kimi")));
+            EXPECT_FALSE(gone.save_existing);
+        }
+    }
+    // Neither the order of the members nor the model is the user's own, or the block is.
+    std::string other_order = with_block("A", "FAKE-my-own-second-account-key", known);
+    const std::string name = R"("name":"A",)";
+    other_order.erase(other_order.find(name), name.size());
+    other_order.insert(other_order.find("\"options\""), name);
+    const std::string other_model = R"({"kimi-k2-turbo":{"name":"kimi-k2-turbo"}})";
+    for (const std::string& text : {other_order, with_block("A", "FAKE-my-own-second-account-key", other_model),
+                                    with_block("A", "{env:MY_KIMI}", known), with_block("A", "{file:~/key}", known)})
+        for (const Session& session : {unset, with_kimi(OpencodeKeys::in_file)})
+            EXPECT_EQ(opencode(session, text).text, text);
+}
+
 TEST(Whose, AKeyOrAModelThatIsNotOursIsKept) {
     const std::string other_model = R"({"kimi-k2-turbo":{"name":"kimi-k2-turbo"}})";
     std::string more = known;

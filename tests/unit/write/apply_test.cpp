@@ -229,6 +229,22 @@ TEST(Apply, SavesAModelCatalogOfTheUsersOnce) {
     EXPECT_EQ(read_bytes(path + ".before-capsuled.2"), "other");
 }
 
+TEST(Apply, KeepsAHundredFilesOfTheUsers) {
+    const TemporaryHome home;
+    const std::string path = home / "opencode.json";
+    for (int i = 1; i <= 100; ++i) {
+        fs::remove(path);
+        write_bytes(path, std::to_string(i));
+        const std::string kept = path + kept_ending + (i == 1 ? "" : "." + std::to_string(i));
+        EXPECT_EQ(must(keep_beside(path)), kept);
+    }
+    fs::remove(path);
+    write_bytes(path, "one more");
+    const auto full = keep_beside(path);
+    ASSERT_FALSE(full);
+    EXPECT_THAT(full.error().message, HasSubstr("100 earlier ones"));
+}
+
 TEST(HomeFacts, AuthJsonAndDotenvNames) {
     const TemporaryHome home;
     SessionHome session;
