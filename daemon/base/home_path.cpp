@@ -64,8 +64,8 @@ UniqueFd open_without_links(int directory, const std::string& path, int flags) {
 /// One name after the other.
 class HomeWalk {
   public:
-    HomeWalk(int directory, const std::string& path, LastLink last, LinkBudget& budget)
-        : last_(last), budget_(budget), rest_(path), flags_(O_PATH | O_CLOEXEC | flags_of(last)) {
+    HomeWalk(int directory, const std::string& path, LastLink last, LinkBudget& budget, Meant meant)
+        : last_(last), meant_(meant), budget_(budget), rest_(path), flags_(flags_of(last, meant)) {
         problem_ = begin(directory);
     }
 
@@ -75,7 +75,10 @@ class HomeWalk {
         return problem_ == 0 ? std::move(at_) : failed(problem_);
     }
 
-    static int flags_of(LastLink last) { return last == LastLink::itself ? O_NOFOLLOW : 0; }
+    static int flags_of(LastLink last, Meant meant) {
+        return O_PATH | O_CLOEXEC | (last == LastLink::itself ? O_NOFOLLOW : 0) |
+               (meant == Meant::directory ? O_DIRECTORY : 0);
+    }
 
   private:
     /// Of all that follow 0, or errno. This one: at the root where the rest is absolute.
@@ -108,14 +111,15 @@ class HomeWalk {
         rest_.erase(0, is_last ? rest_.size() : end);
         skip_slashes();
         // As a directory, where one is meant: what is mounted only on demand is mounted then.
-        UniqueFd fd(open_name(name, is_last ? 0 : O_DIRECTORY));
-        if (fd && !is_last) return enter(std::move(fd));
-        if (!fd && !is_last && errno == ENOTDIR) fd = open_name(name, 0);
+        const bool as_directory = !is_last || meant_ == Meant::directory;
+        UniqueFd fd(open_name(name, as_directory ? O_DIRECTORY : 0));
+        if (fd && as_directory) return enter(std::move(fd));
+        if (!fd && as_directory && errno == ENOTDIR) fd = open_name(name, 0);
         if (!fd) return errno;
         struct stat status {};
         if (::fstat(fd.get(), &status) != 0) return errno;
         if (S_ISLNK(status.st_mode) && !(is_last && last_ == LastLink::itself)) return follow(fd, status, is_last);
-        return is_last ? enter(std::move(fd)) : ENOTDIR;
+        return as_directory ? ENOTDIR : enter(std::move(fd));
     }
 
     UniqueFd open_name(const std::string& name, int flags) const {
@@ -147,6 +151,7 @@ class HomeWalk {
     }
 
     LastLink last_;
+    Meant meant_;
     LinkBudget& budget_;
     std::string rest_;
     int flags_;
@@ -163,17 +168,22 @@ bool is_of_the_kernels_files(int fd) {
            std::ranges::find(made_by_the_kernel, static_cast<std::uint32_t>(system.f_type)) != made_by_the_kernel.end();
 }
 
-UniqueFd open_path_at(int directory, const std::string& path, LastLink last, LinkBudget& budget) {
+UniqueFd open_path_at(int directory, const std::string& path, LastLink last, LinkBudget& budget, Meant meant) {
     if (time_is_up()) return failed(ETIME);
     if (path.empty()) return failed(ENOENT);
-    UniqueFd fd = open_without_links(directory, path, O_PATH | O_CLOEXEC | HomeWalk::flags_of(last));
+    UniqueFd fd = open_without_links(directory, path, HomeWalk::flags_of(last, meant));
     if (fd || errno != ELOOP) return fd;
-    return HomeWalk(directory, path, last, budget).run();
+    return HomeWalk(directory, path, last, budget, meant).run();
 }
 
-UniqueFd open_path(const std::string& path, LastLink last) {
+UniqueFd open_path(const std::string& path, LastLink last, Meant meant) {
     LinkBudget budget;
-    return open_path_at(AT_FDCWD, path, last, budget);
+    return open_path_at(AT_FDCWD, path, last, budget, meant);
+}
+
+bool means_absent(int problem) {
+    constexpr std::array absent{ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, in_the_kernels_files};
+    return std::ranges::find(absent, problem) != absent.end();
 }
 
 std::string own_name(const UniqueFd& path) {

@@ -24,14 +24,22 @@ struct LinkBudget {
 
 enum class LastLink { followed, itself };
 
+/// A directory is opened as one, so that what is mounted only on demand is mounted then. Anything else is ENOTDIR.
+enum class Meant { anything, directory };
+
 /// The errno of a path that leads into such a file system.
 inline constexpr int in_the_kernels_files = EREMOTE;
 
 /// What `path` leads to, from `directory` where it is relative: opened with O_PATH, so that nothing of a device or a
 /// FIFO happens. None with errno: in_the_kernels_files; ELOOP where the budget is used up; ETIME where the calling
 /// thread's time is up (base/time_limit.hpp); else the kernel's own.
-UniqueFd open_path_at(int directory, const std::string& path, LastLink last, LinkBudget& budget);
-UniqueFd open_path(const std::string& path, LastLink last = LastLink::followed);
+UniqueFd open_path_at(int directory, const std::string& path, LastLink last, LinkBudget& budget,
+                      Meant meant = Meant::anything);
+UniqueFd open_path(const std::string& path, LastLink last = LastLink::followed, Meant meant = Meant::anything);
+
+/// Whether such an errno says that there is nothing for this user. Any other (no descriptors, no memory, no time, a
+/// disk's error) says nothing of what is there.
+bool means_absent(int problem);
 
 /// What open_path() gave, opened with these flags: the very same, whatever its path names by now. None with errno.
 UniqueFd open_again(const UniqueFd& path, int flags);

@@ -30,13 +30,15 @@ HomeVisit::~HomeVisit() {
 }
 
 SharedFd open_directory(std::string_view path) {
-    if (!visit) return SharedFd(open_path(std::string(path)));
+    const auto open = [path] { return SharedFd(open_path(std::string(path), LastLink::followed, Meant::directory)); };
+    if (!visit) return open();
     auto known = visit->find(path);
     if (known == visit->end()) {
         if (visit->size() >= most_open) visit->clear();
         Known opened;
-        opened.fd = SharedFd(open_path(std::string(path)));
+        opened.fd = open();
         if (!opened.fd) opened.problem = errno;
+        if (!opened.fd && !means_absent(opened.problem)) return {};  // the next time it may open
         known = visit->emplace(path, std::move(opened)).first;
     }
     errno = known->second.problem;

@@ -77,8 +77,12 @@ Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKe
     InTheHome found;
     const HomeVisit visit;
     struct stat status {};
-    for (std::size_t i = 0; i < all_agents.size(); ++i)
-        found.agents[i] = find_binary(path, all_agents[i].id);
+    try {
+        for (std::size_t i = 0; i < all_agents.size(); ++i)
+            found.agents[i] = find_binary(path, all_agents[i].id);
+    } catch (const Failure& failure) {
+        return failure.error();
+    }
     for (const InlineKeys& file : inline_keys)
         if (look_up(file.path, status) == 0) found.inline_keys.push_back(file);
     return found;

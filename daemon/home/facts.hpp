@@ -5,8 +5,8 @@
 
 namespace capsule {
 
-/// Runs under the session user's identity: call it through the HomeWorker. Never fails: what cannot be read here the
-/// agent cannot read either.
+/// Runs under the session user's identity: call it through the HomeWorker. What cannot be read here the agent cannot
+/// read either. Throws Failure with io.error where that is not so: no descriptors, no memory, no time, a disk's error.
 HomeFacts read_home_facts(Agent agent, const SessionHome& home);
 
 }  // namespace capsule

@@ -11,12 +11,14 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cctype>
+#include <cerrno>
 #include <csignal>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/scratch_home.hpp"
+#include "daemon/write/io_error.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -105,15 +107,25 @@ constexpr std::size_t most_remembered = 32;  // binaries; more were replaced lon
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
 constexpr std::chrono::milliseconds after_the_answer{10};
 
+/// What the next search may not lack. The rest is the directory's: a shell goes on with the next one, too.
+bool is_the_daemons_own(int problem) {
+    return problem == EMFILE || problem == ENFILE || problem == ENOMEM || problem == ETIME || problem == EINTR;
+}
+
 }  // namespace
 
 std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name) {
-    while (!path.empty() && !time_is_up()) {
+    std::optional<Error> not_looked_at;
+    while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
         const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
         path.remove_prefix(std::min(end + 1, path.size()));
         struct stat status {};
-        if (candidate.front() != '/' || look_up(candidate, status, LastLink::followed, X_OK) != 0) continue;
+        if (candidate.front() != '/') continue;
+        const int problem = time_is_up() ? ETIME : look_up(candidate, status, LastLink::followed, X_OK);
+        if (is_the_daemons_own(problem)) throw Failure(io_error("look for", candidate, problem));
+        if (problem != 0 && !means_absent(problem)) not_looked_at = io_error("look for", candidate, problem);
+        if (problem != 0) continue;
         if (!S_ISREG(status.st_mode)) continue;
         const auto time = [](const timespec& when) {
             return std::to_string(when.tv_sec) + "." + std::to_string(when.tv_nsec);
@@ -122,6 +134,7 @@ std::optional<AgentBinary> find_binary(std::string_view path, std::string_view n
                                           std::to_string(status.st_size) + ":" + time(status.st_mtim) + ":" +
                                           time(status.st_ctim)};
     }
+    if (not_looked_at) throw Failure(*std::move(not_looked_at));
     return std::nullopt;
 }
 

@@ -28,7 +28,9 @@ struct AgentBinary {
 };
 
 /// The first executable regular file of that name in `path` (PATH's value; entries that are not absolute are passed
-/// over). Runs under the session user's identity: call it through the HomeWorker.
+/// over). Throws Failure with io.error where it cannot be told which that is, for want of descriptors, memory or time,
+/// or where none is found and one of the directories cannot be looked at. Runs under the session user's identity: call
+/// it through the HomeWorker.
 std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name);
 
 /// For whom an agent's program is run, and on which thread that user's files are made and removed.

@@ -59,7 +59,7 @@ class Removal {
 }  // namespace
 
 Result<std::string> make_scratch_home(const std::string& above) {
-    const UniqueFd directory = open_path(above);
+    const UniqueFd directory = open_path(above, LastLink::followed, Meant::directory);
     if (!directory) return cannot("open", above, errno);
     // By the descriptor: what leads to it may lead elsewhere by now.
     std::string path = own_name(directory) + "/capsuled-XXXXXX";
@@ -69,7 +69,7 @@ Result<std::string> make_scratch_home(const std::string& above) {
 
 Result<void> write_in_scratch_home(const std::string& home, const std::string& name, std::string_view text) {
     const std::string path = home + "/" + name;
-    const UniqueFd directory = open_path(home, LastLink::itself);
+    const UniqueFd directory = open_path(home, LastLink::itself, Meant::directory);
     if (!directory) return cannot("open", home, errno);
     const UniqueFd file(::openat(directory.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                                  S_IRUSR | S_IWUSR));
@@ -85,7 +85,7 @@ Result<void> write_in_scratch_home(const std::string& home, const std::string& n
 void remove_scratch_home(const std::string& home) {
     const std::size_t slash = home.rfind('/');
     const std::string name = home.substr(slash + 1);
-    const UniqueFd above = open_path(home.substr(0, slash));
+    const UniqueFd above = open_path(home.substr(0, slash), LastLink::followed, Meant::directory);
     if (!above) return;
     UniqueFd directory(::openat(above.get(), name.c_str(), as_a_directory));
     if (directory && Removal().empty(std::move(directory), 0)) ::unlinkat(above.get(), name.c_str(), AT_REMOVEDIR);

@@ -99,7 +99,8 @@ class Survey {
         Place file;
         file.directory = place.path;
         if (problem == 0) {
-            UniqueFd found = open_path_at(above.directory_fd.get(), above.name, LastLink::followed, budget);
+            UniqueFd found =
+                open_path_at(above.directory_fd.get(), above.name, LastLink::followed, budget, Meant::directory);
             if (!found) problem = errno;
             file.directory_fd = SharedFd(std::move(found));
         }

@@ -100,7 +100,7 @@ std::pair<std::string, std::string> split(const std::string& path) {
 /// The directory, or the next one above that is there; `missing` gets the names below that, the outermost last.
 UniqueFd open_what_is_there(std::string directory, std::vector<std::string>* missing) {
     for (;;) {
-        UniqueFd at = open_path(directory);
+        UniqueFd at = open_path(directory, LastLink::followed, Meant::directory);
         auto [above, name] = split(directory);
         if (at || errno != ENOENT || above == directory) return at;
         if (missing != nullptr && !name.empty()) missing->push_back(std::move(name));
@@ -166,7 +166,8 @@ Result<Place> look_for_place(const std::string& path) {
         place.link = true;
         const std::string next(target.data(), static_cast<std::size_t>(size));
         std::tie(place.directory, place.name) = split(next.starts_with('/') ? next : place.directory + "/" + next);
-        place.directory_fd = SharedFd(open_path_at(directory, split(next).first, LastLink::followed, budget));
+        place.directory_fd =
+            SharedFd(open_path_at(directory, split(next).first, LastLink::followed, budget, Meant::directory));
     }
 }
 

@@ -32,6 +32,9 @@ std::string_view cure(int error_number) {
             return "the disk reports an error: see dmesg";
         case EAGAIN:
             return "another program holds the file (a lock or a lease): end that program, then try again";
+        case ETIME:
+        case EINTR:
+            return "the time was up: see what holds the home or a directory of the PATH up, then try again";
         case ENOMEM:
             return "memory ran out: free some, then try again";
         case ELOOP:

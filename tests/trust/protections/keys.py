@@ -81,7 +81,7 @@ def the_session() -> list[Protection]:
         one("PATH has absolute entries", SESSION_ENV, "        if (!entry.starts_with('/')) continue;\n", "",
             "unit_agents:SessionEnv.PathHasAbsoluteEntriesOnly"),
         one("the agent is looked for in those", "daemon/home/inventory.cpp",
-            "        if (candidate.front() != '/' || look_up(", "        if (look_up(",
+            "        if (candidate.front() != '/') continue;\n", "",
             "unit_home:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
         one("by capsulectl too", BECOME, "        if (candidate.starts_with('/') && is_program(candidate))",
             "        if (is_program(candidate))", "unit_client:FindProgram.IgnoresEntriesThatAreNotAbsolute"),

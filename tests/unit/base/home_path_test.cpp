@@ -175,6 +175,26 @@ void a_visit_opens_a_directory_once() {
     EXPECT_TRUE(S_ISREG(status.st_mode));
 }
 
+/// What is mounted on demand is mounted for whoever opens it as a directory, which a file cannot be.
+void a_directory_is_opened_as_one() {
+    const TemporaryHome home;
+    fs::create_directory(home / "directory");
+    write_bytes(home / "file", "x");
+    fs::create_symlink("directory", home / "link");
+    fs::create_symlink("file", home / "file-link");
+    const auto problem = [](const std::string& path, LastLink last) {
+        return open_path(path, last, Meant::directory) ? 0 : errno;
+    };
+    EXPECT_EQ(problem(home / "directory", LastLink::itself), 0);
+    EXPECT_EQ(problem(home / "link", LastLink::followed), 0);
+    EXPECT_EQ(problem(home / "link", LastLink::itself), ENOTDIR);
+    EXPECT_EQ(problem(home / "file", LastLink::followed), ENOTDIR);
+    EXPECT_EQ(problem(home / "file-link", LastLink::followed), ENOTDIR);
+    EXPECT_TRUE(open_directory(home / "link"));
+    EXPECT_FALSE(open_directory(home / "file"));
+    EXPECT_EQ(errno, ENOTDIR);
+}
+
 struct Case {
     const char* name;
     void (*check)();
@@ -205,6 +225,7 @@ INSTANTIATE_TEST_SUITE_P(All, HomePath,
                                            Case{"NoneIsFollowedForLong", none_is_followed_for_long},
                                            Case{"NoneIsFollowedThatAnybodyPlanted",
                                                 none_is_followed_that_anybody_planted},
+                                           Case{"ADirectoryIsOpenedAsOne", a_directory_is_opened_as_one},
                                            Case{"AVisitOpensADirectoryOnce", a_visit_opens_a_directory_once}),
                          [](const auto& each) { return std::string(each.param.name); });
 

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <sstream>
 
+#include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/inventory.hpp"
 #include "daemon/users/users.hpp"
@@ -50,10 +52,32 @@ TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
 
 TEST_F(Inventory, ASearchEndsWithItsTime) {
     directory_.program("claude", "true");
+    const HomeVisit visit;
+    EXPECT_TRUE(find_binary(directory_.path(), "claude"));
     set_time_limit(std::chrono::steady_clock::now() - std::chrono::seconds(1));
-    EXPECT_FALSE(find_binary(directory_.path(), "claude"));
+    EXPECT_THROW(find_binary(directory_.path(), "claude"), Failure) << "nobody knows that it is not installed";
     set_time_limit(std::chrono::steady_clock::time_point::max());
     EXPECT_TRUE(find_binary(directory_.path(), "claude"));
+}
+
+TEST_F(Inventory, WithoutADescriptorNoProgramIsMissing) {
+    directory_.program("claude", "true");
+    const HomeVisit visit;
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    std::optional<Error> problem;
+    try {
+        find_binary("/no/such:" + directory_.path(), "claude");
+    } catch (const Failure& failure) {
+        problem = failure.error();
+    }
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_TRUE(problem);
+    EXPECT_EQ(problem->code, ErrorCode::io_error);
+    EXPECT_NE(problem->hint.find("LimitNOFILE="), std::string::npos) << problem->hint;
+    EXPECT_TRUE(find_binary(directory_.path(), "claude")) << "the visit remembers it";
 }
 
 TEST_F(Inventory, FindsItThroughLinksButNotInProc) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/base/home_visit.hpp"
+#include "daemon/base/time_limit.hpp"
 #include "daemon/home/facts.hpp"
 #include "temporary_home.hpp"
 
@@ -271,6 +274,29 @@ TEST(HomeFacts, ALoginsOwnKeyInClaudesFile) {
     EXPECT_TRUE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
     write_bytes(home / ".claude.json", R"({"numStartups":3})");
     EXPECT_FALSE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
+}
+
+TEST(HomeFacts, WithoutADescriptorNoFileIsMissing) {
+    const TemporaryHome home;
+    SessionHome session;
+    session.home = home.path();
+    fs::create_directory(home / ".codex");
+    write_bytes(home / ".codex/auth.json", "{}");
+    write_bytes(home / ".claude.json", "{}");
+    const HomeVisit visit;
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    for (const Agent agent : {Agent::codex, Agent::claude}) {
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+        EXPECT_THROW(read_home_facts(agent, session), Failure);
+        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    }
+    EXPECT_TRUE(codex_home(read_home_facts(Agent::codex, session)).auth_json) << "the visit remembers it";
+    set_time_limit(std::chrono::steady_clock::now() - std::chrono::seconds(1));
+    forget_directories();
+    EXPECT_THROW(read_home_facts(Agent::codex, session), Failure);
+    set_time_limit(std::chrono::steady_clock::time_point::max());
 }
 
 TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
