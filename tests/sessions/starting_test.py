@@ -62,7 +62,7 @@ class State(Case):
         provider = self.provider()
         capsule = self.capsule(provider, session='keys = "env"')
         capsule.stop()
-        capsule.keys |= {"STATE_DIRECTORY": "/proc/nothing"}
+        capsule.keys |= {"STATE_DIRECTORY": "/dev/null/nothing"}
         capsule.start()
         self.assertNotIn("state directory", capsule.logged())
         self.assertNotIn("state.unwritable", [each["code"] for each in capsule.call("status")["warnings"]])

@@ -153,7 +153,7 @@ TEST_F(Started, SecurebitsLeaveNobodyRootsCapabilities) {
         ++acting;
         EXPECT_EQ(status_field(id, "CapEff") + "\n", none);
     }
-    EXPECT_EQ(acting, 1U) << "the home's thread";
+    EXPECT_GT(acting, 0U) << "the home's threads";
 }
 
 // Before it executes what the agent's user has under that name.

@@ -151,7 +151,7 @@ def pins():
            '    if (false && inputs.key) options["apiKey"]', OPENCODE_ALL)
     yield "opencode options.headers", OPENCODE, *line('    options["headers"] = json::array{};\n'), OPENCODE_ALL
     yield "opencode models.<id>.id", OPENCODE, *line('    pin["id"] = model;\n'), OPENCODE_ALL
-    yield "opencode models.<id>.name", OPENCODE, 'json::object entry{{"name", model}};', "json::object entry;", ["FirstStart.*/opencode"]
+    yield "opencode models.<id>.name", "daemon/agents/opencode/whose_block.cpp", 'json::object entry{{"name", model}};', "json::object entry;", ["FirstStart.*/opencode"]
     yield ("opencode models.<id>.provider.npm", OPENCODE, '{{"npm", opencode_npm(cell_of(provider))},\n                     {"api"', '{{"api"',
            OPENCODE_ALL)
     # options.baseURL outranks it.
