@@ -62,7 +62,10 @@ class State(Case):
         provider = self.provider()
         capsule = self.capsule(provider, session='keys = "env"')
         capsule.stop()
-        capsule.keys |= {"STATE_DIRECTORY": "/dev/null/nothing"}
+        place = capsule.top / "kept" / "sessions"
+        place.parent.mkdir()
+        place.write_text("no directory")
+        capsule.keys |= {"STATE_DIRECTORY": str(place.parent)}
         capsule.start()
         self.assertNotIn("state directory", capsule.logged())
         self.assertNotIn("state.unwritable", [each["code"] for each in capsule.call("status")["warnings"]])
