@@ -26,7 +26,7 @@ ALLOWED = {
                                   "::faccessat(AT_FDCWD, own_name(path)"],
     "daemon/home/scratch_home.cpp": ["::mkdtemp(path.data())"],
     "daemon/home/settings_survey.cpp": ["namespace fs = std::filesystem;"],
-    "daemon/home/worker.cpp": ["SYS_setgroups"],
+    "daemon/home/file_identity.cpp": ["SYS_setgroups"],
 }  # fmt: skip
 
 

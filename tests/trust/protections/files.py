@@ -127,7 +127,7 @@ def odd_files() -> list[Protection]:
             "unit_home:SettingsSurvey.ADirectoryOfManyNamesIsListedOnce"),
         one("nothing else takes a path there", "daemon/handlers/status.cpp", "look_up(file.path, status) == 0",
             "::stat(file.path.c_str(), &status) == 0", "ctest:house:home_paths"),
-        one("home jobs have their turns", "daemon/home/worker.cpp", "last_turn(asker) < last_turn((*out)->asker)", "false",
+        one("home jobs have their turns", "daemon/home/jobs.cpp", "last_turn(asker) < last_turn((*out)->asker)", "false",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
         one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",
             "if (",

@@ -10,6 +10,8 @@ SUBPROCESS = "daemon/process/subprocess.cpp"
 INVENTORY = "daemon/home/inventory.cpp"
 SCRATCH = "daemon/home/scratch_home.cpp"
 WORKER = "daemon/home/worker.cpp"
+JOBS = "daemon/home/jobs.cpp"
+IDENTITY = "daemon/home/file_identity.cpp"
 TRUSTED = "daemon/base/trusted_path.cpp"
 OP = "daemon/keys/op_reader.cpp"
 OP_PROGRAM = "daemon/keys/op_program.cpp"
@@ -155,7 +157,7 @@ def the_homes_thread() -> list[Protection]:
         one("files with the session user's identity", WORKER, "if (!same_user) take_file_identity(user);",
             "if (!same_user && user.uid == 0) take_file_identity(user);",
             AS_ANOTHER + "APlantedLinkGivesNobodyAnything", AS_ANOTHER + "TheSessionIsThatUsers"),
-        one("and none of root's capabilities, whatever the securebits say", WORKER,
+        one("and none of root's capabilities, whatever the securebits say", IDENTITY,
             "good && user.uid != 0 && !give_up_own_capabilities(Given::for_now)", "false",
             STARTED + "SecurebitsLeaveNobodyRootsCapabilities"),
         one("nor has a program any before it is executed", RUN_AS,
@@ -166,23 +168,23 @@ def the_homes_thread() -> list[Protection]:
             STARTED + "NorToTheBroker"),
         one("the broker cannot read root's terminal", "daemon/sessions/broker_program.cpp", "    if (messages) ::posix_spawn",
             "    if (messages.get() == -2) ::posix_spawn", STARTED + "OnATerminalTheBrokerHasItToWriteToAlone"),
-        one("with none of the daemon's groups", WORKER, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
+        one("with none of the daemon's groups", IDENTITY, "::syscall(SYS_setgroups, groups.size(), groups.data()) == 0",
             "true", AS_ANOTHER + "TheDaemonsOwnGroupsOpenNothing"),
-        one("the stack of the home's thread", WORKER, "            wipe_stack();\n", "",
+        one("the stack of the home's thread", JOBS, "        wipe_stack();\n", "",
             "trust_process:Canary.AKeyThatIsUnsetIsNowhereInTheProcess"),
-        one("a call in the home that waits is interrupted", WORKER,
+        one("a call in the home that waits is interrupted", JOBS,
             "job.seat && ::pthread_kill(job.seat->thread, interrupting_signal()) == 0", "job.seat != nullptr",
             back),
         one("one that does not end is left behind", WORKER, "    if (!waiter->finished) leave_thread(job);\n", "",
             behind),
-        one("two of each asker", WORKER, "stuck.count(asker) >= most_stuck_of_an_asker || ", "", behind),
-        one("of those that wait, too", WORKER, "        if (has_too_many_stuck(asker)) return false;\n", "",
+        one("two of each asker", JOBS, "stuck.count(asker) >= most_stuck_of_an_asker || ", "", behind),
+        one("of those that wait, too", JOBS, "    if (has_too_many_stuck(asker)) return false;\n", "",
             "unit_home:Workers.OfOneAskersJobsTwoAreLeftBehindAtMost"),
-        one("an asker's jobs hold up no other", WORKER, "!under_way.contains(asker) && ", "", "unit_home:Workers.OneAskersJobsHoldUpNoOther"),
-        one("nor all others together root", WORKER, "under_way.size() - of_root < most_of_others", "true",
+        one("an asker's jobs hold up no other", JOBS, "!under_way.contains(asker) && ", "", "unit_home:Workers.OneAskersJobsHoldUpNoOther"),
+        one("nor all others together root", JOBS, "under_way.size() - of_root < most_of_others", "true",
             "unit_home:Workers.AllOthersTogetherDoNotHoldUpRoot"),
         one("a search in PATH ends with its time", INVENTORY, "time_is_up() ? ETIME : ", "", "unit_home:Inventory.ASearchEndsWithItsTime"),
-        one("but not many", WORKER, " || stuck.size() >= most;", ";",
+        one("but not many", JOBS, " || stuck.size() >= most;", ";",
             JOB + "ThoseThatAreLeftBehindAreNotMoreThanAFew"),
         one("where there was no thread to have, the next job asks again", WORKER,
             "    try {\n        start_missing_threads();\n    } catch (const Failure&", "    try {\n    } catch (const Failure&",
