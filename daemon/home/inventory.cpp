@@ -10,16 +10,15 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cctype>
 #include <cerrno>
 #include <csignal>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
+#include "daemon/home/program_output.hpp"
 #include "daemon/home/scratch_home.hpp"
 #include "daemon/write/io_error.hpp"
-#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -54,20 +53,6 @@ SubprocessRequest look_request(const std::vector<std::string>& arguments, const 
     return request;
 }
 
-constexpr std::size_t most_version = 64;  ///< bytes of a version
-
-/// "codex-cli 0.169.0" → "0.169.0": the first word that begins with a digit.
-std::optional<std::string> version_in(std::string_view text) {
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const std::size_t end = std::min(text.find_first_of(" \t\r\n", at), text.size());
-        if (end > at && std::isdigit(static_cast<unsigned char>(text[at])) != 0)
-            return readable_text(text.substr(at, end - at), most_version);
-        at = end + 1;
-    }
-    return std::nullopt;
-}
-
 /// g++ 12 cannot compile such braces in a coroutine either.
 ModelList no_models(std::string problem) {
     return {std::any(), std::move(problem)};
@@ -80,25 +65,6 @@ struct JudgedList {
 };
 
 constexpr std::size_t most_version_bytes = 4096;
-constexpr std::size_t most_said = 200;  ///< bytes of what a program said, in a message
-
-/// The line that names an error, as Node.js has it below a stack of places; else the first one.
-std::string_view telling_line(std::string_view text) {
-    std::string_view first;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
-        if (line.find("rror: ") != line.npos) return line;
-        if (first.empty()) first = line;
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return first;
-}
-
-std::string how_it_ended(const SubprocessResult& result) {
-    const std::string said = readable_text(telling_line(result.err), most_said);
-    return fmt::format("it ended with {}{}", result.exit_code, said.empty() ? "" : ": " + said);
-}
 
 /// By somebody else, such as the kernel that is out of memory.
 constexpr int killed = 128 + SIGKILL;
@@ -274,7 +240,7 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
     if (!result) co_return no_models(result.error().message);
     if (result->exit_code == 0) co_return judged->models;
     co_return no_models("this " + std::string(facts_of(agent).label) +
-                        " does not read a derived catalog: " + readable_text(telling_line(result->err), most_said));
+                        " does not read a derived catalog: " + why_it_says(result->err));
 }
 
 asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {

@@ -144,7 +144,7 @@ def what_it_says() -> list[Protection]:
         one("an error may quote a file's name", "protocol/json_rpc.cpp",
             "    return with_bytes_escaped(json::serialize(object), escaped_backslash);\n", "    return json::serialize(object);\n",
             "unit_protocol:Answers.WhatQuotesAFilesNameIsJson"),
-        one("a version is readable text", INVENTORY, "return readable_text(text.substr(at, end - at), most_version);",
+        one("a version is readable text", "daemon/home/program_output.cpp", "return readable_text(text.substr(at, end - at), most_version);",
             "return std::string(text.substr(at, std::min(end - at, most_version)));",
             "integration_bytes:Bytes.AVersionKeepsNobodyFromTheStatus"),
     ]  # fmt: skip
