@@ -41,6 +41,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     exchange->session = session_ = admitted.session;
     exchange->provider = session_->upstream;
     surface_ = session_->surface;
+    const UnderWay under_way(session_);
     broker_.begun(session_);
     exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
     exchange->sent = Body(head.body);

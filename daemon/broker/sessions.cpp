@@ -212,7 +212,6 @@ void Sessions::changed(const std::shared_ptr<Session>& session) {
 }
 
 void Sessions::begun(const std::shared_ptr<Session>& session) {
-    ++session->streams;
     ++session->traffic.requests;
     changed(session);
 }
@@ -225,7 +224,6 @@ void Sessions::spent(const std::shared_ptr<Session>& session, const Usage& more)
 }
 
 void Sessions::ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
-    --session->streams;
     add(session->traffic, exchanged);
     changed(session);
 }

@@ -38,6 +38,18 @@ struct Session {
     bool changed = false;
 };
 
+/// A request of the session is under way for as long as this is there.
+class UnderWay {
+  public:
+    explicit UnderWay(std::shared_ptr<Session> session) : session_(std::move(session)) { ++session_->streams; }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    ~UnderWay() { --session_->streams; }
+
+  private:
+    std::shared_ptr<Session> session_;
+};
+
 /// What a session without a key is told.
 Refusal no_key_for(const Session& session);
 
@@ -71,7 +83,7 @@ class Sessions {
     /// Whether a live session has this base path (with or without a slash at its end).
     bool has_base_path(std::string_view path) const;
 
-    /// A request is under way from now on, until ended().
+    /// Of a request: once it has begun, and once it has ended.
     void begun(const std::shared_ptr<Session>& session);
     /// Of a request that is under way: the tokens that its answer has told of since the last time.
     void spent(const std::shared_ptr<Session>& session, const Usage& more);

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <csignal>
@@ -18,6 +17,7 @@
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/program_output.hpp"
 #include "daemon/home/scratch_home.hpp"
+#include "daemon/log/log.hpp"
 #include "daemon/write/io_error.hpp"
 
 namespace capsule {
@@ -72,6 +72,10 @@ constexpr std::size_t most_remembered = 32;  // binaries; more were replaced lon
 
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
 constexpr std::chrono::milliseconds after_the_answer{10};
+
+void warn(std::string_view event, const AgentPlace& place, const AgentBinary& binary, const std::string& why) {
+    log_warning(event, {{"uid", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
+}
 
 /// What the next search may not lack. The rest is the directory's: a shell goes on with the next one, too.
 bool is_the_daemons_own(int problem) {
@@ -136,7 +140,10 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
         return {};
     };
     const auto removed = co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory);
-    if (!removed) spdlog::warn("{} stays: {}", directory, removed.error().message);
+    if (removed) co_return;
+    log_warning(
+        "agent.home_stays",
+        {{"uid", std::int64_t{place.home.user.uid}}, {"directory", directory}, {"why", removed.error().message}});
 }
 
 asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place) {
@@ -154,7 +161,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
     co_await answered.async_wait(asio::use_awaitable);
     const auto directory = co_await make_home(place);
     if (!directory) {
-        spdlog::warn("{} stays of an unknown version: {}", binary.path, directory.error().message);
+        warn("agent.version_unknown", place, binary, directory.error().message);
         co_return Told::nothing;
     }
     SubprocessRequest request = look_request(version_arguments(), binary, place, *directory);
@@ -167,7 +174,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
         version_problems_.erase(key);
     } else {
         std::string problem = result ? how_it_ended(*result) : result.error().message;
-        spdlog::warn("{} --version failed; its version stays unknown: {}", binary.path, problem);
+        warn("agent.version_unknown", place, binary, problem);
         version_problems_.insert_or_assign(key, std::move(problem));
     }
     co_await remove_home(place, *directory);
@@ -189,30 +196,24 @@ ModelList KnownModels::of(const AgentBinary& binary) const {
 KnownModels AgentInventory::known_models() const {
     KnownModels known;
     for (const auto& [key, lookup] : models_)
-        if (lookup.found) known.by_binary.emplace(key, *lookup.found);
+        if (lookup->result()) known.by_binary.emplace(key, *lookup->result());
     return known;
 }
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
     const std::string key = binary.key();
     if (models_.size() >= most_remembered && !models_.contains(key))
-        std::erase_if(models_, [](const auto& entry) { return entry.second.found.has_value(); });
-    const auto [entry, first] = models_.try_emplace(key);
-    if (!first) {
-        while (models_.contains(key) && !models_[key].found) {
-            boost::system::error_code ignored;
-            co_await models_[key].done->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        }
-        co_return known_models().of(binary);
+        std::erase_if(models_, [](const auto& entry) { return entry.second->result().has_value(); });
+    if (const auto known = models_.find(key); known != models_.end() && !known->second->has_failed()) {
+        const auto lookup = known->second;
+        if (auto found = co_await lookup->wait()) co_return *std::move(found);
+        co_return no_models("it could not be asked for its models");
     }
-    entry->second.done = std::make_unique<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-    ModelList found = co_await ask_for_models(agent, binary, place);
-    Lookup<ModelList>& lookup = models_[key];
-    lookup.found = found;
-    const auto done = std::move(lookup.done);
+    const auto lookup = std::make_shared<SharedRun<ModelList>>(executor_);
+    models_[key] = lookup;
+    ModelList found = co_await lookup->run(ask_for_models(agent, binary, place));
     // A failure may pass (a full disk, a slow start): the next session asks again.
     if (!found.own.has_value()) models_.erase(key);
-    if (done) done->cancel();
     co_return found;
 }
 
@@ -267,7 +268,7 @@ asio::awaitable<ModelList> AgentInventory::look_for_models(Agent agent, AgentBin
                          : result.error().message;
         if (!result) break;
     }
-    spdlog::warn("{}: {}", binary.path, problem);
+    warn("agent.models_unknown", place, binary, problem);
     co_return no_models(problem);
 }
 

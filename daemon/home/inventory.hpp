@@ -13,6 +13,7 @@
 
 #include "daemon/agents/session.hpp"
 #include "daemon/home/worker.hpp"
+#include "daemon/process/shared_run.hpp"
 #include "daemon/process/subprocess.hpp"
 #include "protocol/agents.hpp"
 
@@ -78,12 +79,6 @@ class AgentInventory {
     static constexpr std::chrono::seconds version_pause{10};
 
   private:
-    template <class T>
-    struct Lookup {
-        std::optional<T> found;  ///< none: still running
-        std::unique_ptr<boost::asio::steady_timer> done;
-    };
-
     boost::asio::awaitable<void> find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place);
     enum class Told { version, problem, nothing };
     boost::asio::awaitable<Told> ask_version(std::string key, AgentBinary binary, AgentPlace place);
@@ -99,10 +94,10 @@ class AgentInventory {
     SubprocessRunner& subprocesses_;
     std::string temporary_;
     std::chrono::milliseconds version_again_;
-    std::map<std::string, std::optional<std::string>> versions_;         ///< by path and identity; none: unknown
-    std::map<std::string, std::string> version_problems_;                ///< by the same
-    std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
-    std::map<std::string, Lookup<ModelList>> models_;
+    std::map<std::string, std::optional<std::string>> versions_;           ///< by path and identity; none: unknown
+    std::map<std::string, std::string> version_problems_;                  ///< by the same
+    std::map<Agent, std::chrono::steady_clock::time_point> not_before_;    ///< when the next binary may be asked
+    std::map<std::string, std::shared_ptr<SharedRun<ModelList>>> models_;  ///< by path and identity
 };
 
 }  // namespace capsule

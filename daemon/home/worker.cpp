@@ -15,6 +15,7 @@
 
 #include "daemon/home/file_identity.hpp"
 #include "daemon/home/jobs.hpp"
+#include "daemon/log/log.hpp"
 #include "daemon/process/interrupt.hpp"
 #include "daemon/process/subprocess.hpp"
 
@@ -120,7 +121,7 @@ Error HomeWorker::too_late() const {
 void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
     if (!shared_->leave_behind(*job)) return;
     --serving_;
-    spdlog::warn("something in the home of {} holds a thread up: another one goes on", user_.name);
+    log_warning("home.thread_held_up", {{"uid", std::int64_t{user_.uid}}, {"why", "something in that user's home"}});
     try {
         start_missing_threads();
     } catch (const std::exception& failure) {

@@ -1,7 +1,5 @@
 #include "daemon/keys/op_reader.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 
 #include "daemon/keys/key_value.hpp"
@@ -50,20 +48,14 @@ Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& enviro
 }  // namespace
 
 asio::awaitable<Result<Secret>> OpReader::read(std::string reference, std::optional<std::string> program) {
-    if (const auto found = lookups_.find(reference); found != lookups_.end()) {
+    if (const auto found = lookups_.find(reference); found != lookups_.end() && !found->second->has_failed()) {
         const std::shared_ptr<Lookup> lookup = found->second;
-        while (!lookup->found) {
-            boost::system::error_code ignored;
-            co_await lookup->done.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-        }
-        co_return *lookup->found;
+        if (auto value = co_await lookup->wait()) co_return *std::move(value);
+        co_return key_error(reference, "op could not be run", "the daemon's log says why; try again");
     }
-    const auto lookup = std::make_shared<Lookup>(
-        Lookup{std::nullopt, asio::steady_timer(executor_, asio::steady_timer::time_point::max())});
-    lookups_.emplace(reference, lookup);
-    lookup->found = co_await run_op(reference, std::move(program));
-    lookup->done.cancel();
-    co_return *lookup->found;
+    const auto lookup = std::make_shared<Lookup>(executor_);
+    lookups_[reference] = lookup;
+    co_return co_await lookup->run(run_op(reference, std::move(program)));
 }
 
 asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::optional<std::string> program) {
@@ -92,7 +84,7 @@ asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::opt
 std::optional<Result<Secret>> OpReader::remembered(const std::string& reference) const {
     const auto found = lookups_.find(reference);
     if (found == lookups_.end()) return std::nullopt;
-    return found->second->found;
+    return found->second->result();
 }
 
 void OpReader::forget() {

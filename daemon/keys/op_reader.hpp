@@ -3,13 +3,13 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "daemon/base/secret.hpp"
+#include "daemon/process/shared_run.hpp"
 #include "daemon/process/subprocess.hpp"
 
 namespace capsule {
@@ -34,10 +34,7 @@ class OpReader {
     void forget();
 
   private:
-    struct Lookup {
-        std::optional<Result<Secret>> found;  ///< none: op is running
-        boost::asio::steady_timer done;
-    };
+    using Lookup = SharedRun<Result<Secret>>;
 
     boost::asio::awaitable<Result<Secret>> run_op(std::string reference, std::optional<std::string> program);
 

@@ -117,9 +117,19 @@ std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_exec
         errno = error;
         return nullptr;
     }
+    // Of a child that nobody can wait for nothing is left.
+    struct Unwatched {
+        pid_t pid;
+        ~Unwatched() {
+            if (pid > 0) kill_unreaped(pid);
+        }
+    } unwatched{pid};
+    asio::posix::stream_descriptor awaited(executor, pidfd.get());  // fails where the system watches too many already
+    pidfd.release();
+    std::unique_ptr<Child> child(new Child(pid, plan.identity.has_value(), std::move(awaited)));
+    unwatched.pid = -1;
     pipes = {std::move(out.read_end), std::move(err.read_end), std::move(report.read_end)};
-    asio::posix::stream_descriptor awaited(executor, pidfd.release());
-    return std::shared_ptr<Child>(new Child(pid, plan.identity.has_value(), std::move(awaited)));
+    return child;
 }
 
 Child::~Child() {

@@ -137,7 +137,8 @@ std::shared_ptr<Run> start(SubprocessRequest& request, const asio::any_io_execut
     run->child = Child::start(plan_of(request), executor, pipes);
     if (!run->child) return nullptr;
     const auto output = [&](UniqueFd& from) {
-        asio::posix::stream_descriptor pipe(executor, from.release());
+        asio::posix::stream_descriptor pipe(executor, from.get());
+        from.release();
         return std::make_shared<Output>(Output{std::move(pipe), request.output_limit});
     };
     run->out = output(pipes.out);
@@ -157,9 +158,12 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     if (!run) co_return cannot_start(program, errno);
 
     running_.insert(run->child);
-    {
+    try {
         using namespace asio::experimental::awaitable_operators;
         co_await (watch(run) && read_all(run->out) && read_all(run->err));
+    } catch (...) {
+        running_.erase(run->child);
+        throw;
     }
     run->timer.cancel();
     running_.erase(run->child);
