@@ -33,7 +33,7 @@ struct Sessions::Live {
     BootClock::time_point written{};
     bool has_begun = true;                             ///< false: the broker has not taken it yet
     std::shared_ptr<RemoteGrant> remote{};             ///< of the capsuled that has the keys; none: not granted now
-    bool told_of_grant = false;                        ///< that it was refused
+    std::string why_not_granted{};                     ///< by that one, the last time; empty: it was not refused
     std::chrono::steady_clock::time_point grant_at{};  ///< when it may be asked for anew
 };
 

@@ -153,7 +153,8 @@ class Sessions {
     /// as each status asks, and one user may have a thousand with 32 models each.
     Conspicuous conspicuous() const;
 
-    /// As of the last look at the keys: refresh_keys(), or a second ago.
+    /// As of the last look at the keys: refresh_keys(), or a second ago. With `[broker] remote` those that the capsuled
+    /// with the keys does not grant anew.
     std::vector<KeylessSession> without_key() const;
 
     /// What sessions with a token were refused last. Their keys go by key_name().

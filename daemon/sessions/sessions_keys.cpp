@@ -104,9 +104,11 @@ std::vector<broker::Key> Sessions::changed_keys() {
 
 std::vector<KeylessSession> Sessions::without_key() const {
     std::vector<KeylessSession> out;
-    for (const auto& [id, live] : live_)
-        if (const std::string& key = live->key_fingerprint; !key.empty() && key.front() == no_key)
-            out.push_back({session_row(live->record, SessionCounts(), std::nullopt, now_()), key.substr(1)});
+    for (const auto& [id, live] : live_) {
+        const std::string& key = live->key_fingerprint;
+        const std::string why = key.starts_with(no_key) ? key.substr(1) : live->why_not_granted;
+        if (!why.empty()) out.push_back({session_row(live->record, SessionCounts(), std::nullopt, now_()), why});
+    }
     return out;
 }
 

@@ -76,7 +76,7 @@ std::vector<std::shared_ptr<Sessions::Live>> Sessions::without_grant() const {
     std::vector<std::shared_ptr<Live>> out;
     for (const auto& [id, live] : live_)
         if (live->record.brokered() && !has_grant(*live)) out.push_back(live);
-    std::ranges::stable_partition(out, [](const auto& live) { return !live->told_of_grant; });
+    std::ranges::stable_partition(out, [](const auto& live) { return live->why_not_granted.empty(); });
     return out;
 }
 
@@ -110,10 +110,10 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     auto granted = co_await remote_.grant(std::move(params), std::chrono::milliseconds(0));
     if (stopping_ || !live_.contains(id)) co_return true;
     if (!granted) {
-        if (!std::exchange(live->told_of_grant, true)) {
-            const Error& error = granted.error();
-            const std::string cure = error.hint.empty() ? "" : "; " + error.hint;
-            const std::string why = "it cannot be granted anew yet: " + error.message + cure;
+        const Error& error = granted.error();
+        const std::string cure = error.hint.empty() ? "" : "; " + error.hint;
+        const std::string why = "it cannot be granted anew yet: " + error.message + cure;
+        if (std::exchange(live->why_not_granted, why).empty()) {
             log_warning("session_not_granted", {{"session", id},
                                                 {"uid", std::int64_t{live->record.uid}},
                                                 {"asked_by", std::int64_t{live->record.asker()}},
@@ -127,7 +127,7 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
         co_return true;
     }
     live->remote = std::move(*granted);
-    live->told_of_grant = false;
+    live->why_not_granted.clear();
     log_info(
         "session_granted_anew",
         {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"asked_by", std::int64_t{live->record.asker()}}});

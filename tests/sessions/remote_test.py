@@ -350,6 +350,9 @@ class Agents(Remote):
         self.assertEqual(ended["id"], session.id)
         self.assertIn("[broker] listen", ended["ended"])
 
+    def keyless(self, agents) -> str:
+        return "\n".join(each["message"] for each in agents.call("status")["warnings"] if each["code"] == "session.no_key")
+
     def test_one_whose_workspace_is_gone_meanwhile_gets_no_other_key(self):
         """Where no workspace is configured any name passes, and would get the global key."""
         provider, port = self.provider(), free_port()
@@ -369,10 +372,14 @@ class Agents(Remote):
         self.assertTrue(until(lambda: told.search(agents.logged())), agents.logged())
         self.assertFalse(session.answered())
         self.assertEqual(provider.bytes.count(KEY.encode()), before)
+        warned = self.keyless(agents)
+        self.assertIn(session.id, warned)
+        self.assertRegex(warned, r"there is no workspace \W+acme\W+ any more")
         keys.kill()
         file.write_text(text)
         keys.start()
         self.assertTrue(until(session.answered), agents.logged())
+        self.assertEqual(self.keyless(agents), "")
         self.assertEqual(provider.bytes.count(KEY.encode()), before)
 
     def test_a_key_that_is_rotated_is_used_by_the_next_request(self):
