@@ -473,6 +473,13 @@ struct SessionsListResult {
 };
 BOOST_DESCRIBE_STRUCT(SessionsListResult, (), (sessions))
 
+/// Which of a session's workspace and role were configured when it began.
+struct KnownScope {
+    bool workspace = false;
+    bool role = false;
+};
+BOOST_DESCRIBE_STRUCT(KnownScope, (), (workspace, role))
+
 struct GrantParams {
     std::string agent;
     std::optional<std::string> provider;
@@ -482,7 +489,7 @@ struct GrantParams {
     std::optional<std::string> ends_with;
     std::optional<std::uint32_t> uid;         ///< whose processes may use the token; none: the session's user here
     std::optional<std::string> token_sha256;  ///< of a token that the caller made: 64 hexadecimal digits in lower case
-    std::optional<bool> known_scope;          ///< true: workspace and role must be configured, though none is
+    std::optional<KnownScope> known_scope;    ///< of a session that has begun: these must still be configured
 };
 BOOST_DESCRIBE_STRUCT(GrantParams, (),
                       (agent, provider, model, workspace, role, ends_with, uid, token_sha256, known_scope))
@@ -491,9 +498,10 @@ struct GrantResult {
     SessionRef session;
     std::optional<std::string> token;              ///< null: the caller has made it
     std::map<std::string, std::string> base_urls;  ///< the agent's protocol → its URL at the broker
+    std::optional<KnownScope> known_scope;         ///< for asking anew; null: neither was named
     std::vector<Warning> warnings{};               ///< of the key and the provider, as spawn's
 };
-BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, warnings))
+BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, known_scope, warnings))
 
 // ---- subscribe ----
 

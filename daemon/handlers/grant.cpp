@@ -16,12 +16,14 @@ Result<void> check_digest(const std::optional<std::string>& digest) {
                  "give the SHA-256 of the token, or leave it out and take the token of the answer"};
 }
 
-/// For a session that began while its workspace and role were configured: where none is any more, any name passes, with
-/// the global key.
+/// For a session that began while its workspace or role was configured. Where none is any more, and with
+/// unknown_scopes = "allow", any name passes, with another scope's key.
 Result<void> check_still_known(const Services& services, const GrantParams& params) {
-    const Config& config = services.generation->config;
-    if (!params.known_scope.value_or(false) || config.session.unknown_scopes == UnknownScopes::allow) return {};
-    const auto gone = unknown_part(known_scopes(config, services.stored), {params.workspace, params.role});
+    const KnownScope began = params.known_scope.value_or(KnownScope());
+    KeyScope scope;
+    if (began.workspace) scope.workspace = params.workspace;
+    if (began.role) scope.role = params.role;
+    const auto gone = unknown_part(known_scopes(services.generation->config, services.stored), scope);
     if (!gone) return {};
     return Error{ErrorCode::scope_unknown, "there is no " + *gone + " any more",
                  "configure it again, or start the agent again in another one"};
@@ -48,6 +50,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
         // A caller whose connection broke asks again for the sessions that it has.
         services.sessions.end_with_token(session->token_sha256);
     }
+    const KeyScope known = configured_scope(*session);
     auto ref = co_await begin_session(services, caller, std::move(params.ends_with), *session, session->plan.warnings);
     if (!ref) co_return ref.error();
 
@@ -55,6 +58,8 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     result.session = std::move(*ref);
     if (session->token) result.token = session->token->reveal();
     result.base_urls.emplace(session->brokered.surface, url_at_broker(session->broker_url, session->brokered.base_url));
+    if (session->scope.workspace || session->scope.role)
+        result.known_scope = KnownScope{known.workspace.has_value(), known.role.has_value()};
     result.warnings = std::move(session->plan.warnings);
     log_info("grant", {{"uid", std::int64_t{caller.uid}},
                        {"pid", std::int64_t{caller.pid}},

@@ -46,16 +46,17 @@ SessionRecord record_of(const PreparedSession& session) {
     return record;
 }
 
-/// What of its scope is configured, here or where its key is.
+}  // namespace
+
 KeyScope configured_scope(const PreparedSession& session) {
     // Of the configuration alone: `auth unset` says whose key its sessions have from then on.
     if (!session.remote) return known_part(known_scopes(session.generation->config, StoredKeys()), session.scope);
-    const bool is_unused = std::ranges::find(session.remote->warnings(), "scope.unused", &Warning::code) !=
-                           session.remote->warnings().end();
-    return is_unused ? KeyScope() : session.scope;
+    const KnownScope there = session.remote->known_scope();
+    KeyScope known;
+    if (there.workspace) known.workspace = session.scope.workspace;
+    if (there.role) known.role = session.scope.role;
+    return known;
 }
-
-}  // namespace
 
 Result<void> check_ends_with(const std::optional<std::string>& ends_with) {
     if (!ends_with || *ends_with == ends_with::caller || *ends_with == ends_with::connection) return {};

@@ -35,7 +35,8 @@ GrantParams asked_anew(const SessionRecord& record) {
     params.ends_with = ends_with::connection;
     params.uid = record.uid;
     params.token_sha256 = record.token_sha256;
-    if (record.known_workspace || record.known_role) params.known_scope = true;
+    if (record.known_workspace || record.known_role)
+        params.known_scope = KnownScope{record.known_workspace.has_value(), record.known_role.has_value()};
     return params;
 }
 

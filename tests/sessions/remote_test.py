@@ -355,14 +355,23 @@ class Agents(Remote):
 
     def test_one_whose_workspace_is_gone_meanwhile_gets_no_other_key(self):
         """Where no workspace is configured any name passes, and would get the global key."""
+        self.one_whose_workspace_is_gone("")
+
+    def test_nor_does_it_where_any_name_passes(self):
+        self.one_whose_workspace_is_gone('unknown_scopes = "allow"\n')
+
+    def one_whose_workspace_is_gone(self, of_session: str):
         provider, port = self.provider(), free_port()
         acme = f'[workspaces.acme.env]\nZAI_API_KEY = "{OTHER_KEY}"\n'
         keys = self.keys_capsule(provider, port, acme)
+        keys.stop()
+        file = keys.top / "capsule.toml"
+        text = file.read_text().replace("[session]\n", f"[session]\n{of_session}")
+        file.write_text(text)
+        keys.start()
         agents = self.agents_capsule(provider, keys.socket)
         session = self.spawn(agents, workspace="acme")
         self.assertEqual(session.ask().status, 200)
-        file = keys.top / "capsule.toml"
-        text = file.read_text()
         keys.kill()
         file.write_text(text.replace(acme, ""))
         keys.start()

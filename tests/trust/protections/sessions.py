@@ -115,6 +115,8 @@ def protections() -> list[Protection]:
             "if (const auto gone = unknown_part(known_scopes(config, stored), began))", "if (const std::optional<std::string> gone; gone)", LIVES),
         one("nor after a restart of where the keys are", "daemon/handlers/grant.cpp",
             "    if (auto checked = check_still_known(services, params); !checked) co_return checked.error();\n", "", REMOTE),
+        one("nor where any name passes there", "daemon/sessions/remote_calls.cpp",
+            "given.known_scope.value_or(KnownScope())", "KnownScope()", REMOTE),
         one("that a scope was configured is known after a restart", "daemon/sessions/session.hpp",
             "known_workspace, known_role, ", "", LIVES),
         one("a planted lock is none", STATE, "S_ISREG(status.st_mode) && status.st_uid == ::geteuid()", "true",
