@@ -19,6 +19,7 @@
 #include "daemon/keys/op_program.hpp"
 #include "daemon/load/load_config.hpp"
 #include "daemon/log/log.hpp"
+#include "daemon/process/essential.hpp"
 #include "daemon/process/systemd.hpp"
 #include "daemon/server/server.hpp"
 #include "daemon/sessions/keys_socket.hpp"
@@ -232,10 +233,10 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
             throw Failure(placed(services.generation->config, other.error()));
     Server server(io.get_executor(), std::move(listening), services);
     leave_terminal(line, services);
-    asio::co_spawn(io, server.accept_connections(), asio::detached);
-    asio::co_spawn(io, stop_on_signal(io, stop_signals, server, services), asio::detached);
-    asio::co_spawn(io, reload_on_hangup(hangup, services), asio::detached);
-    if (const auto interval = watchdog_interval()) asio::co_spawn(io, feed_watchdog(*interval), asio::detached);
+    spawn_essential(io.get_executor(), server.accept_connections());
+    spawn_essential(io.get_executor(), stop_on_signal(io, stop_signals, server, services));
+    spawn_essential(io.get_executor(), reload_on_hangup(hangup, services));
+    if (const auto interval = watchdog_interval()) spawn_essential(io.get_executor(), feed_watchdog(*interval));
     asio::post(io, [&] {
         spdlog::info("capsuled {} ready on {}", capsule_version, services.socket);
         notify_ready("serving");

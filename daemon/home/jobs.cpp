@@ -50,6 +50,7 @@ void HomeWorker::Shared::serve(const std::shared_ptr<Seat>& own) {
         job->seat = nullptr;
         auto& those = seat.left_behind ? stuck : under_way;
         those.erase(those.find(job->asker));
+        if (seat.left_behind) wake_all();  // for those that had to wait until this one came back
         lock.unlock();
         // Whatever way the job ended, the stack held what it read and wrote. Its caller does not wait for this.
         wipe_stack();
@@ -137,11 +138,21 @@ bool HomeWorker::Shared::must_be_refused(Asker asker) {
     return has_too_many_stuck(asker);
 }
 
+void HomeWorker::Shared::wake_all() {
+    while (!idle.empty())
+        wake_one();
+}
+
+void HomeWorker::Shared::keep_for_root(std::size_t threads) {
+    const std::lock_guard lock(mutex);
+    most_of_others = threads > home_threads_of_root ? threads - home_threads_of_root : 1;
+    wake_all();
+}
+
 void HomeWorker::Shared::close() {
     const std::lock_guard lock(mutex);
     closed = true;
-    while (!idle.empty())
-        wake_one();
+    wake_all();
 }
 
 }  // namespace capsule

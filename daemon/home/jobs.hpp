@@ -61,6 +61,8 @@ struct HomeWorker::Shared {
     /// False: the thread has come back after all.
     bool leave_behind(const Job& job);
     bool must_be_refused(Asker asker);
+    /// Of so many threads that there are, those of root are no other's, as far as there are enough.
+    void keep_for_root(std::size_t threads);
     /// The threads end when no job waits.
     void close();
 
@@ -71,6 +73,7 @@ struct HomeWorker::Shared {
     std::shared_ptr<Job> take(Queue::iterator next);
     std::shared_ptr<Seat> take_idle();
     void wake_one();
+    void wake_all();
 };
 
 }  // namespace capsule

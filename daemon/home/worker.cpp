@@ -63,7 +63,6 @@ class HomeWorker::Awaited {
 
 HomeWorker::HomeWorker(const SessionUser& user, bool same_user, std::size_t threads)
     : user_(user), same_user_(same_user), threads_(threads), shared_(std::make_shared<Shared>()) {
-    if (threads > home_threads_of_root) shared_->most_of_others = threads - home_threads_of_root;
     prepare_interruptions();
     start_missing_threads();
 }
@@ -102,14 +101,16 @@ void HomeWorker::start_thread() {
 /// One is enough to go on with. The others are there before they are needed: agents may take all the processes and
 /// threads that the system has.
 void HomeWorker::start_missing_threads() {
+    const std::size_t before = serving_;
     while (serving_ < threads_) {
         try {
             start_thread();
         } catch (const Failure& failure) {
             if (serving_ == 0) throw;
-            return;
+            break;
         }
     }
+    if (serving_ != before) shared_->keep_for_root(serving_);
 }
 
 Error HomeWorker::too_late() const {
@@ -120,7 +121,7 @@ Error HomeWorker::too_late() const {
 
 void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
     if (!shared_->leave_behind(*job)) return;
-    --serving_;
+    shared_->keep_for_root(--serving_);
     log_warning("home.thread_held_up", {{"uid", std::int64_t{user_.uid}}, {"why", "something in that user's home"}});
     try {
         start_missing_threads();

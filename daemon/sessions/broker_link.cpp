@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "daemon/process/essential.hpp"
 #include "daemon/sessions/broker_shared.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/own_signals.hpp"
@@ -66,7 +65,7 @@ BrokerLink::~BrokerLink() {
 void BrokerLink::start(LoopbackSocket socket, Settings settings) {
     running_ = std::make_shared<Shared>(executor_, std::move(socket), std::move(settings));
     running_->events = events_;
-    asio::co_spawn(executor_, keep_running(running_), asio::detached);
+    spawn_essential(executor_, keep_running(running_));
 }
 
 void BrokerLink::change(Settings settings) {
@@ -134,7 +133,7 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
         for (std::size_t at = 0; at < all->size(); at += authorities_piece)
             shared->out += broker::control_line(broker::Authorities{all->substr(at, authorities_piece)});
     shared->out += broker::control_line(broker::ToBroker(shared->settings.configure));
-    asio::co_spawn(shared->executor, write(shared), asio::detached);
+    spawn_essential(shared->executor, write(shared));
     end_if_late(shared);
 
     Error why{ErrorCode::io_error, "it closed its connection to capsuled", "its own message stands before this one"};
@@ -191,7 +190,7 @@ void BrokerLink::end_if_late(const std::shared_ptr<Shared>& shared) {
 void BrokerLink::tell(const broker::ToBroker& message) {
     if (!running_ || !running_->control.is_open()) return;
     running_->out += broker::control_line(message);
-    if (!running_->writing) asio::co_spawn(executor_, write(running_), asio::detached);
+    if (!running_->writing) spawn_essential(executor_, write(running_));
 }
 
 asio::awaitable<void> BrokerLink::write(std::shared_ptr<Shared> shared) {

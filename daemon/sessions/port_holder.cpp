@@ -7,14 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "daemon/process/essential.hpp"
 #include "daemon/process/systemd.hpp"
 #include "protocol/own_signals.hpp"
 
@@ -68,7 +67,7 @@ void PortHolder::start(std::optional<BrokerIdentity> identity, std::optional<Pro
     running_->identity = std::move(identity);
     running_->before = before;
     running_->started = std::move(started);
-    asio::co_spawn(executor_, keep_running(running_), asio::detached);
+    spawn_essential(executor_, keep_running(running_));
 }
 
 void PortHolder::finish() {

@@ -2,14 +2,13 @@
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "daemon/process/essential.hpp"
 #include "daemon/sessions/remote_shared.hpp"
 #include "protocol/json_rpc.hpp"
 #include "protocol/json_struct.hpp"
@@ -49,7 +48,7 @@ asio::awaitable<Result<json::value>> RemoteLink::ask(std::shared_ptr<Shared> sha
 
 void RemoteLink::send(const std::shared_ptr<Shared>& shared, std::string line) {
     shared->out += line;
-    if (!shared->writing) asio::co_spawn(shared->executor, write(shared), asio::detached);
+    if (!shared->writing) spawn_essential(shared->executor, write(shared));
 }
 
 asio::awaitable<void> RemoteLink::write(std::shared_ptr<Shared> shared) {

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <utility>
 
+#include "daemon/process/essential.hpp"
 #include "daemon/sessions/keys_socket.hpp"
 #include "daemon/sessions/remote_shared.hpp"
 #include "protocol/framing.hpp"
@@ -71,7 +70,7 @@ RemoteLink::~RemoteLink() {
 
 void RemoteLink::start(std::string path) {
     shared_ = std::make_shared<Shared>(executor_, std::move(path), connected_);
-    asio::co_spawn(executor_, keep_connected(shared_), asio::detached);
+    spawn_essential(executor_, keep_connected(shared_));
 }
 
 void RemoteLink::stop() {
@@ -138,7 +137,7 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
     shared->out.clear();
     shared->silent = shared->told_silent = false;
     shared->ending = told_by_link("it closed the connection");
-    asio::co_spawn(shared->executor, greet(shared, ++shared->connection), asio::detached);
+    spawn_essential(shared->executor, greet(shared, ++shared->connection));
 
     LineReader lines(longest_answer);
     while (shared->socket.is_open() && !lines.too_long()) {

@@ -2,11 +2,10 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "daemon/process/essential.hpp"
 #include "daemon/sessions/live.hpp"
 #include "daemon/sessions/sessions.hpp"
 
@@ -72,7 +71,7 @@ void Sessions::start_broker() {
         end_those_of_before(fmt::format("it has 127.0.0.1:{}, and [broker] listen is another port now", kept->port));
     if (try_port(port)) return;
     finding_port_ = true;
-    asio::co_spawn(executor_, find_port(port), asio::detached);
+    spawn_essential(executor_, find_port(port));
 }
 
 asio::awaitable<void> Sessions::find_port(std::uint16_t port) {

@@ -1,7 +1,5 @@
 // Sessions whose tokens another capsuled grants ([broker] remote).
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "daemon/log/log.hpp"
+#include "daemon/process/essential.hpp"
 #include "daemon/sessions/live.hpp"
 #include "protocol/json_struct.hpp"
 
@@ -54,7 +53,7 @@ asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> Sessions::grant_remotely(G
 
 void Sessions::open_remote(std::string path) {
     remote_.start(std::move(path));
-    asio::co_spawn(executor_, watch_counts(), asio::detached);
+    spawn_essential(executor_, watch_counts());
 }
 
 void Sessions::grant_anew_soon() {
@@ -64,7 +63,7 @@ void Sessions::grant_anew_soon() {
     if (granting_anew_)
         grant_pause_.cancel();
     else
-        asio::co_spawn(executor_, grant_anew(), asio::detached);
+        spawn_essential(executor_, grant_anew());
 }
 
 bool Sessions::has_grant(const Live& live) const {

@@ -210,6 +210,21 @@ TEST_F(Workers, OfOneAskersJobsTwoAreLeftBehindAtMost) {
     EXPECT_LE(*begun, 2);
 }
 
+// The third waits since its asker has one under way, and cannot begin when that one is left behind.
+TEST_F(Workers, AJobBeginsWhenThoseThatWereLeftBehindComeBack) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    const auto ask = [&](auto job, milliseconds limit, bool works) {
+        asio::co_spawn(io_, workers_.run(std::move(job), limit, 1),
+                       [works](std::exception_ptr, Result<int> result) { EXPECT_EQ(bool(result), works); });
+    };
+    ask(stuck(go), soon, false);
+    ask(stuck(go), 20 * soon, false);
+    ask([]() -> Result<int> { return 3; }, patient, true);
+    asio::steady_timer both_are_left(io_, 40 * soon);
+    both_are_left.async_wait([go](boost::system::error_code) { *go = true; });
+    io_.run();
+}
+
 TEST_F(Workers, OneAskersJobsHoldUpNoOther) {
     for (int i = 0; i < 10; ++i)
         hold(1);
@@ -270,6 +285,30 @@ int start_without_a_place() {
 TEST(WorkerWithoutAThread, SaysSo) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to be another user";
     EXPECT_EXIT(::_exit(start_without_a_place()), ::testing::ExitedWithCode(0), "");
+}
+
+/// With three threads, where five are wanted. Gives the process's exit status.
+int have_a_few() {
+    if (!allow(4) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
+    asio::io_context io;
+    HomeWorker worker(nobody, true);
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    for (HomeWorker::Asker asker = 1; asker < 4; ++asker)
+        asio::co_spawn(io, worker.run(stuck(go), patient, asker), [](std::exception_ptr, const Result<int>&) {});
+    bool served = false;
+    auto of_root = [go]() -> Result<int> {
+        *go = true;
+        return 0;
+    };
+    asio::co_spawn(io, worker.run(std::move(of_root), patient, HomeWorker::first),
+                   [&](std::exception_ptr, const Result<int>& result) { served = bool(result); });
+    io.run();
+    return served ? 0 : 3;
+}
+
+TEST(WorkerWithoutAThread, RootHasItsOwnAmongFew) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to be another user";
+    EXPECT_EXIT(::_exit(have_a_few()), ::testing::ExitedWithCode(0), "");
 }
 
 /// The thread is held up while there is no other to have. Gives the process's exit status.
