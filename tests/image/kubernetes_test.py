@@ -183,7 +183,7 @@ PLACES = {
     "the *restricted* Pod standard": "anywhere:pod image:kubernetes Manifests.test_the_restricted_pod_runs "
                                      "Composed.test_keys_and_agents_are_two_containers_without_root",
     "OpenShift": "Manifests.test_the_pod_of_any_uid_runs anywhere:uid OnVolumesOfRoot",
-    "two containers elsewhere": "anywhere:pod anywhere:agents sessions:remote",
+    "two containers elsewhere": "anywhere:pod anywhere:agents sessions:remote_sessions",
     "Docker as another user": "image:runs OneUser Podman",
     "a rootless engine": "anywhere:uid InAUserNamespaceWithOneUid "
                          "OneUser.test_is_root_of_a_user_namespace_that_has_no_agent",

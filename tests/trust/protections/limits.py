@@ -142,7 +142,7 @@ def quotas() -> list[Protection]:
         one("an idle connection of the daemon's own user makes room", SERVER, "    if (found) found->make_room();\n", "",
             "trust_quotas:Quotas.WhereAgentsAreTheDaemonsUserAnIdleConnectionMakesRoomForTheHealthCheck"),
         one("an idle connection with a session does not", SESSION, " ||\n        services_.sessions.ends_with_connection(number))", ")",
-            "ctest:sessions:remote"),
+            "ctest:sessions:remote_keys"),
         one("places that guests have not", QUOTAS, "            return all - all / 4;\n", "            return all;\n",
             "trust_quotas:Quotas.NorDoThoseOfManyUsers",
             "trust_quotas:Quotas.WhoMaySpawnHasPlacesThatOthersHaveNot"),

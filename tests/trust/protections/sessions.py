@@ -12,7 +12,9 @@ PIPELINE = "daemon/handlers/session_pipeline.cpp"
 REMOTE_KEYS = "daemon/handlers/remote_keys.cpp"
 SESSION_KEYS = "daemon/handlers/session_keys.cpp"
 PORT, PROGRAM = "daemon/sessions/sessions_port.cpp", "daemon/sessions/broker_program.cpp"
-SPAWNING, LIVES, REMOTE = "ctest:sessions:spawning", "ctest:sessions:lives", "ctest:sessions:remote"
+SPAWNING, LIVES = "ctest:sessions:spawning", "ctest:sessions:lives"
+REMOTE_KEYS_SIDE, REMOTE_SESSIONS = "ctest:sessions:remote_keys", "ctest:sessions:remote_sessions"
+REMOTE_OTHERS = "ctest:sessions:remote_others"
 
 
 def protections() -> list[Protection]:
@@ -51,9 +53,9 @@ def protections() -> list[Protection]:
         one("no session ends with the daemon", SESSIONS, "    if (stopping_) return;\n    std::vector<std::string> ids;",
             "    std::vector<std::string> ids;", "unit_sessions:SessionEnds.WithItsConnectionAndNoOther"),
         one("who must not have the keys starts no session", PIPELINE,
-            "    if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();\n", "", REMOTE),
+            "    if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();\n", "", REMOTE_KEYS_SIDE),
         one("who starts no session runs no agent", "daemon/handlers/status.cpp",
-            "            if (check_starts_sessions(*generation))\n", "", REMOTE),
+            "            if (check_starts_sessions(*generation))\n", "", REMOTE_KEYS_SIDE),
         one("the daemon's own user may what is configured", "daemon/access/policy.cpp",
             "    if (peer.uid == daemon_uid_) return tier <= own_user_;\n", "",
             "unit_access:Policy.TheDaemonsOwnUserMayDoWhatIsConfiguredWhateverTheListsSay"),
@@ -61,17 +63,17 @@ def protections() -> list[Protection]:
             "    if (!found) return Identity(BrokerIdentity{65534, 65534});\n    if (!found)\n        return broker_conflict(",
             "ctest:sessions:usage"),
         one("no agent is told that its session has ended while it is granted anew", "daemon/broker/connection.cpp",
-            "if (why.empty() && broker_.grants_may_come())", "if (false)", REMOTE),
+            "if (why.empty() && broker_.grants_may_come())", "if (false)", REMOTE_SESSIONS),
         one("a home is not replaced in silence", "daemon/users/users.cpp",
             "found != environment.end() && !is_utf8(found->second.reveal()))", "found == environment.end() && false)",
             "unit_users:SessionHome.APlaceThatNoAnswerCouldNameIsRefusedAndNotReplaced"),
         one("keys are not asked of a stranger", "daemon/sessions/keys_socket.cpp",
-            "    if (auto server = trusted_server(socket.get(), path); !server) return server.error();\n", "", REMOTE),
-        one("no session is sent elsewhere than to its loopback", REMOTE_KEYS, "url.starts_with(loopback) && ", "", REMOTE),
+            "    if (auto server = trusted_server(socket.get(), path); !server) return server.error();\n", "", REMOTE_OTHERS),
+        one("no session is sent elsewhere than to its loopback", REMOTE_KEYS, "url.starts_with(loopback) && ", "", REMOTE_OTHERS),
         one("a token is its user's", "daemon/handlers/session_begin.cpp",
-            "    if (session.uid) record.uid = *session.uid;\n", "", REMOTE),
+            "    if (session.uid) record.uid = *session.uid;\n", "", REMOTE_KEYS_SIDE),
         one("a grant ends with the session", "daemon/sessions/remote_calls.cpp",
-            "    if (!link || link->stopping || !link->ready || link->connection != connection_) return;", "    return;", REMOTE),
+            "    if (!link || link->stopping || !link->ready || link->connection != connection_) return;", "    return;", REMOTE_SESSIONS),
         one("abandoned sessions end", ENDS, "        end_idle_ones();\n", "", "unit_sessions:SessionsOfBefore.EndAfterAWhileWithoutARequest"),
         one("a restart gives no new time", SESSIONS, "    if (const auto used = live->record.used_s)\n", "    if (const auto used = live->record.used_s; !used)\n",
             "unit_sessions:SessionsOfBefore.GetNoNewTimeByARestart"),
@@ -83,7 +85,7 @@ def protections() -> list[Protection]:
         one("one daemon has the state directory", STATE, "while (::flock(opened.get(), LOCK_EX | LOCK_NB) != 0) {", "while (false) {",
             "unit_base:StateDirectoryTest.IsOneDaemonsAtATime", "integration_lifecycle:Lifecycle.AStateDirectoryIsOneDaemonsAtATime"),
         one("what another capsuled's sessions did is asked in parts", "daemon/sessions/sessions_remote.cpp", "rows_at_once = 64;",
-            "rows_at_once = 64'000;", "ctest:sessions:remote"),
+            "rows_at_once = 64'000;", REMOTE_OTHERS),
         one("status looks at a few sessions", "daemon/sessions/sessions_counts.cpp", "if (some.rows.size() < most)",
             "if (some.rows.size() < 10 * most)", "ctest:sessions:limits"),
         one("it is locked at start", "daemon/lifecycle.cpp",
@@ -114,9 +116,9 @@ def protections() -> list[Protection]:
         one("nor another scope's where its own is gone", SESSION_KEYS,
             "if (const auto gone = unknown_part(known_scopes(config, stored), began))", "if (const std::optional<std::string> gone; gone)", LIVES),
         one("nor after a restart of where the keys are", "daemon/handlers/grant.cpp",
-            "    if (auto checked = check_still_known(services, params); !checked) co_return checked.error();\n", "", REMOTE),
+            "    if (auto checked = check_still_known(services, params); !checked) co_return checked.error();\n", "", REMOTE_SESSIONS),
         one("nor where any name passes there", "daemon/sessions/remote_calls.cpp",
-            "given.known_scope.value_or(KnownScope())", "KnownScope()", REMOTE),
+            "given.known_scope.value_or(KnownScope())", "KnownScope()", REMOTE_SESSIONS),
         one("that a scope was configured is known after a restart", "daemon/sessions/session.hpp",
             "known_workspace, known_role, ", "", LIVES),
         one("a planted lock is none", STATE, "S_ISREG(status.st_mode) && status.st_uid == ::geteuid()", "true",

@@ -1,0 +1,75 @@
+"""Two capsuleds: one has the keys and starts no sessions, one has the sessions and no keys ([broker] remote)."""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from pathlib import Path
+
+from capsule import Capsule, Case, Refused
+
+ROOT = os.geteuid() == 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Server:
+    """A capsuled of another version: one answer for each method, by a thread of its own."""
+
+    def __init__(self, path: Path, answers_at_all: bool = True, **answers):
+        self.answers = answers
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(str(path))
+        self.listening.listen()
+        if answers_at_all:
+            threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listening.accept()
+                with contextlib.suppress(OSError), connection, connection.makefile("rw") as lines:
+                    for line in lines:
+                        request = json.loads(line)
+                        unknown = {"error": {"code": -32601, "message": f'no method "{request["method"]}"'}}
+                        outcome = self.answers.get(request["method"].replace(".", "_"), unknown)
+                        if callable(outcome):
+                            outcome = outcome(request.get("params", {}))
+                        if "error" not in outcome:
+                            outcome = {"result": outcome}
+                        lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **outcome}) + "\n")
+                        lines.flush()
+
+    def close(self):
+        self.listening.close()
+
+
+class Remote(Case):
+    def keys_capsule(self, provider, port: int | None = None, more: str = "", broker: str | None = None, **members) -> Capsule:
+        user = 'user = "daemon"\n' if ROOT else ""
+        provider_is_ours = f'upstream_users = ["{os.geteuid()}"]\n'
+        config = (f'[broker]\n{user}listen = {port or free_port()}\n{provider_is_ours if broker is None else broker}'
+                  f'[access]\nown_user = "spawn"\n{more}')  # fmt: skip
+        return self.capsule(provider, config, **members)
+
+    def agents_capsule(self, provider, remote: Path, more: str = "", **members) -> Capsule:
+        return self.capsule(provider, f'[broker]\nremote = "{remote}"\n{more}', keys={}, **members)
+
+    def two(self, serve=None, **members):
+        provider = self.provider(serve)
+        keys = self.keys_capsule(provider, **members)
+        return keys, self.agents_capsule(provider, keys.socket), provider
+
+    def raises(self, capsule: Capsule, method: str, **params) -> dict:
+        with self.assertRaises(Refused) as refused:
+            capsule.call(method, **params)
+        return refused.exception.error
+
+    def move(self, capsule: Capsule, remote: Path):
+        capsule.stop()
+        capsule.config(self.provider().port, f'[broker]\nremote = "{remote}"\n')
+        capsule.start()

@@ -1,0 +1,142 @@
+"""What else could listen where [broker] remote leads to: this capsuled itself, one of another version, a stranger."""
+
+import json
+import subprocess
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from capsule import Capsule, Refused, until
+from remote import ROOT, Remote, Server
+
+
+class WithoutKeys(Remote):
+    def test_its_own_socket_is_no_place_of_keys(self):
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        link, folder = agents.top / "link.sock", agents.top / "folder"
+        link.symlink_to(agents.socket)
+        folder.symlink_to(agents.top)
+        for remote in (agents.socket, link, folder / "capsule.sock", agents.top / "home" / ".." / "capsule.sock"):
+            agents.config(provider.port, f'[broker]\nremote = "{remote}"\n')
+            said = agents.start_fails()
+            self.assertIn(f"capsule.toml:4:10: [broker] remote: {remote}: it is this daemon's own socket", said)
+            self.assertIn("write the socket of the capsuled that has the keys", said)
+
+    def test_a_socket_that_becomes_its_own_is_told(self):
+        agents = self.agents_capsule(self.provider(), Path("/nonexistent/before"))
+        link = agents.top / "later.sock"
+        self.move(agents, link)
+        link.symlink_to(agents.socket)
+        self.assertTrue(until(lambda: "it is this daemon's own socket" in agents.logged()))
+        self.assertIn("own socket", agents.call("status")["broker"]["error"])
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn("write the socket", error["data"]["hint"])
+
+    def test_two_that_name_each_other_are_told(self):
+        provider = self.provider()
+        one = self.agents_capsule(provider, Path("/nonexistent/before"))
+        other = self.agents_capsule(provider, one.socket)
+        self.move(one, other.socket)
+        for capsule in (one, other):
+            self.assertTrue(until(lambda capsule=capsule: f"its own [broker] remote is {capsule.socket}" in capsule.logged()))
+        with ThreadPoolExecutor() as at_once:  # each waits its 10 s for another one to come
+            for error in at_once.map(lambda capsule: self.raises(capsule, "spawn", agent="claude", provider="zai"), (one, other)):
+                self.assertEqual(error["data"]["code"], "config.conflict")
+
+
+class OtherVersions(Remote):
+    ROW = {"provider": "zai", "label": "Z.AI", "variable": "ZAI_API_KEY", "mode": "api_key", "state": "present",
+           "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
+           "notes": None, "warnings": []}  # fmt: skip
+
+    def beside(self, **answers) -> Capsule:
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        path = agents.top / "other.sock"
+        server = Server(path, **answers)
+        self.addCleanup(server.close)
+        agents.config(provider.port, f'[broker]\nremote = "{path}"\n')
+        agents.start()
+        return agents
+
+    def against(self, **answers) -> dict:
+        agents = self.beside(**answers)
+        with self.assertRaises(Refused) as refused:
+            self.spawn(agents)
+        return refused.exception.error
+
+    def test_what_its_sessions_did_is_asked_in_parts(self):
+        """All rows at once are more than is read of one answer, and the connection would end, and every grant with it."""
+        rows = {}
+
+        def grant(_):
+            id = f"there{len(rows)}"
+            models = [{"asked": "a" * 128, "answered": f"{i:0>128}", "count": 1} for i in range(64)]
+            rows[id] = {"id": id, "agent": "claude", "provider": "zai", "label": "Z.AI", "model": None, "user": "root", "keys": "broker",
+                        "ends_with": "connection", "started_at": "2026-11-27T00:00:00Z", "pid": None, "state": "live", "ended": None,
+                        "because": None, "base_url": None, "key_source": None, "workspace": None, "role": None, "settings": None,
+                        "requests": {"total": 7, "failed": 0}, "streams": 0, "active_at": None,
+                        "tokens": {"input": 0, "output": 0, "cached": 0}, "models": models, "last": None, "limit": None}  # fmt: skip
+            return {"session": {"id": id, "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
+                    "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
+
+        agents = self.beside(status={"protocol": 1, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant,
+                             sessions_list=lambda params: {"sessions": [rows[id] for id in params.get("ids", rows)]})  # fmt: skip
+        for _ in range(250):
+            self.spawn(agents)
+        self.assertGreater(len(json.dumps(list(rows.values()))), 4 * 1024 * 1024)
+        seen = agents.call("sessions.list")["sessions"]
+        self.assertEqual([each["requests"]["total"] for each in seen], [7] * 250)
+        self.assertEqual(len(rows), 250)  # none was granted anew
+
+    def test_another_protocol_is_told(self):
+        error = self.against(status={"protocol": 2, "version": "9.0.0"})
+        self.assertIn("another protocol (capsuled 9.0.0, protocol 2, here 1)", error["message"])
+        self.assertEqual(error["data"]["hint"], "run the same version of capsuled on both sides")
+
+    def test_an_older_one_without_the_method_is_told(self):
+        error = self.against(status={"protocol": 1, "version": "0.0.9"}, auth_list={"rows": [self.ROW]})
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn("0.0.9", error["message"])
+        self.assertIn("same version", error["data"]["hint"])
+
+    def test_a_newer_ones_members_are_ignored_and_a_wrong_address_is_not(self):
+        given = {"session": {"id": "abc", "keys": "broker", "ends_with": "connection", "more": 1}, "token": None,
+                 "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "warnings": [], "more": {}}  # fmt: skip
+        error = self.against(status={"protocol": 1, "version": "1.9.0", "more": []},
+                             auth_list={"rows": [self.ROW | {"more": 1}]}, grant=given)  # fmt: skip
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn("192.0.2.1", error["message"])
+
+    def test_what_is_no_daemon_is_told(self):
+        error = self.against(status={"error": {"code": -32001, "message": "no", "data": {"code": "access.denied"}}})
+        self.assertEqual(error["data"]["code"], "io.error")
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_a_strangers_socket_is_not_trusted(self):
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        place = agents.top / "open"
+        place.mkdir()
+        place.chmod(0o777)
+        code = ("import socket,sys,time\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\n"
+                "while True:\n c=s.accept()[0]\n print(len(c.recv(1)),flush=True)")  # fmt: skip
+        stranger = subprocess.Popen(["/usr/bin/python3", "-c", code, str(place / "s")], user=12345, group=12345,
+                                    stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.addCleanup(stranger.communicate)
+        self.addCleanup(stranger.kill)
+        self.assertTrue(until((place / "s").exists))
+        agents.config(provider.port, f'[broker]\nremote = "{place}/s"\n')
+        agents.start()
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertIn("user 12345's and is not trusted", error["message"])
+        self.assertEqual(stranger.stdout.readline(), "0\n", "nothing is sent to it")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
