@@ -45,21 +45,36 @@ class FileUpdate {
     Result<Applied::File> run() {
         const std::string& path = intent_.path;
         const Transform transform = [this](const std::optional<std::string>& existing) { return wanted(existing); };
-        if (mode_ == ApplyMode::preview) return applied(preview_file(path, transform));
+        if (mode_ == ApplyMode::preview) return preview(transform);
         auto updated = update_file(path, transform);
-        for (int round = 0; updated && to_be_kept_ && round < max_rounds; ++round) {
+        for (int round = 0; updated && to_be_kept_ && round < most_rounds; ++round) {
             auto kept = keep_beside(path);
             if (!kept) return kept.error();
             kept_as_ = *std::move(kept);
             kept_ = seen_;
             updated = update_file(path, transform);
         }
+        if (updated && to_be_kept_) return keeps_changing(path);
+        if (may_be_theirs_) warn_of_copy("capsuled has overwritten it. The old file is saved as ");
         return applied(std::move(updated));
     }
 
     std::vector<Warning> take_warnings() { return std::move(warnings_); }
 
   private:
+    static constexpr int most_rounds = 3;  ///< each leaves a file beside it
+
+    Result<Applied::File> preview(const Transform& transform) {
+        const auto updated = preview_file(intent_.path, transform);
+        if (updated && may_be_theirs_) {
+            auto place = where_it_would_be_kept(intent_.path);
+            if (!place) return place.error();
+            kept_as_ = *std::move(place);
+            warn_of_copy("it would be overwritten, and the old file saved as ");
+        }
+        return applied(updated);
+    }
+
     Result<Applied::File> applied(const Result<Updated>& updated) const {
         if (!updated) return updated.error();
         const bool shows = mode_ == ApplyMode::preview && !left_alone_;
@@ -69,6 +84,7 @@ class FileUpdate {
     // Each time on the newest version: only what it says last counts.
     Result<Wanted> wanted(const std::optional<std::string>& existing) {
         warnings_.clear();
+        may_be_theirs_ = to_be_kept_ = false;
         const std::string& path = intent_.path;
         left_alone_ = intent_.not_through_a_link && is_link(path);
         if (left_alone_) {
@@ -78,22 +94,20 @@ class FileUpdate {
         auto merged = intent_.merge(existing);
         if (!merged) return merged.error();
         warnings_ = std::move(merged->warnings);
-        const bool may_be_theirs = merged->save_existing && existing && merged->text != existing;
-        if (may_be_theirs) warn_of_copy();
+        may_be_theirs_ = merged->save_existing && existing && merged->text != existing;
         // Somebody may have written to it since it was kept.
-        to_be_kept_ = may_be_theirs && kept_ != existing && mode_ == ApplyMode::write;
+        to_be_kept_ = may_be_theirs_ && kept_ != existing && mode_ == ApplyMode::write;
         if (to_be_kept_) seen_ = existing;
         if (to_be_kept_) return Wanted{existing};
         return Wanted{std::move(merged->text), merged->holds_key};
     }
 
-    void warn_of_copy() {
-        const std::string& path = intent_.path;
-        warnings_.push_back({"file.kept", path +
-                                              ": what stands in capsuled's place may be your own, since with these "
-                                              "settings capsuled does not write it: it is replaced or taken out. "
-                                              "The file as it was is kept as " +
-                                              (kept_as_.empty() ? path + kept_ending : kept_as_)});
+    void warn_of_copy(std::string_view what_becomes_of_it) {
+        warnings_.push_back(
+            {"file.kept", intent_.path +
+                              ": the part of this file that capsuled maintains has values that capsuled would not "
+                              "write; " +
+                              std::string(what_becomes_of_it) + kept_as_});
     }
 
     std::optional<FileIntent> instead_;
@@ -101,7 +115,8 @@ class FileUpdate {
     ApplyMode mode_;
     std::vector<Warning> warnings_;
     bool left_alone_ = false;
-    bool to_be_kept_ = false;            ///< what is there may not be ours, and is to have a second name first
+    bool may_be_theirs_ = false;         ///< what is replaced, in part
+    bool to_be_kept_ = false;            ///< and it is not kept beside yet
     std::optional<std::string> seen_{};  ///< the text of which that was said
     std::optional<std::string> kept_{};  ///< the text that has one
     std::string kept_as_{};

@@ -1,92 +1,19 @@
 #include "daemon/write/atomic_file.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
-#include <set>
-#include <thread>
 #include <utility>
 
 #include "daemon/base/time_limit.hpp"
 #include "daemon/write/file_access.hpp"
 #include "daemon/write/replace.hpp"
+#include "daemon/write/turn.hpp"
 
 namespace capsule {
 namespace {
-
-/// The directories in which a thread of this process has its turn.
-class Turns {
-  public:
-    using Directory = std::pair<dev_t, ino_t>;
-
-    bool take(const Directory& directory, std::chrono::milliseconds longest) {
-        std::unique_lock lock(mutex_);
-        const auto is_free = [&] { return !taken_.contains(directory); };
-        return freed_.wait_for(lock, longest, is_free) && taken_.insert(directory).second;
-    }
-    void give_back(const Directory& directory) {
-        const std::lock_guard lock(mutex_);
-        taken_.erase(directory);
-        freed_.notify_all();
-    }
-
-  private:
-    std::mutex mutex_;
-    std::condition_variable freed_;
-    std::set<Directory> taken_;
-};
-
-Turns& turns() {
-    static Turns all;
-    return all;
-}
-
-/// Gives the turn back. (What the lock is on is the place's, and closed with it.)
-class Turn {
-  public:
-    explicit Turn(const Turns::Directory& directory) : directory_(directory) {}
-    Turn(Turn&& other) noexcept : directory_(std::exchange(other.directory_, std::nullopt)) {}
-    Turn& operator=(Turn&&) = delete;
-    ~Turn() {
-        if (directory_) turns().give_back(*directory_);
-    }
-
-  private:
-    std::optional<Turns::Directory> directory_;
-};
-
-/// Between our own runs only: this process' threads by turns, other daemons by a lock. Any program of that user can
-/// hold the lock, and for as long as it likes; then this run goes on without, as other programs are met by the
-/// exchange.
-bool lock_soon(const Place& place) {
-    constexpr std::chrono::milliseconds longest{100}, pause{1};
-    const auto limit = std::chrono::steady_clock::now() + longest;
-    while (::flock(place.directory_fd.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK) return true;  // a file system without locks
-        if (std::chrono::steady_clock::now() > limit) return false;
-        std::this_thread::sleep_for(pause);
-    }
-    return true;
-}
-
-Result<Turn> take_turn(Place& place) {
-    constexpr std::chrono::seconds longest{2};
-    struct stat status {};
-    if (::fstat(place.directory_fd.get(), &status) != 0) return io_error("look at", place.directory, errno);
-    const Turns::Directory directory{status.st_dev, status.st_ino};
-    if (!turns().take(directory, longest))
-        return Error{ErrorCode::io_error, "another request is still writing in " + place.directory,
-                     "see whether its disk answers, then try again"};
-    Turn turn(directory);
-    place.has_lock = lock_soon(place);
-    return turn;
-}
 
 mode_t mode_for(const Wanted& wanted, const Snapshot* existing) {
     if (wanted.private_mode) return 0600;
@@ -179,6 +106,39 @@ Result<std::optional<Turn>> have_turn(Place& place) {
     return std::optional<Turn>(std::move(*turn));
 }
 
+/// The place of the i-th name, from 1, under which that one's file is kept.
+Place second_name(const Place& place, int i) {
+    Place second = place;
+    second.name += kept_ending + (i == 1 ? std::string() : "." + std::to_string(i));
+    return second;
+}
+
+/// Whether the place has a file of that text. With `or_free` also whether it has none.
+bool has_text(const Place& place, const std::string& text, bool or_free = false) {
+    const auto there = look_at(place, place.name, max_file_bytes);
+    return there && (*there ? (*there)->text == text : or_free);
+}
+
+Error too_many_are_kept(const Place& place) {
+    return {ErrorCode::io_error,
+            place.path() + " is not changed: parts of it may be your own, and " + std::to_string(most_kept) +
+                " earlier versions of it are saved already, which is as many as capsuled saves",
+            "delete or move away " + place.path() + kept_ending + " and the files with a number after that"};
+}
+
+/// Where a second name cannot be had (a file of another user's with fs.protected_hardlinks, a file system without hard
+/// links), it is a copy's. Outcome::again: the name is taken by now.
+Result<Outcome> keep_as(const Place& second, const Place& place, const Snapshot& now) {
+    const int directory = place.directory_fd.get();
+    if (::linkat(directory, place.name.c_str(), directory, second.name.c_str(), 0) == 0) return Outcome::done;
+    if (errno == EEXIST) return Outcome::again;
+    if (!is_without_hard_links(errno)) return io_error("keep", place.path(), errno);
+    if (auto cleared = clear_leftover(second); !cleared) return cleared.error();
+    // The copy's group may be another one: it gets what everybody has.
+    const mode_t mode = now.status.st_mode & 0777U;
+    return create(second, now.text, mode & (0707U | (mode & 07U) << 3U));
+}
+
 }  // namespace
 
 std::string_view name_of(FileChange change) {
@@ -209,31 +169,40 @@ Result<Updated> update_file(const std::string& path, const Transform& transform)
         if (!updated) return updated.error();
         if (*updated) return **std::move(updated);
     }
-    return Error{ErrorCode::io_error, path + " keeps changing while it is written",
-                 "another program rewrites it all the time: stop that program, then try again"};
+    return keeps_changing(path);
+}
+
+Error keeps_changing(const std::string& path) {
+    return {ErrorCode::io_error, path + " keeps changing while it is written",
+            "another program rewrites it all the time: stop that program, then try again"};
 }
 
 Result<std::string> keep_beside(const std::string& path) {
-    const auto place = find_place(path);
+    auto place = find_place(path);
     if (!place) return place.error();
-    if (!place->directory_fd) return std::string();
-    const int directory = place->directory_fd.get();
-    const auto now = look_at(*place, place->name, max_file_bytes);
+    const auto turn = have_turn(*place);
+    if (!turn) return turn.error();
+    const auto now = existing_at(*place);
     if (!now) return now.error();
     if (!*now) return std::string();
-    constexpr int names = 100;
-    for (int i = 1; i <= names; ++i) {
-        const std::string name = place->name + kept_ending + (i == 1 ? "" : "." + std::to_string(i));
-        if (::linkat(directory, place->name.c_str(), directory, name.c_str(), 0) == 0)
-            return place->directory + "/" + name;
-        if (errno != EEXIST) return io_error("keep", place->path(), errno);
-        const auto kept = look_at(*place, name, max_file_bytes);
-        if (kept && *kept && (*kept)->text == (*now)->text) return place->directory + "/" + name;
+    for (int i = 1; i <= most_kept; ++i) {
+        const Place second = second_name(*place, i);
+        const auto kept = keep_as(second, *place, **now);
+        if (!kept) return kept.error();
+        if (*kept == Outcome::done || has_text(second, (*now)->text)) return second.path();
     }
-    return Error{ErrorCode::io_error,
-                 path + " may be somebody's own, and " + std::to_string(names) +
-                     " earlier ones are kept beside it: it is not written until there is room",
-                 "move the " + place->path() + kept_ending + " files away"};
+    return too_many_are_kept(*place);
+}
+
+Result<std::string> where_it_would_be_kept(const std::string& path) {
+    const auto place = look_for_place(path);
+    if (!place) return place.error();
+    const auto now = look_at_found(*place, max_file_bytes);
+    if (!now) return now.error();
+    if (!*now) return std::string();
+    for (int i = 1; i <= most_kept; ++i)
+        if (const Place second = second_name(*place, i); has_text(second, (*now)->text, true)) return second.path();
+    return too_many_are_kept(*place);
 }
 
 Result<Updated> preview_file(const std::string& path, const Transform& transform) {

@@ -45,10 +45,18 @@ inline constexpr int max_rounds = 20;
 /// file). Acts with the calling thread's identity.
 Result<Updated> update_file(const std::string& path, const Transform& transform);
 
-/// Gives a file that is about to be replaced a second name, NAME.before-capsuled (or .2 to .100 where that is taken),
-/// under which it stays; the path of that. Nothing (an empty path) where there is no such file.
+/// The error of a file that another program writes to all the time.
+Error keeps_changing(const std::string& path);
+
+/// Saves a file that is about to be replaced as NAME.before-capsuled, or as .2 to .5 where that is taken; gives the
+/// path of that. It is the file itself under a second name, or a copy where there cannot be one. Nothing (an empty
+/// path) where there is no such file. Fails with io.error, also where all these names are taken.
 Result<std::string> keep_beside(const std::string& path);
 inline constexpr const char* kept_ending = ".before-capsuled";
+inline constexpr int most_kept = 5;
+
+/// What keep_beside() would give. Changes nothing.
+Result<std::string> where_it_would_be_kept(const std::string& path);
 
 /// As update_file, but nothing is written: what would be done. Fails where the directory cannot be written to.
 Result<Updated> preview_file(const std::string& path, const Transform& transform);

@@ -78,6 +78,10 @@ Error in_the_way(const Place& place) {
 
 }  // namespace
 
+bool is_without_hard_links(int problem) {
+    return problem == EPERM || problem == EMLINK || unsupported(problem);
+}
+
 Result<void> clear_leftover(const Place& place) {
     const std::string name = temporary_name(place);
     const auto left = status_of(place, name);
@@ -107,6 +111,9 @@ Result<Outcome> create(const Place& place, const std::string& text, mode_t mode)
     if (unsupported(problem)) {
         const int directory = place.directory_fd.get();
         problem = ::linkat(directory, name.c_str(), directory, place.name.c_str(), 0) == 0 ? 0 : errno;
+        // With neither, the moment between the look and the rename is the best there is.
+        if (is_without_hard_links(problem))
+            problem = status_of(place, place.name) ? EEXIST : rename_in(place, name, place.name, 0);
         unlink_in(place, name);
     }
     if (problem == 0) {

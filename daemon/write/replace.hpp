@@ -20,6 +20,9 @@ namespace capsule {
 /// again: the file is not what it was when `base` was read. Nothing was done; look anew.
 enum class Outcome { done, again };
 
+/// Whether link() said that a file cannot have a second name: no hard links here, not of this file, or no more of it.
+bool is_without_hard_links(int problem);
+
 /// io.error where something has that name and is not provably ours.
 Result<void> clear_leftover(const Place& place);
 

@@ -5,6 +5,7 @@ from protection import Edit, Protection, one
 ACCESS = "daemon/write/file_access.cpp"
 HOME_PATH = "daemon/base/home_path.cpp"
 ATOMIC = "daemon/write/atomic_file.cpp"
+TURN = "daemon/write/turn.cpp"
 REPLACE = "daemon/write/replace.cpp"
 APPLY = "daemon/write/apply.cpp"
 TRUSTED = "daemon/base/trusted_path.cpp"
@@ -27,6 +28,7 @@ WHOSE_BLOCK = "daemon/agents/opencode/whose_block.cpp"
 MERGE = "unit_merge:"
 WHOSE = "unit_agents:Whose."
 KEPT = "integration_kept:Kept."
+KEPT_FILE = "unit_write:KeptFile."
 
 
 def protections() -> list[Protection]:
@@ -63,8 +65,16 @@ def own_words() -> list[Protection]:
         one("a model catalog with other words is the user's", TOML_OWN,
             "    const std::string id(slug->get_string());", "    return true;\n    const std::string id(slug->get_string());",
             WHOSE + "ACatalogWithOtherWordsIsTheUsers", KEPT + "AModelCatalogOfTheUsersIsKeptBesideOrStays"),
-        one("what is kept is told", APPLY, "if (may_be_theirs) warn_of_copy();", "",
+        one("what is kept is told", APPLY, 'if (may_be_theirs_) warn_of_copy("capsuled has', 'if (false) warn_of_copy("capsuled has',
             KEPT + "AValueOfTheUsersInOurTableIsKeptBeside"),
+        one("where it cannot have a second name a copy is kept", ATOMIC, "if (!is_without_hard_links(errno)) return", "return",
+            KEPT_FILE + "ACopyIsSavedWhereThereAreNoHardLinks"),
+        one("which nobody else can read", ATOMIC, "mode & (0707U | (mode & 07U) << 3U)", "mode",
+            KEPT_FILE + "ACopyIsSavedWhereThereAreNoHardLinks"),
+        one("only so many are kept", "daemon/write/atomic_file.hpp", "most_kept = 5;", "most_kept = 100;",
+            KEPT_FILE + "FiveAreSavedAndThenNothingIsReplaced"),
+        one("one that keeps changing is not kept many times", APPLY, "if (updated && to_be_kept_) return keeps_changing(path);", "",
+            KEPT_FILE + "OneThatKeepsChangingIsAnErrorAndNotManyCopies"),
         one("a user's No that goes is told", "daemon/agents/claude/claude_json.cpp",
             'if (remove_from("rejected", tail_)) warn_of_answer();', 'remove_from("rejected", tail_);',
             WHOSE + "AnAnswerThatGoesIsTold", KEPT + "ANoToTheSessionsKeyIsTakenOutAndTold"),
@@ -232,11 +242,11 @@ def other_writers() -> list[Protection]:
         one("what cannot be merged goes back", REPLACE, "    if (!put_back(place, file->status)) return in_the_way(place);\n",
             "    unlink_in(place, name);\n", CONCURRENT + "IsPutBackWhenItCannotBeMerged"),
         Protection("our own runs take turns", [
-            Edit(ATOMIC, "    while (::flock(", "    while (false && ::flock("),
-            Edit(ATOMIC, "[&] { return !taken_.contains(directory); }", "[] { return true; }"),
-            Edit(ATOMIC, " && taken_.insert(directory).second;", ";"),
+            Edit(TURN, "    while (::flock(", "    while (false && ::flock("),
+            Edit(TURN, "[&] { return !taken_.contains(directory); }", "[] { return true; }"),
+            Edit(TURN, " && taken_.insert(directory).second;", ";"),
         ], [CONCURRENT + "OurOwnThreadsLoseNothingOfEachOther"]),
-        one("a lock that another program can hold is not waited for", ATOMIC, "LOCK_EX | LOCK_NB", "LOCK_EX",
+        one("a lock that another program can hold is not waited for", TURN, "LOCK_EX | LOCK_NB", "LOCK_EX",
             CONCURRENT + "AProgramThatKeepsTheLockHoldsNothingUp"),
         one("what another daemon writes is left to it", ACCESS, '(place.has_lock ? "" : "-" + std::to_string(::getpid()))', '""',
             CONCURRENT + "AProgramThatKeepsTheLockHoldsNothingUp"),

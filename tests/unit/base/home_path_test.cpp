@@ -1,22 +1,17 @@
 // Paths in which the session's user has a hand: links lead where they lead, but never into /proc, and not for long. All
 // of it with openat2 and without.
 #include <gtest/gtest.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-#include <cstddef>
 #include <filesystem>
 
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
+#include "tests/support/child.hpp"
 #include "tests/unit/write/temporary_home.hpp"
 
 namespace capsule {
@@ -25,19 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using test::TemporaryHome;
 using test::write_bytes;
-
-/// As under systemd's RestrictSUIDSGID=.
-void forbid_openat2() {
-    sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const sock_fprog program{std::size(steps), steps};
-    ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
 
 /// The errno of a search; 0: it leads to something.
 int problem_of(const std::string& path, LastLink last = LastLink::followed) {
@@ -207,16 +189,10 @@ TEST_P(HomePath, InOneCall) {
 }
 
 TEST_P(HomePath, WithoutOpenat2) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-        forbid_openat2();
+    test::in_child([] {
+        test::forbid(SYS_openat2, ENOSYS);  // as under systemd's RestrictSUIDSGID=
         GetParam().check();
-        ::_exit(::testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0) << "see above";
+    });
 }
 
 INSTANTIATE_TEST_SUITE_P(All, HomePath,

@@ -215,39 +215,6 @@ TEST(Apply, NoKeysThroughALink) {
     EXPECT_TRUE(fs::is_symlink(home / "opencode.json"));
 }
 
-TEST(Apply, SavesAModelCatalogOfTheUsersOnce) {
-    const TemporaryHome home;
-    const std::string path = home / "minimax.models.json";
-    const std::vector<FileIntent> files{
-        file_intent(OwnFileIntent{path, R"({"models":[{"slug":"M","display_name":"M"}]})"})};
-    for (int i = 0; i < 2; ++i) {
-        write_bytes(path, "theirs");
-        must(apply(files, ApplyMode::write, ApplyFor::session));
-        EXPECT_EQ(read_bytes(path + ".before-capsuled"), "theirs");
-        EXPECT_EQ(home.entries(), 2U);
-    }
-    write_bytes(path, "other");
-    must(apply(files, ApplyMode::write, ApplyFor::session));
-    EXPECT_EQ(read_bytes(path + ".before-capsuled"), "theirs");
-    EXPECT_EQ(read_bytes(path + ".before-capsuled.2"), "other");
-}
-
-TEST(Apply, KeepsAHundredFilesOfTheUsers) {
-    const TemporaryHome home;
-    const std::string path = home / "opencode.json";
-    for (int i = 1; i <= 100; ++i) {
-        fs::remove(path);
-        write_bytes(path, std::to_string(i));
-        const std::string kept = path + kept_ending + (i == 1 ? "" : "." + std::to_string(i));
-        EXPECT_EQ(must(keep_beside(path)), kept);
-    }
-    fs::remove(path);
-    write_bytes(path, "one more");
-    const auto full = keep_beside(path);
-    ASSERT_FALSE(full);
-    EXPECT_THAT(full.error().message, HasSubstr("100 earlier ones"));
-}
-
 TEST(HomeFacts, AuthJsonAndDotenvNames) {
     const TemporaryHome home;
     SessionHome session;

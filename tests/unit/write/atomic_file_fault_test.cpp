@@ -12,11 +12,13 @@
 
 #include "daemon/write/atomic_file.hpp"
 #include "temporary_home.hpp"
+#include "tests/support/child.hpp"
 
 namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
+using test::in_child;
 using test::read_bytes;
 using test::TemporaryHome;
 using test::write_bytes;
@@ -31,22 +33,6 @@ void expect_io_error(const Result<Updated>& result, const std::string& message, 
     EXPECT_EQ(result.error().code, ErrorCode::io_error);
     EXPECT_THAT(result.error().message, HasSubstr(message));
     EXPECT_THAT(result.error().hint, HasSubstr(hint));
-}
-
-// In a process of its own, since limits, identities and namespaces are a process's. A failure there is one here.
-template <class Function>
-void in_child(Function function) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-        function();
-        ::_exit(::testing::Test::HasFailure() ? 1 : ::testing::Test::IsSkipped() ? 2 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
-    if (WEXITSTATUS(status) == 2) GTEST_SKIP() << "not permitted here";
-    ASSERT_EQ(WEXITSTATUS(status), 0) << "see above";
 }
 
 void become_nobody() {
