@@ -21,7 +21,7 @@ UtcTime now() {
 }
 
 /// What is counted of an answer. It passed as it came, so what it says may have the key.
-void tell(Exchanged& counts, const AnswerReader& answer, const Secret& key, const Session& session,
+void tell(Exchanged& counts, const AnswerReader& answer, const KeyForms& key, const Session& session,
           const std::optional<std::string>& retry_at) {
     counts.answered = without_secrets(answer.model(), key);
     if (counts.status < 400 && !answer.is_error()) return;
@@ -170,7 +170,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     again = again && exchange.written && !exchange.received.ends_with_connection();
     exchange.counts.status = head.status;
     exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
-    const Secret& key = exchange.provider->key();
+    const KeyForms& key = exchange.provider->key_forms();
     const std::string_view coding = field(head.fields, "content-encoding");
     if (head.status >= 400)
         if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
@@ -197,7 +197,8 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     if (head.status >= 400 && format == AnswerReader::Format::other &&
         (coding.empty() || same_name(coding, "identity")))
         format = AnswerReader::Format::json;
-    std::string out = response_for_agent(head, !again, key.reveal());
+    std::string out = response_for_agent(head, !again, key.key.reveal());
+    if (exchange.mask) out = without_key(std::move(out), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
     auto passing = pass_on(exchange, first, std::move(out));
@@ -285,10 +286,10 @@ void Connection::settle(Exchange& exchange) {
     limit_ = Bound::none;
     if (std::exchange(watching_, false)) client_.end_wait_to_read();
     Exchanged& counts = exchange.counts;
-    counts.asked = without_secrets(exchange.asked.model(), exchange.provider->key());
+    counts.asked = without_secrets(exchange.asked.model(), exchange.provider->key_forms());
     if (exchange.answer) {
         tell_tokens(exchange);
-        tell(counts, *exchange.answer, exchange.provider->key(), *exchange.session, exchange.retry_at);
+        tell(counts, *exchange.answer, exchange.provider->key_forms(), *exchange.session, exchange.retry_at);
     }
     broker_.ended(exchange.session, counts);
     session_.reset();

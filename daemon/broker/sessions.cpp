@@ -198,11 +198,11 @@ bool Sessions::has_base_path(std::string_view path) const {
     return std::ranges::any_of(by_id_, [&](const auto& each) { return each.second->base.path == path; });
 }
 
-std::shared_ptr<Upstream> Sessions::upstream_for(const BaseUrl& base, Secret key) {
+std::shared_ptr<Upstream> Sessions::upstream_for(const BaseUrl& base, const Secret& key) {
     std::erase_if(upstreams_, [](const auto& each) { return each.expired(); });
     for (const auto& each : upstreams_)
         if (auto upstream = each.lock(); upstream && upstream->is_for(base, key)) return upstream;
-    auto made = std::make_shared<Upstream>(base, std::move(key));
+    auto made = std::make_shared<Upstream>(base, key);
     upstreams_.push_back(made);
     return made;
 }

@@ -97,7 +97,7 @@ class Sessions {
   private:
     void changed(const std::shared_ptr<Session>& session);
     void no_longer_live(Session& session);
-    std::shared_ptr<Upstream> upstream_for(const BaseUrl& base, Secret key);
+    std::shared_ptr<Upstream> upstream_for(const BaseUrl& base, const Secret& key);
 
     struct Hash {
         std::size_t operator()(const Digest& digest) const noexcept;

@@ -210,7 +210,7 @@ bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) 
 }  // namespace
 
 bool Upstream::is_for(const BaseUrl& base, const Secret& key) const {
-    return base.tls == base_.tls && base.authority == base_.authority && key_.same_as(key);
+    return base.tls == base_.tls && base.authority == base_.authority && key_.key.same_as(key);
 }
 
 std::shared_ptr<Stream> Upstream::take() {

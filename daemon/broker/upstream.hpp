@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "daemon/base/secret.hpp"
 #include "daemon/broker/control.hpp"
 #include "daemon/broker/core/base_url.hpp"
+#include "daemon/broker/core/key_forms.hpp"
 #include "daemon/broker/names.hpp"
 #include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/tls.hpp"
@@ -18,10 +18,11 @@ namespace capsule::broker {
 /// ended, the key is wiped and the kept connections are closed.
 class Upstream {
   public:
-    Upstream(BaseUrl base, Secret key) : base_(std::move(base)), key_(std::move(key)) {}
+    Upstream(BaseUrl base, const Secret& key) : base_(std::move(base)), key_(key) {}
 
     bool is_for(const BaseUrl& base, const Secret& key) const;
-    const Secret& key() const noexcept { return key_; }
+    const Secret& key() const noexcept { return key_.key; }
+    const KeyForms& key_forms() const noexcept { return key_; }
 
     /// A kept connection that is still good; none: open one.
     std::shared_ptr<Stream> take();
@@ -36,7 +37,7 @@ class Upstream {
         Clock::time_point since;
     };
     BaseUrl base_;
-    Secret key_;
+    KeyForms key_;
     std::vector<Kept> kept_;
 };
 

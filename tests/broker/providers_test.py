@@ -1,11 +1,14 @@
 """Providers that are not as they should be."""
 
+import base64
 import contextlib
 import os
 import signal
+import socket
 import threading
 import time
 import unittest
+from urllib.parse import quote
 
 from case import Case
 from harness import BOUND, KEY, Broker, answer, read_reply, request, until
@@ -219,6 +222,38 @@ class Providers(Case):
             self.assertEqual(reply.status, 401)
             self.assertNotIn(b"FAKE-", reply.raw)
         self.assertNotIn("FAKE-", str(broker.traffic(requests=3)))
+
+    def test_an_error_that_repeats_the_key_in_another_form(self):
+        """As PHP's JSON has it, as JSON may have it, in a URL, in HTML, in base64; in pieces, in a header, in what is kept."""
+        key = "FAKE/zai+key/with=sharp-characters/0123456789"
+        forms = [key.replace("/", "\\/"), key.replace("/", "\\u002f"), quote(key, safe=""), quote(key, safe="").replace("%2F", "%2f"),
+                 key.replace("/", "&#x2F;"), base64.b64encode(b":" + key.encode()).decode()]  # fmt: skip
+        told = []
+
+        def serve(peer, _):
+            peer.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                peer.request()
+                body = b'{"error":{"message":"no key %s, sorry"}}' % told[-1].encode()
+                peer.send(b"HTTP/1.1 401 %s\r\nLocation: /?key=%s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          % (told[-1].encode(), told[-1].encode()))
+                for at in range(0, len(body), 25):
+                    piece = body[at:at + 25]
+                    peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+                    time.sleep(0.01)
+                peer.send(b"0\r\n\r\n")
+
+        broker, provider = self.broker(), self.provider(serve)
+        broker.grant(provider, key=key)
+        for form in forms:
+            told.append(form)
+            reply = self.ask(broker)
+            self.assertEqual(reply.status, 401)
+            self.assertIn(b"sorry", reply.body)
+            kept = str(broker.traffic(requests=len(told)))
+            for part in (form, form[len(form) // 2:-4]):
+                self.assertNotIn(part, reply.raw.decode())
+                self.assertNotIn(part, kept)
 
     def test_an_answer_with_more_than_it_said_is_cut_and_its_connection_not_used_again(self):
         broker, provider = self.pair(sending(answer(b"{}") + b"HTTP/1.1 200 OK\r\n\r\nsmuggled"))

@@ -7,16 +7,16 @@
 namespace capsule::broker {
 namespace {
 
-/// How many bytes at the end of `text` are a begin of `key`, but not all of it.
-std::size_t begun(std::string_view text, std::string_view key) {
-    for (std::size_t size = std::min(text.size(), key.size() - 1); size > 0; --size)
-        if (text.ends_with(key.substr(0, size))) return size;
-    return 0;
+void mask_span(std::string& text, const std::optional<KeyFinder::Span>& found) {
+    if (!found) return;
+    std::fill(text.begin() + static_cast<std::ptrdiff_t>(found->begin),
+              text.begin() + static_cast<std::ptrdiff_t>(found->end), '*');
 }
 
-void mask_all(std::string& text, std::string_view key) {
-    for (std::size_t at = text.find(key); at != text.npos; at = text.find(key, at + key.size()))
-        std::fill_n(text.begin() + static_cast<std::ptrdiff_t>(at), key.size(), '*');
+void mask_all(std::string& text, KeyFinder& finder) {
+    for (std::size_t i = 0; i < text.size(); ++i)
+        mask_span(text, finder.feed(text[i]));
+    mask_span(text, finder.finish());
 }
 
 bool is_base64url(char c) {
@@ -58,30 +58,44 @@ KeyMask::~KeyMask() {
     ::explicit_bzero(held_.data(), held_.size());
 }
 
+void KeyMask::mask(const std::optional<KeyFinder::Span>& found) {
+    if (found) mask_span(held_, KeyFinder::Span{found->begin - before_, found->end - before_});
+}
+
 std::string_view KeyMask::feed(std::string_view piece) {
-    const std::string_view key = key_.reveal();
-    if (key.empty()) return piece;
+    if (!masks_) return piece;
     held_.erase(0, given_);
+    before_ += given_;
     held_.append(piece);
-    mask_all(held_, key);
-    given_ = held_.size() - begun(held_, key);
+    for (const char c : piece)
+        mask(finder_.feed(c));
+    given_ = static_cast<std::size_t>(finder_.begun_at(1) - before_);
     return std::string_view(held_).substr(0, given_);
 }
 
 std::string_view KeyMask::finish() {
     held_.erase(0, given_);
+    before_ += given_;
+    mask(finder_.finish());
     given_ = held_.size();
     return held_;
 }
 
-std::string without_secrets(std::string_view text, const Secret& key) {
+std::string without_key(std::string text, const KeyForms& key) {
+    KeyFinder finder(key, text.size());
+    if (!key.all.empty()) mask_all(text, finder);
+    return text;
+}
+
+std::string without_secrets(std::string_view text, const KeyForms& key) {
     constexpr std::size_t harmless = 8;  ///< bytes: any provider's keys begin alike
     std::string out(text);
     if (out.empty()) return out;
-    if (!key.empty()) {
-        mask_all(out, key.reveal());
-        if (const std::size_t rest = begun(out, key.reveal()); rest > harmless) out.resize(out.size() - rest);
-        mask_parts(out, key.reveal());
+    if (!key.all.empty()) {
+        KeyFinder finder(key, out.size());
+        mask_all(out, finder);
+        out.resize(static_cast<std::size_t>(finder.begun_at(harmless + 1)));
+        mask_parts(out, key.key.reveal());
     }
     mask_tokens(out);
     return out;

@@ -6,6 +6,7 @@ BASE = "daemon/broker/core/base_url.cpp"
 HEAD = "daemon/broker/core/http_head.cpp"
 REWRITE = "daemon/broker/core/rewrite.cpp"
 MASK = "daemon/broker/core/key_mask.cpp"
+FINDER = "daemon/broker/core/key_finder.cpp"
 CHUNKS = "daemon/broker/core/chunks.cpp"
 PEER_UID = "daemon/broker/peer_uid.cpp"
 TARGET = "unit_broker:CheckTarget."
@@ -120,7 +121,7 @@ def what_it_reads() -> list[Protection]:
             TO_PROVIDER + "DropsWhatWouldMakeItAnotherRequest"),
         one("known methods alone", HEAD, "if (std::ranges::find(methods, parser.method) == methods.end()) return",
             "if (methods.empty()) return", SMUGGLED),
-        one("four characters of a part of the key", MASK, "        mask_parts(out, key.reveal());\n", "",
+        one("four characters of a part of the key", MASK, "        mask_parts(out, key.key.reveal());\n", "",
             "unit_broker:WithoutSecrets.LeavesFourCharactersOfAPartThatAProviderShows"),
         one("a byte more of a head does not cost the head again", HEAD, "std::max(seen, open_end) - open_end", "seen & 0",
             "unit_broker:HeadSize.DoesNotLookAgainAtWhatWasSeen"),
@@ -147,8 +148,16 @@ def what_passes() -> list[Protection]:
         one("no cookie of the provider", REWRITE, '    Row{"set-cookie", Fate::answer},\n', "",
             TO_AGENT + "DropsWhatWouldBindTheAgentToTheProvider"),
         one("the key masked in headers", REWRITE, "    if (!secret.empty())\n", "    if (false)\n", TO_AGENT + "MasksTheKey"),
-        one("the key masked across pieces", MASK, "held_.size() - begun(held_, key)", "held_.size()",
+        one("the key masked across pieces", MASK, "static_cast<std::size_t>(finder_.begun_at(1) - before_)", "held_.size()",
             "unit_broker:KeyMask.FindsTheKeyHoweverTheAnswerIsCut"),
+        one("and written with escapes", FINDER, "        look(levels_[1], once, out);\n        layers_[1].feed(once, [&]", "        layers_[1].feed(next, [&]",
+            "unit_broker:KeyMask.FindsTheKeyAsJsonUrlsAndHtmlWriteIt", "ctest:broker:providers"),
+        one("and with escapes of these", FINDER, "layers_[1].feed(once, [&](const Character& twice) { look(levels_[2], twice, out); });", "",
+            "unit_broker:KeyMask.FindsItWithEscapesOfEscapes"),
+        one("and in base64", "daemon/broker/core/key_forms.cpp", "if (!text.empty()) all", "if (text.empty()) all",
+            "unit_broker:KeyMask.FindsItInBase64WhateverStandsAroundIt", "ctest:broker:providers"),
+        one("in an error's headers, too", "daemon/broker/exchange.cpp", "    if (exchange.mask) out = without_key(std::move(out), key);\n", "",
+            "ctest:broker:providers"),
         one("the key masked in what is kept of a 200", "daemon/broker/exchange.cpp", "without_secrets(words_of_error(answer), key)",
             "std::string(words_of_error(answer))", "ctest:sessions:limits"),
         one("nor in a model's place", "daemon/broker/exchange.cpp", "without_secrets(answer.model(), key)", "answer.model()",
@@ -157,7 +166,7 @@ def what_passes() -> list[Protection]:
             "ctest:sessions:limits"),
         one("a provider's text is text", "daemon/broker/core/answer_reader.cpp", "return readable_text(unescaped_json(json), max_message);",
             "return unescaped_json(json).substr(0, max_message);", "unit_broker:AnswerReader.TellsOnlyWhatCanBeToldInJson", "ctest:sessions:limits"),
-        one("no begin of the key at the end of what is kept", MASK, "rest > harmless) out.resize(out.size() - rest);", "false) out.resize(out.size() - rest);",
+        one("no begin of the key at the end of what is kept", MASK, "        out.resize(static_cast<std::size_t>(finder.begun_at(harmless + 1)));\n", "        (void)harmless;\n",
             "unit_broker:WithoutSecrets.MasksTheKeyAndABeginOfItAtTheEnd"),
         one("what a provider says of a plan is bounded", "daemon/broker/plan_usage.cpp", " || out.body.size() > max_usage_answer", "",
             "ctest:broker:usage"),
