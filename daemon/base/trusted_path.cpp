@@ -36,8 +36,9 @@ bool is_own_group(gid_t group) {
     return ::geteuid() != 0 && group == ::getegid();
 }
 
-/// Nobody can change what is mounted read-only, whoever it belongs to: so a container gets the host's files.
-bool is_on_read_only_mount(const UniqueFd& place) {
+/// Here, which says nothing of who can change it: another mount of the same files, or another process's mounts, may be
+/// writable. A systemd unit's ProtectSystem= makes everything read-only, for that unit alone.
+bool is_mounted_read_only(const UniqueFd& place) {
     struct statvfs facts {};
     return ::fstatvfs(place.get(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
 }
@@ -92,7 +93,13 @@ std::string target_of(const UniqueFd& link) {
 /// One look at a path: at each component, by the directory before it.
 class Walk {
   public:
-    explicit Walk(const std::string& path) : rest_(parts_of(path)) { found_.error = start_at_root(); }
+    enum class For {
+        name,        ///< the path is used afterwards
+        descriptor,  ///< only what the walk itself comes to is
+    };
+    Walk(const std::string& path, For purpose) : rest_(parts_of(path)), purpose_(purpose) {
+        found_.error = start_at_root();
+    }
 
     /// To the end of the path, or to the first that is not trusted.
     void go() {
@@ -110,8 +117,8 @@ class Walk {
         UniqueFd opened(name_.empty() ? ::open("/", flags) : ::openat(above_.get(), name_.c_str(), flags));
         if (!opened || ::fstat(opened.get(), &found_.status) != 0)
             found_.error = errno;
-        else if (auto why = why_untrusted(found_.status, at_, true); !why.empty() && !is_on_read_only_mount(opened))
-            found_.untrusted = UntrustedPath{at_, std::move(why)};
+        else if (auto why = why_untrusted(found_.status, at_, true); !why.empty())
+            found_.untrusted = UntrustedPath{at_, std::move(why), 0, is_mounted_read_only(opened)};
         else if ((found_.status.st_mode & S_IFMT) == kind)
             found_.fd = std::move(opened);
     }
@@ -130,8 +137,8 @@ class Walk {
     /// `mounted`: where a link is, which is where its directory is.
     void judge(const UniqueFd& mounted) {
         std::string why = why_untrusted(found_.status, at_, rest_.empty());
-        if (!why.empty() && !is_on_read_only_mount(mounted))
-            found_.untrusted = UntrustedPath{at_.empty() ? "/" : at_, std::move(why)};
+        if (!why.empty())
+            found_.untrusted = UntrustedPath{at_.empty() ? "/" : at_, std::move(why), 0, is_mounted_read_only(mounted)};
     }
 
     void step() {
@@ -168,12 +175,16 @@ class Walk {
     void missing(const std::string& name, int error) {
         found_.error = error;
         struct stat directory {};
-        if (error != ENOENT || ::fstat(here_.get(), &directory) != 0 || is_on_read_only_mount(here_)) return;
+        if (error != ENOENT || ::fstat(here_.get(), &directory) != 0) return;
+        // Kubernetes mounts a Secret's directory so, with mode 1777. What somebody made there by another mount would be
+        // theirs, and be refused when a later walk comes to it.
+        if (purpose_ == For::descriptor && is_mounted_read_only(here_)) return;
         if (const std::string who = who_else_can_make(directory); !who.empty())
             found_.untrusted = UntrustedPath{at_ + "/" + name, "is not there, and " + who + " can make it", ENOENT};
     }
 
     std::list<std::string> rest_;
+    For purpose_;
     std::string at_;    ///< without links; empty: the root
     std::string name_;  ///< of `here_` in `above_`; empty: the root
     UniqueFd above_, here_;
@@ -188,11 +199,15 @@ std::string UntrustedPath::cure() const {
     if (error == EACCES) return "unmount what a user has mounted there (FUSE), or use another place";
     if (error != 0) return "try again; raise the limit on open files (ulimit -n) where that is what is lacking";
     return "let it belong to root (or the daemon's user) and nobody else write to it: chown root '" + component +
-           "'; chmod go-w '" + component + "'. Or mount it read-only, or use another place";
+           "'; chmod go-w '" + component + "'" +
+           (mounted_read_only ? " (in a container: to what is mounted there; that the mount is read-only keeps nobody "
+                                "from writing to it elsewhere)"
+                              : "") +
+           ". Or use another place";
 }
 
 std::optional<UntrustedPath> untrusted_component(const std::string& path) {
-    Walk walk(path);
+    Walk walk(path, Walk::For::name);
     walk.go();
     FoundFile& found = walk.found();
     // Of what is not there, or not to be reached, nothing can be had, either. What root may not look at is what a user
@@ -206,9 +221,15 @@ std::optional<UntrustedPath> untrusted_component(const std::string& path) {
 }
 
 FoundFile open_trusted(const std::string& path, mode_t kind) {
-    Walk walk(path);
+    Walk walk(path, Walk::For::descriptor);
     walk.go();
     walk.open(kind);
+    return std::move(walk.found());
+}
+
+FoundFile look_at_trusted(const std::string& path) {
+    Walk walk(path, Walk::For::descriptor);
+    walk.go();
     return std::move(walk.found());
 }
 

@@ -161,6 +161,14 @@ class Start(ImageTest):
         done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=self.read_only_secrets())
         self.assertEqual((done.returncode, done.stdout), (0, "started\n"), done.stderr)
 
+    def test_refuses_a_key_that_belongs_to_agents_though_it_is_mounted_read_only(self):
+        for name in KEYS:
+            os.chown(self.secrets / name, 1000, 1000)
+            self.addCleanup(os.chown, self.secrets / name, 0, 0)
+        done = self.capsule("claude", "--provider", "zai", "--", "run:echo started")
+        self.assertEqual(done.stdout, "", done.stderr)
+        self.assertRegex(done.stderr, r"/run/secrets/ZAI_API_KEY belongs to user 1000(?s:.*)chown root")
+
     def read_only_secrets(self) -> list[str]:
         self.secrets.chmod(0o755)
         return self.as_folder()

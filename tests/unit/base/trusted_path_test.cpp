@@ -148,6 +148,11 @@ TEST_F(TrustedPath, WhatBelongsToAnotherUserIsNot) {
 
 constexpr int no_namespace = 2;
 
+bool mount_read_only(const std::string& directory) {
+    return ::mount(directory.c_str(), directory.c_str(), nullptr, MS_BIND, nullptr) == 0 &&
+           ::mount("none", directory.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0;
+}
+
 /// Whether `job` holds in a mount namespace of its own; none: there cannot be one here.
 std::optional<bool> holds_among_mounts(const std::function<bool()>& job) {
     const pid_t child = ::fork();
@@ -162,8 +167,8 @@ std::optional<bool> holds_among_mounts(const std::function<bool()>& job) {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// A container gets the host's files so, whoever they belong to there.
-TEST_F(TrustedPath, WhatIsMountedReadOnlyIsNobodysToChange) {
+// Its owner writes to it where it is mounted otherwise, or among other mounts than this process's.
+TEST_F(TrustedPath, WhatIsMountedReadOnlyIsItsOwnersToChangeAllTheSame) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
     fs::create_symlink("file", path("a/b/link"));
     for (const char* each : {"a/b", "a/b/file", "a/b/link"})
@@ -171,10 +176,28 @@ TEST_F(TrustedPath, WhatIsMountedReadOnlyIsNobodysToChange) {
     EXPECT_EQ(untrusted("a/b/link"), "a/b");
     const auto held = holds_among_mounts([&] {
         const std::string mounted = path("a/b");
-        const bool writable =
-            ::mount(mounted.c_str(), mounted.c_str(), nullptr, MS_BIND, nullptr) == 0 && untrusted("a/b/link") == "a/b";
-        return writable && ::mount("none", mounted.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0 &&
-               untrusted("a/b/link").empty() && untrusted("a/b/file").empty();
+        if (!mount_read_only(mounted)) ::_exit(no_namespace);
+        const auto problem = untrusted_component(mounted + "/file");
+        return problem && problem->component == mounted &&
+               problem->cure().find("chown root '" + mounted + "'") != std::string::npos &&
+               problem->cure().find("elsewhere") != std::string::npos && untrusted("a/b/link") == "a/b" &&
+               open_trusted(mounted + "/file", S_IFREG).untrusted && look_at_trusted(mounted + "/file").untrusted;
+    });
+    if (!held) GTEST_SKIP() << "no mounts here";
+    EXPECT_TRUE(*held);
+}
+
+// As Kubernetes mounts a Secret: of root, mode 1777, read-only. Whoever uses the path later may find another file
+// there.
+TEST_F(TrustedPath, WhatIsMissingOnAReadOnlyMountIsMissingForWhoOpensIt) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    ::chmod(path("a/b").c_str(), 01777);
+    const auto held = holds_among_mounts([&] {
+        const std::string mounted = path("a/b");
+        if (!mount_read_only(mounted)) ::_exit(no_namespace);
+        const FoundFile missing = open_trusted(mounted + "/none", S_IFREG);
+        return missing.error == ENOENT && !missing.untrusted && open_trusted(mounted + "/file", S_IFREG).fd &&
+               untrusted("a/b/none") == "a/b/none";
     });
     if (!held) GTEST_SKIP() << "no mounts here";
     EXPECT_TRUE(*held);

@@ -119,6 +119,26 @@ TEST(SecretFile, OneOfAnotherUserIsNotRead) {
     EXPECT_THAT(problem_of(path), HasSubstr(path + " can be written to by its group 4711"));
 }
 
+// `status` looks for key files that others can read: who puts a link there must not learn of root's files by it, nor
+// have root wait for where it leads to.
+TEST(SecretFile, WhereAnotherUsersLinkLeadsIsNotLookedAt) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give something away";
+    const TemporaryDirectory directory;
+    const std::string roots = directory / "root's", theirs = directory / "theirs", link = theirs + "/key";
+    write_file(roots, "FAKE-key");
+    ::chmod(roots.c_str(), 0644);
+    EXPECT_TRUE(others_can_read(roots));
+    std::filesystem::create_directory(theirs);
+    std::filesystem::create_symlink(roots, link);
+    EXPECT_TRUE(others_can_read(link)) << "a link of root's";
+    ASSERT_EQ(::lchown(link.c_str(), 4711, 4711), 0);
+    EXPECT_FALSE(others_can_read(link));
+    ASSERT_EQ(::lchown(link.c_str(), 0, 0), 0);
+    ASSERT_EQ(::chown(theirs.c_str(), 4711, 4711), 0);
+    EXPECT_FALSE(others_can_read(link));
+    EXPECT_FALSE(others_can_read(directory / "none"));
+}
+
 // Whoever makes it in the moment in which it is opened would choose the key.
 TEST(SecretFile, OneThatOthersCouldMakeIsNotLookedFor) {
     const TemporaryDirectory directory;
