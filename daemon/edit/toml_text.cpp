@@ -174,6 +174,13 @@ TomlBlockSearch find_toml_blocks(std::string_view text) {
     return out;
 }
 
+bool has_toml_comment(std::string_view text) {
+    Scanner scanner(text);
+    for (std::size_t at = 0; at < text.size(); at = scanner.step(at))
+        if (scanner.plain() && text[at] == '#') return true;
+    return false;
+}
+
 bool has_toml_key_longer_than(std::string_view text, std::size_t parts) {
     // A key stands on one line, and hardly any line has so many dots: then nobody need look where they stand.
     if (most_dots_of_a_line(text) < parts) return false;

@@ -48,6 +48,9 @@ struct TomlBlockSearch {
 };
 TomlBlockSearch find_toml_blocks(std::string_view text);
 
+/// Whether a comment stands in it, on a line of its own or behind something.
+bool has_toml_comment(std::string_view text);
+
 /// Whether a dotted key of that text has more parts ("a.b.c" has three), outside of strings and comments. A parser goes
 /// one step deeper for each of them.
 bool has_toml_key_longer_than(std::string_view text, std::size_t parts);

@@ -111,10 +111,38 @@ TEST_F(Kept, AModelCatalogOfTheUsersIsKeptBesideOrStays) {
     EXPECT_THAT(spawned("codex", "zai"), Contains("file.kept"));
     EXPECT_EQ(read_file(codex("zai.models.json.before-capsuled")), theirs);
     EXPECT_THAT(read_file(codex("zai.models.json")), HasSubstr("glm-5.3"));
-    write_file(codex("zai.models.json"), theirs);
+    // In what capsuled wrote itself, too.
+    std::string with_rules = read_file(codex("zai.models.json"));
+    with_rules.insert(with_rules.find(" by Z.AI.") + 9, " Never push to main.");
+    write_file(codex("zai.models.json"), with_rules);
+    EXPECT_THAT(spawned("codex", "zai"), Contains("file.kept"));
+    EXPECT_EQ(read_file(codex("zai.models.json.before-capsuled.2")), with_rules);
     restart_without_keys();
-    written("codex");
-    EXPECT_EQ(read_file(codex("zai.models.json")), theirs);
+    for (const std::string& each : {theirs, with_rules}) {
+        write_file(codex("zai.models.json"), each);
+        written("codex");
+        EXPECT_EQ(read_file(codex("zai.models.json")), each);
+    }
+}
+
+TEST_F(Kept, APermissionOfTheUsersThatStandsAloneStays) {
+    const std::string theirs = "{\n  \"permission\": \"allow\"\n}\n";
+    const std::string with_schema =
+        "{\n  \"$schema\": \"https://opencode.ai/config.json\",\n  \"permission\": \"allow\"\n}\n";
+    for (const char* word : {"allow", "ask", "none"}) {
+        const std::string config = "[opencode]\npermission = \"" + std::string(word) + "\"\n";
+        for (const std::string& text : {theirs, with_schema}) {
+            start({.config = config});
+            write_file(opencode(), text);
+            spawned("opencode", "zai");
+            EXPECT_THAT(read_file(opencode()), HasSubstr("\"permission\": \"allow\"")) << word;
+            stop();
+            start({.env = {}, .config = config});
+            written("opencode");
+            EXPECT_EQ(read_file(opencode()), text) << word;
+            stop();
+        }
+    }
 }
 
 TEST_F(Kept, AValueOfTheUsersInOurTableIsKeptBeside) {

@@ -8,8 +8,7 @@
 namespace capsule {
 
 std::optional<std::string> our_id(std::string_view part, const TomlBlockIntent& intent) {
-    for (const TomlLine& line : read_toml_lines(part))
-        if (line.kind == TomlLine::Kind::comment) return std::nullopt;
+    if (has_toml_comment(part)) return std::nullopt;  // somebody's own words
     const toml::parse_result parsed = parse_codex_toml(part);
     if (!parsed || parsed.table().size() != 1) return std::nullopt;
     const toml::table* providers = parsed.table()["model_providers"].as_table();
@@ -36,8 +35,7 @@ bool has_our_values(std::string_view part, const TomlBlockIntent& intent) {
 }
 
 bool is_written_by_codex(std::string_view part) {
-    for (const TomlLine& line : read_toml_lines(part))
-        if (line.kind == TomlLine::Kind::comment) return false;
+    if (has_toml_comment(part)) return false;
     const toml::parse_result parsed = parse_codex_toml(part);
     constexpr std::array<std::string_view, 4> tables{"notice", "projects", "tui", "mcp_servers"};
     return parsed && std::ranges::all_of(parsed.table(), [&](const auto& entry) {

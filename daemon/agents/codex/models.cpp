@@ -5,6 +5,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstring>
 #include <memory>
 
 #include "daemon/agents/codex/cell.hpp"
@@ -160,6 +161,23 @@ codex_entry::OfModel of_model(const CodexModel& model, const std::set<std::strin
     return out;
 }
 
+/// Against accidents alone: a file's owner may write there what they like. (FNV-1a, eight bytes at a time.)
+std::uint64_t sum_of(std::string_view text) {
+    std::uint64_t sum = 0xcbf29ce484222325;
+    for (; !text.empty(); text.remove_prefix(std::min(text.size(), sizeof(std::uint64_t)))) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, text.data(), std::min(text.size(), sizeof bytes));
+        sum = (sum ^ bytes) * 0x100000001b3;
+        sum ^= sum >> 32;
+    }
+    return sum;
+}
+
+/// The end of the file, where `text` stands before it. Codex ignores members that it does not know.
+std::string end_of(std::string_view text) {
+    return R"(,"written_by_capsuled":")" + std::to_string(sum_of(text)) + "\"}]}\n";
+}
+
 template <class Members>
 void write_members(std::string& out, const Members& members) {
     const std::size_t begin = out.size();
@@ -214,7 +232,12 @@ std::string derive_codex_models(const CodexModelList& own, const CodexModel& mod
         out += ',';
         write_members(out, codex_entry::Window{tokens, tokens, compact_limit(model.facts)});
     }
-    return out + "}]}\n";
+    return out + end_of(out);
+}
+
+bool is_as_derived(std::string_view text) {
+    const std::size_t end = text.rfind(R"(,"written_by_capsuled":")");
+    return end != text.npos && text.substr(end) == end_of(text.substr(0, end));
 }
 
 Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model) {

@@ -37,8 +37,11 @@ Result<CodexModelList> read_codex_models(std::string_view printed);
 /// The same for ModelListQuestion::read: ModelList::own of Codex.
 std::any codex_model_list(std::string_view printed);
 
-/// The text of <profile>.models.json.
+/// The text of <profile>.models.json. A sum of it at its end says later whether it is still as capsuled wrote it.
 std::string derive_codex_models(const CodexModelList& own, const CodexModel& model);
+
+/// Whether any capsuled wrote that text, and nobody has changed it since.
+bool is_as_derived(std::string_view text);
 
 /// Fails where there is no list, and as read_codex_models() did.
 Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model);

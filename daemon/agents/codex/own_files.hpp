@@ -47,8 +47,8 @@ struct OwnFileIntent {
 };
 
 /// A file that is wholly ours: only its content counts. An existing <profile>.config.toml of the user's own (without
-/// our header, or with more than our two settings) stays, with a warning; an existing *.models.json that is not one of
-/// ours is replaced, since a session's argv names it, but kept (save_existing). Neither is removed.
+/// our header, or with more than our two settings) stays, with a warning; an existing *.models.json that is not as we
+/// wrote it is replaced, since a session's argv names it, but kept (save_existing). Neither is removed.
 Result<Merged> merge_own_file(const std::optional<std::string>& existing, const OwnFileIntent& intent);
 FileIntent file_intent(OwnFileIntent intent);
 

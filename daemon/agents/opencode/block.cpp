@@ -4,11 +4,19 @@
 #include <array>
 
 #include "daemon/base/time_limit.hpp"
+#include "daemon/edit/json_edit.hpp"
 #include "protocol/json_tree.hpp"
 
 namespace capsule {
 namespace json = boost::json;
 namespace {
+
+constexpr std::string_view plain_permission = "\"permission\": ";
+
+std::string replaced(std::string text, std::string_view what, std::string_view by) {
+    const std::size_t at = text.find(what);
+    return at == text.npos ? text : text.replace(at, what.size(), by);
+}
 
 std::string key_text(const OpencodeBlock& block, Keys keys) {
     const Secret* secret = std::get_if<Secret>(&block.api_key);
@@ -94,6 +102,15 @@ json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const s
         provider[block.id] = opencode_block(block, keys, !permission.empty());
     if (!provider.empty()) document["provider"] = std::move(provider);
     return document;
+}
+
+std::string opencode_text(const json::object& document) {
+    const std::string text = format_json(document);
+    return document.contains("provider") ? text : replaced(text, plain_permission, permission_alone);
+}
+
+std::string with_plain_permission(std::string text) {
+    return replaced(std::move(text), permission_alone, plain_permission);
 }
 
 std::optional<FoundBlock> find_our_members(std::string_view text) {

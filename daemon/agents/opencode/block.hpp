@@ -37,6 +37,16 @@ boost::json::object opencode_block(const OpencodeBlock& block, Keys keys, bool w
 boost::json::object opencode_document(const std::vector<OpencodeBlock>& blocks, const std::string& permission,
                                       Keys keys);
 
+/// How the name of a permission of ours is written in a file without a block of ours, which else would say whose it is:
+/// nobody types it so. OpenCode, which adds a $schema to such a file, leaves it.
+inline constexpr std::string_view permission_alone = "\"permission\" \t: ";
+
+/// The text of such a document, as a whole file.
+std::string opencode_text(const boost::json::object& document);
+
+/// `text` with the permission as it is written beside a block.
+std::string with_plain_permission(std::string text);
+
 /// A block with just our members. Whatever else stands in one (a second model say) makes it the user's own.
 struct FoundBlock {
     boost::json::object value;

@@ -88,7 +88,7 @@ class OpencodeMerge {
     }
 
     bool is_as_we_write_it() const {
-        const std::string_view text = std::string_view(text_).substr(json_root(text_));
+        const std::string text = with_plain_permission(text_.substr(json_root(text_)));
         const auto document = parse_json(text, {.is_too_late = time_is_up});
         return document && text == format_json(*document);
     }
@@ -103,25 +103,16 @@ class OpencodeMerge {
         return text_.substr(0, start - 1);
     }
 
-    // A file with a permission of ours alone, which OpenCode then gives a $schema.
-    bool has_nothing_but_our_permission() const {
-        if (root().find("provider") != nullptr) return false;
-        constexpr std::string_view schema = "\n  \"$schema\": \"https://opencode.ai/config.json\",";
-        const auto is_alone = [&](const std::string& word) {
-            const std::string alone = format_json(json::object{{"permission", word}});
-            return text_ == alone || text_ == "{" + std::string(schema) + alone.substr(1);
-        };
-        return is_alone("allow") || is_alone(intent_.permission);
+    bool stands_alone(const JsonItem& permission) const {
+        return std::string_view(text_).substr(permission.begin, permission.value - permission.begin) ==
+               permission_alone;
     }
 
-    bool permission_is_ours(bool alone) const {
-        const JsonItem* permission = root().find("permission");
-        if (permission == nullptr) return false;
-        const std::string_view word = raw(*permission);
+    bool is_ours(const JsonItem& permission) const {
+        const std::string_view word = raw(permission);
         if (word != R"("allow")" && word != "\"" + intent_.permission + "\"") return false;
-        return alone || std::ranges::any_of(reading().ours, [](const std::optional<FoundBlock>& block) {
-                   return block && block->with_permission;
-               });
+        return stands_alone(permission) ||
+               std::ranges::any_of(reading().ours, [](const auto& block) { return block && block->with_permission; });
     }
 
     bool will_have_a_block_of_ours() const {
@@ -147,10 +138,10 @@ class OpencodeMerge {
     void settle_permission() {
         const JsonContainer& top = root();
         const JsonItem* permission = top.find("permission");
-        const bool alone = has_nothing_but_our_permission();
-        const bool ours = permission_is_ours(alone);
+        const bool ours = permission != nullptr && is_ours(*permission);
         with_permission_ = !intent_.only_remove && !intent_.permission.empty() &&
-                           !users_say_permission(top, true, ours) && (alone || will_have_a_block_of_ours());
+                           !users_say_permission(top, true, ours) &&
+                           ((ours && stands_alone(*permission)) || will_have_a_block_of_ours());
         if (!with_permission_ && ours)
             remove_item(text_, top, *permission);
         else if (with_permission_ && (permission == nullptr || raw(*permission) != "\"" + intent_.permission + "\""))
@@ -259,7 +250,7 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
         const json::object document = opencode_document(intent.blocks, intent.permission, Keys::revealed);
         if (document.empty()) return Merged{existing, false, {}};
         const std::string before = existing ? *existing + mark_of_a_blank_file : "";
-        return Merged{before + format_json(document), any_inline(intent.blocks), {}};
+        return Merged{before + opencode_text(document), any_inline(intent.blocks), {}};
     }
     if (existing->size() > largest_text) {
         if (intent.only_remove) return Merged{existing, false, {}};

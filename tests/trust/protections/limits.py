@@ -37,7 +37,6 @@ def sizes() -> list[Protection]:
             "unit_protocol:ParseJson.BoundsTheMembersOfAnObject",
             "unit_home:SettingsSurvey.NamesAFileThatTheAgentReadsAndCapsuledDoesNot",
             "unit_merge:OpencodeJson.AFileOfTooManyMembersHasNothingOfOurs",
-            "unit_merge:CodexOwnFile.AListOfTooManyMembersIsNotOurs",
             "unit_agents:CodexModels.AModelOfTooManyMembersIsNotUnderstood"),
         Protection("an object's members in a provider's answer", [
             Edit(USAGE, "    const auto read = parse_json(text);\n",

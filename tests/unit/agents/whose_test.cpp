@@ -238,13 +238,34 @@ TEST(Whose, ACatalogWithOtherWordsIsTheUsers) {
     Session session = with_minimax_in_codex();
     session.model_list = {codex_model_list(codex_sample("0.169.0")), ""};
     EXPECT_TRUE(merged(session, Agent::codex, "minimax.models.json", theirs).save_existing);
-    // Of another model, or from another Codex, it is ours.
+    // From another Codex it is ours.
     const std::string ours = *merged(session, Agent::codex, "minimax.models.json", "").text;
     session.model_list = {codex_model_list(codex_sample("0.136.0")), ""};
     const Merged now = merged(session, Agent::codex, "minimax.models.json", ours);
     EXPECT_NE(now.text, ours);
     EXPECT_FALSE(now.save_existing);
     EXPECT_EQ(merged(Session(), Agent::codex, "minimax.models.json", ours).text, std::nullopt);
+    // With rules of the user's it is the user's.
+    std::string with_rules = ours;
+    with_rules.insert(with_rules.find(" by MiniMax.") + 12, " Ask before migrations.");
+    EXPECT_TRUE(merged(session, Agent::codex, "minimax.models.json", with_rules).save_existing);
+    EXPECT_EQ(merged(Session(), Agent::codex, "minimax.models.json", with_rules).text, with_rules);
+}
+
+TEST(Whose, ACommentBehindOurSettingsIsTheUsers) {
+    const Session session = with_minimax_in_codex();
+    const std::string ours = *merged(session, Agent::codex, "/config.toml", "a = 1\n").text;
+    for (const char* behind : {"[model_providers.minimax]", "wire_api = \"responses\""}) {
+        std::string text = ours;
+        text.insert(text.find(behind) + std::string_view(behind).size(), " # my own note");
+        const Merged now = merged(session, Agent::codex, "/config.toml", text);
+        EXPECT_THAT(*now.text, HasSubstr("# my own note"));
+        ASSERT_EQ(now.warnings.size(), 2U);
+        EXPECT_EQ(now.warnings[0].code, "codex.moved");
+        EXPECT_EQ(now.warnings[1].code, "codex.own_table");
+        EXPECT_EQ(merged(session, Agent::codex, "/config.toml", *now.text).text, now.text);
+        EXPECT_THAT(*merged(Session(), Agent::codex, "/config.toml", text).text, HasSubstr("# my own note"));
+    }
 }
 
 TEST(Whose, AnAnswerThatGoesIsTold) {
