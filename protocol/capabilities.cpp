@@ -19,11 +19,12 @@ bool give_up_own_capabilities(Given given) {
     if (::syscall(SYS_capget, &own, sets.data()) != 0) return false;
     for (auto& set : sets) {
         set.effective = 0;
-        if (for_good) set.permitted = 0;
+        // By an inheritable one a program whose file has it as well would get it back.
+        if (for_good) set.permitted = set.inheritable = 0;
     }
     if (::syscall(SYS_capset, &own, sets.data()) != 0 || ::syscall(SYS_capget, &own, sets.data()) != 0) return false;
     for (const auto& set : sets)
-        if (set.effective != 0 || (for_good && set.permitted != 0)) {
+        if (set.effective != 0 || (for_good && (set.permitted | set.inheritable) != 0)) {
             errno = EPERM;
             return false;
         }

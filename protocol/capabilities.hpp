@@ -7,7 +7,7 @@ namespace capsule {
 
 enum class Given {
     for_now,  ///< the effective ones: what the thread does from here on is done without
-    for_good  ///< the permitted and ambient ones, too, so that none comes back
+    for_good  ///< the permitted, inheritable and ambient ones, too, so that none comes back
 };
 
 /// Of the calling thread alone. False, with errno: it still has some.

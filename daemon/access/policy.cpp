@@ -52,6 +52,10 @@ Result<Policy> Policy::make(const AccessConfig& access, uid_t daemon_uid) {
     return policy;
 }
 
+bool Policy::names(uid_t uid) const {
+    return std::ranges::any_of(tiers_, [&](const Members& members) { return members.users.contains(uid); });
+}
+
 bool Policy::allows(Tier tier, const Peer& peer) const {
     if (peer.uid == daemon_uid_) return tier <= own_user_;
     if (is_owner(peer.uid)) return true;

@@ -19,6 +19,8 @@ class Policy {
 
     /// Root always may. What the daemon's own user may is [access] own_user's to say, and no list's.
     bool allows(Tier tier, const Peer& peer) const;
+    /// Whether a list of [access] names that user itself: somebody works as it.
+    bool names(uid_t uid) const;
     /// Whoever may do everything without a list that says so.
     bool is_owner(uid_t uid) const noexcept { return uid == daemon_uid_ ? own_user_ == Tier::admin : uid == 0; }
 

@@ -26,7 +26,7 @@ bool has_one_user() {
 }
 
 /// The broker holds keys, so it has a user that nothing else runs as.
-Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const SessionHome& home) {
+Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const SessionHome& home, const Policy* policy) {
     using Identity = std::optional<BrokerIdentity>;
     if (config.broker.remote) return Identity();  // there is none here
     if (::geteuid() != 0) {
@@ -47,10 +47,14 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
     if (user.uid == home.user.uid)
         return broker_conflict("\"" + name + "\" is the sessions' user, whose processes could end the broker",
                                "name a user that nothing else runs as");
+    if (policy && policy->names(user.uid))
+        return broker_conflict("\"" + name + "\" is named in [access], and whoever works as it could end the broker",
+                               "name a user that nothing else runs as");
     return Identity(BrokerIdentity{user.uid, user.gid});
 }
 
-Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker) {
+/// `home`: none where the sessions' user is not known.
+Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker, const SessionHome* home) {
     std::vector<std::uint32_t> out;
     for (const std::string& name : broker.upstream_users) {
         const auto uid = find_uid(name);
@@ -58,6 +62,11 @@ Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker) {
             return Error{ErrorCode::config_conflict, "[broker] upstream_users: there is no user \"" + name + "\"",
                          "name users that exist on this system, or give their numbers"};
         if (auto one = check_is_one_user("[broker] upstream_users", name, *uid); !one) return one.error();
+        if (home && !home->same_user && *uid == home->user.uid)
+            return Error{ErrorCode::config_conflict,
+                         "[broker] upstream_users: \"" + name +
+                             "\" is the sessions' user: each agent could listen on the loopback, and get every key",
+                         "run what listens there as another user, and name that one"};
         out.push_back(*uid);
     }
     return out;
@@ -84,12 +93,13 @@ Config check_generation(const ConfigSource& source, const std::map<std::string, 
     const bool is_right = problems.none();
     const auto home = session_home(config, environment);
     if (!home && (is_right || config.session.user)) problems.add(placed(config, home.error()));
-    if (const auto policy = Policy::make(config.access, ::geteuid()); !policy)
-        problems.add(placed(config, policy.error()));
-    if (const auto users = upstream_uids(config.broker); !users) problems.add(placed(config, users.error()));
+    const auto policy = Policy::make(config.access, ::geteuid());
+    if (!policy) problems.add(placed(config, policy.error()));
+    if (const auto users = upstream_uids(config.broker, home ? &*home : nullptr); !users)
+        problems.add(placed(config, users.error()));
     if (const auto trusted = authorities_of(config.broker); !trusted) problems.add(placed(config, trusted.error()));
     if (home)
-        if (const auto broker = broker_user(config, *home);
+        if (const auto broker = broker_user(config, *home, policy ? &*policy : nullptr);
             !broker && (config.broker.user || (is_right && needs_broker_user(config))))
             problems.add(placed(config, broker.error()));
     return config;
@@ -103,9 +113,9 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!home) return placed(*config, home.error());
     auto policy = Policy::make(config->access, ::geteuid());
     if (!policy) return placed(*config, policy.error());
-    auto broker = broker_user(*config, *home);
+    auto broker = broker_user(*config, *home, &*policy);
     if (!broker && needs_broker_user(*config)) return placed(*config, broker.error());
-    auto upstream = upstream_uids(config->broker);
+    auto upstream = upstream_uids(config->broker, &*home);
     if (!upstream) return placed(*config, upstream.error());
     auto authorities = authorities_of(config->broker);
     if (!authorities) return placed(*config, authorities.error());

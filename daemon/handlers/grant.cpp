@@ -1,9 +1,12 @@
 // grant: a token alone, for a session that another capsuled renders and starts.
-#include <algorithm>
-#include "daemon/handlers/handlers.hpp"
+#include <unistd.h>
 
+#include <algorithm>
+
+#include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_begin.hpp"
 #include "daemon/keys/known_scopes.hpp"
+#include "daemon/users/user_namespace.hpp"
 
 namespace capsule {
 namespace {
@@ -14,6 +17,14 @@ Result<void> check_digest(const std::optional<std::string>& digest) {
     if (!digest || (digest->size() == digits && std::ranges::all_of(*digest, is_digit))) return {};
     return Error{ErrorCode::invalid_params, "params.token_sha256: not 64 hexadecimal digits in lower case",
                  "give the SHA-256 of the token, or leave it out and take the token of the answer"};
+}
+
+/// Whose processes may use the token. By that id anybody's could.
+Result<void> check_user(const std::optional<std::uint32_t>& uid) {
+    if (!uid || *uid != overflow_uid() || *uid == ::geteuid()) return {};
+    return Error{ErrorCode::invalid_params,
+                 "params.uid: every user that this system does not know looks like " + std::to_string(*uid),
+                 "let the sessions run as a user of their own, whom the side with the keys knows, too"};
 }
 
 /// For a session that began while its workspace or role was configured. Where none is any more, and with
@@ -34,6 +45,7 @@ Result<void> check_still_known(const Services& services, const GrantParams& para
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params) {
     if (auto checked = check_ends_with(params.ends_with); !checked) co_return checked.error();
     if (auto checked = check_digest(params.token_sha256); !checked) co_return checked.error();
+    if (auto checked = check_user(params.uid); !checked) co_return checked.error();
     if (auto checked = check_still_known(services, params); !checked) co_return checked.error();
     SpawnParams asked;
     asked.agent = std::move(params.agent);

@@ -49,10 +49,15 @@ Result<std::string> find_op(const std::optional<std::string>& configured) {
                  "its path as [keys] op, or store the key itself"};
 }
 
-std::optional<std::string> op_home(const std::optional<std::string>& daemons) {
+bool is_ops_to_use(const std::string& path) {
     // Where the daemon is not root, op is nobody that another user could gain from.
+    return path.starts_with('/') && (::geteuid() != 0 || !untrusted_component(path));
+}
+
+std::optional<std::string> op_home(const std::optional<std::string>& daemons) {
+    // Its directories in it, too: in /tmp somebody else could make them.
     const auto good = [](const std::string& home) {
-        return home.starts_with('/') && (::geteuid() != 0 || !untrusted_component(home));
+        return is_ops_to_use(home) && is_ops_to_use(home + "/.config/op") && is_ops_to_use(home + "/.op");
     };
     if (daemons && good(*daemons)) return daemons;
     const auto entry = find_user(::geteuid());

@@ -15,6 +15,10 @@ inline constexpr std::string_view trusted_directories = "/usr/local/sbin:/usr/lo
 /// key.error: there is none that can be executed, or another user could put another one in its place.
 Result<std::string> find_op(const std::optional<std::string>& configured);
 
+/// Whether op, as root, can be told to keep its settings in the directory `path`: nobody else can change it.
+/// (OP_CONFIG_DIR, which outranks HOME.)
+bool is_ops_to_use(const std::string& path);
+
 /// Which HOME op has, where it reads and writes its settings: the daemon's own, else that of the password file. None:
 /// another user could change both, and what op reads and where it writes with them.
 std::optional<std::string> op_home(const std::optional<std::string>& daemons);

@@ -31,6 +31,7 @@ Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& enviro
     SubprocessRequest request;
     for (const auto& [name, value] : environment) {
         if (!name.starts_with("OP_")) continue;
+        if (name == "OP_CONFIG_DIR" && !is_ops_to_use(std::string(value.reveal()))) continue;
         request.env.emplace(name, std::string(value.reveal()));
         if (value.reveal().size() >= 8) secrets.push_back(value);
     }

@@ -11,13 +11,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <functional>
 #include <system_error>
 #include <utility>
 
+#include "daemon/server/socket_place.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
-#include "protocol/safe_path.hpp"
 
 namespace capsule {
 namespace {
@@ -48,66 +47,6 @@ bool is_live(const std::string& path) {
     return live;
 }
 
-/// Makes what is missing of `directory`, from the top down. Each step is looked at before the next one is made in it.
-Result<void> make_directories(const std::string& directory,
-                              const std::function<Result<void>(const std::string&)>& check) {
-    for (std::size_t end = 0; end != std::string::npos;) {
-        end = directory.find('/', end + 1);
-        const std::string step = directory.substr(0, end);
-        if (::mkdir(step.c_str(), 0755) != 0) {
-            if (errno == EEXIST || errno == EISDIR) continue;
-            return io("cannot make the socket's directory " + step,
-                      "mount a volume there (emptyDir, tmpfs), make it, or choose another --socket");
-        }
-        if (auto checked = check(step); !checked) return checked;
-    }
-    return {};
-}
-
-/// A volume that root made for everybody, as Kubernetes makes an emptyDir: a container's one user has no other place.
-/// Another user of the container could put a socket in our place; capsulectl sees whose it is, and refuses it.
-bool is_open_volume(const std::string& directory) {
-    struct statx status {};
-    if (::geteuid() == 0 || ::statx(AT_FDCWD, directory.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &status) != 0)
-        return false;
-    return status.stx_uid == 0 && (status.stx_mode & S_IWOTH) != 0 &&
-           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-/// Whoever may write there, or above, could put another socket in our place.
-Result<void> check_directory(const std::string& directory, const std::string& step) {
-    const std::string refused = "refusing to listen in " + directory + ": ";
-    const std::string cure = "use a directory of the daemon's own, such as /run/capsule, or choose another --socket";
-    struct stat status {};
-    if (::lstat(step.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && step == directory)
-        return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
-    const auto unsafe = who_else_can_change(step, {::geteuid()});
-    // What is missing is made here, and looked at then.
-    if (!unsafe || unsafe->is_missing || (unsafe->directory == directory && is_open_volume(directory))) return {};
-    const std::string which = unsafe->directory == directory ? "" : unsafe->directory + ": ";
-    return Error{ErrorCode::io_error,
-                 refused + which + (unsafe->owner ? "it belongs to user " + user_name(*unsafe->owner) : unsafe->reason),
-                 cure};
-}
-
-/// `group` is who may come to the socket, so a directory that is made here must let that group through.
-Result<void> prepare_directory(const std::string& directory, const std::optional<gid_t>& group) {
-    const auto check = [&](const std::string& step) { return check_directory(directory, step); };
-    if (auto checked = check(directory); !checked) return checked;
-    struct stat status {};
-    if (::lstat(directory.c_str(), &status) == 0) return {};
-    const mode_t old_mask = ::umask(0022);  // a looser one would make what is refused above
-    auto made = make_directories(directory, check);
-    ::umask(old_mask);
-    if (!made) return made;
-    if (group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
-        return io("cannot give the socket's directory " + directory + " to its group",
-                  "the daemon must be root or in [daemon] socket_group");
-    if (::chmod(directory.c_str(), 0750) != 0)
-        return io("cannot set the mode of the socket's directory " + directory, "choose another --socket");
-    return check(directory);
-}
-
 /// Nobody has anything to send here but requests. Linux refuses it to the sender from 6.16 on; before that, and for who
 /// has connected earlier, receive_now() looks for them.
 void take_no_descriptors(int descriptor) {
@@ -116,19 +55,30 @@ void take_no_descriptors(int descriptor) {
     ::setsockopt(descriptor, SOL_SOCKET, pass_rights, &no, sizeof no);
 }
 
+/// What a daemon of this user left there when it was killed between its bind and its claim. Nothing else is ours.
+void remove_own_stale(const std::string& name) {
+    struct stat status {};
+    if (::lstat(name.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && status.st_uid == ::geteuid() &&
+        !is_live(name))
+        ::unlink(name.c_str());
+}
+
 /// A bound and listening socket under a name of its own, so that `path` never leads to one that does not listen yet.
 Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& group) {
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return io("cannot make a socket", "see the errno above");
     take_no_descriptors(descriptor);
     const sockaddr_un address = address_of(name);
-    ::unlink(name.c_str());
+    remove_own_stale(name);
     const mode_t old_mask = ::umask(0117);
     const int bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
     const int bind_error = errno;
     ::umask(old_mask);
     if (bound != 0) {
         ::close(descriptor);
+        if (bind_error == EADDRINUSE)
+            return Error{ErrorCode::io_error, name + " is in the way, and no socket that this daemon's user has left",
+                         "move it away, or choose another --socket"};
         return io("cannot bind " + name,
                   "let uid " + std::to_string(::geteuid()) +
                       " write to its directory (a volume there, chown), or choose another --socket",
@@ -201,19 +151,6 @@ std::string own_name(const std::string& path) {
     return path + "." + std::to_string(::getpid() % 100'000);
 }
 
-Result<void> check_path(const std::string& path) {
-    if (!path.starts_with('/'))
-        return Error{ErrorCode::io_error, "the socket's path must be absolute: " + path, "give it from the root on"};
-    constexpr std::size_t longest_suffix = sizeof ".99999" - 1;
-    if (path.size() + longest_suffix >= sizeof(sockaddr_un::sun_path))
-        return Error{ErrorCode::io_error, "the socket's path is too long: " + path, "choose a shorter --socket"};
-    return {};
-}
-
-std::string directory_of(const std::string& path) {
-    return std::filesystem::path(path).parent_path().lexically_normal().string();
-}
-
 }  // namespace
 
 Result<void> ListeningSocket::check_group(const std::optional<std::string>& group) {
@@ -222,9 +159,9 @@ Result<void> ListeningSocket::check_group(const std::optional<std::string>& grou
 }
 
 Result<void> ListeningSocket::check(const std::string& path) {
-    if (auto checked = check_path(path); !checked) return checked;
-    const std::string directory = directory_of(path);
-    if (auto checked = check_directory(directory, directory); !checked) return checked;
+    if (auto checked = check_socket_path(path); !checked) return checked;
+    const std::string directory = socket_directory(path);
+    if (auto checked = check_socket_directory(directory); !checked) return checked;
     if (is_no_socket(path)) return no_socket(path);
     std::filesystem::path there = directory;
     std::error_code ignored;
@@ -239,9 +176,9 @@ Result<void> ListeningSocket::check(const std::string& path) {
 Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std::optional<std::string>& group) {
     const auto gid = group_named(group);
     if (!gid) return gid.error();
-    if (auto checked = check_path(path); !checked) return checked.error();
-    const std::string directory = directory_of(path);
-    if (auto prepared = prepare_directory(directory, *gid); !prepared) return prepared.error();
+    if (auto checked = check_socket_path(path); !checked) return checked.error();
+    const std::string directory = socket_directory(path);
+    if (auto prepared = prepare_socket_directory(directory, *gid); !prepared) return prepared.error();
     const std::string own = own_name(path);
     if (is_open_volume(directory))
         spdlog::warn("everybody may write to {}: run no other user in this container", directory);

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from capsule import BOUND, KEY, OTHER_KEY, Session, answer, until
 from remote import ROOT, Remote
@@ -101,6 +102,15 @@ class Keys(Remote):
             error = self.raises(keys, "grant", agent="claude", provider="zai", token_sha256=bad)
             self.assertEqual(error["code"], -32602)
             self.assertIn("token_sha256", error["message"])
+
+    def test_nobody_is_no_user_that_a_token_is_good_for(self):
+        """Everybody whom the user namespace does not have looks like that one."""
+        keys = self.keys_capsule(self.provider())
+        number = int(Path("/proc/sys/kernel/overflowuid").read_text())
+        error = self.raises(keys, "grant", agent="claude", provider="zai", uid=number)
+        self.assertEqual(error["code"], -32602)
+        self.assertIn(f"params.uid: every user that this system does not know looks like {number}", error["message"])
+        self.assertEqual(self.states(keys), {})
 
     @unittest.skipUnless(ROOT, "only root can be two users")
     def test_a_token_is_good_for_the_user_that_the_caller_names(self):

@@ -135,6 +135,26 @@ class Configuration(Case):
                 self.assertEqual(what, f'[{table}] {setting}: every {kind} that this system does not know looks like '
                                  f'"{named}" ({group if kind == "group" else number})')  # fmt: skip
 
+    @unittest.skipUnless(ROOT, "needs another user for sessions")
+    def test_the_broker_and_its_servers_are_no_users_that_somebody_works_as(self):
+        """Who works as the broker's user could end it; what agents listen on would get every provider's key."""
+        session = '[session]\nuser = "games"\nkeys = "broker"\n'
+        uid = pwd.getpwnam("games").pw_uid
+        for tier in ("status", "spawn", "admin"):
+            with self.subTest(tier=tier):
+                [(place, what)] = self.checked(f'{session}[broker]\nuser = "daemon"\n[access]\n{tier} = ["daemon"]\n')
+                self.assertEqual(place, "capsule.toml:5:8")
+                self.assertIn('[broker] user: "daemon" is named in [access]', what)
+        for name in ("games", str(uid)):
+            with self.subTest(name=name):
+                [(place, what)] = self.checked(f'{session}[broker]\nuser = "daemon"\nupstream_users = ["{name}"]\n')
+                self.assertEqual(place, "capsule.toml:6:18")
+                self.assertIn(f'[broker] upstream_users: "{name}" is the sessions\' user', what)
+        capsule = self.capsule(self.provider())
+        capsule.stop()
+        (capsule.top / "capsule.toml").write_text('[broker]\nuser = "daemon"\n[access]\nspawn = ["daemon"]\n')
+        self.assertIn("is named in [access]", capsule.start_fails())
+
     def test_places_that_cannot_be_used_are_told(self):
         [(place, what)] = self.checked('[daemon]\nsocket = "/tmp/capsule.sock"\n', without=("CAPSULE_SOCKET",))
         self.assertEqual(place, "capsule.toml:2:10")

@@ -45,6 +45,22 @@ TEST_F(SocketPlace, ALinkedDirectoryIsRefused) {
     EXPECT_TRUE(fs::is_empty(dir_ / "elsewhere"));
 }
 
+// The kernel goes up from where the link leads to: there, into a directory of another user's.
+TEST_F(SocketPlace, APathThatGoesUpFromALinkIsRefused) {
+    fs::create_directories(dir_ / "run");
+    fs::create_directories(dir_ / "theirs/below");
+    fs::create_directory_symlink(dir_ / "theirs/below", dir_ / "run/link");
+    if (am_root()) {
+        ASSERT_EQ(chown((dir_ / "theirs").c_str(), nobody.uid, nobody.gid), 0);
+    }
+    Program program = capsuled();
+    program.argv.back() = (dir_ / "run/link/../capsule.sock").string();
+    const Outcome outcome = run_command(program);
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("has a \"..\" in it"));
+    EXPECT_FALSE(fs::exists(dir_ / "theirs/capsule.sock"));
+}
+
 TEST_F(SocketPlace, AnotherUsersDirectoryIsRefused) {
     if (!am_root()) GTEST_SKIP() << "needs root to give a directory away";
     fs::create_directories(dir_ / "run");

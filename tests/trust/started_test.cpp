@@ -1,8 +1,10 @@
 // Whoever starts the programs leaves them more than arguments and an environment: signals that are ignored or blocked,
 // securebits, a terminal, a working directory.
+#include <linux/capability.h>
 #include <linux/securebits.h>
 #include <pty.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "tests/trust/programs_fixture.hpp"
 
@@ -56,6 +58,29 @@ class Securebits {
 
   private:
     int before_;
+    bool set_;
+};
+
+/// All of this process's capabilities are inheritable, as Docker had them before 20.10.14, until the end of the scope.
+class Inheritable {
+  public:
+    Inheritable() : set_(change(true)) {}
+    ~Inheritable() { change(false); }
+    Inheritable(const Inheritable&) = delete;
+    Inheritable& operator=(const Inheritable&) = delete;
+    bool are_set() const { return set_; }
+
+  private:
+    static bool change(bool all) {
+        __user_cap_header_struct own{_LINUX_CAPABILITY_VERSION_3, 0};
+        std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+        bool some = syscall(SYS_capget, &own, sets.data()) == 0;
+        for (auto& set : sets)
+            set.inheritable = all ? set.permitted : 0;
+        some = some && sets[0].permitted != 0;
+        return syscall(SYS_capset, &own, sets.data()) == 0 && some;
+    }
+
     bool set_;
 };
 
@@ -177,6 +202,23 @@ TEST_F(Started, NorToTheBroker) {
     start({.config = "[session]\nuser = \"agent\"\nkeys = \"broker\"\n[broker]\nuser = \"daemon\"\n",
            .passwd = dir_ / "passwd"});
     EXPECT_EQ(text_at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/user/name"), "agent");
+}
+
+// By one of them a program whose file has it, too, would have it again: where the session may gain privileges.
+TEST_F(Started, ALaunchersInheritableCapabilitiesAreNobodysElse) {
+    const Inheritable all;
+    if (!all.are_set()) GTEST_SKIP() << "needs capabilities";
+    const fs::path ids = dir_ / "agents-tmp/ids";
+    agent_does("#!/bin/sh\n/bin/grep CapInh: /proc/self/status >'" + ids.string() +
+               "'\necho '2.1.332 (Claude Code)'\n");
+    start({.config = "[session]\nuser = \"agent\"\nprivileges = \"keep\"\n", .passwd = dir_ / "passwd"});
+    ASSERT_NE(status_field(daemon().pid(), "CapInh"), "0000000000000000");
+    call("status");  // it asks the agents for their versions
+    ASSERT_TRUE(eventually([&] { return fs::exists(ids) && !read_file(ids).empty(); }));
+    EXPECT_EQ(read_file(ids), "CapInh:\t0000000000000000\n");
+    const Outcome outcome = run_command(ctl_program({"exec", "claude", "--provider", "zai"}));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(read_file(ids), "CapInh:\t0000000000000000\n");
 }
 
 TEST_F(Started, OnATerminalTheBrokerHasItToWriteToAlone) {

@@ -6,6 +6,7 @@ DISPATCHER = "daemon/server/dispatcher.cpp"
 POLICY = "daemon/access/policy.cpp"
 PEER = "daemon/access/peer.cpp"
 LISTENER = "daemon/server/listener.cpp"
+SOCKET_PLACE = "daemon/server/socket_place.cpp"
 SAFE_PATH = "protocol/safe_path.cpp"
 GENERATION = "daemon/handlers/generation.cpp"
 METHODS = "protocol/methods.hpp"
@@ -49,6 +50,11 @@ def who_may_call() -> list[Protection]:
             "", unknown),
         one("nor is it the socket's", LISTENER,
             '    if (auto one = check_is_one_group("[daemon] socket_group", *name, *gid); !one) return one.error();\n', "", starting),
+        one("nor is the broker a user that [access] names", GENERATION, "policy && policy->names(user.uid)", "false", starting),
+        one("no key goes to a server of the sessions' user", GENERATION, "home && !home->same_user && *uid == home->user.uid", "false",
+            starting),
+        one("nobody is no granted session's user", "daemon/handlers/grant.cpp",
+            "    if (auto checked = check_user(params.uid); !checked) co_return checked.error();\n", "", "ctest:sessions:remote_keys"),
         one("nobody is no session's user", "daemon/users/users.cpp",
             '        if (auto one = check_is_one_user("[session] user", name, named->user.uid); !one) return one.error();\n', "",
             "unit_users:SessionHome.WhomUnknownUsersLookLikeIsRefused", starting),
@@ -117,7 +123,7 @@ def where_it_listens() -> list[Protection]:
     modes = "integration_lifecycle:Lifecycle.TheSocketIsForItsOwnerAndGroupOnly"
     group = "trust_access:Access.TheSocketsGroupCanReachItAndOthersCannot"
     return [
-        one("the socket's directory is 0750", LISTENER, "::chmod(directory.c_str(), 0750)",
+        one("the socket's directory is 0750", SOCKET_PLACE, "::chmod(directory.c_str(), 0750)",
             "::chmod(directory.c_str(), 0755)", modes),
         Protection("the socket is 0660", [
             Edit(LISTENER, "::umask(0117)", "::umask(0111)"),
@@ -126,9 +132,9 @@ def where_it_listens() -> list[Protection]:
         one("the socket is its group's", LISTENER,
             "!group || ::chown(name.c_str(), static_cast<uid_t>(-1), *group) == 0",
             "!group || true", group),
-        one("its directory too", LISTENER, "if (group && ::chown(directory", "if (group && false && ::chown(directory",
+        one("its directory too", SOCKET_PLACE, "if (group && ::chown(directory", "if (group && false && ::chown(directory",
             group),
-        one("a linked directory is refused", LISTENER, "S_ISLNK(status.st_mode) && step == directory",
+        one("a linked directory is refused", SOCKET_PLACE, "S_ISLNK(status.st_mode) && step == directory",
             "false", PLACE + "ALinkedDirectoryIsRefused"),
         one("another user's directory is refused", SAFE_PATH, "if (!outside && !is_owned_by(status, trusted))", "if (false)",
             PLACE + "AnotherUsersDirectoryIsRefused", PLACE + "ADirectoryBelowAnotherUsersIsRefused"),
@@ -139,12 +145,16 @@ def where_it_listens() -> list[Protection]:
         one("and what is above it counts", SAFE_PATH, "    std::string here = \"/\";\n",
             "    std::string here = path;\n    names.clear();\n", PLACE + "ADirectoryBelowOneThatOthersMayWriteToIsRefused",
             PLACE + "ADirectoryBelowAnotherUsersIsRefused"),
-        one("root takes no volume that everybody may write to", LISTENER, "::geteuid() == 0 || ", "", "ctest:anywhere:uid"),
-        one("nor does another take a directory that is no volume", LISTENER,
+        one("root takes no volume that everybody may write to", SOCKET_PLACE, "::geteuid() == 0 || ", "", "ctest:anywhere:uid"),
+        one("nor does another take a directory that is no volume", SOCKET_PLACE,
             "(status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0", "true", "ctest:anywhere:uid"),
         one("a user outside of the namespace is root above the last directory alone", SAFE_PATH,
             "!names.empty() && status.st_uid == outsider", "status.st_uid == outsider", "ctest:anywhere:uid"),
-        one("before anything is made there", LISTENER,
+        one("the socket's path goes up by no link", SOCKET_PLACE, 'std::ranges::find(parts, "..") != parts.end()', "false",
+            PLACE + "APathThatGoesUpFromALinkIsRefused"),
+        one("nothing but a socket of its own is removed beside it", LISTENER, "    remove_own_stale(name);\n", "    ::unlink(name.c_str());\n",
+            "unit_server:Listener.WhatIsNotItsOwnIsLeftWhereItIs"),
+        one("before anything is made there", SOCKET_PLACE,
             "    if (auto checked = check(directory); !checked) return checked;\n    struct stat",
             "    struct stat", PLACE + "ADirectoryBelowOneThatOthersMayWriteToIsRefused"),
     ]  # fmt: skip

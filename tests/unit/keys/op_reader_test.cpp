@@ -112,6 +112,45 @@ TEST_F(Op, HasAHomeThatNobodyElseCanChangeOrNone) {
     EXPECT_EQ(with(home), instead);
 }
 
+// In /tmp anybody could make what op makes there.
+TEST_F(Op, HasNoHomeInWhichOthersCouldMakeItsDirectories) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root's op is of use to others";
+    directory_.program("op", "printf %s \"${HOME-none}\"");
+    const std::string home = directory_.path() + "/home";
+    std::filesystem::create_directory(home);
+    ASSERT_EQ(::chmod(home.c_str(), 01777), 0);
+    environment_.insert_or_assign("HOME", Secret(home));
+    EXPECT_NE(read()->reveal(), home);
+    std::filesystem::create_directories(home + "/.config/op");
+    std::filesystem::create_directory(home + "/.op");
+    reader_.forget();
+    EXPECT_EQ(read()->reveal(), home) << "they are root's";
+    ASSERT_EQ(::chown((home + "/.config").c_str(), 4711, 4711), 0);
+    reader_.forget();
+    EXPECT_NE(read()->reveal(), home);
+}
+
+// It outranks HOME.
+TEST_F(Op, HasNoConfigDirectoryThatOthersCouldChange) {
+    directory_.program("op", "printf %s \"${OP_CONFIG_DIR-none}\"");
+    const auto with = [&](const std::string& place) {
+        environment_.insert_or_assign("OP_CONFIG_DIR", Secret(place));
+        reader_.forget();
+        return std::string(read()->reveal());
+    };
+    const std::string place = directory_.path() + "/op-config", link = directory_.path() + "/link";
+    std::filesystem::create_directory(place);
+    std::filesystem::create_symlink(place, link);
+    EXPECT_EQ(with(place), place);
+    EXPECT_EQ(with(link), link);
+    EXPECT_EQ(with("op-config"), "none");
+    if (::geteuid() != 0) return;
+    ASSERT_EQ(::lchown(link.c_str(), 4711, 4711), 0);
+    EXPECT_EQ(with(link), "none") << "op would write where it leads";
+    ASSERT_EQ(::chmod(place.c_str(), 0777), 0);
+    EXPECT_EQ(with(place), "none");
+}
+
 TEST_F(Op, OneThatOthersCouldReplaceIsNotRun) {
     directory_.program("op", "echo FAKE-of-another");
     ASSERT_EQ(::chmod(directory_.path().c_str(), 0777), 0);

@@ -11,6 +11,7 @@
 #include <array>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <tuple>
 
@@ -79,6 +80,21 @@ TEST_F(Listener, OfManyThatOpenAtOnceOneHasThePlace) {
         ::close(said[0]);
         ::close(said[1]);
     }
+}
+
+// It binds under its path and its number, and renames what it has bound.
+TEST_F(Listener, WhatIsNotItsOwnIsLeftWhereItIs) {
+    const std::string beside = path() + "." + std::to_string(::getpid() % 100'000);
+    std::ofstream(beside) << "somebody's";
+    const auto refused = ListeningSocket::open(path(), std::nullopt);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message.find(beside + " is in the way"), std::string::npos) << refused.error().message;
+    EXPECT_EQ(fs::file_size(beside), 10U);
+    fs::remove(beside);
+    leave_a_stale_one();
+    fs::rename(path(), beside);
+    EXPECT_TRUE(ListeningSocket::open(path(), std::nullopt)) << "as a killed daemon leaves it";
+    EXPECT_FALSE(fs::exists(beside));
 }
 
 }  // namespace
