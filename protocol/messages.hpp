@@ -473,13 +473,6 @@ struct SessionsListResult {
 };
 BOOST_DESCRIBE_STRUCT(SessionsListResult, (), (sessions))
 
-/// Which of a session's workspace and role were configured when it began.
-struct KnownScope {
-    bool workspace = false;
-    bool role = false;
-};
-BOOST_DESCRIBE_STRUCT(KnownScope, (), (workspace, role))
-
 struct GrantParams {
     std::string agent;
     std::optional<std::string> provider;
@@ -489,19 +482,19 @@ struct GrantParams {
     std::optional<std::string> ends_with;
     std::optional<std::uint32_t> uid;         ///< whose processes may use the token; none: the session's user here
     std::optional<std::string> token_sha256;  ///< of a token that the caller made: 64 hexadecimal digits in lower case
-    std::optional<KnownScope> known_scope;    ///< of a session that has begun: these must still be configured
+    std::optional<std::string> key_scope;     ///< of a session that has begun: from no wider one may its key be
 };
 BOOST_DESCRIBE_STRUCT(GrantParams, (),
-                      (agent, provider, model, workspace, role, ends_with, uid, token_sha256, known_scope))
+                      (agent, provider, model, workspace, role, ends_with, uid, token_sha256, key_scope))
 
 struct GrantResult {
     SessionRef session;
     std::optional<std::string> token;              ///< null: the caller has made it
     std::map<std::string, std::string> base_urls;  ///< the agent's protocol → its URL at the broker
-    std::optional<KnownScope> known_scope;         ///< for asking anew; null: neither was named
+    std::string key_scope;                         ///< where the key was found: role, workspace, global, container
     std::vector<Warning> warnings{};               ///< of the key and the provider, as spawn's
 };
-BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, known_scope, warnings))
+BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, key_scope, warnings))
 
 // ---- subscribe ----
 

@@ -5,6 +5,7 @@
 #include "daemon/handlers/named_sessions.hpp"
 #include "daemon/handlers/session_params.hpp"
 #include "daemon/keys/auth_row.hpp"
+#include "daemon/keys/key_scope.hpp"
 
 namespace capsule {
 namespace {
@@ -32,10 +33,11 @@ AuthRow row_at(const Services& services, const Generation& generation, const Pro
 KeyHolders::KeyHolders(const Services& services, const Generation& generation, const Provider& provider)
     : variable_(provider.key_env) {
     const KeyResolver keys = resolver(services, generation);
-    for (SessionRow& row : services.sessions.list(false)) {
-        if (row.provider != provider.id || row.keys == session_keys::home) continue;
-        KeyFinding key = keys.find(variable_, {row.workspace, row.role});
-        holders_.emplace_back(std::move(row), std::move(key));
+    for (ListedSession& session : services.sessions.listed(false)) {
+        const SessionRecord& record = *session.record;
+        if (record.provider != provider.id || record.keys == session_keys::home) continue;
+        KeyFinding key = keys.find(variable_, {record.workspace, record.role});
+        holders_.emplace_back(std::move(session), std::move(key));
     }
 }
 
@@ -43,14 +45,17 @@ void KeyHolders::add_warnings(std::vector<Warning>& warnings, const Services& se
                               const Generation& generation) const {
     const KeyResolver keys = resolver(services, generation);
     NamedSessions old_key, old_key_alone, new_key, no_key;
-    for (const auto& [row, before] : holders_) {
-        const KeyFinding now = keys.find(variable_, {row.workspace, row.role});
+    for (const auto& [session, before] : holders_) {
+        const SessionRecord& record = *session.record;
+        const KeyFinding now = keys.find(variable_, {record.workspace, record.role});
         if (same_key(before, now)) continue;
         const bool is_gone = now.state == KeyState::absent || now.state == KeyState::ignored;
+        const bool may_have_it = usable(now.state) && is_as_narrow(now.scope, record.key_scope.value_or(""));
+        const SessionRow row = services.sessions.row_of(session);
         if (row.keys == session_keys::env)
             (is_gone ? old_key_alone : old_key).add(row);
         else
-            (usable(now.state) ? new_key : no_key).add(row);
+            (may_have_it ? new_key : no_key).add(row);
     }
     const auto add = [&](Warning warning, const NamedSessions& sessions, std::string_view cure) {
         if (!sessions.any()) return;

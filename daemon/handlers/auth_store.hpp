@@ -31,7 +31,7 @@ class KeyHolders {
 
   private:
     std::string variable_;
-    std::vector<std::pair<SessionRow, KeyFinding>> holders_;
+    std::vector<std::pair<ListedSession, KeyFinding>> holders_;
 };
 
 }  // namespace capsule

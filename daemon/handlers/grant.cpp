@@ -2,10 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_begin.hpp"
-#include "daemon/keys/known_scopes.hpp"
+#include "daemon/keys/key_scope.hpp"
 #include "daemon/users/user_namespace.hpp"
 
 namespace capsule {
@@ -27,17 +28,17 @@ Result<void> check_user(const std::optional<std::uint32_t>& uid) {
                  "let the sessions run as a user of their own, whom the side with the keys knows, too"};
 }
 
-/// For a session that began while its workspace or role was configured. Where none is any more, and with
-/// unknown_scopes = "allow", any name passes, with another scope's key.
-Result<void> check_still_known(const Services& services, const GrantParams& params) {
-    const KnownScope began = params.known_scope.value_or(KnownScope());
-    KeyScope scope;
-    if (began.workspace) scope.workspace = params.workspace;
-    if (began.role) scope.role = params.role;
-    const auto gone = unknown_part(known_scopes(services.generation->config, services.stored), scope);
-    if (!gone) return {};
-    return Error{ErrorCode::scope_unknown, "there is no " + *gone + " any more",
-                 "configure it again, or start the agent again in another one"};
+Result<void> check_scope_word(const std::optional<std::string>& scope) {
+    constexpr std::array<std::string_view, 4> words{"role", "workspace", "global", "container"};
+    if (!scope || std::ranges::find(words, *scope) != words.end()) return {};
+    return Error{ErrorCode::invalid_params, "params.key_scope: none of role, workspace, global, container",
+                 "give it as the first result of that session had it"};
+}
+
+/// Of a session that is granted anew.
+Result<void> check_same_scope(const PreparedSession& session, const std::optional<std::string>& began) {
+    if (!began || is_as_narrow(session.key_scope, *began)) return {};
+    return Error{ErrorCode::scope_unknown, gone_from_scope(*began, session.scope), std::string(configure_it_again)};
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     if (auto checked = check_ends_with(params.ends_with); !checked) co_return checked.error();
     if (auto checked = check_digest(params.token_sha256); !checked) co_return checked.error();
     if (auto checked = check_user(params.uid); !checked) co_return checked.error();
-    if (auto checked = check_still_known(services, params); !checked) co_return checked.error();
+    if (auto checked = check_scope_word(params.key_scope); !checked) co_return checked.error();
     SpawnParams asked;
     asked.agent = std::move(params.agent);
     asked.provider = std::move(params.provider);
@@ -55,6 +56,9 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     asked.role = std::move(params.role);
     auto session = co_await prepare_grant(services, std::move(asked));
     if (!session) co_return session.error();
+    if (auto checked = check_same_scope(*session, params.key_scope); !checked) co_return checked.error();
+    if (params.key_scope)
+        session->key_scope = *params.key_scope;  // that of its begin, though the key's may be narrower
     session->uid = params.uid;
     if (params.token_sha256) {
         session->token.reset();
@@ -62,7 +66,6 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
         // A caller whose connection broke asks again for the sessions that it has.
         services.sessions.end_with_token(session->token_sha256);
     }
-    const KeyScope known = configured_scope(*session);
     auto ref = co_await begin_session(services, caller, std::move(params.ends_with), *session, session->plan.warnings);
     if (!ref) co_return ref.error();
 
@@ -70,8 +73,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     result.session = std::move(*ref);
     if (session->token) result.token = session->token->reveal();
     result.base_urls.emplace(session->brokered.surface, url_at_broker(session->broker_url, session->brokered.base_url));
-    if (session->scope.workspace || session->scope.role)
-        result.known_scope = KnownScope{known.workspace.has_value(), known.role.has_value()};
+    result.key_scope = session->key_scope;
     result.warnings = std::move(session->plan.warnings);
     log_info("grant", {{"uid", std::int64_t{caller.uid}},
                        {"pid", std::int64_t{caller.pid}},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/keys/known_scopes.hpp"
 #include "daemon/sessions/sha256.hpp"
 
 namespace capsule {
@@ -43,20 +42,11 @@ SessionRecord record_of(const PreparedSession& session) {
     if (session.remote) record.remote_url = url_at_broker(session.broker_url, session.brokered.base_url);
     record.surface = session.brokered.surface;
     record.key_variable = session.key_variable;
+    record.key_scope = session.remote ? session.remote->key_scope() : session.key_scope;
     return record;
 }
 
 }  // namespace
-
-KeyScope configured_scope(const PreparedSession& session) {
-    // Of the configuration alone: `auth unset` says whose key its sessions have from then on.
-    if (!session.remote) return known_part(known_scopes(session.generation->config, StoredKeys()), session.scope);
-    const KnownScope there = session.remote->known_scope();
-    KeyScope known;
-    if (there.workspace) known.workspace = session.scope.workspace;
-    if (there.role) known.role = session.scope.role;
-    return known;
-}
 
 Result<void> check_ends_with(const std::optional<std::string>& ends_with) {
     if (!ends_with || *ends_with == ends_with::caller || *ends_with == ends_with::connection) return {};
@@ -84,9 +74,6 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     if (session.keys != session_keys::broker && !ref.ends_with) co_return ref;
     SessionRecord record = record_of(session);
     record.ends_with = ref.ends_with;
-    KeyScope known = configured_scope(session);
-    record.known_workspace = std::move(known.workspace);
-    record.known_role = std::move(known.role);
     auto id = co_await services.sessions.begin(std::move(record), owner, session.remote);
     if (!id) co_return id.error();
     ref.id = std::move(*id);

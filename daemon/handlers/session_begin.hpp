@@ -9,9 +9,6 @@ namespace capsule {
 /// As spawn, explain and grant take it: caller, connection or none. Else invalid_params.
 Result<void> check_ends_with(const std::optional<std::string>& ends_with);
 
-/// What of the session's scope is configured, here or where its key is.
-KeyScope configured_scope(const PreparedSession& session);
-
 /// What the answer says of the session. One that carries a token, or that has an end that can be seen, is kept; the
 /// token is good when this returns. May add to `warnings`. Fails with io.error.
 boost::asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller caller,

@@ -7,7 +7,7 @@
 
 #include "daemon/base/http_url.hpp"
 #include "daemon/catalog/key_state.hpp"
-#include "daemon/keys/known_scopes.hpp"
+#include "daemon/keys/key_scope.hpp"
 #include "daemon/routing/route.hpp"
 #include "protocol/json_struct.hpp"
 
@@ -93,16 +93,7 @@ CellNow cell_now(const Config& config, const Provider& provider, const SessionRe
 
 /// A key is the one of an address. The operator may have given the provider another address because the session's is
 /// not to be trusted any more, and its key with it. None: the session may have it.
-///
-/// Where its workspace or role is gone, the key that is found would be another scope's.
-std::optional<std::string> why_not_its_key(const Config& config, const StoredKeys& stored,
-                                           const SessionRecord& record) {
-    const KeyScope began{record.known_workspace, record.known_role};
-    if (const auto gone = unknown_part(known_scopes(config, stored), began))
-        return fmt::format(
-            "there is no {} any more, and no other scope's key is used in its place; leave the agent and "
-            "start it again in another one, or configure it again",
-            *gone);
+std::optional<std::string> why_not_its_key(const Config& config, const SessionRecord& record) {
     const Provider* provider = config.catalog.find(record.provider);
     if (!provider)
         return "the configuration has no provider \"" + record.provider +
@@ -120,10 +111,13 @@ std::optional<std::string> why_not_its_key(const Config& config, const StoredKey
 
 KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
-    if (auto why = why_not_its_key(generation->config, services.stored, record)) return {std::nullopt, *std::move(why)};
+    if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
     const Provider* provider = generation->config.catalog.find(record.provider);
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
-    KeyFinding finding = resolver(services, *generation).find(record.key_variable, {record.workspace, record.role});
+    const KeyScope scope{record.workspace, record.role};
+    KeyFinding finding = resolver(services, *generation).find(record.key_variable, scope);
+    if (record.key_scope && finding.state != KeyState::absent && !is_as_narrow(finding.scope, *record.key_scope))
+        return {std::nullopt, fmt::format("{}; {}", gone_from_scope(*record.key_scope, scope), configure_it_again)};
     switch (finding.state) {
         case KeyState::present:
             return {std::move(finding.value), "", std::move(finding.source)};

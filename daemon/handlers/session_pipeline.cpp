@@ -59,6 +59,7 @@ PreparedSession prepared_from(const Wiring& wiring) {
     // A cell that cannot go through the broker has an address all the same.
     if (out.base_url.empty() && !out.route.native) out.base_url = out.route.cell().base_url;
     out.key_source = wiring.key.from;
+    out.key_scope = wiring.key.scope;
     out.scope = wiring.scope;
     return out;
 }

@@ -25,6 +25,7 @@ struct PreparedSession {
     Because because{};
     std::string base_url{};    ///< the provider's own; empty: the agent's own choice
     std::string key_source{};  ///< empty: it has no key
+    std::string key_scope{};   ///< where it was found: role, workspace, global, container
     KeyScope scope{};
     // With a token:
     std::optional<Secret> token{};

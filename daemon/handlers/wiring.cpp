@@ -11,7 +11,7 @@ namespace asio = boost::asio;
 namespace {
 
 SessionKey session_key(KeyFinding finding, std::string variable) {
-    return {std::move(finding.value), std::move(finding.source), std::move(variable)};
+    return {std::move(finding.value), std::move(finding.source), std::move(variable), std::move(finding.scope)};
 }
 
 /// Native sessions: what the capsule has of the agent's own credentials, in the agent's order; an absent one is fine

@@ -19,6 +19,7 @@ struct SessionKey {
     std::optional<Secret> key{};
     std::string from{};
     std::string variable{};
+    std::string scope{};  ///< where it was found: role, workspace, global, container
 };
 
 struct Wiring {

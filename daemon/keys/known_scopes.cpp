@@ -37,19 +37,6 @@ KnownScopes known_scopes(const Config& config, const StoredKeys& stored) {
     return known;
 }
 
-KeyScope known_part(const KnownScopes& known, KeyScope scope) {
-    if (scope.workspace && !known.workspaces.contains(*scope.workspace)) scope.workspace.reset();
-    if (scope.role && !known.roles.contains(*scope.role)) scope.role.reset();
-    return scope;
-}
-
-std::optional<std::string> unknown_part(const KnownScopes& known, const KeyScope& scope) {
-    if (scope.workspace && !known.workspaces.contains(*scope.workspace))
-        return "workspace \"" + *scope.workspace + "\"";
-    if (scope.role && !known.roles.contains(*scope.role)) return "role \"" + *scope.role + "\"";
-    return std::nullopt;
-}
-
 Result<void> check_known(const Config& config, const StoredKeys& stored, const KeyScope& scope) {
     if (config.session.unknown_scopes == UnknownScopes::allow) return {};
     const KnownScopes known = known_scopes(config, stored);

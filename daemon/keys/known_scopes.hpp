@@ -21,12 +21,6 @@ struct KnownScopes {
 /// Those that capsule.toml, a role's manifest or auth.set name.
 KnownScopes known_scopes(const Config& config, const StoredKeys& stored);
 
-/// What of `scope` is known.
-KeyScope known_part(const KnownScopes& known, KeyScope scope);
-
-/// What `scope` names that is not known: "workspace \"acme\"". None: all of it is known.
-std::optional<std::string> unknown_part(const KnownScopes& known, const KeyScope& scope);
-
 /// Fails with scope.unknown and the nearest name where `scope` names a workspace (a role) that neither capsule.toml, a
 /// role's manifest nor auth.set knows, and they know another one. Where none is known at all, any name may be given: it
 /// changes nothing. [session] unknown_scopes = "allow" lets all names pass.

@@ -98,7 +98,7 @@ RemoteGrant::RemoteGrant(std::weak_ptr<RemoteLink::Shared> link, std::uint64_t c
       connection_(connection),
       id_(std::move(*given.session.id)),
       base_urls_(std::move(given.base_urls)),
-      known_scope_(given.known_scope.value_or(KnownScope())),
+      key_scope_(std::move(given.key_scope)),
       warnings_(std::move(given.warnings)) {}
 
 RemoteGrant::~RemoteGrant() {

@@ -85,8 +85,8 @@ class RemoteGrant {
     /// The session's id there.
     const std::string& id() const noexcept { return id_; }
     const std::map<std::string, std::string>& base_urls() const noexcept { return base_urls_; }
-    /// Which of the session's workspace and role are configured there.
-    const KnownScope& known_scope() const noexcept { return known_scope_; }
+    /// Where that capsuled found the key: role, workspace, global, container.
+    const std::string& key_scope() const noexcept { return key_scope_; }
     /// What that capsuled says of the key and of its provider.
     const std::vector<Warning>& warnings() const noexcept { return warnings_; }
     /// The connection with which it ends.
@@ -97,7 +97,7 @@ class RemoteGrant {
     std::uint64_t connection_;
     std::string id_;
     std::map<std::string, std::string> base_urls_;
-    KnownScope known_scope_;
+    std::string key_scope_;
     std::vector<Warning> warnings_;
 };
 

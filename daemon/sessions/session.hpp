@@ -54,8 +54,8 @@ struct SessionRecord {
     std::string key_variable;  ///< with these three the key is found again
     std::optional<std::string> workspace;
     std::optional<std::string> role;
-    std::optional<std::string> known_workspace;  ///< as `workspace`, where it was in the configuration when it began
-    std::optional<std::string> known_role;
+    std::optional<std::string>
+        key_scope;  ///< where its key was found when it began: role, workspace, global, container
     std::optional<std::string> remote_url;  ///< of the broker of another capsuled, whose keys these are; none: its own
     std::optional<std::int64_t> used_s;     ///< when it was used last, in seconds of BootClock; not always up to date
 
@@ -67,7 +67,7 @@ struct SessionRecord {
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,
                        pid_started, because, base_url, key_source, settings, token_sha256, surface, key_variable,
-                       workspace, role, known_workspace, known_role, remote_url, used_s))
+                       workspace, role, key_scope, remote_url, used_s))
 
 /// What a session did, as it is kept on disk.
 struct KeptCounts {

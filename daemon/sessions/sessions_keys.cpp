@@ -21,9 +21,9 @@ std::string fingerprint(const KeyNow& key) {
 
 /// Sessions of one of these have the same key, for the same address.
 std::string key_place(const SessionRecord& record) {
-    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
-                       record.role.value_or(""), record.known_workspace.value_or(""), record.known_role.value_or(""),
-                       record.agent, record.provider, record.base_url);
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
+                       record.role.value_or(""), record.key_scope.value_or(""), record.agent, record.provider,
+                       record.base_url);
 }
 
 }  // namespace

@@ -34,8 +34,7 @@ GrantParams asked_anew(const SessionRecord& record) {
     params.ends_with = ends_with::connection;
     params.uid = record.uid;
     params.token_sha256 = record.token_sha256;
-    if (record.known_workspace || record.known_role)
-        params.known_scope = KnownScope{record.known_workspace.has_value(), record.known_role.has_value()};
+    params.key_scope = record.key_scope;
     return params;
 }
 

@@ -391,16 +391,16 @@ class Keys(Case):
             for session, what in gone.items():
                 reply = session.ask()
                 self.refused(reply, 401, "capsule_key_absent")
-                self.assertIn(f"there is no {what} any more, and no other scope's key", reply.error["message"])
+                self.assertIn(f"the key of {what} is gone, and no other scope's key", reply.error["message"])
                 self.assertTrue([each for each in said if session.id in each and what in each], said)
             self.assertEqual(len(provider.bytes), before)
 
         capsule.config(provider.port, everybody + acme)
         done = capsule.ctl("reload")
         self.assertIn(reviewer.id, " ".join((done.stdout + done.stderr).split()))
-        have_none({reviewer: 'role "rev"'})
+        have_none({reviewer: 'role "rev" of workspace "acme"'})
         self.assertTrue(self.sends(member, provider, "FAKE-acme"))
-        without = {reviewer: 'workspace "acme"', member: 'workspace "acme"'}
+        without = {reviewer: 'role "rev" of workspace "acme"', member: 'workspace "acme"'}
         for left, more in ((everybody, ""), (everybody.partition("[workspaces")[0], ""), (everybody, 'unknown_scopes = "allow"\n')):
             capsule.config(provider.port, left, 'keys = "broker"\n' + more)
             capsule.call("reload")
@@ -414,6 +414,60 @@ class Keys(Case):
         capsule.call("reload")
         self.assertTrue(self.sends(member, provider, "FAKE-acme"), "it is there again")
         self.assertTrue(self.sends(reviewer, provider, "FAKE-rev"))
+
+    def test_nor_where_others_have_a_scope_of_that_name(self):
+        """Another workspace's role, the workspace of a role, and a workspace with another provider's key."""
+        everybody, acme, rev = self.SCOPES
+        elsewhere = '[workspaces.other.roles.rev.env]\nZAI_API_KEY = "FAKE-other-rev-000000001"\n'
+        capsule, provider = self.pair(keys={}, config=everybody + acme + rev + elsewhere)
+        reviewer, member = self.spawn(capsule, workspace="acme", role="rev"), self.spawn(capsule, workspace="acme")
+        self.assertTrue(self.sends(reviewer, provider, "FAKE-rev"))
+        self.assertTrue(self.sends(member, provider, "FAKE-acme"))
+
+        def has_none(session, whose: str):
+            before = len(provider.bytes)
+            reply = session.ask()
+            self.refused(reply, 401, "capsule_key_absent")
+            self.assertIn(f"the key of {whose} is gone", reply.error["message"])
+            self.assertEqual(len(provider.bytes), before)
+
+        capsule.config(provider.port, everybody + acme + elsewhere)
+        capsule.call("reload")
+        has_none(reviewer, 'role "rev" of workspace "acme"')
+        self.assertTrue(self.sends(member, provider, "FAKE-acme"))
+        capsule.config(provider.port, everybody + rev)
+        capsule.call("reload")
+        has_none(member, 'workspace "acme"')
+        self.assertTrue(self.sends(reviewer, provider, "FAKE-rev"))
+        capsule.call("auth.set", provider="minimax", value="FAKE-minimax-00000000001", scope={"workspace": "acme"})
+        capsule.config(provider.port, everybody)
+        capsule.call("reload")
+        has_none(member, 'workspace "acme"')
+
+    def test_a_stored_key_that_is_taken_away_leaves_no_wider_one(self):
+        capsule, provider = self.pair(keys={}, config=self.SCOPES[0])
+        own = {"provider": "zai", "scope": {"workspace": "acme"}}
+        before = self.spawn(capsule)
+        capsule.call("auth.set", value="FAKE-acme-key-0000000001", **own)
+        session = self.spawn(capsule, workspace="acme")
+        self.assertTrue(self.sends(session, provider, "FAKE-acme"))
+        row = capsule.call("auth.unset", **own)
+        [warned] = [each["message"] for each in row["warnings"] if each["code"] == "session.no_key"]
+        self.assertIn(session.id, warned)
+        self.assertNotIn("session.new_key", [each["code"] for each in row["warnings"]])
+        self.refused(session.ask(), 401, "capsule_key_absent")
+        self.assertTrue(self.sends(before, provider, "FAKE-global"))
+
+    def test_one_that_began_with_the_key_of_all_has_it_again(self):
+        capsule, provider = self.pair(keys={}, config=self.SCOPES[0])
+        own = {"provider": "zai", "scope": {"workspace": "other", "role": "rev"}}
+        session = self.spawn(capsule, workspace="other", role="rev")
+        self.assertTrue(self.sends(session, provider, "FAKE-other"))
+        capsule.call("auth.set", value="FAKE-rev-key-00000000001", **own)
+        self.assertTrue(self.sends(session, provider, "FAKE-rev"))
+        row = capsule.call("auth.unset", **own)
+        self.assertIn("session.new_key", [each["code"] for each in row["warnings"]])
+        self.assertTrue(self.sends(session, provider, "FAKE-other"))
 
     def test_of_a_scope_that_was_never_configured_stays_the_one_it_had(self):
         everybody, acme, _ = self.SCOPES

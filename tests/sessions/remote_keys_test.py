@@ -102,6 +102,9 @@ class Keys(Remote):
             error = self.raises(keys, "grant", agent="claude", provider="zai", token_sha256=bad)
             self.assertEqual(error["code"], -32602)
             self.assertIn("token_sha256", error["message"])
+        error = self.raises(keys, "grant", agent="claude", provider="zai", key_scope="rolle")
+        self.assertEqual(error["code"], -32602)
+        self.assertIn("role, workspace, global, container", error["message"])
 
     def test_nobody_is_no_user_that_a_token_is_good_for(self):
         """Everybody whom the user namespace does not have looks like that one."""

@@ -82,7 +82,7 @@ class OtherVersions(Remote):
                         "requests": {"total": 7, "failed": 0}, "streams": 0, "active_at": None,
                         "tokens": {"input": 0, "output": 0, "cached": 0}, "models": models, "last": None, "limit": None}  # fmt: skip
             return {"session": {"id": id, "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
-                    "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
+                    "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
 
         agents = self.beside(status={"protocol": 1, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant,
                              sessions_list=lambda params: {"sessions": [rows[id] for id in params.get("ids", rows)]})  # fmt: skip
@@ -106,7 +106,7 @@ class OtherVersions(Remote):
 
     def test_a_newer_ones_members_are_ignored_and_a_wrong_address_is_not(self):
         given = {"session": {"id": "abc", "keys": "broker", "ends_with": "connection", "more": 1}, "token": None,
-                 "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "warnings": [], "more": {}}  # fmt: skip
+                 "key_scope": "container", "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "warnings": [], "more": {}}  # fmt: skip
         error = self.against(status={"protocol": 1, "version": "1.9.0", "more": []},
                              auth_list={"rows": [self.ROW | {"more": 1}]}, grant=given)  # fmt: skip
         self.assertEqual(error["data"]["code"], "config.conflict")
