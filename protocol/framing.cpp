@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace capsule {
 namespace {
@@ -52,7 +53,7 @@ void LineReader::append(std::string_view bytes) {
 }
 
 std::optional<std::string_view> LineReader::next() {
-    for (;;) {
+    while (!too_blank()) {
         const std::size_t end = text().find('\n', scanned_);
         if (end == std::string_view::npos) {
             scanned_ = end_;
@@ -65,20 +66,28 @@ std::optional<std::string_view> LineReader::next() {
             scanned_ = end;  // stays at the front, for too_long()
             return std::nullopt;
         }
-        begin_ = scanned_ = end + 1;
-        if (!is_blank(line)) return line;
+        const std::size_t begin = std::exchange(begin_, end + 1);
+        scanned_ = begin_;
+        if (is_blank(line)) {
+            blank_ += begin_ - begin;
+        } else {
+            blank_ = 0;
+            return line;
+        }
     }
+    return std::nullopt;
 }
 
 std::optional<std::string_view> LineReader::rest() {
     const auto line = without_carriage_return(text().substr(begin_));
-    if (line.size() > limit_) return std::nullopt;
+    if (too_blank() || line.size() > limit_) return std::nullopt;
     begin_ = scanned_ = end_;
     if (is_blank(line)) return std::nullopt;
     return line;
 }
 
 bool LineReader::too_long() const noexcept {
+    if (too_blank()) return true;
     const std::string_view front = text().substr(begin_);
     const std::size_t end = text().find('\n', scanned_);
     return without_carriage_return(end == std::string_view::npos ? front : front.substr(0, end - begin_)).size() >

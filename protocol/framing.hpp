@@ -11,6 +11,9 @@ namespace capsule {
 
 inline constexpr std::size_t max_line = 256 * 1024;  ///< bytes of one request without its line end
 
+/// Blank lines that may stand between two others, in bytes. They are nobody's request, so no turn is taken for them.
+inline constexpr std::size_t most_blank = 1024;
+
 /// Collects bytes and hands out whole lines. A '\r' before the '\n' is dropped; blank lines are skipped. Lines
 /// that have been handed out are zeroed when there is no next one, since requests may hold keys; so is memory that is
 /// given back.
@@ -36,8 +39,12 @@ class LineReader {
     /// At the end of the stream: what stands there without a line end is a line too, unless it is blank.
     std::optional<std::string_view> rest();
 
-    /// Whether the line at the front is longer than the limit, be it whole or not: nothing more can be read then.
+    /// Whether the line at the front is longer than the limit, be it whole or not, or too_blank(): nothing more can be
+    /// read then.
     bool too_long() const noexcept;
+
+    /// Whether more than most_blank bytes of blank lines stood in a row.
+    bool too_blank() const noexcept { return blank_ > most_blank; }
 
     /// Bytes that next() has not handed out.
     std::size_t unread() const noexcept { return end_ - begin_; }
@@ -55,6 +62,7 @@ class LineReader {
     std::size_t end_ = 0;      ///< of what has been read
     std::size_t begin_ = 0;    ///< of the first line not handed out
     std::size_t scanned_ = 0;  ///< no '\n' between begin_ and here
+    std::size_t blank_ = 0;    ///< bytes of blank lines since the last other one
 };
 
 }  // namespace capsule

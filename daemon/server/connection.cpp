@@ -36,6 +36,12 @@ Error too_large(const LimitsConfig& limits) {
             "send less, or raise [limits] request_bytes"};
 }
 
+Error too_blank() {
+    return {ErrorCode::invalid_request,
+            "more than " + std::to_string(most_blank) + " bytes of blank lines stand between two requests",
+            "send one line feed after each request"};
+}
+
 Error not_complete(const LimitsConfig& limits) {
     return {ErrorCode::invalid_request,
             "the request was not complete within " + std::to_string(limits.request_timeout.count()) + " ms",
@@ -70,54 +76,6 @@ Connection::~Connection() {
     closing_->close(socket_, std::move(client_.place));
 }
 
-std::optional<Connection::Clock::time_point> Connection::idle_since() const {
-    const std::uint64_t number = client_.peer.connection;
-    if (!reading_ || cut_ || stopping_ || lines_.partial() || services_.subscribers.has(number) ||
-        services_.sessions.ends_with_connection(number))
-        return std::nullopt;
-    return reading_since_;
-}
-
-void Connection::make_room() {
-    cut("it is idle, and another one of its user needs the place");
-    const Quotas::Place freed = std::move(client_.place);
-}
-
-void Connection::notify(const std::string& line) {
-    if (cut_) return;
-    boost::system::error_code ignored;
-    if (reading_ && output_.empty()) {
-        // What the socket takes at once is no burden, however many come in one go. The rest of a line goes before any
-        // answer.
-        const std::size_t sent = socket_.write_some(asio::buffer(line), ignored);
-        output_.append(std::string_view(line).substr(sent));
-        if (output_.empty()) return;
-    } else {
-        notices_ += line;
-    }
-    if (notices_.size() + output_.size() > limits_.output_bytes) return cut("it does not read its notifications");
-    if (!hold()) return cut("its user's connections hold too much");
-    if (!reading_ || woken_) return;
-    woken_ = true;
-    socket_.cancel(ignored);
-}
-
-/// Ends the connection from outside of run(), which sees that.
-void Connection::cut(const char* why) {
-    log_warning("cut",
-                {{"uid", std::int64_t{client_.peer.uid}}, {"pid", std::int64_t{client_.peer.pid}}, {"why", why}});
-    notices_.clear();
-    cut_ = true;
-    boost::system::error_code ignored;
-    socket_.shutdown(Socket::shutdown_both, ignored);
-    socket_.cancel(ignored);
-}
-
-void Connection::take_notices() {
-    output_.append(notices_);
-    notices_.clear();
-}
-
 /// Cancels what waits at the deadline; timed_out_ then says why.
 void Connection::cut_at(std::chrono::steady_clock::time_point deadline) {
     timed_out_ = false;
@@ -142,7 +100,9 @@ asio::awaitable<void> Connection::run() {
     for (;;) {
         if (!co_await answer_lines()) co_return;
         if (lines_.too_long()) {
-            Error error = too_large(limits_);
+            const bool blank = lines_.too_blank();
+            if (blank) tell_of_cut("it sends blank lines");
+            Error error = blank ? too_blank() : too_large(limits_);
             co_await refuse(std::move(error));
             co_return;
         }
@@ -162,8 +122,12 @@ asio::awaitable<void> Connection::run() {
                 co_return;
             }
             case Input::stopping: {
-                while (read_what_is_there() == Input::more) {
+                // What is sent from now on is not: who goes on sending would be read for ever.
+                boost::system::error_code error;
+                std::size_t left = socket_.available(error);
+                while (read_what_is_there(left) == Input::more) {
                     if (!co_await answer_lines() || lines_.too_long()) co_return;
+                    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
                 }
                 [[fallthrough]];
             }
@@ -249,10 +213,14 @@ asio::awaitable<Connection::Input> Connection::read_some() {
     co_return Input::more;
 }
 
-Connection::Input Connection::read_what_is_there() {
-    const std::span<char> room = lines_.room(most_read_bytes);
+/// `left` bytes at most, over all calls.
+Connection::Input Connection::read_what_is_there(std::size_t& left) {
+    if (left == 0) return Input::end;
+    const std::span<char> room = lines_.room(std::min(left, most_read_bytes));
     boost::system::error_code error;
-    lines_.added(receive_now(socket_, room, error));
+    const std::size_t count = receive_now(socket_, room, error);
+    lines_.added(count);
+    left -= count;
     return error ? Input::end : Input::more;
 }
 
@@ -268,9 +236,7 @@ asio::awaitable<bool> Connection::flush() {
         output_.sent(co_await socket_.async_write_some(asio::buffer(output_.rest()),
                                                        asio::redirect_error(asio::use_awaitable, error)));
         if (timed_out_) {
-            log_warning("cut", {{"uid", std::int64_t{client_.peer.uid}},
-                                {"pid", std::int64_t{client_.peer.pid}},
-                                {"why", "it does not read its answers"}});
+            tell_of_cut("it does not read its answers");
             co_return false;
         }
         // stop() cancels what waits; an answer that is under way is sent all the same.

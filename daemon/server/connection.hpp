@@ -55,7 +55,7 @@ class Connection {
     enum class Input { more, end, stopping, idle, timed_out };
 
     boost::asio::awaitable<Input> read_some();
-    Input read_what_is_there();
+    Input read_what_is_there(std::size_t& left);
     boost::asio::awaitable<bool> answer_lines();
     boost::asio::awaitable<void> answer_one(std::string line);
     Result<void> hold(std::size_t gathered = 0);
@@ -63,6 +63,7 @@ class Connection {
     boost::asio::awaitable<void> refuse(Error error);
     boost::asio::awaitable<void> end_politely();
     void take_notices();
+    void tell_of_cut(const char* why) const;
     void cut(const char* why);
     void cut_at(std::chrono::steady_clock::time_point deadline);
     void call_off_cut();

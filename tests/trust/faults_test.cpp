@@ -186,6 +186,55 @@ TEST_F(Stop, ASignalRightAfterTheStartIsAnsweredToo) {
     }
 }
 
+/// Threads that send on one connection as long as the daemon takes it, from when they are let.
+class Flood {
+  public:
+    Flood(RawConnection& connection, const std::string& text) {
+        for (int i = 0; i < 8; ++i)
+            senders_.emplace_back([&connection, text](const std::stop_token& ended) {
+                while (!ended.stop_requested())
+                    connection.send(text);
+            });
+    }
+
+  private:
+    std::vector<std::jthread> senders_;
+};
+
+// What is not answered leaves the daemon nothing to wait for.
+TEST_F(Stop, WhoGoesOnSendingBlankLinesDoesNotHoldItUp) {
+    start();
+    daemon().suspend();
+    RawConnection asks = daemon().connect();
+    asks.send_line(request("1", "status"));
+    RawConnection greedy = daemon().connect();
+    const Flood flood(greedy, std::string(64 * 1024, '\n'));
+    const auto begin = Clock::now();
+    daemon().signal(SIGTERM);
+    daemon().signal(SIGCONT);
+    EXPECT_EQ(asks.read_to_end().size(), 1U);
+    EXPECT_EQ(daemon().wait(), 0) << daemon().log();
+    EXPECT_LT(Clock::now() - begin, seconds(5));
+}
+
+// Connections are cut after four seconds; this one is not read for so long.
+TEST_F(Stop, WhatIsSentAfterItIsNotWaitedFor) {
+    start();
+    RawConnection greedy = daemon().connect();
+    greedy.ask(request("1", "status"));
+    daemon().suspend();
+    std::string notifications;
+    while (notifications.size() < 60'000)
+        notifications += R"({"jsonrpc":"2.0","method":"nothing"})"
+                         "\n";
+    const Flood flood(greedy, notifications);
+    const auto begin = Clock::now();
+    daemon().signal(SIGTERM);
+    daemon().signal(SIGCONT);
+    EXPECT_EQ(daemon().wait(), 0) << daemon().log();
+    EXPECT_LT(Clock::now() - begin, seconds(3));
+}
+
 TEST_F(Stop, TakesAtMostFiveSecondsWhateverClientsAndProgramsDo) {
     agents_.delay_codex_models(seconds(60));
     start();

@@ -247,6 +247,24 @@ TEST_F(Quotas, AndPipelinesOfWhatNeedsNoAnswer) {
     expect_turns(attackers, attack);
 }
 
+// Nothing is counted of them, and nothing is answered.
+TEST_F(Quotas, BlankLinesWithoutEndAreCut) {
+    start_open();
+    std::vector<RawConnection> attackers = connect_as(nobody, 20);
+    for (RawConnection& attacker : attackers)
+        attacker.send(std::string(64 * 1024, '\n') + request("1", "status") + "\n");
+    for (RawConnection& attacker : attackers) {
+        const std::vector<std::string> answers = attacker.read_to_end();
+        ASSERT_EQ(answers.size(), 1U) << "its request stands behind the blank lines";
+        EXPECT_THAT(answers.front(), AllOf(HasSubstr("invalid_request"), HasSubstr("blank lines"),
+                                           HasSubstr("send one line feed after each request")));
+    }
+    EXPECT_THAT(daemon().log(), AllOf(HasSubstr("cut uid=65534"), HasSubstr("it sends blank lines")));
+    RawConnection patient = std::move(connect_as(nobody, 1).front());
+    for (int i = 0; i < 10; ++i)
+        EXPECT_THAT(patient.ask(std::string(1000, '\n') + request("1", "status")), HasSubstr("\"result\""));
+}
+
 TEST_F(Quotas, WhatWaitsForAUserThatDoesNotReadIsBounded) {
     start_open("[limits]\nmemory_per_user = 1048576\n");
     std::vector<RawConnection> deaf = connect_as(nobody, 100);

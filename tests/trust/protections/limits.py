@@ -3,6 +3,7 @@
 from protection import Edit, Protection, one
 
 SESSION = "daemon/server/connection.cpp"
+OUTSIDE = "daemon/server/connection_outside.cpp"
 SERVER = "daemon/server/server.cpp"
 QUOTAS = "daemon/access/quotas.cpp"
 APP = "daemon/lifecycle.cpp"
@@ -80,9 +81,9 @@ def sizes() -> list[Protection]:
             "output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes)",
             "output_.size() >= std::size_t{1} << 40",
             "trust_limits:Limits.AReaderThatDoesNotReadIsCutWhileOthersAreServed"),
-        one("notifications that nobody reads", SESSION, "if (notices_.size() + output_.size() > limits_.output_bytes)",
+        one("notifications that nobody reads", OUTSIDE, "if (notices_.size() + output_.size() > limits_.output_bytes)",
             "if (notices_.size() + output_.size() > std::size_t{1} << 40)", "ctest:sessions:watching"),
-        one("notifications wait for the answer under way", SESSION, "        notices_ += line;", "        output_.append(line);",
+        one("notifications wait for the answer under way", OUTSIDE, "        notices_ += line;", "        output_.append(line);",
             "ctest:sessions:watching"),
         one("connections", QUOTAS, "if (counts_->connections >= places_for(standing, limits.connections))",
             "if (counts_->connections >= 9 * places_for(standing, limits.connections))",
@@ -140,7 +141,7 @@ def quotas() -> list[Protection]:
             "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserShutNobodyOut"),
         one("an idle connection of the daemon's own user makes room", SERVER, "    if (found) found->make_room();\n", "",
             "trust_quotas:Quotas.WhereAgentsAreTheDaemonsUserAnIdleConnectionMakesRoomForTheHealthCheck"),
-        one("an idle connection with a session does not", SESSION, " ||\n        services_.sessions.ends_with_connection(number))", ")",
+        one("an idle connection with a session does not", OUTSIDE, " ||\n        services_.sessions.ends_with_connection(number))", ")",
             "ctest:sessions:remote_keys"),
         one("places that guests have not", QUOTAS, "            return all - all / 4;\n", "            return all;\n",
             "trust_quotas:Quotas.NorDoThoseOfManyUsers",
@@ -162,6 +163,10 @@ def quotas() -> list[Protection]:
         one("a batch takes its turns", "daemon/server/dispatcher.cpp",
             "        if (parsed->batch) co_await asio::post(asio::use_awaitable);\n", "",
             "trust_quotas:Quotas.SoAreBatches"),
+        one("blank lines are no request", "protocol/framing.cpp", "            blank_ += begin_ - begin;\n", "",
+            "unit_protocol:LineReader.EndsWhereBlankLinesGoOn",
+            "unit_protocol:LineReader.CountsWhatStandsInABlankLine",
+            "trust_quotas:Quotas.BlankLinesWithoutEndAreCut"),
         one("what waits for a user", QUOTAS, "    if (all <= most_bytes_) return {};\n", "    return {};\n",
             "trust_quotas:Quotas.WhatWaitsForAUserThatDoesNotReadIsBounded",
             "trust_quotas:Quotas.SoAreRequestsThatAreNotWhole"),
@@ -204,10 +209,12 @@ def the_end() -> list[Protection]:
     server = "    ListeningSocket listening = open_socket(services, line);\n"
     at_most = "trust_faults:Stop.TakesAtMostFiveSecondsWhateverClientsAndProgramsDo"
     return [
-        one("SIGTERM answers what was received", SESSION, "while (read_what_is_there() == Input::more) {",
-            "while (false && read_what_is_there() == Input::more) {",
+        one("SIGTERM answers what was received", SESSION, "while (read_what_is_there(left) == Input::more) {",
+            "while (false && read_what_is_there(left) == Input::more) {",
             "trust_faults:Stop.AnswersTheRequestsOfEveryConnection",
             "trust_faults:Stop.AnswersThoseThatWereStillInTheQueue"),
+        one("SIGTERM answers what was received, and no more", SESSION, "    left -= count;\n", "",
+            "trust_faults:Stop.WhatIsSentAfterItIsNotWaitedFor"),
         one("SIGTERM answers those in the kernel's queue", SERVER,
             "        start(std::move(socket));\n    }\n    acceptor_.close",
             "    }\n    acceptor_.close", "trust_faults:Stop.AnswersThoseThatWereStillInTheQueue"),

@@ -51,6 +51,34 @@ TEST(LineReader, DropsOneCarriageReturnAndSkipsBlankLines) {
     EXPECT_EQ(all_lines(reader), (Lines{"a\r", "b"}));
 }
 
+// They are no request, so nobody counts them: what a read of 64 KiB of them costs would be nobody's turn.
+TEST(LineReader, EndsWhereBlankLinesGoOn) {
+    LineReader reader;
+    const std::string most(most_blank, '\n');
+    for (int i = 0; i < 3; ++i) {
+        reader.append(most + "a\n");
+        EXPECT_EQ(all_lines(reader), Lines{"a"});
+        EXPECT_FALSE(reader.too_long());
+    }
+    reader.append(most);
+    EXPECT_EQ(reader.next(), std::nullopt);
+    EXPECT_FALSE(reader.too_blank());
+    reader.append("\n" + most + "a\nb");
+    EXPECT_EQ(reader.next(), std::nullopt);
+    EXPECT_TRUE(reader.too_blank());
+    EXPECT_TRUE(reader.too_long());
+    EXPECT_EQ(reader.unread(), most.size() + 3) << "nothing more is looked at";
+    EXPECT_EQ(reader.next(), std::nullopt);
+    EXPECT_EQ(reader.rest(), std::nullopt);
+}
+
+TEST(LineReader, CountsWhatStandsInABlankLine) {
+    LineReader reader;
+    reader.append(std::string(most_blank, ' ') + "\nnext\n");
+    EXPECT_EQ(reader.next(), std::nullopt);
+    EXPECT_TRUE(reader.too_blank());
+}
+
 TEST(LineReader, KnowsWhetherALineHasBegun) {
     LineReader reader;
     EXPECT_FALSE(reader.partial());
