@@ -16,6 +16,10 @@ namespace capsule {
 /// The version of this protocol. Results may gain members within one version; a client ignores those it does not know.
 inline constexpr int protocol_version = 1;
 
+/// What a capsuled can be asked for by another one whose [broker] remote it is. Raised with each param that the other
+/// one relies on: an older one refuses it.
+inline constexpr int remote_protocol_version = 1;
+
 struct NoParams {};
 BOOST_DESCRIBE_STRUCT(NoParams, (), ())
 
@@ -125,6 +129,7 @@ BOOST_DESCRIBE_STRUCT(BrokerStatus, (), (state, address, sessions, streams, erro
 struct StatusResult {
     std::string version;
     int protocol = protocol_version;
+    std::optional<int> remote_protocol = remote_protocol_version;  ///< none: an older daemon's
     std::int64_t pid = 0;
     double uptime_s = 0;
     std::string socket;
@@ -138,8 +143,8 @@ struct StatusResult {
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(StatusResult, (),
-                      (version, protocol, pid, uptime_s, socket, config, agents, path, providers, requests, connections,
-                       broker, warnings))
+                      (version, protocol, remote_protocol, pid, uptime_s, socket, config, agents, path, providers,
+                       requests, connections, broker, warnings))
 
 // ---- providers.list ----
 

@@ -53,6 +53,12 @@ Result<void> RemoteLink::check_greeting(const Result<json::value>& status, Share
                      fmt::format("it speaks another protocol (capsuled {}, protocol {}, here {})", shared.version,
                                  protocol ? json::serialize(*protocol) : "unknown", protocol_version),
                      "run the same version of capsuled on both sides"};
+    const json::value* remote_protocol = member(members, "remote_protocol");
+    if (!remote_protocol || !remote_protocol->is_int64() || remote_protocol->get_int64() < remote_protocol_version)
+        return Error{ErrorCode::config_conflict,
+                     fmt::format("it is older than this one (capsuled {}), and does not know all that this one asks",
+                                 shared.version),
+                     "update it: both sides must be the same version of capsuled"};
     const json::value* broker = member(members, "broker");
     const json::value* remote = member(broker ? broker->if_object() : nullptr, "remote");
     if (remote && remote->is_string())

@@ -222,6 +222,7 @@ class Sessions {
     SessionFiles files_;
     EndedFile ended_file_;
     bool told_of_disk_ = false;
+    bool told_of_counts_ = false;  ///< that the other capsuled does not say what sessions did
     SessionSources sources_;
     BrokerSettings settings_;
     BrokerLink link_;

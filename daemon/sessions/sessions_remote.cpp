@@ -1,4 +1,6 @@
 // Sessions whose tokens another capsuled grants ([broker] remote).
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -151,13 +153,23 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
         const auto answer = co_await remote_.call(std::move(method), std::move(asked), at_once, left);
         SessionsListResult list;
-        if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) co_return;
+        if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) {
+            if (!answer && answer.error().code != ErrorCode::io_error && !std::exchange(told_of_counts_, true))
+                spdlog::warn("what the sessions do is not known, so none ends for being idle: {}; {}",
+                             answer.error().message, answer.error().hint);
+            // It may be at work.
+            for (const auto& [there, id] : own_ids)
+                if (const auto found = live_.find(id); found != live_.end()) found->second->used = now_();
+            co_return;
+        }
+        told_of_counts_ = false;
         for (SessionRow& row : list.sessions) {
             const auto own_id = own_ids.find(row.id);
             const auto found = own_id == own_ids.end() ? live_.end() : live_.find(own_id->second);
             if (found != live_.end()) take_counts(*found->second, std::move(row));
         }
     }
+    end_idle_ones();
 }
 
 void Sessions::take_counts(Live& live, SessionRow row) {

@@ -52,6 +52,10 @@ class OtherVersions(Remote):
            "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
            "notes": None, "warnings": []}  # fmt: skip
 
+    SAME = {"protocol": 1, "remote_protocol": 1}
+    GIVEN = {"session": {"id": "there", "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
+             "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
+
     def beside(self, **answers) -> Capsule:
         provider = self.provider()
         agents = self.agents_capsule(provider, Path("/nonexistent/before"))
@@ -84,7 +88,7 @@ class OtherVersions(Remote):
             return {"session": {"id": id, "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
                     "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
 
-        agents = self.beside(status={"protocol": 1, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant,
+        agents = self.beside(status={**self.SAME, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant,
                              sessions_list=lambda params: {"sessions": [rows[id] for id in params.get("ids", rows)]})  # fmt: skip
         for _ in range(250):
             self.spawn(agents)
@@ -99,15 +103,52 @@ class OtherVersions(Remote):
         self.assertEqual(error["data"]["hint"], "run the same version of capsuled on both sides")
 
     def test_an_older_one_without_the_method_is_told(self):
-        error = self.against(status={"protocol": 1, "version": "0.0.9"}, auth_list={"rows": [self.ROW]})
+        error = self.against(status={**self.SAME, "version": "0.0.9"}, auth_list={"rows": [self.ROW]})
         self.assertEqual(error["data"]["code"], "config.conflict")
         self.assertIn("0.0.9", error["message"])
         self.assertIn("same version", error["data"]["hint"])
 
+    def test_an_older_one_that_would_refuse_what_is_asked_is_told_before_anything_is(self):
+        """What it did not know was left out without a word: what sessions did stayed 0, and they ended for being idle."""
+        agents = self.beside(status={"protocol": 1, "version": "0.0.9"}, auth_list={"rows": [self.ROW]}, grant=self.GIVEN)
+        said = "it is older than this one (capsuled 0.0.9), and does not know all that this one asks"
+        self.assertTrue(until(lambda: said in agents.logged()), agents.logged())
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        self.assertIn(said, error["message"])
+        self.assertIn("both sides must be the same version of capsuled", error["data"]["hint"])
+        status = agents.call("status")
+        self.assertEqual(status["broker"]["state"], "failed")
+        [warning] = [each["message"] for each in status["warnings"] if each["code"] == "keys.unreachable"]
+        self.assertIn(said, warning)
+        self.assertIn("same version", warning)
+        self.assertEqual(agents.logged().count(said), 1, "it is tried again every second")
+
+    def test_sessions_of_which_nothing_is_known_are_not_idle(self):
+        answers = {"sessions_list": {"error": {"code": -32602, "message": "params.ids: unknown member"}}}
+        agents = self.beside(status={**self.SAME, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=self.GIVEN,
+                             sessions_list=lambda _: answers["sessions_list"])  # fmt: skip
+        self.spawn(agents)
+        agents.stop()
+        [file] = (agents.top / "state/sessions").glob("*.json")
+        kept = json.loads(file.read_text())
+        kept["session"]["used_s"] -= 48 * 3600
+        file.write_text(json.dumps(kept))
+        agents.start()
+        self.assertTrue(until(lambda: agents.call("status")["broker"]["state"] == "running"))
+        self.assertTrue(until(lambda: "session_granted_anew" in agents.logged()), agents.logged())
+        for _ in range(3):
+            self.assertEqual(len(agents.call("sessions.list")["sessions"]), 1, agents.logged())
+        said = "what the sessions do is not known, so none ends for being idle"
+        self.assertEqual(agents.logged().count(said), 1, agents.logged())
+        self.assertIn("params.ids: unknown member", agents.logged())
+        answers["sessions_list"] = {"sessions": []}
+        self.assertEqual(len(agents.call("sessions.list")["sessions"]), 1, "from now on it has 24 hours again")
+
     def test_a_newer_ones_members_are_ignored_and_a_wrong_address_is_not(self):
         given = {"session": {"id": "abc", "keys": "broker", "ends_with": "connection", "more": 1}, "token": None,
                  "key_scope": "container", "base_urls": {"anthropic_messages": "http://192.0.2.1:80/api/anthropic"}, "warnings": [], "more": {}}  # fmt: skip
-        error = self.against(status={"protocol": 1, "version": "1.9.0", "more": []},
+        error = self.against(status={"protocol": 1, "remote_protocol": 99, "version": "1.9.0", "more": []},
                              auth_list={"rows": [self.ROW | {"more": 1}]}, grant=given)  # fmt: skip
         self.assertEqual(error["data"]["code"], "config.conflict")
         self.assertIn("192.0.2.1", error["message"])
