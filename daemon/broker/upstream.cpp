@@ -174,8 +174,8 @@ std::optional<std::string> wrong_owner(WayOut way, int connected) {
     if (uid && others && std::ranges::find(*others, *uid) != others->end()) return std::nullopt;
     const bool is_agents = uid && uid == way.limits.agents_uid;
     if (!is_agents && (uid == 0U || uid == ::geteuid())) return std::nullopt;
-    return "it is served by " + (uid ? "uid " + std::to_string(*uid) : std::string("an unknown user")) +
-           (is_agents ? ", which agents may be ([access] own_user), and no key is sent to what could be an agent's port"
+    return (uid ? "uid " + std::to_string(*uid) : std::string("an unknown user")) + " listens there" +
+           (is_agents ? ". Agents may run as that user ([access] own_user), so it may be an agent, and no key was sent"
                       : ", and no key is sent to just any user's port") +
            "; if that is right, name the user in [broker] upstream_users";
 }

@@ -46,7 +46,7 @@ class ServersOfOthers(Case):
             broker.grant(base_url=url)
             reply = self.ask(broker)
             self.refused(reply, 502, "capsule_upstream_unreachable")
-            self.assertIn("it is served by uid 4711", reply.error["message"])
+            self.assertIn("uid 4711 listens there", reply.error["message"])
             self.assertIn("[broker] upstream_users", reply.error["message"])
             if does == "takes":
                 self.assertEqual(server.stdout.readline(), "b''\n")
@@ -71,7 +71,7 @@ class ServersOfOthers(Case):
                     self.assertIn(KEY, got)
                     continue
                 self.assertEqual(got, "b''\n")
-                for word in ("it is served by uid 4711, which agents may be", "[access] own_user", "[broker] upstream_users"):
+                for word in ("uid 4711 listens there. Agents may run as that user", "[access] own_user", "[broker] upstream_users"):
                     self.assertIn(word, reply.error["message"])
 
     def test_of_the_agents_user_get_no_password_of_a_proxys_either(self):
@@ -81,7 +81,7 @@ class ServersOfOthers(Case):
         broker.grant(base_url="https://provider.example/api/anthropic")
         reply = self.ask(broker)
         self.refused(reply, 502, "capsule_upstream_unreachable")
-        self.assertIn("it is served by uid 4711, which agents may be", reply.error["message"])
+        self.assertIn("uid 4711 listens there. Agents may run as that user", reply.error["message"])
         self.assertEqual(server.stdout.readline(), "b''\n")
 
     def test_of_root_get_it_but_not_where_agents_are_root(self):
@@ -106,7 +106,7 @@ class ServersOfOthers(Case):
                 provider.close()
                 broker.grant(session="s2", token=TOKEN + "2", base_url=f"http://localhost:{provider.port}/api/anthropic", key=KEY + "2")
                 if does != "is full":
-                    self.assertIn("it is served by uid 4711", self.ask(broker, token=TOKEN + "2").error["message"])
+                    self.assertIn("uid 4711 listens there", self.ask(broker, token=TOKEN + "2").error["message"])
 
 
 class EarlyProvider:

@@ -47,8 +47,22 @@ class Keys(Remote):
         session = self.spawn(self.agents_capsule(provider, keys.socket))
         reply = session.ask()
         self.refused(reply, 502, "capsule_upstream_unreachable")
-        for word in (f"it is served by uid {os.geteuid()}, which agents may be", "[access] own_user", "[broker] upstream_users"):
+        for word in (f"uid {os.geteuid()} listens there. Agents may run as that user", "[access] own_user", "[broker] upstream_users"):
             self.assertIn(word, reply.error["message"])
+        self.assertEqual(provider.bytes, b"")
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_give_none_to_roots_server_either_whoever_sessions_here_run_as(self):
+        """[session] user is of sessions that start here: those that are granted elsewhere may be root's."""
+        provider = self.provider()
+        keys = self.keys_capsule(provider, broker="", session='keys = "broker"\nuser = "games"')
+        with contextlib.closing(keys.connect()) as connection:
+            given = connection.call("grant", agent="claude", provider="zai", ends_with="connection", uid=0)
+            self.assertTrue(given["token"].startswith("cst_"))
+        session = self.spawn(self.agents_capsule(provider, keys.socket))
+        reply = session.ask()
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertIn("uid 0 listens there. Agents may run as that user ([access] own_user)", reply.error["message"])
         self.assertEqual(provider.bytes, b"")
 
     def test_need_no_home(self):
