@@ -139,7 +139,7 @@ asio::awaitable<void> reload_on_hangup(asio::signal_set& hangup, Services& servi
     for (;;) {
         co_await hangup.async_wait(asio::use_awaitable);
         notify_reloading();
-        const auto reloaded = reload_configuration(services);
+        const auto reloaded = co_await reload_configuration(services);
         if (reloaded) co_await services.sessions.refresh_keys();
         services.stack_wiper.soon();
         notify_ready(reloaded ? "serving" : "serving the older configuration: the reload failed");
@@ -212,6 +212,7 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     Services services(io.get_executor(), std::move(environment));
     services.config_source = config_source(line, services.environment);
     services.generation = value_or_throw(load_generation(services.config_source, services.environment));
+    value_or_throw(check_broker_now(services.generation));
     services.at_start = {services.generation->config.daemon, services.generation->config.broker.port};
     start_log(line, &services.at_start.daemon, to_journal);
     *services.state = state_directory_of(services.environment);

@@ -56,12 +56,13 @@ UniqueFd unblocked(int listener) {
 
 }  // namespace
 
-Broker::Broker(Loop& loop, int listener, Capsuled capsuled)
+Broker::Broker(Loop& loop, int listener, std::optional<std::string> authorities, Capsuled capsuled)
     : loop_(loop),
       listener_(loop, unblocked(listener)),
       capsuled_(std::move(capsuled)),
       port_(ntohs(own_address(listener).sin_port)),
       address_("127.0.0.1:" + std::to_string(port_)),
+      authorities_(std::move(authorities)),
       names_(std::make_shared<Names>(loop)),
       workers_(std::make_shared<Workers>(loop)),
       clock_(loop),
@@ -71,11 +72,6 @@ Broker::Broker(Loop& loop, int listener, Capsuled capsuled)
 }
 
 Broker::~Broker() = default;
-
-void Broker::trust(const Authorities& more) {
-    if (!authorities_) authorities_.emplace();
-    *authorities_ += more.pem;
-}
 
 void Broker::configure(Configure limits) {
     tls_ = std::make_unique<TlsContext>(std::exchange(authorities_, std::nullopt));

@@ -28,13 +28,12 @@ struct Capsuled {
 
 class Broker {
   public:
-    /// `listener`: a listening socket on 127.0.0.1, held by capsuled, too. Throws Failure when it is none.
-    Broker(Loop& loop, int listener, Capsuled capsuled);
+    /// `listener`: a listening socket on 127.0.0.1, held by capsuled, too. `authorities` (PEM) are in place of the
+    /// system's trust store. Throws Failure when the socket is none.
+    Broker(Loop& loop, int listener, std::optional<std::string> authorities, Capsuled capsuled);
     ~Broker();
 
-    /// Before configure(): in place of the system's trust store.
-    void trust(const Authorities& more);
-    /// Takes connections from now on. Throws Failure: what trust() got is no certificate.
+    /// Takes connections from now on. Throws Failure as TlsContext does.
     void configure(Configure limits);
     void revoke(const Revoke& revoke);
 
@@ -80,8 +79,8 @@ class Broker {
     const Clock::time_point started_ = Clock::now();
     std::uint16_t port_ = 0;
     std::string address_;
-    Configure limits_;
     std::optional<std::string> authorities_;
+    Configure limits_;
     std::unique_ptr<TlsContext> tls_;
     PeerUid peers_;
     std::shared_ptr<Names> names_;

@@ -12,8 +12,6 @@ namespace {
 template <class Message>
 constexpr std::string_view message_name = "";
 template <>
-constexpr std::string_view message_name<Authorities> = "authorities";
-template <>
 constexpr std::string_view message_name<Configure> = "configure";
 template <>
 constexpr std::string_view message_name<Grant> = "grant";
@@ -33,6 +31,8 @@ template <>
 constexpr std::string_view message_name<Taken> = "taken";
 template <>
 constexpr std::string_view message_name<Traffic> = "traffic";
+template <>
+constexpr std::string_view message_name<Failed> = "failed";
 template <>
 constexpr std::string_view message_name<Strangers> = "strangers";
 

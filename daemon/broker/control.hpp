@@ -2,12 +2,12 @@
 // with one member whose name is the message's: {"grant":{…}}. Both read strictly: an unknown member, or a message that
 // is none, ends the connection, and capsuled starts another broker. Optional members may be left out.
 //
-//     capsuled → broker    authorities, before configure, where they are not the system's; configure, once; grant, key,
-//                          revoke, usage, end. From `configure` on the broker takes connections, so the grants that
-//                          live come before it
-//     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, so that a
-//                          token is handed out only when it is good; traffic, as things happen; strangers, at
-//                          most once in ten seconds; usage_answer, for each usage
+//     capsuled → broker    configure, once; grant, key, revoke, usage, end. From `configure` on the broker takes
+//                          connections, so the grants that live come before it
+//     broker → capsuled    ready, once, when configure has been taken; taken, for each grant, key and revoke, but not
+//                          before ready: a token is handed out only when it is good; traffic, as things happen;
+//                          strangers, at most once in ten seconds; usage_answer, for each usage; failed, as the last
+//                          one, where something is wrong
 //
 // A broker that has started anew knows nothing: it is sent every grant that lives, with its key, and configure. Counts
 // in `traffic` are differences to the last one of that session, so that nothing is counted twice after a restart. What
@@ -51,12 +51,6 @@ struct Configure {
 BOOST_DESCRIBE_STRUCT(Configure, (),
                       (connections, streams, header_ms, stranger_ms, idle_ms, connect_ms, proxy, no_proxy,
                        upstream_uids, agents_uid, grants_ms))
-
-/// A piece of the certificates (PEM) in place of the system's trust store: the pieces' texts are one after the other.
-struct Authorities {
-    std::string pem;
-};
-BOOST_DESCRIBE_STRUCT(Authorities, (), (pem))
 
 /// What an answer means; see core/provider_limits.hpp.
 struct Refusals {
@@ -116,7 +110,7 @@ struct AskUsage {
 };
 BOOST_DESCRIBE_STRUCT(AskUsage, (), (id, url, shape, key))
 
-using ToBroker = std::variant<Authorities, Configure, Grant, Key, Revoke, AskUsage, End>;
+using ToBroker = std::variant<Configure, Grant, Key, Revoke, AskUsage, End>;
 
 // ---- broker → capsuled ----
 
@@ -132,6 +126,13 @@ struct Taken {
     std::string id;       ///< the session's, or for a key of a provider, that one's
 };
 BOOST_DESCRIBE_STRUCT(Taken, (), (message, id))
+
+/// Why the broker ends: its last message.
+struct Failed {
+    std::string message;
+    std::string hint;
+};
+BOOST_DESCRIBE_STRUCT(Failed, (), (message, hint))
 
 struct Tokens {
     std::uint64_t input = 0;  ///< cached ones among them
@@ -220,7 +221,7 @@ struct UsageAnswer {
 };
 BOOST_DESCRIBE_STRUCT(UsageAnswer, (), (id, plan, windows, error))
 
-using FromBroker = std::variant<Ready, Taken, Traffic, Strangers, UsageAnswer>;
+using FromBroker = std::variant<Ready, Taken, Traffic, Strangers, UsageAnswer, Failed>;
 
 /// Reads one line. Fails with invalid_params, naming the member.
 Result<ToBroker> read_to_broker(std::string_view line);

@@ -41,23 +41,24 @@ Task<void> ControlChannel::run(Broker& broker) {
 
 /// false: the broker shall end.
 bool ControlChannel::act(Broker& broker, ToBroker message) {
-    if (const auto* authorities = std::get_if<Authorities>(&message)) {
-        broker.trust(*authorities);
-    } else if (auto* configure = std::get_if<Configure>(&message)) {
+    if (auto* configure = std::get_if<Configure>(&message)) {
         broker.configure(std::move(*configure));
         send(Ready{broker.address(), static_cast<int>(::getpid())});
+        is_ready_ = true;
+        for (Taken& each : std::exchange(taken_before_, {}))
+            send(std::move(each));
     } else if (auto* grant = std::get_if<Grant>(&message)) {
         std::string id = grant->session;
         if (const auto done = broker.sessions().grant(std::move(*grant)); !done) throw Failure(done.error());
-        send(Taken{"grant", std::move(id)});
+        took({"grant", std::move(id)});
     } else if (auto* key = std::get_if<Key>(&message)) {
         if (key->session.has_value() == key->provider.has_value())
             throw Failure({ErrorCode::invalid_params, "key: exactly one of session and provider", ""});
         broker.sessions().set_key(*key);
-        send(Taken{"key", key->session ? *key->session : *key->provider});
+        took({"key", key->session ? *key->session : *key->provider});
     } else if (const auto* revoke = std::get_if<Revoke>(&message)) {
         broker.revoke(*revoke);
-        send(Taken{"revoke", revoke->session});
+        took({"revoke", revoke->session});
     } else if (auto* question = std::get_if<AskUsage>(&message)) {
         loop_.spawn(answer(broker, std::move(*question)));
     } else {
@@ -69,6 +70,14 @@ bool ControlChannel::act(Broker& broker, ToBroker message) {
 Task<void> ControlChannel::answer(Broker& broker, AskUsage question) {
     UsageAnswer out = co_await ask_usage(broker.way_out(), std::move(question));
     send(out);
+}
+
+/// Before it is ready the broker may still end for what it is configured with: nobody is to have a token by then.
+void ControlChannel::took(Taken taken) {
+    if (is_ready_)
+        send(std::move(taken));
+    else
+        taken_before_.push_back(std::move(taken));
 }
 
 void ControlChannel::send(const FromBroker& message) {

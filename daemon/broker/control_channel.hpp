@@ -29,12 +29,15 @@ class ControlChannel {
     Task<void> write();
     Task<void> answer(Broker& broker, AskUsage question);
     bool act(Broker& broker, ToBroker message);
+    void took(Taken taken);
 
     Loop& loop_;
     Descriptor socket_;
     LineReader lines_;
     std::string out_;
     bool writing_ = false;
+    bool is_ready_ = false;
+    std::vector<Taken> taken_before_;
 };
 
 }  // namespace capsule::broker

@@ -1,8 +1,11 @@
 // capsule-broker: puts the provider's key into the requests of agents that have none. capsuled starts it with a
 // listening socket as descriptor 3 and one end of a socket pair as descriptor 4; control.hpp says what goes over that.
-// With --hold-port it does nothing but keep descriptor 3, while neither daemon nor broker has the port.
+// With --check-authorities it only reads what is descriptor 3, and says what is wrong with it. With --hold-port it does
+// nothing but keep descriptor 3, while neither daemon nor broker has the port.
+#include <fcntl.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 #include <string>
 
 #include "capsule_version.hpp"
+#include "daemon/broker/authorities.hpp"
 #include "daemon/broker/confine.hpp"
 #include "daemon/broker/control_channel.hpp"
 #include "daemon/broker/tls_memory.hpp"
@@ -28,21 +32,27 @@ constexpr int listener = 3, control = 4;
 constexpr int failed = 1, usage_error = 2;
 
 constexpr const char* usage =
-    "usage: capsule-broker [--hold-port] [--uid NUMBER --gid NUMBER] | --version\n"
+    "usage: capsule-broker [--hold-port | --check-authorities] [--uid NUMBER --gid NUMBER] [--authorities NUMBER]\n"
+    "       capsule-broker --version\n"
     "Started by capsuled alone, with a listening socket as descriptor 3 and a socket pair as descriptor 4.\n";
 
 /// A daemon that died is started again sooner.
 constexpr timespec port_is_held{600, 0};
 
+enum class Work { serve, hold_port, check_authorities };
+
 struct Options {
-    bool hold_port = false;
+    Work work = Work::serve;
     std::optional<std::uint32_t> uid, gid;
+    std::optional<std::uint32_t> authorities;  ///< the descriptor that they are read from; none: the system's
 };
 
 std::optional<Options> read_options(int argc, char** argv) {
     Options out;
-    out.hold_port = argc > 1 && std::strcmp(argv[1], "--hold-port") == 0;
-    const int first = out.hold_port ? 2 : 1;
+    const std::string_view word = argc > 1 ? argv[1] : "";
+    if (word == "--hold-port") out.work = Work::hold_port;
+    if (word == "--check-authorities") out.work = Work::check_authorities;
+    const int first = out.work == Work::serve ? 1 : 2;
     for (int i = first; i + 1 < argc; i += 2) {
         const std::string_view name = argv[i], text = argv[i + 1];
         std::uint32_t value = 0;
@@ -52,11 +62,19 @@ std::optional<Options> read_options(int argc, char** argv) {
             out.uid = value;
         else if (name == "--gid")
             out.gid = value;
+        else if (name == "--authorities")
+            out.authorities = value;
         else
             return std::nullopt;
     }
     if ((argc - first) % 2 != 0 || out.uid.has_value() != out.gid.has_value()) return std::nullopt;
     return out;
+}
+
+/// Why the program ends: whoever asks for its state is told this by capsuled, and need not look for it in a log.
+void tell_capsuled(const UniqueFd& channel, const Error& why) {
+    const std::string line = broker::control_line(broker::FromBroker(broker::Failed{why.message, why.hint}));
+    ::send(channel.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 broker::Task<void> until_told(broker::Loop& loop, broker::ControlChannel& channel, broker::Broker& broker,
@@ -69,12 +87,14 @@ broker::Task<void> until_told(broker::Loop& loop, broker::ControlChannel& channe
     loop.stop();
 }
 
-void serve() {
+void serve(std::optional<std::uint32_t> descriptor) {
     // Of the threads of handshakes each would have an arena of its own, with what a thousand connections leave in it.
     ::mallopt(M_ARENA_MAX, 1);
     broker::Loop loop;
     broker::ControlChannel channel(loop, control);
-    broker::Broker broker(loop, listener,
+    std::optional<std::string> authorities;
+    if (descriptor) authorities = broker::read_authorities(static_cast<int>(*descriptor));
+    broker::Broker broker(loop, listener, std::move(authorities),
                           {.tell = [&](const broker::FromBroker& message) { channel.send(message); },
                            .is_behind = [&] { return channel.is_behind(); }});
     std::exception_ptr broken;
@@ -86,6 +106,13 @@ void serve() {
     broker::confine();
     loop.run();
     if (broken) std::rethrow_exception(broken);
+}
+
+/// As a broker does that is configured with them: settings that none could run with are not put in force. Descriptor 3
+/// is the file.
+void check_authorities() {
+    broker::confine();
+    const broker::TlsContext all(broker::read_authorities(listener));
 }
 
 /// Until capsuled says that nobody needs the port, and for a while after it has ended without that: meanwhile no other
@@ -109,19 +136,32 @@ int main(int argc, char** argv) {
         std::fputs(usage, stderr);
         return usage_error;
     }
+    const UniqueFd last_words(::fcntl(control, F_DUPFD_CLOEXEC, control + 1));
+    const auto fail = [&](const Error& why) {
+        tell_capsuled(last_words, why);
+        std::fprintf(stderr, "capsule-broker: %s; %s\n", why.message.c_str(), why.hint.c_str());
+    };
     try {
         harden_process();
         take_environment();
         if (options->uid) broker::become(*options->uid, *options->gid);
-        if (options->hold_port)
-            hold_port();
-        else
-            serve();
+        switch (options->work) {
+            case Work::serve:
+                serve(options->authorities);
+                break;
+            case Work::hold_port:
+                hold_port();
+                break;
+            case Work::check_authorities:
+                check_authorities();
+                break;
+        }
         return 0;
     } catch (const Failure& failure) {
-        std::fprintf(stderr, "capsule-broker: %s; %s\n", failure.error().message.c_str(), failure.error().hint.c_str());
+        fail(failure.error());
     } catch (const std::exception& failure) {
-        std::fprintf(stderr, "capsule-broker: internal error: %s\n", failure.what());
+        fail({ErrorCode::internal_error, std::string("internal error: ") + failure.what(),
+              "report it as a bug of capsuled"});
     }
     return failed;
 }

@@ -1,13 +1,12 @@
 #include "daemon/broker/tls.hpp"
 
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <cstring>
 #include <string_view>
 
+#include "daemon/broker/authorities.hpp"
 #include "protocol/errors.hpp"
 
 namespace capsule::broker {
@@ -25,30 +24,6 @@ bool set_name(SSL* ssl, std::string host) {
 
 void require(bool done, const std::string& what, const std::string& hint) {
     if (!done) throw Failure({ErrorCode::config_conflict, what, hint});
-}
-
-struct FreeBio {
-    void operator()(BIO* bio) const noexcept { ::BIO_free(bio); }
-};
-struct FreeCertificate {
-    void operator()(X509* certificate) const noexcept { ::X509_free(certificate); }
-};
-
-/// false: one of them is no certificate, or there is none.
-bool add_all(const std::string& authorities, X509_STORE* store) {
-    const std::unique_ptr<BIO, FreeBio> text(
-        ::BIO_new_mem_buf(authorities.data(), static_cast<int>(authorities.size())));
-    for (bool any = false; text; any = true) {
-        const std::unique_ptr<X509, FreeCertificate> one(
-            ::PEM_read_bio_X509_AUX(text.get(), nullptr, nullptr, nullptr));
-        if (!one) {
-            const bool at_the_end = ERR_GET_REASON(::ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-            ::ERR_clear_error();
-            return any && at_the_end;
-        }
-        if (::X509_STORE_add_cert(store, one.get()) != 1) return false;
-    }
-    return false;
 }
 
 /// OpenSSL decodes the key of each certificate in the list before it looks at any signature, and a key may bring a
@@ -78,9 +53,7 @@ TlsContext::TlsContext(const std::optional<std::string>& authorities) : context_
     require(context != nullptr && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1, "OpenSSL does not start",
             "see whether its configuration is sound");
     if (authorities)
-        require(add_all(*authorities, ::SSL_CTX_get_cert_store(context)),
-                "[broker] ca_file: one of its certificates cannot be read",
-                "see which with `openssl storeutl -certs FILE`, and take it out or put it in whole");
+        add_authorities(*authorities, ::SSL_CTX_get_cert_store(context));
     else
         require(::SSL_CTX_set_default_verify_paths(context) == 1, "OpenSSL has no authorities to trust",
                 "install ca-certificates, or name a file with certificates as [broker] ca_file");

@@ -12,8 +12,8 @@ namespace capsule::broker {
 
 class TlsContext {
   public:
-    /// Trusts the system's store, or the certificates in `authorities` (PEM) in its place. Throws Failure when one of
-    /// those cannot be read, or there is none.
+    /// Trusts the system's store, or the certificates in `authorities` (PEM) in its place. Throws Failure, as
+    /// add_authorities() does.
     explicit TlsContext(const std::optional<std::string>& authorities);
 
     /// With that host; null when OpenSSL refuses.

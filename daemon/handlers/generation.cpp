@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <exception>
 #include <fstream>
 
 #include "daemon/load/load_config.hpp"
@@ -11,6 +14,7 @@
 #include "protocol/utc_time.hpp"
 
 namespace capsule {
+namespace asio = boost::asio;
 namespace {
 
 Error broker_conflict(std::string message, std::string hint) {
@@ -80,6 +84,22 @@ Result<std::shared_ptr<const std::string>> authorities_of(const BrokerConfig& br
     return std::make_shared<const std::string>(*std::move(read));
 }
 
+/// Else a broker runs only for sessions of an earlier configuration.
+bool runs_broker(const Config& config) {
+    return config.session.keys == SessionKeys::broker && !config.broker.remote;
+}
+
+Result<void> wait_for(asio::awaitable<Result<void>> check) {
+    asio::io_context io;
+    Result<void> out;
+    asio::co_spawn(io, std::move(check), [&](const std::exception_ptr& thrown, Result<void> result) {
+        if (thrown) std::rethrow_exception(thrown);
+        out = std::move(result);
+    });
+    io.run();
+    return out;
+}
+
 bool needs_broker_user(const Config& config) {
     return config.broker.user || config.session.keys == SessionKeys::broker;
 }
@@ -97,11 +117,16 @@ Config check_generation(const ConfigSource& source, const std::map<std::string, 
     if (!policy) problems.add(placed(config, policy.error()));
     if (const auto users = upstream_uids(config.broker, home ? &*home : nullptr); !users)
         problems.add(placed(config, users.error()));
-    if (const auto trusted = authorities_of(config.broker); !trusted) problems.add(placed(config, trusted.error()));
-    if (home)
-        if (const auto broker = broker_user(config, *home, policy ? &*policy : nullptr);
-            !broker && (config.broker.user || (is_right && needs_broker_user(config))))
-            problems.add(placed(config, broker.error()));
+    const auto broker = home ? broker_user(config, *home, policy ? &*policy : nullptr)
+                             : Result<std::optional<BrokerIdentity>>(home.error());
+    if (home && !broker && (config.broker.user || (is_right && needs_broker_user(config))))
+        problems.add(placed(config, broker.error()));
+    if (!runs_broker(config)) return config;
+    const auto trusted = authorities_of(config.broker);
+    if (!trusted) problems.add(placed(config, trusted.error()));
+    if (trusted && *trusted && broker)
+        if (const auto sound = wait_for(check_authorities(*config.broker.ca_file, **trusted, *broker)); !sound)
+            problems.add(placed(config, sound.error()));
     return config;
 }
 
@@ -118,7 +143,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     auto upstream = upstream_uids(config->broker, &*home);
     if (!upstream) return placed(*config, upstream.error());
     auto authorities = authorities_of(config->broker);
-    if (!authorities) return placed(*config, authorities.error());
+    if (!authorities && runs_broker(*config)) return placed(*config, authorities.error());
     std::shared_ptr<HomeWorker> worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);
@@ -127,7 +152,24 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     }
     return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
                                                          utc_now(), std::move(worker), std::move(broker),
-                                                         std::move(*upstream), *std::move(authorities)});
+                                                         std::move(*upstream), std::move(authorities)});
+}
+
+asio::awaitable<Result<void>> check_broker(std::shared_ptr<const Generation> loaded,
+                                           std::shared_ptr<const Generation> in_force) {
+    const Config& config = loaded->config;
+    if (!runs_broker(config) || !loaded->broker_user || !loaded->authorities || !*loaded->authorities)
+        co_return Result<void>();
+    const bool is_known = in_force && runs_broker(in_force->config) && in_force->authorities &&
+                          *in_force->authorities && **in_force->authorities == **loaded->authorities;
+    if (is_known) co_return Result<void>();
+    const auto checked =
+        co_await check_authorities(*config.broker.ca_file, **loaded->authorities, *loaded->broker_user);
+    co_return checked ? checked : Result<void>(placed(config, checked.error()));
+}
+
+Result<void> check_broker_now(std::shared_ptr<const Generation> loaded) {
+    return wait_for(check_broker(std::move(loaded), nullptr));
 }
 
 }  // namespace capsule

@@ -2,6 +2,7 @@
 // way keep the one that they began with.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,8 +27,10 @@ struct Generation {
     std::shared_ptr<HomeWorker> worker;
     /// Whom capsule-broker runs as; none: as the daemon, which is not root. Fails where it cannot be started.
     Result<std::optional<BrokerIdentity>> broker_user;
-    std::vector<std::uint32_t> upstream_uids;        ///< of [broker] upstream_users
-    std::shared_ptr<const std::string> authorities;  ///< what stands in [broker] ca_file; null: the system's
+    std::vector<std::uint32_t> upstream_uids;  ///< of [broker] upstream_users
+    /// What stands in [broker] ca_file; null: the system's. Fails where it cannot be had, and no broker is to be
+    /// started.
+    Result<std::shared_ptr<const std::string>> authorities;
 };
 
 struct ConfigSource {
@@ -39,7 +42,16 @@ struct ConfigSource {
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment);
 
-/// Adds all that load_generation() could fail with to `problems`, each with its place in the file. Gives what is right.
+/// Whether capsule-broker can run with `loaded`, as far as that takes a look at what `in_force` (or null) has not.
+/// Fails with what check_authorities() fails with.
+boost::asio::awaitable<Result<void>> check_broker(std::shared_ptr<const Generation> loaded,
+                                                  std::shared_ptr<const Generation> in_force);
+
+/// The same before anything is in force, and waits for it.
+Result<void> check_broker_now(std::shared_ptr<const Generation> loaded);
+
+/// Adds all that load_generation() and check_broker() could fail with to `problems`, each with its place in the file.
+/// Gives what is right.
 Config check_generation(const ConfigSource& source, const std::map<std::string, Secret>& environment,
                         Problems& problems);
 

@@ -11,7 +11,7 @@ ConfigStatus config_status(const Services& services) {
 
 Handled<ConfigStatus> handle_reload(Services& services, NoParams) {
     notify_reloading();
-    const auto reloaded = reload_configuration(services);
+    const auto reloaded = co_await reload_configuration(services);
     notify_ready(reloaded ? "serving" : "serving the older configuration: the reload failed");
     if (!reloaded) co_return reloaded.error();
     co_await services.sessions.refresh_keys();

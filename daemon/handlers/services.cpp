@@ -3,6 +3,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_keys.hpp"
 #include "daemon/log/log.hpp"
@@ -50,32 +53,40 @@ std::string in_one_line(const Error& error) {
 }
 
 /// Puts a new configuration in force, or remembers why it cannot be.
-Result<void> load_anew(Services& services) {
+asio::awaitable<Result<void>> load_anew(Services& services) {
+    const std::uint64_t turn = ++services.loads_begun;
     auto generation = load_generation(services.config_source, services.environment);
     if (generation && (*generation)->config.broker.remote != services.generation->config.broker.remote)
         generation = Error{ErrorCode::config_conflict, "[broker] remote: where the keys are cannot change in a reload",
                            "restart capsuled"};
+    if (generation) {
+        auto sound = co_await check_broker(*generation, services.generation);
+        if (!sound) generation = sound.error();
+    }
+    // One that began later has read what is newer, and was done first.
+    if (turn < std::exchange(services.load_done, std::max(turn, services.load_done)))
+        co_return generation ? Result<void>() : Result<void>(generation.error());
     const Result<void> stored = generation ? services.load_stored_keys() : Result<void>(generation.error());
     if (!stored) {
         services.reload_error = in_one_line(stored.error());
         spdlog::error("reload failed, the configuration in force stays: {}", stored.error().message);
-        return stored.error();
+        co_return stored.error();
     }
     services.generation = std::move(*generation);
     services.reload_error.reset();
     services.op.forget();
     configure_sessions(services);
     spdlog::info("configuration loaded from {}", services.generation->config.path.value_or("defaults (no file)"));
-    return {};
+    co_return Result<void>();
 }
 
 }  // namespace
 
-Result<void> reload_configuration(Services& services) {
-    Result<void> loaded = load_anew(services);
+asio::awaitable<Result<void>> reload_configuration(Services& services) {
+    Result<void> loaded = co_await load_anew(services);
     if (services.subscribers.any())
         services.subscribers.tell("config.reloaded", to_json(ConfigNotice{config_status(services)}));
-    return loaded;
+    co_return loaded;
 }
 
 KeyResolver resolver(const Services& services, const Generation& generation) {

@@ -38,7 +38,8 @@ struct Services {
     ConfigSource config_source;
     std::shared_ptr<const Generation> generation;
     StartSettings at_start;
-    std::optional<std::string> reload_error;  ///< why the last reload failed; null when it worked
+    std::uint64_t loads_begun = 0, load_done = 0;  ///< reloads, of which several may be under way; the latest done
+    std::optional<std::string> reload_error;       ///< why the last reload failed; null when it worked
     std::shared_ptr<StateDirectory> state = std::make_shared<StateDirectory>();
     std::optional<std::string> stored_path;  ///< of auth.toml; none: nowhere to store
     StoredKeys stored;                       ///< what auth.set stored
@@ -62,7 +63,7 @@ struct Services {
 };
 
 /// Reads the configuration anew and puts it in force, or keeps the old one and remembers why. The RPC and SIGHUP.
-Result<void> reload_configuration(Services& services);
+boost::asio::awaitable<Result<void>> reload_configuration(Services& services);
 
 /// The first source that has a provider's key, without waiting. `generation` must outlive the resolver.
 KeyResolver resolver(const Services& services, const Generation& generation);

@@ -50,7 +50,10 @@ BrokerSettings broker_settings(const Services& services) {
     if (generation.config.access.own_user == Tier::spawn) out.link.configure.grants_ms = grants_come_within_ms;
     out.link.configure.connections = config.connections;
     out.link.configure.streams = config.streams;
-    out.link.authorities = generation.authorities;
+    if (generation.authorities)
+        out.link.authorities = *generation.authorities;
+    else
+        out.link.cannot_start = generation.authorities.error();
     out.link.configure.upstream_uids = generation.upstream_uids;
     // It has no admin's rights because agents run as it: then any of its servers may be theirs.
     if (generation.config.access.own_user != Tier::admin) out.link.configure.agents_uid = ::geteuid();

@@ -137,6 +137,10 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
         return same == status.providers.end() ? KeyState::absent : key_state_named(same->key.state);
     });
     std::move(broken.begin(), broken.end(), std::back_inserter(status.warnings));
+    if (const auto& broker = status.broker; broker && !broker->remote && broker->state == "failed")
+        status.warnings.push_back(
+            {"broker.down", "capsule-broker does not run, so sessions with a token get no answer: " +
+                                broker->error.value_or("why is not known")});
     if (const auto problem = services.sessions.storing_problem())
         status.warnings.push_back({"state.unwritable", problem->message + "; " + problem->hint});
     if (keys_are_remote(*generation))

@@ -1,20 +1,33 @@
 #include "daemon/sessions/authorities.hpp"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <optional>
-#include <string_view>
+#include <chrono>
 #include <system_error>
 
 #include "daemon/base/trusted_path.hpp"
+#include "daemon/broker/control.hpp"
+#include "daemon/sessions/broker_end.hpp"
+#include "protocol/framing.hpp"
+#include "protocol/own_signals.hpp"
 
 namespace capsule {
+namespace asio = boost::asio;
 namespace {
 
-constexpr std::string_view white_space = " \t\r\n\v\f";
+/// To read as many as there may be takes seconds.
+constexpr std::chrono::seconds checked_within{20};
+constexpr std::size_t piece_of_words = 4 * 1024;
 constexpr const char* name_another = "name a PEM file with the certificates of the authorities to trust";
 
 Error bad_file(ErrorCode code, const std::string& path, const std::string& what, std::string hint) {
@@ -26,55 +39,41 @@ Error unreadable(const std::string& path, int error) {
                     "name a file with certificates that the daemon's user can read");
 }
 
-std::string_view trimmed(std::string_view line) {
-    const std::size_t first = line.find_first_not_of(white_space);
-    if (first == line.npos) return {};
-    return line.substr(first, line.find_last_not_of(white_space) - first + 1);
-}
-
-/// The label of "-----BEGIN LABEL-----"; none: this is no such line.
-std::optional<std::string_view> label_in(std::string_view line, std::string_view which) {
-    constexpr std::string_view dashes = "-----";
-    if (!line.starts_with(dashes) || !line.ends_with(dashes) || line.size() < 2 * dashes.size()) return std::nullopt;
-    line = line.substr(dashes.size(), line.size() - 2 * dashes.size());
-    if (!line.starts_with(which)) return std::nullopt;
-    return line.substr(which.size());
-}
-
-bool is_certificate(std::string_view label) {
-    return label == "CERTIFICATE" || label == "X509 CERTIFICATE" || label == "TRUSTED CERTIFICATE";
-}
-
-bool is_base64(std::string_view line) {
-    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
-    return line.find_first_not_of(digits) == line.npos;
-}
-
-/// `text` becomes its certificates alone: names and comments beside them may be in any coding, and a key may be there.
-Result<std::string> certificates_in(std::string_view text, const std::string& path) {
-    std::string out;
-    std::string_view label;  // of the block that the line is in
-    std::size_t number = 0;
-    const auto torn = [&] {
-        return bad_file(ErrorCode::config_conflict, path,
-                        "the certificate that ends or breaks off in line " + std::to_string(number) + " is torn",
-                        "put it in whole, from its BEGIN to its END, or take it out");
-    };
-    while (!text.empty()) {
-        const std::string_view line = trimmed(text.substr(0, text.find('\n')));
-        text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
-        ++number;
-        const auto begins = label_in(line, "BEGIN "), ends = label_in(line, "END ");
-        if (is_certificate(label) && (begins || (ends && *ends != label) || (!ends && !is_base64(line)))) return torn();
-        if (begins) label = *begins;
-        if (is_certificate(label) && !line.empty()) out.append(line) += '\n';
-        if (ends) label = {};
+/// Ends the program where nobody waits for it any more.
+struct Checker {
+    pid_t pid;
+    explicit Checker(pid_t of) : pid(of) {}
+    Checker(const Checker&) = delete;
+    Checker& operator=(const Checker&) = delete;
+    ~Checker() {
+        if (pid > 0 && signal_child(pid, SIGKILL)) ::waitpid(pid, nullptr, 0);
     }
-    if (is_certificate(label)) return torn();
-    if (out.empty())
-        return bad_file(ErrorCode::config_conflict, path, "no certificate (-----BEGIN CERTIFICATE-----) is in it",
-                        name_another);
-    return out;
+};
+
+/// Its last words; none: it had none.
+asio::awaitable<std::optional<broker::Failed>> listen_to(UniqueFd control) {
+    asio::local::stream_protocol::socket socket(co_await asio::this_coro::executor, asio::local::stream_protocol(),
+                                                control.release());
+    asio::steady_timer limit(socket.get_executor(), checked_within);
+    limit.async_wait([&socket](boost::system::error_code error) {
+        boost::system::error_code ignored;
+        if (!error) socket.close(ignored);
+    });
+    LineReader lines;
+    std::optional<broker::Failed> said;
+    while (!lines.too_long()) {
+        const auto room = lines.room(piece_of_words);
+        boost::system::error_code error;
+        const std::size_t size = co_await socket.async_read_some(asio::buffer(room.data(), room.size()),
+                                                                 asio::redirect_error(asio::use_awaitable, error));
+        if (error) break;
+        lines.added(size);
+        while (const auto line = lines.next())
+            if (auto message = broker::read_from_broker(*line))
+                if (auto* failed = std::get_if<broker::Failed>(&*message)) said = std::move(*failed);
+    }
+    limit.cancel();
+    co_return said;
 }
 
 }  // namespace
@@ -97,7 +96,27 @@ Result<std::string> read_authorities(const std::string& path) {
     }
     if (size > max_authorities_bytes)
         return bad_file(ErrorCode::config_conflict, path, "this is larger than 8 MiB", name_another);
-    return certificates_in(std::string_view(text).substr(0, size), path);
+    text.resize(size);
+    return text;
+}
+
+asio::awaitable<Result<void>> check_authorities(std::string path, std::string authorities,
+                                                std::optional<BrokerIdentity> identity) {
+    const auto not_checked = [&](const Error& why) {
+        return bad_file(why.code, path, "it cannot be checked: " + why.message, why.hint);
+    };
+    const auto program = broker_program();
+    if (!program) co_return not_checked(program.error());
+    auto started = start_authorities_check(*program, authorities, identity);
+    if (!started) co_return not_checked(started.error());
+    Checker checker(started->pid);
+    const auto said = co_await listen_to(std::move(started->control));
+    const auto status = co_await reap(checker.pid, broker_ends_within);
+    checker.pid = 0;
+    if (status == 0) co_return Result<void>();
+    const Error why = why_it_ended(said, status);
+    if (!said) co_return not_checked(why);
+    co_return bad_file(ErrorCode::config_conflict, path, why.message, why.hint);
 }
 
 }  // namespace capsule

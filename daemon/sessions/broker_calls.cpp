@@ -28,6 +28,10 @@ std::pair<std::string, std::string> name_and_id(const broker::ToBroker& message)
 }  // namespace
 
 void BrokerLink::act(Shared& shared, broker::FromBroker message) {
+    if (shared.was_ready && shared.state == State::failed) {
+        shared.state = State::running;
+        shared.problem.clear();
+    }
     if (const auto* ready = std::get_if<broker::Ready>(&message)) {
         shared.state = State::running;
         shared.was_ready = true;
@@ -47,6 +51,8 @@ void BrokerLink::act(Shared& shared, broker::FromBroker message) {
         if (found == shared.asking.end()) return;
         (*found)->answer = std::move(*answer);
         (*found)->timer.cancel();
+    } else if (auto* failed = std::get_if<broker::Failed>(&message)) {
+        shared.last_words = std::move(*failed);
     } else if (const auto* strangers = std::get_if<broker::Strangers>(&message)) {
         log_warning("broker_refused", {{"uid", strangers->uid ? std::int64_t{*strangers->uid} : LogLimit::nobody},
                                        {"code", strangers->code},
@@ -66,9 +72,14 @@ asio::awaitable<Result<void>> BrokerLink::tell_and_wait(broker::ToBroker message
     co_await self->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     shared->waiting.erase(place);
     if (self->taken) co_return Result<void>();
+    if (shared->state == State::running) {
+        shared->state = State::failed;
+        shared->problem = fmt::format("it has not answered for {} s; ", taken_limit.count()) +
+                          "see whether this machine is overloaded, or the process is stopped";
+    }
     co_return Error{ErrorCode::io_error,
                     "capsule-broker does not answer" + (shared->problem.empty() ? "" : ": " + shared->problem),
-                    "see the daemon's log and `capsulectl status`; [session] keys = \"env\" does without it"};
+                    "see `capsulectl status`; [session] keys = \"env\" does without it"};
 }
 
 asio::awaitable<Result<broker::UsageAnswer>> BrokerLink::ask(broker::AskUsage question) {
@@ -92,7 +103,7 @@ asio::awaitable<Result<broker::UsageAnswer>> BrokerLink::ask(broker::AskUsage qu
     if (self->answer) co_return *std::move(self->answer);
     co_return Error{ErrorCode::io_error,
                     "capsule-broker does not answer" + (shared->problem.empty() ? "" : ": " + shared->problem),
-                    "see the daemon's log and `capsulectl status`"};
+                    "see `capsulectl status`"};
 }
 
 }  // namespace capsule

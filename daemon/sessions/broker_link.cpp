@@ -2,7 +2,6 @@
 
 #include <signal.h>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
@@ -11,6 +10,7 @@
 #include <boost/asio/write.hpp>
 
 #include "daemon/process/essential.hpp"
+#include "daemon/sessions/broker_end.hpp"
 #include "daemon/sessions/broker_shared.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/own_signals.hpp"
@@ -24,24 +24,11 @@ using ControlSocket = asio::local::stream_protocol::socket;
 /// A broker that ended is started again after the first pause; one that does not even get ready, ever later.
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{5'000};
-/// How long a broker may say nothing before it is ready. It answers each grant, of which there may be thousands; to
-/// read as many authorities as there may be takes seconds.
+/// How long a broker may take until it is ready. There may be thousands of grants, and to read as many authorities as
+/// there may be takes seconds.
 constexpr std::chrono::seconds ready_within{20};
-/// How long the kernel may take to end a killed process before it is looked at again.
-constexpr std::chrono::milliseconds reap_again{5};
 /// Of what the broker tells, in one turn of the I/O thread: a busy one tells more than a hundred sessions at once.
 constexpr std::size_t piece = 64 * 1024;
-/// A line of the control socket has four times as much.
-constexpr std::size_t authorities_piece = 64 * 1024;
-
-asio::awaitable<void> reap(asio::any_io_executor executor, pid_t pid) {
-    asio::steady_timer timer(executor);
-    while (::waitpid(pid, nullptr, WNOHANG) == 0) {
-        timer.expires_after(reap_again);
-        boost::system::error_code ignored;
-        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-}
 
 }  // namespace
 
@@ -71,6 +58,7 @@ void BrokerLink::start(LoopbackSocket socket, Settings settings) {
 void BrokerLink::change(Settings settings) {
     if (!running_ || running_->settings == settings) return;
     running_->settings = std::move(settings);
+    running_->changed = true;
     boost::system::error_code ignored;
     running_->control.close(ignored);
     running_->pause.cancel();
@@ -99,17 +87,24 @@ asio::awaitable<void> BrokerLink::keep_running(std::shared_ptr<Shared> shared) {
     while (!shared->stopping) {
         co_await shared->events.before_start();
         if (shared->stopping) break;
-        shared->was_ready = shared->was_late = false;
+        shared->was_ready = shared->was_late = shared->changed = false;
         Error why;
         if (auto program = broker_program())
             why = co_await run_once(shared, *program);
         else
             why = program.error();
         if (shared->stopping) break;
-        shared->problem = why.message + (why.hint.empty() ? "" : "; " + why.hint);
-        if (shared->was_ready) next = first_pause;
-        shared->state = next < longest_pause && !shared->was_late ? State::starting : State::failed;
-        spdlog::warn("capsule-broker ended and is started again: {}", shared->problem);
+        if (shared->was_ready || shared->changed) next = first_pause;
+        if (shared->changed) {
+            shared->state = State::starting;
+            shared->problem.clear();
+            spdlog::info("capsule-broker is started again, with other settings");
+        } else {
+            // One that ran may have been killed; one that does not even get ready will not the next time either.
+            shared->state = shared->was_ready ? State::starting : State::failed;
+            shared->problem = why.message + (why.hint.empty() ? "" : "; " + why.hint);
+            spdlog::warn("capsule-broker ended and is started again: {}", shared->problem);
+        }
         shared->pause.expires_after(next);
         next = std::min(next * 2, longest_pause);
         boost::system::error_code ignored;
@@ -121,7 +116,8 @@ asio::awaitable<void> BrokerLink::keep_running(std::shared_ptr<Shared> shared) {
 /// Gives why it ended.
 asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std::string program) {
     if (const auto& cannot = shared->settings.cannot_start) co_return *cannot;
-    auto started = start_broker(program, shared->listening.descriptor.get(), shared->settings.identity);
+    auto started = start_broker(program, shared->listening.descriptor.get(), shared->settings.authorities.get(),
+                                shared->settings.identity);
     if (!started) co_return started.error();
     shared->pid = started->pid;
     shared->control = ControlSocket(shared->executor, asio::local::stream_protocol(), started->control.release());
@@ -129,14 +125,12 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
     shared->out.clear();
     for (broker::Grant& grant : shared->events.grants())
         shared->out += broker::control_line(broker::ToBroker(std::move(grant)));
-    if (const auto& all = shared->settings.authorities)
-        for (std::size_t at = 0; at < all->size(); at += authorities_piece)
-            shared->out += broker::control_line(broker::Authorities{all->substr(at, authorities_piece)});
     shared->out += broker::control_line(broker::ToBroker(shared->settings.configure));
     spawn_essential(shared->executor, write(shared));
     end_if_late(shared);
 
-    Error why{ErrorCode::io_error, "it closed its connection to capsuled", "its own message stands before this one"};
+    shared->last_words.reset();
+    std::optional<Error> wrong;
     LineReader lines;
     bool fine = true;
     while (fine && shared->control.is_open()) {
@@ -153,12 +147,13 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
                 act(*shared, *std::move(message));
                 continue;
             }
-            why = message.error();
+            wrong = message.error();
             fine = false;
             break;
         }
         if (lines.too_long()) fine = false;
     }
+    const bool ends_itself = fine && shared->control.is_open();
     boost::system::error_code ignored;
     shared->control.close(ignored);
     shared->ready_limit.cancel();
@@ -166,13 +161,15 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
     for (const auto& each : shared->asking)
         each->timer.cancel();
     if (!shared->stopping) shared->events.ended();
-    signal_child(shared->pid, SIGKILL);
-    co_await reap(shared->executor, shared->pid);
+    const auto status = co_await reap(shared->pid, ends_itself ? broker_ends_within : std::chrono::milliseconds(0));
     shared->pid = 0;
     if (shared->was_late)
-        why = {ErrorCode::io_error, fmt::format("it said nothing for {} s before it was ready", ready_within.count()),
-               "see whether this machine is overloaded, and `capsuled --check-config`"};
-    co_return why;
+        co_return Error{ErrorCode::io_error,
+                        fmt::format("it said nothing for {} s before it was ready", ready_within.count()),
+                        "see whether this machine is overloaded, and whether capsule-broker --version says the same "
+                        "version as capsuled --version"};
+    if (wrong) co_return *std::move(wrong);
+    co_return why_it_ended(shared->last_words, status);
 }
 
 void BrokerLink::end_if_late(const std::shared_ptr<Shared>& shared) {

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,10 +27,11 @@ Error failed_to(const std::string& what, int error, std::string hint) {
 
 /// Descriptors that stand above those that the child gets, so that no dup2 there closes another one first.
 constexpr int above = 10;
-constexpr int its_socket = 3, its_control = 4, first_other = 5;
+constexpr int its_socket = 3, its_control = 4, its_authorities = 5;
 
 struct FileActions {
     posix_spawn_file_actions_t actions{};
+    int first_closed = its_control + 1;
     FileActions() { ::posix_spawn_file_actions_init(&actions); }
     FileActions(const FileActions&) = delete;
     FileActions& operator=(const FileActions&) = delete;
@@ -117,6 +119,23 @@ int terminal_to_write_to() {
     return ::fcntl(anew ? anew.get() : nothing.get(), F_DUPFD_CLOEXEC, above);
 }
 
+/// A file without a name, for the child to read.
+Result<UniqueFd> memory_file(const std::string& text) {
+    constexpr unsigned no_program = 0x0008;  // MFD_NOEXEC_SEAL, which kernels before 6.3 do not know
+    UniqueFd file(::memfd_create("authorities", MFD_CLOEXEC | no_program));
+    if (!file && errno == EINVAL) file = UniqueFd(::memfd_create("authorities", MFD_CLOEXEC));
+    std::size_t written = 0;
+    bool done = static_cast<bool>(file);
+    while (done && written < text.size()) {
+        const ssize_t size = ::write(file.get(), text.data() + written, text.size() - written);
+        done = size > 0 || (size < 0 && errno == EINTR);
+        if (size > 0) written += static_cast<std::size_t>(size);
+    }
+    UniqueFd high(done ? ::fcntl(file.get(), F_DUPFD_CLOEXEC, above) : -1);
+    if (!high) return failed_to("hand [broker] ca_file over", errno, "see whether memory and descriptors are left");
+    return high;
+}
+
 Result<RunningBroker> start(const std::string& program, std::vector<std::string> arguments, int socket,
                             const std::optional<BrokerIdentity>& identity, FileActions& files) {
     const std::string what = "start " + program;
@@ -133,7 +152,7 @@ Result<RunningBroker> start(const std::string& program, std::vector<std::string>
     ::posix_spawn_file_actions_addopen(&files.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_adddup2(&files.actions, high_socket.get(), its_socket);
     ::posix_spawn_file_actions_adddup2(&files.actions, high_control.get(), its_control);
-    ::posix_spawn_file_actions_addclosefrom_np(&files.actions, first_other);
+    ::posix_spawn_file_actions_addclosefrom_np(&files.actions, files.first_closed);
     Attributes attributes;
 
     if (identity)
@@ -190,12 +209,29 @@ Result<LoopbackSocket> hold_port(std::uint16_t port) {
     return bind_to_loopback(port, {SO_REUSEPORT});
 }
 
-Result<RunningBroker> start_broker(const std::string& program, int listener,
+Result<RunningBroker> start_broker(const std::string& program, int listener, const std::string* authorities,
                                    const std::optional<BrokerIdentity>& identity) {
     FileActions files;
+    std::vector<std::string> arguments{program};
+    Result<UniqueFd> file = authorities ? memory_file(*authorities) : Result<UniqueFd>(UniqueFd());
+    if (!file) return file.error();
+    if (*file) {
+        ::posix_spawn_file_actions_adddup2(&files.actions, file->get(), its_authorities);
+        files.first_closed = its_authorities + 1;
+        arguments.insert(arguments.end(), {"--authorities", std::to_string(its_authorities)});
+    }
     const UniqueFd messages(identity && ::isatty(STDERR_FILENO) != 0 ? terminal_to_write_to() : -1);
     if (messages) ::posix_spawn_file_actions_adddup2(&files.actions, messages.get(), STDERR_FILENO);
-    return start(program, {program}, listener, identity, files);
+    return start(program, std::move(arguments), listener, identity, files);
+}
+
+Result<RunningBroker> start_authorities_check(const std::string& program, const std::string& authorities,
+                                              const std::optional<BrokerIdentity>& identity) {
+    FileActions files;
+    auto file = memory_file(authorities);
+    if (!file) return file.error();
+    ::posix_spawn_file_actions_addopen(&files.actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    return start(program, {program, "--check-authorities"}, file->get(), identity, files);
 }
 
 Result<RunningBroker> start_port_holder(const std::string& program, int held,

@@ -42,9 +42,14 @@ struct RunningBroker {
 };
 
 /// Starts it with `listener` as descriptor 3 and its end of the socket pair as 4, an empty environment, nothing on
-/// stdin and stdout, and the daemon's stderr. Fails with io.error.
-Result<RunningBroker> start_broker(const std::string& program, int listener,
+/// stdin and stdout, and the daemon's stderr. `authorities` (PEM) is what it reads from descriptor 5; null: it trusts
+/// the system's. Fails with io.error.
+Result<RunningBroker> start_broker(const std::string& program, int listener, const std::string* authorities,
                                    const std::optional<BrokerIdentity>& identity);
+
+/// Starts what only says (control.hpp: failed) what is wrong with these authorities, and ends. Fails with io.error.
+Result<RunningBroker> start_authorities_check(const std::string& program, const std::string& authorities,
+                                              const std::optional<BrokerIdentity>& identity);
 
 /// Starts what only holds a port: with `held` as descriptor 3, and without stderr. It ends when a byte comes, and some
 /// minutes after the other end of the socket pair is closed. Fails with io.error.

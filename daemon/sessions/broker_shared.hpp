@@ -55,10 +55,12 @@ struct BrokerLink::Shared {
     std::string out;
     State state = State::starting;
     std::string problem;
+    std::optional<broker::Failed> last_words;  ///< of the broker that runs, or ran last
     pid_t pid = 0;
     bool writing = false;
     bool was_ready = false;  ///< the broker that runs, or ran last
     bool was_late = false;   ///< it said nothing for too long before it was ready
+    bool changed = false;    ///< it was ended for other settings
     bool stopping = false;
 };
 

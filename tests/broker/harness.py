@@ -149,21 +149,23 @@ def answering(reply: bytes):
 class Broker:
     """A capsule-broker that runs, as capsuled starts it."""
 
-    def __init__(self, ca: Path | None = None, arguments=(), wrapper=(), **limits):
+    def __init__(self, ca: Path | None = None, arguments=(), wrapper=(), before=(), **limits):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.control, theirs = socket.socketpair()
         self.errors = tempfile.TemporaryFile()
         high = [os.dup(self.listener.fileno()), os.dup(theirs.fileno())]
+        if ca:
+            high.append(os.open(ca, os.O_RDONLY))
+            arguments = (*arguments, "--authorities", 5)
+        given = range(3, 3 + len(high))
 
-        def place():  # 3: the listening socket, 4: the socket pair
-            first, second = (os.dup2(each, 100 + index) for index, each in enumerate(high))
-            os.dup2(first, 3)
-            os.dup2(second, 4)
-            os.set_inheritable(3, True)
-            os.set_inheritable(4, True)
+        def place():  # 3: the listening socket, 4: the socket pair, 5: the authorities
+            for descriptor, each in zip(given, [os.dup2(each, 100 + index) for index, each in enumerate(high)]):
+                os.dup2(each, descriptor)
+                os.set_inheritable(descriptor, True)
 
-        self.process = subprocess.Popen([*wrapper, BINARY, *map(str, arguments)], preexec_fn=place, pass_fds=(3, 4), stderr=self.errors,
+        self.process = subprocess.Popen([*wrapper, BINARY, *map(str, arguments)], preexec_fn=place, pass_fds=given, stderr=self.errors,
                                         env={"PATH": "/usr/bin:/bin"})
         for each in high:
             os.close(each)
@@ -172,9 +174,8 @@ class Broker:
         self.lines = self.control.makefile("r")
         self.told: list[dict] = []
         configure = {"connections": 1024, "streams": 64, "header_ms": 10000, "stranger_ms": 3000, "idle_ms": 60000, "connect_ms": 10000}
-        if ca:
-            for each in (ca.read_text()[:100], ca.read_text()[100:]):  # in pieces, as capsuled does
-                self.tell("authorities", pem=each)
+        for message in before:
+            self.control.sendall(json.dumps(message).encode() + b"\n")
         self.tell("configure", **(configure | limits))
         self.wait_for(lambda message: "ready" in message)
 

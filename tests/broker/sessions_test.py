@@ -8,7 +8,7 @@ import time
 import unittest
 
 from case import Case
-from harness import KEY, TOKEN, read_reply, request, until
+from harness import Broker, KEY, TOKEN, read_reply, request, until
 
 NEW = "FAKE-rotated-key-5555555555"
 
@@ -50,6 +50,15 @@ class Sessions(Case):
         while b"one" not in raw:
             raw += connection.recv(65536)
         return connection
+
+    def test_nobody_is_told_of_a_token_before_the_broker_is_ready(self):
+        """It may end for what it is configured with: the token's requests would hang."""
+        grant = {"session": "s1", "token_sha256": "0" * 64, "provider": "zai", "label": "Z.AI", "base_url": "http://127.0.0.1:1/api",
+                 "surface": "anthropic_messages", "agent": "claude", "timeout_ms": 1000, "refusals": []}  # fmt: skip
+        broker = Broker(before=[{"grant": grant}, {"revoke": {"session": "s1", "reason": "ended"}}])
+        self.addCleanup(broker.close)
+        broker.wait_for(lambda message: message.get("taken", {}).get("message") == "revoke")
+        self.assertEqual([next(iter(each)) for each in broker.told], ["ready", "taken", "taken"])
 
     def test_a_rotated_key_is_the_next_requests_and_streams_go_on(self):
         gate = {"open": False}

@@ -96,7 +96,7 @@ class ReadOnlyHere(unittest.TestCase):
         self.refused(capsule.check(config))
         authorities = self.agent_writes("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
         own = capsule.top / "second.toml"
-        own.write_text(f'[broker]\nuser = "daemon"\nca_file = "{authorities}"\n')
+        own.write_text(f'[session]\nkeys = "broker"\n[broker]\nuser = "daemon"\nca_file = "{authorities}"\n')
         self.refused(capsule.check(own))
 
     def test_what_is_roots_is_used(self):

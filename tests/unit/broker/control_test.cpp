@@ -26,9 +26,8 @@ TEST(Control, EveryMessageComesBackAsItWas) {
     EXPECT_EQ(std::get<Grant>(*read).refusals.at(0).code, "1308");
     EXPECT_EQ(std::get<Grant>(*read).refusals.at(0).text, std::nullopt);
     EXPECT_EQ(std::get<Grant>(*read).uid, 1000U);
-    for (const ToBroker& message :
-         {ToBroker(Authorities{"-----BEGIN\n"}), ToBroker(Configure{}), ToBroker(Key{"s1", {}, "FAKE-key", {}}),
-          ToBroker(Revoke{"s1", "ended"}), ToBroker(End{})}) {
+    for (const ToBroker& message : {ToBroker(Configure{}), ToBroker(Key{"s1", {}, "FAKE-key", {}}),
+                                    ToBroker(Revoke{"s1", "ended"}), ToBroker(End{})}) {
         const auto back = read_to_broker(control_line(message));
         ASSERT_TRUE(back) << back.error().message;
         EXPECT_EQ(back->index(), message.index());
@@ -36,8 +35,9 @@ TEST(Control, EveryMessageComesBackAsItWas) {
     Traffic traffic;
     traffic.session = "s1";
     traffic.last = LastAnswer{"2026-11-26T01:02:03Z", 429, std::nullopt};
-    for (const FromBroker& message : {FromBroker(Ready{"127.0.0.1:1", 7}), FromBroker(Taken{"grant", "s1"}),
-                                      FromBroker(traffic), FromBroker(Strangers{"c", 2})}) {
+    for (const FromBroker& message :
+         {FromBroker(Ready{"127.0.0.1:1", 7}), FromBroker(Taken{"grant", "s1"}), FromBroker(traffic),
+          FromBroker(Strangers{"c", 2}), FromBroker(Failed{"why", "cure"})}) {
         const auto back = read_from_broker(control_line(message));
         ASSERT_TRUE(back) << back.error().message;
         EXPECT_EQ(back->index(), message.index());

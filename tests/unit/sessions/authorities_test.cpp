@@ -6,7 +6,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <vector>
 
 #include "tests/unit/support/temp_dir.hpp"
 
@@ -14,9 +13,6 @@ namespace capsule {
 namespace {
 
 constexpr const char* certificate = "-----BEGIN CERTIFICATE-----\nRkFL\nRQ==\n-----END CERTIFICATE-----\n";
-constexpr const char* trusted_certificate =
-    "-----BEGIN TRUSTED CERTIFICATE-----\nRkFL\n-----END TRUSTED CERTIFICATE-----\n";
-constexpr const char* key = "-----BEGIN PRIVATE KEY-----\nFAKE\n-----END PRIVATE KEY-----\n";
 
 class AuthoritiesFile : public testing::Test {
   protected:
@@ -36,25 +32,6 @@ class AuthoritiesFile : public testing::Test {
 
     TempDir directory_;
 };
-
-TEST_F(AuthoritiesFile, IsItsCertificatesAlone) {
-    const std::string both = std::string(certificate) + trusted_certificate;
-    EXPECT_EQ(read(both), both);
-    EXPECT_EQ(read("# K\xf6nig\r\n" + std::string(certificate) + key + "\n\nnext:\n" + trusted_certificate), both);
-    EXPECT_EQ(read("  -----BEGIN CERTIFICATE-----\r\nRkFL\r\n\r\nRQ== \r\n-----END CERTIFICATE-----"), certificate);
-}
-
-TEST_F(AuthoritiesFile, WithoutAWholeCertificateIsRefused) {
-    const std::string none = "error: no certificate (-----BEGIN CERTIFICATE-----) is in it";
-    for (const char* text : {"", "\n", "FAKE", "-----", key})
-        EXPECT_EQ(read(text), none) << text;
-    const std::string whole = certificate;
-    const std::vector<std::string> torn{whole.substr(0, whole.size() - 30), whole + whole.substr(0, 30),
-                                        whole.substr(0, 30) + key, whole.substr(0, 30) + whole,
-                                        "-----BEGIN CERTIFICATE-----\nno base 64\n-----END CERTIFICATE-----\n"};
-    for (const std::string& text : torn)
-        EXPECT_NE(read(text).find(" is torn"), std::string::npos) << text;
-}
 
 TEST_F(AuthoritiesFile, OneThatOthersCouldChangeIsRefused) {
     EXPECT_EQ(read(certificate), certificate);
@@ -80,9 +57,9 @@ TEST_F(AuthoritiesFile, WhatIsNoFileOrTooLargeIsRefusedAndNeverWaitedFor) {
     std::filesystem::create_symlink("/dev/zero", path());
     EXPECT_EQ(read(), "error: this is no regular file");
     std::filesystem::remove(path());
-    EXPECT_EQ(read(std::string(max_authorities_bytes - std::string(certificate).size(), '\n') + certificate),
-              certificate);
-    EXPECT_EQ(read(std::string(max_authorities_bytes, '\n') + certificate), "error: this is larger than 8 MiB");
+    const std::string largest(max_authorities_bytes, '\n');
+    EXPECT_EQ(read(largest), largest);
+    EXPECT_EQ(read(largest + "\n"), "error: this is larger than 8 MiB");
 }
 
 }  // namespace
