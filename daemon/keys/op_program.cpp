@@ -55,9 +55,9 @@ bool is_ops_to_use(const std::string& path) {
 }
 
 std::optional<std::string> op_home(const std::optional<std::string>& daemons) {
-    // Its directories in it, too: in /tmp somebody else could make them.
+    // What it makes there: in /tmp somebody else could make it first.
     const auto good = [](const std::string& home) {
-        return is_ops_to_use(home) && is_ops_to_use(home + "/.config/op") && is_ops_to_use(home + "/.op");
+        return is_ops_to_use(home + "/.config/op") && is_ops_to_use(home + "/.op");
     };
     if (daemons && good(*daemons)) return daemons;
     const auto entry = find_user(::geteuid());
