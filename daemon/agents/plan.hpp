@@ -41,6 +41,7 @@ struct Merged {
     /// What is replaced or taken out may be somebody's own: the existing file is to be kept as NAME.before-capsuled
     /// first, and the user to be told (file.kept).
     bool save_existing = false;
+    std::optional<std::string> saved{};  ///< what is kept in its place: the same without capsuled's keys
 };
 
 struct Plan;

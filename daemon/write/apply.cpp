@@ -48,7 +48,7 @@ class FileUpdate {
         if (mode_ == ApplyMode::preview) return preview(transform);
         auto updated = update_file(path, transform);
         for (int round = 0; updated && to_be_kept_ && round < most_rounds; ++round) {
-            auto kept = keep_beside(path);
+            auto kept = keep_beside(path, saved_);
             if (!kept) return kept.error();
             kept_as_ = *std::move(kept);
             kept_ = seen_;
@@ -67,7 +67,7 @@ class FileUpdate {
     Result<Applied::File> preview(const Transform& transform) {
         const auto updated = preview_file(intent_.path, transform);
         if (updated && may_be_theirs_) {
-            auto place = where_it_would_be_kept(intent_.path);
+            auto place = where_it_would_be_kept(intent_.path, saved_);
             if (!place) return place.error();
             kept_as_ = *std::move(place);
             warn_of_copy("it would be overwritten, and the old file saved as ");
@@ -95,6 +95,7 @@ class FileUpdate {
         if (!merged) return merged.error();
         warnings_ = std::move(merged->warnings);
         may_be_theirs_ = merged->save_existing && existing && merged->text != existing;
+        if (may_be_theirs_) saved_ = merged->saved.value_or(*existing);
         // Somebody may have written to it since it was kept.
         to_be_kept_ = may_be_theirs_ && kept_ != existing && mode_ == ApplyMode::write;
         if (to_be_kept_) seen_ = existing;
@@ -118,7 +119,8 @@ class FileUpdate {
     bool may_be_theirs_ = false;         ///< what is replaced, in part
     bool to_be_kept_ = false;            ///< and it is not kept beside yet
     std::optional<std::string> seen_{};  ///< the text of which that was said
-    std::optional<std::string> kept_{};  ///< the text that has one
+    std::optional<std::string> kept_{};  ///< the text that is
+    std::string saved_{};                ///< what is kept of it
     std::string kept_as_{};
 };
 

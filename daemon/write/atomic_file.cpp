@@ -106,17 +106,19 @@ Result<std::optional<Turn>> have_turn(Place& place) {
     return std::optional<Turn>(std::move(*turn));
 }
 
-/// The place of the i-th name, from 1, under which that one's file is kept.
-Place second_name(const Place& place, int i) {
-    Place second = place;
-    second.name += kept_ending + (i == 1 ? std::string() : "." + std::to_string(i));
-    return second;
+/// The i-th name, from 1, under which that place's file is kept.
+std::string second_name(const Place& place, int i) {
+    return place.name + kept_ending + (i == 1 ? std::string() : "." + std::to_string(i));
 }
 
-/// Whether the place has a file of that text. With `or_free` also whether it has none.
-bool has_text(const Place& place, const std::string& text, bool or_free = false) {
-    const auto there = look_at(place, place.name, max_file_bytes);
-    return there && (*there ? (*there)->text == text : or_free);
+enum class Second { free, same, other, unknown };
+
+/// What has that name already: nothing, a file of that text, another one, or something that cannot be looked at.
+Second look_at_second(const Place& place, const std::string& name, const std::string& text) {
+    const auto there = look_at(place, name, max_file_bytes);
+    if (!there) return Second::unknown;
+    if (!*there) return Second::free;
+    return (*there)->text == text ? Second::same : Second::other;
 }
 
 Error too_many_are_kept(const Place& place) {
@@ -124,19 +126,6 @@ Error too_many_are_kept(const Place& place) {
             place.path() + " is not changed: parts of it may be your own, and " + std::to_string(most_kept) +
                 " earlier versions of it are saved already, which is as many as capsuled saves",
             "delete or move away " + place.path() + kept_ending + " and the files with a number after that"};
-}
-
-/// Where a second name cannot be had (a file of another user's with fs.protected_hardlinks, a file system without hard
-/// links), it is a copy's. Outcome::again: the name is taken by now.
-Result<Outcome> keep_as(const Place& second, const Place& place, const Snapshot& now) {
-    const int directory = place.directory_fd.get();
-    if (::linkat(directory, place.name.c_str(), directory, second.name.c_str(), 0) == 0) return Outcome::done;
-    if (errno == EEXIST) return Outcome::again;
-    if (!is_without_hard_links(errno)) return io_error("keep", place.path(), errno);
-    if (auto cleared = clear_leftover(second); !cleared) return cleared.error();
-    // The copy's group may be another one: it gets what everybody has.
-    const mode_t mode = now.status.st_mode & 0777U;
-    return create(second, now.text, mode & (0707U | (mode & 07U) << 3U));
 }
 
 }  // namespace
@@ -177,31 +166,32 @@ Error keeps_changing(const std::string& path) {
             "another program rewrites it all the time: stop that program, then try again"};
 }
 
-Result<std::string> keep_beside(const std::string& path) {
+Result<std::string> keep_beside(const std::string& path, const std::string& text) {
     auto place = find_place(path);
     if (!place) return place.error();
     const auto turn = have_turn(*place);
     if (!turn) return turn.error();
-    const auto now = existing_at(*place);
-    if (!now) return now.error();
-    if (!*now) return std::string();
+    if (!place->directory_fd) return std::string();
     for (int i = 1; i <= most_kept; ++i) {
-        const Place second = second_name(*place, i);
-        const auto kept = keep_as(second, *place, **now);
+        const std::string name = second_name(*place, i);
+        const Second second = look_at_second(*place, name, text);
+        if (second == Second::other) continue;
+        const auto kept = second == Second::same ? Outcome::done : create_as(*place, name, text, 0600);
         if (!kept) return kept.error();
-        if (*kept == Outcome::done || has_text(second, (*now)->text)) return second.path();
+        if (*kept == Outcome::done) return place->directory + "/" + name;
     }
     return too_many_are_kept(*place);
 }
 
-Result<std::string> where_it_would_be_kept(const std::string& path) {
+Result<std::string> where_it_would_be_kept(const std::string& path, const std::string& text) {
     const auto place = look_for_place(path);
     if (!place) return place.error();
-    const auto now = look_at_found(*place, max_file_bytes);
-    if (!now) return now.error();
-    if (!*now) return std::string();
-    for (int i = 1; i <= most_kept; ++i)
-        if (const Place second = second_name(*place, i); has_text(second, (*now)->text, true)) return second.path();
+    if (!place->directory_fd) return std::string();
+    for (int i = 1; i <= most_kept; ++i) {
+        const std::string name = second_name(*place, i);
+        const Second second = look_at_second(*place, name, text);
+        if (second == Second::free || second == Second::same) return place->directory + "/" + name;
+    }
     return too_many_are_kept(*place);
 }
 

@@ -48,15 +48,16 @@ Result<Updated> update_file(const std::string& path, const Transform& transform)
 /// The error of a file that another program writes to all the time.
 Error keeps_changing(const std::string& path);
 
-/// Saves a file that is about to be replaced as NAME.before-capsuled, or as .2 to .5 where that is taken; gives the
-/// path of that. It is the file itself under a second name, or a copy where there cannot be one. Nothing (an empty
-/// path) where there is no such file. Fails with io.error, also where all these names are taken.
-Result<std::string> keep_beside(const std::string& path);
+/// Saves `text`, that of a file which is about to be replaced, as NAME.before-capsuled beside it, or as .2 to .5 where
+/// that is taken; gives the path of that. The copy is its owner's alone (0600). A second name of the file itself would
+/// follow what is written into it meanwhile. Nothing (an empty path) where the directory is gone. Fails with io.error,
+/// also where all these names are taken.
+Result<std::string> keep_beside(const std::string& path, const std::string& text);
 inline constexpr const char* kept_ending = ".before-capsuled";
 inline constexpr int most_kept = 5;
 
 /// What keep_beside() would give. Changes nothing.
-Result<std::string> where_it_would_be_kept(const std::string& path);
+Result<std::string> where_it_would_be_kept(const std::string& path, const std::string& text);
 
 /// As update_file, but nothing is written: what would be done. Fails where the directory cannot be written to.
 Result<Updated> preview_file(const std::string& path, const Transform& transform);

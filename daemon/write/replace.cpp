@@ -30,6 +30,11 @@ bool unsupported(int problem) {
     return problem == EINVAL || problem == ENOSYS || problem == EOPNOTSUPP;
 }
 
+/// Whether link() said that a file cannot have a second name: no hard links here, not of this file, or no more of it.
+bool is_without_hard_links(int problem) {
+    return problem == EPERM || problem == EMLINK || unsupported(problem);
+}
+
 bool not_later(const timespec& a, const timespec& b) {
     return std::tie(a.tv_sec, a.tv_nsec) <= std::tie(b.tv_sec, b.tv_nsec);
 }
@@ -78,10 +83,6 @@ Error in_the_way(const Place& place) {
 
 }  // namespace
 
-bool is_without_hard_links(int problem) {
-    return problem == EPERM || problem == EMLINK || unsupported(problem);
-}
-
 Result<void> clear_leftover(const Place& place) {
     const std::string name = temporary_name(place);
     const auto left = status_of(place, name);
@@ -104,16 +105,20 @@ Result<void> clear_leftover(const Place& place) {
 }
 
 Result<Outcome> create(const Place& place, const std::string& text, mode_t mode) {
+    return create_as(place, place.name, text, mode);
+}
+
+Result<Outcome> create_as(const Place& place, const std::string& new_name, const std::string& text, mode_t mode) {
     const auto file = write_beside(place, text, mode, nullptr);
     if (!file) return file.error();
     const std::string name = temporary_name(place);
-    int problem = rename_in(place, name, place.name, RENAME_NOREPLACE);
+    int problem = rename_in(place, name, new_name, RENAME_NOREPLACE);
     if (unsupported(problem)) {
         const int directory = place.directory_fd.get();
-        problem = ::linkat(directory, name.c_str(), directory, place.name.c_str(), 0) == 0 ? 0 : errno;
+        problem = ::linkat(directory, name.c_str(), directory, new_name.c_str(), 0) == 0 ? 0 : errno;
         // With neither, the moment between the look and the rename is the best there is.
         if (is_without_hard_links(problem))
-            problem = status_of(place, place.name) ? EEXIST : rename_in(place, name, place.name, 0);
+            problem = status_of(place, new_name) ? EEXIST : rename_in(place, name, new_name, 0);
         unlink_in(place, name);
     }
     if (problem == 0) {
@@ -122,7 +127,7 @@ Result<Outcome> create(const Place& place, const std::string& text, mode_t mode)
     }
     unlink_in(place, name);
     if (problem == EEXIST) return Outcome::again;
-    return io_error("create", place.path(), problem);
+    return io_error("create", place.directory + "/" + new_name, problem);
 }
 
 Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode) {

@@ -20,14 +20,13 @@ namespace capsule {
 /// again: the file is not what it was when `base` was read. Nothing was done; look anew.
 enum class Outcome { done, again };
 
-/// Whether link() said that a file cannot have a second name: no hard links here, not of this file, or no more of it.
-bool is_without_hard_links(int problem);
-
 /// io.error where something has that name and is not provably ours.
 Result<void> clear_leftover(const Place& place);
 
 /// For these, clear_leftover() comes first.
 Result<Outcome> create(const Place& place, const std::string& text, mode_t mode);
+/// The same under another name of that directory.
+Result<Outcome> create_as(const Place& place, const std::string& name, const std::string& text, mode_t mode);
 Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode);
 Result<Outcome> remove(const Place& place, const Snapshot& base);
 

@@ -76,6 +76,37 @@ TEST_F(Kept, AKeyOfTheUsersInABlockLikeOursIsKeptBeside) {
     EXPECT_EQ(read_file(opencode().string() + kept), theirs);
 }
 
+// With keys in the file: not the key that it had, nor one that was there before, however the settings change.
+TEST_F(Kept, NoKeyOfOursStaysInWhatIsKept) {
+    const std::string first = "FAKE-zai-first-0123456789abcdef", second = "FAKE-zai-second-0123456789abcdef";
+    const std::string in_file = "[opencode]\napi_key = \"inline\"\n";
+    const std::string kimi(keys::kimi);
+    const auto change_model = [&] {
+        std::string text = read_file(opencode());
+        for (std::size_t at = text.find("kimi-for-coding"); at != text.npos; at = text.find("kimi-for-coding"))
+            text.replace(at, 15, "my-own-model");
+        write_file(opencode(), text);
+    };
+    start({.env = {{"ZAI_API_KEY", first}, {"KIMI_CODE_API_KEY", kimi}}, .config = in_file});
+    spawned("opencode", "zai");
+    ASSERT_THAT(read_file(opencode()), HasSubstr(first));
+    change_model();
+    EXPECT_THAT(spawned("opencode", "zai"), Contains("file.kept"));
+    EXPECT_THAT(read_file(opencode().string() + kept), HasSubstr("my-own-model"));
+    EXPECT_EQ(mode_of(opencode().string() + kept), 0600U);
+    stop();
+    change_model();
+    start({.env = {{"ZAI_API_KEY", second}, {"KIMI_CODE_API_KEY", kimi}}, .config = in_file});
+    EXPECT_THAT(spawned("opencode", "zai"), Contains("file.kept"));
+    stop();
+    change_model();
+    start({.env = {{"ZAI_API_KEY", second}, {"KIMI_CODE_API_KEY", kimi}}});
+    EXPECT_THAT(spawned("opencode", "zai"), Contains("file.kept"));
+    for (const auto& entry : fs::directory_iterator(opencode().parent_path()))
+        for (const std::string& key : {first, second, kimi})
+            EXPECT_THAT(read_file(entry.path()), Not(HasSubstr(key))) << entry.path();
+}
+
 TEST_F(Kept, AProfileOfTheUsersStays) {
     const std::string short_one = "model_provider = \"minimax\"\nmodel = \"MiniMax-M2.7-my-choice\"\n";
     const std::string below_our_line =

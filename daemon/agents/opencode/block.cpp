@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/serialize.hpp>
 
 #include "daemon/base/time_limit.hpp"
 #include "daemon/edit/json_edit.hpp"
@@ -113,6 +114,16 @@ std::string with_plain_permission(std::string text) {
     return replaced(std::move(text), permission_alone, plain_permission);
 }
 
+std::string with_masked_strings(std::string json, const std::vector<Secret>& keys) {
+    for (const Secret& key : keys) {
+        const std::string string = json::serialize(json::string(key.reveal()));
+        const std::string masked = '"' + mask(key) + '"';
+        for (std::size_t at = json.find(string); at != json.npos; at = json.find(string, at + masked.size()))
+            json.replace(at, string.size(), masked);
+    }
+    return json;
+}
+
 std::optional<FoundBlock> find_our_members(std::string_view text) {
     auto value = parse_json(text, {.is_too_late = time_is_up});
     const json::object* found = value ? value->if_object() : nullptr;
@@ -129,6 +140,10 @@ std::optional<FoundBlock> find_our_members(std::string_view text) {
 bool FoundBlock::is_of(const OpencodeBlock& block) const {
     const json::object* options = object_in(value, "options");
     return says(value, "npm", block.npm) && says(*options, "baseURL", block.base_url);
+}
+
+std::string_view FoundBlock::key() const {
+    return object_in(value, "options")->at("apiKey").get_string();
 }
 
 bool FoundBlock::is_named_as(const OpencodeBlock& block) const {

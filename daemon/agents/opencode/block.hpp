@@ -47,6 +47,9 @@ std::string opencode_text(const boost::json::object& document);
 /// `text` with the permission as it is written beside a block.
 std::string with_plain_permission(std::string text);
 
+/// A JSON text in which each string that is one of the keys has its mask in its place.
+std::string with_masked_strings(std::string json, const std::vector<Secret>& keys);
+
 /// A block with just our members. Whatever else stands in one (a second model say) makes it the user's own.
 struct FoundBlock {
     boost::json::object value;
@@ -55,6 +58,7 @@ struct FoundBlock {
     /// Whether it leads to that provider: with `block`'s npm and base_url.
     bool is_of(const OpencodeBlock& block) const;
     bool is_named_as(const OpencodeBlock& block) const;
+    std::string_view key() const;
 };
 
 /// None where it has other members.

@@ -41,6 +41,14 @@ class OpencodeMerge {
         return std::move(merged_);
     }
 
+    // For a copy of the file, in which no key of ours is to stay behind.
+    std::string without_keys() const {
+        std::vector<Secret> keys = intent_.keys;
+        for (const std::optional<FoundBlock>& block : reading().ours)
+            if (intent_.has_earlier_keys && block && !block->key().starts_with('{')) keys.emplace_back(block->key());
+        return with_masked_strings(text_, keys);
+    }
+
   private:
     /// The text as it stands.
     struct Reading {
@@ -104,8 +112,7 @@ class OpencodeMerge {
     }
 
     bool stands_alone(const JsonItem& permission) const {
-        return std::string_view(text_).substr(permission.begin, permission.value - permission.begin) ==
-               permission_alone;
+        return text_.compare(permission.begin, permission.value - permission.begin, permission_alone) == 0;
     }
 
     bool is_ours(const JsonItem& permission) const {
@@ -263,7 +270,9 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
         return conflict(intent, verdict.line,
                         "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")",
                         "correct that line, or move the file away and let capsuled write a new one");
-    return OpencodeMerge(*existing, intent).run();
+    auto merged = OpencodeMerge(*existing, intent).run();
+    if (merged && merged->save_existing) merged->saved = OpencodeMerge(*existing, intent).without_keys();
+    return merged;
 }
 
 FileIntent file_intent(OpencodeJsonIntent intent) {

@@ -22,6 +22,9 @@ struct OpencodeJsonIntent {
     std::string permission = "allow";
     /// The other files that OpenCode merges with this one. A permission in one of them must not be weakened.
     std::vector<std::string> merged_files{};
+    std::vector<Secret> keys{};  ///< that this file may have had from capsuled
+    /// Whether it may have had earlier ones: they stand in its blocks in the place of today's.
+    bool has_earlier_keys = false;
     /// Whether capsuled would write such a block of that provider's with the catalog that it has, in whatever form: its
     /// key and its model are ours. Another one may be the user's own, and the file is kept. Null: none is.
     std::function<bool(std::string_view id, const boost::json::object& block)> is_ours_alone{};

@@ -106,6 +106,7 @@ auto asking(IsOurs is_ours, const SessionInputs& inputs) {
 OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
     OpencodeJsonIntent intent{inputs.home.opencode_json(), {}, {}};
     intent.permission = opencode_settings(inputs.config).permission;
+    intent.has_earlier_keys = opencode_keys(inputs.config) == OpencodeKeys::in_file;
     intent.merged_files = merged_files(inputs.home);
     intent.is_ours_alone = asking(is_our_own_block, inputs);
     intent.is_ours_by_key = asking(is_ours_by_key, inputs);
@@ -115,6 +116,7 @@ OpencodeJsonIntent json_intent(const SessionInputs& inputs) {
         std::ranges::move(opencode_identities(provider), std::back_inserter(intent.known));
         const FileKey& key = file_key(inputs, provider.id);
         if (!key.global) continue;
+        intent.keys.push_back(*key.global);
         if (opencode_keys(inputs.config) == OpencodeKeys::env) {
             intent.blocks.push_back(block_of(provider, model, key_reference(provider)));
         } else {

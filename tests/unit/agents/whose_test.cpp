@@ -161,6 +161,28 @@ TEST(Whose, AKeyOrAModelThatIsNotOursIsKept) {
     EXPECT_TRUE(opencode(with_kimi(OpencodeKeys::in_file), with_block("Kimi", "{file:~/key}", known)).save_existing);
 }
 
+// A copy is made for another reason, and its owner may keep it for years.
+TEST(Whose, NoKeyOfOursIsInWhatIsKept) {
+    const std::string other_model = R"({"kimi-k2-turbo":{"name":"kimi-k2-turbo"}})";
+    for (const OpencodeKeys keys : {OpencodeKeys::env, OpencodeKeys::in_file}) {
+        std::string text = with_block("Kimi", kimi_key, other_model);
+        text.insert(1, "\"note\":\"" + std::string(kimi_key) + "\",");
+        const Merged now = opencode(with_kimi(keys), text);
+        ASSERT_TRUE(now.save_existing);
+        ASSERT_TRUE(now.saved.has_value());
+        EXPECT_THAT(*now.saved, Not(HasSubstr(kimi_key)));
+        for (std::size_t at = text.find(kimi_key); at != text.npos; at = text.find(kimi_key))
+            text.replace(at, std::string_view(kimi_key).size(), mask(std::string_view(kimi_key)));
+        EXPECT_EQ(now.saved, text) << "nothing else is changed";
+    }
+    // An earlier one is known where keys stand in the file, and only there.
+    const std::string earlier = with_block("Kimi", "FAKE-earlier-key-0123456789", other_model);
+    EXPECT_THAT(*opencode(with_kimi(OpencodeKeys::in_file), earlier).saved, Not(HasSubstr("FAKE-earlier")));
+    EXPECT_EQ(opencode(with_kimi(), earlier).saved, earlier);
+    const std::string reference_to_it = with_block("Kimi", "{env:MY_KIMI}", known);
+    EXPECT_EQ(opencode(with_kimi(OpencodeKeys::in_file), reference_to_it).saved, reference_to_it);
+}
+
 // An operator's table that changes what the built-in catalog says makes nothing that was written before the user's.
 TEST(Whose, WhatWasWrittenBeforeAnOperatorsTableIsOurs) {
     Session session = with_kimi();

@@ -103,23 +103,71 @@ TEST(KeptFile, OneThatKeepsChangingIsAnErrorAndNotManyCopies) {
     EXPECT_EQ(warned.warnings[0].code, "file.not_written");
 }
 
+TEST(KeptFile, WhatIsSavedIsItsOwnersAlone) {
+    const TemporaryHome home;
+    const std::string path = home / "m.models.json";
+    for (const int mode : {0644, 0640, 0600, 0400}) {
+        write_bytes(path, "theirs");
+        fs::permissions(path, fs::perms(mode));
+        must(apply(catalog(path), ApplyMode::write, ApplyFor::session));
+        EXPECT_EQ(mode_of(path + kept_ending), 0600U);
+        fs::permissions(path, fs::perms(0644));
+        fs::remove(path + kept_ending);
+    }
+}
+
+// Another program puts a version of ours there, and the first one back: what is replaced in the end is what is saved.
+TEST(KeptFile, TheVersionThatWasSeenIsSaved) {
+    const TemporaryHome home;
+    const std::string path = home / "file";
+    const auto put = [&](const std::string& text) {
+        write_bytes(path + ".new", text);
+        fs::rename(path + ".new", path);
+    };
+    put("theirs");
+    FileIntent intent;
+    intent.path = path;
+    intent.shown = [] { return std::optional<std::string>(); };
+    int rounds = 0;
+    intent.merge = [&](const std::optional<std::string>& existing) -> Result<Merged> {
+        if (++rounds == 1) put("ours of yesterday");
+        if (rounds == 2) put("theirs");
+        return Merged{std::string("ours"), false, {}, existing == "theirs"};
+    };
+    std::vector<std::string> saved;
+    must(apply({intent}, ApplyMode::write, ApplyFor::session));
+    EXPECT_EQ(read_bytes(path), "ours");
+    for (const auto& entry : fs::directory_iterator(home.path()))
+        saved.push_back(read_bytes(entry.path()));
+    EXPECT_THAT(saved, ::testing::Contains("theirs"));
+}
+
+TEST(KeptFile, WhatAMergeSavesInItsPlaceIsSaved) {
+    const TemporaryHome home;
+    const std::string path = home / "file";
+    write_bytes(path, "theirs, and a key");
+    FileIntent intent;
+    intent.path = path;
+    intent.shown = [] { return std::optional<std::string>(); };
+    intent.merge = [](const std::optional<std::string>&) -> Result<Merged> {
+        return Merged{std::string("ours"), false, {}, true, "theirs"};
+    };
+    must(apply({intent}, ApplyMode::write, ApplyFor::session));
+    EXPECT_EQ(read_bytes(path), "ours");
+    EXPECT_EQ(read_bytes(path + kept_ending), "theirs");
+}
+
 /// Without hard links: fs.protected_hardlinks says EPERM of another user's file, a file system of all.
 void copies_without_hard_links(int problem, bool has_exchange) {
     test::forbid(SYS_linkat, problem);
     if (!has_exchange) test::forbid(SYS_renameat2, EINVAL);
     const TemporaryHome home;
     const std::string path = home / "m.models.json";
-    for (const auto& [mode, copied] : {std::pair{0644, 0644U}, {0640, 0600U}, {0600, 0600U}, {0400, 0400U}}) {
-        write_bytes(path, "theirs");
-        fs::permissions(path, fs::perms(mode));
-        must(apply(catalog(path), ApplyMode::write, ApplyFor::session));
-        EXPECT_THAT(read_bytes(path), HasSubstr("slug"));
-        EXPECT_EQ(read_bytes(path + kept_ending), "theirs");
-        EXPECT_EQ(mode_of(path + kept_ending), copied);
-        EXPECT_EQ(home.entries(), 2U);
-        fs::permissions(path, fs::perms(0644));
-        fs::remove(path + kept_ending);
-    }
+    write_bytes(path, "theirs");
+    must(apply(catalog(path), ApplyMode::write, ApplyFor::session));
+    EXPECT_THAT(read_bytes(path), HasSubstr("slug"));
+    EXPECT_EQ(read_bytes(path + kept_ending), "theirs");
+    EXPECT_EQ(home.entries(), 2U);
     write_bytes(path + kept_ending, "another");
     write_bytes(path, "theirs");
     must(apply(catalog(path), ApplyMode::write, ApplyFor::session));
