@@ -46,17 +46,29 @@ bool may_lead_there(std::string_view path) {
     return false;
 }
 
-/// Where the kernel has no openat2, or systemd's RestrictSUIDSGID= keeps it away.
+/// Where the kernel has no openat2 (ENOSYS), or systemd's RestrictSUIDSGID= keeps it away (EPERM in older versions).
 std::atomic<bool> has_no_openat2 = false;
+
+bool is_call_missing(int problem) {
+    return problem == ENOSYS || problem == EPERM;
+}
+
+UniqueFd openat2_without_links(int directory, const char* path, int flags) {
+    open_how how{};
+    how.flags = static_cast<unsigned>(flags);
+    how.resolve = RESOLVE_NO_SYMLINKS;
+    return UniqueFd(static_cast<int>(::syscall(SYS_openat2, directory, path, &how, sizeof how)));
+}
 
 /// In one call if there is no link on the way, as on most. ELOOP: there may be one.
 UniqueFd open_without_links(int directory, const std::string& path, int flags) {
     if (has_no_openat2 || may_lead_there(path)) return failed(ELOOP);
-    open_how how{};
-    how.flags = static_cast<unsigned>(flags);
-    how.resolve = RESOLVE_NO_SYMLINKS;
-    UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how)));
-    if (fd || (errno != ENOSYS && errno != EPERM)) return fd;
+    UniqueFd fd = openat2_without_links(directory, path.c_str(), flags);
+    if (fd || !is_call_missing(errno)) return fd;
+    // One file system (a FUSE server) may answer so, too. The root directory is always there.
+    const int problem = errno;
+    const UniqueFd root = openat2_without_links(directory, "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root || !is_call_missing(errno)) return failed(problem);
     has_no_openat2 = true;
     return failed(ELOOP);
 }

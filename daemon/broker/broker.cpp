@@ -69,9 +69,12 @@ Broker::Broker(Loop& loop, int listener, std::optional<std::string> authorities,
       reporter_(loop),
       stranger_reporter_(loop) {
     if (!listener_.is_open()) throw bad_listener("the kernel does not watch it");
+    sessions_.due()->on_due([this] { report_soon(); });
 }
 
-Broker::~Broker() = default;
+Broker::~Broker() {
+    sessions_.due()->on_due({});
+}
 
 void Broker::configure(Configure limits) {
     tls_ = std::make_unique<TlsContext>(std::exchange(authorities_, std::nullopt));
@@ -163,21 +166,6 @@ void Broker::look_at_the_time() {
         }
         if (watching_) look_at_the_time();
     });
-}
-
-void Broker::begun(const std::shared_ptr<Session>& session) {
-    sessions_.begun(session);
-    report_soon();
-}
-
-void Broker::spent(const std::shared_ptr<Session>& session, const Usage& more) {
-    sessions_.spent(session, more);
-    report_soon();
-}
-
-void Broker::ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
-    sessions_.ended(session, exchanged);
-    report_soon();
 }
 
 void Broker::count_stranger(std::string_view code, Places::Uid uid) {

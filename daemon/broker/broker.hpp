@@ -50,10 +50,6 @@ class Broker {
     /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
     std::span<char> scratch() noexcept { return scratch_; }
 
-    // As in Sessions; capsuled is told soon.
-    void begun(const std::shared_ptr<Session>& session);
-    void spent(const std::shared_ptr<Session>& session, const Usage& more);
-    void ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged);
     /// `uid`: whose connection it is, where that is known. capsuled is told at most once in ten seconds.
     void count_stranger(std::string_view code, Places::Uid uid = std::nullopt);
     /// Of all that are open. They outlive the broker when the program ends: each strikes itself out.

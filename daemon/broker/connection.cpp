@@ -85,8 +85,8 @@ Task<void> Connection::run([[maybe_unused]] Self self) {
                 Exchanged refused;
                 refused.status = admitted.error().status;
                 refused.message = admitted.error().message;
-                broker_.begun(whose_);
-                broker_.ended(whose_, refused);
+                broker_.sessions().begun(whose_);
+                broker_.sessions().ended(whose_, refused);
             }
             co_await refuse(admitted.error());
             break;

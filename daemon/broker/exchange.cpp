@@ -41,8 +41,8 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     exchange->session = session_ = admitted.session;
     exchange->provider = session_->upstream;
     surface_ = session_->surface;
-    const UnderWay under_way(session_);
-    broker_.begun(session_);
+    const UnderWay under_way(broker_.sessions().due(), session_);
+    broker_.sessions().begun(session_);
     exchange->out = request_for_provider(head, admitted.credential, exchange->provider->key().reveal(), session_->base);
     exchange->sent = Body(head.body);
     exchange->has_body = head.body.kind != BodyLength::Kind::none;
@@ -278,7 +278,8 @@ void Connection::tell_tokens(Exchange& exchange) {
     const Usage now = exchange.answer->usage();
     if (now == exchange.told) return;
     const Usage& told = exchange.told;
-    broker_.spent(exchange.session, {now.input - told.input, now.output - told.output, now.cached - told.cached});
+    broker_.sessions().spent(exchange.session,
+                             {now.input - told.input, now.output - told.output, now.cached - told.cached});
     exchange.told = now;
 }
 
@@ -291,7 +292,7 @@ void Connection::settle(Exchange& exchange) {
         tell_tokens(exchange);
         tell(counts, *exchange.answer, exchange.provider->key_forms(), *exchange.session, exchange.retry_at);
     }
-    broker_.ended(exchange.session, counts);
+    broker_.sessions().ended(exchange.session, counts);
     session_.reset();
 }
 

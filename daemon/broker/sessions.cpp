@@ -207,32 +207,26 @@ std::shared_ptr<Upstream> Sessions::upstream_for(const BaseUrl& base, const Secr
     return made;
 }
 
-void Sessions::changed(const std::shared_ptr<Session>& session) {
-    if (!std::exchange(session->changed, true)) changed_.push_back(session);
-}
-
 void Sessions::begun(const std::shared_ptr<Session>& session) {
     ++session->traffic.requests;
-    changed(session);
+    due_->add(session);
 }
 
 void Sessions::spent(const std::shared_ptr<Session>& session, const Usage& more) {
     session->traffic.tokens.input += more.input;
     session->traffic.tokens.output += more.output;
     session->traffic.tokens.cached += more.cached;
-    changed(session);
+    due_->add(session);
 }
 
 void Sessions::ended(const std::shared_ptr<Session>& session, const Exchanged& exchanged) {
     add(session->traffic, exchanged);
-    changed(session);
+    due_->add(session);
 }
 
 std::optional<Traffic> Sessions::take_traffic() {
-    if (changed_.empty()) return std::nullopt;
-    const auto session = std::move(changed_.front());
-    changed_.pop_front();
-    session->changed = false;
+    const auto session = due_->take();
+    if (!session) return std::nullopt;
     session->traffic.session = session->grant.session;
     session->traffic.streams = session->streams;
     session->traffic.latency.resize(latency_bounds_s.size() + 1);

@@ -6,9 +6,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "daemon/broker/control.hpp"
@@ -35,18 +37,54 @@ struct Session {
     bool live = true;
     std::uint32_t streams = 0;  ///< requests under way
     Traffic traffic;            ///< since the last message
-    bool changed = false;
+    bool changed = false;       ///< it is among DueTraffic
 };
 
-/// A request of the session is under way for as long as this is there.
-class UnderWay {
+/// The sessions that have something to tell capsuled.
+class DueTraffic {
   public:
-    explicit UnderWay(std::shared_ptr<Session> session) : session_(std::move(session)) { ++session_->streams; }
-    UnderWay(const UnderWay&) = delete;
-    UnderWay& operator=(const UnderWay&) = delete;
-    ~UnderWay() { --session_->streams; }
+    /// Calls `call` each time that a session has something to tell.
+    void on_due(std::function<void()> call) { call_ = std::move(call); }
+
+    void add(const std::shared_ptr<Session>& session) {
+        if (!session->changed) sessions_.push_back(session);
+        session->changed = true;
+        if (call_) call_();
+    }
+
+    /// The one that has been due for longest; null: none is.
+    std::shared_ptr<Session> take() {
+        if (sessions_.empty()) return nullptr;
+        auto session = std::move(sessions_.front());
+        sessions_.pop_front();
+        session->changed = false;
+        return session;
+    }
 
   private:
+    std::deque<std::shared_ptr<Session>> sessions_;
+    std::function<void()> call_;
+};
+
+/// A request of the session is under way for as long as this is there. It may outlive the broker.
+class UnderWay {
+  public:
+    UnderWay(std::weak_ptr<DueTraffic> due, std::shared_ptr<Session> session)
+        : due_(std::move(due)), session_(std::move(session)) {
+        ++session_->streams;
+    }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    ~UnderWay() {
+        --session_->streams;
+        try {
+            if (const auto due = due_.lock()) due->add(session_);
+        } catch (const std::bad_alloc&) {  // told with the session's next request
+        }
+    }
+
+  private:
+    std::weak_ptr<DueTraffic> due_;
     std::shared_ptr<Session> session_;
 };
 
@@ -65,6 +103,8 @@ struct Exchanged {
 
 class Sessions {
   public:
+    const std::shared_ptr<DueTraffic>& due() const noexcept { return due_; }
+
     Result<void> grant(Grant grant);
     void set_key(const Key& key);
 
@@ -95,7 +135,6 @@ class Sessions {
     bool close_idle(Clock::time_point then);
 
   private:
-    void changed(const std::shared_ptr<Session>& session);
     void no_longer_live(Session& session);
     std::shared_ptr<Upstream> upstream_for(const BaseUrl& base, const Secret& key);
 
@@ -107,7 +146,7 @@ class Sessions {
     std::map<std::optional<std::uint32_t>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
     std::deque<std::pair<Digest, std::string>> ended_;
-    std::deque<std::shared_ptr<Session>> changed_;
+    std::shared_ptr<DueTraffic> due_ = std::make_shared<DueTraffic>();
 };
 
 /// RFC 3339, UTC, whole seconds.

@@ -23,7 +23,7 @@ std::string temporary_directory(const std::map<std::string, Secret>& environment
 
 void log_what_was_left(const std::string& program, const SessionUser& user, int killed) {
     log_warning("left_running",
-                {{"uid", std::int64_t{user.uid}}, {"program", program}, {"killed", std::int64_t{killed}}});
+                {{"home_of", std::int64_t{user.uid}}, {"program", program}, {"killed", std::int64_t{killed}}});
 }
 
 }  // namespace

@@ -65,6 +65,7 @@ struct JudgedList {
 };
 
 constexpr std::size_t most_version_bytes = 4096;
+const std::string without_version = "the program did not tell its version: ";
 
 /// By somebody else, such as the kernel that is out of memory.
 constexpr int killed = 128 + SIGKILL;
@@ -74,7 +75,7 @@ constexpr std::size_t most_remembered = 32;  // binaries; more were replaced lon
 constexpr std::chrono::milliseconds after_the_answer{10};
 
 void warn(std::string_view event, const AgentPlace& place, const AgentBinary& binary, const std::string& why) {
-    log_warning(event, {{"uid", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
+    log_warning(event, {{"home_of", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
 }
 
 /// What the next search may not lack. The rest is the directory's: a shell goes on with the next one, too.
@@ -141,9 +142,10 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
     };
     const auto removed = co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory);
     if (removed) co_return;
-    log_warning(
-        "agent.home_stays",
-        {{"uid", std::int64_t{place.home.user.uid}}, {"directory", directory}, {"why", removed.error().message}});
+    log_warning("agent.home_stays",
+                {{"home_of", std::int64_t{place.home.user.uid}},
+                 {"directory", directory},
+                 {"why", "the directory in which an agent's program ran was not removed: " + removed.error().message}});
 }
 
 asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place) {
@@ -161,7 +163,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
     co_await answered.async_wait(asio::use_awaitable);
     const auto directory = co_await make_home(place);
     if (!directory) {
-        warn("agent.version_unknown", place, binary, directory.error().message);
+        warn("agent.version_unknown", place, binary, without_version + directory.error().message);
         co_return Told::nothing;
     }
     SubprocessRequest request = look_request(version_arguments(), binary, place, *directory);
@@ -174,7 +176,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
         version_problems_.erase(key);
     } else {
         std::string problem = result ? how_it_ended(*result) : result.error().message;
-        warn("agent.version_unknown", place, binary, problem);
+        warn("agent.version_unknown", place, binary, without_version + problem);
         version_problems_.insert_or_assign(key, std::move(problem));
     }
     co_await remove_home(place, *directory);
@@ -268,7 +270,7 @@ asio::awaitable<ModelList> AgentInventory::look_for_models(Agent agent, AgentBin
                          : result.error().message;
         if (!result) break;
     }
-    warn("agent.models_unknown", place, binary, problem);
+    warn("agent.models_unknown", place, binary, "the program did not tell which models it knows: " + problem);
     co_return no_models(problem);
 }
 

@@ -15,6 +15,7 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/write/file_access.hpp"
+#include "daemon/write/io_error.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -106,8 +107,9 @@ class Survey {
         }
         if (is_absent(problem) || problem == EACCES) return;
         struct stat status {};
-        if (problem != 0 || ::fstat(file.directory_fd.get(), &status) != 0)
-            return not_looked_at(place, place.path, "it leads elsewhere");
+        if (problem == 0 && ::fstat(file.directory_fd.get(), &status) != 0) problem = errno;
+        if (problem != 0)
+            return not_looked_at(place, place.path, "the directory cannot be opened: " + io_problem(problem));
         if (!listed_.emplace(status.st_dev, status.st_ino, place.format).second) return;
         for (std::string& name : files_in(file.directory_fd.get(), place, survey_files)) {
             file.name = std::move(name);

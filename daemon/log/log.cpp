@@ -54,9 +54,9 @@ bool may_be_written(std::string_view kind, std::int64_t uid, std::uint64_t most)
     return false;
 }
 
-/// Sessions of many askers are of one uid, the agents'.
+/// Many users' sessions run as one uid, so who asked counts first.
 std::int64_t who_caused(std::initializer_list<LogField> fields) {
-    for (const std::string_view name : {"asked_by", "uid"})
+    for (const std::string_view name : {"asked_by", "uid", "home_of"})
         for (const LogField& field : fields)
             if (field.name == name) return std::get<std::int64_t>(field.value);
     return LogLimit::nobody;

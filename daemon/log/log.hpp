@@ -50,8 +50,9 @@ struct LogField {
     std::variant<std::string_view, std::int64_t> value;
 };
 
-/// At level info or warn: `event name=value …`, or the same as members of a JSON object. No value may be a key. Limited
-/// for each user (the field "asked_by", or else "uid") and event: at most 1000 lines a minute at level info, 100 at
+/// At level info or warn: `event name=value …`, or the same as members of a JSON object. No value may be a key. "uid"
+/// is who sent the request, "home_of" the user whose agents or home a line is about that nobody asked for. Limited for
+/// each user ("asked_by", else "uid", else "home_of") and event: at most 1000 lines a minute at level info, 100 at
 /// level warn. Costs nothing but a comparison when the level is off, and no memory of the heap when it is on (for lines
 /// under 250 bytes).
 void log_info(std::string_view event, std::initializer_list<LogField> fields);

@@ -50,14 +50,17 @@ std::string_view cure(int error_number) {
 
 }  // namespace
 
+std::string io_problem(int error_number) {
+    if (error_number == in_the_kernels_files) return "its files are made by the kernel as they are read";
+    std::array<char, 128> buffer{};
+    return ::strerror_r(error_number, buffer.data(), buffer.size());
+}
+
 Error io_error(std::string_view doing, const std::string& path, int error_number) {
     if (error_number == in_the_kernels_files)
         return {ErrorCode::io_error, path + " is made by the kernel as it is read: it is no file of settings",
                 "move it out of the way, then try again"};
-    std::array<char, 128> buffer{};
-    return {ErrorCode::io_error,
-            "cannot " + std::string(doing) + " " + path + ": " +
-                std::string(::strerror_r(error_number, buffer.data(), buffer.size())),
+    return {ErrorCode::io_error, "cannot " + std::string(doing) + " " + path + ": " + io_problem(error_number),
             std::string(cure(error_number))};
 }
 

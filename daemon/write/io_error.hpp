@@ -12,4 +12,7 @@ namespace capsule {
 /// an errno here.
 Error io_error(std::string_view doing, const std::string& path, int error_number);
 
+/// The errno in words, without a path: "Too many open files".
+std::string io_problem(int error_number);
+
 }  // namespace capsule

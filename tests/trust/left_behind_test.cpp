@@ -31,7 +31,8 @@ TEST_F(Programs, NothingThatOneHasStartedOutlivesIt) {
     write_file(go_on, "");
     EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
     EXPECT_TRUE(eventually([&] { return count_of("4711.25") == 0; }));
-    EXPECT_TRUE(eventually([&] { return std::regex_search(daemon().log(), std::regex("left_running .*uid=4711")); }));
+    EXPECT_TRUE(
+        eventually([&] { return std::regex_search(daemon().log(), std::regex("left_running .*home_of=4711")); }));
     expect_served_soon();
 }
 
@@ -41,7 +42,8 @@ TEST_F(Programs, NorWhereProcHidesOtherUsersProcesses) {
     set_codex(leaves_behind("4711.125") + "/bin/sleep 0.3");
     EXPECT_FALSE(warnings().empty());
     EXPECT_TRUE(eventually([&] { return count_of("4711.125") == 0; }));
-    EXPECT_TRUE(eventually([&] { return std::regex_search(daemon().log(), std::regex("left_running .*uid=4711")); }));
+    EXPECT_TRUE(
+        eventually([&] { return std::regex_search(daemon().log(), std::regex("left_running .*home_of=4711")); }));
     expect_served_soon();
 }
 

@@ -240,7 +240,7 @@ def the_log() -> list[Protection]:
             "    if (its.taken < most || most > 0) {\n",
             "unit_log:Limit.ABucketIsEachKindsAndEachUsers",
             "trust_log:DaemonsLog.RefusalsGrowItByABoundedAmountAndAreCounted"),
-        one("sessions' lines are those of who asked for them", "daemon/log/log.cpp", '{"asked_by", "uid"}', '{"uid", "asked_by"}',
+        one("sessions' lines are those of who asked for them", "daemon/log/log.cpp", '{"asked_by", "uid", "home_of"}', '{"uid", "asked_by", "home_of"}',
             "trust_log:DaemonsLog.SessionsThatOneUserEndsHideNoOthers"),
         *(one(f"and so are those of {what}", f"daemon/sessions/sessions_{where}.cpp",
               '{"asked_by", std::int64_t{live%s.asker()}},\n%s{"provider"' % (record, " " * indent), '{"provider"', "ctest:sessions:limits")

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "tests/support/child.hpp"
+#include "tests/support/system_calls.hpp"
 #include "tests/unit/write/temporary_home.hpp"
 
 namespace capsule {
@@ -193,6 +195,19 @@ TEST_P(HomePath, WithoutOpenat2) {
         test::forbid(SYS_openat2, ENOSYS);  // as under systemd's RestrictSUIDSGID=
         GetParam().check();
     });
+}
+
+// As a FUSE server may answer for a file of its own.
+TEST(OneFileSystemsError, IsNoReasonToDoWithoutOpenat2) {
+    for (const int problem : {EPERM, ENOSYS}) {
+        const auto ended = test::run_with_fault({0, test::Calls::files, problem}, [problem] {
+            const bool failed = problem_of("/usr/bin") == problem;
+            return failed && problem_of("/usr/bin") == 0 ? 0 : 1;
+        });
+        EXPECT_EQ(ended.met.call, "openat2");
+        EXPECT_EQ(ended.status, 0);
+        EXPECT_EQ(std::ranges::count(ended.calls, "openat"), 0) << "it walks step by step";
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, HomePath,

@@ -8,6 +8,7 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/inventory.hpp"
+#include "daemon/log/log.hpp"
 #include "daemon/users/users.hpp"
 #include "tests/unit/support/run_io.hpp"
 #include "tests/unit/support/temp_dir.hpp"
@@ -183,6 +184,26 @@ TEST_F(Inventory, AFailureOfVersionIsTold) {
     io_.run();
     EXPECT_EQ(inventory_.version_problem(binary), "it ended with 1: Error: Missing ? dependency");
     EXPECT_EQ(inventory_.version_problem(codex("echo 1.0")), "");
+}
+
+// Nobody in particular asked for it.
+TEST_F(Inventory, ALineOfTheLogSaysWhoseHomeItIsAndAWholeSentence) {
+    home_.user.uid = 1234;
+    const AgentBinary binary = codex("echo no >&2; exit 1");
+    testing::internal::CaptureStderr();
+    start_log("info", LogFormat::text, true);
+    inventory_.version(Agent::codex, binary, place());
+    run(io_, inventory_.models(Agent::codex, binary, place()));
+    io_.restart();
+    io_.run();
+    const std::string log = testing::internal::GetCapturedStderr();
+    const std::string about = " home_of=1234 program=" + binary.path + " why=\"the program did not tell ";
+    EXPECT_NE(log.find("agent.version_unknown" + about + "its version: it ended with 1: no\""), std::string::npos)
+        << log;
+    EXPECT_NE(
+        log.find("agent.models_unknown" + about + "which models it knows: codex debug models ended with exit code 1\""),
+        std::string::npos)
+        << log;
 }
 
 TEST_F(Inventory, OneThatABusyMachineKeptFromTellingIsAskedAgain) {

@@ -196,15 +196,27 @@ TEST_F(SettingsSurvey, FollowsLinksButNoneIntoProc) {
     fs::create_symlink("repo", top() + "/linked");
     const std::string why = "cannot be looked at: ";
     const std::string unreadable = why + "too large, no regular file, or not readable";
-    EXPECT_THAT(
-        survey(Agent::claude, "/linked/a"),
-        ElementsAre("/home/.claude/settings.json: " + unreadable, "/linked/a/.claude/settings.json: model",
-                    "/linked/a/.claude/settings.local.json: " + unreadable, "/linked/a/.claude/agents/x.md: model",
-                    "/linked/.claude/agents: " + why + "it leads elsewhere"));
+    const std::string of_the_kernel =
+        why + "the directory cannot be opened: its files are made by the kernel as they are read";
+    EXPECT_THAT(survey(Agent::claude, "/linked/a"),
+                ElementsAre("/home/.claude/settings.json: " + unreadable, "/linked/a/.claude/settings.json: model",
+                            "/linked/a/.claude/settings.local.json: " + unreadable,
+                            "/linked/a/.claude/agents/x.md: model", "/linked/.claude/agents: " + of_the_kernel));
     fs::remove_all(top() + "/repo/.claude");
     fs::create_symlink("/proc/self/cwd", top() + "/repo/.claude");
-    EXPECT_THAT(survey(Agent::claude, "/repo"),
-                ::testing::Contains("/repo/.claude/agents: " + why + "it leads elsewhere"));
+    EXPECT_THAT(survey(Agent::claude, "/repo"), ::testing::Contains("/repo/.claude/agents: " + of_the_kernel));
+}
+
+TEST_F(SettingsSurvey, SaysWhyADirectoryCannotBeOpened) {
+    write("/repo/.claude/agents/x.md", "---\nmodel: y\n---\n");
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    const auto found = survey(Agent::claude, "/repo");
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_THAT(found, ::testing::Contains("/repo/.claude/agents: cannot be looked at: the directory cannot be opened: "
+                                           "Too many open files"));
 }
 
 TEST_F(SettingsSurvey, ADirectoryOfManyNamesIsListedOnce) {

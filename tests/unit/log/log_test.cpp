@@ -164,6 +164,17 @@ TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {
                 ElementsAre(R"(<6>e a="" b="c=d" e="f\"g" h="i\\j")"));
 }
 
+TEST(Log, LinesOfOneUsersHomeLeaveOutNoOthers) {
+    with_log("info", LogFormat::text, true);
+    const auto lines = logged([] {
+        for (int i = 0; i < 200; ++i)
+            log_warning("agent.version_unknown", {{"home_of", 1000}});
+        log_warning("agent.version_unknown", {{"home_of", 1001}});
+    });
+    EXPECT_EQ(lines.size(), 101U) << "100 warnings a minute for each user";
+    EXPECT_EQ(lines.back(), "<4>agent.version_unknown home_of=1001");
+}
+
 TEST(Log, ASpawnsLineTakesNoMemory) {
     for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
         with_log("warn", format, false);
