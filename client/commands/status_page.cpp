@@ -108,9 +108,11 @@ std::string notes(const StatusResult& status, const Style& style) {
 }
 
 std::string agents(const StatusResult& status, const Defaults& defaults, const Style& style) {
+    const bool is_known = !says(status, "path.unreachable") && !says(status, "home.busy");
     Table table({"AGENT", "STARTS ON", "VERSION", "BINARY"});
     for (const AgentStatus& agent : status.agents) {
-        const Cell binary = agent.binary ? Cell{*agent.binary} : Cell{"not installed", Tone::warning};
+        const Cell binary =
+            agent.binary ? Cell{*agent.binary} : Cell{is_known ? "not installed" : "not found", Tone::warning};
         table.add(
             {{agent.label},
              default_of(status, defaults, agent.id),
@@ -119,8 +121,10 @@ std::string agents(const StatusResult& status, const Defaults& defaults, const S
     }
     const bool any_missing = std::ranges::any_of(status.agents, [](const auto& each) { return !each.binary; });
     if (!any_missing || !status.path) return table.text(style);
+    const std::string where =
+        "no such program in " + *status.path + (is_known ? "" : ", as far as it can be looked at");
     return table.text(style) +
-           wrapped(printable("Not installed: no such program in " + *status.path +
+           wrapped(printable((is_known ? "Not installed: " : "Not found: ") + where +
                              ". PATH in [env] of capsule.toml names other directories."),
                    style.width, 0) +
            "\n";

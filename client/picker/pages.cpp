@@ -86,11 +86,14 @@ PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& 
 
 PickerPage agent_page(const StatusResult& status, const std::optional<std::string>& provider) {
     PickerPage page{"Which agent?", {}, {}, {}, false};
+    const auto says = [&](const char* code) { return find_by(status.warnings, &Warning::code, code) != nullptr; };
+    // Not all of the PATH could be looked at.
+    const bool is_known = !says("path.unreachable") && !says("home.busy");
+    const std::string missing = is_known ? "not installed: " : "not found: ";
     for (const AgentStatus& agent : status.agents) {
         const std::string cell = provider ? cell_of(status, *provider, agent.id) : std::string();
         if (!agent.binary)
-            page.refusals.push_back(
-                {agent.label, "not installed: " + agent.id + " is not in the session's PATH", {}, {}});
+            page.refusals.push_back({agent.label, missing + agent.id + " is not in the session's PATH", {}, {}});
         else if (cell == "blocked" || cell == "unsupported")
             page.refusals.push_back({agent.label, cell + " on " + *provider, {}, {}});
         else

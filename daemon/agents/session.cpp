@@ -15,13 +15,15 @@ namespace {
 void warn_of_missing_binary(Agent agent, const SessionInputs& inputs, std::vector<Warning>& warnings) {
     if (inputs.binary) return;
     const AgentFacts& facts = facts_of(agent);
-    warnings.push_back({"agent.missing", std::string(facts.label) + " is not installed: there is no program named " +
+    const char* missing = inputs.unreachable.empty() ? " is not installed" : " was not found";
+    warnings.push_back({"agent.missing", std::string(facts.label) + missing + ": there is no program named " +
                                              std::string(facts.id) + " in the PATH (" + session_path(inputs) +
                                              ") that " + inputs.home.user.name +
                                              " can run. Install it, or add its "
                                              "directory to " +
                                              (inputs.request_env.contains("PATH") ? "the PATH of whoever starts it."
                                                                                   : "PATH in [env] of capsule.toml.")});
+    std::ranges::copy(inputs.unreachable, std::back_inserter(warnings));
 }
 
 /// The names that are the same under every configuration, sorted.

@@ -38,6 +38,7 @@ struct SessionHome {
 struct HomeFacts {
     std::array<std::any, all_agents.size()> found;
     std::map<std::string, std::string> texts{};  ///< of the files that were read for it, by path
+    std::map<std::string, Error> unreachable{};  ///< the files whose file system does not answer, by path
 
     std::any& of(Agent agent) { return found[static_cast<std::size_t>(agent)]; }
     const std::any& of(Agent agent) const { return found[static_cast<std::size_t>(agent)]; }
@@ -48,6 +49,8 @@ struct HomeReader {
     /// The text of a file of at most `limit` bytes. None: there is none, or that user cannot read it.
     std::function<std::optional<std::string>(const std::string& path, std::size_t limit)> text;
     std::function<bool(const std::string& path)> is_file;
+    /// Whether one of the above could not tell of `path`, as its file system does not answer.
+    std::function<bool(const std::string& path)> is_unreachable = [](const std::string&) { return false; };
 };
 
 /// What a provider's key is for the files: global scope only, and whether any scope has it.
@@ -73,9 +76,10 @@ struct SessionInputs {
     std::string key_from;                             ///< its source, such as "environment"
     std::string key_variable;                         ///< the variable under which the key was found
     const std::map<std::string, FileKey>& file_keys;  ///< by provider id
-    std::optional<std::string> binary;                ///< of the agent; none: not installed
+    std::optional<std::string> binary;                ///< of the agent; none: not found
     std::optional<std::string> workspace{};           ///< whose [workspaces.<name>.env] the session has too
     std::optional<std::string> role{};
+    std::vector<Warning> unreachable{};  ///< what of the PATH could not be looked at, where `binary` was not found
     /// Where capsule-broker listens, "http://127.0.0.1:4587": then `key` is a token that is good there alone. None: the
     /// session has the key itself.
     std::optional<std::string> broker_url{};

@@ -198,6 +198,11 @@ bool means_absent(int problem) {
     return std::ranges::find(absent, problem) != absent.end();
 }
 
+bool is_the_daemons_own(int problem) {
+    constexpr std::array own{EMFILE, ENFILE, ENOMEM, ETIME, EINTR};
+    return std::ranges::find(own, problem) != own.end();
+}
+
 std::string own_name(const UniqueFd& path) {
     return "/proc/self/fd/" + std::to_string(path.get());
 }

@@ -41,6 +41,10 @@ UniqueFd open_path(const std::string& path, LastLink last = LastLink::followed, 
 /// disk's error) says nothing of what is there.
 bool means_absent(int problem);
 
+/// Whether such an errno says what this process lacks: descriptors, memory, time. Any other that does not mean absence
+/// is that file system's: its server has ended, its disk reports an error.
+bool is_the_daemons_own(int problem);
+
 /// What open_path() gave, opened with these flags: the very same, whatever its path names by now. None with errno.
 UniqueFd open_again(const UniqueFd& path, int flags);
 

@@ -38,7 +38,7 @@ SharedFd open_directory(std::string_view path) {
         Known opened;
         opened.fd = open();
         if (!opened.fd) opened.problem = errno;
-        if (!opened.fd && !means_absent(opened.problem)) return {};  // the next time it may open
+        if (!opened.fd && is_the_daemons_own(opened.problem)) return {};  // the next time it may open
         known = visit->emplace(path, std::move(opened)).first;
     }
     errno = known->second.problem;

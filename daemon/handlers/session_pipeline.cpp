@@ -74,7 +74,9 @@ struct Rendered {
 /// Looks for the agent's program and for what is known of its models. What a session needs and nobody knows yet is then
 /// in `to_ask`.
 void find_program(Work& work, const Route& route, const std::string& path) {
-    const auto binary = find_binary(path, id_of(route.agent));
+    auto search = find_binary(path, id_of(route.agent));
+    const auto& binary = search.binary;
+    work.inputs.unreachable = std::move(search.unreachable);
     if (!binary) return;
     work.inputs.binary = binary->path;
     if (!descriptor_of(route.agent).model_list) return;
@@ -273,10 +275,11 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t ask
         key.global = std::move(found->value);
     }
     const std::string path = session_path(work->inputs);
-    auto look = [path, name = id_of(agent)]() -> Result<std::optional<AgentBinary>> { return find_binary(path, name); };
-    const auto found = co_await generation->worker->run(std::move(look), home_job_limit, asker);
+    auto look = [path, name = id_of(agent)]() -> Result<BinarySearch> { return find_binary(path, name); };
+    auto found = co_await generation->worker->run(std::move(look), home_job_limit, asker);
     if (!found) co_return found.error();
-    const std::optional<AgentBinary>& binary = *found;
+    const std::optional<AgentBinary>& binary = found->binary;
+    work->inputs.unreachable = std::move(found->unreachable);
     if (binary) work->inputs.binary = binary->path;
     const AgentPlace place = agent_place(*generation, path);
     if (binary && descriptor_of(agent).model_list)

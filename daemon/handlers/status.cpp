@@ -70,6 +70,7 @@ constexpr std::chrono::milliseconds home_limit{2'000};
 /// What the session's user has.
 struct InTheHome {
     std::array<std::optional<AgentBinary>, all_agents.size()> agents;
+    std::vector<Warning> warnings;  ///< of those that were not found
     std::vector<InlineKeys> inline_keys;
 };
 
@@ -77,12 +78,23 @@ Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKe
     InTheHome found;
     const HomeVisit visit;
     struct stat status {};
-    try {
-        for (std::size_t i = 0; i < all_agents.size(); ++i)
-            found.agents[i] = find_binary(path, all_agents[i].id);
-    } catch (const Failure& failure) {
-        return failure.error();
+    std::string not_known;
+    std::optional<Error> problem;
+    for (std::size_t i = 0; i < all_agents.size(); ++i) {
+        try {
+            BinarySearch search = find_binary(path, all_agents[i].id);
+            found.agents[i] = std::move(search.binary);
+            for (Warning& warning : search.unreachable)
+                if (std::ranges::find(found.warnings, warning.message, &Warning::message) == found.warnings.end())
+                    found.warnings.push_back(std::move(warning));
+        } catch (const Failure& failure) {
+            problem = failure.error();
+            not_known += (not_known.empty() ? "" : ", ") + std::string(all_agents[i].label);
+        }
     }
+    if (problem)
+        found.warnings.push_back({"home.busy", problem->message + ", so it is not known whether " + not_known +
+                                                   " can be started: " + problem->hint});
     for (const InlineKeys& file : inline_keys)
         if (look_up(file.path, status) == 0) found.inline_keys.push_back(file);
     return found;
@@ -149,6 +161,7 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
                 status.warnings.push_back(
                     {"key.error", provider.label + ": its key cannot be used; `capsulectl auth` says why"});
     if (!remote) status.warnings.push_back({"keys.unreachable", remote.error().message + "; " + remote.error().hint});
+    std::ranges::copy(found.warnings, std::back_inserter(status.warnings));
     if (!looked)
         status.warnings.push_back(
             {"home.busy", looked.error().message + ", so the agents are not known: " + looked.error().hint});

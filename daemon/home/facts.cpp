@@ -1,5 +1,10 @@
 #include "daemon/home/facts.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/write/atomic_file.hpp"
@@ -8,33 +13,62 @@
 namespace capsule {
 namespace {
 
-bool is_file(const std::string& path) {
-    struct stat status {};
-    const int problem = look_up(path, status);
-    if (problem != 0 && !means_absent(problem)) throw Failure(io_error("look at", path, problem));
-    return problem == 0 && S_ISREG(status.st_mode);
-}
-
-/// Whether a file that was not read is none for the agent, too.
-bool is_no_text(const std::string& path, std::size_t limit) {
+/// 0 where a file that was not read is none for the agent, too; else errno.
+int why_not_read(const std::string& path, std::size_t limit) {
     const UniqueFd found = open_path(path);
     struct stat status {};
-    if (!found || ::fstat(found.get(), &status) != 0 || !may_access(found, R_OK)) return means_absent(errno);
-    return !S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) > limit ||
-           is_of_the_kernels_files(found.get());
+    if (!found || ::fstat(found.get(), &status) != 0 || !may_access(found, R_OK))
+        return means_absent(errno) ? 0 : errno;
+    if (!S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) > limit ||
+        is_of_the_kernels_files(found.get()))
+        return 0;
+    const UniqueFd opened = open_again(found, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    char first = 0;
+    if (!opened || ::read(opened.get(), &first, 1) < 0) return errno;
+    return EINTR;  // by now it can be read
 }
+
+/// What one agent asks for.
+class Reader {
+  public:
+    explicit Reader(HomeFacts& facts) : facts_(facts) {}
+
+    std::optional<std::string> text(const std::string& path, std::size_t limit) {
+        auto text = read_file(path, limit);
+        if (!text) {
+            if (const int problem = why_not_read(path, limit); problem != 0) note(path, problem, text.error());
+            return std::nullopt;
+        }
+        if (*text) facts_.texts.insert_or_assign(path, **text);
+        return *std::move(text);
+    }
+
+    bool is_file(const std::string& path) {
+        struct stat status {};
+        const int problem = look_up(path, status);
+        if (problem != 0 && !means_absent(problem)) note(path, problem, io_error("look at", path, problem));
+        return problem == 0 && S_ISREG(status.st_mode);
+    }
+
+  private:
+    void note(const std::string& path, int problem, const Error& error) {
+        // EAGAIN: a program of that user has a lease on it, so it is there.
+        if (is_the_daemons_own(problem) || problem == EAGAIN) throw Failure(error);
+        facts_.unreachable.insert_or_assign(path, error);
+    }
+
+    HomeFacts& facts_;
+};
 
 }  // namespace
 
 HomeFacts read_home_facts(Agent agent, const SessionHome& home) {
     HomeFacts facts;
-    const auto text_of = [&facts](const std::string& path, std::size_t limit) {
-        auto text = read_file(path, limit);
-        if (!text && !is_no_text(path, limit)) throw Failure(text.error());
-        if (text && *text) facts.texts.insert_or_assign(path, **text);
-        return text ? std::move(*text) : std::nullopt;
-    };
-    if (const auto look = descriptor_of(agent).look_at_home) facts.of(agent) = look(home, {text_of, is_file});
+    Reader reader(facts);
+    const HomeReader how{[&](const std::string& path, std::size_t limit) { return reader.text(path, limit); },
+                         [&](const std::string& path) { return reader.is_file(path); },
+                         [&](const std::string& path) { return facts.unreachable.contains(path); }};
+    if (const auto look = descriptor_of(agent).look_at_home) facts.of(agent) = look(home, how);
     return facts;
 }
 

@@ -6,7 +6,7 @@
 namespace capsule {
 
 /// Runs under the session user's identity: call it through the HomeWorker. What cannot be read here the agent cannot
-/// read either. Throws Failure with io.error where that is not so: no descriptors, no memory, no time, a disk's error.
+/// read either. Throws Failure with io.error where that is not so: no descriptors, no memory, no time.
 HomeFacts read_home_facts(Agent agent, const SessionHome& home);
 
 }  // namespace capsule

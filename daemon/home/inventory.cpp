@@ -78,35 +78,41 @@ void warn(std::string_view event, const AgentPlace& place, const AgentBinary& bi
     log_warning(event, {{"home_of", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
 }
 
-/// What the next search may not lack. The rest is the directory's: a shell goes on with the next one, too.
-bool is_the_daemons_own(int problem) {
-    return problem == EMFILE || problem == ENFILE || problem == ENOMEM || problem == ETIME || problem == EINTR;
+Warning unreachable_in_path(const std::string& directory, const std::string& candidate, int problem) {
+    const std::string why = "cannot be looked at (" + io_problem(problem) + "): mount ";
+    const std::string or_else = " again, or take " + directory + " out of the PATH";
+    const bool is_the_file(open_directory(directory));
+    return {"path.unreachable", is_the_file
+                                    ? candidate + " " + why + "what it leads to" + or_else
+                                    : "agents may be installed in " + directory + ", which " + why + "it" + or_else};
 }
 
 }  // namespace
 
-std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name) {
-    std::optional<Error> not_looked_at;
+BinarySearch find_binary(std::string_view path, std::string_view name) {
+    BinarySearch search;
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
-        const std::string candidate = std::string(path.substr(0, end)) + "/" + std::string(name);
+        const std::string directory(path.substr(0, end));
+        const std::string candidate = directory + "/" + std::string(name);
         path.remove_prefix(std::min(end + 1, path.size()));
         struct stat status {};
         if (candidate.front() != '/') continue;
         const int problem = time_is_up() ? ETIME : look_up(candidate, status, LastLink::followed, X_OK);
         if (is_the_daemons_own(problem)) throw Failure(io_error("look for", candidate, problem));
-        if (problem != 0 && !means_absent(problem)) not_looked_at = io_error("look for", candidate, problem);
-        if (problem != 0) continue;
-        if (!S_ISREG(status.st_mode)) continue;
+        if (problem != 0 && !means_absent(problem))
+            search.unreachable.push_back(unreachable_in_path(directory, candidate, problem));
+        if (problem != 0 || !S_ISREG(status.st_mode)) continue;
         const auto time = [](const timespec& when) {
             return std::to_string(when.tv_sec) + "." + std::to_string(when.tv_nsec);
         };
-        return AgentBinary{candidate, std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" +
-                                          std::to_string(status.st_size) + ":" + time(status.st_mtim) + ":" +
-                                          time(status.st_ctim)};
+        search.unreachable.clear();
+        search.binary = AgentBinary{candidate, std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) +
+                                                   ":" + std::to_string(status.st_size) + ":" + time(status.st_mtim) +
+                                                   ":" + time(status.st_ctim)};
+        return search;
     }
-    if (not_looked_at) throw Failure(*std::move(not_looked_at));
-    return std::nullopt;
+    return search;
 }
 
 std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const AgentPlace& place) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/agents/session.hpp"
 #include "daemon/home/worker.hpp"
@@ -28,11 +29,18 @@ struct AgentBinary {
     bool operator==(const AgentBinary&) const = default;
 };
 
+/// What a search in the PATH gave.
+struct BinarySearch {
+    std::optional<AgentBinary> binary;
+    /// Where none was found: path.unreachable, one of each directory or file whose file system does not answer.
+    std::vector<Warning> unreachable;
+};
+
 /// The first executable regular file of that name in `path` (PATH's value; entries that are not absolute are passed
-/// over). Throws Failure with io.error where it cannot be told which that is, for want of descriptors, memory or time,
-/// or where none is found and one of the directories cannot be looked at. Runs under the session user's identity: call
-/// it through the HomeWorker.
-std::optional<AgentBinary> find_binary(std::string_view path, std::string_view name);
+/// over). What cannot be looked at is passed over, too, as a shell does it. Throws Failure with io.error for want of
+/// descriptors, memory or time: then nobody knows. Runs under the session user's identity: call it through the
+/// HomeWorker.
+BinarySearch find_binary(std::string_view path, std::string_view name);
 
 /// For whom an agent's program is run, and on which thread that user's files are made and removed.
 struct AgentPlace {

@@ -29,7 +29,14 @@ std::string_view cure(int error_number) {
         case EFBIG:
             return "the file size limit is too low: raise it (LimitFSIZE= of the service, ulimit -f)";
         case EIO:
-            return "the disk reports an error: see dmesg";
+            return "the disk, or what is mounted there, reports an error: see dmesg";
+        case ENOTCONN:
+        case ECONNABORTED:
+        case ESTALE:
+        case ETIMEDOUT:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+            return "what is mounted there does not answer: unmount it, or mount it again, then try again";
         case EAGAIN:
             return "another program holds the file (a lock or a lease): end that program, then try again";
         case ETIME:
@@ -44,7 +51,7 @@ std::string_view cure(int error_number) {
         case EISDIR:
             return "a directory is where a file is meant: move it out of the way";
         default:
-            return "make it an ordinary file that the session's user can write, then try again";
+            return "see whether it is an ordinary file, on a file system that answers, then try again";
     }
 }
 

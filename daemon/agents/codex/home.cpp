@@ -79,10 +79,14 @@ std::vector<std::string> dotenv_names(std::string_view text) {
     return DotenvNames(text).run();
 }
 
+std::string codex_auth_json(const SessionHome& home) {
+    return home.codex_directory() + "/auth.json";
+}
+
 std::any look_at_codex_home(const SessionHome& home, const HomeReader& reader) {
     const std::string directory = home.codex_directory();
     CodexHome found;
-    found.auth_json = reader.is_file(directory + "/auth.json");
+    found.auth_json = reader.is_file(codex_auth_json(home));
     const auto read = [&](const std::string& path) {
         const auto text = reader.text(path, largest_file);
         return text ? found.provider_files[path] = std::make_shared<const CodexConfigFile>(*text) : nullptr;

@@ -34,6 +34,9 @@ inline const CodexHome& codex_home(const HomeFacts& facts) {
     return own ? *own : nothing;
 }
 
+/// Where Codex keeps a login.
+std::string codex_auth_json(const SessionHome& home);
+
 std::any look_at_codex_home(const SessionHome& home, const HomeReader& reader);
 
 /// The names of the variables that a dotenv file sets, each once.

@@ -62,7 +62,12 @@ void warn_of_dotenv(Plan& plan, const SessionInputs& inputs) {
 Result<void> render_own_account(Plan& plan, const Route& route, const SessionInputs& inputs) {
     add_override(plan, "model_provider", toml_string(route.provider->id), from_capsuled);
     if (route.model) add_model(plan, *route.model);
-    if (!inputs.key || codex_home(inputs.facts).auth_json) return {};
+    if (!inputs.key) return {};
+    // A login that is in there would be another account than the key's.
+    const auto& unreachable = inputs.facts.unreachable;
+    if (const auto login = unreachable.find(codex_auth_json(inputs.home)); login != unreachable.end())
+        return login->second;
+    if (codex_home(inputs.facts).auth_json) return {};
     if (Result<void> fine = refuse_dotenv(inputs, "OPENAI_API_KEY"); !fine) return fine;
     add_override(plan, "openai_base_url", toml_string(session_url(inputs, own_base_url)),
                  session_url_from(inputs, from_capsuled));

@@ -99,7 +99,17 @@ TEST(StatusPage, SaysWhereAnAgentThatIsMissingWasLookedFor) {
     EXPECT_THAT(status_page(status, {}, plain),
                 HasSubstr("not installed\nNot installed: no such program in /usr/local/bin:/usr/bin. PATH in [env] of "
                           "capsule.toml names other directories.\n"));
+    for (const char* code : {"path.unreachable", "home.busy"}) {
+        status.warnings = {{code, "something does not answer"}};
+        EXPECT_THAT(
+            status_page(status, {}, plain),
+            AllOf(HasSubstr("not found\nNot found: no such program in /usr/local/bin:/usr/bin, as far as it can "
+                            "be looked at. "),
+                  Not(HasSubstr("ot installed"))));
+    }
     status.agents.pop_back();
+    EXPECT_THAT(status_page(status, {}, plain), Not(HasSubstr("Not found")));
+    status.warnings.clear();
     EXPECT_THAT(status_page(status, {}, plain), Not(HasSubstr("Not installed")));
 }
 

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -10,6 +12,7 @@
 #include "daemon/home/inventory.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/users/users.hpp"
+#include "tests/support/system_calls.hpp"
 #include "tests/unit/support/run_io.hpp"
 #include "tests/unit/support/temp_dir.hpp"
 
@@ -18,12 +21,16 @@ namespace {
 
 namespace asio = boost::asio;
 
+std::optional<AgentBinary> found_in(std::string_view path, std::string_view name) {
+    return find_binary(path, name).binary;
+}
+
 class Inventory : public testing::Test {
   protected:
     std::string path() const { return directory_.path() + ":/usr/bin:/bin"; }
     AgentBinary codex(const std::string& script) {
         directory_.program("codex", script);
-        return find_binary(path(), "codex").value();
+        return found_in(path(), "codex").value();
     }
     std::size_t runs() const {
         std::ifstream log(directory_.path() + "/runs");
@@ -44,21 +51,21 @@ class Inventory : public testing::Test {
 };
 
 TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
-    EXPECT_FALSE(find_binary(directory_.path(), "claude"));
+    EXPECT_FALSE(found_in(directory_.path(), "claude"));
     std::ofstream(directory_.path() + "/claude") << "not executable";
-    EXPECT_FALSE(find_binary(directory_.path(), "claude"));
+    EXPECT_FALSE(found_in(directory_.path(), "claude"));
     directory_.program("claude", "true");
-    EXPECT_EQ(find_binary("/no/such:" + directory_.path(), "claude")->path, directory_.path() + "/claude");
+    EXPECT_EQ(found_in("/no/such:" + directory_.path(), "claude")->path, directory_.path() + "/claude");
 }
 
 TEST_F(Inventory, ASearchEndsWithItsTime) {
     directory_.program("claude", "true");
     const HomeVisit visit;
-    EXPECT_TRUE(find_binary(directory_.path(), "claude"));
+    EXPECT_TRUE(found_in(directory_.path(), "claude"));
     set_time_limit(std::chrono::steady_clock::now() - std::chrono::seconds(1));
-    EXPECT_THROW(find_binary(directory_.path(), "claude"), Failure) << "nobody knows that it is not installed";
+    EXPECT_THROW(found_in(directory_.path(), "claude"), Failure) << "nobody knows that it is not installed";
     set_time_limit(std::chrono::steady_clock::time_point::max());
-    EXPECT_TRUE(find_binary(directory_.path(), "claude"));
+    EXPECT_TRUE(found_in(directory_.path(), "claude"));
 }
 
 TEST_F(Inventory, WithoutADescriptorNoProgramIsMissing) {
@@ -70,7 +77,7 @@ TEST_F(Inventory, WithoutADescriptorNoProgramIsMissing) {
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
     std::optional<Error> problem;
     try {
-        find_binary("/no/such:" + directory_.path(), "claude");
+        found_in("/no/such:" + directory_.path(), "claude");
     } catch (const Failure& failure) {
         problem = failure.error();
     }
@@ -78,7 +85,29 @@ TEST_F(Inventory, WithoutADescriptorNoProgramIsMissing) {
     ASSERT_TRUE(problem);
     EXPECT_EQ(problem->code, ErrorCode::io_error);
     EXPECT_NE(problem->hint.find("LimitNOFILE="), std::string::npos) << problem->hint;
-    EXPECT_TRUE(find_binary(directory_.path(), "claude")) << "the visit remembers it";
+    EXPECT_TRUE(found_in(directory_.path(), "claude")) << "the visit remembers it";
+}
+
+// As a FUSE mount whose server has ended.
+TEST_F(Inventory, ADirectoryThatDoesNotAnswerHidesNoOther) {
+    for (const int problem : {ENOTCONN, EIO, ESTALE}) {
+        const std::string path = "/usr/lib:" + directory_.path();
+        directory_.program("claude", "true");
+        const auto ended = test::run_with_fault({0, test::Calls::files, problem}, [&] {
+            const HomeVisit visit;
+            const BinarySearch claude = find_binary(path, "claude");
+            if (!claude.binary || !claude.unreachable.empty()) return 1;
+            const BinarySearch codex = find_binary(path, "codex");
+            if (codex.binary || codex.unreachable.size() != 1) return 2;
+            const auto& [code, message] = codex.unreachable.front();
+            const std::string said = "agents may be installed in /usr/lib, which cannot be looked at (" +
+                                     std::string(::strerror(problem)) +
+                                     "): mount it again, or take /usr/lib out of the PATH";
+            return code == "path.unreachable" && message == said ? 0 : 3;
+        });
+        EXPECT_TRUE(ended.met.fault);
+        EXPECT_EQ(ended.status, 0) << WEXITSTATUS(ended.status) << " with " << problem;
+    }
 }
 
 TEST_F(Inventory, FindsItThroughLinksButNotInProc) {
@@ -88,17 +117,16 @@ TEST_F(Inventory, FindsItThroughLinksButNotInProc) {
     directory_.program("lib/claude.js", "true");
     std::filesystem::create_symlink("../lib/claude.js", top + "/bin/claude");
     std::filesystem::create_symlink("bin", top + "/linked");
-    const auto found = find_binary(top + "/linked:/usr/bin", "claude");
+    const auto found = found_in(top + "/linked:/usr/bin", "claude");
     ASSERT_TRUE(found);
     EXPECT_EQ(found->path, top + "/linked/claude");
-    EXPECT_EQ(found->key().substr(found->path.size()),
-              find_binary(top + "/bin", "claude")->key().substr(top.size() + 11));
+    EXPECT_EQ(found->key().substr(found->path.size()), found_in(top + "/bin", "claude")->key().substr(top.size() + 11));
     const std::string own = "/proc/" + std::to_string(::getpid());
     std::filesystem::create_symlink(own + "/exe", top + "/bin/codex");
-    EXPECT_FALSE(find_binary(top + "/bin", "codex")) << "it can be run";
-    EXPECT_FALSE(find_binary(own, "exe"));
+    EXPECT_FALSE(found_in(top + "/bin", "codex")) << "it can be run";
+    EXPECT_FALSE(found_in(own, "exe"));
     std::filesystem::create_symlink(own + "/root/bin", top + "/outside");
-    EXPECT_FALSE(find_binary(top + "/outside", "sh"));
+    EXPECT_FALSE(found_in(top + "/outside", "sh"));
 }
 
 TEST_F(Inventory, LooksInNoDirectoryOfTheOnesThatItIsIn) {
@@ -107,13 +135,13 @@ TEST_F(Inventory, LooksInNoDirectoryOfTheOnesThatItIsIn) {
     directory_.program("bin/claude", "true");
     std::filesystem::current_path(directory_.path());
     for (const char* path : {"bin", "./bin", "bin:", ":bin"})
-        EXPECT_FALSE(find_binary(path, "claude")) << path;
+        EXPECT_FALSE(found_in(path, "claude")) << path;
     std::filesystem::current_path(before);
 }
 
 TEST_F(Inventory, AReplacedBinaryIsAnother) {
     const AgentBinary before = codex("true");
-    EXPECT_EQ(before, find_binary(path(), "codex"));
+    EXPECT_EQ(before, found_in(path(), "codex"));
     EXPECT_NE(before, codex("true"));
 }
 
@@ -224,7 +252,7 @@ TEST_F(Inventory, OneThatABusyMachineKeptFromTellingIsAskedAgain) {
     EXPECT_EQ(inventory.version_problem(binary), "");
 
     std::ofstream(directory_.path() + "/codex") << "#!" << directory_.path() << "/interpreter\n";
-    const AgentBinary later = find_binary(path(), "codex").value();
+    const AgentBinary later = found_in(path(), "codex").value();
     EXPECT_EQ(ask(later), std::nullopt);
     EXPECT_NE(inventory.version_problem(later), "");
     directory_.program("interpreter", "echo 2.0");

@@ -5,6 +5,7 @@
 #include <sys/fsuid.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/agents/claude/cell.hpp"
@@ -16,6 +17,7 @@
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/facts.hpp"
 #include "temporary_home.hpp"
+#include "tests/support/child.hpp"
 
 namespace capsule {
 namespace {
@@ -264,6 +266,39 @@ TEST(HomeFacts, WithoutADescriptorNoFileIsMissing) {
     forget_directories();
     EXPECT_THROW(read_home_facts(Agent::codex, session), Failure);
     set_time_limit(std::chrono::steady_clock::time_point::max());
+}
+
+/// 0: those of Codex and of Claude Code say so; 1: they do not; 2: a failure.
+int tells_of_files_that_do_not_answer(const SessionHome& session) {
+    try {
+        const HomeVisit visit;
+        const HomeFacts codex = read_home_facts(Agent::codex, session);
+        const HomeFacts claude = read_home_facts(Agent::claude, session);
+        const bool told = codex.unreachable.contains(session.codex_directory() + "/config.toml") &&
+                          claude.unreachable.contains(session.claude_json());
+        // It may have a login's own key.
+        return told && !codex_home(codex).config_file && claude_home(claude).primary_key ? 0 : 1;
+    } catch (const Failure&) {
+        return 2;
+    }
+}
+
+// As a FUSE mount whose server has ended: the agent cannot read there either.
+TEST(HomeFacts, AHomeThatDoesNotAnswerIsToldAndNoFailure) {
+    const TemporaryHome home;
+    SessionHome session;
+    session.home = home.path();
+    fs::create_directory(home / ".codex");
+    write_bytes(home / ".codex/config.toml", "model = \"x\"\n");
+    write_bytes(home / ".claude.json", "{}");
+    for (const long call : {SYS_openat2, SYS_openat, SYS_read})
+        for (const int problem : {ENOTCONN, EIO, ESTALE, EMFILE, ENOMEM})
+            test::in_child([&] {
+                test::forbid(call, problem);
+                const bool is_the_daemons_own = problem == EMFILE || problem == ENOMEM;
+                EXPECT_EQ(tells_of_files_that_do_not_answer(session), is_the_daemons_own ? 2 : 0)
+                    << call << " " << problem;
+            });
 }
 
 TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
