@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
 #include "protocol/socket_path.hpp"
 #include "protocol/text_width.hpp"
 

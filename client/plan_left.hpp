@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "client/output.hpp"
+#include "protocol/usage_messages.hpp"
 
 namespace capsule {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "protocol/messages.hpp"
+#include "protocol/usage_messages.hpp"
 
 namespace capsule {
 

@@ -8,7 +8,6 @@
 
 #include "protocol/errors.hpp"
 #include "protocol/json_struct.hpp"
-#include "protocol/messages.hpp"
 #include "protocol/methods.hpp"
 
 namespace capsule {

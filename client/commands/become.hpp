@@ -5,8 +5,9 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/messages.hpp"
+#include "protocol/session_messages.hpp"
 #include "protocol/socket_path.hpp"
 
 namespace capsule {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "protocol/messages.hpp"
+#include "protocol/metrics_messages.hpp"
 
 namespace capsule {
 

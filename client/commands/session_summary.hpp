@@ -6,6 +6,7 @@
 #include <string>
 
 #include "client/output.hpp"
+#include "protocol/session_messages.hpp"
 
 namespace capsule {
 

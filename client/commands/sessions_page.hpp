@@ -4,7 +4,7 @@
 #include <string>
 
 #include "client/output.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/session_messages.hpp"
 
 namespace capsule {
 

@@ -5,7 +5,8 @@
 #include <string>
 
 #include "client/output.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/provider_messages.hpp"
+#include "protocol/status_messages.hpp"
 
 namespace capsule {
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/output.hpp"
+#include "protocol/usage_messages.hpp"
 
 namespace capsule {
 

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "client/picker/picker_list.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/auth_messages.hpp"
+#include "protocol/provider_messages.hpp"
+#include "protocol/status_messages.hpp"
 
 namespace capsule {
 

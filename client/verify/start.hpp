@@ -9,7 +9,7 @@
 #include "client/verify/check.hpp"
 #include "client/verify/trial.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -6,7 +6,7 @@
 
 #include "client/recorder/recorder.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -95,7 +95,10 @@ install(TARGETS capsule_client capsule_protocol capsule_asio EXPORT capsule
         INCLUDES DESTINATION include/capsule)
 install(FILES ${PROJECT_SOURCE_DIR}/client/client.hpp ${PROJECT_SOURCE_DIR}/client/client_error.hpp
         DESTINATION include/capsule/client COMPONENT dev)
-install(FILES ${PROJECT_SOURCE_DIR}/protocol/errors.hpp ${PROJECT_SOURCE_DIR}/protocol/messages.hpp
+foreach(theme auth common metrics notice provider session spawn status usage)
+  list(APPEND messages ${PROJECT_SOURCE_DIR}/protocol/${theme}_messages.hpp)
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/protocol/errors.hpp ${PROJECT_SOURCE_DIR}/protocol/messages.hpp ${messages}
               ${PROJECT_SOURCE_DIR}/protocol/socket_path.hpp
         DESTINATION include/capsule/protocol COMPONENT dev)
 install(EXPORT capsule NAMESPACE capsule:: FILE capsule-targets.cmake DESTINATION ${library_dir}/cmake/capsule

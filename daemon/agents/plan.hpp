@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "daemon/base/secret.hpp"
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
 
 namespace capsule {
 

@@ -13,8 +13,8 @@
 #include "daemon/agents/route.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/config/config.hpp"
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
 
 namespace capsule {
 

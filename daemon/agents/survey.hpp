@@ -9,6 +9,7 @@
 
 #include "daemon/agents/route.hpp"
 #include "daemon/agents/session.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -25,7 +25,6 @@
 #include <vector>
 
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
 
 namespace capsule::broker {
 

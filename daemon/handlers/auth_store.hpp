@@ -8,7 +8,9 @@
 
 #include "daemon/handlers/services.hpp"
 #include "daemon/log/log.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/auth_messages.hpp"
+#include "protocol/common_messages.hpp"
+#include "protocol/session_messages.hpp"
 
 namespace capsule {
 

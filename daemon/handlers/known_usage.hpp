@@ -12,7 +12,7 @@
 #include "daemon/base/boot_clock.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/catalog/catalog.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/usage_messages.hpp"
 
 namespace capsule {
 

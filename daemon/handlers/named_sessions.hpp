@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "protocol/messages.hpp"
+#include "protocol/session_messages.hpp"
 
 namespace capsule {
 

@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "daemon/handlers/services.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
+#include "protocol/provider_messages.hpp"
 
 namespace capsule {
 

@@ -10,6 +10,7 @@
 #include "daemon/keys/key_scope.hpp"
 #include "daemon/routing/route.hpp"
 #include "protocol/json_struct.hpp"
+#include "protocol/notice_messages.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "daemon/handlers/services.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

@@ -10,7 +10,8 @@
 #include "daemon/handlers/services.hpp"
 #include "daemon/routing/route.hpp"
 #include "daemon/write/apply.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

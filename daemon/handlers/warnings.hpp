@@ -7,7 +7,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/routing/choices.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
 
 namespace capsule {
 

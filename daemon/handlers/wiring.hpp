@@ -10,6 +10,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/routing/route.hpp"
+#include "protocol/spawn_messages.hpp"
 
 namespace capsule {
 

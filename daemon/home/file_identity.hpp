@@ -1,7 +1,7 @@
 // Whose files a thread of the daemon's can reach.
 #pragma once
 
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
 
 namespace capsule {
 

@@ -11,8 +11,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
 
 namespace capsule {
 

@@ -3,7 +3,8 @@
 
 #include "daemon/catalog/catalog.hpp"
 #include "daemon/keys/key_resolver.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/auth_messages.hpp"
+#include "protocol/common_messages.hpp"
 
 namespace capsule {
 

@@ -6,7 +6,7 @@
 
 #include "daemon/base/secret.hpp"
 #include "daemon/catalog/catalog.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
 
 namespace capsule {
 

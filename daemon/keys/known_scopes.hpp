@@ -9,7 +9,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/stored_keys.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
 
 namespace capsule {
 

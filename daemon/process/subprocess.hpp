@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
 
 namespace capsule {
 

@@ -8,8 +8,9 @@
 
 #include "daemon/catalog/key_state.hpp"
 #include "daemon/config/config.hpp"
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/provider_messages.hpp"
 
 namespace capsule {
 

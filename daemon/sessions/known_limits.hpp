@@ -9,7 +9,7 @@
 
 #include "daemon/base/boot_clock.hpp"
 #include "daemon/broker/control.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/usage_messages.hpp"
 #include "protocol/utc_time.hpp"
 
 namespace capsule {

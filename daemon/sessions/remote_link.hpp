@@ -13,8 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/session_messages.hpp"
 
 namespace capsule {
 

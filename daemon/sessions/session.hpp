@@ -10,7 +10,9 @@
 #include "daemon/broker/control.hpp"
 #include "daemon/sessions/known_limits.hpp"
 #include "daemon/sessions/process_life.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/common_messages.hpp"
+#include "protocol/session_messages.hpp"
+#include "protocol/usage_messages.hpp"
 
 namespace capsule {
 

@@ -9,7 +9,7 @@
 
 #include "daemon/broker/control.hpp"
 #include "daemon/sessions/session.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/metrics_messages.hpp"
 
 namespace capsule {
 

@@ -12,8 +12,8 @@
 #include "daemon/agents/session.hpp"
 #include "daemon/base/secret.hpp"
 #include "daemon/config/config.hpp"
+#include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
-#include "protocol/messages.hpp"
 
 namespace capsule {
 

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "client/recorder/recorder.hpp"
-#include "protocol/messages.hpp"
+#include "protocol/session_messages.hpp"
+#include "protocol/spawn_messages.hpp"
 #include "tests/e2e/terminal.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/daemon.hpp"
