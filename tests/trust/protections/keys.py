@@ -44,7 +44,7 @@ def the_session() -> list[Protection]:
             "if (key.size() < remembered)", "unit_agents:Claude.OfAShortKeyNothingIsWritten"),
         one("of a replaced key nothing is noted", "daemon/agents/claude/claude_json.cpp",
             "        remove_from(\"approved\", tail);\n", "", "unit_merge:ClaudeJson.OfAnEarlierKeyNothingStays"),
-        one("a home's JSON has so many items at most", "daemon/edit/json_edit.cpp", "most_items = 100'000;",
+        one("a home's JSON has so many items at most", "daemon/edit/examine_json.cpp", "most_items = 100'000;",
             "most_items = std::size_t(-1);", "unit_merge:JsonEdit.AFileOfMoreItemsThanAnybodyWritesIsNotRead"),
         one("and none of them costs the whole file", "daemon/agents/claude/claude_json.cpp",
             "        if (found) remove_items(",
