@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "daemon/agents/agent.hpp"
 #include "daemon/base/http_url.hpp"
 #include "daemon/catalog/key_state.hpp"
 #include "daemon/keys/key_scope.hpp"

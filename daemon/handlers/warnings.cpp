@@ -9,6 +9,7 @@
 
 #include "daemon/handlers/named_sessions.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
+#include "daemon/handlers/wiring.hpp"
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/key_shape.hpp"
 #include "daemon/keys/secret_file.hpp"

@@ -1,5 +1,6 @@
 #include "daemon/users/users.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
