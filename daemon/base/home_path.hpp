@@ -1,5 +1,5 @@
-// Where a path leads in which another user has a hand: through links as everywhere, but never into a file system that
-// the kernel makes as it is looked at. In /proc the lookup of a name alone (stat) may wait for the memory map of a
+// Opens a path of which another user controls a part: links are followed as everywhere, but never into a file system
+// that the kernel makes as it is looked at. In /proc the lookup of a name alone (stat) may wait for the memory map of a
 // process, for as long as whoever owns that likes, and no signal ends it.
 //
 // All that looks at the home and the project by a path does it by these; see tests/docs/home_paths.py.

@@ -62,7 +62,7 @@ int look_up(const std::string& path, struct stat& status, LastLink last, int acc
         if (!found || ::fstat(found.get(), &status) != 0) return errno;
         return access == F_OK || may_access(found, access) ? 0 : errno;
     }
-    // Should it have become a link just now, it is the link that is asked for.
+    // If it was replaced by a link meanwhile, this checks the link.
     constexpr int flags = AT_EACCESS | AT_SYMLINK_NOFOLLOW;
     return access == F_OK || ::faccessat(directory.get(), name, access, flags) == 0 ? 0 : errno;
 }

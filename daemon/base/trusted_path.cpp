@@ -66,16 +66,16 @@ std::string why_untrusted(const struct stat& status, const std::string& path, bo
     return {};
 }
 
-/// Who could make what is not in a directory that is trusted, as the words after "which"; empty: nobody else can.
+/// Who else could create what is missing in a directory that is trusted, as the subject of a sentence; empty: nobody.
 std::string who_else_can_make(const struct stat& directory) {
     if ((directory.st_mode & S_ISVTX) == 0) return {};
-    if ((directory.st_mode & S_IWOTH) != 0) return "everybody";
+    if ((directory.st_mode & S_IWOTH) != 0) return "any user";
     if ((directory.st_mode & S_IWGRP) != 0 && !is_own_group(directory.st_gid))
-        return "group " + std::to_string(directory.st_gid);
+        return "any member of group " + std::to_string(directory.st_gid);
     return {};
 }
 
-/// Only asked of O_NOFOLLOW; a directory is asked for first, as that mounts what is mounted when it is used.
+/// Never follows a link. Tries O_DIRECTORY first: only that triggers an automount.
 UniqueFd step_to(const UniqueFd& directory, const std::string& name) {
     constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
     UniqueFd there(::openat(directory.get(), name.c_str(), flags | O_DIRECTORY));
@@ -180,7 +180,8 @@ class Walk {
         // theirs, and be refused when a later walk comes to it.
         if (purpose_ == For::descriptor && is_mounted_read_only(here_)) return;
         if (const std::string who = who_else_can_make(directory); !who.empty())
-            found_.untrusted = UntrustedPath{at_ + "/" + name, "is not there, and " + who + " can make it", ENOENT};
+            found_.untrusted =
+                UntrustedPath{at_ + "/" + name, "does not exist, and " + who + " could create it there", ENOENT};
     }
 
     std::list<std::string> rest_;

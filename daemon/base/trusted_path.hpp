@@ -19,8 +19,8 @@ struct UntrustedPath {
     std::string cure() const;
 };
 
-/// Follows `path` (absolute) one step after the other, links too, and looks at nothing beyond the first component that
-/// another user can put something else in the place of: one that belongs to another user than root or this process's,
+/// Follows `path` (absolute) one step after the other, links too, and stops at the first component that another user
+/// could replace: one that belongs to another user than root or this process's,
 /// or that its group or everybody can write to. In a directory with the sticky bit, as /tmp, only what belongs to
 /// another user counts, and what is not there, which anybody can make. A read-only mount changes nothing: whose the
 /// file is can write to it by another mount, or among other mounts than this process's. In a user namespace that does

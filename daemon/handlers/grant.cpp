@@ -24,7 +24,9 @@ Result<void> check_digest(const std::optional<std::string>& digest) {
 Result<void> check_user(const std::optional<std::uint32_t>& uid) {
     if (!uid || *uid != overflow_uid() || *uid == ::geteuid()) return {};
     return Error{ErrorCode::invalid_params,
-                 "params.uid: every user that this system does not know looks like " + std::to_string(*uid),
+                 "params.uid: uid " + std::to_string(*uid) +
+                     " cannot be used here: the kernel shows any user of another user namespace (a container's, say) "
+                     "under this number",
                  "let the sessions run as a user of their own, whom the side with the keys knows, too"};
 }
 

@@ -20,7 +20,7 @@ Result<std::string> find_op(const std::optional<std::string>& configured);
 bool is_ops_to_use(const std::string& path);
 
 /// Which HOME op has, where it reads and writes its settings: the daemon's own, else that of the password file. None:
-/// another user could change both, and what op reads and where it writes with them.
+/// other users could change both directories.
 std::optional<std::string> op_home(const std::optional<std::string>& daemons);
 
 }  // namespace capsule

@@ -39,10 +39,12 @@ bool is_mapped(const char* path, std::uint32_t id) {
 }
 
 Error may_be_anybody(const std::string& setting, const std::string& kind, const std::string& name, std::uint32_t id) {
+    const std::string number = std::to_string(id);
     return {ErrorCode::config_conflict,
-            setting + ": every " + kind + " that this system does not know looks like \"" + name + "\" (" +
-                std::to_string(id) + ")",
-            "name a " + kind + " of its own; a container's users may look like this one from outside"};
+            setting + ": " + (kind == "user" ? "uid " : "gid ") + number +
+                (name == number ? "" : " (\"" + name + "\")") + " cannot be used here: the kernel shows any " + kind +
+                " of another user namespace (a container's, say) " + "under this number",
+            "name another " + kind};
 }
 
 }  // namespace
@@ -95,8 +97,8 @@ Result<void> check_own_user(uid_t uid) {
     if (map.empty() || maps_every_id(map)) return {};
     return Error{ErrorCode::config_conflict,
                  "the daemon runs as uid " + std::to_string(uid) +
-                     ", and every user that its user namespace does not have looks like that one",
-                 "run it as another user: this one's may do everything"};
+                     ", under which the kernel shows any user of another user namespace (a container's, say)",
+                 "run capsuled as another user: whoever looks like the daemon's own user would have all rights"};
 }
 
 }  // namespace capsule

@@ -135,8 +135,8 @@ class InAUserNamespaceWithOneUid(AnyUid, unittest.TestCase):
         overflow = int(Path("/proc/sys/kernel/overflowuid").read_text())
         done = box.run(box.OneUid(programs, overflow), "timeout 20 capsuled", self.given)
         self.assertEqual(done.returncode, 1, done.stderr)
-        for word in (f"the daemon runs as uid {overflow}, and every user that its user namespace does not have looks like "
-                     "that one", "hint: run it as another user"):  # fmt: skip
+        for word in (f"the daemon runs as uid {overflow}, under which the kernel shows any user of another user namespace",
+                     "hint: run capsuled as another user"):  # fmt: skip
             self.assertIn(word, done.stderr)
 
 

@@ -126,7 +126,7 @@ class Keys(Remote):
         number = int(Path("/proc/sys/kernel/overflowuid").read_text())
         error = self.raises(keys, "grant", agent="claude", provider="zai", uid=number)
         self.assertEqual(error["code"], -32602)
-        self.assertIn(f"params.uid: every user that this system does not know looks like {number}", error["message"])
+        self.assertIn(f"params.uid: uid {number} cannot be used here: the kernel shows any user", error["message"])
         self.assertEqual(self.states(keys), {})
 
     @unittest.skipUnless(ROOT, "only root can be two users")

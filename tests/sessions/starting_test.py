@@ -132,8 +132,10 @@ class Configuration(Case):
                 [(place, what)] = self.checked(f"[{table}]\n{setting} = {text}\n")
                 kind, named = ("group", value.removeprefix("@")) if "group" in setting or "@" in value else ("user", value)
                 self.assertEqual(place, f"capsule.toml:2:{len(setting) + 4}")
-                self.assertEqual(what, f'[{table}] {setting}: every {kind} that this system does not know looks like '
-                                 f'"{named}" ({group if kind == "group" else number})')  # fmt: skip
+                numbered = f"gid {group}" if kind == "group" else f"uid {number}"
+                named = "" if named in numbered else f' ("{named}")'
+                self.assertEqual(what, f"[{table}] {setting}: {numbered}{named} cannot be used here: the kernel shows any "
+                                 f"{kind} of another user namespace (a container's, say) under this number")  # fmt: skip
 
     @unittest.skipUnless(ROOT, "needs another user for sessions")
     def test_the_broker_and_its_servers_are_no_users_that_somebody_works_as(self):

@@ -102,13 +102,13 @@ class ClaudeMerge {
         return found;
     }
 
-    // The session was asked for with this key. With that answer Claude Code would not use it, but what else it finds.
+    // The session was asked for with this key. With that answer Claude Code would use another login instead.
     void warn_of_answer() {
         warnings_.push_back(
             {"claude.answer_replaced",
              intent_.path +
-                 " had a \"No\" to the key that this session is to use (customApiKeyResponses.rejected): "
-                 "it is taken out. To have Claude Code without that key, take " +
+                 " says that Claude Code is not to use this API key (customApiKeyResponses.rejected). capsuled removes "
+                 "that answer, because this session runs on that key. To use your Claude login instead, remove " +
                  intent_.key_name + " from capsuled, or set [claude] native = \"home\""});
     }
 

@@ -81,7 +81,7 @@ TEST_F(TrustedPath, WhatIsMissingInAStickyDirectoryIsAnybodysToMake) {
         EXPECT_TRUE(open_trusted(path(each), S_IFREG).untrusted);
     }
     const auto problem = untrusted_component(path("a/none"));
-    EXPECT_EQ(problem->why, "is not there, and everybody can make it");
+    EXPECT_EQ(problem->why, "does not exist, and any user could create it there");
     EXPECT_NE(problem->cure().find("make '" + path("a/none") + "'"), std::string::npos);
     EXPECT_EQ(untrusted("a/b/none"), "") << "there only its owner makes something";
 }

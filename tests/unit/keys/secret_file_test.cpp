@@ -144,8 +144,8 @@ TEST(SecretFile, OneThatOthersCouldMakeIsNotLookedFor) {
     const TemporaryDirectory directory;
     const std::string path = directory / "key";
     ::chmod(directory.path().c_str(), 01777);
-    EXPECT_THAT(problem_of(path), HasSubstr(path + " is not there, and everybody can make it"));
-    EXPECT_THAT(problem_of(path + "/below"), HasSubstr(path + " is not there, and everybody can make it"));
+    EXPECT_THAT(problem_of(path), HasSubstr(path + " does not exist, and any user could create it there"));
+    EXPECT_THAT(problem_of(path + "/below"), HasSubstr(path + " does not exist, and any user could create it there"));
     write_file(path, "FAKE-key");
     EXPECT_EQ(key_in(path), "FAKE-key") << "nobody else can replace that";
 }

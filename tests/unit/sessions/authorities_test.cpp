@@ -43,7 +43,7 @@ TEST_F(AuthoritiesFile, OneThatOthersCouldChangeIsRefused) {
     ::chmod(directory_.path().c_str(), 01777);
     EXPECT_EQ(read(), certificate);
     std::filesystem::remove(path());
-    EXPECT_EQ(read(), "error: not read: " + path() + " is not there, and everybody can make it");
+    EXPECT_EQ(read(), "error: not read: " + path() + " does not exist, and any user could create it there");
 }
 
 TEST_F(AuthoritiesFile, WhatIsNoFileOrTooLargeIsRefusedAndNeverWaitedFor) {
