@@ -1,5 +1,7 @@
 #include "daemon/broker/peer_uid.hpp"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -37,6 +39,41 @@ sockaddr_storage any(const sockaddr_in& end) {
     sockaddr_storage out{};
     std::memcpy(&out, &end, sizeof end);
     return out;
+}
+
+/// One of IPv4 that is written as one of IPv6 as itself: the kernel finds no queue of it else.
+sockaddr_storage plain(const sockaddr_storage& end) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(end);
+    if (end.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return end;
+    sockaddr_in out{};
+    out.sin_family = AF_INET;
+    out.sin_port = v6.sin6_port;
+    std::memcpy(&out.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof out.sin_addr);
+    return any(out);
+}
+
+bool has_same_address(const sockaddr_storage& one, const sockaddr& other) {
+    if (one.ss_family != other.sa_family) return false;
+    if (one.ss_family == AF_INET6)
+        return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(one).sin6_addr,
+                                  &reinterpret_cast<const sockaddr_in6&>(other).sin6_addr);
+    return reinterpret_cast<const sockaddr_in&>(one).sin_addr.s_addr ==
+           reinterpret_cast<const sockaddr_in&>(other).sin_addr.s_addr;
+}
+
+/// A server whose socket is bound to a network interface is not found, and is here all the same.
+bool is_of_this_machine(const sockaddr_storage& server, const sockaddr_storage& own) {
+    // Each of 127.0.0.0/8 is; of ::1, `own` is the same.
+    if (has_same_address(server, reinterpret_cast<const sockaddr&>(own))) return true;
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(server);
+    if (server.ss_family == AF_INET && ntohl(v4.sin_addr.s_addr) >> 24U == 127) return true;
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) != 0) return true;
+    bool found = false;
+    for (const ifaddrs* each = all; each != nullptr && !found; each = each->ifa_next)
+        found = each->ifa_addr != nullptr && has_same_address(server, *each->ifa_addr);
+    ::freeifaddrs(all);
+    return found;
 }
 
 bool is_established(int descriptor) {
@@ -115,14 +152,17 @@ PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, in
     return {Known::yes, found->socket.idiag_uid};
 }
 
-std::optional<std::uint32_t> PeerUid::of_server(int connected) {
+PeerUid::Server PeerUid::of_server(int connected) {
     sockaddr_storage own{}, server{};
     socklen_t own_size = sizeof own, server_size = sizeof server;
     if (::getsockname(connected, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
         ::getpeername(connected, reinterpret_cast<sockaddr*>(&server), &server_size) != 0)
-        return std::nullopt;
+        return {};
+    own = plain(own);
+    server = plain(server);
     bool answered = false;
     auto found = find(server, own, answered);
+    if (!found && answered && !is_of_this_machine(server, own)) return {false, std::nullopt};
     if (found && !found->is_somebodys()) {
         // It waits in a queue. Whoever closes that closes the connection, so the queue's owner will be its.
         sockaddr_storage nobody{};
@@ -130,7 +170,7 @@ std::optional<std::uint32_t> PeerUid::of_server(int connected) {
         found = find(server, nobody, answered);
         if (found && (found->socket.idiag_state != TCP_LISTEN || !found->is_somebodys())) found.reset();
     }
-    return found ? std::optional(found->socket.idiag_uid) : std::nullopt;
+    return {true, found ? std::optional(found->socket.idiag_uid) : std::nullopt};
 }
 
 }  // namespace capsule::broker

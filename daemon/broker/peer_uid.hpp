@@ -1,4 +1,4 @@
-// Whose socket is at the other end of a loopback TCP connection: the kernel is asked by sock_diag(7).
+// Whose socket is at the other end of a TCP connection within this machine: the kernel is asked by sock_diag(7).
 #pragma once
 
 #include <netinet/in.h>
@@ -29,9 +29,13 @@ class PeerUid {
     /// millisecond however many sockets there are.
     Answer ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted);
 
-    /// Who is at the other end of a connection that was made from here to the loopback: who has taken it, or who
-    /// listens there while nobody has. None: the kernel does not say.
-    std::optional<std::uint32_t> of_server(int connected);
+    struct Server {
+        bool is_here = true;  ///< at an address of this machine's, or nobody says that it is not
+        /// Who has taken the connection, or who listens there while nobody has. None: the kernel does not say.
+        std::optional<std::uint32_t> uid;
+    };
+    /// Who is at the other end of a connection that was made from here.
+    Server of_server(int connected);
 
   private:
     struct Found;

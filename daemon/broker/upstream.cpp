@@ -59,6 +59,7 @@ struct Proxy {
     std::string host, port, credentials;  ///< credentials: "user:password", as they stand in the URL
 };
 
+/// Nothing that is not encrypted goes through one: whoever has a proxy's port would get the key.
 std::optional<Proxy> proxy_for(const Configure& limits, const BaseUrl& base) {
     if (!limits.proxy || !base.tls || is_loopback_address(base.host) || base.host == "localhost" ||
         is_in_no_proxy(limits.no_proxy.value_or(""), base.host, base.port))
@@ -166,10 +167,11 @@ Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base
     co_return std::string();
 }
 
-/// A server on the loopback may be away for a moment, and whoever is a user here can take its port then. Gives what is
-/// wrong with who has it.
+/// A server of this machine may be away for a moment, and whoever is a user here can take its port then. Gives what is
+/// wrong with who has it; none: nothing, or it is elsewhere.
 std::optional<std::string> wrong_owner(WayOut way, int connected) {
-    const auto uid = way.peers.of_server(connected);
+    const auto [is_here, uid] = way.peers.of_server(connected);
+    if (!is_here) return std::nullopt;
     const auto& others = way.limits.upstream_uids;
     if (uid && others && std::ranges::find(*others, *uid) != others->end()) return std::nullopt;
     const bool is_agents = uid && uid == way.limits.agents_uid;
@@ -180,20 +182,20 @@ std::optional<std::string> wrong_owner(WayOut way, int connected) {
            "; if that is right, name the user in [broker] upstream_users";
 }
 
-/// The first of `places` that takes a connection. With `to_right_owner` another user's server on the loopback is passed
+/// The first of `places` that takes a connection. With `to_right_owner` another user's server on this machine is passed
 /// over: it may be on ::1 where the operator's is on 127.0.0.1. Gives why none of them is good; empty: it is
 /// attempt.stream.
 Task<std::string> connect_to_one(Attempt& attempt, WayOut way, std::vector<Address> places, bool to_right_owner) {
     std::optional<std::string> wrong;
     int error = 0;
     for (std::size_t i = 0; i < places.size() && !attempt.late; ++i) {
-        const bool is_asked = to_right_owner && is_loopback_address(places[i].text());
+        const bool is_near = to_right_owner && is_loopback_address(places[i].text());
         Timer no_answer(attempt.loop);
-        if (is_asked && i + 1 < places.size()) no_answer.start(loopback_answers_in, [&] { attempt.stream->close(); });
+        if (is_near && i + 1 < places.size()) no_answer.start(loopback_answers_in, [&] { attempt.stream->close(); });
         error = co_await connect(attempt, places[i]);
         no_answer.cancel();
         if (error != 0) continue;
-        const auto why = is_asked ? wrong_owner(way, attempt.stream->native()) : std::nullopt;
+        const auto why = to_right_owner ? wrong_owner(way, attempt.stream->native()) : std::nullopt;
         if (!why) co_return std::string();
         if (!wrong) wrong = why;
     }

@@ -2,11 +2,32 @@
 
 import functools
 import socket
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 from harness import Authority, Broker, Provider, Reply, answer, answering, read_reply, request
+
+
+# A provider of another user's: it says its port, then takes connections, lets them wait, or has no room for one, and says
+# what it got. The kernel does not say whose those are that are bound to an interface.
+OTHERS = """
+import socket, sys
+does, host, port = sys.argv[1:]
+server = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=0 if does == "is full" else 8)
+filling = [socket.socket(server.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(4 if does == "is full" else 0)]
+for each in filling:
+    each.connect_ex(server.getsockname())
+if does.startswith("is bound to "):
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, does.split()[-1].encode())
+print(server.getsockname()[1], flush=True)
+if does not in ("waits", "is full"):
+    connection, _ = server.accept()
+    print(repr(connection.recv(65536)), flush=True)
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+sys.stdin.read()
+"""
 
 
 @functools.cache
@@ -38,6 +59,21 @@ class Case(unittest.TestCase):
         provider = Provider(serve or answering(answer()), context)
         self.addCleanup(provider.close)
         return provider
+
+    def server(self, does: str, host: str = "127.0.0.1", port: int = 0, wrapper=()):
+        """A provider of another user's, and its URL. Takes root."""
+        server = subprocess.Popen([*wrapper, "setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "/usr/bin/python3", "-c", OTHERS,
+                                   does, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.addCleanup(server.communicate)
+        return server, f"http://127.0.0.1:{int(server.stdout.readline())}/api/anthropic"
+
+    def network(self, made: str) -> list[str]:
+        """What begins a command in a network of its own, which these commands make. Takes root."""
+        keeps = subprocess.Popen(["unshare", "--net", "sh", "-c", f"{made} && echo up && exec sleep infinity"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(keeps.communicate)
+        self.addCleanup(keeps.kill)
+        self.assertEqual(keeps.stdout.readline(), "up\n")
+        return ["nsenter", f"--net=/proc/{keeps.pid}/ns/net"]
 
     def pair(self, serve=None, **limits) -> tuple[Broker, Provider]:
         broker, provider = self.broker(**limits), self.provider(serve)

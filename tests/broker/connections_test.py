@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import threading
 import time
 import unittest
@@ -13,32 +12,8 @@ from case import Case
 from harness import BOUND, KEY, TOKEN, answer, answering, read_reply, request, until
 
 
-# A provider of another user's: it says its port, then takes connections, lets them wait, or has no room for one, and says
-# what it got.
-OTHERS = """
-import socket, sys
-does, host, port = sys.argv[1:]
-server = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=0 if does == "is full" else 8)
-filling = [socket.socket(server.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(4 if does == "is full" else 0)]
-for each in filling:
-    each.connect_ex(server.getsockname())
-print(server.getsockname()[1], flush=True)
-if does == "takes":
-    connection, _ = server.accept()
-    print(repr(connection.recv(65536)), flush=True)
-    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
-sys.stdin.read()
-"""
-
-
 @unittest.skipIf(os.geteuid(), "needs root to be another user")
 class ServersOfOthers(Case):
-    def server(self, does: str, host: str = "127.0.0.1", port: int = 0):
-        server = subprocess.Popen(["setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "/usr/bin/python3", "-c", OTHERS,
-                                   does, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
-        self.addCleanup(server.communicate)
-        return server, f"http://127.0.0.1:{int(server.stdout.readline())}/api/anthropic"
-
     def test_get_no_key_on_the_loopback(self):
         """While an operator's server there is away, any user can have its port."""
         for does in ("takes", "waits"):
