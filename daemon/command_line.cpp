@@ -44,6 +44,7 @@ void add_options(CLI::App& app, CommandLine& line) {
     app.add_option("--log-file", line.log_file, "Log to this file, and keep one older one, instead of stderr")
         ->type_name("PATH");
     app.add_flag("--check-config", line.check_config, "Read the configuration, say what is wrong with it, and end");
+    app.add_flag("--key-files", line.key_files, "Say where files with keys may be, one a line, and end");
     app.set_help_flag("-h,--help", "Explain, and end");
     app.set_version_flag("-V,--version", std::string("capsuled ") + capsule_version)
         ->description("Say the version, and end");

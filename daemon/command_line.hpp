@@ -13,6 +13,7 @@ struct CommandLine {
     std::optional<std::string> log_format;
     std::optional<std::string> log_file;
     bool check_config = false;
+    bool key_files = false;
 };
 
 /// Reads the command line. Ends the process after --help and --version (0), and on a usage error (2).

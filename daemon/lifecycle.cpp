@@ -12,12 +12,15 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <iostream>
+#include <set>
 
 #include "capsule_version.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/handlers/session_keys.hpp"
+#include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "daemon/load/load_config.hpp"
+#include "daemon/load/load_env.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/essential.hpp"
 #include "daemon/process/systemd.hpp"
@@ -202,6 +205,22 @@ void check_configuration(const CommandLine& line, const std::map<std::string, Se
     for (std::size_t i = 0; i + 1 < problems.all().size(); ++i)
         log_failure(problems.all()[i]);
     throw Failure(problems.all().back());
+}
+
+void print_key_files(const CommandLine& line, const std::map<std::string, Secret>& environment) {
+    const ConfigSource source = config_source(line, environment);
+    const Config config = value_or_throw(load_config(source.path, source.must_exist));
+    KeyResolver::Sources sources;
+    sources.config = &config;
+    sources.environment = &environment;
+    sources.credentials_directory = lookup_in(environment)("CREDENTIALS_DIRECTORY");
+    const std::vector<std::string> container = KeyResolver(std::move(sources)).files(config.catalog);
+    std::set<std::string> files(container.begin(), container.end());
+    if (const auto path = stored_keys_path(environment)) files.insert(*path);
+    const bool has_password = config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos;
+    if (config.path && (holds_keys(config) || has_password)) files.insert(*config.path);
+    for (const std::string& file : files)
+        std::cout << file << "\n";
 }
 
 void serve(CommandLine line, std::map<std::string, Secret> environment) {

@@ -18,7 +18,9 @@ int main(int argc, char** argv) {
         capsule::harden_process();
         auto environment = capsule::take_environment();
         const capsule::CommandLine line = capsule::read_command_line(argc, argv);
-        if (line.check_config)
+        if (line.key_files)
+            capsule::print_key_files(line, environment);
+        else if (line.check_config)
             capsule::check_configuration(line, environment);
         else
             capsule::serve(line, std::move(environment));

@@ -36,16 +36,25 @@ as_agent() {
     env -i PATH="$PATH" setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@" </dev/null
 }
 
-# A session that can read the secrets has every provider's key. Where /run/secrets is the container's own directory
-# (Docker mounts single files into it) it is closed here; a mount of its own must be closed by whoever makes it.
+# A session that can read the files with keys has every provider's key. Where /run/secrets is the container's own directory
+# (Docker mounts single files into it) it is closed here; a mount of its own must be closed by whoever makes it, as must the
+# files elsewhere that capsuled, with these options, reads keys from.
 close_secrets() {
-    local secrets=/run/secrets open
-    [ -d "$secrets" ] || return 0
-    chmod 0700 "$secrets" 2>/dev/null || true
-    open=$(as_agent find -L "$secrets" -type f -readable -print -quit 2>/dev/null || true)
+    local secrets=/run/secrets names files open
+    names=$(capsuled "$@" --key-files)
+    if [ -d "$secrets" ]; then
+        chmod 0700 "$secrets" 2>/dev/null || true
+        # Agents can read by its name what they cannot list. What is below another user's directory is not for root to list.
+        names+=$'\n'$(find "$secrets" ! -type d -print -o ! -uid 0 -print -prune)
+    fi
+    mapfile -t files <<<"$names"
+    open=$(as_agent sh -c 'find -L "$@" -type f -readable -print -quit 2>/dev/null; [ $? -le 1 ]' sh "$secrets" "${files[@]}") || {
+        say "it cannot be asked whether agents can read keys, which takes the capabilities SETUID and SETGID"
+        exit 1
+    }
     [ -z "$open" ] || {
         say "agents can read $open, so a session would not be limited to its own key"
-        say "  hint: mount it for root alone: mode 0400 (Swarm), defaultMode 0400 and no fsGroup (Kubernetes)"
+        say "  hint: close it (chmod 0600), or mount it for root alone: mode 0400 (Swarm), defaultMode 0400 and no fsGroup (Kubernetes)"
         exit 1
     }
 }
@@ -109,7 +118,7 @@ prepare() {
         prepare_one_user
         return
     }
-    close_secrets
+    close_secrets "$@"
     give_to_agent /home/agent
     give_to_agent /workspace
     install -d -m 0755 /run/capsule
@@ -229,7 +238,7 @@ done
 
 case ${1:-} in
 serve)
-    prepare
+    prepare "${@:2}"
     with_sessions_path capsuled "${@:2}"
     ;;
 keys)

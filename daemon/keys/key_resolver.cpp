@@ -2,6 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "daemon/agents/agent.hpp"
 #include "daemon/keys/config_source.hpp"
 #include "daemon/keys/credential_source.hpp"
 #include "daemon/keys/directory_source.hpp"
@@ -17,7 +21,7 @@ namespace capsule {
 namespace {
 
 /// Takes what the sources say, best first.
-class Findings {
+class BestFirst {
   public:
     void add(std::optional<KeyFinding> finding) {
         if (!finding || finding->state == KeyState::absent) return;
@@ -51,7 +55,7 @@ KeyResolver::KeyResolver(Sources sources)
       secrets_closed_(is_closed(sources_.secrets_directory)) {}
 
 KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope) const {
-    Findings findings;
+    BestFirst findings;
     const ValueContext context{sources_.environment, &sources_.remembered};
     const auto look_in = [&](const KeyScope& exact, const std::string& name) {
         if (sources_.stored)
@@ -80,6 +84,19 @@ std::vector<std::string> KeyResolver::files(const std::string& variable) const {
         if (const auto named = sources_.environment->find(variable + "_FILE");
             named != sources_.environment->end() && !named->second.empty())
             paths.emplace_back(named->second.reveal());
+    return paths;
+}
+
+std::vector<std::string> KeyResolver::files(const Catalog& catalog) const {
+    std::vector<std::string> paths;
+    const auto add = [&](const std::string& variable) {
+        std::ranges::copy(files(variable), std::back_inserter(paths));
+    };
+    for (const Provider& provider : catalog.providers)
+        add(provider.key_env);
+    for (const AgentDescriptor* agent : all_descriptors())
+        for (const std::string_view variable : agent->account_variables)
+            add(std::string(variable));
     return paths;
 }
 

@@ -60,6 +60,9 @@ class KeyResolver {
     /// The container's files that find() looks for, whether they are there or not.
     std::vector<std::string> files(const std::string& variable) const;
 
+    /// Those of every provider of the catalog, and of the agents' own accounts.
+    std::vector<std::string> files(const Catalog& catalog) const;
+
     /// Where in the container `variable` stands without a value: "the variable ZAI_API_KEY",
     /// "/run/secrets/ZAI_API_KEY".
     std::vector<std::string> empty_places(const std::string& variable) const;

@@ -1,5 +1,7 @@
-"""What docker/entrypoint.sh hands to the program that becomes the agents' user: none of the container's keys, no terminal."""
+"""What docker/entrypoint.sh hands to the program that becomes the agents' user: none of the container's keys, no terminal.
+And that it finds what that user can read."""
 
+import os
 import pathlib
 import pty
 import subprocess
@@ -39,6 +41,61 @@ class Becoming(unittest.TestCase):
             seen = self.seen_of(script, **more).rpartition("input")[0].rpartition("input")[2]  # the first asks what it may
             self.assertNotIn("FAKE", seen)
             self.assertEqual("TERM=xterm-256color" in seen, bool(more))
+
+
+KEY = "FAKE-entrypoint-key"
+TOML = f"[env]\\nZAI_API_KEY = \"{KEY}\"\\n"
+# How a key is there, in a shell of root's, and what is then said to be open to agents; none: nothing is.
+OPEN = {
+    "a directory that they can list": (f"chmod 755 $s && echo {KEY} >$s/OTHER && mount -o remount,ro $s", "/run/secrets/OTHER"),
+    "one that they go through": (f"chmod 711 $s && echo {KEY} >$s/ZAI_API_KEY && mount -o remount,ro $s", "/run/secrets/ZAI_API_KEY"),
+    "one below such a one": (f"mkdir -m 711 $s/more && echo {KEY} >$s/more/OTHER && chmod 711 $s && mount -o remount,ro $s",
+                             "/run/secrets/more/OTHER"),
+    "links, as Kubernetes has": (f"mkdir $s/..1 && echo {KEY} >$s/..1/KEY && ln -s ..1 $s/..data && ln -s ..data/KEY $s/KEY && chmod 711 $s && "
+                                 "mount -o remount,ro $s", "/run/secrets/KEY"),
+    "their own directory": (f"mkdir $s/theirs && echo {KEY} >$s/theirs/KEY && chown -R agent $s/theirs && chmod 711 $s && mount -o remount,ro $s",
+                            "/run/secrets/theirs/KEY"),
+    "what is below their own directory, which root does not list": (
+        f"mkdir $s/theirs && echo {KEY} >$s/theirs/KEY && chown -R agent $s/theirs && chmod 311 $s/theirs && mount -o remount,ro $s", None),
+    "a file of a variable": (f"echo {KEY} >/mnt/zai && export ZAI_API_KEY_FILE=/mnt/zai", "/mnt/zai"),
+    "a configuration with a key": (f"printf '{TOML}' >/mnt/capsule.toml", "/mnt/capsule.toml"),
+    "stored keys": (f"printf '{TOML}' >/mnt/auth.toml", "/mnt/auth.toml"),
+    "a directory that is closed here": (f"echo {KEY} >$s/ZAI_API_KEY", None),
+    "files for root alone": (f"umask 077 && echo {KEY} >/mnt/zai && cp /mnt/zai $s/ZAI_API_KEY && printf '{TOML}' >/mnt/auth.toml && chmod 711 $s && "
+                             "export ZAI_API_KEY_FILE=/mnt/zai && mount -o remount,ro $s", None),
+    "a configuration without a key": ("printf '[session]\\nkeys = \"broker\"\\n' >/mnt/capsule.toml", None),
+}
+PLACE = """
+printf 'root:x:0:0::/root:/bin/sh\nagent:x:6200:6200::/:/bin/sh\n' >/mnt/passwd
+printf 'root:x:0:\nagent:x:6200:\n' >/mnt/group
+mount --bind /mnt/passwd /etc/passwd && mount --bind /mnt/group /etc/group
+mkdir -p /run/secrets && mount -t tmpfs -o mode=755 tmpfs /run/secrets
+s=/run/secrets
+"""
+
+
+@unittest.skipIf(os.geteuid(), "needs root to be another user")
+class Closing(unittest.TestCase):
+    def start(self, made: str) -> subprocess.CompletedProcess:
+        script = ("set -euo pipefail\nmount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=755 tmpfs /mnt\n" + PLACE + made + "\n"
+                  + part("say() {", "# Becomes a program") + part("as_agent() {", "# A fresh volume")
+                  + 'close_secrets --config /mnt/capsule.toml\necho started\n')  # fmt: skip
+        bin = pathlib.Path(os.environ["CAPSULED"]).parent
+        return subprocess.run(["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
+                              capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              env={"PATH": f"{bin}:/usr/sbin:/usr/bin:/sbin:/bin", "STATE_DIRECTORY": "/mnt"})  # fmt: skip
+
+    def test_what_agents_can_read_is_found(self):
+        for name, (made, said) in OPEN.items():
+            with self.subTest(name):
+                done = self.start("touch /mnt/capsule.toml\n" + made)
+                self.assertNotIn(KEY, done.stdout + done.stderr)
+                if said is None:
+                    self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "started\n", ""))
+                    continue
+                self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+                self.assertIn(f"agents can read {said}, so", done.stderr)
+                self.assertIn("hint: close it", done.stderr)
 
 
 if __name__ == "__main__":

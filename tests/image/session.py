@@ -154,9 +154,10 @@ class Start(ImageTest):
 
     def test_refuses_secrets_that_agents_could_read(self):
         self.set_mode(0o444)
-        done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=self.read_only_secrets())
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertRegex(done.stderr, r"agents can read /run/secrets/\w+(?s:.*)0400")
+        for mode in (0o755, 0o711):  # with 0711 agents cannot list them, and read each by its name
+            done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=self.read_only_secrets(mode))
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertRegex(done.stderr, r"agents can read /run/secrets/\w+(?s:.*)0400")
         self.set_mode(0o400)
         done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=self.read_only_secrets())
         self.assertEqual((done.returncode, done.stdout), (0, "started\n"), done.stderr)
@@ -169,9 +170,19 @@ class Start(ImageTest):
         self.assertEqual(done.stdout, "", done.stderr)
         self.assertRegex(done.stderr, r"/run/secrets/ZAI_API_KEY belongs to user 1000(?s:.*)chown root")
 
-    def read_only_secrets(self) -> list[str]:
-        self.secrets.chmod(0o755)
+    def read_only_secrets(self, mode: int = 0o755) -> list[str]:
+        self.secrets.chmod(mode)
         return self.as_folder()
+
+    def test_refuses_a_keys_file_elsewhere_that_agents_could_read(self):
+        file = options.scratch / "zai"
+        file.write_text("FAKE-image-elsewhere")
+        more = [*self.one_by_one(), f"--volume={file}:/srv/zai:ro", "--env", "ZAI_API_KEY_FILE=/srv/zai"]
+        for mode, gives in ((0o644, (1, "")), (0o600, (0, "started\n"))):
+            file.chmod(mode)
+            done = self.capsule("claude", "--provider", "zai", "--", "run:echo started", more=more)
+            self.assertEqual((done.returncode, done.stdout), gives, done.stderr)
+            self.assertEqual("agents can read /srv/zai" in done.stderr, mode == 0o644)
 
     def test_without_an_agent_is_refused_with_what_to_do(self):
         done = self.capsule()

@@ -118,6 +118,31 @@ TEST_F(KeySources, AFileThatOthersCanReadIsWarnedOf) {
     EXPECT_EQ(warned(), std::set<std::string>{});
 }
 
+TEST_F(KeySources, CapsuledSaysWhichFilesMayHoldThem) {
+    const auto files = [&](std::string_view config) {
+        fs::create_directories(home());
+        write_file(config_file(), config);
+        const Environment named{{"ZAI_API_KEY_FILE", "/nonexistent/zai"}, {"CREDENTIALS_DIRECTORY", "/nonexistent/of"}};
+        const Outcome outcome = run_command(
+            {.argv = {CAPSULED_BINARY, "--config", config_file(), "--key-files"}, .env = with(base_env(), named)});
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        EXPECT_THAT(outcome.out, Not(HasSubstr(keys::mark)));
+        return "\n" + outcome.out;
+    };
+    const std::string configuration = "\n" + config_file().string() + "\n";
+    for (const std::string_view none : {"", "[env]\nZAI_API_KEY = \"op://a/b/c\"\nKIMI_CODE_API_KEY = \"$OTHER\"\n"})
+        EXPECT_THAT(
+            files(none),
+            AllOf(HasSubstr("\n/nonexistent/zai\n"), HasSubstr("\n/nonexistent/of/KIMI_CODE_API_KEY\n"),
+                  HasSubstr("\n/run/secrets/ZAI_API_KEY\n"), HasSubstr("\n/run/secrets/CLAUDE_CODE_OAUTH_TOKEN\n"),
+                  HasSubstr("\n" + (dir_ / "state/auth.toml").string() + "\n"), Not(HasSubstr(configuration))));
+    for (const std::string_view with_key :
+         {"[env]\nZAI_API_KEY = \"FAKE-1\"\n", "[workspaces.a.env]\nZAI_API_KEY = \"FAKE-1\"\n",
+          "[broker]\nproxy = \"http://user:FAKE-word@127.0.0.1:1\"\n"})
+        EXPECT_THAT(files(with_key), HasSubstr(configuration)) << with_key;
+    EXPECT_THAT(files("[providers.kimi]\nkey_env = \"TEAM_KIMI_KEY\"\n"), HasSubstr("\n/run/secrets/TEAM_KIMI_KEY\n"));
+}
+
 TEST_F(KeySources, TheContainersOwnComeInTheirOrder) {
     write_file(dir_ / "file", "FAKE-file\n");
     write_file(dir_ / "credentials/ZAI_API_KEY", "FAKE-credential\n");
