@@ -23,7 +23,7 @@ from pathlib import Path
 import blocks
 from compare import json_differs, text_differs
 from fill import answer_lines
-from sandbox import Sandbox
+from sandbox import OWN, Sandbox
 
 INTERPRETERS = {"python": ["python3", "py"], "js": ["node", "mjs"]}
 
@@ -87,7 +87,10 @@ class Page:
         interpreter, ending = INTERPRETERS[block.language]
         file = self.sandbox.top / f"block.{ending}"
         file.write_text(block.text)
-        self._must_succeed(block, f'{interpreter} "{file}"')
+        # With descriptors of its own, which an agent must not have, beyond the limit too.
+        own = self.sandbox.top / OWN
+        own.touch()
+        self._must_succeed(block, f'(exec 10<"{own}" 40<"{own}" && ulimit -S -n 30 && {interpreter} "{file}")')
 
     def _must_succeed(self, block: blocks.Block, command: str) -> None:
         code, output = self.sandbox.run(command)

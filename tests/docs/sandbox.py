@@ -12,8 +12,13 @@ from pathlib import Path
 
 COMMAND_LIMIT_S = 60
 
-# Shows how it was started where a page wants to see that, and is silent otherwise.
+OWN = "of-the-launcher"  # a file that no agent may have open
+
+# Is silent, and fails where it has a descriptor that it should not have.
 FAKE_AGENT = """#!/bin/sh
+case $(/bin/ls -l /proc/$$/fd) in
+*of-the-launcher*) echo 'this agent has a descriptor of its launcher'; exit 1 ;;
+esac
 if [ "$*" = --version ]; then
     case ${0##*/} in
     claude) echo '2.1.197 (Claude Code)' ;;
