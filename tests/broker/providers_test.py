@@ -262,16 +262,21 @@ class Providers(Case):
         self.assertEqual(provider.connections, 2)
 
     def test_bytes_that_come_after_an_answer_are_nobodys_answer(self):
-        def serve(peer, _):
+        answered, sent = threading.Event(), threading.Event()
+
+        def serve(peer, provider):
             peer.request()
             peer.send(answer(b"{}"))
-            time.sleep(0.1)
-            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled")
+            if provider.connections == 1:
+                answered.wait(BOUND)
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled")
+                sent.set()
             peer.more()
 
         broker, provider = self.pair(serve)
         self.assertEqual(self.ask(broker).body, b"{}")
-        time.sleep(0.5)
+        answered.set()
+        self.assertTrue(sent.wait(BOUND))
         self.assertEqual(self.ask(broker).body, b"{}")
         self.assertEqual(provider.connections, 2)
 

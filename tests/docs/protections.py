@@ -37,6 +37,7 @@ MORE = [
     "Session.test_runs_nothing_of_the_agents_as_root",
     "Soak.MemoryAndDescriptorsStayWhereTheyAre",
     "Start.test_closes_secrets_that_it_can_close",
+    "Start.test_refuses_a_keys_file_elsewhere_that_agents_could_read",
     "Start.test_refuses_secrets_that_agents_could_read",
     "Turns.ADeepPipelineOfSpawnsDoesNotHoldUpOthers",
 ]
