@@ -1,4 +1,5 @@
 #include "daemon/write/apply.hpp"
+#include "daemon/write/io_error.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,9 +19,14 @@ bool is_link(const std::string& path) {
 
 // What is too large to be looked at, or leads where nothing is read, counts as having one of the words.
 bool has_a_word(const std::string& path, const std::vector<std::string_view>& words) {
-    const auto is_nothing = [](int problem) { return problem == ENOENT || problem == ENOTDIR || problem == EACCES; };
+    // What the disk has an error for OpenCode does not read either. What the daemon itself lacks says nothing of it.
+    const auto is_the_daemons_own = [](int problem) {
+        return problem == EMFILE || problem == ENFILE || problem == ENOMEM || problem == ETIME || problem == EINTR;
+    };
     struct stat status {};
-    if (is_nothing(look_up(path, status))) return false;
+    const int problem = look_up(path, status);
+    if (is_the_daemons_own(problem)) throw Failure(io_error("look for", path, problem));
+    if (problem != 0 && problem != ELOOP) return false;
     constexpr std::size_t limit = 1024 * 1024;
     const auto text = read_file(path, limit);
     if (!text) return true;

@@ -64,7 +64,7 @@ TEST(Policy, WhomUnknownUsersLookLikeCannotBeNamed) {
         const auto refused = Policy::make({{}, {name}, {}}, daemon_uid);
         ASSERT_FALSE(refused) << name;
         EXPECT_EQ(refused.error().code, ErrorCode::config_conflict);
-        EXPECT_NE(refused.error().message.find("every " + std::string(kind)), std::string::npos);
+        EXPECT_NE(refused.error().message.find("any " + std::string(kind)), std::string::npos);
         EXPECT_FALSE(refused.error().hint.empty());
     }
 }
