@@ -126,7 +126,7 @@ def its_home() -> list[Protection]:
         one("nor after one that was killed", INVENTORY, "    if (told == Told::nothing) next += version_again_;\n", "",
             "unit_home:Inventory.OneThatABusyMachineKeptFromTellingIsNotAskedAgainAtOnce"),
         one("a link in the home is asked for with the session user's identity", "daemon/write/apply.cpp",
-            "is_nothing(look_up(path, status))", "is_nothing(::access(path.c_str(), F_OK) == 0 ? look_up(path, status) * 0 : errno)",
+            "problem = look_up(path, status)", "problem = ::access(path.c_str(), F_OK) == 0 ? look_up(path, status) * 0 : errno",
             ATTACK + "ALinkInTheHomeDoesNotTellWhatIsInADirectoryOfRoots"),
         one("Codex's home is made, used and removed as the session's user", INVENTORY,
             "    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory);\n", "    co_return make();\n",
