@@ -1,10 +1,10 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <algorithm>
 
 #include "client/commands/command_table.hpp"
 #include "client/commands/status_page.hpp"
+#include "client/status_warnings.hpp"
 
 namespace capsule {
 namespace {
@@ -12,9 +12,7 @@ namespace {
 /// Whether every session that could be started would be refused.
 bool is_out_of_service(const StatusResult& status) {
     if (!status.config.ok || (status.broker && status.broker->state == "failed")) return true;
-    return std::ranges::any_of(status.warnings, [](const Warning& warning) {
-        return warning.code == "keys.unreachable" || warning.code == "state.unwritable";
-    });
+    return warns_of(status, "keys.unreachable") || warns_of(status, "state.unwritable");
 }
 
 struct Health {
@@ -30,8 +28,10 @@ ExitCode run_health(const Globals& globals, bool answers_is_enough) {
     return answers_is_enough || !is_out_of_service(*status) ? ExitCode::done : ExitCode::failed;
 }
 
-/// A page without the defaults is better than none, so what fails here is left out.
+/// A page without the defaults is better than none, so what fails here is left out. While the keys' side is away, each
+/// question would wait ten seconds for it.
 Defaults ask_defaults(Client& client, const StatusResult& status) {
+    if (warns_of(status, "keys.unreachable")) return {};
     std::vector<Client::Call> calls;
     for (const AgentStatus& agent : status.agents)
         calls.push_back({"providers.list", params_json(ProvidersListParams{agent.id, {}, {}})});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "client/plan_left.hpp"
+#include "client/status_warnings.hpp"
 #include "protocol/limit_text.hpp"
 
 namespace capsule {
@@ -10,10 +11,6 @@ namespace {
 
 std::string counted(std::uint64_t count, std::string_view what) {
     return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
-}
-
-bool says(const StatusResult& status, std::string_view code) {
-    return std::ranges::any_of(status.warnings, [&](const Warning& warning) { return warning.code == code; });
 }
 
 Cell cell_of(const ProviderStatus& provider, const std::string& agent) {
@@ -83,7 +80,7 @@ std::string providers(const StatusResult& status, const Style& style) {
     if (any_usage) heading.push_back("PLAN");
     Table table(heading);
     // Nobody knows a key while the capsuled that has it is away.
-    const bool away = says(status, "keys.unreachable");
+    const bool away = warns_of(status, "keys.unreachable");
     for (const ProviderStatus& provider : status.providers) {
         std::vector<Cell> row{{provider.label}, key_of(provider.key), {provider.key.source.value_or("-"), Tone::dim}};
         if (away) row = {{provider.label}, {"?", Tone::dim}, {"the keys' side is away", Tone::bad}};
@@ -108,7 +105,7 @@ std::string notes(const StatusResult& status, const Style& style) {
 }
 
 std::string agents(const StatusResult& status, const Defaults& defaults, const Style& style) {
-    const bool is_known = !says(status, "path.unreachable") && !says(status, "home.busy");
+    const bool is_known = knows_what_is_installed(status);
     Table table({"AGENT", "STARTS ON", "VERSION", "BINARY"});
     for (const AgentStatus& agent : status.agents) {
         const Cell binary =
@@ -139,7 +136,7 @@ std::string status_page(const StatusResult& status, const Defaults& defaults, co
         return each.key.state == "present" || each.key.state == "unresolved";
     });
     if (!status.warnings.empty()) page += "\n" + warnings_text(status.warnings, style);
-    if (!any_key && !says(status, "keys.none") && !says(status, "keys.unreachable"))
+    if (!any_key && !warns_of(status, "keys.none") && !warns_of(status, "keys.unreachable"))
         page +=
             "\n" +
             paragraph("No provider has a key yet: \"capsulectl auth\" says how to get one and where to put it.", style);

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "client/plan_left.hpp"
+#include "client/status_warnings.hpp"
 #include "protocol/limit_text.hpp"
 #include "protocol/utc_time.hpp"
 
@@ -86,10 +87,7 @@ PickerPage provider_page(const ProvidersListResult& list, const AuthListResult& 
 
 PickerPage agent_page(const StatusResult& status, const std::optional<std::string>& provider) {
     PickerPage page{"Which agent?", {}, {}, {}, false};
-    const auto says = [&](const char* code) { return find_by(status.warnings, &Warning::code, code) != nullptr; };
-    // Not all of the PATH could be looked at.
-    const bool is_known = !says("path.unreachable") && !says("home.busy");
-    const std::string missing = is_known ? "not installed: " : "not found: ";
+    const std::string missing = knows_what_is_installed(status) ? "not installed: " : "not found: ";
     for (const AgentStatus& agent : status.agents) {
         const std::string cell = provider ? cell_of(status, *provider, agent.id) : std::string();
         if (!agent.binary)

@@ -42,7 +42,7 @@ struct HomeWorker::Shared {
     std::mutex mutex;
     Queue queue;
     std::vector<std::shared_ptr<Seat>> idle;  ///< the last one is woken first: it has at hand what jobs use
-    std::map<Asker, std::uint64_t> served;    ///< when it had its last turn: the how manyth that was
+    std::map<Asker, std::uint64_t> served;    ///< the number of the asker's last turn
     std::uint64_t turns = 0;
     std::size_t most_of_others = 1;  ///< jobs of all but root
     std::multiset<Asker> under_way;  ///< whose jobs run

@@ -19,8 +19,8 @@ namespace capsule {
 /// From the call to the answer, waiting for other jobs included.
 inline constexpr std::chrono::milliseconds home_job_limit{10'000};
 
-/// How long a job takes is up to whoever made the files, the directory, or PATH. So each asker has one job under way,
-/// all others together three of these, and root two.
+/// How long a job takes is up to whoever made the files, the directory, or PATH. So there is one job per asker at a
+/// time; two threads are for root's, and three for those of all others.
 inline constexpr std::size_t home_threads = 5, home_threads_of_root = 2;
 
 /// So many threads may be left behind in calls that do not return, two of each asker. Then nothing more is begun in

@@ -56,8 +56,8 @@ struct SessionRecord {
     std::string key_variable;  ///< with these three the key is found again
     std::optional<std::string> workspace;
     std::optional<std::string> role;
-    std::optional<std::string>
-        key_scope;  ///< where its key was found when it began: role, workspace, global, container
+    /// Where its key was found when it began: role, workspace, global, container. None: an older daemon kept it.
+    std::optional<std::string> key_scope;
     std::optional<std::string> remote_url;  ///< of the broker of another capsuled, whose keys these are; none: its own
     std::optional<std::int64_t> used_s;     ///< when it was used last, in seconds of BootClock; not always up to date
 

@@ -169,7 +169,7 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
             if (found != live_.end()) take_counts(*found->second, std::move(row));
         }
     }
-    end_idle_ones();
+    end_idle_ones();  // whoever has asked for the sessions is shown none of these
 }
 
 void Sessions::take_counts(Live& live, SessionRow row) {

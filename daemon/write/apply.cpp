@@ -17,39 +17,42 @@ bool is_link(const std::string& path) {
     return place && place->link;
 }
 
-// What is too large to be looked at, or leads where nothing is read, counts as having one of the words.
-bool has_a_word(const std::string& path, const std::vector<std::string_view>& words) {
-    // What the disk has an error for OpenCode does not read either. What the daemon itself lacks says nothing of it.
-    const auto is_the_daemons_own = [](int problem) {
-        return problem == EMFILE || problem == ENFILE || problem == ENOMEM || problem == ETIME || problem == EINTR;
-    };
+/// What is too large to be looked at, or leads where nothing is read, counts as having one of the words. Fails where
+/// nobody can tell: for want of descriptors, memory or time, or as the file system does not answer.
+Result<bool> has_a_word(const std::string& path, const std::vector<std::string_view>& words) {
     struct stat status {};
     const int problem = look_up(path, status);
-    if (is_the_daemons_own(problem)) throw Failure(io_error("look for", path, problem));
-    if (problem != 0 && problem != ELOOP) return false;
+    if (problem == ENOENT || problem == ENOTDIR || problem == EACCES) return false;
+    if (problem != 0 && !means_absent(problem)) return io_error("look for", path, problem);
     constexpr std::size_t limit = 1024 * 1024;
     const auto text = read_file(path, limit);
     if (!text) return true;
     return *text && std::ranges::any_of(words, [&](std::string_view word) { return (*text)->find(word) != word.npos; });
 }
 
-std::optional<FileIntent> with_regard_to_other_files(const FileIntent& intent) {
-    if (!intent.defers) return std::nullopt;
-    const auto says_it = [&](const std::string& path) { return has_a_word(path, intent.defers->words); };
-    if (std::ranges::none_of(intent.defers->files, says_it)) return std::nullopt;
-    return intent.defers->instead();
+/// What is to be done in place of `intent`. None: nothing else.
+Result<std::optional<FileIntent>> with_regard_to_other_files(const FileIntent& intent) {
+    if (!intent.defers) return std::optional<FileIntent>();
+    for (const std::string& path : intent.defers->files) {
+        const auto says_it = has_a_word(path, intent.defers->words);
+        if (!says_it) return says_it.error();
+        if (*says_it) return std::optional(intent.defers->instead());
+    }
+    return std::optional<FileIntent>();
 }
 
 /// One file: what the merge says, put on the disk or only looked at.
 class FileUpdate {
   public:
-    FileUpdate(const FileIntent& intent, ApplyMode mode)
-        : instead_(with_regard_to_other_files(intent)), intent_(instead_ ? *instead_ : intent), mode_(mode) {}
+    FileUpdate(const FileIntent& intent, ApplyMode mode) : asked_(intent), mode_(mode) {}
     FileUpdate(const FileUpdate&) = delete;
     FileUpdate& operator=(const FileUpdate&) = delete;
 
     Result<Applied::File> run() {
-        const std::string& path = intent_.path;
+        auto instead = with_regard_to_other_files(asked_);
+        if (!instead) return instead.error();
+        instead_ = *std::move(instead);
+        const std::string& path = intent().path;
         const Transform transform = [this](const std::optional<std::string>& existing) { return wanted(existing); };
         if (mode_ == ApplyMode::preview) return preview(transform);
         auto updated = update_file(path, transform);
@@ -71,9 +74,9 @@ class FileUpdate {
     static constexpr int most_rounds = 3;  ///< each leaves a file beside it
 
     Result<Applied::File> preview(const Transform& transform) {
-        const auto updated = preview_file(intent_.path, transform);
+        const auto updated = preview_file(intent().path, transform);
         if (updated && may_be_theirs_) {
-            auto place = where_it_would_be_kept(intent_.path, saved_);
+            auto place = where_it_would_be_kept(intent().path, saved_);
             if (!place) return place.error();
             kept_as_ = *std::move(place);
             warn_of_copy("it would be overwritten, and the old file saved as ");
@@ -84,20 +87,20 @@ class FileUpdate {
     Result<Applied::File> applied(const Result<Updated>& updated) const {
         if (!updated) return updated.error();
         const bool shows = mode_ == ApplyMode::preview && !left_alone_;
-        return Applied::File{intent_.path, updated->change, updated->mode, shows ? intent_.shown() : std::nullopt};
+        return Applied::File{intent().path, updated->change, updated->mode, shows ? intent().shown() : std::nullopt};
     }
 
     // Each time on the newest version: only what it says last counts.
     Result<Wanted> wanted(const std::optional<std::string>& existing) {
         warnings_.clear();
         may_be_theirs_ = to_be_kept_ = false;
-        const std::string& path = intent_.path;
-        left_alone_ = intent_.not_through_a_link && is_link(path);
+        const std::string& path = intent().path;
+        left_alone_ = intent().not_through_a_link && is_link(path);
         if (left_alone_) {
-            warnings_.push_back(*intent_.not_through_a_link);
+            warnings_.push_back(*intent().not_through_a_link);
             return Wanted{existing};
         }
-        auto merged = intent_.merge(existing);
+        auto merged = intent().merge(existing);
         if (!merged) return merged.error();
         warnings_ = std::move(merged->warnings);
         may_be_theirs_ = merged->save_existing && existing && merged->text != existing;
@@ -111,14 +114,16 @@ class FileUpdate {
 
     void warn_of_copy(std::string_view what_becomes_of_it) {
         warnings_.push_back(
-            {"file.kept", intent_.path +
+            {"file.kept", intent().path +
                               ": the part of this file that capsuled maintains has values that capsuled would not "
                               "write; " +
                               std::string(what_becomes_of_it) + kept_as_});
     }
 
-    std::optional<FileIntent> instead_;
-    const FileIntent& intent_;
+    const FileIntent& intent() const { return instead_ ? *instead_ : asked_; }
+
+    const FileIntent& asked_;
+    std::optional<FileIntent> instead_{};
     ApplyMode mode_;
     std::vector<Warning> warnings_;
     bool left_alone_ = false;

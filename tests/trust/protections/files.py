@@ -185,8 +185,8 @@ def links() -> list[Protection]:
     choices = "client/picker/last_choices.cpp"
     linked = "unit_client:LastChoicesFile.APlantedLinkIsNeitherReadNorWrittenThrough"
     return [
-        one("no key goes through a link", APPLY, "intent_.not_through_a_link && is_link(path)",
-            "intent_.not_through_a_link && is_link(path) && false", "unit_write:Apply.NoKeysThroughALink",
+        one("no key goes through a link", APPLY, "intent().not_through_a_link && is_link(path)",
+            "intent().not_through_a_link && is_link(path) && false", "unit_write:Apply.NoKeysThroughALink",
             "integration_files:Files.ALinkStaysALinkAndNoKeyGoesThroughIt"),
         one("last choices are not read through a link", choices, "O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK",
             "O_RDONLY | O_CLOEXEC | O_NONBLOCK", linked),
@@ -272,8 +272,8 @@ def other_writers() -> list[Protection]:
             MERGE + "TomlBlock.WhatIsNotOursIsNeverDeleted"),
         one("a permission of the user's stands", OPENCODE, "                           !users_say_permission(top, true, ours) &&\n", "",
             MERGE + "OpencodeJson.AUsersPermissionIsNeverWeakened"),
-        one("in every file that OpenCode merges", APPLY, "std::ranges::none_of(intent.defers->files, says_it)",
-            "true", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened",
+        one("in every file that OpenCode merges", APPLY, "if (*says_it) return", "if (*says_it && false) return",
+            "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened",
             "integration_files:Files.APermissionOfTheUsersIsNotWeakened"),
         one("an empty object of the user's stays", OPENCODE,
             "was_empty = was_empty_object(text_, provider);", "was_empty = false;",

@@ -199,6 +199,8 @@ TEST(Apply, APermissionInAnotherFileOfOpencodesIsNotWeakened) {
     EXPECT_THAT(text(), Not(HasSubstr("permission")));
     write_bytes(home / "config.json", "{\"theme\": \"dark\"}");
     EXPECT_THAT(text(), HasSubstr("\"permission\": \"allow\""));
+    fs::create_symlink("/proc/self/status", home / "opencode.jsonc");
+    EXPECT_THAT(text(), Not(HasSubstr("permission"))) << "OpenCode reads what capsuled does not";
 }
 
 TEST(Apply, NoKeysThroughALink) {
