@@ -40,10 +40,10 @@ constexpr std::chrono::milliseconds at_once{0};
 
 /// Fails as RemoteLink::call() does, and where the answer has another shape.
 template <class Answer>
-asio::awaitable<Result<Answer>> ask(Services& services, const char* name, boost::json::value params,
+asio::awaitable<Result<Answer>> ask(RemoteLink& link, const char* name, boost::json::value params,
                                     std::chrono::milliseconds wait, std::chrono::milliseconds limit) {
     std::string method = name;
-    const auto answer = co_await services.sessions.remote().call(std::move(method), std::move(params), wait, limit);
+    const auto answer = co_await link.call(std::move(method), std::move(params), wait, limit);
     if (!answer) co_return answer.error();
     Answer out;
     if (auto read = from_json(out, *answer, "result", Unknown::ignore); !read) co_return not_understood(read.error());
@@ -64,27 +64,31 @@ asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, Ke
                                                           std::chrono::milliseconds wait,
                                                           std::chrono::milliseconds limit) {
     boost::json::value params = without_nulls(to_json(AuthListParams{scope.workspace, scope.role}));
-    auto list = co_await ask<AuthListResult>(services, "auth.list", std::move(params), wait, limit);
+    auto list = co_await ask<AuthListResult>(services.sessions.remote(), "auth.list", std::move(params), wait, limit);
     if (!list) co_return list.error();
     co_return std::move(list->rows);
 }
 
 asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params) {
     boost::json::value asked = without_nulls(to_json(params));
-    co_return co_await ask<UsageResult>(services, "usage", std::move(asked), RemoteLink::patience,
+    // A plan's page takes up to 8 s.
+    RemoteLink& link = services.sessions.remote_for_long();
+    co_return co_await ask<UsageResult>(link, "usage", std::move(asked), RemoteLink::patience,
                                         RemoteLink::answer_limit);
 }
 
 asio::awaitable<Result<std::vector<ProviderStatus>>> remote_providers(Services& services) {
     boost::json::value params = boost::json::object();
-    auto status = co_await ask<StatusResult>(services, "status", std::move(params), at_once, remote_soon);
+    auto status =
+        co_await ask<StatusResult>(services.sessions.remote(), "status", std::move(params), at_once, remote_soon);
     if (!status) co_return status.error();
     co_return std::move(status->providers);
 }
 
 asio::awaitable<void> add_remote_notes(Services& services, ProvidersListResult& list, ProvidersListParams params) {
     boost::json::value asked = without_nulls(to_json(params));
-    auto there = co_await ask<ProvidersListResult>(services, "providers.list", std::move(asked), at_once, remote_soon);
+    auto there = co_await ask<ProvidersListResult>(services.sessions.remote(), "providers.list", std::move(asked),
+                                                   at_once, remote_soon);
     if (!there) co_return;
     for (Choice& choice : list.choices) {
         const auto same = std::ranges::find(there->choices, choice.id, &Choice::id);

@@ -47,8 +47,8 @@ struct Work {
     std::optional<AgentBinary> to_ask;  ///< for its models, before anything can be rendered
 };
 
-AgentPlace agent_place(const Generation& generation, std::string path) {
-    return {generation.home, std::move(path), generation.worker};
+AgentPlace agent_place(const Generation& generation, std::string path, uid_t asker) {
+    return {generation.home, std::move(path), generation.worker, asker};
 }
 
 /// A session as far as it is settled without its plan and its token.
@@ -210,7 +210,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid
     auto again = render;
     auto done = co_await generation->worker->run(std::move(render), home_job_limit, asker);
     if (done && work->to_ask) {
-        const AgentPlace place = agent_place(*generation, path);
+        const AgentPlace place = agent_place(*generation, path, asker);
         work->material.models = co_await services.inventory.models(agent, *work->to_ask, place);
         done = co_await generation->worker->run(std::move(again), home_job_limit, asker);
     }
@@ -281,7 +281,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t ask
     const std::optional<AgentBinary>& binary = found->binary;
     work->inputs.unreachable = std::move(found->unreachable);
     if (binary) work->inputs.binary = binary->path;
-    const AgentPlace place = agent_place(*generation, path);
+    const AgentPlace place = agent_place(*generation, path, asker);
     if (binary && descriptor_of(agent).model_list)
         work->material.models = co_await services.inventory.models(agent, *binary, place);
     auto write = [work, agent]() -> Result<Applied> {

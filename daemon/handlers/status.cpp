@@ -114,7 +114,7 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
     const std::string path = default_session_path(services, *generation);
     status.path = path;
     auto look = [path, files = inline_keys(services, *generation)] { return look_at_home(path, files); };
-    const auto looked = co_await generation->worker->run(std::move(look), home_limit, caller.uid);
+    const auto looked = co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.uid));
     const InTheHome found = looked ? *looked : InTheHome{};
     std::vector<Warning> broken;
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
@@ -123,7 +123,7 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
         if (const auto& binary = found.agents[i]) {
             entry.binary = binary->path;
             // Where sessions never run, neither do agents to be asked: there may be no place for their files.
-            const AgentPlace place{generation->home, path, generation->worker};
+            const AgentPlace place{generation->home, path, generation->worker, caller.uid};
             if (check_starts_sessions(*generation))
                 entry.version = services.inventory.version(agent.agent, *binary, place);
             if (const std::string problem = services.inventory.version_problem(*binary); !problem.empty())

@@ -70,6 +70,7 @@ const std::string without_version = "the program did not tell its version: ";
 /// By somebody else, such as the kernel that is out of memory.
 constexpr int killed = 128 + SIGKILL;
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
+constexpr std::size_t most_of_an_asker = 8;
 
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
 constexpr std::chrono::milliseconds after_the_answer{10};
@@ -138,7 +139,7 @@ asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place)
         auto made = make_scratch_home(above);
         return made ? made : make_scratch_home("/tmp");
     };
-    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory);
+    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory(place.asker));
 }
 
 asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory) {
@@ -146,7 +147,8 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
         remove_scratch_home(directory);
         return {};
     };
-    const auto removed = co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory);
+    const auto removed =
+        co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory(place.asker));
     if (removed) co_return;
     log_warning("agent.home_stays",
                 {{"home_of", std::int64_t{place.home.user.uid}},
@@ -203,22 +205,52 @@ ModelList KnownModels::of(const AgentBinary& binary) const {
 
 KnownModels AgentInventory::known_models() const {
     KnownModels known;
-    for (const auto& [key, lookup] : models_)
-        if (lookup->result()) known.by_binary.emplace(key, *lookup->result());
+    for (const auto& [key, asked] : models_)
+        if (asked.lookup->result()) known.by_binary.emplace(key, *asked.lookup->result());
     return known;
+}
+
+/// Of the asker's own, and where there are too many in all, of whoever has most. What others asked for, too, stays
+/// theirs.
+void AgentInventory::forget_what_is_too_much(uid_t asker) {
+    std::map<uid_t, std::size_t> counts;
+    for (const auto& [key, asked] : models_)
+        for (const auto& [user, when] : asked.askers)
+            ++counts[user];
+    if (counts[asker] > most_of_an_asker && forget_one_of(asker)) --counts[asker];
+    const auto has_most = [&] {
+        return std::ranges::max_element(counts, {}, [](const auto& each) { return each.second; });
+    };
+    for (auto most = has_most(); models_.size() > most_remembered && forget_one_of(most->first); most = has_most())
+        --most->second;
+}
+
+/// The one that it asked for longest ago. False: all are being looked up.
+bool AgentInventory::forget_one_of(uid_t asker) {
+    auto oldest = models_.end();
+    for (auto each = models_.begin(); each != models_.end(); ++each) {
+        const auto when = each->second.askers.find(asker);
+        if (when == each->second.askers.end() || !each->second.lookup->result()) continue;
+        if (oldest == models_.end() || when->second < oldest->second.askers.at(asker)) oldest = each;
+    }
+    if (oldest == models_.end()) return false;
+    oldest->second.askers.erase(asker);
+    if (oldest->second.askers.empty()) models_.erase(oldest);
+    return true;
 }
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
     const std::string key = binary.key();
-    if (models_.size() >= most_remembered && !models_.contains(key))
-        std::erase_if(models_, [](const auto& entry) { return entry.second->result().has_value(); });
-    if (const auto known = models_.find(key); known != models_.end() && !known->second->has_failed()) {
-        const auto lookup = known->second;
+    if (const auto known = models_.find(key); known != models_.end() && !known->second.lookup->has_failed()) {
+        const auto lookup = known->second.lookup;
+        known->second.askers[place.asker] = ++asked_;
+        forget_what_is_too_much(place.asker);
         if (auto found = co_await lookup->wait()) co_return *std::move(found);
         co_return no_models("it could not be asked for its models");
     }
     const auto lookup = std::make_shared<SharedRun<ModelList>>(executor_);
-    models_[key] = lookup;
+    models_[key] = {lookup, {{place.asker, ++asked_}}};
+    forget_what_is_too_much(place.asker);
     ModelList found = co_await lookup->run(ask_for_models(agent, binary, place));
     // A failure may pass (a full disk, a slow start): the next session asks again.
     if (!found.own.has_value()) models_.erase(key);
@@ -240,7 +272,7 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
         judged.is_to_be_tried = true;
         return judged;
     };
-    auto judged = co_await place.worker->run(std::move(read), home_job_limit, HomeWorker::inventory);
+    auto judged = co_await place.worker->run(std::move(read), home_job_limit, HomeWorker::inventory(place.asker));
     if (!judged) co_return no_models(judged.error().message);
     if (!judged->is_to_be_tried) co_return judged->models;
     const auto arguments = question.reading(directory + "/" + std::string(derived_name));

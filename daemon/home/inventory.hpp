@@ -47,6 +47,7 @@ struct AgentPlace {
     SessionHome home;
     std::string path;  ///< PATH
     std::shared_ptr<HomeWorker> worker;
+    uid_t asker;  ///< who wants to know: what it costs takes that one's turns
 };
 
 /// What is known of installed programs' models.
@@ -78,7 +79,8 @@ class AgentInventory {
     std::string version_problem(const AgentBinary& binary) const;
 
     /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program,
-    /// which runs once per binary, whoever asks.
+    /// which runs once per binary, whoever asks, as long as it is remembered: of each asker some binaries are, and who
+    /// asks for many others makes nobody else's forgotten.
     boost::asio::awaitable<ModelList> models(Agent agent, AgentBinary binary, AgentPlace place);
 
     /// What models() found earlier. Never waits.
@@ -98,14 +100,23 @@ class AgentInventory {
                                                       std::string directory);
     boost::asio::awaitable<ModelList> ask_for_models(Agent agent, AgentBinary binary, AgentPlace place);
 
+    /// A binary whose models are known or asked for, and when each of those who asked for it did so last.
+    struct Asked {
+        std::shared_ptr<SharedRun<ModelList>> lookup;
+        std::map<uid_t, std::uint64_t> askers;
+    };
+    void forget_what_is_too_much(uid_t asker);
+    bool forget_one_of(uid_t asker);
+
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     std::string temporary_;
     std::chrono::milliseconds version_again_;
-    std::map<std::string, std::optional<std::string>> versions_;           ///< by path and identity; none: unknown
-    std::map<std::string, std::string> version_problems_;                  ///< by the same
-    std::map<Agent, std::chrono::steady_clock::time_point> not_before_;    ///< when the next binary may be asked
-    std::map<std::string, std::shared_ptr<SharedRun<ModelList>>> models_;  ///< by path and identity
+    std::map<std::string, std::optional<std::string>> versions_;         ///< by path and identity; none: unknown
+    std::map<std::string, std::string> version_problems_;                ///< by the same
+    std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
+    std::map<std::string, Asked> models_;                                ///< by path and identity
+    std::uint64_t asked_ = 0;                                            ///< counts the questions for models
 };
 
 }  // namespace capsule

@@ -12,6 +12,15 @@
 namespace capsule {
 namespace {
 
+/// Who it is for, whatever it does.
+constexpr HomeWorker::Asker user_of(HomeWorker::Asker asker) {
+    return asker & 0xffff'ffff;
+}
+
+constexpr HomeWorker::Asker kind_of(HomeWorker::Asker asker) {
+    return asker >> 32;
+}
+
 /// Does it, and gives how it failed.
 std::exception_ptr end_of(std::function<void()>& work, std::chrono::steady_clock::time_point end) {
     set_time_limit(end);
@@ -48,8 +57,10 @@ void HomeWorker::Shared::serve(const std::shared_ptr<Seat>& own) {
         if (job->tell) job->tell(std::move(failure));
         job->tell = nullptr;
         job->seat = nullptr;
-        auto& those = seat.left_behind ? stuck : under_way;
-        those.erase(those.find(job->asker));
+        if (seat.left_behind)
+            stuck.erase(stuck.find(job->asker));
+        else
+            under_way.erase(under_way.find(user_of(job->asker)));
         if (seat.left_behind) wake_all();  // for those that had to wait until this one came back
         lock.unlock();
         // Whatever way the job ended, the stack held what it read and wrote. Its caller does not wait for this.
@@ -62,15 +73,15 @@ void HomeWorker::Shared::serve(const std::shared_ptr<Seat>& own) {
 bool HomeWorker::Shared::may_begin(Asker asker) const {
     if (has_too_many_stuck(asker)) return false;
     const std::size_t of_root = under_way.count(first);
-    if (asker == first) return of_root < home_threads_of_root;
-    return !under_way.contains(asker) && under_way.size() - of_root < most_of_others;
+    if (user_of(asker) == first) return of_root < home_threads_of_root;
+    return !under_way.contains(user_of(asker)) && under_way.size() - of_root < most_of_others;
 }
 
 /// Of whoever has waited longest for a turn, and may have one, the oldest.
 HomeWorker::Shared::Queue::iterator HomeWorker::Shared::find_next() {
     const auto last_turn = [&](Asker asker) {
-        if (asker == first) return std::uint64_t{0};
-        const auto found = served.find(asker);
+        if (user_of(asker) == first) return std::uint64_t{0};
+        const auto found = served.find(user_of(asker));
         return found == served.end() ? 1 : 1 + found->second;
     };
     auto out = queue.end();
@@ -84,10 +95,10 @@ HomeWorker::Shared::Queue::iterator HomeWorker::Shared::find_next() {
 std::shared_ptr<HomeWorker::Job> HomeWorker::Shared::take(Queue::iterator next) {
     std::shared_ptr<Job> job = std::move(*next);
     queue.erase(next);
-    under_way.insert(job->asker);
+    under_way.insert(user_of(job->asker));
     constexpr std::size_t most_askers = 1024;
     if (served.size() >= most_askers) served.clear();
-    served[job->asker] = ++turns;
+    served[user_of(job->asker)] = ++turns;
     return job;
 }
 
@@ -122,15 +133,17 @@ bool HomeWorker::Shared::leave_behind(const Job& job) {
     const std::lock_guard lock(mutex);
     if (!job.seat) return false;
     job.seat->left_behind = true;
-    under_way.erase(under_way.find(job.asker));
+    under_way.erase(under_way.find(user_of(job.asker)));
     stuck.insert(job.asker);
     wake_one();
     return true;
 }
 
 bool HomeWorker::Shared::has_too_many_stuck(Asker asker) const {
-    const std::size_t most = most_stuck_home_threads + (asker == first ? home_threads_of_root : 0);
-    return stuck.count(asker) >= most_stuck_of_an_asker || stuck.size() >= most;
+    const std::size_t most = most_stuck_home_threads + (user_of(asker) == first ? home_threads_of_root : 0);
+    const auto same_kind = [kind = kind_of(asker)](Asker each) { return kind_of(each) == kind; };
+    return stuck.count(asker) >= most_stuck_of_an_asker ||
+           static_cast<std::size_t>(std::ranges::count_if(stuck, same_kind)) >= most;
 }
 
 bool HomeWorker::Shared::must_be_refused(Asker asker) {

@@ -45,8 +45,8 @@ struct HomeWorker::Shared {
     std::map<Asker, std::uint64_t> served;    ///< the number of the asker's last turn
     std::uint64_t turns = 0;
     std::size_t most_of_others = 1;  ///< jobs of all but root
-    std::multiset<Asker> under_way;  ///< whose jobs run
-    std::multiset<Asker> stuck;      ///< whose jobs were left behind
+    std::multiset<Asker> under_way;  ///< the users whose jobs run
+    std::multiset<Asker> stuck;      ///< whose jobs were left behind, and of which kind
     bool closed = false;
 
     /// What a thread does: it takes the jobs, one after the other, until it is left behind.

@@ -23,8 +23,8 @@ inline constexpr std::chrono::milliseconds home_job_limit{10'000};
 /// time; two threads are for root's, and three for those of all others.
 inline constexpr std::size_t home_threads = 5, home_threads_of_root = 2;
 
-/// So many threads may be left behind in calls that do not return, two of each asker. Then nothing more is begun in
-/// that home until one of them comes back. Root has two more.
+/// So many threads may be left behind in calls that do not return, two of each asker, by jobs of one kind. Then nothing
+/// more of that kind is begun in that home until one of them comes back. Root has two more.
 inline constexpr std::size_t most_stuck_home_threads = 6, most_stuck_of_an_asker = 2;
 
 class HomeWorker {
@@ -40,8 +40,10 @@ class HomeWorker {
     using Asker = std::uint64_t;
     /// Root goes first, and has two jobs under way.
     static constexpr Asker first = 0;
-    /// What belongs to running a program of an agent's is done for all who want to know.
-    static constexpr Asker inventory = Asker{1} << 32;
+    /// The same user's jobs of other kinds, whose threads that are left behind do not keep sessions from starting: what
+    /// belongs to running a program of an agent's, and what `status` looks for.
+    static constexpr Asker inventory(Asker user) { return user | Asker{1} << 32; }
+    static constexpr Asker looking(Asker user) { return user | Asker{2} << 32; }
 
     /// Calls `job`, which gives a Result, on a thread and resumes the caller with it. An asker's jobs run one after the
     /// other. Fails with io.error at the limit. The job is then interrupted, and if that does not help, it and its

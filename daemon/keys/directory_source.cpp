@@ -1,14 +1,52 @@
 #include "daemon/keys/directory_source.hpp"
 
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <compare>
+#include <map>
 
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/secret_file.hpp"
 
 namespace capsule {
+namespace {
 
+/// A directory as it was: another name in it, or another mode, makes it another one.
+struct Seen {
+    dev_t device;
+    ino_t inode;
+    time_t seconds;
+    long nanoseconds;
+
+    bool operator==(const Seen&) const = default;
+};
+
+/// None: it changed a moment ago, so what happens next may leave it looking the same.
+std::optional<Seen> look_at(const std::string& directory) {
+    constexpr time_t a_moment = 1;
+    struct stat status {};
+    timespec now{};
+    if (::stat(directory.c_str(), &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
+    if (now.tv_sec - status.st_ctim.tv_sec <= a_moment) return std::nullopt;
+    return Seen{status.st_dev, status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+}
+
+}  // namespace
+
+// A tmpfs, as /run is one, remembers no name that is not there. To look for it waits for whoever holds the directory,
+// and whoever may read it can do that; to look at the directory does not.
 bool is_closed(const std::string& directory) {
-    return !untrusted_component(directory) && ::access(directory.c_str(), X_OK) != 0;
+    static std::map<std::string, Seen> missing;  // and in which directory; of the I/O thread
+    const auto seen = look_at(directory.substr(0, directory.rfind('/') + 1));
+    const auto known = missing.find(directory);
+    if (seen && known != missing.end() && known->second == *seen) return true;
+    if (known != missing.end()) missing.erase(known);
+    if (untrusted_component(directory) || ::access(directory.c_str(), X_OK) == 0) return false;
+    if (errno == ENOENT && seen) missing.emplace(directory, *seen);
+    return true;
 }
 
 std::optional<KeyFinding> directory_source(const std::string& directory, const std::string& variable,

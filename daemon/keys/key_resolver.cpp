@@ -78,8 +78,9 @@ KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope)
 }
 
 std::vector<std::string> KeyResolver::files(const std::string& variable) const {
-    std::vector<std::string> paths{sources_.secrets_directory + "/" + variable};
-    if (sources_.credentials_directory) paths.push_back(*sources_.credentials_directory + "/" + variable);
+    std::vector<std::string> paths;
+    if (!secrets_closed_) paths.push_back(sources_.secrets_directory + "/" + variable);
+    if (!credentials_closed_) paths.push_back(*sources_.credentials_directory + "/" + variable);
     if (sources_.environment)
         if (const auto named = sources_.environment->find(variable + "_FILE");
             named != sources_.environment->end() && !named->second.empty())

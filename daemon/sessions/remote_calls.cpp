@@ -29,16 +29,17 @@ asio::awaitable<Result<json::value>> RemoteLink::ask(std::shared_ptr<Shared> sha
     const std::string id = std::to_string(++shared->last_id);
     const auto waiting = std::make_shared<Shared::Asked>(shared->executor, limit);
     shared->waiting.emplace(id, waiting);
+    if (!shared->unanswered_since) shared->unanswered_since = Clock::now();
     send(shared, request_text(id, method, json::serialize(params)) + "\n");
     boost::system::error_code ignored;
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     shared->waiting.erase(id);
     if (!waiting->answer) {
-        // A short limit says only that somebody else's request takes its time there.
-        if (shared->socket.is_open()) shared->silent = true;
+        // A short limit may say only that somebody else's request takes its time there.
+        if (shared->socket.is_open() && shared->unanswered_for() >= silent_from) shared->silent = true;
         if (shared->silent && limit >= answer_limit && !std::exchange(shared->told_silent, true))
-            spdlog::warn("the capsuled that has the keys, at {}, does not answer: {} s for \"{}\"", shared->path,
-                         std::chrono::duration_cast<std::chrono::seconds>(limit).count(), method);
+            spdlog::log(shared->warns, "the capsuled that has the keys, at {}, does not answer: {} s for \"{}\"",
+                        shared->path, std::chrono::duration_cast<std::chrono::seconds>(limit).count(), method);
         co_return shared->unreachable("did not answer \"" + method + "\"");
     }
     shared->silent = shared->told_silent = false;

@@ -70,12 +70,17 @@ Result<void> RemoteLink::check_greeting(const Result<json::value>& status, Share
 RemoteLink::RemoteLink(asio::any_io_executor executor, std::function<void()> connected)
     : executor_(std::move(executor)), connected_(std::move(connected)) {}
 
+RemoteLink::RemoteLink(asio::any_io_executor executor) : RemoteLink(std::move(executor), [] {}) {
+    is_second_ = true;
+}
+
 RemoteLink::~RemoteLink() {
     stop();
 }
 
 void RemoteLink::start(std::string path) {
     shared_ = std::make_shared<Shared>(executor_, std::move(path), connected_);
+    if (is_second_) shared_->warns = shared_->informs = spdlog::level::debug;
     spawn_essential(executor_, keep_connected(shared_));
 }
 
@@ -125,8 +130,8 @@ asio::awaitable<void> RemoteLink::keep_connected(std::shared_ptr<Shared> shared)
             told.clear();
         }
         if (std::exchange(told, why.message) != why.message)
-            spdlog::warn("no connection to the capsuled that has the keys, at {}: {}{}{}", shared->path, why.message,
-                         why.hint.empty() ? "" : "; ", why.hint);
+            spdlog::log(shared->warns, "no connection to the capsuled that has the keys, at {}: {}{}{}", shared->path,
+                        why.message, why.hint.empty() ? "" : "; ", why.hint);
         shared->problem = std::move(why);
         shared->pause.expires_after(next);
         next = std::min(next * 2, longest_try_again);
@@ -142,6 +147,7 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
     shared->socket = Socket(shared->executor, asio::local::stream_protocol(), socket->release());
     shared->out.clear();
     shared->silent = shared->told_silent = false;
+    shared->unanswered_since.reset();
     shared->ending = told_by_link("it closed the connection");
     spawn_essential(shared->executor, greet(shared, ++shared->connection));
 
@@ -159,6 +165,7 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
                 shared->close(told_by_link("what it answers is no JSON-RPC"));
                 break;
             }
+            shared->has_answered(answer->id);
             const auto found = shared->waiting.find(answer->id);
             if (found == shared->waiting.end()) continue;  // nobody waits for it any more
             found->second->answer = std::move(answer->outcome);
@@ -181,7 +188,8 @@ asio::awaitable<void> RemoteLink::greet(std::shared_ptr<Shared> shared, std::uin
     }
     shared->ready = true;
     shared->problem = told_by_link("");
-    spdlog::info("connected to the capsuled that has the keys, at {}: version {}", shared->path, shared->version);
+    spdlog::log(shared->informs, "connected to the capsuled that has the keys, at {}: version {}", shared->path,
+                shared->version);
     shared->connected();
 }
 

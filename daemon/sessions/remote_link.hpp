@@ -27,9 +27,13 @@ class RemoteLink {
     static constexpr std::chrono::milliseconds patience{10'000};
     /// And for its answer: a key may be read from a password manager meanwhile, which takes up to 10 s.
     static constexpr std::chrono::milliseconds answer_limit{15'000};
+    /// It counts as one that does not answer when nothing at all has come for so long.
+    static constexpr std::chrono::milliseconds silent_from{5'000};
 
     /// `connected` is called each time that it answers.
     RemoteLink(boost::asio::any_io_executor executor, std::function<void()> connected);
+    /// A second one beside another, which tells of itself in the log.
+    explicit RemoteLink(boost::asio::any_io_executor executor);
     RemoteLink(const RemoteLink&) = delete;
     RemoteLink& operator=(const RemoteLink&) = delete;
     ~RemoteLink();
@@ -72,6 +76,7 @@ class RemoteLink {
 
     boost::asio::any_io_executor executor_;
     std::function<void()> connected_;
+    bool is_second_ = false;
     std::shared_ptr<Shared> shared_;
 };
 

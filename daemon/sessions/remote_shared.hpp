@@ -1,6 +1,7 @@
 // What a RemoteLink's coroutines share.
 #pragma once
 
+#include <spdlog/common.h>
 #include <spdlog/fmt/fmt.h>
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -44,7 +45,20 @@ struct RemoteLink::Shared {
     bool silent = false;  ///< it has not answered what was asked last
     bool told_silent = false;
     bool writing = false;
+    std::optional<std::chrono::steady_clock::time_point> unanswered_since;  ///< none: nothing is asked for
     bool stopping = false;
+    spdlog::level::level_enum warns = spdlog::level::warn;  ///< as what it tells of its connection
+    spdlog::level::level_enum informs = spdlog::level::info;
+
+    void has_answered(const std::string& id) {
+        unanswered_since.reset();
+        if (waiting.size() > waiting.count(id)) unanswered_since = std::chrono::steady_clock::now();
+    }
+
+    std::chrono::steady_clock::duration unanswered_for() const {
+        if (!unanswered_since) return {};
+        return std::chrono::steady_clock::now() - *unanswered_since;
+    }
 
     void close() {
         boost::system::error_code ignored;

@@ -17,6 +17,7 @@
 
 #include "daemon/base/boot_clock.hpp"
 #include "daemon/base/secret.hpp"
+#include "daemon/process/shared_run.hpp"
 #include "daemon/sessions/broker_link.hpp"
 #include "daemon/sessions/ended_file.hpp"
 #include "daemon/sessions/known_limits.hpp"
@@ -122,6 +123,9 @@ class Sessions {
 
     /// The capsuled that has the keys, where that is another one.
     RemoteLink& remote() noexcept { return remote_; }
+    /// A connection of its own for what may take long there: that one answers a connection's requests one after the
+    /// other.
+    RemoteLink& remote_for_long();
 
     /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
@@ -189,6 +193,7 @@ class Sessions {
     std::vector<std::shared_ptr<Live>> without_grant() const;
     boost::asio::awaitable<void> grant_anew();
     boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
+    boost::asio::awaitable<bool> ask_for_counts(std::chrono::steady_clock::time_point end);
     boost::asio::awaitable<void> watch_counts();
     BrokerStatus remote_status() const;
     boost::asio::awaitable<void> find_port(std::uint16_t port);
@@ -228,6 +233,11 @@ class Sessions {
     BrokerLink link_;
     PortHolder holder_;
     RemoteLink remote_;
+    RemoteLink remote_for_long_;
+    struct RefreshOfCounts {
+        std::shared_ptr<SharedRun<bool>> now, next;  ///< under way; begins when that one has ended
+    };
+    std::map<std::chrono::milliseconds, RefreshOfCounts> refreshes_;  ///< by how long they are waited for
     std::optional<std::uint16_t> port_;
     std::string port_problem_;
     bool port_is_taken_ = false;  ///< and was waited for

@@ -57,6 +57,11 @@ void Sessions::open_remote(std::string path) {
     spawn_essential(executor_, watch_counts());
 }
 
+RemoteLink& Sessions::remote_for_long() {
+    if (!remote_for_long_.started()) remote_for_long_.start(remote_.path());
+    return remote_for_long_;
+}
+
 void Sessions::grant_anew_soon() {
     // Over this connection nobody was refused yet.
     for (const auto& [id, live] : live_)
@@ -135,13 +140,37 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     co_return true;
 }
 
+/// The counts are asked for once for all who want to know at the same time. Whoever comes while they are being asked
+/// for has what is asked for next, so that nothing is missing that had happened when it came.
 asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) {
     if (!remote_.connected() || !any_with_token()) co_return;
     const auto end = Clock::now() + limit;
+    RefreshOfCounts& refresh = refreshes_[limit];
+    if (const auto next = refresh.next) {
+        co_await next->wait();
+        co_return;
+    }
+    const auto own = std::make_shared<SharedRun<bool>>(executor_);
+    if (const auto now = refresh.now) {
+        refresh.next = own;
+        co_await now->wait();
+        refresh.next = nullptr;
+    }
+    refresh.now = own;
+    co_await own->run(ask_for_counts(end));
+    if (refresh.now == own) refresh.now = nullptr;
+}
+
+/// False: not all of them came.
+asio::awaitable<bool> Sessions::ask_for_counts(Clock::time_point end) {
     std::map<std::string, std::string> own_ids;  // by those that the sessions have there
     std::vector<std::string> ids;
     for (const auto& [id, live] : live_)
         if (has_grant(*live)) own_ids.emplace(ids.emplace_back(live->remote->id()), id);
+    const auto may_be_at_work = [&] {
+        for (const auto& [there, id] : own_ids)
+            if (const auto found = live_.find(id); found != live_.end()) found->second->used = now_();
+    };
     for (auto next = ids.begin(); next != ids.end();) {
         const auto last = next + std::min<std::ptrdiff_t>(rows_at_once, ids.end() - next);
         SessionsListParams params;
@@ -151,16 +180,18 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         boost::json::value asked = without_nulls(to_json(params));
         const std::chrono::milliseconds at_once{0};
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+        if (left <= at_once) {
+            may_be_at_work();
+            co_return false;
+        }
         const auto answer = co_await remote_.call(std::move(method), std::move(asked), at_once, left);
         SessionsListResult list;
         if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) {
             if (!answer && answer.error().code != ErrorCode::io_error && !std::exchange(told_of_counts_, true))
                 spdlog::warn("what the sessions do is not known, so none ends for being idle: {}; {}",
                              answer.error().message, answer.error().hint);
-            // It may be at work.
-            for (const auto& [there, id] : own_ids)
-                if (const auto found = live_.find(id); found != live_.end()) found->second->used = now_();
-            co_return;
+            may_be_at_work();
+            co_return false;
         }
         told_of_counts_ = false;
         for (SessionRow& row : list.sessions) {
@@ -170,6 +201,7 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         }
     }
     end_idle_ones();  // whoever has asked for the sessions is shown none of these
+    co_return true;
 }
 
 void Sessions::take_counts(Live& live, SessionRow row) {

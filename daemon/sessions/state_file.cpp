@@ -55,6 +55,9 @@ std::optional<std::string> read_state_file(const std::string& path, std::size_t 
 Result<void> make_state_files(StateDirectory& state) {
     if (auto made = state.make(); !made) return made;
     const std::string directory = state.path() + "/sessions";
+    // Where it is there: mkdir() would wait for whoever holds the directory above, which others may read.
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) == 0) return {};
     if (::mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST) return cannot("make", directory, errno);
     return {};
 }

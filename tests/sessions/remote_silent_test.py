@@ -1,6 +1,7 @@
-"""The capsuled that has the keys takes connections and does not answer."""
+"""The capsuled that has the keys takes connections and does not answer, or takes its time for one of many."""
 
 import contextlib
+import json
 import os
 import signal
 import threading
@@ -8,7 +9,7 @@ import time
 import unittest
 from pathlib import Path
 
-from capsule import Capsule, Refused, until
+from capsule import BOUND, Capsule, Connection, Refused, answer, until
 from remote import Remote, Server
 
 
@@ -58,6 +59,72 @@ class Silent(Remote):
         finally:
             os.kill(keys.process.pid, signal.SIGCONT)
         self.assertTrue(until(lambda: agents.call("status")["broker"]["state"] == "running"))
+
+
+class OneConnection(Remote):
+    """All that is asked goes over one connection, whose requests are answered one after the other."""
+
+    def test_usage_holds_up_no_spawn(self):
+        asked, gate = threading.Event(), threading.Event()
+        self.addCleanup(gate.set)
+
+        def serve(peer, _):
+            while True:
+                if b"/plan" in peer.request()[0]:
+                    asked.set()
+                    gate.wait(BOUND)
+                peer.send(answer())
+
+        provider = self.provider(serve)
+        plan = f'[providers.zai.usage]\nurl = "http://127.0.0.1:{provider.port}/plan"\n'
+        keys = self.keys_capsule(provider, more=plan)
+        agents = self.agents_capsule(provider, keys.socket, plan)
+        self.spawn(agents)
+        rows: list[dict] = []
+        waiting = threading.Thread(target=lambda: rows.extend(agents.call("usage")["providers"]))
+        waiting.start()
+        self.assertTrue(asked.wait(BOUND))
+        self.spawn(agents)
+        status = agents.call("status")
+        self.assertEqual(status["broker"]["state"], "running")
+        self.assertNotIn("keys.unreachable", [each["code"] for each in status["warnings"]])
+        self.assertEqual(rows, [], "the provider has not answered yet")
+        gate.set()
+        waiting.join()
+        self.assertEqual([row["id"] for row in rows], ["zai"])
+        self.assertEqual(agents.logged().count("connected to the capsuled that has the keys"), 1)
+
+    def test_counts_are_asked_for_once_for_all_who_want_them(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        agents = self.agents_capsule(provider, keys.socket, "[limits]\nrequests_per_user = 64\n")
+        sessions = 130  # three questions of 64 at most
+        for _ in range(sessions):
+            self.spawn(agents)
+        asking = [agents.connect() for _ in range(20)]
+        for each in asking:
+            self.addCleanup(each.close)
+        before = keys.call("status")["requests"]["total"]
+        os.kill(keys.process.pid, signal.SIGSTOP)
+        try:
+            os.kill(agents.process.pid, signal.SIGSTOP)
+            for each in asking:
+                self.send(each, "sessions.list")
+            os.kill(agents.process.pid, signal.SIGCONT)
+            for _ in range(10):
+                agents.call("rpc.discover")
+        finally:
+            os.kill(keys.process.pid, signal.SIGCONT)
+        for each in asking:
+            self.assertEqual(len(self.received(each)["result"]["sessions"]), sessions)
+        asked = keys.call("status")["requests"]["total"] - before - 1
+        self.assertLessEqual(asked, 2 * 3, "once, and once more for those who came later")
+
+    def send(self, connection: Connection, method: str):
+        connection.socket.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode() + b"\n")
+
+    def received(self, connection: Connection) -> dict:
+        return json.loads(connection.lines.readline())
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
@@ -47,7 +50,7 @@ class Inventory : public testing::Test {
     AgentInventory inventory_{io_.get_executor(), runner_, directory_.path()};
     SessionHome home_;
     std::shared_ptr<HomeWorker> worker_ = std::make_shared<HomeWorker>(SessionUser{}, true);
-    AgentPlace place() const { return {home_, path(), worker_}; }
+    AgentPlace place(uid_t asker = 1) const { return {home_, path(), worker_, asker}; }
 };
 
 TEST_F(Inventory, FindsTheFirstExecutableInThePath) {
@@ -157,6 +160,51 @@ TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     EXPECT_FALSE(inventory_.known_models().of(second).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, second, place())).own.has_value());
     EXPECT_EQ(runs(), 2U);
+}
+
+TEST_F(Inventory, WhoHasManyBinariesMakesNobodyElsesForgotten) {
+    const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{}'";
+    const AgentBinary both = codex(log);
+    run(io_, inventory_.models(Agent::codex, both, place(1)));
+    const AgentBinary own = codex(log);
+    run(io_, inventory_.models(Agent::codex, own, place(1)));
+    run(io_, inventory_.models(Agent::codex, both, place(2)));
+    EXPECT_EQ(runs(), 2U);
+    for (int i = 0; i < 40; ++i)
+        run(io_, inventory_.models(Agent::codex, codex("echo '{}'"), place(2)));
+    EXPECT_EQ(inventory_.known_models().by_binary.size(), 2U + 8U) << "of one asker";
+    run(io_, inventory_.models(Agent::codex, own, place(1)));
+    run(io_, inventory_.models(Agent::codex, both, place(1)));
+    EXPECT_EQ(runs(), 2U) << "they are remembered";
+    for (uid_t asker = 3; asker < 10; ++asker)
+        for (int i = 0; i < 8; ++i)
+            run(io_, inventory_.models(Agent::codex, codex("echo '{}'"), place(asker)));
+    EXPECT_EQ(inventory_.known_models().by_binary.size(), 32U);
+    run(io_, inventory_.models(Agent::codex, own, place(1)));
+    EXPECT_EQ(runs(), 2U) << "those of whoever has most go first";
+}
+
+// How long a list takes to judge is up to whoever's program it is.
+TEST_F(Inventory, ModelsWaitForNobodyElsesJobs) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    for (int i = 0; i < 4; ++i) {
+        auto held = [go]() -> Result<int> {
+            while (!*go)
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            return 0;
+        };
+        asio::co_spawn(io_, worker_->run(std::move(held), std::chrono::minutes(1), HomeWorker::inventory(2)),
+                       [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
+    }
+    bool told = false;
+    asio::co_spawn(io_, inventory_.models(Agent::codex, codex("echo '{}'"), place(1)),
+                   [&](std::exception_ptr, ModelList models) {
+                       EXPECT_TRUE(models.own.has_value());
+                       told = !*go;
+                       *go = true;
+                   });
+    io_.run();
+    EXPECT_TRUE(told) << "before the others' jobs had ended";
 }
 
 TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {

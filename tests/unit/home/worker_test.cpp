@@ -210,6 +210,49 @@ TEST_F(Workers, OfOneAskersJobsTwoAreLeftBehindAtMost) {
     EXPECT_LE(*begun, 2);
 }
 
+// An agent can hold a directory in which `status` looks for it, and so the threads that looked.
+TEST_F(Workers, WhatStatusLeftBehindDoesNotKeepSessionsFromStarting) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    constexpr uid_t users = 5;
+    int left = 0;
+    const auto look = [&](uid_t user) {
+        ++left;
+        asio::co_spawn(io_, workers_.run(stuck(go), soon, HomeWorker::looking(user)),
+                       [&](std::exception_ptr, Result<int> result) {
+                           EXPECT_FALSE(result);
+                           --left;
+                       });
+        while (left > 0)
+            io_.run_one();
+        io_.restart();
+    };
+    for (int i = 0; i < 3; ++i)
+        for (uid_t user = 0; user < users; ++user)
+            look(user);
+    for (uid_t user = 0; user < users; ++user)
+        asio::co_spawn(io_, workers_.run([]() -> Result<int> { return 3; }, patient, HomeWorker::Asker{user}),
+                       [user](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result) << user; });
+    io_.run();
+    *go = true;
+}
+
+// One user's jobs are one user's, whatever they are for.
+TEST_F(Workers, ByAnotherKindOfJobNobodyHasAnotherThread) {
+    const auto under_way = std::make_shared<std::atomic<int>>(0);
+    for (const HomeWorker::Asker asker : {HomeWorker::Asker{7}, HomeWorker::looking(7), HomeWorker::inventory(7)})
+        for (int i = 0; i < 5; ++i)
+            asio::co_spawn(io_,
+                           workers_.run(
+                               [under_way]() -> Result<int> {
+                                   EXPECT_EQ(++*under_way, 1);
+                                   std::this_thread::sleep_for(milliseconds(1));
+                                   return --*under_way;
+                               },
+                               patient, asker),
+                           [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
+    io_.run();
+}
+
 // The third waits since its asker has one under way, and cannot begin when that one is left behind.
 TEST_F(Workers, AJobBeginsWhenThoseThatWereLeftBehindComeBack) {
     const auto go = std::make_shared<std::atomic<bool>>(false);

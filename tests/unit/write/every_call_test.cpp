@@ -11,10 +11,12 @@
 #include <cstdio>
 #include <new>
 #include <set>
+#include <thread>
 
 #include "daemon/agents/claude/claude_json.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/keys/directory_source.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/write/apply.hpp"
 #include "temporary_home.hpp"
@@ -239,6 +241,27 @@ TEST_P(EveryCall, WithoutMemoryIsACleanErrorToo) {
     meet_all(Calls::memory, ENOMEM);
 }
 #endif
+
+// To look for a name that a tmpfs does not have waits for whoever holds the directory.
+TEST(ClosedDirectory, OneThatIsNotThereIsNotLookedForAgain) {
+    const TemporaryHome home;
+    const std::string secrets = home.path("secrets");
+    const auto calls = [&] {
+        constexpr std::size_t never = 1'000'000;
+        return test::run_with_fault({never, Calls::files}, [&] { return is_closed(secrets) ? 0 : 1; });
+    };
+    EXPECT_TRUE(is_closed(secrets));
+    EXPECT_GT(calls().calls.size(), 1U) << "something has just happened there";
+    std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
+    EXPECT_TRUE(is_closed(secrets));
+    const test::Ended again = calls();
+    EXPECT_EQ(again.status, 0);
+    EXPECT_EQ(again.calls.size(), 1U) << "the directory above is looked at";
+    std::filesystem::create_directory(secrets);
+    EXPECT_FALSE(is_closed(secrets));
+    std::filesystem::remove(secrets);
+    EXPECT_TRUE(is_closed(secrets));
+}
 
 INSTANTIATE_TEST_SUITE_P(All, EveryCall, ::testing::ValuesIn(kinds),
                          [](const auto& kind) { return std::string(kind.param.name); });
