@@ -121,9 +121,10 @@ prepare() {
     close_secrets "$@"
     give_to_agent /home/agent
     give_to_agent /workspace
-    install -d -m 0755 /run/capsule
+    # Whoever may list a directory can keep it busy.
+    install -d -m 0711 /run/capsule
     # A Pod's volume is open to everybody; capsuled keeps no keys in such a place.
-    if [ -O /var/lib/capsule ]; then chmod go-w /var/lib/capsule 2>/dev/null || true; fi
+    if [ -O /var/lib/capsule ]; then chmod go-rwx /var/lib/capsule 2>/dev/null || true; fi
 }
 
 daemon=

@@ -12,7 +12,7 @@ namespace capsule {
 
 class ListeningSocket {
   public:
-    /// Listens on `path` with mode 0660 and, if given, that group. The directory is made, 0750 and of that group, if it
+    /// Listens on `path` with mode 0660 and, if given, that group. The directory is made, 0710 and of that group, if it
     /// is missing. One that is a link, or that others own or may write to, is refused, and so is one below a directory
     /// that they could change (see who_else_can_change()); but a daemon that is not root takes a volume of root's that
     /// everybody may write to, such as a Pod's emptyDir, and warns. A socket that somebody answers on is never taken
@@ -38,9 +38,11 @@ class ListeningSocket {
     int descriptor() const noexcept { return descriptor_; }
     /// Hands the descriptor over; the file is still removed at the end.
     int release() noexcept;
-    void remove_file() noexcept;
+    /// Not systemd's, which goes on listening.
+    bool is_own() const noexcept { return !path_.empty(); }
 
   private:
+    void remove_file() noexcept;
     ListeningSocket() = default;
     int descriptor_ = -1;
     std::string path_;  ///< empty: not ours to remove

@@ -1,6 +1,7 @@
 #include "daemon/server/server.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -173,8 +174,9 @@ void Server::give_back_soon() {
 asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadline) {
     stopping_ = true;
     boost::system::error_code error;
-    // Nobody finds us any more; those in the kernel's queue already did.
-    listening_.remove_file();
+    // Nobody comes any more; those in the kernel's queue are answered. The file goes at the end: others may keep its
+    // directory busy for seconds.
+    if (listening_.is_own()) ::shutdown(acceptor_.native_handle(), SHUT_RD);
     acceptor_.cancel(error);
     acceptor_.non_blocking(true, error);
     for (;;) {

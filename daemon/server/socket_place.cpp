@@ -98,7 +98,8 @@ Result<void> prepare_socket_directory(const std::string& directory, const std::o
     if (group && ::chown(directory.c_str(), static_cast<uid_t>(-1), *group) != 0)
         return failed("cannot give the socket's directory " + directory + " to its group",
                       "the daemon must be root or in [daemon] socket_group");
-    if (::chmod(directory.c_str(), 0750) != 0)
+    // They pass, but do not list it: who may read a directory can keep it busy.
+    if (::chmod(directory.c_str(), 0710) != 0)
         return failed("cannot set the mode of the socket's directory " + directory, "choose another --socket");
     return check(directory);
 }

@@ -204,7 +204,7 @@ TEST_F(Lifecycle, WhatIsNoSocketIsNotRemoved) {
 TEST_F(Lifecycle, TheSocketIsForItsOwnerAndGroupOnly) {
     start();
     EXPECT_EQ(mode_of(socket()), 0660U);
-    EXPECT_EQ(mode_of(socket().parent_path()), 0750U);
+    EXPECT_EQ(mode_of(socket().parent_path()), 0710U);
 }
 
 TEST_F(Lifecycle, ItDoesNotStartOnABrokenConfiguration) {

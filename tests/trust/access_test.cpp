@@ -173,7 +173,7 @@ TEST_F(Access, WhoConnectedCountsNotWhoUsesTheConnection) {
 TEST_F(Access, TheSocketsGroupCanReachItAndOthersCannot) {
     start({.config = "[daemon]\nsocket_group = \"games\"\n"});
     EXPECT_EQ(mode_of(socket()), 0660U);
-    EXPECT_EQ(mode_of(socket().parent_path()), 0750U);
+    EXPECT_EQ(mode_of(socket().parent_path()), 0710U);
     EXPECT_NO_THROW(connect_as({nobody.uid, games}).ask(request("1", "status")));
     EXPECT_NO_THROW(connect_as(nobody, {games}).ask(request("1", "status")));
     EXPECT_THROW(connect_as(nobody), std::runtime_error);

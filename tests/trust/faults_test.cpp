@@ -235,6 +235,29 @@ TEST_F(Stop, WhatIsSentAfterItIsNotWaitedFor) {
     EXPECT_LT(Clock::now() - begin, seconds(3));
 }
 
+// Who holds the socket's directory could keep the file from going for long: nobody waits for that.
+TEST_F(Stop, TheSocketsFileGoesWhenAllAreAnswered) {
+    agents_.delay_codex_models(seconds(60));
+    start();
+    RawConnection slow = daemon().connect();
+    slow.send_line(request("1", "spawn", R"({"agent":"codex","provider":"minimax"})"));
+    expect_alive();
+    daemon().signal(SIGTERM);
+    const auto takes_nobody = [&] {
+        try {
+            daemon().connect();
+        } catch (const std::runtime_error&) {
+            return true;
+        }
+        return false;
+    };
+    EXPECT_TRUE(eventually(takes_nobody));
+    EXPECT_TRUE(fs::exists(socket()));
+    EXPECT_NE(slow.read_line().value_or("").find("the daemon is stopping"), std::string::npos);
+    EXPECT_EQ(daemon().wait(), 0) << daemon().log();
+    EXPECT_FALSE(fs::exists(socket()));
+}
+
 TEST_F(Stop, TakesAtMostFiveSecondsWhateverClientsAndProgramsDo) {
     agents_.delay_codex_models(seconds(60));
     start();

@@ -123,7 +123,7 @@ def where_it_listens() -> list[Protection]:
     modes = "integration_lifecycle:Lifecycle.TheSocketIsForItsOwnerAndGroupOnly"
     group = "trust_access:Access.TheSocketsGroupCanReachItAndOthersCannot"
     return [
-        one("the socket's directory is 0750", SOCKET_PLACE, "::chmod(directory.c_str(), 0750)",
+        one("the socket's directory is 0710", SOCKET_PLACE, "::chmod(directory.c_str(), 0710)",
             "::chmod(directory.c_str(), 0755)", modes),
         Protection("the socket is 0660", [
             Edit(LISTENER, "::umask(0117)", "::umask(0111)"),

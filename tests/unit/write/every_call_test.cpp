@@ -245,7 +245,7 @@ TEST_P(EveryCall, WithoutMemoryIsACleanErrorToo) {
 // To look for a name that a tmpfs does not have waits for whoever holds the directory.
 TEST(ClosedDirectory, OneThatIsNotThereIsNotLookedForAgain) {
     const TemporaryHome home;
-    const std::string secrets = home.path("secrets");
+    const std::string secrets = home.path() + "/secrets";
     const auto calls = [&] {
         constexpr std::size_t never = 1'000'000;
         return test::run_with_fault({never, Calls::files}, [&] { return is_closed(secrets) ? 0 : 1; });
