@@ -36,6 +36,11 @@ Services::Services(asio::any_io_executor executor, std::map<std::string, Secret>
       stack_wiper(executor),
       sessions(executor) {}
 
+HomeWorker& Services::process_worker() {
+    if (!process_worker_) process_worker_ = std::make_unique<HomeWorker>(SessionUser{}, true);
+    return *process_worker_;
+}
+
 Result<void> Services::load_stored_keys() {
     if (!stored_path) return {};
     auto loaded = StoredKeys::load(*stored_path);

@@ -58,8 +58,14 @@ struct Services {
     Quotas quotas;
     std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 
+    /// For looks at other users' processes, with the daemon's own identity. Throws Failure where no thread can be had.
+    HomeWorker& process_worker();
+
     /// Reads auth.toml anew. A broken one is refused like a broken capsule.toml; what was known before then stays.
     Result<void> load_stored_keys();
+
+  private:
+    std::unique_ptr<HomeWorker> process_worker_;  ///< none: not needed yet
 };
 
 /// Reads the configuration anew and puts it in force, or keeps the old one and remembers why. The RPC and SIGHUP.

@@ -8,13 +8,23 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
+/// Some microseconds do, where nobody keeps /proc busy.
+constexpr std::chrono::milliseconds look_limit{2000};
+
 /// The process that connected. Its pid is the kernel's word of then: a process that began later is another one, which
-/// has got the same number. (SO_PEERPIDFD would say the same from Linux 6.5 on.) None: it has ended, or lives in
-/// another PID namespace.
-std::optional<ProcessIdentity> process_of(const Caller& caller) {
-    const auto process = process_with(caller.pid);
-    if (!process || process->started > caller.connected_at) return std::nullopt;
-    return process;
+/// has got the same number. (SO_PEERPIDFD would say the same from Linux 6.5 on.) Null: it has ended, or lives in
+/// another PID namespace. Fails with io.error where that cannot be found out in time.
+asio::awaitable<Result<std::shared_ptr<WatchedProcess>>> process_of(Services& services, Caller caller) {
+    auto look = [caller]() -> Result<std::shared_ptr<WatchedProcess>> {
+        auto process = watch_process_with(caller.pid);
+        if (!process || process->identity.started > caller.connected_at) return std::shared_ptr<WatchedProcess>();
+        return std::make_shared<WatchedProcess>(std::move(*process));
+    };
+    auto found = co_await services.process_worker().run(std::move(look), look_limit, caller.uid);
+    if (!found)
+        co_return Error{ErrorCode::io_error, "which process asks could not be found out in time",
+                        "another user's process may keep /proc busy, or the machine is loaded: ask again"};
+    co_return found;
 }
 
 SessionRecord record_of(const PreparedSession& session) {
@@ -63,7 +73,11 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     owner.uid = caller.uid;
     if (!services.generation->policy.is_owner(caller.uid))
         owner.most = services.generation->config.limits.sessions_per_user;
-    if (ref.ends_with) owner.process = process_of(caller);
+    if (ref.ends_with) {
+        auto process = co_await process_of(services, caller);
+        if (!process) co_return process.error();
+        owner.process = std::move(*process);
+    }
     if (ref.ends_with == ends_with::caller && !owner.process) {
         ref.ends_with.reset();
         if (session.token)

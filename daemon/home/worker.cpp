@@ -122,9 +122,11 @@ Error HomeWorker::too_late() const {
 void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
     if (!shared_->leave_behind(*job)) return;
     shared_->keep_for_root(--serving_);
-    log_warning("home.thread_held_up",
-                {{"home_of", std::int64_t{user_.uid}},
-                 {"why", "a call in this user's home has not returned in time; its thread was given up and replaced"}});
+    log_warning(
+        "home.thread_held_up",
+        {{"home_of", std::int64_t{user_.uid}},
+         {"why",
+          "a call in this user's home, or in /proc, has not returned in time; its thread was given up and replaced"}});
     try {
         start_missing_threads();
     } catch (const std::exception& failure) {

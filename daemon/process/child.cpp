@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,8 +13,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <climits>
 
 #include "daemon/base/ready.hpp"
+#include "daemon/base/trusted_path.hpp"
 #include "daemon/process/keeper.hpp"
 #include "protocol/own_signals.hpp"
 
@@ -50,6 +53,37 @@ UniqueFd file_of(const std::string& plan) {
     return UniqueFd(::fcntl(file.get(), F_DUPFD_CLOEXEC, above_the_childs));
 }
 
+constexpr const char* own_executable_in_proc = "/proc/self/exe";
+
+bool is_same_file(const struct stat& one, const struct stat& other) {
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/// A file by its name, as long as that has it.
+struct NamedFile {
+    std::string path;  ///< empty: there is no name that can be used
+    struct stat status {};
+};
+
+NamedFile find_own_executable() {
+    NamedFile own;
+    std::array<char, PATH_MAX> path{};
+    const ssize_t size = ::readlink(own_executable_in_proc, path.data(), path.size());
+    if (size <= 0 || ::stat(own_executable_in_proc, &own.status) != 0) return {};
+    own.path.assign(path.data(), static_cast<std::size_t>(size));
+    return untrusted_component(own.path) ? NamedFile() : own;
+}
+
+/// The very file that this process runs, though a newer version may have taken its name by now. By its name where it
+/// still has that: the kernel knows where it is, but has to look for a new process's part of /proc, and any user can
+/// keep /proc busy.
+const char* own_executable() {
+    static const NamedFile own = find_own_executable();
+    struct stat now {};
+    const bool has_its_name = !own.path.empty() && ::stat(own.path.c_str(), &now) == 0 && is_same_file(own.status, now);
+    return has_its_name ? own.path.c_str() : own_executable_in_proc;
+}
+
 /// What posix_spawn does between fork and exec.
 class SpawnSetup {
   public:
@@ -78,13 +112,11 @@ class SpawnSetup {
 
     /// The helper's pid; -1 with errno.
     pid_t start() {
-        // The very file that this process runs, though a newer version may have taken its name by now.
-        constexpr const char* own_executable = "/proc/self/exe";
         std::string name(run_as_name);
         const std::array<char*, 2> argv{name.data(), nullptr};
         const std::array<char*, 1> env{nullptr};
         pid_t pid = -1;
-        errno = ::posix_spawn(&pid, own_executable, &files_, &attributes_, argv.data(), env.data());
+        errno = ::posix_spawn(&pid, own_executable(), &files_, &attributes_, argv.data(), env.data());
         return errno == 0 ? pid : -1;
     }
 

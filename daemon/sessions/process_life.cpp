@@ -57,6 +57,14 @@ std::optional<UniqueFd> watch_process(const ProcessIdentity& process) {
     return descriptor;
 }
 
+std::optional<WatchedProcess> watch_process_with(pid_t pid) {
+    const auto identity = process_with(pid);
+    if (!identity) return std::nullopt;
+    auto end = watch_process(*identity);
+    if (!end) return std::nullopt;
+    return WatchedProcess{*identity, std::move(*end)};
+}
+
 std::string boot_id() {
     std::string id = read_proc("/proc/sys/kernel/random/boot_id");
     while (id.ends_with('\n'))

@@ -27,6 +27,15 @@ std::optional<ProcessIdentity> process_with(pid_t pid);
 /// Becomes readable when the process ends. None: it has ended, or another one has its pid.
 std::optional<UniqueFd> watch_process(const ProcessIdentity& process);
 
+struct WatchedProcess {
+    ProcessIdentity identity;
+    UniqueFd end;  ///< becomes readable when the process ends
+};
+
+/// Both for the process that has `pid` now. None as from process_with(). Another user can make this take long: any user
+/// can hold the lock of /proc.
+std::optional<WatchedProcess> watch_process_with(pid_t pid);
+
 /// Which start of the machine this is; empty where the kernel does not tell.
 std::string boot_id();
 

@@ -79,7 +79,10 @@ void Sessions::take_back(KeptSession kept) {
     live_.emplace(id, live);
     if (!live->record.ends_with || !live->record.pid) return;
     const ProcessIdentity process{static_cast<pid_t>(*live->record.pid), live->record.pid_started.value_or(0)};
-    if (!watch(live, process)) end(id, "the process that it ends with has ended");
+    if (auto still_there = watch_process(process))
+        watch(live, std::move(*still_there));
+    else
+        end(id, "the process that it ends with has ended");
 }
 
 bool Sessions::any_with_token() const {
@@ -118,8 +121,8 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     live->used = now_();
     record.used_s = BootClock::seconds_of(live->used);
     if (record.ends_with && owner.process) {
-        record.pid = owner.process->pid;
-        record.pid_started = owner.process->started;
+        record.pid = owner.process->identity.pid;
+        record.pid_started = owner.process->identity.started;
     }
     live->record = std::move(record);
     const std::string id = live->record.id;
@@ -127,8 +130,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     if (brokered)
         if (const auto url = broker::parse_base_url(live->record.base_url); !url) co_return url.error();
     if (live->record.ends_with == ends_with::connection) live->connection = owner.connection;
-    if (live->record.ends_with == ends_with::caller && !watch(live, *owner.process))
-        co_return Error{ErrorCode::io_error, "the process that asked for the session has ended", "ask again"};
+    if (live->record.ends_with == ends_with::caller) watch(live, std::move(owner.process->end));
     // A connection ends with the daemon, and the next one could not tell that, where the process cannot be seen or goes
     // on with another connection.
     const bool ends_with_daemon = live->connection != 0 && (!live->record.pid || live->record.asked_anew);

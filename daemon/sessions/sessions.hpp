@@ -85,7 +85,7 @@ struct SessionSources {
 
 /// Who asked for a session.
 struct SessionOwner {
-    std::optional<ProcessIdentity> process;  ///< none: not to be known
+    std::shared_ptr<WatchedProcess> process;  ///< null: not to be known
     std::uint64_t connection = 0;
     std::uint32_t uid = 0;
     std::optional<std::uint64_t> most{};  ///< how many sessions of that uid may live at a time; none: no bound
@@ -116,7 +116,7 @@ class Sessions {
 
     /// From here on the session lives: its end is watched for, it is kept on disk and told to the broker, which has
     /// taken it. `record` comes without id and time; with a token it has the token's hash. Gives the id. Fails with
-    /// io.error (no broker, no disk, the process that asked has ended); then there is no session.
+    /// io.error (no broker, no disk); then there is no session.
     /// `remote`: what the capsuled that has the keys granted for it.
     boost::asio::awaitable<Result<std::string>> begin(SessionRecord record, SessionOwner owner,
                                                       std::shared_ptr<RemoteGrant> remote = nullptr);
@@ -210,7 +210,7 @@ class Sessions {
     void learn_limits(Live& live, const std::vector<broker::Verdict>& verdicts, bool is_live);
     static void tell_of_model(Live& live);
     void take_counts(Live& live, SessionRow row);  ///< what the other capsuled says of it
-    bool watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process);
+    void watch(const std::shared_ptr<Live>& live, UniqueFd end);
     void wait_for_end(const std::shared_ptr<Live>& live);
     void take_back(KeptSession kept);
     void take_back_ended();

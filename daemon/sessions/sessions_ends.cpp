@@ -18,12 +18,10 @@ constexpr std::chrono::seconds look_again{1};
 
 }  // namespace
 
-bool Sessions::watch(const std::shared_ptr<Live>& live, const ProcessIdentity& process) {
-    auto descriptor = watch_process(process);
-    if (!descriptor) return false;
-    live->process.emplace(executor_, descriptor->release());
+void Sessions::watch(const std::shared_ptr<Live>& live, UniqueFd end) {
+    live->process.emplace(executor_, end.get());
+    end.release();
     wait_for_end(live);
-    return true;
 }
 
 void Sessions::wait_for_end(const std::shared_ptr<Live>& live) {

@@ -1,11 +1,8 @@
-// File systems whose server has ended, in the PATH and in the home: what does not need them goes on.
-#include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
+// File systems whose server has ended or is silent: what does not need them goes on.
+#include <deque>
 
-#include "protocol/unique_fd.hpp"
 #include "tests/support/capsule_test.hpp"
+#include "tests/support/silent_mount.hpp"
 
 namespace capsule::test {
 namespace {
@@ -20,26 +17,18 @@ namespace fs = std::filesystem;
 class DeadMount : public CapsuleTest {
   protected:
     void SetUp() override {
-        if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "needs root and /dev/fuse";
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-            GTEST_SKIP() << "needs a mount namespace of its own";
+        if (!has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
     }
 
     void TearDown() override {
-        for (const fs::path& each : mounted_)
-            ::umount2(each.c_str(), MNT_DETACH);
+        mounted_.clear();
         CapsuleTest::TearDown();
     }
 
     /// All of it is "Transport endpoint is not connected".
     void mount_dead(const fs::path& path) {
         fs::create_directories(path);
-        const UniqueFd server(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-        const std::string options =
-            "fd=" + std::to_string(server.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
-        ASSERT_TRUE(server);
-        ASSERT_EQ(::mount("dead", path.c_str(), "fuse", 0, options.c_str()), 0) << errno;
-        mounted_.push_back(path);
+        mounted_.emplace_back(path).end_server();
     }
 
     json::value spawn(const std::string& agent, const std::string& provider) const {
@@ -47,7 +36,7 @@ class DeadMount : public CapsuleTest {
     }
 
   private:
-    std::vector<fs::path> mounted_;
+    std::deque<SilentMount> mounted_;
 };
 
 TEST_F(DeadMount, InThePathHidesNoAgentElsewhere) {
@@ -81,6 +70,17 @@ TEST_F(DeadMount, AsCodexsHomeStopsNoSessionThatDoesNotNeedIt) {
     EXPECT_THAT(json::serialize(session), HasSubstr("what is mounted there does not answer"));
     const std::string native = expect_error("spawn", R"({"agent":"codex","provider":"openai"})", -32008, "io.error");
     EXPECT_THAT(native, AllOf(HasSubstr(".codex/auth.json"), HasSubstr("mount it again"))) << "whose account it is";
+}
+
+TEST_F(DeadMount, WhoeverKeepsProcBusyHoldsUpNoOtherUsersRequests) {
+    start();
+    const SilentMount busy("/proc");
+    RawConnection asking = daemon().connect();
+    asking.send_line(request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"caller"})"));
+    EXPECT_NO_THROW(call("status"));
+    EXPECT_NO_THROW(spawn("claude", "zai"));
+    EXPECT_THAT(asking.read_line().value_or(""), HasSubstr("which process asks could not be found out in time"));
+    EXPECT_THAT(daemon().log(), HasSubstr("home.thread_held_up"));
 }
 
 }  // namespace

@@ -51,6 +51,8 @@ def who_it_becomes() -> list[Protection]:
         ], [RUNS + "KnowsNoDescriptorsOfTheDaemon"]),
         one("nor the report", RUN_AS, "    require(::fcntl(run_as_report, F_SETFD, FD_CLOEXEC) == 0);\n", "",
             RUNS + "KnowsNoDescriptorsOfTheDaemon"),
+        one("a program is started without a look into /proc", CHILD, "return has_its_name ? own.path.c_str() : own_executable_in_proc;",
+            "return has_its_name && false ? own.path.c_str() : own_executable_in_proc;", RUNS + "IsStartedWithoutALookForItsPartOfProc"),
         one("a program's environment is its own", RUN_AS, "    ::execve(argv[0], argv.data(), env.data());\n",
             "    texts.emplace_back(\"MORE=1\");\n    env.back() = texts.back().data();\n    env.push_back(nullptr);\n"
             "    ::execve(argv[0], argv.data(), env.data());\n",

@@ -6,8 +6,11 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <filesystem>
 
+#include "daemon/base/trusted_path.hpp"
 #include "protocol/unique_fd.hpp"
+#include "tests/support/silent_mount.hpp"
 #include "tests/unit/support/run_io.hpp"
 
 namespace capsule {
@@ -51,6 +54,19 @@ TEST(Subprocess, KnowsNoDescriptorsOfTheDaemon) {
     const auto result = run(io, runner.run(shell("ls /proc/self/fd | wc -l")));
     // 0, 1, 2 and the directory that ls reads.
     EXPECT_EQ(result->out, "4\n");
+}
+
+TEST(Subprocess, IsStartedWithoutALookForItsPartOfProc) {
+    asio::io_context io;
+    SubprocessRunner runner;
+    ASSERT_TRUE(run(io, runner.run(shell("echo first"))));
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    if (untrusted_component(std::filesystem::read_symlink("/proc/self/exe")))
+        GTEST_SKIP() << "another user could change this program, so it is not known by its name";
+    const test::SilentMount busy("/proc");
+    const auto result = run(io, runner.run(shell("echo second")));
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->out, "second\n");
 }
 
 TEST(Subprocess, OneThatDoesNotExistFailsWithItsName) {

@@ -90,9 +90,9 @@ TEST_F(SessionEnds, ByItsIdOnce) {
 
 TEST_F(SessionEnds, WithItsConnectionAndNoOther) {
     open(std::chrono::hours(24));
-    ASSERT_TRUE(begin("connection", {std::nullopt, 7}));
-    ASSERT_TRUE(begin("connection", {std::nullopt, 8}));
-    ASSERT_TRUE(begin(std::nullopt, {std::nullopt, 7}));
+    ASSERT_TRUE(begin("connection", {nullptr, 7}));
+    ASSERT_TRUE(begin("connection", {nullptr, 8}));
+    ASSERT_TRUE(begin(std::nullopt, {nullptr, 7}));
     sessions_.connection_closed(7);
     EXPECT_EQ(sessions_.list(false).size(), 2U);
     sessions_.stop();
@@ -100,13 +100,23 @@ TEST_F(SessionEnds, WithItsConnectionAndNoOther) {
     EXPECT_EQ(sessions_.list(false).size(), 2U) << "a daemon that stops ends none";
 }
 
-TEST_F(SessionEnds, ACallerThatHasEndedGetsNone) {
+TEST_F(SessionEnds, WithACallerThatHasEndedMeanwhile) {
     open(std::chrono::hours(24));
-    auto process = process_with(::getpid());
-    ASSERT_TRUE(process);
-    ASSERT_TRUE(begin("caller", {process, 1}));
-    --process->started;
-    EXPECT_FALSE(begin("caller", {process, 1}));
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    ASSERT_GT(pid, 0);
+    const auto watched = [](pid_t of) { return std::make_shared<WatchedProcess>(watch_process_with(of).value()); };
+    const auto lives = watched(::getpid()), dies = watched(pid);
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    ASSERT_TRUE(begin("caller", {lives, 1}));
+    ASSERT_TRUE(begin("caller", {dies, 1}));
+    io_.restart();
+    io_.run_for(std::chrono::milliseconds(10));
+    EXPECT_THAT(told_, ::testing::EndsWith("session.ended the process that it ends with has ended;"));
     EXPECT_EQ(sessions_.list(false).size(), 1U);
 }
 

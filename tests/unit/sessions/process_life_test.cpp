@@ -40,8 +40,13 @@ TEST(ProcessLife, IsWatchedToItsEnd) {
     const auto watched = watch_process(*process);
     ASSERT_TRUE(watched);
     EXPECT_FALSE(readable(watched->get(), 0));
+    const auto both = watch_process_with(child.pid);
+    ASSERT_TRUE(both);
+    EXPECT_EQ(both->identity.started, process->started);
+    EXPECT_FALSE(readable(both->end.get(), 0));
     child.end();
     EXPECT_TRUE(readable(watched->get(), 20'000));
+    EXPECT_TRUE(readable(both->end.get(), 20'000));
     EXPECT_FALSE(process_with(process->pid));
     EXPECT_FALSE(watch_process(*process));
 }
@@ -55,8 +60,10 @@ TEST(ProcessLife, AnotherProcessWithThePidIsAnotherOne) {
 }
 
 TEST(ProcessLife, WhoCannotBeSeenIsNobody) {
-    EXPECT_FALSE(process_with(0));
-    EXPECT_FALSE(process_with(-1));
+    for (const pid_t pid : {0, -1}) {
+        EXPECT_FALSE(process_with(pid));
+        EXPECT_FALSE(watch_process_with(pid));
+    }
 }
 
 TEST(ProcessLife, AStartOfTheMachineHasAName) {
