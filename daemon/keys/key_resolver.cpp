@@ -77,10 +77,11 @@ KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope)
     return std::move(findings).result();
 }
 
-std::vector<std::string> KeyResolver::files(const std::string& variable) const {
+std::vector<std::string> KeyResolver::files(const std::string& variable, bool in_closed_directories) const {
     std::vector<std::string> paths;
-    if (!secrets_closed_) paths.push_back(sources_.secrets_directory + "/" + variable);
-    if (!credentials_closed_) paths.push_back(*sources_.credentials_directory + "/" + variable);
+    if (in_closed_directories || !secrets_closed_) paths.push_back(sources_.secrets_directory + "/" + variable);
+    if (sources_.credentials_directory && (in_closed_directories || !credentials_closed_))
+        paths.push_back(*sources_.credentials_directory + "/" + variable);
     if (sources_.environment)
         if (const auto named = sources_.environment->find(variable + "_FILE");
             named != sources_.environment->end() && !named->second.empty())
@@ -91,7 +92,7 @@ std::vector<std::string> KeyResolver::files(const std::string& variable) const {
 std::vector<std::string> KeyResolver::files(const Catalog& catalog) const {
     std::vector<std::string> paths;
     const auto add = [&](const std::string& variable) {
-        std::ranges::copy(files(variable), std::back_inserter(paths));
+        std::ranges::copy(files(variable, true), std::back_inserter(paths));
     };
     for (const Provider& provider : catalog.providers)
         add(provider.key_env);

@@ -58,9 +58,10 @@ class KeyResolver {
     bool in_any_scope(const std::string& variable) const;
 
     /// The container's files that find() looks for, whether they are there or not.
-    std::vector<std::string> files(const std::string& variable) const;
+    std::vector<std::string> files(const std::string& variable) const { return files(variable, false); }
 
-    /// Those of every provider of the catalog, and of the agents' own accounts.
+    /// Those of every provider of the catalog, and of the agents' own accounts. Also in directories that are closed
+    /// now.
     std::vector<std::string> files(const Catalog& catalog) const;
 
     /// Where in the container `variable` stands without a value: "the variable ZAI_API_KEY",
@@ -68,6 +69,8 @@ class KeyResolver {
     std::vector<std::string> empty_places(const std::string& variable) const;
 
   private:
+    std::vector<std::string> files(const std::string& variable, bool in_closed_directories) const;
+
     Sources sources_;
     bool credentials_closed_;
     bool secrets_closed_;
