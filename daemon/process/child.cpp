@@ -74,11 +74,16 @@ NamedFile find_own_executable() {
     return untrusted_component(own.path) ? NamedFile() : own;
 }
 
+const NamedFile& named_own_executable() {
+    static const NamedFile own = find_own_executable();
+    return own;
+}
+
 /// The very file that this process runs, though a newer version may have taken its name by now. By its name where it
 /// still has that: the kernel knows where it is, but has to look for a new process's part of /proc, and any user can
 /// keep /proc busy.
 const char* own_executable() {
-    static const NamedFile own = find_own_executable();
+    const NamedFile& own = named_own_executable();
     struct stat now {};
     const bool has_its_name = !own.path.empty() && ::stat(own.path.c_str(), &now) == 0 && is_same_file(own.status, now);
     return has_its_name ? own.path.c_str() : own_executable_in_proc;
@@ -132,6 +137,10 @@ void kill_unreaped(pid_t pid) {
 }
 
 }  // namespace
+
+void prepare_to_start_children() {
+    named_own_executable();
+}
 
 std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_executor& executor, ChildPipes& pipes) {
     Pipe out, err, report;

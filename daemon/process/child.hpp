@@ -23,6 +23,10 @@ struct ChildPipes {
     UniqueFd report;
 };
 
+/// Finds this program's own file by its name in /proc, where another user may keep it waiting: to be called before that
+/// keeps anybody else waiting, too.
+void prepare_to_start_children();
+
 class Child {
   public:
     /// Starts the helper of run_as.hpp, which becomes the program, in a session and process group of its own. Does not

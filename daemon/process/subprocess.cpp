@@ -149,6 +149,10 @@ std::shared_ptr<Run> start(SubprocessRequest& request, const asio::any_io_execut
 
 }  // namespace
 
+SubprocessRunner::SubprocessRunner(OnLeft on_left) : on_left_(std::move(on_left)) {
+    prepare_to_start_children();
+}
+
 asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessRequest request) {
     const Error stopping{ErrorCode::server_stopping, "the daemon is stopping", "try again when it is back"};
     if (stopping_) co_return stopping;

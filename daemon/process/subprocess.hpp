@@ -43,7 +43,7 @@ class SubprocessRunner {
     /// Told of another user's program that has left processes running, which were killed.
     using OnLeft = std::function<void(const std::string& program, const SessionUser& user, int killed)>;
 
-    explicit SubprocessRunner(OnLeft on_left = {}) : on_left_(std::move(on_left)) {}
+    explicit SubprocessRunner(OnLeft on_left = {});
 
     /// Ends with the program, and a moment after the limit at the latest, whatever the program, its children or its
     /// user do: what else has its pipes open is not waited for. Its process group is killed when it ends, and of

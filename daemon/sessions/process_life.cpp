@@ -65,10 +65,13 @@ std::optional<WatchedProcess> watch_process_with(pid_t pid) {
     return WatchedProcess{*identity, std::move(*end)};
 }
 
-std::string boot_id() {
-    std::string id = read_proc("/proc/sys/kernel/random/boot_id");
-    while (id.ends_with('\n'))
-        id.pop_back();
+const std::string& boot_id() {
+    static const std::string id = [] {
+        std::string text = read_proc("/proc/sys/kernel/random/boot_id");
+        while (text.ends_with('\n'))
+            text.pop_back();
+        return text;
+    }();
     return id;
 }
 

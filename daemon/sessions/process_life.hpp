@@ -36,7 +36,7 @@ struct WatchedProcess {
 /// can hold the lock of /proc.
 std::optional<WatchedProcess> watch_process_with(pid_t pid);
 
-/// Which start of the machine this is; empty where the kernel does not tell.
-std::string boot_id();
+/// Which start of the machine this is; empty where the kernel does not tell. Read once.
+const std::string& boot_id();
 
 }  // namespace capsule

@@ -39,7 +39,7 @@ Result<KeptSession> read_kept(const std::string& text) {
 std::vector<KeptSession> SessionFiles::load(std::vector<std::string>& problems) const {
     std::vector<KeptSession> out;
     if (directory_.empty()) return out;
-    const std::string boot = boot_id();
+    const std::string& boot = boot_id();
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
         const std::string path = entry.path().string();

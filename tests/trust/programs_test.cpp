@@ -141,7 +141,7 @@ std::vector<std::string> of_roots_identity(const std::string& trace, pid_t io_th
     std::istringstream lines(trace);
     for (std::string line; std::getline(lines, line);) {
         const std::string thread = line.substr(0, line.find(' '));
-        if (line.find("execve(\"/proc/self/exe\"") != std::string::npos) root.insert(thread);
+        if (line.find("[\"capsuled-run-as\"]") != std::string::npos) root.insert(thread);
         // The helper's child, that becomes the agent.
         if (line.find("clone(") != std::string::npos && root.contains(thread))
             root.insert(line.substr(line.rfind(' ') + 1));
@@ -200,7 +200,7 @@ TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
                            [&](const std::string& line) { return line.find(text) != std::string::npos; });
     };
     EXPECT_TRUE(seen("capsule.toml")) << "the reload: so the I/O thread was watched";
-    EXPECT_TRUE(seen("/proc/self/exe")) << "and so were the programs";
+    EXPECT_TRUE(seen("[\"capsuled-run-as\"]")) << "and so were the programs";
 }
 
 // The daemon still is root where the kernel asks for the real user: access() would tell of files that the agent cannot

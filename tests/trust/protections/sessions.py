@@ -42,7 +42,7 @@ def protections() -> list[Protection]:
             "unit_sessions:ProcessLife.AnotherProcessWithThePidIsAnotherOne"),
         one("whoever keeps /proc busy holds up nobody else's requests", "daemon/handlers/session_begin.cpp",
             "co_await services.process_worker().run(std::move(look), look_limit, caller.uid);", "look();",
-            "integration_dead_mount:DeadMount.WhoeverKeepsProcBusyHoldsUpNoOtherUsersRequests"),
+            "integration_dead_mount:DeadMount.WhoeverKeepsProcBusyDoesNotHoldUpTheDaemon"),
         one("an ended session does not come back", SESSIONS, "if (auto gone = files_.forget(id); !gone) ",
             "if (Result<void> gone; !gone) ", LIVES),
         one("the broker hears of an end", SESSIONS, "link_.tell(broker::Revoke{id, reason});", "", LIVES),
