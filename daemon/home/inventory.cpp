@@ -206,7 +206,7 @@ ModelList KnownModels::of(const AgentBinary& binary) const {
 KnownModels AgentInventory::known_models() const {
     KnownModels known;
     for (const auto& [key, asked] : models_)
-        if (asked.lookup->result()) known.by_binary.emplace(key, *asked.lookup->result());
+        if (asked.known) known.by_binary.emplace(key, *asked.known);
     return known;
 }
 
@@ -230,7 +230,7 @@ bool AgentInventory::forget_one_of(uid_t asker) {
     auto oldest = models_.end();
     for (auto each = models_.begin(); each != models_.end(); ++each) {
         const auto when = each->second.askers.find(asker);
-        if (when == each->second.askers.end() || !each->second.lookup->result()) continue;
+        if (when == each->second.askers.end() || !each->second.known) continue;
         if (oldest == models_.end() || when->second < oldest->second.askers.at(asker)) oldest = each;
     }
     if (oldest == models_.end()) return false;
@@ -241,19 +241,26 @@ bool AgentInventory::forget_one_of(uid_t asker) {
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
     const std::string key = binary.key();
-    if (const auto known = models_.find(key); known != models_.end() && !known->second.lookup->has_failed()) {
-        const auto lookup = known->second.lookup;
-        known->second.askers[place.asker] = ++asked_;
-        forget_what_is_too_much(place.asker);
+    models_[key].askers[place.asker] = ++asked_;
+    forget_what_is_too_much(place.asker);
+    Asked& asked = models_[key];
+    asked.askers[place.asker] = asked_;  // where that was the only one to forget
+    if (asked.known) co_return *asked.known;
+    auto& own = asked.lookups[place.asker];
+    if (own && !own->has_failed()) {
+        const auto lookup = own;
         if (auto found = co_await lookup->wait()) co_return *std::move(found);
         co_return no_models("it could not be asked for its models");
     }
-    const auto lookup = std::make_shared<SharedRun<ModelList>>(executor_);
-    models_[key] = {lookup, {{place.asker, ++asked_}}};
-    forget_what_is_too_much(place.asker);
+    const auto lookup = own = std::make_shared<SharedRun<ModelList>>(executor_);
     ModelList found = co_await lookup->run(ask_for_models(agent, binary, place));
+    Asked& answered = models_[key];
+    answered.lookups.erase(place.asker);
     // A failure may pass (a full disk, a slow start): the next session asks again.
-    if (!found.own.has_value()) models_.erase(key);
+    if (found.own.has_value())
+        answered.known = found;
+    else if (!answered.known && answered.lookups.empty())
+        models_.erase(key);
     co_return found;
 }
 

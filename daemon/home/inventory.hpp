@@ -78,9 +78,9 @@ class AgentInventory {
     /// waits.
     std::string version_problem(const AgentBinary& binary) const;
 
-    /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program,
-    /// which runs once per binary, whoever asks, as long as it is remembered: of each asker some binaries are, and who
-    /// asks for many others makes nobody else's forgotten.
+    /// The models of an installed agent that has a list of them (AgentDescriptor::model_list). Waits for the program.
+    /// What it told is remembered for all: of each asker some binaries are, and who asks for many others makes nobody
+    /// else's forgotten. Until then each asker has it run in its own turns, as how long they take is up to the asker.
     boost::asio::awaitable<ModelList> models(Agent agent, AgentBinary binary, AgentPlace place);
 
     /// What models() found earlier. Never waits.
@@ -102,7 +102,8 @@ class AgentInventory {
 
     /// A binary whose models are known or asked for, and when each of those who asked for it did so last.
     struct Asked {
-        std::shared_ptr<SharedRun<ModelList>> lookup;
+        std::optional<ModelList> known;
+        std::map<uid_t, std::shared_ptr<SharedRun<ModelList>>> lookups;  ///< under way, by asker
         std::map<uid_t, std::uint64_t> askers;
     };
     void forget_what_is_too_much(uid_t asker);

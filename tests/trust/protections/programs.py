@@ -196,6 +196,8 @@ def the_homes_thread() -> list[Protection]:
             "unit_home:Workers.WhatStatusLeftBehindDoesNotKeepSessionsFromStarting"),
         one("models wait for nobody else's jobs", "daemon/home/worker.hpp", "return user | Asker{1} << 32;",
             "return (user | Asker{1} << 32) & Asker{1} << 32;", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
+        one("nor for what another user asked for first", INVENTORY, "auto& own = asked.lookups[place.asker];",
+            "auto& own = asked.lookups[0];", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
         one("who has many binaries makes nobody else's forgotten", INVENTORY,
             "    if (oldest->second.askers.empty()) models_.erase(oldest);\n", "    models_.erase(oldest);\n",
             "unit_home:Inventory.WhoHasManyBinariesMakesNobodyElsesForgotten"),

@@ -197,12 +197,16 @@ TEST_F(Inventory, ModelsWaitForNobodyElsesJobs) {
                        [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
     }
     bool told = false;
-    asio::co_spawn(io_, inventory_.models(Agent::codex, codex("echo '{}'"), place(1)),
-                   [&](std::exception_ptr, ModelList models) {
-                       EXPECT_TRUE(models.own.has_value());
-                       told = !*go;
-                       *go = true;
-                   });
+    const AgentBinary binary = codex("echo '{}'");
+    asio::co_spawn(io_, inventory_.models(Agent::codex, binary, place(2)), [&](std::exception_ptr, ModelList models) {
+        EXPECT_TRUE(models.own.has_value());
+        EXPECT_TRUE(told) << "theirs waits for their own jobs";
+    });
+    asio::co_spawn(io_, inventory_.models(Agent::codex, binary, place(1)), [&](std::exception_ptr, ModelList models) {
+        EXPECT_TRUE(models.own.has_value());
+        told = !*go;
+        *go = true;
+    });
     io_.run();
     EXPECT_TRUE(told) << "before the others' jobs had ended";
 }
