@@ -70,7 +70,6 @@ const std::string without_version = "the program did not tell its version: ";
 /// By somebody else, such as the kernel that is out of memory.
 constexpr int killed = 128 + SIGKILL;
 constexpr std::size_t most_remembered = 32;  // binaries; more were replaced long ago
-constexpr std::size_t most_of_an_asker = 8;
 
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
 constexpr std::chrono::milliseconds after_the_answer{10};
@@ -204,47 +203,12 @@ ModelList KnownModels::of(const AgentBinary& binary) const {
 }
 
 KnownModels AgentInventory::known_models() const {
-    KnownModels known;
-    for (const auto& [key, asked] : models_)
-        if (asked.known) known.by_binary.emplace(key, *asked.known);
-    return known;
-}
-
-/// Of the asker's own, and where there are too many in all, of whoever has most. What others asked for, too, stays
-/// theirs.
-void AgentInventory::forget_what_is_too_much(uid_t asker) {
-    std::map<uid_t, std::size_t> counts;
-    for (const auto& [key, asked] : models_)
-        for (const auto& [user, when] : asked.askers)
-            ++counts[user];
-    if (counts[asker] > most_of_an_asker && forget_one_of(asker)) --counts[asker];
-    const auto has_most = [&] {
-        return std::ranges::max_element(counts, {}, [](const auto& each) { return each.second; });
-    };
-    for (auto most = has_most(); models_.size() > most_remembered && forget_one_of(most->first); most = has_most())
-        --most->second;
-}
-
-/// The one that it asked for longest ago. False: all are being looked up.
-bool AgentInventory::forget_one_of(uid_t asker) {
-    auto oldest = models_.end();
-    for (auto each = models_.begin(); each != models_.end(); ++each) {
-        const auto when = each->second.askers.find(asker);
-        if (when == each->second.askers.end() || !each->second.known) continue;
-        if (oldest == models_.end() || when->second < oldest->second.askers.at(asker)) oldest = each;
-    }
-    if (oldest == models_.end()) return false;
-    oldest->second.askers.erase(asker);
-    if (oldest->second.askers.empty()) models_.erase(oldest);
-    return true;
+    return {asked_models_.known()};
 }
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
     const std::string key = binary.key();
-    models_[key].askers[place.asker] = ++asked_;
-    forget_what_is_too_much(place.asker);
-    Asked& asked = models_[key];
-    asked.askers[place.asker] = asked_;  // where that was the only one to forget
+    AskedModels::Asked& asked = asked_models_.by(place.asker, key);
     if (asked.known) co_return *asked.known;
     auto& own = asked.lookups[place.asker];
     if (own && !own->has_failed()) {
@@ -254,13 +218,7 @@ asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binar
     }
     const auto lookup = own = std::make_shared<SharedRun<ModelList>>(executor_);
     ModelList found = co_await lookup->run(ask_for_models(agent, binary, place));
-    Asked& answered = models_[key];
-    answered.lookups.erase(place.asker);
-    // A failure may pass (a full disk, a slow start): the next session asks again.
-    if (found.own.has_value())
-        answered.known = found;
-    else if (!answered.known && answered.lookups.empty())
-        models_.erase(key);
+    asked_models_.answer(place.asker, key, found);
     co_return found;
 }
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "daemon/agents/session.hpp"
+#include "daemon/home/asked_models.hpp"
 #include "daemon/home/worker.hpp"
-#include "daemon/process/shared_run.hpp"
 #include "daemon/process/subprocess.hpp"
 #include "protocol/agents.hpp"
 
@@ -100,15 +100,6 @@ class AgentInventory {
                                                       std::string directory);
     boost::asio::awaitable<ModelList> ask_for_models(Agent agent, AgentBinary binary, AgentPlace place);
 
-    /// A binary whose models are known or asked for, and when each of those who asked for it did so last.
-    struct Asked {
-        std::optional<ModelList> known;
-        std::map<uid_t, std::shared_ptr<SharedRun<ModelList>>> lookups;  ///< under way, by asker
-        std::map<uid_t, std::uint64_t> askers;
-    };
-    void forget_what_is_too_much(uid_t asker);
-    bool forget_one_of(uid_t asker);
-
     boost::asio::any_io_executor executor_;
     SubprocessRunner& subprocesses_;
     std::string temporary_;
@@ -116,8 +107,7 @@ class AgentInventory {
     std::map<std::string, std::optional<std::string>> versions_;         ///< by path and identity; none: unknown
     std::map<std::string, std::string> version_problems_;                ///< by the same
     std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
-    std::map<std::string, Asked> models_;                                ///< by path and identity
-    std::uint64_t asked_ = 0;                                            ///< counts the questions for models
+    AskedModels asked_models_;
 };
 
 }  // namespace capsule
