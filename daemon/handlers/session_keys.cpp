@@ -9,6 +9,7 @@
 #include "daemon/base/http_url.hpp"
 #include "daemon/catalog/key_state.hpp"
 #include "daemon/keys/key_scope.hpp"
+#include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/route.hpp"
 #include "protocol/json_struct.hpp"
 #include "protocol/notice_messages.hpp"
@@ -114,6 +115,14 @@ std::optional<std::string> why_not_its_key(const Config& config, const SessionRe
     return std::nullopt;
 }
 
+/// The scope that an older daemon's session began with, where that is gone; empty: what is found may be its own.
+std::string gone_of_before(const Services& services, const SessionRecord& record) {
+    if (!record.known_workspace && !record.known_role) return "";
+    const KnownScopes known = known_scopes(services.generation->config, services.stored);
+    if (record.known_role && !known.roles.contains(*record.known_role)) return "role";
+    return record.known_workspace && !known.workspaces.contains(*record.known_workspace) ? "workspace" : "";
+}
+
 KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
     if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
@@ -121,11 +130,12 @@ KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
     const KeyScope scope{record.workspace, record.role};
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, scope);
-    if (record.key_scope && finding.state != KeyState::absent && !is_as_narrow(finding.scope, *record.key_scope))
-        return {std::nullopt, fmt::format("{}; {}", gone_from_scope(*record.key_scope, scope), configure_it_again)};
+    const std::string began = record.key_scope ? *record.key_scope : gone_of_before(services, record);
+    if (finding.state != KeyState::absent && !is_as_narrow(finding.scope, began))
+        return {std::nullopt, fmt::format("{}; {}", gone_from_scope(began, scope), configure_it_again)};
     switch (finding.state) {
         case KeyState::present:
-            return {std::move(finding.value), "", std::move(finding.source)};
+            return {std::move(finding.value), "", std::move(finding.source), std::move(finding.scope)};
         case KeyState::error:
             return told(*finding.error);
         case KeyState::unresolved:

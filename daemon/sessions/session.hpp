@@ -58,6 +58,10 @@ struct SessionRecord {
     std::optional<std::string> role;
     /// Where its key was found when it began: role, workspace, global, container. None: an older daemon kept it.
     std::optional<std::string> key_scope;
+    // In its place an older daemon kept which of the two names its configuration had. The first key that is found
+    // while both are still known says where it is from.
+    std::optional<std::string> known_workspace;
+    std::optional<std::string> known_role;
     std::optional<std::string> remote_url;  ///< of the broker of another capsuled, whose keys these are; none: its own
     std::optional<std::int64_t> used_s;     ///< when it was used last, in seconds of BootClock; not always up to date
 
@@ -69,7 +73,7 @@ struct SessionRecord {
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,
                        pid_started, because, base_url, key_source, settings, token_sha256, surface, key_variable,
-                       workspace, role, key_scope, remote_url, used_s))
+                       workspace, role, key_scope, known_workspace, known_role, remote_url, used_s))
 
 /// What a session did, as it is kept on disk.
 struct KeptCounts {

@@ -34,6 +34,7 @@ struct KeyNow {
     std::optional<Secret> value;
     std::string reason;    ///< why there is none
     std::string source{};  ///< where it is from, such as "environment"
+    std::string scope{};   ///< where it was found: role, workspace, global, container
 };
 
 /// Live sessions that are worth a warning.
@@ -202,6 +203,7 @@ class Sessions {
     void end_those_of_before(const std::string& reason);
     boost::asio::awaitable<void> read_keys();
     std::vector<broker::Grant> grants();
+    static void keep_scope(Live& live, const std::string& scope);
     broker::Grant grant_of(Live& live);
     std::vector<broker::Key> changed_keys();
     void count(const broker::Traffic& traffic);

@@ -21,9 +21,9 @@ std::string fingerprint(const KeyNow& key) {
 
 /// Sessions of one of these have the same key, for the same address.
 std::string key_place(const SessionRecord& record) {
-    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
-                       record.role.value_or(""), record.key_scope.value_or(""), record.agent, record.provider,
-                       record.base_url);
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
+                       record.role.value_or(""), record.key_scope.value_or(""), record.known_workspace.value_or(""),
+                       record.known_role.value_or(""), record.agent, record.provider, record.base_url);
 }
 
 }  // namespace
@@ -40,8 +40,18 @@ asio::awaitable<void> Sessions::read_keys() {
         co_await sources_.read_key(record);
 }
 
+/// A session that an older daemon kept has the scope of the first key that is found for it.
+void Sessions::keep_scope(Live& live, const std::string& scope) {
+    if (live.record.key_scope || scope.empty()) return;
+    live.record.key_scope = scope;
+    live.record.known_workspace.reset();
+    live.record.known_role.reset();
+    live.changed = true;
+}
+
 broker::Grant Sessions::grant_of(Live& live) {
     const KeyNow key = sources_.key(live.record);
+    keep_scope(live, key.scope);
     const bool first = live.key_fingerprint.empty();
     live.key_fingerprint = fingerprint(key);
     if (first) limits_.restore(live.record.provider, live.key_fingerprint, live.counts.limit, now_());
@@ -79,6 +89,7 @@ std::vector<broker::Key> Sessions::changed_keys() {
         auto found = seen.find(place);
         if (found == seen.end()) found = seen.emplace(place, sources_.key(live->record)).first;
         const KeyNow& key = found->second;
+        keep_scope(*live, key.scope);
         if (key.value) live->record.key_source = key.source;
         std::string now = fingerprint(key);
         if (now == live->key_fingerprint) continue;

@@ -132,6 +132,7 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
         end(id, "the broker has come back at another address; [broker] listen keeps it");
         co_return true;
     }
+    keep_scope(*live, (*granted)->key_scope());
     live->remote = std::move(*granted);
     live->why_not_granted.clear();
     log_info(

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -105,8 +106,6 @@ class Ends(Case):
             "print(s.makefile().readline(), flush=True); s.close(); time.sleep(600)\n"
         )
         caller = subprocess.Popen([sys.executable, "-c", script, str(capsule.socket)], stdout=subprocess.PIPE, text=True)
-        import json
-
         session = Session(json.loads(caller.stdout.readline())["result"])
         # Only at the end: it may not have written its last line feed yet.
         self.addCleanup(caller.stdout.close)
@@ -410,6 +409,64 @@ class Keys(Case):
         capsule.start()
         self.assertTrue(until(own.answered), capsule.logged())
         have_none(without)
+        capsule.config(provider.port, everybody + acme + rev)
+        capsule.call("reload")
+        self.assertTrue(self.sends(member, provider, "FAKE-acme"), "it is there again")
+        self.assertTrue(self.sends(reviewer, provider, "FAKE-rev"))
+
+    def as_an_older_daemon_kept_it(self, capsule, session, **known):
+        """Names of its configuration in the place of where the key was found."""
+        file = capsule.top / f"state/sessions/{session.id}.json"
+        kept = json.loads(file.read_text())
+        del kept["session"]["key_scope"]
+        kept["session"] |= known
+        file.write_text(json.dumps(kept))
+
+    def test_nor_where_an_older_daemon_kept_the_session(self):
+        everybody, acme, rev = self.SCOPES
+        capsule, provider = self.pair(keys={}, config=everybody + acme + rev)
+        member, reviewer = self.spawn(capsule, workspace="acme"), self.spawn(capsule, workspace="acme", role="rev")
+        self.assertEqual(capsule.stop(), 0)
+        self.as_an_older_daemon_kept_it(capsule, member, known_workspace="acme")
+        self.as_an_older_daemon_kept_it(capsule, reviewer)  # a still older one kept no names
+        capsule.start()
+        self.assertTrue(until(member.answered), capsule.logged())
+        self.assertTrue(self.sends(reviewer, provider, "FAKE-rev"))
+        self.assertIn(b"FAKE-acme", provider.bytes)
+
+        def has_none(session, whose: str):
+            before = len(provider.bytes)
+            reply = session.ask()
+            self.refused(reply, 401, "capsule_key_absent")
+            self.assertIn(f"the key of {whose} is gone, and no other scope's key", reply.error["message"])
+            self.assertEqual(len(provider.bytes), before)
+
+        capsule.config(provider.port, everybody + acme)
+        capsule.call("reload")
+        has_none(reviewer, 'role "rev" of workspace "acme"')
+        self.assertTrue(self.sends(member, provider, "FAKE-acme"))
+        self.assertEqual(capsule.stop(), 0)
+        capsule.config(provider.port, everybody)
+        capsule.start()
+        self.assertTrue(until(lambda: capsule.call("status")["broker"]["state"] == "running"))
+        has_none(member, 'workspace "acme"')
+        has_none(reviewer, 'role "rev" of workspace "acme"')
+
+    def test_nor_where_its_scope_went_while_no_daemon_ran(self):
+        everybody, acme, rev = self.SCOPES
+        capsule, provider = self.pair(keys={}, config=everybody + acme + rev)
+        member, reviewer = self.spawn(capsule, workspace="acme"), self.spawn(capsule, workspace="acme", role="rev")
+        self.assertEqual(capsule.stop(), 0)
+        self.as_an_older_daemon_kept_it(capsule, member, known_workspace="acme")
+        self.as_an_older_daemon_kept_it(capsule, reviewer, known_workspace="acme", known_role="rev")
+        capsule.config(provider.port, everybody)
+        capsule.start()
+        self.assertTrue(until(lambda: capsule.call("status")["broker"]["state"] == "running"))
+        for session, whose in ((member, 'workspace "acme"'), (reviewer, 'role "rev" of workspace "acme"')):
+            reply = session.ask()
+            self.refused(reply, 401, "capsule_key_absent")
+            self.assertIn(f"the key of {whose} is gone", reply.error["message"])
+        self.assertNotIn(b"FAKE-", provider.bytes)
         capsule.config(provider.port, everybody + acme + rev)
         capsule.call("reload")
         self.assertTrue(self.sends(member, provider, "FAKE-acme"), "it is there again")

@@ -200,6 +200,28 @@ class Agents(Remote):
         self.assertEqual(self.keyless(agents), "")
         self.assertEqual(provider.bytes.count(KEY.encode()), before)
 
+    def test_nor_does_one_that_an_older_daemon_kept(self):
+        provider, port = self.provider(), free_port()
+        acme = f'[workspaces.acme.env]\nZAI_API_KEY = "{OTHER_KEY}"\n'
+        keys = self.keys_capsule(provider, port, acme)
+        agents = self.agents_capsule(provider, keys.socket)
+        session = self.spawn(agents, workspace="acme")
+        self.assertEqual(agents.stop(), 0)
+        file = agents.top / f"state/sessions/{session.id}.json"
+        kept = json.loads(file.read_text())
+        self.assertEqual(kept["session"].pop("key_scope"), "workspace")
+        file.write_text(json.dumps(kept))
+        agents.start()
+        self.assertTrue(until(session.answered), agents.logged())
+        text = (keys.top / "capsule.toml").read_text()
+        keys.kill()
+        (keys.top / "capsule.toml").write_text(text.replace(acme, ""))
+        keys.start()
+        told = re.compile(rf"session={session.id} .*cannot be granted anew yet: .*the key of workspace \W+acme\W+ is gone")
+        self.assertTrue(until(lambda: told.search(agents.logged())), agents.logged())
+        self.assertFalse(session.answered())
+        self.assertNotIn(KEY.encode(), provider.bytes)
+
     def test_a_key_that_is_rotated_is_used_by_the_next_request(self):
         provider = self.provider()
         keys = self.keys_capsule(provider, keys={})
