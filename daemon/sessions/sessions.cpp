@@ -42,11 +42,20 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     for (const std::string& problem : problems)
         spdlog::warn("{}", problem);
     if (!live_.empty()) spdlog::info("{} sessions of before go on", live_.size());
+    end_those_of_other_keys();
     look_at_state(needed || any_with_token());
     if (settings_.remote)
         open_remote(*settings_.remote);
     else if (needed || any_with_token())
         start_broker();
+}
+
+/// [broker] remote was added or taken out while no daemon ran.
+void Sessions::end_those_of_other_keys() {
+    const bool remote = settings_.remote.has_value();
+    end_those_of_before(remote ? "its key was this capsuled's, and the keys are another one's now ([broker] remote)"
+                               : "its key was another capsuled's, and the keys are this one's now ([broker] remote)",
+                        [&](const SessionRecord& record) { return record.remote_url.has_value() != remote; });
 }
 
 /// Of grants to another capsuled none is kept.

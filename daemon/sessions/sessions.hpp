@@ -200,7 +200,8 @@ class Sessions {
     boost::asio::awaitable<void> find_port(std::uint16_t port);
     bool try_port(std::uint16_t port);
     void hold_port();
-    void end_those_of_before(const std::string& reason);
+    void end_those_of_before(const std::string& reason, const std::function<bool(const SessionRecord&)>& which = {});
+    void end_those_of_other_keys();
     boost::asio::awaitable<void> read_keys();
     std::vector<broker::Grant> grants();
     static void keep_scope(Live& live, const std::string& scope);

@@ -53,10 +53,10 @@ void Sessions::hold_port() {
     });
 }
 
-void Sessions::end_those_of_before(const std::string& reason) {
+void Sessions::end_those_of_before(const std::string& reason, const std::function<bool(const SessionRecord&)>& which) {
     std::vector<std::string> ids;
     for (const auto& [id, live] : live_)
-        if (live->record.brokered()) ids.push_back(id);
+        if (live->record.brokered() && (!which || which(live->record))) ids.push_back(id);
     for (const std::string& id : ids)
         end(id, reason);
 }

@@ -1,7 +1,9 @@
 """Sessions whose tokens another capsuled grants, and both of them start anew."""
 
+import contextlib
 import datetime
 import json
+import os
 import re
 import shutil
 import unittest
@@ -156,6 +158,33 @@ class Agents(Remote):
         [ended] = agents.call("sessions.list", all=True)["sessions"]
         self.assertEqual(ended["id"], session.id)
         self.assertIn("[broker] listen", ended["ended"])
+
+    def test_none_changes_from_this_ones_keys_to_the_other_ones(self):
+        """And none back, though it is at the port of the last broker here."""
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        user = 'user = "daemon"\n' if ROOT else ""
+        own = f'[broker]\n{user}upstream_users = ["{os.geteuid()}"]\n'
+        agents = self.capsule(provider, own, keys={"ZAI_API_KEY": OTHER_KEY})
+        remote = f'[broker]\nremote = "{keys.socket}"\n'
+        for config, whose in ((remote, "this capsuled's, and the keys are another one's"),
+                              (own, "another capsuled's, and the keys are this one's")):  # fmt: skip
+            session = self.spawn(agents)
+            self.assertEqual(session.ask().status, 200)
+            self.assertEqual(agents.stop(), 0)
+            agents.config(provider.port, config)
+            sent = provider.bytes.count(b"FAKE-")
+            agents.start()
+            [row] = [each for each in agents.call("sessions.list", all=True)["sessions"] if each["id"] == session.id]
+            self.assertEqual(row["state"], "ended")
+            self.assertIn(whose, row["ended"])
+            for capsule in (agents, keys):
+                self.assertNotIn(session.id, self.states(capsule))
+            self.assertEqual(keys.call("sessions.list")["sessions"], [])
+            with contextlib.suppress(OSError):
+                self.assertNotEqual(session.ask().status, 200)
+            self.assertEqual(provider.bytes.count(b"FAKE-"), sent)
+        self.assertEqual(self.spawn(agents).ask().status, 200)
 
     def keyless(self, agents) -> str:
         return "\n".join(each["message"] for each in agents.call("status")["warnings"] if each["code"] == "session.no_key")

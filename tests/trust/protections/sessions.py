@@ -131,6 +131,7 @@ def protections() -> list[Protection]:
             "    live.record.key_scope = scope;\n", "", LIVES, REMOTE_SESSIONS),
         one("also where the keys are elsewhere", "daemon/sessions/sessions_remote.cpp",
             "    keep_scope(*live, (*granted)->key_scope());\n", "", REMOTE_SESSIONS),
+        one("no session goes over to another capsuled's keys", SESSIONS, "record.remote_url.has_value() != remote;", "false;", REMOTE_SESSIONS),
         one("until then names that are gone count", SESSION_KEYS, ": gone_of_before(services, record);", ': "";', LIVES),
         one("a workspace's is wider than a role's", "daemon/keys/key_scope.cpp", 'if (scope == "role") return 2;', "", LIVES),
         one("where its key was found is known after a restart", "daemon/sessions/session.hpp", "key_scope, ", "", LIVES),
