@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <exception>
@@ -153,6 +154,15 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
                                                          utc_now(), std::move(worker), std::move(broker),
                                                          std::move(*upstream), std::move(authorities)});
+}
+
+std::optional<Error> upstream_conflict(const Generation& generation, uid_t uid) {
+    if (uid == ::geteuid() || std::ranges::find(generation.upstream_uids, uid) == generation.upstream_uids.end())
+        return std::nullopt;
+    return Error{ErrorCode::config_conflict,
+                 "[broker] upstream_users names uid " + std::to_string(uid) +
+                     ", as which the session's agent runs: it could listen on the loopback, and get every key",
+                 "let the provider's server run as a user that no agent runs as, and name that one"};
 }
 
 asio::awaitable<Result<void>> check_broker(std::shared_ptr<const Generation> loaded,

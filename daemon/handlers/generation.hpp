@@ -42,6 +42,10 @@ struct ConfigSource {
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment);
 
+/// Why nobody with that uid may have sessions here: [broker] upstream_users names it. Of the daemon's own user [access]
+/// own_user speaks.
+std::optional<Error> upstream_conflict(const Generation& generation, uid_t uid);
+
 /// Whether capsule-broker can run with `loaded`, as far as that takes a look at what `in_force` (or null) has not.
 /// Fails with what check_authorities() fails with.
 boost::asio::awaitable<Result<void>> check_broker(std::shared_ptr<const Generation> loaded,

@@ -49,6 +49,8 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     if (auto checked = check_ends_with(params.ends_with); !checked) co_return checked.error();
     if (auto checked = check_digest(params.token_sha256); !checked) co_return checked.error();
     if (auto checked = check_user(params.uid); !checked) co_return checked.error();
+    if (params.uid)
+        if (auto conflict = upstream_conflict(*services.generation, *params.uid)) co_return *std::move(conflict);
     if (auto checked = check_scope_word(params.key_scope); !checked) co_return checked.error();
     SpawnParams asked;
     asked.agent = std::move(params.agent);

@@ -126,8 +126,9 @@ std::string gone_of_before(const Services& services, const SessionRecord& record
 KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
     if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
-    const Provider* provider = generation->config.catalog.find(record.provider);
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
+    if (const auto conflict = upstream_conflict(*generation, record.uid)) return told(*conflict);
+    const Provider* provider = generation->config.catalog.find(record.provider);
     const KeyScope scope{record.workspace, record.role};
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, scope);
     const std::string began = record.key_scope ? *record.key_scope : gone_of_before(services, record);

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import threading
 import time
@@ -64,6 +65,36 @@ class Keys(Remote):
         self.refused(reply, 502, "capsule_upstream_unreachable")
         self.assertIn("uid 0 listens there. Agents may run as that user ([access] own_user)", reply.error["message"])
         self.assertEqual(provider.bytes, b"")
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_give_none_to_a_user_that_agents_run_as_though_it_is_named(self):
+        """The side with the keys does not know the agents' user before it is asked."""
+        provider = self.provider()
+        uid = pwd.getpwnam("games").pw_uid
+        keys = self.keys_capsule(provider, broker=f'upstream_users = ["{os.geteuid()}", "games"]\n')
+        agents = self.agents_capsule(provider, keys.socket, session='keys = "broker"\nuser = "games"')
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertEqual(error["data"]["code"], "config.conflict")
+        for word in (str(keys.socket), f"[broker] upstream_users names uid {uid}, as which the session's agent runs"):
+            self.assertIn(word, error["message"])
+        self.assertIn("name that one", error["data"]["hint"])
+        self.assertEqual(self.states(keys), {})
+
+    def test_one_that_is_named_later_has_no_key_any_more(self):
+        provider = self.provider()
+        broker = "[broker]\n" + ('user = "daemon"\n' if ROOT else "")
+        keys = self.capsule(provider, broker)
+        with contextlib.closing(keys.connect()) as connection:
+            session = connection.call("grant", agent="claude", provider="zai", uid=12345, ends_with="connection")["session"]["id"]
+            named = f'{broker}upstream_users = ["12345"]\n'
+            keys.config(provider.port, named)
+            keys.call("reload")
+            [said] = [each["message"] for each in keys.call("status")["warnings"] if each["code"] == "session.no_key"]
+            self.assertIn(session, said)
+            self.assertIn("[broker] upstream_users names uid 12345", said)
+            keys.config(provider.port, broker)
+            keys.call("reload")
+            self.assertNotIn("session.no_key", [each["code"] for each in keys.call("status")["warnings"]])
 
     def test_need_no_home(self):
         provider = self.provider()
