@@ -59,6 +59,7 @@ bool Policy::names(uid_t uid) const {
 bool Policy::allows(Tier tier, const Peer& peer) const {
     if (peer.uid == daemon_uid_) return tier <= own_user_;
     if (is_owner(peer.uid)) return true;
+    if (peer.uid == broker_uid_) return false;
     // A higher tier includes the lower ones.
     for (auto i = static_cast<std::size_t>(tier); i < tiers_.size(); ++i) {
         const Members& members = tiers_[i];

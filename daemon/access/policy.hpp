@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <set>
 
 #include "daemon/access/peer.hpp"
@@ -16,6 +17,9 @@ class Policy {
     /// Looks the names of [access] up; a number needs no entry. Fails with config.conflict when a user or a group does
     /// not exist, or is the one that unknown ones look like; so where the daemon's own user is that one.
     static Result<Policy> make(const AccessConfig& access, uid_t daemon_uid);
+
+    /// From here on that user may nothing, whatever the lists say of groups and of everybody.
+    void give_nothing_to(uid_t broker) { broker_uid_ = broker; }
 
     /// Root always may. What the daemon's own user may is [access] own_user's to say, and no list's.
     bool allows(Tier tier, const Peer& peer) const;
@@ -35,6 +39,7 @@ class Policy {
     uid_t daemon_uid_ = 0;
     Tier own_user_ = Tier::admin;
     uid_t overflow_uid_ = 0;
+    std::optional<uid_t> broker_uid_;
     std::array<Members, 3> tiers_;
 };
 

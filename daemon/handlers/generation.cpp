@@ -141,6 +141,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!policy) return placed(*config, policy.error());
     auto broker = broker_user(*config, *home, &*policy);
     if (!broker && needs_broker_user(*config)) return placed(*config, broker.error());
+    if (broker && *broker) policy->give_nothing_to((*broker)->uid);
     auto upstream = upstream_uids(config->broker, &*home);
     if (!upstream) return placed(*config, upstream.error());
     auto authorities = authorities_of(config->broker);

@@ -157,6 +157,18 @@ class Configuration(Case):
         (capsule.top / "capsule.toml").write_text('[broker]\nuser = "daemon"\n[access]\nspawn = ["daemon"]\n')
         self.assertIn("is named in [access]", capsule.start_fails())
 
+    @unittest.skipUnless(ROOT, "only root's broker has a user of its own")
+    def test_the_brokers_user_may_nothing_whatever_its_groups_may(self):
+        broker, access = '[broker]\nuser = "daemon"\n', '"*", "@daemon"'
+        capsule, _ = self.pair(config=f'[daemon]\nsocket_group = "daemon"\n[access]\nstatus = [{access}]\nspawn = [{access}]\n{broker}')
+        user = pwd.getpwnam("daemon")
+        asks = ("import socket, sys\ns = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+                "s.sendall(b'{\"jsonrpc\": \"2.0\", \"id\": 1, \"method\": \"status\"}\\n'); print(s.makefile().readline())\n")  # fmt: skip
+        for uid, word in ((user.pw_uid, "access.denied"), (12345, '"uptime_s"')):
+            done = subprocess.run(["/usr/bin/python3", "-c", asks, str(capsule.socket)], user=uid, group=user.pw_gid, extra_groups=[],
+                                  capture_output=True, text=True, timeout=BOUND, check=True)  # fmt: skip
+            self.assertIn(word, done.stdout, uid)
+
     def test_places_that_cannot_be_used_are_told(self):
         [(place, what)] = self.checked('[daemon]\nsocket = "/tmp/capsule.sock"\n', without=("CAPSULE_SOCKET",))
         self.assertEqual(place, "capsule.toml:2:10")

@@ -84,6 +84,15 @@ TEST(Policy, GroupsCountWhetherPrimaryOrSupplementary) {
     EXPECT_FALSE(policy.allows(Tier::spawn, peer(stranger, 4002, {7})));
 }
 
+TEST(Policy, TheBrokersUserMayNothingWhateverItsGroupsAndEverybodyMay) {
+    Policy policy = make({{"*"}, {"*", "@daemon"}, {"@daemon"}});
+    policy.give_nothing_to(stranger);
+    for (const Tier tier : {Tier::status, Tier::spawn, Tier::admin}) {
+        EXPECT_FALSE(policy.allows(tier, peer(stranger, 1, {1})));
+        EXPECT_TRUE(policy.allows(tier, peer(4003, 1, {1})));
+    }
+}
+
 TEST(Policy, NumbersNeedNoEntry) {
     const Policy policy = make({{}, {"4002"}, {"@4777"}});
     EXPECT_TRUE(policy.allows(Tier::spawn, peer(stranger, 1)));
