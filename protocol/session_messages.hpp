@@ -109,18 +109,21 @@ struct GrantParams {
     std::optional<std::string> ends_with;
     std::optional<std::uint32_t> uid;         ///< whose processes may use the token; none: the session's user here
     std::optional<std::string> token_sha256;  ///< of a token that the caller made: 64 hexadecimal digits in lower case
-    std::optional<std::string> key_scope;     ///< of a session that has begun: from no wider one may its key be
+    // As the first result of a session that has begun had them:
+    std::optional<std::string> key_scope;     ///< from no wider one may its key be
+    std::optional<std::string> provider_url;  ///< at no other address may it be used
 };
 BOOST_DESCRIBE_STRUCT(GrantParams, (),
-                      (agent, provider, model, workspace, role, ends_with, uid, token_sha256, key_scope))
+                      (agent, provider, model, workspace, role, ends_with, uid, token_sha256, key_scope, provider_url))
 
 struct GrantResult {
     SessionRef session;
     std::optional<std::string> token;              ///< null: the caller has made it
     std::map<std::string, std::string> base_urls;  ///< the agent's protocol → its URL at the broker
     std::string key_scope;                         ///< where the key was found: role, workspace, global, container
+    std::optional<std::string> provider_url;       ///< the provider's own base URL; none: an older daemon's answer
     std::vector<Warning> warnings{};               ///< of the key and the provider, as spawn's
 };
-BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, key_scope, warnings))
+BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, key_scope, provider_url, warnings))
 
 }  // namespace capsule

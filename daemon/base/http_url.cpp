@@ -107,4 +107,15 @@ Result<HttpUrl> read_http_url(std::string_view url) {
     return out;
 }
 
+bool same_address(std::string_view one, std::string_view other) {
+    // As the broker reads it.
+    const auto address_of = [](std::string_view url) {
+        while (url.ends_with('/'))
+            url.remove_suffix(1);
+        return read_http_url(url);
+    };
+    const auto a = address_of(one), b = address_of(other);
+    return a && b && a->tls == b->tls && a->host == b->host && a->port == b->port && a->path == b->path;
+}
+
 }  // namespace capsule

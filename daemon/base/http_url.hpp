@@ -23,6 +23,9 @@ struct HttpUrl {
 /// fragment, a host that is no name and no address.
 Result<HttpUrl> read_http_url(std::string_view url);
 
+/// Of two of these; slashes at the end do not count. False where one of them is none.
+bool same_address(std::string_view one, std::string_view other);
+
 /// 1 to 65535, without a zero in front; none otherwise.
 std::optional<std::uint16_t> port_number(std::string_view text);
 

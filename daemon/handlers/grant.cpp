@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/base/http_url.hpp"
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_begin.hpp"
 #include "daemon/keys/key_scope.hpp"
@@ -43,6 +44,14 @@ Result<void> check_same_scope(const PreparedSession& session, const std::optiona
     return Error{ErrorCode::scope_unknown, gone_from_scope(*began, session.scope), std::string(configure_it_again)};
 }
 
+/// Of such a one too. A key is the one of an address.
+Result<void> check_same_url(const PreparedSession& session, const std::optional<std::string>& began) {
+    if (!began || same_address(session.base_url, *began)) return {};
+    return Error{ErrorCode::config_conflict,
+                 "the address of " + session.route.provider->label + " has changed since the agent was started",
+                 "leave it and start it again"};
+}
+
 }  // namespace
 
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params) {
@@ -61,6 +70,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     auto session = co_await prepare_grant(services, std::move(asked));
     if (!session) co_return session.error();
     if (auto checked = check_same_scope(*session, params.key_scope); !checked) co_return checked.error();
+    if (auto checked = check_same_url(*session, params.provider_url); !checked) co_return checked.error();
     if (params.key_scope)
         session->key_scope = *params.key_scope;  // that of its begin, though the key's may be narrower
     session->uid = params.uid;
@@ -78,6 +88,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     if (session->token) result.token = session->token->reveal();
     result.base_urls.emplace(session->brokered.surface, url_at_broker(session->broker_url, session->brokered.base_url));
     result.key_scope = session->key_scope;
+    result.provider_url = session->base_url;
     result.warnings = std::move(session->plan.warnings);
     log_info("grant", {{"uid", std::int64_t{caller.uid}},
                        {"pid", std::int64_t{caller.pid}},

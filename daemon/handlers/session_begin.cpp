@@ -49,7 +49,10 @@ SessionRecord record_of(const PreparedSession& session) {
     record.token_sha256 = session.token ? sha256_hex(session.token->reveal()) : session.token_sha256;
     record.asked_anew = !session.token_sha256.empty();
     if (session.uid) record.uid = *session.uid;
-    if (session.remote) record.remote_url = url_at_broker(session.broker_url, session.brokered.base_url);
+    if (session.remote) {
+        record.remote_url = url_at_broker(session.broker_url, session.brokered.base_url);
+        record.remote_provider_url = session.remote->provider_url();
+    }
     record.surface = session.brokered.surface;
     record.key_variable = session.key_variable;
     record.key_scope = session.remote ? session.remote->key_scope() : session.key_scope;

@@ -69,18 +69,6 @@ bool needs_broker(const Services& services) {
     return services.generation->config.session.keys == SessionKeys::broker;
 }
 
-/// As the broker reads it: without slashes at the end.
-Result<HttpUrl> address_of(std::string_view url) {
-    while (url.ends_with('/'))
-        url.remove_suffix(1);
-    return read_http_url(url);
-}
-
-bool same_address(std::string_view one, std::string_view other) {
-    const auto a = address_of(one), b = address_of(other);
-    return a && b && a->tls == b->tls && a->host == b->host && a->port == b->port && a->path == b->path;
-}
-
 /// Where and under which variable a session like this one would have its key if it began now.
 struct CellNow {
     std::string base_url;  ///< empty: a key does not go through the broker

@@ -100,6 +100,7 @@ RemoteGrant::RemoteGrant(std::weak_ptr<RemoteLink::Shared> link, std::uint64_t c
       id_(std::move(*given.session.id)),
       base_urls_(std::move(given.base_urls)),
       key_scope_(std::move(given.key_scope)),
+      provider_url_(std::move(given.provider_url)),
       warnings_(std::move(given.warnings)) {}
 
 RemoteGrant::~RemoteGrant() {

@@ -93,6 +93,8 @@ class RemoteGrant {
     const std::map<std::string, std::string>& base_urls() const noexcept { return base_urls_; }
     /// Where that capsuled found the key: role, workspace, global, container.
     const std::string& key_scope() const noexcept { return key_scope_; }
+    /// The provider's own base URL, as that capsuled has it.
+    const std::optional<std::string>& provider_url() const noexcept { return provider_url_; }
     /// What that capsuled says of the key and of its provider.
     const std::vector<Warning>& warnings() const noexcept { return warnings_; }
     /// The connection with which it ends.
@@ -104,6 +106,7 @@ class RemoteGrant {
     std::string id_;
     std::map<std::string, std::string> base_urls_;
     std::string key_scope_;
+    std::optional<std::string> provider_url_;
     std::vector<Warning> warnings_;
 };
 

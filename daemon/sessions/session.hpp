@@ -63,7 +63,8 @@ struct SessionRecord {
     std::optional<std::string> known_workspace;
     std::optional<std::string> known_role;
     std::optional<std::string> remote_url;  ///< of the broker of another capsuled, whose keys these are; none: its own
-    std::optional<std::int64_t> used_s;     ///< when it was used last, in seconds of BootClock; not always up to date
+    std::optional<std::string> remote_provider_url;  ///< the provider's own, as that one has it
+    std::optional<std::int64_t> used_s;  ///< when it was used last, in seconds of BootClock; not always up to date
 
     bool asked_anew = false;  ///< whoever has the token asks for it again: not kept on disk
 
@@ -73,7 +74,8 @@ struct SessionRecord {
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,
                        pid_started, because, base_url, key_source, settings, token_sha256, surface, key_variable,
-                       workspace, role, key_scope, known_workspace, known_role, remote_url, used_s))
+                       workspace, role, key_scope, known_workspace, known_role, remote_url, remote_provider_url,
+                       used_s))
 
 /// What a session did, as it is kept on disk.
 struct KeptCounts {

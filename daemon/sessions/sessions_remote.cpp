@@ -37,6 +37,7 @@ GrantParams asked_anew(const SessionRecord& record) {
     params.uid = record.uid;
     params.token_sha256 = record.token_sha256;
     params.key_scope = record.key_scope;
+    params.provider_url = record.remote_provider_url;
     return params;
 }
 
@@ -133,6 +134,10 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
         co_return true;
     }
     keep_scope(*live, (*granted)->key_scope());
+    if (!live->record.remote_provider_url && (*granted)->provider_url()) {
+        live->record.remote_provider_url = (*granted)->provider_url();
+        live->changed = true;
+    }
     live->remote = std::move(*granted);
     live->why_not_granted.clear();
     log_info(

@@ -159,6 +159,37 @@ class Agents(Remote):
         self.assertEqual(ended["id"], session.id)
         self.assertIn("[broker] listen", ended["ended"])
 
+    def test_one_whose_provider_has_another_address_meanwhile_gets_no_key(self):
+        before, after, port = self.provider(), self.provider(), free_port()
+        keys = self.keys_capsule(before, port)
+        agents = self.agents_capsule(before, keys.socket)
+        session, kept_by_an_older_one = self.spawn(agents), self.spawn(agents)
+        self.assertEqual(agents.stop(), 0)
+        file = agents.top / f"state/sessions/{kept_by_an_older_one.id}.json"
+        kept = json.loads(file.read_text())
+        kept["session"].pop("remote_provider_url", None)
+        file.write_text(json.dumps(kept))
+        agents.start()
+        self.assertTrue(until(session.answered), agents.logged())
+        self.assertTrue(until(kept_by_an_older_one.answered), agents.logged())
+        file = keys.top / "capsule.toml"
+        text = file.read_text()
+        keys.kill()
+        file.write_text(text.replace(f":{before.port}/", f":{after.port}/"))
+        keys.start()
+        for each in session, kept_by_an_older_one:
+            told = re.compile(rf"session={each.id} .*cannot be granted anew yet: .*the address of Z.AI has changed since")
+            self.assertTrue(until(lambda told=told: told.search(agents.logged())), agents.logged())
+            self.assertIn(each.id, self.keyless(agents))
+            self.assertFalse(each.answered())
+        self.assertEqual(after.bytes, b"")
+        self.assertEqual(self.spawn(agents).ask().status, 200)
+        keys.kill()
+        file.write_text(text)
+        keys.start()
+        for each in session, kept_by_an_older_one:
+            self.assertTrue(until(each.answered), agents.logged())
+
     def test_none_changes_from_this_ones_keys_to_the_other_ones(self):
         """And none back, though it is at the port of the last broker here."""
         provider = self.provider()
