@@ -44,11 +44,13 @@ close_secrets() {
     names=$(capsuled "$@" --key-files)
     if [ -d "$secrets" ]; then
         chmod 0700 "$secrets" 2>/dev/null || true
-        # Agents can read by its name what they cannot list. What is below another user's directory is not for root to list.
+        # Agents can read by its name what they cannot list. What is below another user's directory is not for root to list, so
+        # one that agents go through counts as open.
         names+=$'\n'$(find "$secrets" ! -type d -print -o ! -uid 0 -print -prune)
     fi
     mapfile -t files <<<"$names"
-    open=$(as_agent sh -c 'find -L "$@" -type f -readable -print -quit 2>/dev/null; [ $? -le 1 ]' sh "$secrets" "${files[@]}") || {
+    open=$(as_agent sh -c 'find -L "$@" \( -type f -readable -o -type d -executable ! -readable ! -user 0 ! -user agent \) -print -quit 2>/dev/null
+        [ $? -le 1 ]' sh "$secrets" "${files[@]}") || {
         say "it cannot be asked whether agents can read keys, which takes the capabilities SETUID and SETGID"
         exit 1
     }
@@ -78,6 +80,15 @@ has_agent() {
 
 is_root() { [ "$(id -u)" -eq 0 ] && has_agent; }
 
+# A directory of one's own in /tmp, where anybody may have made it before.
+make_own() {
+    (umask 0077 && mkdir "$own" 2>/dev/null) || { [ ! -L "$own" ] && [ -d "$own" ] && [ -O "$own" ] && chmod 0700 "$own"; } || {
+        say "$own is not a directory of user $(id -u)'s, so it cannot be used"
+        say "  hint: remove it, or start the container with a /tmp of its own (--tmpfs /tmp)"
+        exit 1
+    }
+}
+
 # Not root: capsuled and sessions are one user, whichever it is. It may have no name, HOME=/, and little to write to.
 prepare_one_user() {
     local own
@@ -89,11 +100,13 @@ prepare_one_user() {
     if [ "${HOME:-/}" = / ] || [ ! -w "$HOME" ]; then
         HOME=/home/agent
         [ -w "$HOME" ] || {
+            make_own
             HOME=$own/home
             say "/home/agent cannot be written to, so the home is $HOME; with a volume there it stays"
         }
     fi
     if [ -z "${CAPSULE_SOCKET:-}" ] && [ ! -w /run/capsule ]; then
+        make_own
         CAPSULE_SOCKET=$own/capsule.sock
         say "/run/capsule cannot be written to, so the socket is $CAPSULE_SOCKET"
         say "  hint: with a volume there (--tmpfs /run/capsule) docker exec and the health check find it"
@@ -106,7 +119,8 @@ prepare_one_user() {
     if [ "$(id -u)" -eq 0 ]; then
         # Root of such a namespace would read the file that names the user agent. The image's files are not this root's.
         export CAPSULE_CONFIG=$own/capsule.toml
-        (umask 0077 && mkdir -p "$own" && cat /etc/capsule/one-user.toml >"$CAPSULE_CONFIG")
+        make_own
+        (umask 0077 && cat /etc/capsule/one-user.toml >"$CAPSULE_CONFIG")
     elif [ ! -e "${XDG_CONFIG_HOME:-$HOME/.config}/capsule/capsule.toml" ]; then
         export CAPSULE_CONFIG=/etc/capsule/one-user.toml
     fi

@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/base/mounts.hpp"
 #include "protocol/safe_path.hpp"
 
 namespace capsule {
@@ -129,9 +130,21 @@ class Walk {
         at_.clear();
         name_.clear();
         here_ = UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-        if (!here_ || ::fstat(here_.get(), &found_.status) != 0) return errno;
+        if (!here_) return errno;
+        if (is_served_by_another(here_)) return 0;
+        if (::fstat(here_.get(), &found_.status) != 0) return errno;
         judge(here_);
         return 0;
+    }
+
+    /// Who serves a file system says whose its files are, and may let those wait who ask.
+    bool is_served_by_another(const UniqueFd& place) {
+        const auto server = foreign_server_of(place);
+        if (server)
+            found_.untrusted =
+                UntrustedPath{at_.empty() ? "/" : at_,
+                              "is on a file system that user " + std::to_string(*server) + " serves", EACCES};
+        return server.has_value();
     }
 
     /// `mounted`: where a link is, which is where its directory is.
@@ -148,6 +161,7 @@ class Walk {
         if (!next) return missing(name, errno);
         const std::string directory = at_;
         at_ = name == ".." ? at_.substr(0, std::min(at_.rfind('/'), at_.size())) : at_ + "/" + name;
+        if (is_served_by_another(next)) return;
         if (::fstat(next.get(), &found_.status) != 0) {
             found_.error = errno;
             return;

@@ -80,7 +80,7 @@ void find_program(Work& work, const Route& route, const std::string& path) {
     if (!binary) return;
     work.inputs.binary = binary->path;
     if (!descriptor_of(route.agent).model_list) return;
-    work.material.models = work.known_models.of(*binary);
+    work.material.models = work.known_models.of(*binary, path);
     // Only a session whose arguments name a list that is derived from the agent's own waits for that.
     if (!route.native && !work.material.models.own.has_value()) work.to_ask = binary;
 }

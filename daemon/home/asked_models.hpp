@@ -14,7 +14,7 @@
 
 namespace capsule {
 
-/// By AgentBinary::key(). Of one thread.
+/// By the binary and the PATH that it had. Of one thread.
 class AskedModels {
   public:
     /// A binary whose models are known or asked for.

@@ -74,6 +74,10 @@ constexpr std::size_t most_remembered = 32;  // binaries; more were replaced lon
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
 constexpr std::chrono::milliseconds after_the_answer{10};
 
+std::string models_key(const AgentBinary& binary, const std::string& path) {
+    return binary.key() + "\n" + path;
+}
+
 void warn(std::string_view event, const AgentPlace& place, const AgentBinary& binary, const std::string& why) {
     log_warning(event, {{"home_of", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
 }
@@ -196,8 +200,8 @@ std::string AgentInventory::version_problem(const AgentBinary& binary) const {
     return found == version_problems_.end() ? "" : found->second;
 }
 
-ModelList KnownModels::of(const AgentBinary& binary) const {
-    const auto found = by_binary.find(binary.key());
+ModelList KnownModels::of(const AgentBinary& binary, const std::string& path) const {
+    const auto found = by_binary.find(models_key(binary, path));
     if (found == by_binary.end()) return {{}, "it was not asked for its models yet"};
     return found->second;
 }
@@ -207,7 +211,8 @@ KnownModels AgentInventory::known_models() const {
 }
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
-    const std::string key = binary.key();
+    // What a program is may be up to the PATH: npm's is a script for `env node`.
+    const std::string key = models_key(binary, place.path);
     AskedModels::Asked& asked = asked_models_.by(place.asker, key);
     if (asked.known) co_return *asked.known;
     auto& own = asked.lookups[place.asker];

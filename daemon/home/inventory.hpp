@@ -52,9 +52,9 @@ struct AgentPlace {
 
 /// What is known of installed programs' models.
 struct KnownModels {
-    std::map<std::string, ModelList> by_binary;  ///< under AgentBinary::key()
+    std::map<std::string, ModelList> by_binary;  ///< with the PATH that it had
 
-    ModelList of(const AgentBinary& binary) const;
+    ModelList of(const AgentBinary& binary, const std::string& path) const;
 };
 
 class AgentInventory {

@@ -9,6 +9,7 @@
 #include "daemon/config/checks.hpp"
 #include "daemon/load/load_config.hpp"
 #include "protocol/nearest.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 namespace {
@@ -59,11 +60,12 @@ void read_roles(TableReader& in, const Catalog& catalog, WorkspaceConfig& worksp
     }
 }
 
-bool has_key(const EnvTable& env, const Catalog& catalog) {
+/// `of_some`: not every session has what is in it.
+bool has_key(const EnvTable& env, const Catalog& catalog, bool of_some) {
     return std::any_of(env.begin(), env.end(), [&](const auto& item) {
         const std::string_view value = item.second.value.reveal();
-        return is_key(catalog, item.first) && !value.empty() && !is_op_reference(value) &&
-               !environment_reference(value);
+        const bool is_secret = is_key(catalog, item.first) || (of_some && names_a_secret(item.first));
+        return is_secret && !value.empty() && !is_op_reference(value) && !environment_reference(value);
     });
 }
 
@@ -92,8 +94,8 @@ void read_workspaces(TableReader& in, Config& config, Problems& problems) {
 }
 
 bool holds_keys(const Config& config) {
-    const auto found = [&](const EnvTable& env) { return has_key(env, config.catalog); };
-    if (found(config.env)) return true;
+    const auto found = [&](const EnvTable& env) { return has_key(env, config.catalog, true); };
+    if (has_key(config.env, config.catalog, false)) return true;
     return std::any_of(config.workspaces.begin(), config.workspaces.end(), [&](const auto& item) {
         const auto& roles = item.second.roles;
         return found(item.second.env) ||

@@ -57,6 +57,10 @@ OPEN = {
                             "/run/secrets/theirs/KEY"),
     "what is below their own directory, which root does not list": (
         f"mkdir $s/theirs && echo {KEY} >$s/theirs/KEY && chown -R agent $s/theirs && chmod 311 $s/theirs && mount -o remount,ro $s", None),
+    "a third user's directory that they go through": (
+        f"mkdir $s/its && echo {KEY} >$s/its/KEY && chown -R 6201 $s/its && chmod 711 $s $s/its && mount -o remount,ro $s", "/run/secrets/its"),
+    "one that they do not": (f"mkdir $s/its && echo {KEY} >$s/its/KEY && chown -R 6201 $s/its && chmod 711 $s && chmod 710 $s/its && "
+                             "mount -o remount,ro $s", None),
     "a file of a variable": (f"echo {KEY} >/mnt/zai && export ZAI_API_KEY_FILE=/mnt/zai", "/mnt/zai"),
     "a configuration with a key": (f"printf '{TOML}' >/mnt/capsule.toml", "/mnt/capsule.toml"),
     "stored keys": (f"printf '{TOML}' >/mnt/auth.toml", "/mnt/auth.toml"),
@@ -96,6 +100,37 @@ class Closing(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
                 self.assertIn(f"agents can read {said}, so", done.stderr)
                 self.assertIn("hint: close it", done.stderr)
+
+
+class OneUser(unittest.TestCase):
+    def start(self, top: str) -> subprocess.CompletedProcess:
+        script = ("set -euo pipefail\n" + part("say() {", "# Becomes a program") + part("# A directory of one's own", "logs=/run")
+                  .replace("/tmp/", f"{top}/").replace("/home/agent", "/nonexistent") + "prepare_one_user\n"
+                  + 'stat -c "%a %u" "$own" "$HOME"\n')  # fmt: skip
+        return subprocess.run(["bash", "-c", script.replace("local own\n", "")], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              env={"PATH": "/usr/bin:/bin", "HOME": "/", "CAPSULE_SOCKET": f"{top}/run/s", "CAPSULE_CONFIG": "none"},
+                              user=6200 if os.geteuid() == 0 else None, group=6200 if os.geteuid() == 0 else None)  # fmt: skip
+
+    def test_has_a_home_that_nobody_else_has_made(self):
+        uid = 6200 if os.geteuid() == 0 else os.geteuid()
+        with tempfile.TemporaryDirectory() as top:
+            os.chmod(top, 0o1777)
+            for _ in range(2):
+                done = self.start(top)
+                self.assertEqual((done.returncode, done.stdout), (0, f"700 {uid}\n700 {uid}\n"), done.stderr)
+
+    @unittest.skipIf(os.geteuid(), "needs root to be two others")
+    def test_one_that_was_there_is_refused(self):
+        for made in lambda own: own.mkdir(), lambda own: own.symlink_to("/var"), lambda own: own.touch():
+            with tempfile.TemporaryDirectory() as top:
+                os.chmod(top, 0o1777)
+                own = pathlib.Path(top, "capsule-6200")
+                made(own)
+                os.chown(own, 6201, 6201, follow_symlinks=False)
+                done = self.start(top)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+                self.assertIn(f"{own} is not a directory of user 6200's", done.stderr)
+                self.assertIn("hint: remove it", done.stderr)
 
 
 if __name__ == "__main__":

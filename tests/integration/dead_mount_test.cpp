@@ -72,6 +72,22 @@ TEST_F(DeadMount, AsCodexsHomeStopsNoSessionThatDoesNotNeedIt) {
     EXPECT_THAT(native, AllOf(HasSubstr(".codex/auth.json"), HasSubstr("mount it again"))) << "whose account it is";
 }
 
+// Its server says whose the files are, and may let those wait who ask.
+TEST_F(DeadMount, OfAnotherUserHasNoFileOfRoots) {
+    const fs::path theirs = dir_ / "theirs";
+    const std::string refused = theirs.string() + " is on a file system that user 4711 serves";
+    fs::create_directories(theirs);
+    start({.env = with(all_keys(), {{"ZAI_API_KEY", ""}, {"ZAI_API_KEY_FILE", (theirs / "key").string()}})});
+    EXPECT_THAT(json::serialize(call("status")), Not(HasSubstr(refused)));
+    const SilentMount mounted(theirs, 4711);
+    EXPECT_THAT(json::serialize(call("status")), AllOf(HasSubstr(refused), HasSubstr("unmount what a user")));
+    write_file(config_file(),
+               "[keys]\nop = \"" + (theirs / "op").string() + "\"\n[env]\nMINIMAX_API_KEY = \"op://a/b/c\"\n");
+    call("reload");
+    const json::value error = CapsuleTest::refused("spawn", R"({"agent":"claude","provider":"minimax"})");
+    EXPECT_THAT(json::serialize(error), AllOf(HasSubstr("op is not run"), HasSubstr(refused)));
+}
+
 TEST_F(DeadMount, WhoeverKeepsProcBusyDoesNotHoldUpTheDaemon) {
     start();
     call("status");  // what a start reads in /proc has been read

@@ -138,6 +138,7 @@ TEST_F(KeySources, CapsuledSaysWhichFilesMayHoldThem) {
                   HasSubstr("\n" + (dir_ / "state/auth.toml").string() + "\n"), Not(HasSubstr(configuration))));
     for (const std::string_view with_key :
          {"[env]\nZAI_API_KEY = \"FAKE-1\"\n", "[workspaces.a.env]\nZAI_API_KEY = \"FAKE-1\"\n",
+          "[workspaces.a.roles.b.env]\nNPM_TOKEN = \"FAKE-1\"\n",
           "[broker]\nproxy = \"http://user:FAKE-word@127.0.0.1:1\"\n"})
         EXPECT_THAT(files(with_key), HasSubstr(configuration)) << with_key;
     EXPECT_THAT(files("[providers.kimi]\nkey_env = \"TEAM_KIMI_KEY\"\n"), HasSubstr("\n/run/secrets/TEAM_KIMI_KEY\n"));

@@ -23,11 +23,11 @@ inline bool has_mounts_of_its_own() {
 
 class SilentMount {
   public:
-    /// Throws std::system_error.
-    explicit SilentMount(std::filesystem::path path)
+    /// As if that user had mounted it. Throws std::system_error.
+    explicit SilentMount(std::filesystem::path path, uid_t user = 0)
         : path_(std::move(path)), server_(::open("/dev/fuse", O_RDWR | O_CLOEXEC)) {
-        const std::string options =
-            "fd=" + std::to_string(server_.get()) + ",rootmode=40000,user_id=0,group_id=0,allow_other";
+        const std::string options = "fd=" + std::to_string(server_.get()) +
+                                    ",rootmode=40755,user_id=" + std::to_string(user) + ",group_id=0,allow_other";
         if (!server_ || ::mount("silent", path_.c_str(), "fuse", 0, options.c_str()) != 0)
             throw std::system_error(errno, std::generic_category(), "cannot mount " + path_.string());
     }

@@ -138,6 +138,8 @@ TEST_F(ConfigFiles, WarnsOfKeysThatOthersCanRead) {
     EXPECT_FALSE(readable(key, 0600));
     EXPECT_TRUE(readable("[workspaces.a.env]\nZAI_API_KEY = \"FAKE\"\n", 0644));
     EXPECT_TRUE(readable("[workspaces.a.roles.b.env]\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE\"\n", 0644));
+    EXPECT_TRUE(readable("[workspaces.a.env]\nNPM_TOKEN = \"FAKE\"\n", 0644)) << "for the sessions of a alone";
+    EXPECT_FALSE(readable("[env]\nNPM_TOKEN = \"FAKE\"\n[workspaces.a.env]\nMODE = \"x\"\n", 0644));
     // References and "ignore" are no keys.
     EXPECT_FALSE(
         readable("[env]\nZAI_API_KEY = \"op://a/b/c\"\nKIMI_CODE_API_KEY = \"$K\"\nMINIMAX_API_KEY = \"\"\n"

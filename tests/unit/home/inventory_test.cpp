@@ -151,15 +151,34 @@ TEST_F(Inventory, AReplacedBinaryIsAnother) {
 TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{\"models\":[]}'";
     const AgentBinary first = codex(log);
-    EXPECT_FALSE(inventory_.known_models().of(first).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(first, path()).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, first, place())).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, first, place())).own.has_value());
-    EXPECT_TRUE(inventory_.known_models().of(first).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(first, path()).own.has_value());
     EXPECT_EQ(runs(), 1U);
     const AgentBinary second = codex(log);
-    EXPECT_FALSE(inventory_.known_models().of(second).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(second, path()).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, second, place())).own.has_value());
     EXPECT_EQ(runs(), 2U);
+}
+
+// npm's Codex is a script for `env node`.
+TEST_F(Inventory, WhatAProgramToldWithOnePathIsNotKnownForAnother) {
+    const AgentBinary binary = codex("told");
+    const auto tells = [&](const std::string& name, const std::string& text) {
+        const std::string directory = directory_.path() + "/" + name;
+        std::filesystem::create_directory(directory);
+        std::ofstream(directory + "/told") << "#!/bin/sh\n" << text << "\n";
+        std::filesystem::permissions(directory + "/told", std::filesystem::perms::owner_all);
+        AgentPlace with = place();
+        with.path = directory + ":" + path();
+        return with;
+    };
+    const AgentPlace theirs = tells("theirs", "echo '{}'"), ours = tells("ours", "exit 7");
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, binary, theirs)).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(binary, theirs.path).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(binary, ours.path).own.has_value());
+    EXPECT_FALSE(run(io_, inventory_.models(Agent::codex, binary, ours)).own.has_value());
 }
 
 TEST_F(Inventory, WhoHasManyBinariesMakesNobodyElsesForgotten) {
