@@ -32,9 +32,11 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-/// SIGTERM is answered by an end within 5 s: programs that run are killed after 3, connections cut after 4.
+/// SIGTERM is answered by an end within 5 s: programs that run are killed after 3, connections cut after 4, and what
+/// programs had for a home is left behind half a second later.
 constexpr std::chrono::seconds drain_limit{4};
 constexpr std::chrono::seconds subprocess_limit{3};
+constexpr std::chrono::milliseconds homes_limit{4500};
 /// So one that is started before another has ended finds its state free by then.
 constexpr std::chrono::seconds earlier_one_ends_within{5};
 
@@ -171,12 +173,14 @@ asio::awaitable<void> stop_on_signal(asio::io_context& io, asio::signal_set& sig
     co_await signals.async_wait(asio::use_awaitable);
     spdlog::info("stopping");
     notify_stopping();
+    const auto began = std::chrono::steady_clock::now();
     asio::steady_timer limit(io, subprocess_limit);
     limit.async_wait([&](boost::system::error_code error) {
         if (!error) services.subprocesses.stop();
     });
-    co_await server.stop(std::chrono::steady_clock::now() + drain_limit);
+    co_await server.stop(began + drain_limit);
     services.subprocesses.stop();
+    co_await services.inventory.finish(began + homes_limit);
     services.sessions.stop();
     io.stop();
 }

@@ -78,6 +78,8 @@ std::string models_key(const AgentBinary& binary, const std::string& path) {
     return binary.key() + "\n" + path;
 }
 
+constexpr std::chrono::milliseconds look_for_homes{10};
+
 void warn(std::string_view event, const AgentPlace& place, const AgentBinary& binary, const std::string& why) {
     log_warning(event, {{"home_of", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
 }
@@ -172,6 +174,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
                                                                   AgentPlace place) {
     asio::steady_timer answered(executor_, after_the_answer);
     co_await answered.async_wait(asio::use_awaitable);
+    [[maybe_unused]] const auto has_home = homes_;
     const auto directory = co_await make_home(place);
     if (!directory) {
         warn("agent.version_unknown", place, binary, without_version + directory.error().message);
@@ -185,7 +188,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
     if (told) {
         versions_.insert_or_assign(key, version_in(result->out));
         version_problems_.erase(key);
-    } else {
+    } else if (result || result.error().code != ErrorCode::server_stopping) {
         std::string problem = result ? how_it_ended(*result) : result.error().message;
         warn("agent.version_unknown", place, binary, without_version + problem);
         version_problems_.insert_or_assign(key, std::move(problem));
@@ -193,6 +196,14 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
     co_await remove_home(place, *directory);
     if (told) co_return Told::version;
     co_return is_final ? Told::problem : Told::nothing;
+}
+
+asio::awaitable<void> AgentInventory::finish(std::chrono::steady_clock::time_point until) {
+    asio::steady_timer pause(executor_);
+    while (homes_.use_count() > 1 && std::chrono::steady_clock::now() < until) {
+        pause.expires_after(look_for_homes);
+        co_await pause.async_wait(asio::use_awaitable);
+    }
 }
 
 std::string AgentInventory::version_problem(const AgentBinary& binary) const {
@@ -255,6 +266,7 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
 }
 
 asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {
+    [[maybe_unused]] const auto has_home = homes_;
     const auto directory = co_await make_home(place);
     if (!directory) co_return no_models(directory.error().message);
     ModelList models = co_await look_for_models(agent, std::move(binary), place, *directory);

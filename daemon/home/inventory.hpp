@@ -86,6 +86,10 @@ class AgentInventory {
     /// What models() found earlier. Never waits.
     KnownModels known_models() const;
 
+    /// Waits until what programs were given for a home is gone again, and no longer than `until`. Once their runner has
+    /// stopped that takes a moment, or as long as whoever has the directory likes.
+    boost::asio::awaitable<void> finish(std::chrono::steady_clock::time_point until);
+
     static constexpr std::chrono::seconds version_pause{10};
 
   private:
@@ -108,6 +112,8 @@ class AgentInventory {
     std::map<std::string, std::string> version_problems_;                ///< by the same
     std::map<Agent, std::chrono::steady_clock::time_point> not_before_;  ///< when the next binary may be asked
     AskedModels asked_models_;
+    /// Shared by everybody who has made such a home, or is about to.
+    std::shared_ptr<const char> homes_ = std::make_shared<const char>('\0');
 };
 
 }  // namespace capsule

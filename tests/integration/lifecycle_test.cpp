@@ -123,6 +123,22 @@ TEST_F(Lifecycle, SigtermDoesNotWaitForIdleOrHalfSentClients) {
         << "it gives clients that are answered four";
 }
 
+TEST_F(Lifecycle, ALookForAVersionLeavesNothingBehindWhenItIsStopped) {
+    const fs::path temporary = dir_ / "temporary", asked = dir_ / "asked";
+    fs::create_directory(temporary);
+    write_file(agents_.bin() / "claude",
+               "#!/bin/sh\nmkdir -p \"$HOME/a/b\"; touch " + asked.string() + "; sleep 600\n");
+    start({.env = {{"TMPDIR", temporary.string()}}});
+    call("status");
+    for (int i = 0; i < 1000 && !fs::exists(asked); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_FALSE(fs::is_empty(temporary)) << daemon().log();
+    daemon().signal(SIGTERM);
+    EXPECT_EQ(daemon().wait(), 0);
+    EXPECT_TRUE(fs::is_empty(temporary)) << daemon().log();
+    EXPECT_THAT(daemon().log(), Not(HasSubstr("version_unknown")));
+}
+
 TEST_F(Lifecycle, SigintStopsItToo) {
     start();
     daemon().signal(SIGINT);

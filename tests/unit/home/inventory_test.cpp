@@ -6,6 +6,7 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -34,6 +35,13 @@ class Inventory : public testing::Test {
     AgentBinary codex(const std::string& script) {
         directory_.program("codex", script);
         return found_in(path(), "codex").value();
+    }
+    /// What programs were given.
+    std::string homes() const {
+        std::string names;
+        for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+            if (entry.is_directory()) names += entry.path().filename().string() + " ";
+        return names;
     }
     std::size_t runs() const {
         std::ifstream log(directory_.path() + "/runs");
@@ -375,6 +383,27 @@ TEST_F(Inventory, AfterOneThatDoesNotTellNoneIsAskedForAWhile) {
         io_.restart();
     }
     EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(Inventory, WhoStopsWaitsForItsHomesAndNoLongerThanTheLimit) {
+    const AgentBinary binary = codex("echo run >> " + directory_.path() + "/runs; sleep 600");
+    inventory_.version(Agent::codex, binary, place());
+    const auto stop = [&]() -> asio::awaitable<bool> {
+        asio::steady_timer pause(io_);
+        while (runs() == 0) {
+            pause.expires_after(std::chrono::milliseconds(10));
+            co_await pause.async_wait(asio::use_awaitable);
+        }
+        const auto began = std::chrono::steady_clock::now();
+        const auto soon = began + std::chrono::milliseconds(50);
+        co_await inventory_.finish(soon);
+        const bool waited_for_it = std::chrono::steady_clock::now() >= soon && !homes().empty();
+        runner_.stop();
+        co_await inventory_.finish(began + std::chrono::minutes(5));
+        co_return waited_for_it;
+    };
+    EXPECT_TRUE(run(io_, stop()));
+    EXPECT_EQ(homes(), "");
 }
 
 }  // namespace
