@@ -1,17 +1,22 @@
 #include "daemon/broker/peer_uid.hpp"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include "protocol/errors.hpp"
 
@@ -52,28 +57,67 @@ sockaddr_storage plain(const sockaddr_storage& end) {
     return any(out);
 }
 
-bool has_same_address(const sockaddr_storage& one, const sockaddr& other) {
-    if (one.ss_family != other.sa_family) return false;
-    if (one.ss_family == AF_INET6)
-        return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(one).sin6_addr,
-                                  &reinterpret_cast<const sockaddr_in6&>(other).sin6_addr);
-    return reinterpret_cast<const sockaddr_in&>(one).sin_addr.s_addr ==
-           reinterpret_cast<const sockaddr_in&>(other).sin_addr.s_addr;
+/// "Where does what goes to that address go?", with the address as its one attribute.
+struct RouteRequest {
+    nlmsghdr header;
+    rtmsg body;
+    rtattr name;
+    std::array<char, sizeof(in6_addr)> address;
+};
+
+RouteRequest route_to(const sockaddr_storage& server) {
+    const bool v6 = server.ss_family == AF_INET6;
+    const std::size_t size = v6 ? sizeof(in6_addr) : sizeof(in_addr);
+    RouteRequest out{};
+    out.header.nlmsg_len = static_cast<std::uint32_t>(offsetof(RouteRequest, address) + size);
+    out.header.nlmsg_type = RTM_GETROUTE;
+    out.header.nlmsg_flags = NLM_F_REQUEST;
+    out.body.rtm_family = static_cast<std::uint8_t>(server.ss_family);
+    out.body.rtm_dst_len = static_cast<std::uint8_t>(size * 8);
+    out.name.rta_type = RTA_DST;
+    out.name.rta_len = static_cast<std::uint16_t>(RTA_LENGTH(size));
+    std::memcpy(out.address.data(),
+                v6 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(server).sin6_addr)
+                   : &reinterpret_cast<const sockaddr_in&>(server).sin_addr,
+                size);
+    return out;
 }
 
-/// A server whose socket is bound to a network interface is not found, and is here all the same.
-bool is_of_this_machine(const sockaddr_storage& server, const sockaddr_storage& own) {
-    // Each of 127.0.0.0/8 is; of ::1, `own` is the same.
-    if (has_same_address(server, reinterpret_cast<const sockaddr&>(own))) return true;
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(server);
-    if (server.ss_family == AF_INET && ntohl(v4.sin_addr.s_addr) >> 24U == 127) return true;
-    ifaddrs* all = nullptr;
-    if (::getifaddrs(&all) != 0) return true;
-    bool found = false;
-    for (const ifaddrs* each = all; each != nullptr && !found; each = each->ifa_next)
-        found = each->ifa_addr != nullptr && has_same_address(server, *each->ifa_addr);
-    ::freeifaddrs(all);
-    return found;
+UniqueFd netlink(int protocol) {
+    UniqueFd out(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+    // The kernel answers at once; the bound is for a kernel that does not.
+    const timeval bound{1, 0};
+    if (out && ::setsockopt(out.get(), SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound) == 0) return out;
+    throw Failure({ErrorCode::io_error,
+                   std::string("cannot ask the kernel whose sockets are whose: ") + std::strerror(errno),
+                   "capsule-broker needs netlink (sock_diag, rtnetlink); a unit must allow AF_NETLINK"});
+}
+
+/// The kernel's answer to the question of that number. None: it gives none.
+std::optional<std::string_view> receive(int netlink, std::uint32_t sequence, std::span<char> room) {
+    for (;;) {
+        const ssize_t size = ::recv(netlink, room.data(), room.size(), 0);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < static_cast<ssize_t>(sizeof(nlmsghdr))) return std::nullopt;
+        nlmsghdr header;
+        std::memcpy(&header, room.data(), sizeof header);
+        if (header.nlmsg_seq != sequence) continue;  // an older question's, answered late
+        return std::string_view(room.data(), std::min<std::size_t>(static_cast<std::size_t>(size), header.nlmsg_len));
+    }
+}
+
+template <class Body>
+std::optional<Body> body_of(std::string_view message) {
+    Body out{};
+    if (message.size() < NLMSG_LENGTH(sizeof out)) return std::nullopt;
+    std::memcpy(&out, message.data() + NLMSG_HDRLEN, sizeof out);
+    return out;
+}
+
+std::uint16_t type_of(std::string_view message) {
+    nlmsghdr header;
+    std::memcpy(&header, message.data(), sizeof header);
+    return header.nlmsg_type;
 }
 
 bool is_established(int descriptor) {
@@ -84,14 +128,7 @@ bool is_established(int descriptor) {
 
 }  // namespace
 
-PeerUid::PeerUid() : netlink_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG)) {
-    // The kernel answers at once; the bound is for a kernel that does not.
-    const timeval bound{1, 0};
-    if (!netlink_ || ::setsockopt(netlink_.get(), SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound) != 0)
-        throw Failure({ErrorCode::io_error,
-                       std::string("cannot ask the kernel whose sockets are whose: ") + std::strerror(errno),
-                       "capsule-broker needs netlink (sock_diag); a unit must allow AF_NETLINK"});
-}
+PeerUid::PeerUid() : netlink_(netlink(NETLINK_SOCK_DIAG)), routes_(netlink(NETLINK_ROUTE)) {}
 
 struct PeerUid::Found {
     inet_diag_msg socket{};
@@ -119,28 +156,31 @@ std::optional<PeerUid::Found> PeerUid::find(const sockaddr_storage& near, const 
     request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     if (::send(netlink_.get(), &request, sizeof request, 0) != static_cast<ssize_t>(sizeof request)) return {};
 
-    alignas(nlmsghdr) std::array<char, 4096> answer{};
-    for (;;) {
-        const ssize_t size = ::recv(netlink_.get(), answer.data(), answer.size(), 0);
-        if (size < 0 && errno == EINTR) continue;
-        if (size < static_cast<ssize_t>(sizeof(nlmsghdr))) return {};
-        nlmsghdr header;
-        std::memcpy(&header, answer.data(), sizeof header);
-        if (header.nlmsg_seq != sequence_) continue;  // an older question's, answered late
-        const char* body = answer.data() + NLMSG_HDRLEN;
-        if (header.nlmsg_type == NLMSG_ERROR) {
-            nlmsgerr error{};
-            std::memcpy(&error, body, sizeof error);
-            answered = error.error == -ENOENT;
-            return {};
-        }
-        if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || header.nlmsg_len < NLMSG_LENGTH(sizeof(inet_diag_msg)))
-            return {};
-        answered = true;
-        Found found;
-        std::memcpy(&found.socket, body, sizeof found.socket);
-        return found;
+    alignas(nlmsghdr) std::array<char, 4096> room{};
+    const auto answer = receive(netlink_.get(), sequence_, room);
+    if (!answer) return {};
+    if (type_of(*answer) == NLMSG_ERROR) {
+        const auto error = body_of<nlmsgerr>(*answer);
+        answered = error && error->error == -ENOENT;
+        return {};
     }
+    const auto socket = body_of<inet_diag_msg>(*answer);
+    if (type_of(*answer) != SOCK_DIAG_BY_FAMILY || !socket) return {};
+    answered = true;
+    return Found{*socket};
+}
+
+/// A server whose socket is bound to a network interface is not found, and is here all the same. Not by getifaddrs():
+/// that waits for a lock of the kernel's (RTNL) that any user can hold for long. Nor by bind(), to which each address
+/// is this machine's own where net.ipv4.ip_nonlocal_bind says so.
+bool PeerUid::is_elsewhere(const sockaddr_storage& server) {
+    RouteRequest request = route_to(server);
+    request.header.nlmsg_seq = ++sequence_;
+    if (::send(routes_.get(), &request, request.header.nlmsg_len, 0) != request.header.nlmsg_len) return false;
+    alignas(nlmsghdr) std::array<char, 4096> room{};
+    const auto answer = receive(routes_.get(), sequence_, room);
+    const auto route = answer ? body_of<rtmsg>(*answer) : std::nullopt;
+    return route && type_of(*answer) == RTM_NEWROUTE && route->rtm_type == RTN_UNICAST;
 }
 
 PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted) {
@@ -162,7 +202,7 @@ PeerUid::Server PeerUid::of_server(int connected) {
     server = plain(server);
     bool answered = false;
     auto found = find(server, own, answered);
-    if (!found && answered && !is_of_this_machine(server, own)) return {false, std::nullopt};
+    if (!found && answered && is_elsewhere(server)) return {false, std::nullopt};
     if (found && !found->is_somebodys()) {
         // It waits in a queue. Whoever closes that closes the connection, so the queue's owner will be its.
         sockaddr_storage nobody{};

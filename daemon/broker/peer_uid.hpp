@@ -22,7 +22,7 @@ class PeerUid {
         std::uint32_t uid = 0;
     };
 
-    /// Opens the netlink socket. Throws Failure.
+    /// Opens the netlink sockets. Throws Failure.
     PeerUid();
 
     /// `peer` and `own` are the two ends of an accepted connection, `accepted` is its descriptor. Takes a fifth of a
@@ -42,7 +42,10 @@ class PeerUid {
     /// The socket with `near` as its own end and `far` as the other one; else, one that listens at `near`.
     std::optional<Found> find(const sockaddr_storage& near, const sockaddr_storage& far, bool& answered);
 
-    UniqueFd netlink_;
+    /// Whether the kernel says that what goes to that address leaves this machine.
+    bool is_elsewhere(const sockaddr_storage& server);
+
+    UniqueFd netlink_, routes_;
     std::uint32_t sequence_ = 0;
 };
 

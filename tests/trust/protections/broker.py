@@ -113,7 +113,10 @@ def what_it_reads() -> list[Protection]:
             "const auto why = to_right_owner && places.empty() ?", "ctest:broker:connections"),
         one("nor a proxy's password at another address of this machine", "daemon/broker/upstream.cpp", "to_right_owner ? wrong_owner", "is_near ? wrong_owner",
             "ctest:broker:addresses"),
-        one("whose socket is not found there", PEER_UID, "!is_of_this_machine(server, own)", "sizeof(&is_of_this_machine) > 0", "ctest:broker:addresses"),
+        one("whose socket is not found there", PEER_UID, "!found && answered && is_elsewhere(server)", "!found && answered", "ctest:broker:addresses"),
+        one("nor where no interface has the address", PEER_UID, "route->rtm_type == RTN_UNICAST", "route->rtm_type != RTN_BLACKHOLE", "ctest:broker:addresses"),
+        one("no interfaces are listed for it: any user can make that wait", PEER_UID, "out.header.nlmsg_type = RTM_GETROUTE;", "out.header.nlmsg_type = RTM_GETLINK;",
+            "ctest:broker:addresses"),
         one("nor to an agent's of the daemon's own user", "daemon/broker/upstream.cpp", "const bool is_agents = uid && uid == way.limits.agents_uid;",
             "const bool is_agents = false;", "ctest:broker:connections", "ctest:sessions:remote_keys"),
         one("the broker is told whose processes agents are", "daemon/handlers/session_keys.cpp",
@@ -124,7 +127,7 @@ def what_it_reads() -> list[Protection]:
         Protection("nor while nobody has taken the connection", [
             Edit(PEER_UID, "if (found && !found->is_somebodys()) {", "if (found && !found->is_somebodys() && own.ss_family == AF_INET6) {"),
             # Newer kernels (6.18) say by themselves whose the queue is; others uid 0.
-            Edit(PEER_UID, "        return found;\n", "        if (!found.is_somebodys()) found.socket.idiag_uid = 0;\n        return found;\n")],
+            Edit(PEER_UID, "    return Found{*socket};\n", "    Found found{*socket};\n    if (!found.is_somebodys()) found.socket.idiag_uid = 0;\n    return found;\n")],
             ["ctest:broker:connections"]),
         one("no header makes it another request", REWRITE, '    Row{"x-rewrite-", Fate::another},\n', "",
             TO_PROVIDER + "DropsWhatWouldMakeItAnotherRequest"),
