@@ -48,6 +48,7 @@ class Body {
     }
     bool bad() const noexcept { return chunks_.state() == ChunkScanner::State::bad; }
     bool ends_with_connection() const noexcept { return length_.kind == BodyLength::Kind::until_close; }
+    std::uint64_t left_in_chunk() const noexcept { return chunks_.left(); }
     bool is_chunked() const noexcept { return length_.kind == BodyLength::Kind::chunked; }
 
   private:

@@ -191,12 +191,12 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }
-    if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
     AnswerReader::Format format = AnswerReader::format_of(field(head.fields, "content-type"), coding);
     // A refusal is JSON, whatever a gateway on its way calls it.
     if (head.status >= 400 && format == AnswerReader::Format::other &&
         (coding.empty() || same_name(coding, "identity")))
         format = AnswerReader::Format::json;
+    if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
     std::string out = response_for_agent(head, !again, key.key.reveal());
     if (exchange.mask) out = without_key(std::move(out), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
@@ -241,46 +241,6 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     if (upstream_) upstream_->close();  // upload() may wait for a provider that takes no more
     upstream_.reset();
     co_return good;
-}
-
-/// Hands `out`, and what of `bytes` is the answer's, to the agent. What it says is read once it is on its way.
-WriteAll Connection::pass_on(Exchange& exchange, std::string_view bytes, std::string out) {
-    Body before = exchange.received;
-    std::string payload;  // of an answer that is masked: what may go out
-    const auto read = [&](std::string_view part) { exchange.answer->feed(part); };
-    const std::size_t taken = exchange.received.take(bytes, [&](std::string_view part) {
-        if (exchange.mask) payload += exchange.mask->feed(part);
-    });
-    exchange.counts.bytes_down += taken;
-    if (exchange.mask && exchange.received.done()) payload += exchange.mask->finish();
-    limit(Bound::client, exchange.session->grant.timeout_ms);
-    if (exchange.mask) {
-        if (!exchange.received.is_chunked())
-            out += payload;
-        else if (!payload.empty())
-            out += fmt::format("{:x}\r\n{}\r\n", payload.size(), payload);
-        if (exchange.received.is_chunked() && exchange.received.done()) out += "0\r\n\r\n";
-    } else if (!out.empty()) {
-        out.append(bytes.substr(0, taken));
-    }
-    const std::string_view next = exchange.mask || !out.empty() ? std::string_view(out) : bytes.substr(0, taken);
-    WriteAll passing = exchange.received.bad() ? WriteAll() : write_all(client_, next);
-    if (exchange.mask)
-        read(payload);
-    else
-        before.take(bytes, read);
-    tell_tokens(exchange);
-    return passing;
-}
-
-/// While a stream runs: its numbers only rise.
-void Connection::tell_tokens(Exchange& exchange) {
-    const Usage now = exchange.answer->usage();
-    if (now == exchange.told) return;
-    const Usage& told = exchange.told;
-    broker_.sessions().spent(exchange.session,
-                             {now.input - told.input, now.output - told.output, now.cached - told.cached});
-    exchange.told = now;
 }
 
 void Connection::settle(Exchange& exchange) {

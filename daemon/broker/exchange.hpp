@@ -30,7 +30,8 @@ struct Connection::Exchange {
     std::size_t head_bytes = 0;
     ResponseHead head;  ///< views into `got`
     Body received;
-    std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key
+    std::unique_ptr<KeyMask> mask;  ///< of an answer that may repeat the key, once that is known
+    ChunkFrames frames;             ///< of what goes through the mask
     std::unique_ptr<AnswerReader> answer;
     std::optional<std::string> retry_at;  ///< the answer's Retry-After, as RFC 3339 in UTC
     Usage told;                           ///< of what the answer says of tokens, as much as is counted already

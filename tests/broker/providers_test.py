@@ -223,6 +223,25 @@ class Providers(Case):
             self.assertNotIn(b"FAKE-", reply.raw)
         self.assertNotIn("FAKE-", str(broker.traffic(requests=3)))
 
+    def test_an_error_with_status_200_that_repeats_the_key(self):
+        """As MiniMax has them, as gateways do, and as JSON that calls itself a stream."""
+        key = KEY.encode()
+        bodies = [b'{"base_resp":{"status_code":1004,"status_msg":"login fail: %s"}}' % key,
+                  b'{"type":"error","error":{"message":"bad key %s"}}' % key, b'{"message":"bad key %s","code":401}' % key]
+        answers = [answer(body) for body in bodies] + [answer(bodies[0]).replace(b"application/json", b"text/event-stream")]
+
+        def serve(peer, _):
+            for each in answers:
+                peer.request()
+                peer.send(each)
+
+        broker, _ = self.pair(serve)
+        for each in answers:
+            reply = self.ask(broker)
+            self.assertEqual((reply.status, len(reply.raw.partition(b"\r\n\r\n")[2])), (200, len(each.partition(b"\r\n\r\n")[2])))
+            self.assertNotIn(b"FAKE-", reply.raw)
+        self.assertEqual(broker.traffic(requests=len(answers))["failed"], len(answers))
+
     def test_an_error_that_repeats_the_key_in_another_form(self):
         """As PHP's JSON has it, as JSON may have it, in a URL, in HTML, in base64; in pieces, in a header, in what is kept."""
         key = "FAKE/zai+key/with=sharp-characters/0123456789"

@@ -1,10 +1,11 @@
 """Streams that are not as they should be: counted as far as they are sound, never a byte changed, never held back."""
 
+import socket
 import time
 import unittest
 
 from case import Case
-from harness import BOUND, request
+from harness import BOUND, KEY, request
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -15,6 +16,16 @@ def event(text: str) -> bytes:
 
 def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def dechunked(body: bytes) -> bytes:
+    out = b""
+    while body != b"0\r\n\r\n":
+        size, _, body = body.partition(b"\r\n")
+        out += body[:int(size, 16)]
+        assert body[int(size, 16):].startswith(b"\r\n"), body
+        body = body[int(size, 16) + 2:]
+    return out
 
 
 def streaming(*pieces: bytes):
@@ -118,6 +129,27 @@ class Streams(Case):
         while not raw.endswith(b"0\r\n\r\n"):
             raw += connection.recv(65536)
         self.assertEqual(broker.traffic()["tokens"]["output"], 3)
+
+    def test_an_error_in_a_stream_that_repeats_the_key(self):
+        """Of status 200, wherever it is cut: what had gone on before keeps its chunks."""
+        error = b'event: error\ndata: {"type":"error","error":{"type":"authentication_error","message":"no key %s, sorry"}}\n\n'
+        events, told = START + error % KEY.encode(), START + error % (b"*" * len(KEY))
+        raw = chunk(START) + chunk(events[len(START):len(START) + 40]) + chunk(events[len(START) + 40:]) + b"0\r\n\r\n"
+        cuts = [*range(len(START), len(START) + 25), *range(len(raw) - 60, len(raw), 7)]
+
+        def serve(peer, _):
+            peer.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for cut in cuts:
+                peer.request()
+                peer.send(HEAD + raw[:cut])
+                time.sleep(0.01)
+                peer.send(raw[cut:])
+
+        broker, _ = self.pair(serve)
+        for cut in cuts:
+            reply = self.ask(broker)
+            self.assertEqual(dechunked(reply.raw.partition(b"\r\n\r\n")[2]), told, cut)
+        self.assertEqual(broker.traffic(requests=len(cuts))["failed"], len(cuts))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,10 @@ void AnswerReader::feed(std::string_view bytes) {
         begun_ = first != bytes.npos;
         if (begun_ && bytes[first] == '{') format_ = Format::json;
     }
-    if (format_ == Format::json) scanner_.feed(bytes);
+    if (format_ == Format::json) {
+        words_.feed(bytes);
+        scanner_.feed(bytes);
+    }
     if (format_ == Format::events) feed_events(bytes);
 }
 
@@ -148,6 +151,7 @@ std::size_t AnswerReader::begin_line(std::string_view bytes) {
 
 void AnswerReader::feed_events(std::string_view bytes) {
     bytes = after_mark(bytes);
+    std::string_view looked_into = bytes;
     const char* line_feed = nullptr;  // the next one or the end, once it has been looked for and while it is ahead
     bool looked = false;              // for dull events, once the event has ended that began in an earlier piece
     while (!bytes.empty()) {
@@ -156,10 +160,16 @@ void AnswerReader::feed_events(std::string_view bytes) {
             continue;
         }
         if (line_ == Line::begin) {
-            if (prefix_ == 0 && !in_event_ && !std::exchange(looked, true))
-                bytes = after_dull_events(bytes);
-            else
+            if (prefix_ == 0 && !in_event_ && !std::exchange(looked, true)) {
+                const std::string_view rest = after_dull_events(bytes);
+                if (rest.size() < bytes.size()) {
+                    words_.feed(looked_into.substr(0, looked_into.size() - bytes.size()));
+                    words_.skip();
+                    bytes = looked_into = rest;
+                }
+            } else {
                 bytes.remove_prefix(begin_line(bytes));
+            }
             continue;
         }
         // A stream may have either for all its line ends. That of the other kind is not looked for at each.
@@ -167,11 +177,12 @@ void AnswerReader::feed_events(std::string_view bytes) {
         const auto before = static_cast<std::size_t>(line_feed - bytes.data());
         const std::size_t end = std::min(bytes.substr(0, before).find('\r'), before);
         if (line_ == Line::data) scanner_.feed(bytes.substr(0, end));
-        if (end == bytes.size()) return;
+        if (end == bytes.size()) break;
         line_ = Line::begin;
         after_cr_ = bytes[end] == '\r';
         bytes.remove_prefix(end + 1);
     }
+    words_.feed(looked_into);
 }
 
 void AnswerReader::found(void* self, std::string_view path, std::string_view value, bool is_string) {

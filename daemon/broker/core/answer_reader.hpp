@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "daemon/broker/core/error_words.hpp"
 #include "daemon/broker/core/json_scanner.hpp"
 
 namespace capsule::broker {
@@ -39,6 +40,8 @@ class AnswerReader {
     /// Whether it says itself that it is an error, whatever its status. An error's words alone do not: some answers
     /// that are fine have a message as well.
     bool is_error() const noexcept { return named_ || !code_.empty() || !type_.empty(); }
+    /// Whether it has begun to say so. Never false where is_error() holds.
+    bool may_be_error() const noexcept { return words_.seen(); }
     /// Of an error, at most 500 bytes of UTF-8: those that stand within it before those beside it.
     const std::string& message() const noexcept {
         return !message_.empty() ? message_ : !beside_.empty() ? beside_ : name_;
@@ -68,6 +71,7 @@ class AnswerReader {
     bool in_event_ = false;    ///< a line of data came since the last empty line
     bool after_cr_ = false;    ///< a line feed is the rest of that line's end
     bool begun_ = false;       ///< a byte came that is no white space
+    ErrorWords words_;
     JsonScanner scanner_;
     std::uint64_t input_ = 0, output_ = 0, cached_ = 0, cache_read_ = 0, cache_written_ = 0;
     std::string model_, message_, beside_, name_, code_, type_, reset_;

@@ -1,5 +1,9 @@
 #include "daemon/broker/core/chunks.hpp"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+
 #include "daemon/broker/core/hex.hpp"
 
 namespace capsule::broker {
@@ -38,6 +42,19 @@ void ChunkScanner::framing(char c) noexcept {
         case Part::bad:
             return;
     }
+}
+
+std::string ChunkFrames::of(std::string_view payload, bool last) {
+    std::string out(payload.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left_, payload.size()))));
+    payload.remove_prefix(out.size());
+    if (left_ > 0 && (left_ -= out.size()) == 0) out += "\r\n";
+    if (!payload.empty()) {
+        std::array<char, most_digits + 1> digits{};
+        char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), payload.size(), 16).ptr;
+        out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+        out.append("\r\n").append(payload).append("\r\n");
+    }
+    return last ? out + "0\r\n\r\n" : out;
 }
 
 }  // namespace capsule::broker

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace capsule::broker {
@@ -35,6 +36,9 @@ class ChunkScanner {
         return part_ == Part::done ? State::done : part_ == Part::bad ? State::bad : State::more;
     }
 
+    /// Of the chunk that has begun: what is missing of its payload.
+    std::uint64_t left() const noexcept { return part_ == Part::data ? left_ : 0; }
+
   private:
     enum class Part : std::uint8_t { size, size_lf, data, data_cr, data_lf, end_cr, end_lf, done, bad };
 
@@ -43,6 +47,19 @@ class ChunkScanner {
     Part part_ = Part::size;
     std::uint8_t digits_ = 0;
     std::uint64_t left_ = 0;
+};
+
+/// Frames a payload anew, perhaps from the middle of a chunk on.
+class ChunkFrames {
+  public:
+    /// `left`: bytes of payload that were promised already.
+    explicit ChunkFrames(std::uint64_t left = 0) : left_(left) {}
+
+    /// The next bytes of payload, and the body's end if these are the last ones.
+    std::string of(std::string_view payload, bool last);
+
+  private:
+    std::uint64_t left_;
 };
 
 }  // namespace capsule::broker

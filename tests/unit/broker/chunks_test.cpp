@@ -44,5 +44,14 @@ TEST(ChunkScanner, WaitsForTheRest) {
     EXPECT_EQ(scan("0\r\n", 3).state, ChunkScanner::State::more);
 }
 
+TEST(ChunkFrames, KeepTheLengthOfAChunkThatHadBegun) {
+    ChunkFrames frames(5);
+    EXPECT_EQ(frames.of("", false), "");
+    EXPECT_EQ(frames.of("abc", false), "abc");
+    EXPECT_EQ(frames.of("de0123456789abcdef", false), "de\r\n10\r\n0123456789abcdef\r\n");
+    EXPECT_EQ(frames.of("x", true), "1\r\nx\r\n0\r\n\r\n");
+    EXPECT_EQ(ChunkFrames().of("", true), "0\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace capsule::broker
