@@ -16,6 +16,14 @@ std::string_view words_of_error(const AnswerReader& answer) {
     return answer.code().empty() && answer.is_error() ? "error" : std::string_view(answer.code());
 }
 
+/// The first coding that is one, of however many fields.
+std::string_view coding_of(const ResponseHead& head) {
+    for (const Field& each : head.fields)
+        if (same_name(each.name, "content-encoding") && !each.value.empty() && !same_name(each.value, "identity"))
+            return each.value;
+    return {};
+}
+
 UtcTime now() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
@@ -171,10 +179,10 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     exchange.counts.status = head.status;
     exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
     const KeyForms& key = exchange.provider->key_forms();
-    const std::string_view coding = field(head.fields, "content-encoding");
+    const std::string_view coding = coding_of(head);
     if (head.status >= 400)
         if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
-    if (head.status >= 300 && !exchange.received.done() && !coding.empty() && !same_name(coding, "identity")) {
+    if (head.status >= 300 && !exchange.received.done() && !coding.empty()) {
         // What cannot be read cannot be looked through for the key.
         again = false;
         const Refusal instead{head.status, "capsule_encoded_error",
@@ -193,8 +201,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     }
     AnswerReader::Format format = AnswerReader::format_of(field(head.fields, "content-type"), coding);
     // A refusal is JSON, whatever a gateway on its way calls it.
-    if (head.status >= 400 && format == AnswerReader::Format::other &&
-        (coding.empty() || same_name(coding, "identity")))
+    if (head.status >= 400 && format == AnswerReader::Format::other && coding.empty())
         format = AnswerReader::Format::json;
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
     std::string out = response_for_agent(head, !again, key.key.reveal());

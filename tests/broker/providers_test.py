@@ -223,6 +223,13 @@ class Providers(Case):
             self.assertNotIn(b"FAKE-", reply.raw)
         self.assertNotIn("FAKE-", str(broker.traffic(requests=3)))
 
+    def test_an_error_in_a_coding_whichever_field_says_so(self):
+        for codings in (["br"], ["identity, br"], ["identity", "br"], ["", "br"]):
+            with self.subTest(codings):
+                broker, _ = self.pair(sending(answer(b"coded", "401 Unauthorized", *(f"Content-Encoding: {each}" for each in codings))))
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, reply.error["code"]), (401, "capsule_encoded_error"))
+
     def test_an_error_with_status_200_that_repeats_the_key(self):
         """As MiniMax has them, as gateways do, and as JSON that calls itself a stream."""
         key = KEY.encode()

@@ -79,8 +79,11 @@ EscapeLayer::Meaning EscapeLayer::meaning() const {
         out = of_entity(text.substr(1));
     } else if (text[0] == '\\') {
         if (text.size() == 1) return {Kind::open};
-        if (text[1] == 'u') out = of_digits(text.substr(2), 4);
-        // "\n" and its like are no part of a key.
+        if (text[1] == 'u')
+            out = of_digits(text.substr(2), 4);
+        else if (text[1] == 'n' || text[1] == 'r')
+            out = {Kind::character, text[1] == 'n' ? '\n' : '\r'};
+        // Their like are no part of a key, nor of base64.
         else if (!is_ascii_letter(text[1]) && !is_ascii_digit(text[1]))
             out = {Kind::character, text[1]};
     }

@@ -90,6 +90,19 @@ TEST(KeyMask, FindsItInBase64WhateverStandsAroundIt) {
               std::string(11, '*'));
 }
 
+TEST(KeyMask, FindsItInBase64ThatIsWrittenInLines) {
+    for (const std::string_view end : {"\n", "\r\n", "\\n", "\\r\\n", "%0D%0A", "\\u000a", "&#10;", "\\\\n"}) {
+        const std::string line(end);
+        EXPECT_EQ(masked("k eEZBS0" + line + "UvemFpK2tleV" + line + "9hPWIuYy8wMTIz k", sharp_key),
+                  "k eE" + std::string(30 + 2 * line.size(), '*') + " k");
+    }
+    const std::string_view lines = "k eE\nZBS\n\n\n0UvemFpK2tleV9hPWIuYy8wMTIz FAKE/zai\n+key_a=b.c/0123";
+    EXPECT_EQ(masked(lines, sharp_key), lines) << "no base64 has empty lines, and no key an end of one";
+    const KeyForms forms{Secret(sharp_key)};
+    KeyMask mask{forms};
+    EXPECT_EQ(mask.feed("Z" + std::string(10'000, '\n')).size(), 10'001) << "it is held back without end";
+}
+
 TEST(KeyMask, WhatOnlyBeginsAnEscapeStaysAsItIs) {
     constexpr std::string_view text = R"(100% & \ \u00 &#x; &#; &nosuch; &#x999999999; %2 &#97;&#10; \u)";
     EXPECT_EQ(masked(text, sharp_key), text);
