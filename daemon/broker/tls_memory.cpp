@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include <array>
 #include <cstddef>
@@ -30,10 +31,12 @@ void release(void* memory, const char*, int) {
     if (memory == nullptr) return;
     // libc may have given some bytes more than were asked for.
     const std::size_t size = ::malloc_usable_size(memory);
-    if (size >= most && size < most + 64 && at_hand.count < at_hand.most)
+    if (size >= most && size < most + 64 && at_hand.count < at_hand.most) {
         at_hand.buffers[at_hand.count++] = memory;
-    else
-        std::free(memory);
+        return;
+    }
+    if (size >= least) ::explicit_bzero(memory, size);
+    std::free(memory);
 }
 
 void* change(void* memory, std::size_t size, const char*, int) {
@@ -48,6 +51,11 @@ void keep_tls_buffers_at_hand() {
     at_hand.most = at_hand.buffers.size();
     // False when OpenSSL has memory already: then it goes on with libc's.
     ::CRYPTO_set_mem_functions(allocate, change, release);
+}
+
+void wipe_tls_buffers_at_hand() noexcept {
+    for (std::size_t i = 0; i < at_hand.count; ++i)
+        ::explicit_bzero(at_hand.buffers[i], most);
 }
 
 }  // namespace capsule::broker

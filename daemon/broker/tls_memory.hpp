@@ -8,4 +8,7 @@ namespace capsule::broker {
 /// look for a place anew each time.
 void keep_tls_buffers_at_hand();
 
+/// What stays at hand has what was last read: an error that repeats a key, perhaps.
+void wipe_tls_buffers_at_hand() noexcept;
+
 }  // namespace capsule::broker

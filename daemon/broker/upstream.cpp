@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "daemon/broker/core/http_head.hpp"
+#include "daemon/broker/tls_memory.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -210,6 +211,11 @@ bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) 
 }
 
 }  // namespace
+
+Upstream::~Upstream() {
+    kept_.clear();
+    wipe_tls_buffers_at_hand();
+}
 
 bool Upstream::is_for(const BaseUrl& base, const Secret& key) const {
     return base.tls == base_.tls && base.authority == base_.authority && key_.key.same_as(key);

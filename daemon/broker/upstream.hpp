@@ -19,6 +19,9 @@ namespace capsule::broker {
 class Upstream {
   public:
     Upstream(BaseUrl base, const Secret& key) : base_(std::move(base)), key_(key) {}
+    ~Upstream();
+    Upstream(const Upstream&) = delete;
+    Upstream& operator=(const Upstream&) = delete;
 
     bool is_for(const BaseUrl& base, const Secret& key) const;
     const Secret& key() const noexcept { return key_.key; }

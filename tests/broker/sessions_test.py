@@ -8,7 +8,7 @@ import time
 import unittest
 
 from case import Case
-from harness import Broker, KEY, TOKEN, read_reply, request, until
+from harness import Broker, KEY, TOKEN, answer, read_reply, request, until
 
 NEW = "FAKE-rotated-key-5555555555"
 
@@ -143,6 +143,26 @@ class Sessions(Case):
         broker.tell("revoke", session="s1", reason="ended")
         self.assertTrue(holds(broker.process.pid, KEY.encode()))
         broker.tell("revoke", session="s2", reason="ended")
+        self.assertTrue(until(lambda: not holds(broker.process.pid, KEY.encode())), "the key is still there")
+
+    def test_and_what_was_read_of_an_error_that_repeats_it(self):
+        if os.geteuid() != 0 or os.environ.get("CAPSULE_SANITIZE"):
+            self.skipTest("as the last one")
+        repeats = b'{"error":{"message":"' + b"x" * 3000 + b" %s" % KEY.encode() + b'"}}'
+
+        def serve(peer, _):
+            """Each in two pieces: the second one is read for itself."""
+            for status in ("401 Unauthorized", "200 OK"):
+                peer.request()
+                sent = answer(repeats, status)
+                peer.send(sent[:-3000])
+                time.sleep(0.05)
+                peer.send(sent[-3000:])
+
+        broker, _ = self.pair(serve)
+        for _ in range(2):
+            self.assertNotIn(KEY.encode(), self.ask(broker).raw)
+        broker.tell("revoke", session="s1", reason="ended")
         self.assertTrue(until(lambda: not holds(broker.process.pid, KEY.encode())), "the key is still there")
 
     def test_a_message_that_is_none_ends_it(self):
