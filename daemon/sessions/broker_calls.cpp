@@ -37,6 +37,12 @@ void BrokerLink::act(Shared& shared, broker::FromBroker message) {
         shared.was_ready = true;
         shared.problem.clear();
         spdlog::info("capsule-broker ready on {}, pid {}", ready->address, ready->pid);
+        // What the broker before it was told last may never have arrived, but a grant is told with the key of now.
+        for (const auto& each : shared.waiting)
+            if (each->in_grants && each->message == "key") {
+                each->taken = true;
+                each->timer.cancel();
+            }
     } else if (const auto* taken = std::get_if<broker::Taken>(&message)) {
         for (const auto& each : shared.waiting)
             if (each->message == taken->message && each->id == taken->id) {
@@ -72,7 +78,7 @@ asio::awaitable<Result<void>> BrokerLink::tell_and_wait(broker::ToBroker message
     co_await self->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     shared->waiting.erase(place);
     if (self->taken) co_return Result<void>();
-    if (shared->state == State::running) {
+    if (shared->runs()) {
         shared->state = State::failed;
         shared->problem = fmt::format("it has not answered for {} s; ", taken_limit.count()) +
                           "see whether this machine is overloaded, or the process is stopped";

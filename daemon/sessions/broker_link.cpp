@@ -125,6 +125,8 @@ asio::awaitable<Error> BrokerLink::run_once(std::shared_ptr<Shared> shared, std:
     shared->out.clear();
     for (broker::Grant& grant : shared->events.grants())
         shared->out += broker::control_line(broker::ToBroker(std::move(grant)));
+    for (const auto& each : shared->waiting)
+        each->in_grants = true;
     shared->out += broker::control_line(broker::ToBroker(shared->settings.configure));
     spawn_essential(shared->executor, write(shared));
     end_if_late(shared);

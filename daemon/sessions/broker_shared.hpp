@@ -24,6 +24,7 @@ struct BrokerLink::Shared {
         std::string id;
         boost::asio::steady_timer timer;
         bool taken = false;
+        bool in_grants = false;  ///< a broker that is not ready yet has been told every grant since then
     };
     /// A question to the broker, until it is answered.
     struct Asking {
@@ -41,6 +42,9 @@ struct BrokerLink::Shared {
           control(io),
           pause(io),
           ready_limit(io) {}
+
+    /// Not while the one that ran is being ended.
+    bool runs() const { return state == State::running && control.is_open(); }
 
     boost::asio::any_io_executor executor;
     LoopbackSocket listening;
