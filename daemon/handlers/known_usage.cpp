@@ -6,6 +6,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <optional>
 
 #include "daemon/handlers/services.hpp"
 #include "protocol/utc_time.hpp"
@@ -38,12 +40,27 @@ std::string nobody_knows_how(const Provider& provider) {
            ", where base_url leads; set url in [providers." + provider.id + ".usage], or \"\" for not at all";
 }
 
-asio::awaitable<UsageRow> ask_broker(Services& services, const Provider& provider, const Secret& key) {
+/// Whether the provider would still be asked at that address with that key.
+bool is_current(const Services& services, const Provider& asked, const KeyFinding& found) {
+    const Generation& generation = *services.generation;
+    const Provider* provider = generation.config.catalog.find(asked.id);
+    if (provider == nullptr || provider->usage.url != asked.usage.url || provider->usage.shape != asked.usage.shape)
+        return false;
+    const KeyFinding now = resolver(services, generation).find(provider->key_env, KeyScope());
+    return now.state == found.state && now.reference == found.reference && key_name(now.value) == key_name(found.value);
+}
+
+/// None: what is configured has changed before it was asked. `found`: where the key was found, perhaps to be read.
+asio::awaitable<std::optional<UsageRow>> ask_broker(Services& services, const Provider& provider,
+                                                    const KeyFinding& found, const Secret& key) {
     broker::AskUsage question;
     question.url = provider.usage.url;
     question.shape = provider.usage.shape;
     question.key = std::string(key.reveal());
-    auto answer = co_await services.sessions.ask_usage(std::move(question));
+    bool wanted = true;
+    std::function<bool()> is_wanted = [&] { return wanted = is_current(services, provider, found); };
+    auto answer = co_await services.sessions.ask_usage(std::move(question), std::move(is_wanted));
+    if (!wanted) co_return std::nullopt;
     if (!answer) co_return failed(provider, answer.error().message + "; " + answer.error().hint);
     UsageRow row = row_of(provider);
     row.plan = std::move(answer->plan);
@@ -123,10 +140,15 @@ std::optional<ProviderUsage> known_usage(const Services& services, const Provide
     return services.usage.of(provider.id, key_name(key), utc_now());
 }
 
-asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Generation> generation, std::string id) {
+namespace {
+
+/// None: what is configured has changed before it was asked.
+asio::awaitable<std::optional<UsageRow>> ask_once(Services& services, std::shared_ptr<const Generation> generation,
+                                                  std::string id) {
     const Provider& provider = *generation->config.catalog.find(id);
     if (provider.usage.url.empty()) co_return failed(provider, nobody_knows_how(provider));
     const KeyResolver keys = resolver(services, *generation);
+    const KeyFinding found = keys.find(provider.key_env, KeyScope());
     auto finding = co_await resolve_key(services, generation, keys, provider, provider.key_env, KeyScope());
     if (!finding) co_return failed(provider, finding.error().message + ". " + finding.error().hint);
     const std::string key = key_name(finding->value);
@@ -141,10 +163,24 @@ asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Ge
     }
     const Asking asking(services.usage, id,
                         std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max()));
-    UsageRow row = co_await ask_broker(services, provider, finding->value);
-    services.usage.learn(key, row);
+    std::optional<UsageRow> row = co_await ask_broker(services, provider, found, finding->value);
+    if (!row) co_return std::nullopt;
+    services.usage.learn(key, *row);
     if (auto known = services.usage.fresh(id, key, utc_now())) co_return *std::move(known);
     co_return row;
+}
+
+}  // namespace
+
+asio::awaitable<UsageRow> ask_usage(Services& services, std::shared_ptr<const Generation> generation, std::string id) {
+    constexpr int most = 3;  // a configuration that changes each time is not waited for
+    const Provider before = *generation->config.catalog.find(id);
+    for (int i = 0; i < most && generation->config.catalog.find(id) != nullptr; ++i) {
+        std::optional<UsageRow> row = co_await ask_once(services, generation, id);
+        if (row) co_return *std::move(row);
+        generation = services.generation;
+    }
+    co_return failed(before, "the configuration has changed meanwhile; ask again");
 }
 
 asio::awaitable<void> ask_usage_for_later(Services& services, std::shared_ptr<const Generation> generation) {

@@ -88,7 +88,8 @@ asio::awaitable<Result<void>> BrokerLink::tell_and_wait(broker::ToBroker message
                     "see `capsulectl status`; [session] keys = \"env\" does without it"};
 }
 
-asio::awaitable<Result<broker::UsageAnswer>> BrokerLink::ask(broker::AskUsage question) {
+asio::awaitable<Result<broker::UsageAnswer>> BrokerLink::ask(broker::AskUsage question,
+                                                             std::function<bool()> is_wanted) {
     const auto shared = running_;
     if (!shared) co_return Error{ErrorCode::io_error, "capsule-broker was not started", ""};
     const auto self = std::make_shared<Shared::Asking>(executor_, answer_limit);
@@ -96,11 +97,13 @@ asio::awaitable<Result<broker::UsageAnswer>> BrokerLink::ask(broker::AskUsage qu
     const auto limit = std::chrono::steady_clock::now() + taken_limit;
     boost::system::error_code ignored;
     asio::steady_timer pause(executor_);
-    while (shared->state != State::running && !shared->stopping && std::chrono::steady_clock::now() < limit) {
+    while (!shared->runs() && !shared->stopping && std::chrono::steady_clock::now() < limit) {
         pause.expires_after(look_whether_it_runs);
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    if (shared->state == State::running) {
+    if (shared->runs()) {
+        // Whoever asks may have waited for seconds: the key goes to where it is to go now, or nowhere.
+        if (!is_wanted()) co_return Error{ErrorCode::io_error, "the configuration has changed meanwhile", "ask again"};
         const auto place = shared->asking.insert(shared->asking.end(), self);
         tell(broker::ToBroker(std::move(question)));
         co_await self->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));

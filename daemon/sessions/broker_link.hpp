@@ -64,8 +64,9 @@ class BrokerLink {
     /// Tells it, and waits until this broker, or the next one, has taken it. Fails with io.error after 5 s.
     boost::asio::awaitable<Result<void>> tell_and_wait(broker::ToBroker message);
 
-    /// Waits for a broker that runs, and for its answer. Fails with io.error when there is none within some seconds.
-    boost::asio::awaitable<Result<broker::UsageAnswer>> ask(broker::AskUsage question);
+    /// Waits for a broker that runs, and for its answer. Fails with io.error when there is none within some seconds,
+    /// and where `is_wanted` says no right before it is asked.
+    boost::asio::awaitable<Result<broker::UsageAnswer>> ask(broker::AskUsage question, std::function<bool()> is_wanted);
 
   private:
     struct Shared;

@@ -111,10 +111,11 @@ void Sessions::configure(BrokerSettings settings, bool needed) {
     if (needed || any_with_token()) start_broker();
 }
 
-asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsage question) {
+asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsage question,
+                                                                 std::function<bool()> is_wanted) {
     const auto url = co_await broker_url();
     if (!url) co_return url.error();
-    auto answer = co_await link_.ask(std::move(question));
+    auto answer = co_await link_.ask(std::move(question), std::move(is_wanted));
     co_return answer;
 }
 

@@ -112,7 +112,8 @@ class Sessions {
     boost::asio::awaitable<Result<std::string>> broker_url();
 
     /// Asks a provider what is left of a plan, by the broker, which is started if there is none. Fails with io.error.
-    boost::asio::awaitable<Result<broker::UsageAnswer>> ask_usage(broker::AskUsage question);
+    boost::asio::awaitable<Result<broker::UsageAnswer>> ask_usage(broker::AskUsage question,
+                                                                  std::function<bool()> is_wanted);
     bool broker_runs() const noexcept { return link_.state() == BrokerLink::State::running; }
 
     /// From here on the session lives: its end is watched for, it is kept on disk and told to the broker, which has

@@ -203,6 +203,8 @@ def what_passes() -> list[Protection]:
             "        out = {};\n        out.error = wrong;", "        out.error = wrong + std::string(body);", "ctest:broker:usage"),
         one("a broker that runs is not told of as one that does not", "daemon/sessions/broker_calls.cpp", 'if (each->in_grants && each->message == "key") {', "if (false) {",
             "ctest:sessions:anew"),
+        one("a plan's key goes to where it is asked for now", "daemon/sessions/broker_calls.cpp", "if (!is_wanted()) co_return", "if (false && !is_wanted()) co_return",
+            "ctest:sessions:anew"),
         one("each provider asked once a minute", "daemon/handlers/known_usage.cpp", "now - found->second.asked >= ask_usage_again",
             "true", "ctest:sessions:usage"),
         one("another host's key is not sent to the built-in usage", "daemon/load/load_catalog.cpp",
