@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <set>
 
@@ -50,7 +51,11 @@ EnvironmentLookup lookup_in(const std::map<std::string, Secret>& environment) {
 
 ConfigSource config_source(const CommandLine& line, const std::map<std::string, Secret>& environment) {
     const auto lookup = lookup_in(environment);
-    return {config_path(line.config, ::geteuid(), lookup), line.config || lookup("CAPSULE_CONFIG")};
+    auto path = config_path(line.config, ::geteuid(), lookup);
+    std::error_code error;
+    // Whoever is told of it may be in another directory.
+    if (path) path = std::filesystem::absolute(*path, error).string();
+    return {std::move(path), line.config || lookup("CAPSULE_CONFIG")};
 }
 
 /// Without a path where there is none.

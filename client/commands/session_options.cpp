@@ -23,9 +23,9 @@ std::string check_assignment(const std::string& text) {
 std::string check_directory(const std::string& path) {
     std::error_code error;
     const auto found = std::filesystem::status(path, error);
-    if (found.type() == std::filesystem::file_type::not_found) return "--cwd: there is no directory " + path;
+    if (found.type() == std::filesystem::file_type::not_found) return "there is no directory " + path;
     const bool is_known = found.type() != std::filesystem::file_type::none;
-    return is_known && !std::filesystem::is_directory(found) ? "--cwd: " + path + " is no directory" : "";
+    return is_known && !std::filesystem::is_directory(found) ? path + " is no directory" : "";
 }
 
 std::optional<std::string> absolute_directory(const std::optional<std::string>& given) {

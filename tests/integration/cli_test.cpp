@@ -199,6 +199,8 @@ TEST_F(Cli, WhatIsNoSocketAndNoDirectoryIsSaidToBeNone) {
     EXPECT_EQ(nowhere.exit_code, 2);
     EXPECT_THAT(nowhere.err, HasSubstr("there is no directory " + (dir_ / "nowhere").string()));
     EXPECT_THAT(ctl({"exec", "claude", "--cwd", dir_ / "a-file"}).err, HasSubstr("a-file is no directory"));
+    EXPECT_THAT(ctl({"exec", "claude", "--cwd", "/nonexistent"}).err,
+                ::testing::StartsWith("capsulectl: --cwd: there is no "));
 }
 
 TEST_F(Cli, AnEmptyKeyFileIsNamedToWhoeverStartsAnAgent) {

@@ -141,6 +141,9 @@ TEST_F(KeySources, CapsuledSaysWhichFilesMayHoldThem) {
           "[workspaces.a.roles.b.env]\nNPM_TOKEN = \"FAKE-1\"\n",
           "[broker]\nproxy = \"http://user:FAKE-word@127.0.0.1:1\"\n"})
         EXPECT_THAT(files(with_key), HasSubstr(configuration)) << with_key;
+    const Outcome relative = run_command(
+        {.argv = {CAPSULED_BINARY, "--config", fs::relative(config_file()), "--key-files"}, .env = base_env()});
+    EXPECT_THAT("\n" + relative.out, HasSubstr("\n" + fs::current_path().string())) << "whoever reads it";
     EXPECT_THAT(files("[providers.kimi]\nkey_env = \"TEAM_KIMI_KEY\"\n"), HasSubstr("\n/run/secrets/TEAM_KIMI_KEY\n"));
 }
 
