@@ -45,7 +45,9 @@ bool is_closed(const std::string& directory) {
     if (seen && known != missing.end() && known->second == *seen) return true;
     if (known != missing.end()) missing.erase(known);
     if (untrusted_component(directory) || ::access(directory.c_str(), X_OK) == 0) return false;
-    if (errno == ENOENT && seen) missing.emplace(directory, *seen);
+    // What a link leads to may come without a change in the directory that the link is in.
+    struct stat link {};
+    if (seen && ::lstat(directory.c_str(), &link) != 0 && errno == ENOENT) missing.emplace(directory, *seen);
     return true;
 }
 

@@ -252,8 +252,14 @@ TEST(ClosedDirectory, OneThatIsNotThereIsNotLookedForAgain) {
     };
     EXPECT_TRUE(is_closed(secrets));
     EXPECT_GT(calls().calls.size(), 1U) << "something has just happened there";
+    const std::string link = home.path() + "/link", target = home.path() + "/below/secrets";
+    std::filesystem::create_directory(home.path() + "/below");
+    std::filesystem::create_symlink(target, link);
     std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
     EXPECT_TRUE(is_closed(secrets));
+    EXPECT_TRUE(is_closed(link));
+    std::filesystem::create_directory(target);
+    EXPECT_FALSE(is_closed(link)) << "where it leads has come";
     const test::Ended again = calls();
     EXPECT_EQ(again.status, 0);
     EXPECT_EQ(again.calls.size(), 1U) << "the directory above is looked at";
