@@ -49,7 +49,7 @@ close_secrets() {
         names+=$'\n'$(find "$secrets" ! -type d -print -o ! -uid 0 -print -prune)
     fi
     mapfile -t files <<<"$names"
-    open=$(as_agent sh -c 'find -L "$@" \( -type f -readable -o -type d -executable ! -readable ! -user 0 ! -user agent \) -print -quit 2>/dev/null
+    open=$(as_agent sh -c 'find -L "$@" \( -type f -readable -o -type d -executable ! -readable ! -user 0 \) -print -quit 2>/dev/null
         [ $? -le 1 ]' sh "$secrets" "${files[@]}") || {
         say "it cannot be asked whether agents can read keys, which takes the capabilities SETUID and SETGID"
         exit 1

@@ -21,18 +21,22 @@ std::optional<std::uint64_t> number_at(std::string_view text) {
     return error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
-/// Neither a name nor a directory of the mount: those are the user's to choose, and end before " - ".
+/// Empty where the mark is not there.
 std::string_view after(std::string_view text, std::string_view mark) {
     const std::size_t at = text.find(mark);
     return at == text.npos ? std::string_view() : text.substr(at + mark.size());
 }
 
-std::string read_all(const UniqueFd& file) {
+/// None: it could not be read to its end.
+std::optional<std::string> read_all(const UniqueFd& file) {
     std::string text;
     std::array<char, 16 * 1024> part{};
-    for (ssize_t size = 0; (size = ::pread(file.get(), part.data(), part.size(), static_cast<off_t>(text.size()))) > 0;)
+    for (;;) {
+        const ssize_t size = ::pread(file.get(), part.data(), part.size(), static_cast<off_t>(text.size()));
+        if (size < 0) return std::nullopt;
+        if (size == 0) return text;
         text.append(part.data(), static_cast<std::size_t>(size));
-    return text;
+    }
 }
 
 /// Read again when the kernel says that something was mounted or unmounted.
@@ -40,16 +44,21 @@ class FuseMounts {
   public:
     std::optional<uid_t> server_of(std::uint64_t mount) {
         const std::lock_guard lock(mutex_);
+        if (!file_) file_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
         if (!file_) return std::nullopt;
         pollfd changed{file_.get(), POLLPRI, 0};
-        if (!known_ || ::poll(&changed, 1, 0) != 0) known_ = fuse_servers_in(read_all(file_));
+        if (!known_ || ::poll(&changed, 1, 0) != 0) {
+            const auto text = read_all(file_);
+            known_ = text ? std::optional(fuse_servers_in(*text)) : std::nullopt;
+        }
+        if (!known_) return std::nullopt;
         const auto found = known_->find(mount);
         return found == known_->end() ? std::nullopt : std::optional(found->second);
     }
 
   private:
     std::mutex mutex_;
-    UniqueFd file_{::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC)};
+    UniqueFd file_;
     std::optional<std::map<std::uint64_t, uid_t>> known_;
 };
 
@@ -70,6 +79,7 @@ std::map<std::uint64_t, uid_t> fuse_servers_in(std::string_view mountinfo) {
         const std::size_t end = std::min(mountinfo.find('\n'), mountinfo.size());
         const std::string_view line = mountinfo.substr(0, end);
         mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
+        // What stands before that are directories, whose names are a user's to choose, without blanks.
         const std::string_view of_file_system = after(line, " - ");
         if (!of_file_system.starts_with("fuse")) continue;
         // Behind the type and the source, in which a blank is written as \040.

@@ -210,11 +210,6 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
     auto passing = pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
-    // What was read of an error may have the key, which is nowhere once its session has ended.
-    const auto wipe = [&](std::size_t bytes) {
-        if (exchange.mask) ::explicit_bzero(broker_.scratch().data(), std::min(bytes, broker_.scratch().size()));
-    };
-    wipe(exchange.got.size());
     std::string().swap(exchange.got);  // and with it what `head` and `first` show
     bool good = co_await passing;
     Turn turn;
@@ -225,7 +220,6 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
             const std::string_view bytes(broker_.scratch().data(), io.bytes);
             std::string nothing;
             auto rest = pass_on(exchange, bytes, std::move(nothing));
-            wipe(io.bytes);
             good = co_await rest;
             surplus = exchange.counts.bytes_down - before < io.bytes;
             if (turn.is_over()) {
@@ -268,6 +262,9 @@ void Connection::settle(Exchange& exchange) {
     }
     broker_.sessions().ended(exchange.session, counts);
     session_.reset();
+    // What was read of an error may have the key, which is nowhere once its session has ended.
+    const bool good = counts.status >= 200 && counts.status < 300 && !exchange.mask;
+    if (!good) ::explicit_bzero(broker_.scratch().data(), broker_.scratch().size());
 }
 
 }  // namespace capsule::broker

@@ -1,6 +1,7 @@
 #include "daemon/handlers/session_begin.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "daemon/sessions/sha256.hpp"
 
@@ -13,17 +14,21 @@ constexpr std::chrono::milliseconds look_limit{2000};
 
 /// The process that connected. Its pid is the kernel's word of then: a process that began later is another one, which
 /// has got the same number. (SO_PEERPIDFD would say the same from Linux 6.5 on.) Null: it has ended, or lives in
-/// another PID namespace. Fails with io.error where that cannot be found out in time.
+/// another PID namespace. Fails with io.error where that cannot be found out, or not in time.
 asio::awaitable<Result<std::shared_ptr<WatchedProcess>>> process_of(Services& services, Caller caller) {
     auto look = [caller]() -> Result<std::shared_ptr<WatchedProcess>> {
+        errno = 0;
         auto process = watch_process_with(caller.pid);
+        if (!process && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+            return Error{ErrorCode::io_error, "no descriptors or no memory are left", "ask again"};
         if (!process || process->identity.started > caller.connected_at) return std::shared_ptr<WatchedProcess>();
         return std::make_shared<WatchedProcess>(std::move(*process));
     };
     auto found = co_await services.process_worker().run(std::move(look), look_limit, caller.uid);
     if (!found)
-        co_return Error{ErrorCode::io_error, "which process asks could not be found out in time",
-                        "another user's process may keep /proc busy, or the machine is loaded: ask again"};
+        co_return Error{ErrorCode::io_error, "which process asks could not be found out",
+                        "another user's process may keep /proc busy, the machine may be loaded, or no descriptors are "
+                        "left (LimitNOFILE=, ulimit -n): ask again"};
     co_return found;
 }
 

@@ -14,7 +14,7 @@
 namespace capsule {
 namespace {
 
-/// A directory as it was: another name in it, or another mode, makes it another one.
+/// A directory at a time. It differs after a name was added or removed there, or its mode changed.
 struct Seen {
     dev_t device;
     ino_t inode;

@@ -32,7 +32,7 @@ class RemoteLink {
 
     /// `connected` is called each time that it answers.
     RemoteLink(boost::asio::any_io_executor executor, std::function<void()> connected);
-    /// A second one beside another, which tells of itself in the log.
+    /// A second one beside another. The log has its connection at the level debug.
     explicit RemoteLink(boost::asio::any_io_executor executor);
     RemoteLink(const RemoteLink&) = delete;
     RemoteLink& operator=(const RemoteLink&) = delete;

@@ -150,7 +150,6 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
 /// for has what is asked for next, so that nothing is missing that had happened when it came.
 asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) {
     if (!remote_.connected() || !any_with_token()) co_return;
-    const auto end = Clock::now() + limit;
     RefreshOfCounts& refresh = refreshes_[limit];
     if (const auto next = refresh.next) {
         co_await next->wait();
@@ -163,7 +162,7 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         refresh.next = nullptr;
     }
     refresh.now = own;
-    co_await own->run(ask_for_counts(end));
+    co_await own->run(ask_for_counts(Clock::now() + limit));
     if (refresh.now == own) refresh.now = nullptr;
 }
 

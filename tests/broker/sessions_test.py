@@ -158,9 +158,11 @@ class Sessions(Case):
                 peer.send(sent[:-3000])
                 time.sleep(0.05)
                 peer.send(sent[-3000:])
+            peer.request()
+            peer.send(answer(repeats, "401 Unauthorized", "Content-Encoding: br"))
 
         broker, _ = self.pair(serve)
-        for _ in range(2):
+        for _ in range(3):
             self.assertNotIn(KEY.encode(), self.ask(broker).raw)
         broker.tell("revoke", session="s1", reason="ended")
         self.assertTrue(until(lambda: not holds(broker.process.pid, KEY.encode())), "the key is still there")

@@ -12,8 +12,7 @@ constexpr std::size_t shortest_word = 6, longest_word = 11;  ///< of the words
 /// With spaces between, a member's name and the "null" behind it take no more; what does is taken for an error.
 constexpr std::size_t with_null = 32;
 
-/// What AnswerReader knows an error by. Many answers that are fine have the members, as
-/// null.
+/// What AnswerReader knows an error by. Many answers that are fine have the members, as null.
 bool is_word(std::string_view text) {
     for (const std::string_view name : {"\"error\"", "\"code\"", "\"base_resp\""})
         if (text.starts_with(name)) {

@@ -178,7 +178,7 @@ def what_passes() -> list[Protection]:
             "unit_broker:KeyMask.FindsItInBase64ThatIsWrittenInLines"),
         one("no coding hides an error behind another field", "daemon/broker/exchange.cpp", "std::string_view coding = coding_of(head);", "std::string_view coding = field(head.fields, \"content-encoding\");",
             "ctest:broker:providers"),
-        one("and wiped in what was read", "daemon/broker/exchange.cpp", "        if (exchange.mask) ::explicit_bzero(", "        if (false) ::explicit_bzero(",
+        one("and wiped in what was read", "daemon/broker/exchange.cpp", "    if (!good) ::explicit_bzero(", "    if (good && !good) ::explicit_bzero(",
             "ctest:broker:sessions"),
         one("nor does OpenSSL keep it", "daemon/broker/upstream.cpp", "    wipe_tls_buffers_at_hand();\n", "", "ctest:broker:sessions"),
         one("in an error's headers, too", "daemon/broker/exchange.cpp", "    if (exchange.mask) out = without_key(std::move(out), key);\n", "",

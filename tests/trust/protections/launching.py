@@ -128,7 +128,7 @@ def what_comes_along() -> list[Protection]:
         one("with the configuration where it has one", "daemon/lifecycle.cpp", "(holds_keys(config) || has_password)", "has_password",
             "integration_key_sources:KeySources.CapsuledSaysWhichFilesMayHoldThem", "ctest:image:entrypoint"),
         one("nor is what they go through in a third user's directory missed", "docker/entrypoint.sh",
-            " -o -type d -executable ! -readable ! -user 0 ! -user agent", "", "ctest:image:entrypoint"),
+            " -o -type d -executable ! -readable ! -user 0", "", "ctest:image:entrypoint"),
         one("a secret of a workspace's is one of some agents' alone", "daemon/load/load_env.cpp",
             "(of_some && names_a_secret(item.first))", "false", "unit_config:ConfigFiles.WarnsOfKeysThatOthersCanRead"),
         one("a home in /tmp is nobody else's", "docker/entrypoint.sh", '[ -O "$own" ] && chmod', "chmod", "ctest:image:entrypoint"),
