@@ -2,6 +2,7 @@
 #include "daemon/home/settings_survey.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
