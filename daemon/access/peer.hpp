@@ -16,8 +16,9 @@ struct Peer {
     uid_t uid = 0;
     gid_t gid = 0;
     std::vector<gid_t> groups;
-    std::uint64_t connection = 0;    ///< no other one of this daemon has that number
-    std::uint64_t connected_at = 0;  ///< in clock ticks since the machine started: a later process is another one
+    std::uint64_t connection = 0;     ///< no other one of this daemon has that number
+    std::uint64_t connected_at = 0;   ///< in clock ticks since the machine started: a later process is another one
+    std::uint64_t process_inode = 0;  ///< inode_of_peer() of daemon/sessions/process_life.hpp
 };
 
 /// SO_PEERCRED and SO_PEERGROUPS of a connected Unix socket. Fails with io.error when the kernel does not tell.

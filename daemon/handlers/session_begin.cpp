@@ -1,36 +1,13 @@
 #include "daemon/handlers/session_begin.hpp"
 
 #include <algorithm>
-#include <cerrno>
 
+#include "daemon/handlers/asking_process.hpp"
 #include "daemon/sessions/sha256.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
-
-/// Some microseconds do, where nobody keeps /proc busy.
-constexpr std::chrono::milliseconds look_limit{2000};
-
-/// The process that connected. Its pid is the kernel's word of then: a process that began later is another one, which
-/// has got the same number. (SO_PEERPIDFD would say the same from Linux 6.5 on.) Null: it has ended, or lives in
-/// another PID namespace. Fails with io.error where that cannot be found out, or not in time.
-asio::awaitable<Result<std::shared_ptr<WatchedProcess>>> process_of(Services& services, Caller caller) {
-    auto look = [caller]() -> Result<std::shared_ptr<WatchedProcess>> {
-        errno = 0;
-        auto process = watch_process_with(caller.pid);
-        if (!process && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
-            return Error{ErrorCode::io_error, "no descriptors or no memory are left", "ask again"};
-        if (!process || process->identity.started > caller.connected_at) return std::shared_ptr<WatchedProcess>();
-        return std::make_shared<WatchedProcess>(std::move(*process));
-    };
-    auto found = co_await services.process_worker().run(std::move(look), look_limit, caller.uid);
-    if (!found)
-        co_return Error{ErrorCode::io_error, "which process asks could not be found out",
-                        "another user's process may keep /proc busy, the machine may be loaded, or no descriptors are "
-                        "left (LimitNOFILE=, ulimit -n): ask again"};
-    co_return found;
-}
 
 SessionRecord record_of(const PreparedSession& session) {
     SessionRecord record;
@@ -82,7 +59,7 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     if (!services.generation->policy.is_owner(caller.uid))
         owner.most = services.generation->config.limits.sessions_per_user;
     if (ref.ends_with) {
-        auto process = co_await process_of(services, caller);
+        auto process = co_await asking_process(services, caller);
         if (!process) co_return process.error();
         owner.process = std::move(*process);
     }

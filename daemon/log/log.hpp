@@ -21,8 +21,9 @@ enum class LogFormat { text, json };
 struct Caller {
     uid_t uid = 0;
     pid_t pid = 0;
-    std::uint64_t connection = 0;    ///< no other one of this daemon has that number
-    std::uint64_t connected_at = 0;  ///< ticks_since_boot() of daemon/sessions/process_life.hpp
+    std::uint64_t connection = 0;     ///< no other one of this daemon has that number
+    std::uint64_t connected_at = 0;   ///< ticks_since_boot() of daemon/sessions/process_life.hpp
+    std::uint64_t process_inode = 0;  ///< inode_of_peer() of the same; 0: not known
 };
 
 /// From now on spdlog's default logger writes to stderr, or to `file` if one is given (which throws Failure when it

@@ -42,8 +42,9 @@ asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, 
         co_return Error{ErrorCode::invalid_params, "params: pass them by name, as an object",
                         "rpc.discover lists each method's params"};
     try {
-        co_return co_await handler_of (*method)(services, {peer.uid, peer.pid, peer.connection, peer.connected_at},
-                                                std::move(request.params));
+        co_return co_await handler_of (*method)(
+            services, {peer.uid, peer.pid, peer.connection, peer.connected_at, peer.process_inode},
+            std::move(request.params));
     } catch (const Failure& failure) {
         co_return failure.error();
     } catch (const std::exception& failure) {

@@ -116,6 +116,7 @@ void Server::start(Connection::Socket socket) {
     }
     peer->connection = ++last_connection_;
     peer->connected_at = ticks_since_boot();
+    peer->process_inode = inode_of_peer(socket.native_handle());
     const Generation& generation = *services_.generation;
     const Standing standing = standing_of(generation.policy, *peer);
     const auto& limits = generation.config.limits;

@@ -1,7 +1,10 @@
 #include "daemon/sessions/process_life.hpp"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +14,10 @@
 namespace capsule {
 namespace {
 
+// Of linux/magic.h and asm-generic/socket.h; Debian 12's headers are older than these.
+constexpr auto pid_file_system = 0x50494446;
+constexpr int so_peerpidfd = 77;
+
 /// A small file of /proc.
 std::string read_proc(const std::string& path) {
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -19,7 +26,27 @@ std::string read_proc(const std::string& path) {
     return {text.data(), size > 0 ? static_cast<std::size_t>(size) : 0};
 }
 
+/// A pidfd. None: no process of this PID namespace has that pid, or no descriptor is left (errno).
+UniqueFd open_process(pid_t pid) {
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+/// As ProcessIdentity::inode. Before Linux 6.9 all pidfds of a machine have one inode.
+std::uint64_t inode_of(const UniqueFd& process) {
+    struct statfs system {};
+    struct stat status {};
+    if (!process || ::fstatfs(process.get(), &system) != 0 || system.f_type != pid_file_system) return 0;
+    return ::fstat(process.get(), &status) == 0 ? status.st_ino : 0;
+}
+
 }  // namespace
+
+std::uint64_t inode_of_peer(int socket) {
+    int descriptor = -1;
+    socklen_t size = sizeof descriptor;
+    if (::getsockopt(socket, SOL_SOCKET, so_peerpidfd, &descriptor, &size) != 0) return 0;
+    return inode_of(UniqueFd(descriptor));
+}
 
 std::uint64_t ticks_since_boot() {
     timespec now{};
@@ -31,6 +58,13 @@ std::uint64_t ticks_since_boot() {
 }
 
 std::optional<ProcessIdentity> process_with(pid_t pid) {
+    const UniqueFd process = open_process(pid);
+    if (!process) return std::nullopt;
+    const std::uint64_t inode = inode_of(process);
+    return inode != 0 ? ProcessIdentity{pid, 0, inode} : process_by_start(pid);
+}
+
+std::optional<ProcessIdentity> process_by_start(pid_t pid) {
     if (pid <= 0) return std::nullopt;
     const std::string stat = read_proc("/proc/" + std::to_string(pid) + "/stat");
     // The program's name may hold anything, a ')' too: what follows the last one is fields 3 and on.
@@ -42,27 +76,21 @@ std::optional<ProcessIdentity> process_with(pid_t pid) {
         at = stat.find(' ', at);
         if (at != stat.npos) ++at;
     }
-    ProcessIdentity out{pid, 0};
+    ProcessIdentity out{.pid = pid};
     if (at == stat.npos || std::from_chars(stat.data() + at, stat.data() + stat.size(), out.started).ec != std::errc())
         return std::nullopt;
     return out;
 }
 
 std::optional<UniqueFd> watch_process(const ProcessIdentity& process) {
-    UniqueFd descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+    UniqueFd descriptor = open_process(process.pid);
     if (!descriptor) return std::nullopt;
     // From here on the descriptor means one process, whoever has the pid later: is it the right one?
-    const auto now = process_with(process.pid);
+    if (process.inode != 0)
+        return inode_of(descriptor) == process.inode ? std::optional(std::move(descriptor)) : std::nullopt;
+    const auto now = process_by_start(process.pid);
     if (!now || now->started != process.started) return std::nullopt;
     return descriptor;
-}
-
-std::optional<WatchedProcess> watch_process_with(pid_t pid) {
-    const auto identity = process_with(pid);
-    if (!identity) return std::nullopt;
-    auto end = watch_process(*identity);
-    if (!end) return std::nullopt;
-    return WatchedProcess{*identity, std::move(*end)};
 }
 
 const std::string& boot_id() {

@@ -44,7 +44,8 @@ struct SessionRecord {
     std::optional<std::string> ends_with;
     // The process that asked for it; none: it was not to be known, or does not matter.
     std::optional<std::int64_t> pid;
-    std::optional<std::uint64_t> pid_started;
+    std::optional<std::uint64_t> pid_started;  ///< 0: pid_inode tells
+    std::optional<std::uint64_t> pid_inode;
     // Why it is what it is. What an older daemon has kept has none of the optional ones.
     std::optional<Because> because;
     std::string base_url;  ///< the provider's own; empty: the agent's own choice
@@ -73,9 +74,9 @@ struct SessionRecord {
 };
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
                       (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,
-                       pid_started, because, base_url, key_source, settings, token_sha256, surface, key_variable,
-                       workspace, role, key_scope, known_workspace, known_role, remote_url, remote_provider_url,
-                       used_s))
+                       pid_started, pid_inode, because, base_url, key_source, settings, token_sha256, surface,
+                       key_variable, workspace, role, key_scope, known_workspace, known_role, remote_url,
+                       remote_provider_url, used_s))
 
 /// What a session did, as it is kept on disk.
 struct KeptCounts {

@@ -102,13 +102,17 @@ std::optional<KeptPort> SessionFiles::port() const {
     ProcessIdentity holder;
     std::string boot;
     if (!(text >> kept.port) || kept.port == 0) return std::nullopt;
-    if (text >> holder.pid >> holder.started >> boot && holder.pid > 0 && boot == boot_id()) kept.holder = holder;
+    if (text >> holder.pid >> holder.started >> boot && holder.pid > 0 && boot == boot_id()) {
+        text >> holder.inode;  // 0: not there
+        kept.holder = holder;
+    }
     return kept;
 }
 
 Result<void> SessionFiles::keep_port(const KeptPort& kept) const {
     std::string text = std::to_string(kept.port);
-    if (kept.holder) text += fmt::format(" {} {} {}", kept.holder->pid, kept.holder->started, boot_id());
+    if (kept.holder)
+        text += fmt::format(" {} {} {} {}", kept.holder->pid, kept.holder->started, boot_id(), kept.holder->inode);
     return put("port", text + "\n");
 }
 

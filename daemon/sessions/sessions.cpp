@@ -87,7 +87,8 @@ void Sessions::take_back(KeptSession kept) {
     const std::string id = live->record.id;
     live_.emplace(id, live);
     if (!live->record.ends_with || !live->record.pid) return;
-    const ProcessIdentity process{static_cast<pid_t>(*live->record.pid), live->record.pid_started.value_or(0)};
+    const ProcessIdentity process{static_cast<pid_t>(*live->record.pid), live->record.pid_started.value_or(0),
+                                  live->record.pid_inode.value_or(0)};
     if (auto still_there = watch_process(process))
         watch(live, std::move(*still_there));
     else
@@ -133,6 +134,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     if (record.ends_with && owner.process) {
         record.pid = owner.process->identity.pid;
         record.pid_started = owner.process->identity.started;
+        record.pid_inode = owner.process->identity.inode;
     }
     live->record = std::move(record);
     const std::string id = live->record.id;

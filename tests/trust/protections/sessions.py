@@ -8,6 +8,7 @@ ENDS = "daemon/sessions/sessions_ends.cpp"
 FILES = "daemon/sessions/session_files.cpp"
 STATE_FILE = "daemon/sessions/state_file.cpp"
 LIFE = "daemon/sessions/process_life.cpp"
+ASKING = "daemon/handlers/asking_process.cpp"
 PIPELINE = "daemon/handlers/session_pipeline.cpp"
 REMOTE_KEYS = "daemon/handlers/remote_keys.cpp"
 SESSION_KEYS = "daemon/handlers/session_keys.cpp"
@@ -40,9 +41,15 @@ def protections() -> list[Protection]:
         one("a pid is not a process", LIFE, "if (!now || now->started != process.started) return std::nullopt;",
             "if (!now) return std::nullopt;",
             "unit_sessions:ProcessLife.AnotherProcessWithThePidIsAnotherOne"),
-        one("whoever keeps /proc busy holds up nobody else's requests", "daemon/handlers/session_begin.cpp",
-            "co_await services.process_worker().run(std::move(look), look_limit, caller.uid);", "look();",
-            "integration_dead_mount:DeadMount.WhoeverKeepsProcBusyDoesNotHoldUpTheDaemon"),
+        one("a pid is not a process where the kernel numbers them", LIFE, "inode_of(descriptor) == process.inode ?", "true ?",
+            "unit_sessions:ProcessLife.AnotherProcessWithThePidIsAnotherOne"),
+        one("whoever keeps /proc busy holds up no session", ASKING, "if (caller.process_inode != 0) co_return by_inode(caller);", "",
+            "unit_handlers:AskingProcess.IsNotWaitedForLongWhereProcIsBusy"),
+        one("whoever keeps /proc busy holds up nobody else's requests", ASKING,
+            "co_await services.process_worker().run([caller] { return by_start(caller); }, look_limit, caller.uid);", "by_start(caller);",
+            "unit_handlers:AskingProcess.IsNotWaitedForLongWhereProcIsBusy"),
+        one("a later process with the pid is not the one that asks", ASKING, "if (identity->started > caller.connected_at) return Process();",
+            "", "unit_handlers:AskingProcess.IsFoundByItsStartBeforeThat"),
         one("an ended session does not come back", SESSIONS, "if (auto gone = files_.forget(id); !gone) ",
             "if (Result<void> gone; !gone) ", LIVES),
         one("the broker hears of an end", SESSIONS, "link_.tell(broker::Revoke{id, reason});", "", LIVES),

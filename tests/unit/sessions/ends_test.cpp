@@ -108,7 +108,10 @@ TEST_F(SessionEnds, WithACallerThatHasEndedMeanwhile) {
         ::_exit(0);
     }
     ASSERT_GT(pid, 0);
-    const auto watched = [](pid_t of) { return std::make_shared<WatchedProcess>(watch_process_with(of).value()); };
+    const auto watched = [](pid_t of) {
+        const ProcessIdentity process = process_with(of).value();
+        return std::make_shared<WatchedProcess>(WatchedProcess{process, watch_process(process).value()});
+    };
     const auto lives = watched(::getpid()), dies = watched(pid);
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
@@ -297,7 +300,7 @@ TEST_F(SessionsOfBefore, DoNotEndForAnEventOfADescriptorThatIsClosed) {
     with_agent.keys = "env";
     with_agent.ends_with = "caller";
     with_agent.pid = agent;
-    with_agent.pid_started = process_with(agent)->started;
+    with_agent.pid_started = process_by_start(agent)->started;
     ASSERT_TRUE(files().keep(with_agent));
     asio::posix::stream_descriptor first(io_, readable());
     asio::posix::stream_descriptor second(io_, readable());

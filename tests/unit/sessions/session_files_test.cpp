@@ -28,6 +28,7 @@ class SessionFilesTest : public ::testing::Test {
         out.token_sha256 = std::string(64, 'a');
         out.pid = 12;
         out.pid_started = 34;
+        out.pid_inode = 56;
         return out;
     }
     std::vector<KeptSession> load() {
@@ -58,6 +59,7 @@ TEST_F(SessionFilesTest, KeepWhatAnotherDaemonNeeds) {
     EXPECT_EQ(found.front().session.id, "second");
     EXPECT_EQ(found.front().session.pid, 12);
     EXPECT_EQ(found.front().session.pid_started, 34U);
+    EXPECT_EQ(found.front().session.pid_inode, 56U);
     EXPECT_FALSE(found.front().session.model);
     EXPECT_TRUE(problems_.empty());
 }
@@ -96,12 +98,16 @@ TEST_F(SessionFilesTest, ThePortIsKeptWithTheProcessThatHoldsIt) {
     ASSERT_TRUE(files.port());
     EXPECT_EQ(files.port()->port, 4587);
     EXPECT_FALSE(files.port()->holder);
-    kept.holder = ProcessIdentity{17, 4711};
+    kept.holder = ProcessIdentity{17, 4711, 815};
     ASSERT_TRUE(files.keep_port(kept));
     ASSERT_TRUE(files.port() && files.port()->holder);
     EXPECT_EQ(files.port()->port, 4587);
     EXPECT_EQ(files.port()->holder->pid, 17);
     EXPECT_EQ(files.port()->holder->started, 4711U);
+    EXPECT_EQ(files.port()->holder->inode, 815U);
+    std::ofstream(directory() / "port") << "4587 17 4711 " << boot_id() << "\n";
+    ASSERT_TRUE(files.port()->holder) << "an older daemon's";
+    EXPECT_EQ(files.port()->holder->inode, 0U);
     std::ofstream(directory() / "port") << "4587 17 4711 another-boot\n";
     EXPECT_FALSE(files.port()->holder) << "after the machine's start the pid is another process's";
 }
