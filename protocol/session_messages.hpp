@@ -17,8 +17,9 @@ namespace capsule {
 struct SessionsListParams {
     std::optional<bool> all;                      ///< with those that ended within the last day
     std::optional<std::vector<std::string>> ids;  ///< of these alone
+    std::optional<bool> brief;                    ///< of the models only the first that another one answered for
 };
-BOOST_DESCRIBE_STRUCT(SessionsListParams, (), (all, ids))
+BOOST_DESCRIBE_STRUCT(SessionsListParams, (), (all, ids, brief))
 
 struct SessionsEndParams {
     std::string id;

@@ -94,7 +94,7 @@ Result<void> become_user(const SessionUser& user) {
         return Error{ErrorCode::access_denied,
                      "the session runs as " + describe(user) + ", and you are uid " + std::to_string(::geteuid()) +
                          ", who cannot become that user",
-                     "run this as root or as " + user.name + "; " + hint};
+                     "run this as root" + (user.uid == 0 ? std::string() : " or as " + user.name) + "; " + hint};
     }
     const std::vector<gid_t> groups(user.groups.begin(), user.groups.end());
     if (is_already && sorted(groups) == sorted(current_groups())) return {};

@@ -17,13 +17,14 @@ static_assert(boost::mp11::mp_size<detail::Members<SessionsListResult>>() == 1, 
 }  // namespace
 
 Handled<Written<SessionsListResult>> handle_sessions_list(Services& services, SessionsListParams params) {
-    co_await services.sessions.refresh_counts();
+    const ShownModels models = params.brief.value_or(false) ? ShownModels::first_other : ShownModels::all;
+    co_await services.sessions.refresh_counts(models);
     const std::vector<ListedSession> listed = services.sessions.listed(params.all.value_or(false), params.ids);
     std::string json = R"({"sessions":[)";
     std::size_t paused_at = 0;
     for (const ListedSession& each : listed) {
         if (json.back() == '}') json += ',';
-        write_json(json, services.sessions.row_of(each));
+        write_json(json, services.sessions.row_of(each, models));
         if (json.size() - paused_at < piece) continue;
         paused_at = json.size();
         co_await asio::post(asio::use_awaitable);

@@ -60,7 +60,7 @@ asio::awaitable<Result<void>> add_remote_keys(Services& services, std::shared_pt
     }
     if (!there) co_return there.error();
     std::chrono::milliseconds limit = remote_soon;
-    co_await services.sessions.refresh_counts(limit);
+    co_await services.sessions.refresh_counts(ShownModels::first_other, limit);
     co_return Result<void>();
 }
 

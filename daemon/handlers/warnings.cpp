@@ -13,7 +13,6 @@
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/key_shape.hpp"
 #include "daemon/keys/secret_file.hpp"
-#include "protocol/model_name.hpp"
 #include "protocol/variable_name.hpp"
 
 namespace capsule {
@@ -62,7 +61,7 @@ void add_model_warnings(std::vector<Warning>& warnings, const Conspicuous::Some&
     std::map<std::array<std::string_view, 4>, OtherModel> pairs;
     for (const SessionRow& session : sessions.rows)
         for (const SessionModel& model : session.models) {
-            if (model.asked.empty() || model.answered.empty() || same_model(model.asked, model.answered)) continue;
+            if (!is_other_model(model)) continue;
             OtherModel& pair = pairs[{session.agent, session.provider, model.asked, model.answered}];
             pair.session = session.id;
             ++pair.sessions;

@@ -39,7 +39,4 @@ struct Sessions::Live {
 
 inline constexpr std::chrono::hours ended_are_shown{24};
 
-/// Whether another model answered than was asked.
-bool has_other_model(const SessionCounts& counts);
-
 }  // namespace capsule

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/model_name.hpp"
+
 namespace capsule {
 namespace {
 
@@ -47,8 +49,16 @@ void SessionCounts::add(const broker::Traffic& traffic, UtcTime wall) {
     if (traffic.last) last = SessionAnswer{traffic.last->at, traffic.last->status, traffic.last->message};
 }
 
+bool is_other_model(const SessionModel& model) {
+    return !model.answered.empty() && !model.asked.empty() && !same_model(model.asked, model.answered);
+}
+
+bool has_other_model(const SessionCounts& counts) {
+    return std::ranges::any_of(counts.models, is_other_model);
+}
+
 SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
-                       const std::optional<std::string>& ended, BootClock::time_point now) {
+                       const std::optional<std::string>& ended, BootClock::time_point now, ShownModels models) {
     SessionRow row;
     row.id = record.id;
     row.agent = record.agent;
@@ -72,7 +82,11 @@ SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
     row.streams = counts.streams;
     row.active_at = counts.active_at;
     row.tokens = counts.tokens;
-    row.models = counts.models;
+    if (models == ShownModels::all) {
+        row.models = counts.models;
+    } else if (const auto other = std::ranges::find_if(counts.models, is_other_model); other != counts.models.end()) {
+        row.models = {*other};
+    }
     row.last = counts.last;
     row.limit = counts.limit.at(now);
     return row;

@@ -110,8 +110,16 @@ struct SessionCounts {
     void add(const broker::Traffic& traffic, UtcTime wall = wall_now());
 };
 
+/// Whether another model answered than was asked.
+bool is_other_model(const SessionModel& model);
+bool has_other_model(const SessionCounts& counts);
+
+/// A session has up to 32 models with two names each. The first other one is enough to tell that there is one.
+enum class ShownModels { all, first_other };
+
 /// The row of sessions.list. `ended`: why, of one that has ended.
 SessionRow session_row(const SessionRecord& record, const SessionCounts& counts,
-                       const std::optional<std::string>& ended, BootClock::time_point now = BootClock::now());
+                       const std::optional<std::string>& ended, BootClock::time_point now = BootClock::now(),
+                       ShownModels models = ShownModels::all);
 
 }  // namespace capsule

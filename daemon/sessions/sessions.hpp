@@ -132,8 +132,10 @@ class Sessions {
     /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
 
-    /// Asks that capsuled what the sessions did. Nothing where there is none.
-    boost::asio::awaitable<void> refresh_counts(std::chrono::milliseconds limit = RemoteLink::answer_limit);
+    /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. Of a session's
+    /// models the first other one tells whether another model answered, and is a fraction of the answer.
+    boost::asio::awaitable<void> refresh_counts(ShownModels models,
+                                                std::chrono::milliseconds limit = RemoteLink::answer_limit);
 
     /// Ends the session with that token, if one lives: it is about to be granted anew.
     void end_with_token(const std::string& token_sha256);
@@ -152,7 +154,7 @@ class Sessions {
     /// `all`: with those that ended within the last day. `ids`: of these alone.
     std::vector<ListedSession> listed(bool all,
                                       const std::optional<std::vector<std::string>>& ids = std::nullopt) const;
-    SessionRow row_of(const ListedSession& session) const;
+    SessionRow row_of(const ListedSession& session, ShownModels models = ShownModels::all) const;
     /// The rows of listed(), which take a while where there are many.
     std::vector<SessionRow> list(bool all, const std::optional<std::vector<std::string>>& ids = std::nullopt) const;
     /// Live ones that another model answered, or whose last request failed for a reason that is no limit: some of them,
@@ -195,7 +197,7 @@ class Sessions {
     std::vector<std::shared_ptr<Live>> without_grant() const;
     boost::asio::awaitable<void> grant_anew();
     boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
-    boost::asio::awaitable<bool> ask_for_counts(std::chrono::steady_clock::time_point end);
+    boost::asio::awaitable<bool> ask_for_counts(ShownModels models, std::chrono::steady_clock::time_point end);
     boost::asio::awaitable<void> watch_counts();
     BrokerStatus remote_status() const;
     boost::asio::awaitable<void> find_port(std::uint16_t port);
@@ -213,7 +215,7 @@ class Sessions {
     std::shared_ptr<Live> live_or_ended(const std::string& id) const;
     void learn_limits(Live& live, const std::vector<broker::Verdict>& verdicts, bool is_live);
     static void tell_of_model(Live& live);
-    void take_counts(Live& live, SessionRow row);  ///< what the other capsuled says of it
+    void take_counts(Live& live, SessionRow row, ShownModels models);  ///< what the other capsuled says of it
     void watch(const std::shared_ptr<Live>& live, UniqueFd end);
     void wait_for_end(const std::shared_ptr<Live>& live);
     void take_back(KeptSession kept);
@@ -241,7 +243,7 @@ class Sessions {
     struct RefreshOfCounts {
         std::shared_ptr<SharedRun<bool>> now, next;  ///< under way; begins when that one has ended
     };
-    std::map<std::chrono::milliseconds, RefreshOfCounts> refreshes_;  ///< by how long they are waited for
+    std::map<ShownModels, RefreshOfCounts> refreshes_;
     std::optional<std::uint16_t> port_;
     std::string port_problem_;
     bool port_is_taken_ = false;  ///< and was waited for

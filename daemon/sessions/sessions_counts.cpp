@@ -7,20 +7,8 @@
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/live.hpp"
 #include "daemon/sessions/sessions.hpp"
-#include "protocol/model_name.hpp"
 
 namespace capsule {
-namespace {
-
-bool is_other_model(const SessionModel& model) {
-    return !model.answered.empty() && !model.asked.empty() && !same_model(model.asked, model.answered);
-}
-
-}  // namespace
-
-bool has_other_model(const SessionCounts& counts) {
-    return std::ranges::any_of(counts.models, is_other_model);
-}
 
 /// What a session did last is told when it has ended already: its requests are cut then, its process has gone.
 std::shared_ptr<Sessions::Live> Sessions::live_or_ended(const std::string& id) const {
@@ -120,8 +108,8 @@ std::vector<ListedSession> Sessions::listed(bool all, const std::optional<std::v
     return out;
 }
 
-SessionRow Sessions::row_of(const ListedSession& session) const {
-    return session_row(*session.record, *session.counts, session.ended, now_());
+SessionRow Sessions::row_of(const ListedSession& session, ShownModels models) const {
+    return session_row(*session.record, *session.counts, session.ended, now_(), models);
 }
 
 std::vector<SessionRow> Sessions::list(bool all, const std::optional<std::vector<std::string>>& ids) const {

@@ -22,9 +22,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds grant_again{5};
 /// What sessions did is looked at to see which of them are idle, and to tell of limits; sessions.list looks itself.
 constexpr std::chrono::seconds look_at_counts{60};
-/// A session's row has up to 32 models with two names each: so many stay far below what a RemoteLink takes of an
-/// answer.
-constexpr std::ptrdiff_t rows_at_once = 64;
+/// A session's row has up to 32 models with two names each: so many rows stay far below what a RemoteLink takes of an
+/// answer. With one model a row is an eighth.
+constexpr std::ptrdiff_t rows_at_once = 64, brief_rows_at_once = 512;
 
 GrantParams asked_anew(const SessionRecord& record) {
     GrantParams params;
@@ -148,9 +148,9 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
 
 /// The counts are asked for once for all who want to know at the same time. Whoever comes while they are being asked
 /// for has what is asked for next, so that nothing is missing that had happened when it came.
-asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) {
+asio::awaitable<void> Sessions::refresh_counts(ShownModels models, std::chrono::milliseconds limit) {
     if (!remote_.connected() || !any_with_token()) co_return;
-    RefreshOfCounts& refresh = refreshes_[limit];
+    RefreshOfCounts& refresh = refreshes_[models];
     if (const auto next = refresh.next) {
         co_await next->wait();
         co_return;
@@ -162,12 +162,12 @@ asio::awaitable<void> Sessions::refresh_counts(std::chrono::milliseconds limit) 
         refresh.next = nullptr;
     }
     refresh.now = own;
-    co_await own->run(ask_for_counts(Clock::now() + limit));
+    co_await own->run(ask_for_counts(models, Clock::now() + limit));
     if (refresh.now == own) refresh.now = nullptr;
 }
 
 /// False: not all of them came.
-asio::awaitable<bool> Sessions::ask_for_counts(Clock::time_point end) {
+asio::awaitable<bool> Sessions::ask_for_counts(ShownModels models, Clock::time_point end) {
     std::map<std::string, std::string> own_ids;  // by those that the sessions have there
     std::vector<std::string> ids;
     for (const auto& [id, live] : live_)
@@ -176,20 +176,22 @@ asio::awaitable<bool> Sessions::ask_for_counts(Clock::time_point end) {
         for (const auto& [there, id] : own_ids)
             if (const auto found = live_.find(id); found != live_.end()) found->second->used = now_();
     };
+    const auto at_once = models == ShownModels::all ? rows_at_once : brief_rows_at_once;
     for (auto next = ids.begin(); next != ids.end();) {
-        const auto last = next + std::min<std::ptrdiff_t>(rows_at_once, ids.end() - next);
+        const auto last = next + std::min(at_once, ids.end() - next);
         SessionsListParams params;
         params.ids = std::vector<std::string>(next, last);
+        if (models == ShownModels::first_other) params.brief = true;
         next = last;
         std::string method = "sessions.list";
         boost::json::value asked = without_nulls(to_json(params));
-        const std::chrono::milliseconds at_once{0};
+        const std::chrono::milliseconds no_wait{0};
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
-        if (left <= at_once) {
+        if (left <= no_wait) {
             may_be_at_work();
             co_return false;
         }
-        const auto answer = co_await remote_.call(std::move(method), std::move(asked), at_once, left);
+        const auto answer = co_await remote_.call(std::move(method), std::move(asked), no_wait, left);
         SessionsListResult list;
         if (!answer || !from_json(list, *answer, "result", Unknown::ignore)) {
             if (!answer && answer.error().code != ErrorCode::io_error && !std::exchange(told_of_counts_, true))
@@ -202,14 +204,14 @@ asio::awaitable<bool> Sessions::ask_for_counts(Clock::time_point end) {
         for (SessionRow& row : list.sessions) {
             const auto own_id = own_ids.find(row.id);
             const auto found = own_id == own_ids.end() ? live_.end() : live_.find(own_id->second);
-            if (found != live_.end()) take_counts(*found->second, std::move(row));
+            if (found != live_.end()) take_counts(*found->second, std::move(row), models);
         }
     }
     end_idle_ones();  // whoever has asked for the sessions is shown none of these
     co_return true;
 }
 
-void Sessions::take_counts(Live& live, SessionRow row) {
+void Sessions::take_counts(Live& live, SessionRow row, ShownModels models) {
     if (row.requests.total != live.counts.requests.total) {
         live.used = now_();
         live.changed = true;
@@ -218,7 +220,10 @@ void Sessions::take_counts(Live& live, SessionRow row) {
     live.counts.streams = row.streams;
     live.counts.active_at = std::move(row.active_at);
     live.counts.tokens = row.tokens;
-    live.counts.models = std::move(row.models);
+    if (models == ShownModels::all)
+        live.counts.models = std::move(row.models);
+    else if (!live.told_of_model)
+        std::ranges::move(row.models, std::back_inserter(live.counts.models));
     live.counts.last = std::move(row.last);
     const auto before = live.counts.limit.at(now_());
     live.counts.limit.set(std::move(row.limit), now_(), now_());
@@ -234,7 +239,7 @@ asio::awaitable<void> Sessions::watch_counts() {
         boost::system::error_code stopped;
         co_await clock_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
         if (stopped || stopping_) co_return;
-        co_await refresh_counts();
+        co_await refresh_counts(ShownModels::all);
         keep_counts(counts_are_kept_within, most_written_at_once);
         end_idle_ones();
     }

@@ -189,8 +189,8 @@ class Session:
         connection.sendall(self.request(body))
         return connection
 
-    def ask(self) -> Reply:
-        with self.open() as connection:
+    def ask(self, model: str = "m-1") -> Reply:
+        with self.open(json.dumps({"model": model}).encode()) as connection:
             return read_reply(connection)
 
     def answered(self) -> bool:

@@ -261,10 +261,18 @@ class Plans(Remote):
 
     def test_another_model_than_was_asked_is_a_warning_of_status(self):
         session = self.spawn(self.agents)
+        self.next = answer(b'{"model":"glm-5.2","usage":{"input_tokens":1,"output_tokens":1}}')
+        session.ask("glm-5.2")
         self.next = answer(b'{"model":"glm-4.7","usage":{"input_tokens":1,"output_tokens":1}}')
-        session.ask()
+        session.ask("glm-5.2")
         self.assertTrue(until(lambda: "session.model_differs" in [each["code"] for each in self.agents.call("status")["warnings"]]))
         self.assertIn("session.model_differs", self.agents.logged())
+        models = lambda capsuled, **params: [(each["answered"], each["count"]) for each in capsuled.call("sessions.list", **params)["sessions"][0]["models"]]  # fmt: skip
+        self.agents.call("status")
+        self.assertEqual(models(self.agents), [("glm-5.2", 1), ("glm-4.7", 1)])
+        self.assertEqual(models(self.keys), [("glm-5.2", 1), ("glm-4.7", 1)])
+        self.assertEqual(models(self.keys, brief=True), [("glm-4.7", 1)])
+        self.assertEqual(models(self.agents, brief=True), [("glm-4.7", 1)])
 
     def test_what_the_keys_side_says_of_the_key_is_said_here(self):
         self.keys.stop()

@@ -52,7 +52,7 @@ class OtherVersions(Remote):
            "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
            "notes": None, "warnings": []}  # fmt: skip
 
-    SAME = {"protocol": 1, "remote_protocol": 1}
+    SAME = {"protocol": 1, "remote_protocol": 2}
     GIVEN = {"session": {"id": "there", "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
              "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
 
@@ -88,13 +88,27 @@ class OtherVersions(Remote):
             return {"session": {"id": id, "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
                     "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
 
-        agents = self.beside(status={**self.SAME, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant,
-                             sessions_list=lambda params: {"sessions": [rows[id] for id in params.get("ids", rows)]})  # fmt: skip
+        asked = []
+
+        def listed(params):
+            asked.append(params)
+            return {"sessions": [rows[id] | ({"models": []} if params.get("brief") else {}) for id in params.get("ids", rows)]}
+
+        status = {**self.SAME, "version": "1.0.0"}
+        agents = self.beside(status=status, auth_list={"rows": [self.ROW]}, grant=grant, sessions_list=listed)
+        status.update({key: value for key, value in agents.call("status").items() if key not in status})
+        status["broker"] = None
         for _ in range(250):
             self.spawn(agents)
         self.assertGreater(len(json.dumps(list(rows.values()))), 4 * 1024 * 1024)
         seen = agents.call("sessions.list")["sessions"]
         self.assertEqual([each["requests"]["total"] for each in seen], [7] * 250)
+        self.assertFalse(any(params.get("brief") for params in asked))
+        asked.clear()
+        for each in rows.values():
+            each["requests"]["total"] = 8
+        agents.call("status")
+        self.assertEqual([params["brief"] for params in asked], [True], "status needs no models but another one's")
         self.assertEqual(len(rows), 250)  # none was granted anew
 
     def test_another_protocol_is_told(self):

@@ -151,11 +151,10 @@ TEST(BecomeUser, LetsRootBecomeAnyoneForGood) {
 TEST(BecomeUser, RefusesAnybodyElse) {
     const auto body = [] {
         if (::getuid() == 0 && ::setresuid(4242, 4242, 4242) != 0) return 1;
-        const auto done = become_user({"root", 0, 0, {}});
-        return !done && done.error().code == ErrorCode::access_denied &&
-                       done.error().hint.find("root") != std::string::npos
-                   ? 0
-                   : 2;
+        const auto root = become_user({"root", 0, 0, {}}), other = become_user({"other", 4343, 4343, {}});
+        if (root || root.error().code != ErrorCode::access_denied) return 2;
+        if (!root.error().hint.starts_with("run this as root; ")) return 3;
+        return !other && other.error().hint.starts_with("run this as root or as other; ") ? 0 : 4;
     };
     EXPECT_EQ(in_child(body), 0);
 }
