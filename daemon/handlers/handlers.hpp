@@ -35,7 +35,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
 Handled<ConfigWriteResult> handle_config_write(Services& services, Caller caller, ConfigWriteParams params);
 Handled<NamesListResult> handle_names_list(Services& services, NoParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);
-Handled<UsageResult> handle_usage(Services& services, UsageParams params);
+Handled<UsageResult> handle_usage(Services& services, Caller caller, UsageParams params);
 Handled<boost::json::value> handle_discover(Services& services, NoParams params);
 
 /// status.config, also reload's answer.

@@ -69,11 +69,11 @@ asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, Ke
     co_return std::move(list->rows);
 }
 
-asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params) {
+asio::awaitable<Result<UsageResult>> remote_usage(Services& services, std::uint32_t asker, UsageParams params) {
     boost::json::value asked = without_nulls(to_json(params));
     // A plan's page takes up to 8 s.
-    RemoteLink& link = services.sessions.remote_for_long();
-    co_return co_await ask<UsageResult>(link, "usage", std::move(asked), RemoteLink::patience,
+    const auto link = services.sessions.remote_for_long(asker);
+    co_return co_await ask<UsageResult>(*link, "usage", std::move(asked), RemoteLink::patience,
                                         RemoteLink::answer_limit);
 }
 

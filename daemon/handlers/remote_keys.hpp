@@ -28,7 +28,7 @@ boost::asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& servi
                                                                  std::chrono::milliseconds limit);
 
 /// usage's answer of that capsuled.
-boost::asio::awaitable<Result<UsageResult>> remote_usage(Services& services, UsageParams params);
+boost::asio::awaitable<Result<UsageResult>> remote_usage(Services& services, std::uint32_t asker, UsageParams params);
 
 /// How long what only tells of the keys waits for that capsuled, where there is a connection to it.
 inline constexpr std::chrono::milliseconds remote_soon{1'000};

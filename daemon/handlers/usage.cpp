@@ -26,9 +26,9 @@ std::vector<std::string> all_with_a_plan(const Services& services, const Generat
 
 }  // namespace
 
-Handled<UsageResult> handle_usage(Services& services, UsageParams params) {
+Handled<UsageResult> handle_usage(Services& services, Caller caller, UsageParams params) {
     const auto generation = services.generation;
-    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, std::move(params));
+    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, caller.uid, std::move(params));
     std::vector<std::string> ids;
     if (params.provider) {
         const auto provider = find_provider(generation->config.catalog, *params.provider);

@@ -125,9 +125,9 @@ class Sessions {
 
     /// The capsuled that has the keys, where that is another one.
     RemoteLink& remote() noexcept { return remote_; }
-    /// A connection of its own for what may take long there: that one answers a connection's requests one after the
-    /// other.
-    RemoteLink& remote_for_long();
+    /// A connection of that user's own for what may take long there, while it is held: that capsuled answers a
+    /// connection's requests one after the other.
+    std::shared_ptr<RemoteLink> remote_for_long(std::uint32_t asker);
 
     /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
@@ -239,7 +239,7 @@ class Sessions {
     BrokerLink link_;
     PortHolder holder_;
     RemoteLink remote_;
-    RemoteLink remote_for_long_;
+    std::map<std::uint32_t, std::weak_ptr<RemoteLink>> remotes_for_long_;  ///< by who asks
     struct RefreshOfCounts {
         std::shared_ptr<SharedRun<bool>> now, next;  ///< under way; begins when that one has ended
     };

@@ -58,9 +58,14 @@ void Sessions::open_remote(std::string path) {
     spawn_essential(executor_, watch_counts());
 }
 
-RemoteLink& Sessions::remote_for_long() {
-    if (!remote_for_long_.started()) remote_for_long_.start(remote_.path());
-    return remote_for_long_;
+std::shared_ptr<RemoteLink> Sessions::remote_for_long(std::uint32_t asker) {
+    std::erase_if(remotes_for_long_, [](const auto& each) { return each.second.expired(); });
+    auto& known = remotes_for_long_[asker];
+    if (auto held = known.lock()) return held;
+    const auto link = std::make_shared<RemoteLink>(executor_);
+    link->start(remote_.path());
+    known = link;
+    return link;
 }
 
 void Sessions::grant_anew_soon() {

@@ -10,7 +10,9 @@ import unittest
 from pathlib import Path
 
 from capsule import BOUND, Capsule, Connection, Refused, answer, until
-from remote import Remote, Server
+from remote import ROOT, Remote, Server
+
+STRANGER = 4245
 
 
 class Silent(Remote):
@@ -70,29 +72,40 @@ class OneConnection(Remote):
 
         def serve(peer, _):
             while True:
-                if b"/plan" in peer.request()[0]:
+                if b"/silent" in peer.request()[0]:
                     asked.set()
                     gate.wait(BOUND)
                 peer.send(answer())
 
         provider = self.provider(serve)
-        plan = f'[providers.zai.usage]\nurl = "http://127.0.0.1:{provider.port}/plan"\n'
-        keys = self.keys_capsule(provider, more=plan)
-        agents = self.agents_capsule(provider, keys.socket, plan)
+        plans = "".join(f'[providers.{id}.usage]\nurl = "http://127.0.0.1:{provider.port}/{page}"\n' for id, page in (("zai", "silent"), ("kimi", "quick")))  # fmt: skip
+        keys = self.keys_capsule(provider, more=plans, keys={"ZAI_API_KEY": "FAKE-zai-key-000000001", "KIMI_CODE_API_KEY": "FAKE-kimi-key-00000001"})  # fmt: skip
+        agents = self.agents_capsule(provider, keys.socket, plans)
         self.spawn(agents)
         rows: list[dict] = []
-        waiting = threading.Thread(target=lambda: rows.extend(agents.call("usage")["providers"]))
+        waiting = threading.Thread(target=lambda: rows.extend(agents.call("usage", provider="zai")["providers"]))
         waiting.start()
         self.assertTrue(asked.wait(BOUND))
         self.spawn(agents)
         status = agents.call("status")
         self.assertEqual(status["broker"]["state"], "running")
         self.assertNotIn("keys.unreachable", [each["code"] for each in status["warnings"]])
+        if ROOT:
+            self.assertEqual([row["id"] for row in self.usage_as(STRANGER, agents, "kimi")], ["kimi"])
         self.assertEqual(rows, [], "the provider has not answered yet")
         gate.set()
         waiting.join()
         self.assertEqual([row["id"] for row in rows], ["zai"])
         self.assertEqual(agents.logged().count("connected to the capsuled that has the keys"), 1)
+
+    def usage_as(self, user: int, agents: Capsule, provider: str) -> list[dict]:
+        os.seteuid(user)
+        try:
+            connection = agents.connect()
+        finally:
+            os.seteuid(0)
+        self.addCleanup(connection.close)
+        return connection.call("usage", provider=provider)["providers"]
 
     def test_counts_are_asked_for_once_for_all_who_want_them(self):
         provider = self.provider()
