@@ -50,6 +50,17 @@ asio::awaitable<Result<Answer>> ask(RemoteLink& link, const char* name, boost::j
     co_return out;
 }
 
+/// A password manager may take 10 s for a key that was not read yet, and what is asked over a connection after that
+/// waits. So the key is asked for over one of the asker's own, by a grant that is given back at once. Fails as
+/// RemoteLink::grant() does.
+asio::awaitable<Result<void>> have_key_read(Services& services, uid_t asker, GrantParams asked) {
+    const auto link = services.sessions.remote_for_long(asker);
+    asked.ends_with = ends_with::connection;
+    const auto granted = co_await link->grant(std::move(asked), RemoteLink::patience);
+    if (!granted) co_return granted.error();
+    co_return Result<void>();
+}
+
 }  // namespace
 
 Result<void> check_keeps_keys(const Generation& generation) {
@@ -131,7 +142,7 @@ asio::awaitable<Result<KeyStates>> ask_key_states(Services& services, std::share
 }
 
 asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
-                                              SpawnParams params) {
+                                              uid_t asker, SpawnParams params) {
     const Config& config = generation->config;
     const KeyScope scope{params.workspace, params.role};
     const auto agent = find_agent(params.agent);
@@ -167,6 +178,8 @@ asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_pt
     asked.workspace = params.workspace;
     asked.role = params.role;
     asked.uid = generation->home.user.uid;
+    if (states(*wiring.route.provider) == KeyState::unresolved)
+        if (auto read = co_await have_key_read(services, asker, asked); !read) co_return read.error();
     asked.token_sha256 = sha256_hex(wiring.token->reveal());
     auto granted = co_await services.sessions.grant_remotely(std::move(asked));
     if (!granted) co_return granted.error();

@@ -55,6 +55,6 @@ boost::asio::awaitable<Result<KeyStates>> ask_key_states(Services& services,
 
 /// As for keys of this capsuled (wiring.cpp), with a token that is good when this returns.
 boost::asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
-                                                     SpawnParams params);
+                                                     uid_t asker, SpawnParams params);
 
 }  // namespace capsule

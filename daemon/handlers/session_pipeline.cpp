@@ -179,7 +179,7 @@ Result<void> check_starts_sessions(const Generation& generation) {
 asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid_t asker, SpawnParams params,
                                                          ApplyMode mode) {
     if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();
-    auto wiring = co_await wire(services, params);
+    auto wiring = co_await wire(services, asker, params);
     if (!wiring) co_return wiring.error();
     const auto generation = wiring->generation;
     const Config& config = generation->config;
@@ -227,9 +227,9 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid
     co_return std::move(prepared);
 }
 
-asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params) {
+asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, uid_t asker, SpawnParams params) {
     if (auto has = check_keeps_keys(*services.generation); !has) co_return has.error();
-    auto wiring = co_await wire(services, params);
+    auto wiring = co_await wire(services, asker, params);
     if (!wiring) co_return wiring.error();
     PreparedSession prepared = prepared_from(*wiring);
     const std::string cell = cell_name(prepared.route.agent, *prepared.route.provider);

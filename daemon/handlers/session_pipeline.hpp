@@ -60,7 +60,7 @@ boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& servic
 
 /// A session's route, key and token alone: nothing is rendered, written or looked at. cell.unsupported where the cell
 /// cannot go through the broker.
-boost::asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, SpawnParams params);
+boost::asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, uid_t asker, SpawnParams params);
 
 /// PATH as a session has it whose request names none: where `status` looks for the agents.
 std::string default_session_path(const Services& services, const Generation& generation);

@@ -51,11 +51,11 @@ std::map<std::string, FileKey> file_keys(const Config& config, const KeyResolver
     return out;
 }
 
-asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params) {
+asio::awaitable<Result<Wiring>> wire(Services& services, uid_t asker, const SpawnParams& params) {
     const auto generation = services.generation;
     const Config& config = generation->config;
     if (auto checked = check_params(params); !checked) co_return checked.error();
-    if (keys_are_remote(*generation)) co_return co_await wire_remotely(services, generation, params);
+    if (keys_are_remote(*generation)) co_return co_await wire_remotely(services, generation, asker, params);
     const KeyScope scope{params.workspace, params.role};
     if (auto known = check_known(config, services.stored, scope); !known) co_return known.error();
     const auto agent = find_agent(params.agent);

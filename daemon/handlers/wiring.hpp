@@ -43,6 +43,6 @@ std::map<std::string, FileKey> file_keys(const Config& config, const KeyResolver
 
 /// Route, key and choice of what a request asks for, or the token that another capsuled grants for it. Fails with what
 /// docs/protocol.md lists for spawn.
-boost::asio::awaitable<Result<Wiring>> wire(Services& services, const SpawnParams& params);
+boost::asio::awaitable<Result<Wiring>> wire(Services& services, uid_t asker, const SpawnParams& params);
 
 }  // namespace capsule

@@ -98,6 +98,32 @@ class OneConnection(Remote):
         self.assertEqual([row["id"] for row in rows], ["zai"])
         self.assertEqual(agents.logged().count("connected to the capsuled that has the keys"), 1)
 
+    def test_a_key_that_is_being_read_holds_up_no_spawn(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        asked, gate, op = keys.top / "asked", keys.top / "gate", keys.top / "op"
+        op.write_text(f"#!/bin/sh\necho x >>'{asked}'\nwhile [ ! -e '{gate}' ]; do sleep .05; done\necho FAKE-op-key-000000001\n")
+        op.chmod(0o755)
+        keys.stop()
+        with (keys.top / "capsule.toml").open("a") as config:
+            config.write(f'[keys]\nop = "{op}"\n[workspaces.slow.env]\nZAI_API_KEY = "op://a/b/c"\n')
+        keys.start()
+        agents = self.agents_capsule(provider, keys.socket, "[workspaces.slow]\n")
+        given: list[dict] = []
+        waiting = threading.Thread(target=lambda: given.append(agents.call("spawn", agent="claude", provider="zai", workspace="slow")))
+        waiting.start()
+        try:
+            self.assertTrue(until(asked.exists))
+            self.spawn(agents)
+            self.assertEqual(given, [], "its key has not been read yet")
+        finally:
+            gate.touch()
+            waiting.join()
+        self.assertEqual(given[0]["session"]["keys"], "broker")
+        self.assertEqual(asked.read_text(), "x\n", "it is read once")
+        alive = lambda: [each["workspace"] for each in keys.call("sessions.list")["sessions"]]
+        self.assertTrue(until(lambda: sorted(alive(), key=str) == [None, "slow"]), alive())
+
     def usage_as(self, user: int, agents: Capsule, provider: str) -> list[dict]:
         os.seteuid(user)
         try:
