@@ -1,5 +1,6 @@
 #include "protocol/safe_path.hpp"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 #include <fstream>
 #include <string_view>
 #include <system_error>
+
+#include "protocol/mounts.hpp"
 
 namespace capsule {
 namespace {
@@ -82,10 +85,13 @@ std::optional<UnsafePlace> who_else_can_change(const std::string& path, const st
     struct stat above {};
     for (;;) {
         struct stat status {};
-        if (::lstat(here.c_str(), &status) != 0) {
-            if (errno == ENOENT) return reason_against_making(above, here);
-            return UnsafePlace{here, std::generic_category().message(errno)};
-        }
+        // What is above it was looked at, and a process that serves a file system is asked nothing by this.
+        const UniqueFd place(::open(here.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        if (!place && errno == ENOENT) return reason_against_making(above, here);
+        if (!place) return UnsafePlace{here, std::generic_category().message(errno)};
+        if (const std::string why = why_not_believed(place, trusted); !why.empty())
+            return UnsafePlace{here, "it " + why};
+        if (::fstat(place.get(), &status) != 0) return UnsafePlace{here, std::generic_category().message(errno)};
         const bool outside = !names.empty() && status.st_uid == outsider && root_is_outside();
         if (!outside && !is_owned_by(status, trusted))
             return UnsafePlace{here, "it belongs to user " + std::to_string(status.st_uid), status.st_uid};

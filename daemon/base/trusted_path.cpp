@@ -14,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-#include "daemon/base/mounts.hpp"
+#include "protocol/mounts.hpp"
 #include "protocol/safe_path.hpp"
 
 namespace capsule {
@@ -139,12 +139,10 @@ class Walk {
 
     /// Who serves a file system says whose its files are, and may let those wait who ask.
     bool is_served_by_another(const UniqueFd& place) {
-        const auto server = foreign_server_of(place);
-        if (server)
-            found_.untrusted =
-                UntrustedPath{at_.empty() ? "/" : at_,
-                              "is on a file system that user " + std::to_string(*server) + " serves", EACCES};
-        return server.has_value();
+        std::string why = why_not_believed(place);
+        if (why.empty()) return false;
+        found_.untrusted = UntrustedPath{at_.empty() ? "/" : at_, std::move(why), EACCES};
+        return true;
     }
 
     /// `mounted`: where a link is, which is where its directory is.

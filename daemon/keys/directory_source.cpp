@@ -24,7 +24,8 @@ struct Seen {
     bool operator==(const Seen&) const = default;
 };
 
-/// None: it changed a moment ago, so what happens next may leave it looking the same.
+/// Of a directory that nobody else can change. None: it changed a moment ago, so what happens next may leave it looking
+/// the same.
 std::optional<Seen> look_at(const std::string& directory) {
     constexpr time_t a_moment = 1;
     struct stat status {};
@@ -40,11 +41,14 @@ std::optional<Seen> look_at(const std::string& directory) {
 // and whoever may read it can do that; to look at the directory does not.
 bool is_closed(const std::string& directory) {
     static std::map<std::string, Seen> missing;  // and in which directory; of the I/O thread
-    const auto seen = look_at(directory.substr(0, directory.rfind('/') + 1));
-    const auto known = missing.find(directory);
-    if (seen && known != missing.end() && known->second == *seen) return true;
-    if (known != missing.end()) missing.erase(known);
-    if (untrusted_component(directory) || ::access(directory.c_str(), X_OK) == 0) return false;
+    const std::string above = directory.substr(0, directory.rfind('/') + 1);
+    if (const auto known = missing.find(directory); known != missing.end()) {
+        if (look_at(above) == known->second) return true;
+        missing.erase(known);
+    }
+    if (untrusted_component(directory)) return false;
+    const auto seen = look_at(above);
+    if (::access(directory.c_str(), X_OK) == 0) return false;
     // What a link leads to may come without a change in the directory that the link is in.
     struct stat link {};
     if (seen && ::lstat(directory.c_str(), &link) != 0 && errno == ENOENT) missing.emplace(directory, *seen);

@@ -200,8 +200,9 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
 }
 
 Result<void> ListeningSocket::check_free(const std::string& path) {
-    if (path.size() < sizeof(sockaddr_un::sun_path) && is_live(path)) return taken(path);
-    return {};
+    if (auto checked = check_socket_path(path); !checked) return checked;
+    if (auto checked = check_socket_directory(socket_directory(path)); !checked) return checked;
+    return is_live(path) ? Result<void>(taken(path)) : Result<void>();
 }
 
 ListeningSocket ListeningSocket::adopt(int descriptor) {

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "daemon/users/users.hpp"
+#include "protocol/mounts.hpp"
 #include "protocol/safe_path.hpp"
 
 namespace capsule {
@@ -42,16 +43,17 @@ Result<void> make_directories(const std::string& directory,
 Result<void> check_directory(const std::string& directory, const std::string& step) {
     const std::string refused = "refusing to listen in " + directory + ": ";
     const std::string cure = "use a directory of the daemon's own, such as /run/capsule, or choose another --socket";
-    struct stat status {};
-    if (::lstat(step.c_str(), &status) == 0 && S_ISLNK(status.st_mode) && step == directory)
-        return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
     const auto unsafe = who_else_can_change(step, {::geteuid()});
     // What is missing is made here, and looked at then.
-    if (!unsafe || unsafe->is_missing || (unsafe->directory == directory && is_open_volume(directory))) return {};
-    const std::string which = unsafe->directory == directory ? "" : unsafe->directory + ": ";
-    return Error{ErrorCode::io_error,
-                 refused + which + (unsafe->owner ? "it belongs to user " + user_name(*unsafe->owner) : unsafe->reason),
-                 cure};
+    if (unsafe && !unsafe->is_missing && !(unsafe->directory == directory && is_open_volume(directory))) {
+        const std::string which = unsafe->directory == directory ? "" : unsafe->directory + ": ";
+        const std::string why = unsafe->owner ? "it belongs to user " + user_name(*unsafe->owner) : unsafe->reason;
+        return Error{ErrorCode::io_error, refused + which + why, cure};
+    }
+    struct stat status {};
+    if (step == directory && ::lstat(step.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+        return Error{ErrorCode::io_error, refused + "it is a symbolic link", cure};
+    return {};
 }
 
 }  // namespace
@@ -76,7 +78,9 @@ std::string socket_directory(const std::string& path) {
 
 bool is_open_volume(const std::string& directory) {
     struct statx status {};
-    if (::geteuid() == 0 || ::statx(AT_FDCWD, directory.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &status) != 0)
+    const UniqueFd place(::open(directory.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    if (::geteuid() == 0 || !place || !why_not_believed(place).empty() ||
+        ::statx(place.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &status) != 0)
         return false;
     return status.stx_uid == 0 && (status.stx_mode & S_IWOTH) != 0 &&
            (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;

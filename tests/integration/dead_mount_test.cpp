@@ -99,6 +99,21 @@ TEST_F(DeadMount, OfAnotherUserHasNoFileOfRoots) {
     EXPECT_THAT(json::serialize(error), AllOf(HasSubstr("op is not run"), HasSubstr(refused)));
 }
 
+TEST_F(DeadMount, OfAnotherUserHoldsNeitherSocketNorLog) {
+    const fs::path theirs = dir_ / "theirs";
+    fs::create_directories(theirs);
+    fs::create_directories(home());
+    const SilentMount mounted(theirs, 4711);
+    const auto start_with = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), CAPSULED_BINARY);
+        return run_command({.argv = std::move(arguments), .env = base_env()}).err;
+    };
+    const std::string refused = theirs.string() + ": it is on a file system that user 4711 serves";
+    EXPECT_THAT(start_with({"--socket", theirs / "capsule.sock"}), HasSubstr("refusing to listen in " + refused));
+    EXPECT_THAT(start_with({"--socket", socket(), "--log-file", theirs / "log"}),
+                AllOf(HasSubstr("is not opened"), HasSubstr(refused)));
+}
+
 TEST_F(DeadMount, WhoeverKeepsProcBusyDoesNotHoldUpTheDaemon) {
     start();
     call("status");  // what a start reads in /proc has been read

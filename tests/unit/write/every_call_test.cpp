@@ -20,6 +20,7 @@
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/write/apply.hpp"
 #include "temporary_home.hpp"
+#include "tests/support/silent_mount.hpp"
 #include "tests/support/system_calls.hpp"
 
 namespace capsule {
@@ -267,6 +268,13 @@ TEST(ClosedDirectory, OneThatIsNotThereIsNotLookedForAgain) {
     EXPECT_FALSE(is_closed(secrets));
     std::filesystem::remove(secrets);
     EXPECT_TRUE(is_closed(secrets));
+}
+
+TEST(ClosedDirectory, BelowAnotherUsersFileSystemNothingIsAsked) {
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    const TemporaryHome home;
+    const test::SilentMount theirs(home.path(), 4711);
+    EXPECT_FALSE(is_closed(home.path() + "/run/secrets")) << "what is read there is refused";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryCall, ::testing::ValuesIn(kinds),
