@@ -148,17 +148,14 @@ asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place)
 }
 
 asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory) {
-    auto remove = [directory]() -> Result<void> {
-        remove_scratch_home(directory);
-        return {};
-    };
+    auto remove = [directory] { return remove_scratch_home(directory); };
     const auto removed =
         co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory(place.asker));
     if (removed) co_return;
-    log_warning("agent.home_stays",
-                {{"home_of", std::int64_t{place.home.user.uid}},
-                 {"directory", directory},
-                 {"why", "the directory in which an agent's program ran was not removed: " + removed.error().message}});
+    log_warning("agent.home_stays", {{"home_of", std::int64_t{place.home.user.uid}},
+                                     {"directory", directory},
+                                     {"why", "of the directory in which an agent's program ran something is left: " +
+                                                 removed.error().message}});
 }
 
 asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place) {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -27,33 +28,61 @@ bool is_own_or_above(const char* name) {
     return ::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0;
 }
 
+/// With all of its owner's rights: the program may have taken them from a directory of its home. A link is none.
+UniqueFd open_to_empty(int above, const char* name) {
+    UniqueFd directory(::openat(above, name, as_a_directory));
+    if (!directory && errno == EACCES && ::fchmodat(above, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
+        directory = UniqueFd(::openat(above, name, as_a_directory));
+    struct stat status {};
+    if (directory && ::fstat(directory.get(), &status) == 0 && (status.st_mode & S_IRWXU) != S_IRWXU)
+        ::fchmod(directory.get(), S_IRWXU);  // where it fails, what is in it stays, and that is told
+    return directory;
+}
+
 class Removal {
   public:
-    /// Empties the directory. False when something is left.
+    /// Removes the directory with what is in it. False when something is left.
+    bool remove_directory(int above, const char* name, int depth) {
+        UniqueFd directory = open_to_empty(above, name);
+        if (!directory) return errno == ENOENT || stays(::strerror(errno));
+        if (!empty(std::move(directory), depth)) return false;
+        return ::unlinkat(above, name, AT_REMOVEDIR) == 0 || errno == ENOENT || stays(::strerror(errno));
+    }
+
+    /// What was in the way first.
+    const std::string& why() const { return why_; }
+
+  private:
     bool empty(UniqueFd directory, int depth) {
         const int fd = directory.get();
         const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd), ::closedir);
-        if (!listing) return false;
+        if (!listing) return stays(::strerror(errno));
         directory.release();  // it is the listing's
         bool all = true;
         while (const dirent* entry = ::readdir(listing.get())) {
             if (is_own_or_above(entry->d_name)) continue;
-            if (--left_ < 0 || time_is_up()) return false;
+            if (--left_ < 0) return stays("more than " + std::to_string(most_scratch_entries) + " files were in it");
+            if (time_is_up()) return stays("it took too long");
             all = remove(fd, entry->d_name, depth) && all;
         }
         return all;
     }
 
-  private:
     bool remove(int directory, const char* name, int depth) {
-        if (::unlinkat(directory, name, 0) == 0) return true;
-        if (errno != EISDIR || depth >= deepest_scratch_directory) return false;
-        UniqueFd below(::openat(directory, name, as_a_directory));
-        if (below && !empty(std::move(below), depth + 1)) return false;
-        return ::unlinkat(directory, name, AT_REMOVEDIR) == 0;
+        if (::unlinkat(directory, name, 0) == 0 || errno == ENOENT) return true;
+        if (errno != EISDIR) return stays(::strerror(errno));
+        if (depth >= deepest_scratch_directory)
+            return stays("directories in it are more than " + std::to_string(deepest_scratch_directory) + " deep");
+        return remove_directory(directory, name, depth + 1);
+    }
+
+    bool stays(std::string why) {
+        if (why_.empty()) why_ = std::move(why);
+        return false;
     }
 
     int left_ = most_scratch_entries;
+    std::string why_;
 };
 
 }  // namespace
@@ -82,13 +111,12 @@ Result<void> write_in_scratch_home(const std::string& home, const std::string& n
     return {};
 }
 
-void remove_scratch_home(const std::string& home) {
+Result<void> remove_scratch_home(const std::string& home) {
     const std::size_t slash = home.rfind('/');
-    const std::string name = home.substr(slash + 1);
     const UniqueFd above = open_path(home.substr(0, slash), LastLink::followed, Meant::directory);
-    if (!above) return;
-    UniqueFd directory(::openat(above.get(), name.c_str(), as_a_directory));
-    if (directory && Removal().empty(std::move(directory), 0)) ::unlinkat(above.get(), name.c_str(), AT_REMOVEDIR);
+    Removal removal;
+    if (above && removal.remove_directory(above.get(), home.c_str() + slash + 1, 0)) return {};
+    return Error{ErrorCode::io_error, above ? removal.why() : ::strerror(errno), "remove it: rm -rf " + home};
 }
 
 }  // namespace capsule

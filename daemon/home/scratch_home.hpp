@@ -9,7 +9,7 @@
 
 namespace capsule {
 
-/// What is removed of a scratch home at most; a user who has moved more into it keeps it.
+/// What is removed of a scratch home at most; a user who has moved more into it keeps the rest.
 inline constexpr int most_scratch_entries = 4096;
 inline constexpr int deepest_scratch_directory = 32;
 
@@ -19,7 +19,8 @@ Result<std::string> make_scratch_home(const std::string& above);
 /// A new file in it, 0600. Fails with io.error where something is there already, be it a link.
 Result<void> write_in_scratch_home(const std::string& home, const std::string& name, std::string_view text);
 
-/// Removes it with what is in it. Follows no link, and ends at the limits above and at the thread's time limit.
-void remove_scratch_home(const std::string& home);
+/// Removes it with what is in it, whatever modes that has. Follows no link, and ends at the limits above and at the
+/// thread's time limit. io.error says why something of it is left.
+Result<void> remove_scratch_home(const std::string& home);
 
 }  // namespace capsule

@@ -113,6 +113,17 @@ TEST_F(Programs, WhatIsMovedIntoTheirHomeHoldsNobodyUp) {
     warnings();
     expect_served_soon();
     EXPECT_FALSE(fs::is_empty(dir_ / "agents-tmp")) << "what is beyond the limit stays with its owner";
+    EXPECT_TRUE(eventually([&] { return daemon().log().find("agent.home_stays") != std::string::npos; }));
+    EXPECT_THAT(daemon().log(), HasSubstr("more than 4096 files were in it"));
+}
+
+TEST_F(Programs, NoModeOfADirectoryKeepsTheirHome) {
+    start_for_agent();
+    set_codex(
+        "/bin/mkdir -p \"$HOME/a/b\" && echo >\"$HOME/a/b/c\" && /bin/chmod 0 \"$HOME/a/b\" \"$HOME/a\" \"$HOME\"");
+    warnings();
+    EXPECT_TRUE(eventually([&] { return fs::is_empty(dir_ / "agents-tmp"); }));
+    EXPECT_THAT(daemon().log(), Not(HasSubstr("agent.home_stays")));
 }
 
 TEST_F(Programs, OneThatLeavesAnotherBehindWithItsPipesHoldsNothingUp) {
