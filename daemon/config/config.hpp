@@ -142,7 +142,6 @@ struct Config {
     Catalog catalog;
     /// Where the file sets what: "[session] user" → "/etc/capsule/capsule.toml:12:8: ".
     std::map<std::string, std::string> places;
-    std::vector<std::string> readable_by_others;  ///< files with keys whose mode lets others read them
 
     const AgentConfig& agent(Agent which) const { return agents.at(which); }
 };

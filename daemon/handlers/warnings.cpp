@@ -13,6 +13,7 @@
 #include "daemon/keys/auth_row.hpp"
 #include "daemon/keys/key_shape.hpp"
 #include "daemon/keys/secret_file.hpp"
+#include "daemon/load/load_env.hpp"
 #include "protocol/variable_name.hpp"
 
 namespace capsule {
@@ -31,16 +32,16 @@ bool is_secret_for_all(const Catalog& catalog, const std::string& name, const En
 
 /// capsule.toml, auth.toml, and every file that a key is looked for in.
 std::set<std::string> readable_key_files(const Services& services, const Generation& generation) {
-    std::set<std::string> files(generation.config.readable_by_others.begin(),
-                                generation.config.readable_by_others.end());
-    // Closed since the load: a chmod needs no reload.
-    std::erase_if(files, [](const std::string& path) { return !others_can_read(path); });
+    std::set<std::string> files;
+    const Config& config = generation.config;
+    // As it is now: a chmod needs no reload.
+    if (config.path && holds_keys(config) && others_can_read(*config.path)) files.insert(*config.path);
     const KeyResolver keys = resolver(services, generation);
     const auto look = [&](const std::string& variable) {
         for (std::string& path : keys.files(variable))
             if (others_can_read(path)) files.insert(std::move(path));
     };
-    for (const Provider& provider : generation.config.catalog.providers)
+    for (const Provider& provider : config.catalog.providers)
         look(provider.key_env);
     for (const AgentDescriptor* agent : all_descriptors())
         for (const std::string_view variable : agent->account_variables)

@@ -88,9 +88,10 @@ bool others_can_read(const std::string& path) {
     if (::geteuid() != 0) {
         if (::stat(path.c_str(), &about) != 0) return false;
     } else {
-        // Where another user's link leads is not for root to find out, nor to wait for: nothing of it is read, either.
+        // Where another user's link or directory leads is not for root to find out, nor to wait for: nothing of it is
+        // read, either, and what was looked at last is no file. One that everybody may write to is looked at itself.
         const FoundFile found = look_at_trusted(path);
-        if (found.untrusted || found.error != 0) return false;
+        if (found.error != 0) return false;
         about = found.status;
     }
     return S_ISREG(about.st_mode) && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;

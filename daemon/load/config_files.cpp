@@ -13,22 +13,15 @@
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/load/load_config.hpp"
-#include "daemon/load/load_env.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
-constexpr mode_t others_may_read = S_IRGRP | S_IROTH;
 
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
-struct FileText {
-    std::string bytes;
-    mode_t mode = 0;
 };
 
 bool is_missing(int error) {
@@ -55,21 +48,20 @@ Result<FoundFile> open_configured(const std::string& path, mode_t kind) {
 }
 
 /// None: there is no such file. A FIFO or a device is refused before anything is read of it.
-Result<std::optional<FileText>> read_file(const std::string& path) {
+Result<std::optional<std::string>> read_file(const std::string& path) {
     const Result<FoundFile> found = open_configured(path, S_IFREG);
     if (!found) return found.error();
-    if (is_missing(found->error)) return std::optional<FileText>();
+    if (is_missing(found->error)) return std::optional<std::string>();
     if (found->error != 0) return unreadable(path, found->error);
     const UniqueFd& file = found->fd;
     const struct stat& facts = found->status;
     if (!file) return Error{ErrorCode::io_error, path + ": this is no regular file", "Put a file there, or remove it."};
-    std::optional<FileText> text(std::in_place);
-    text->mode = facts.st_mode;
+    std::optional<std::string> text(std::in_place);
     // With room for one byte more, a file that is too large is told from one that just fits.
-    text->bytes.resize(std::min(static_cast<std::size_t>(facts.st_size), largest_file) + 1);
+    text->resize(std::min(static_cast<std::size_t>(facts.st_size), largest_file) + 1);
     std::size_t size = 0;
-    while (size < text->bytes.size()) {
-        const ssize_t got = ::read(file.get(), text->bytes.data() + size, text->bytes.size() - size);
+    while (size < text->size()) {
+        const ssize_t got = ::read(file.get(), text->data() + size, text->size() - size);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return unreadable(path, errno);
         if (got == 0) break;
@@ -77,8 +69,8 @@ Result<std::optional<FileText>> read_file(const std::string& path) {
     }
     if (size > largest_file)
         return Error{ErrorCode::io_error, path + ": this is larger than 1 MiB", "Is it the right file?"};
-    if (size == text->bytes.size()) return read_file(path);  // it has grown since
-    text->bytes.resize(size);
+    if (size == text->size()) return read_file(path);  // it has grown since
+    text->resize(size);
     return text;
 }
 
@@ -125,7 +117,7 @@ Result<RoleTexts> read_roles(const std::string& directory) {
     for (const std::string& name : *names) {
         auto file = read_file(directory + "/" + name + ".toml");
         if (!file) return file.error();
-        if (*file) texts[name] = (*file)->bytes;
+        if (*file) texts[name] = **file;
     }
     return texts;
 }
@@ -142,11 +134,10 @@ Config load_config(const std::optional<std::string>& path, bool must_exist, Prob
                       "Create it (an empty file will do), or leave --config and CAPSULE_CONFIG out."});
     const auto roles = read_roles(roles_directory(*path));
     if (!roles) problems.add(roles.error());
-    Config config = parse_config(is_there ? std::string_view((*file)->bytes) : std::string_view(), *path,
+    Config config = parse_config(is_there ? std::string_view(**file) : std::string_view(), *path,
                                  roles ? *roles : RoleTexts(), problems);
     if (!is_there) return config;
     config.path = *path;
-    if (((*file)->mode & others_may_read) != 0 && holds_keys(config)) config.readable_by_others.push_back(*path);
     return config;
 }
 

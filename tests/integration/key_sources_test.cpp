@@ -118,6 +118,24 @@ TEST_F(KeySources, AFileThatOthersCanReadIsWarnedOf) {
     EXPECT_EQ(warned(), std::set<std::string>{});
 }
 
+TEST_F(KeySources, AConfigurationThatIsOpenedOrClosedAfterItsLoadIsLookedAtAgain) {
+    start({.env = {}, .config = "[workspaces.acme.env]\nNPM_TOKEN = \"FAKE-npm-0001\"\n"});
+    const auto is_warned_of = [&] {
+        const std::string warnings = json::serialize(at(call("status"), "/warnings"));
+        return warnings.find(config_file().string() + " holds keys and others can read it") != std::string::npos;
+    };
+    EXPECT_FALSE(is_warned_of());
+    for (const unsigned open : {0644U, 0640U, 0604U, 0666U}) {
+        fs::permissions(config_file(), fs::perms{open});
+        EXPECT_TRUE(is_warned_of()) << std::oct << open;
+        fs::permissions(config_file(), fs::perms{0600});
+        EXPECT_FALSE(is_warned_of()) << std::oct << open;
+    }
+    fs::permissions(config_file(), fs::perms{0644});
+    configure("[workspaces.acme.env]\nMODE = \"x\"\n");
+    EXPECT_FALSE(is_warned_of()) << "it holds none any more";
+}
+
 TEST_F(KeySources, CapsuledSaysWhichFilesMayHoldThem) {
     const auto files = [&](std::string_view config) {
         fs::create_directories(home());

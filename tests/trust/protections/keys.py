@@ -151,10 +151,14 @@ def said_of_keys() -> list[Protection]:
             "const bool hide = output_style().terminal && !options.reveal;",
             "const bool hide = output_style().terminal && !options.reveal && false;",
             "integration_cli:Cli.KeysAreMaskedOnATerminalUnlessRevealed"),
-        one("a file that others can read is warned of", "daemon/load/config_files.cpp",
-            "((*file)->mode & others_may_read) != 0", "((*file)->mode & others_may_read) != 0 && false",
-            "unit_config:ConfigFiles.WarnsOfKeysThatOthersCanRead",
+        one("a configuration that others can read is warned of, whenever it was opened", "daemon/handlers/warnings.cpp",
+            "if (config.path && holds_keys(config)", "if (false && config.path && holds_keys(config)",
+            "integration_key_sources:KeySources.AConfigurationThatIsOpenedOrClosedAfterItsLoadIsLookedAtAgain",
             "integration_status:Status.WarnsOfKeysInAFileThatOthersRead"),
+        one("be it one that others can write to", "daemon/keys/secret_file.cpp",
+            "        if (found.error != 0) return false;\n", "        if (found.untrusted || found.error != 0) return false;\n",
+            "unit_keys:SecretFile.WhereAnotherUsersLinkLeadsIsNotLookedAt",
+            "integration_key_sources:KeySources.AConfigurationThatIsOpenedOrClosedAfterItsLoadIsLookedAtAgain"),
     ]  # fmt: skip
 
 

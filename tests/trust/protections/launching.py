@@ -130,7 +130,7 @@ def what_comes_along() -> list[Protection]:
         one("nor is what they go through in a third user's directory missed", "docker/entrypoint.sh",
             " -o -type d -executable ! -readable ! -user 0", "", "ctest:image:entrypoint"),
         one("a secret of a workspace's is one of some agents' alone", "daemon/load/load_env.cpp",
-            "(of_some && names_a_secret(item.first))", "false", "unit_config:ConfigFiles.WarnsOfKeysThatOthersCanRead"),
+            "(of_some && names_a_secret(item.first))", "false", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("a home in /tmp is nobody else's", "docker/entrypoint.sh", '[ -O "$own" ] && chmod', "chmod", "ctest:image:entrypoint"),
         one("root lists no agent's directory", "docker/entrypoint.sh", "-o ! -uid 0 -print -prune)", ")", "ctest:image:entrypoint"),
         one("nor the container's terminal", "docker/entrypoint.sh", '--reset-env -- "$@" </dev/null', '--reset-env -- "$@"',

@@ -281,7 +281,7 @@ def what_is_believed() -> list[Protection]:
             "purpose_ == For::descriptor && is_mounted_read_only(here_)", "is_mounted_read_only(here_)",
             TRUST + "WhatIsMissingOnAReadOnlyMountIsMissingForWhoOpensIt"),
         one("where another user's link leads is not looked at", "daemon/keys/secret_file.cpp",
-            "        if (found.untrusted || found.error != 0) return false;\n        about = found.status;\n",
+            "        if (found.error != 0) return false;\n        about = found.status;\n",
             "        if (::stat(path.c_str(), &about) != 0) return false;\n",
             "unit_keys:SecretFile.WhereAnotherUsersLinkLeadsIsNotLookedAt"),
         one("a configuration that others could change is not read", "daemon/load/config_files.cpp",

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "daemon/load/load_env.hpp"
 #include "tests/unit/config/loading.hpp"
 
 namespace capsule {
@@ -127,24 +128,21 @@ TEST_F(ConfigFiles, UnreadableIsSaid) {
     EXPECT_EQ(why.message, path() + ": cannot be read: Permission denied");
 }
 
-TEST_F(ConfigFiles, WarnsOfKeysThatOthersCanRead) {
-    const auto readable = [&](const std::string& text, mode_t mode) {
-        write("capsule.toml", text, mode);
-        return !load_config(path(), true)->readable_by_others.empty();
+TEST_F(ConfigFiles, KnowsWhetherItHoldsKeys) {
+    const auto holds = [&](const std::string& text) {
+        write("capsule.toml", text);
+        return holds_keys(*load_config(path(), true));
     };
-    const std::string key = "[env]\nZAI_API_KEY = \"FAKE-zai-0001\"\n";
-    EXPECT_TRUE(readable(key, 0644));
-    EXPECT_TRUE(readable(key, 0640));
-    EXPECT_FALSE(readable(key, 0600));
-    EXPECT_TRUE(readable("[workspaces.a.env]\nZAI_API_KEY = \"FAKE\"\n", 0644));
-    EXPECT_TRUE(readable("[workspaces.a.roles.b.env]\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE\"\n", 0644));
-    EXPECT_TRUE(readable("[workspaces.a.env]\nNPM_TOKEN = \"FAKE\"\n", 0644)) << "for the sessions of a alone";
-    EXPECT_FALSE(readable("[env]\nNPM_TOKEN = \"FAKE\"\n[workspaces.a.env]\nMODE = \"x\"\n", 0644));
+    EXPECT_FALSE(holds(""));
+    EXPECT_TRUE(holds("[env]\nZAI_API_KEY = \"FAKE-zai-0001\"\n"));
+    EXPECT_TRUE(holds("[workspaces.a.env]\nZAI_API_KEY = \"FAKE\"\n"));
+    EXPECT_TRUE(holds("[workspaces.a.roles.b.env]\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE\"\n"));
+    EXPECT_TRUE(holds("[workspaces.a.env]\nNPM_TOKEN = \"FAKE\"\n")) << "for the sessions of a alone";
+    EXPECT_FALSE(holds("[env]\nNPM_TOKEN = \"FAKE\"\n[workspaces.a.env]\nMODE = \"x\"\n"));
     // References and "ignore" are no keys.
     EXPECT_FALSE(
-        readable("[env]\nZAI_API_KEY = \"op://a/b/c\"\nKIMI_CODE_API_KEY = \"$K\"\nMINIMAX_API_KEY = \"\"\n"
-                 "MY_TEAM = \"x\"\n",
-                 0644));
+        holds("[env]\nZAI_API_KEY = \"op://a/b/c\"\nKIMI_CODE_API_KEY = \"$K\"\nMINIMAX_API_KEY = \"\"\n"
+              "MY_TEAM = \"x\"\n"));
 }
 
 // Who can change it gives himself every key ([access]).

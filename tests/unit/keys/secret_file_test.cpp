@@ -128,6 +128,9 @@ TEST(SecretFile, WhereAnotherUsersLinkLeadsIsNotLookedAt) {
     write_file(roots, "FAKE-key");
     ::chmod(roots.c_str(), 0644);
     EXPECT_TRUE(others_can_read(roots));
+    ::chmod(roots.c_str(), 0666);
+    EXPECT_TRUE(others_can_read(roots)) << "though it is not trusted any more";
+    ::chmod(roots.c_str(), 0644);
     std::filesystem::create_directory(theirs);
     std::filesystem::create_symlink(roots, link);
     EXPECT_TRUE(others_can_read(link)) << "a link of root's";
