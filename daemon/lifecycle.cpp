@@ -229,6 +229,11 @@ void print_key_files(const CommandLine& line, const std::map<std::string, Secret
     const bool has_password = config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos;
     if (config.path && (holds_keys(config) || has_password)) files.insert(*config.path);
     for (const std::string& file : files)
+        if (file.find('\n') != file.npos)
+            throw Failure({ErrorCode::config_conflict,
+                           "the name of a key file has a line end, so it is not to be listed",
+                           "Rename what a _FILE variable, CREDENTIALS_DIRECTORY or --config names."});
+    for (const std::string& file : files)
         std::cout << file << "\n";
 }
 

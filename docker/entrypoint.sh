@@ -22,6 +22,7 @@ TEXT
 }
 
 say() { printf 'capsule: %s\n' "$*" >&2; }
+refuse() { say "$1" && say "  hint: $2" && exit 1; }
 
 # Becomes a program of root's that hands PATH on to sessions.
 with_sessions_path() {
@@ -40,25 +41,28 @@ as_agent() {
 # (Docker mounts single files into it) it is closed here; a mount of its own must be closed by whoever makes it, as must the
 # files elsewhere that capsuled, with these options, reads keys from.
 close_secrets() {
-    local secrets=/run/secrets names files open
+    local secrets=/run/secrets names files found
+    local -A listed
     names=$(capsuled "$@" --key-files)
+    mapfile -t files <<<"$names"
     if [ -d "$secrets" ]; then
         chmod 0700 "$secrets" 2>/dev/null || true
-        # Agents can read by its name what they cannot list. What is below another user's directory is not for root to list, so
-        # one that agents go through counts as open.
-        names+=$'\n'$(find "$secrets" ! -type d -print -o ! -uid 0 -print -prune)
+        # Agents can read by its name what they cannot list. What is below another user's directory, or where a link leads, is not
+        # for root to list.
+        while IFS= read -r -d '' found; do
+            if [ "${found:0:1}" = / ]; then files+=("$found"); else listed[${found%% *}]=${found#* }; fi
+        done < <(find "$secrets" ! -type d -print0 -o ! -uid 0 -print0 -prune -o -printf '%D:%i %p\0')
+        wait $!
     fi
-    mapfile -t files <<<"$names"
-    open=$(as_agent sh -c 'find -L "$@" \( -type f -readable -o -type d -executable ! -readable ! -user 0 \) -print -quit 2>/dev/null
-        [ $? -le 1 ]' sh "$secrets" "${files[@]}") || {
-        say "it cannot be asked whether agents can read keys, which takes the capabilities SETUID and SETGID"
-        exit 1
-    }
-    [ -z "$open" ] || {
-        say "agents can read $open, so a session would not be limited to its own key"
-        say "  hint: close it (chmod 0600), or mount it for root alone: mode 0400 (Swarm), defaultMode 0400 and no fsGroup (Kubernetes)"
-        exit 1
-    }
+    # A directory that agents go through counts as open, unless they list it, or root did where they come to it.
+    while IFS= read -r -d '' found; do
+        if as_agent test -x "${listed[${found%% *}]:-}"; then continue; fi
+        printf -v found %q "${found#* }" # a name may have a line end
+        refuse "agents can read $found, so a session would not be limited to its own key" \
+            "close it (chmod 0600), or mount it for root alone: mode 0400 (Swarm), defaultMode 0400 and no fsGroup (Kubernetes)"
+    done < <(as_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0" 2>/dev/null
+        [ $? -le 1 ]' sh "${files[@]}")
+    wait $! || refuse "it cannot be asked whether agents can read keys" "give it the capabilities SETUID and SETGID (--cap-add)"
 }
 
 # A fresh volume belongs to root. One with something in it belongs to whom it should, or to the host.
@@ -82,11 +86,9 @@ is_root() { [ "$(id -u)" -eq 0 ] && has_agent; }
 
 # A directory of one's own in /tmp, where anybody may have made it before.
 make_own() {
-    (umask 0077 && mkdir "$own" 2>/dev/null) || { [ ! -L "$own" ] && [ -d "$own" ] && [ -O "$own" ] && chmod 0700 "$own"; } || {
-        say "$own is not a directory of user $(id -u)'s, so it cannot be used"
-        say "  hint: remove it, or start the container with a /tmp of its own (--tmpfs /tmp)"
-        exit 1
-    }
+    (umask 0077 && mkdir "$own" 2>/dev/null) || { [ ! -L "$own" ] && [ -d "$own" ] && [ -O "$own" ] && chmod 0700 "$own"; } ||
+        refuse "$own is not a directory of user $(id -u)'s, so it cannot be used" \
+            "remove it, or start the container with a /tmp of its own (--tmpfs /tmp)"
 }
 
 # Not root: capsuled and sessions are one user, whichever it is. It may have no name, HOME=/, and little to write to.

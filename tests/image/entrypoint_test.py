@@ -62,6 +62,27 @@ OPEN = {
         f"mkdir $s/its && echo {KEY} >$s/its/KEY && chown -R 6201 $s/its && chmod 711 $s $s/its && mount -o remount,ro $s", "/run/secrets/its"),
     "one that they do not": (f"mkdir $s/its && echo {KEY} >$s/its/KEY && chown -R 6201 $s/its && chmod 711 $s && chmod 710 $s/its && "
                              "mount -o remount,ro $s", None),
+    "a directory of root's below a third user's": (
+        f"mkdir $s/its && mkdir -m 711 $s/its/more && echo {KEY} >$s/its/more/KEY && chown 6201 $s/its && chmod 711 $s && mount -o remount,ro $s",
+        "/run/secrets/its/more"),
+    "a link to a directory elsewhere that they go through": (
+        f"mkdir -m 711 /mnt/more && echo {KEY} >/mnt/more/KEY && ln -s /mnt/more $s/db && chmod 711 $s && mount -o remount,ro $s",
+        "/run/secrets/db"),
+    "a link to one elsewhere that they can list": (
+        f"mkdir /mnt/more && echo {KEY} >/mnt/more/KEY && ln -s /mnt/more $s/db && chmod 711 $s && mount -o remount,ro $s",
+        "/run/secrets/db/KEY"),
+    "a link to one that root has listed, where all is closed": (
+        f"mkdir -m 711 $s/more && echo {KEY} >$s/more/KEY && chmod 400 $s/more/KEY && ln -s more $s/db && chmod 711 $s && mount -o remount,ro $s", None),
+    "a link to one that root has listed where agents do not come": (
+        f"mkdir -m 700 $s/more && mkdir -m 711 $s/more/more /mnt/more && echo {KEY} >$s/more/more/KEY && mount --bind $s/more/more /mnt/more && "
+        "ln -s /mnt/more $s/db && chmod 711 $s && mount -o remount,ro $s", "/run/secrets/db"),
+    "a link to one that root has listed, where something is open": (
+        f"mkdir -m 711 $s/more && echo {KEY} >$s/more/KEY && ln -s more $s/db && chmod 711 $s && mount -o remount,ro $s", "/run/secrets/more/KEY"),
+    "a name with a line end": (
+        f"echo {KEY} >$s/$'a\nb' && chmod 711 $s && mount -o remount,ro $s", r"$'/run/secrets/a\nb'"),
+    "a directory with a line end, below one of theirs": (
+        f"mkdir -p $s/theirs/$'a\nb' && echo {KEY} >$s/theirs/$'a\nb'/KEY && chown -R agent $s/theirs && chmod 711 $s && mount -o remount,ro $s",
+        r"$'/run/secrets/theirs/a\nb/KEY'"),
     "a file of a variable": (f"echo {KEY} >/mnt/zai && export ZAI_API_KEY_FILE=/mnt/zai", "/mnt/zai"),
     "a configuration with a key": (f"printf '{TOML}' >/mnt/capsule.toml", "/mnt/capsule.toml"),
     "stored keys": (f"printf '{TOML}' >/mnt/auth.toml", "/mnt/auth.toml"),
@@ -81,10 +102,11 @@ s=/run/secrets
 
 @unittest.skipIf(os.geteuid(), "needs root to be another user")
 class Closing(unittest.TestCase):
-    def start(self, made: str) -> subprocess.CompletedProcess:
+    def start(self, made: str, instead: str = "") -> subprocess.CompletedProcess:
+        """With functions of the script's own replaced by those in `instead`."""
         script = ("set -euo pipefail\nmount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=755 tmpfs /mnt\n" + PLACE + made + "\n"
                   + part("say() {", "# Becomes a program") + part("as_agent() {", "# A fresh volume")
-                  + 'close_secrets --config /mnt/capsule.toml\necho started\n')  # fmt: skip
+                  + instead + '\nclose_secrets --config /mnt/capsule.toml\necho started\n')  # fmt: skip
         bin = pathlib.Path(os.environ["CAPSULED"]).parent
         return subprocess.run(["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
                               capture_output=True, text=True, stdin=subprocess.DEVNULL,
@@ -101,6 +123,14 @@ class Closing(unittest.TestCase):
                 self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
                 self.assertIn(f"agents can read {said}, so", done.stderr)
                 self.assertIn("hint: close it", done.stderr)
+
+    def test_where_it_cannot_be_known_nothing_starts(self):
+        for instead, said in (("as_agent() { echo no capability >&2 && return 127; }", "it cannot be asked whether agents can read keys"),
+                              ("find() { command find \"$@\" && echo no directory >&2 && return 1; }", "no directory")):  # fmt: skip
+            with self.subTest(said):
+                done = self.start("touch /mnt/capsule.toml && chmod 711 $s", instead)
+                self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+                self.assertIn(said, done.stderr)
 
 
 class OneUser(unittest.TestCase):

@@ -136,6 +136,17 @@ TEST_F(KeySources, AConfigurationThatIsOpenedOrClosedAfterItsLoadIsLookedAtAgain
     EXPECT_FALSE(is_warned_of()) << "it holds none any more";
 }
 
+TEST_F(KeySources, CapsuledListsNoKeyFileOfTwoLines) {
+    fs::create_directories(home());
+    write_file(config_file(), "");
+    const Environment named{{"ZAI_API_KEY_FILE", "/nonexistent/a\nb"}};
+    const Outcome outcome = run_command(
+        {.argv = {CAPSULED_BINARY, "--config", config_file(), "--key-files"}, .env = with(base_env(), named)});
+    EXPECT_NE(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("has a line end"));
+}
+
 TEST_F(KeySources, CapsuledSaysWhichFilesMayHoldThem) {
     const auto files = [&](std::string_view config) {
         fs::create_directories(home());
