@@ -28,7 +28,8 @@ std::optional<PasswordEntry> find_user(const std::string& name);
 std::optional<PasswordEntry> find_user(uid_t uid);
 
 /// Whether a login shell runs an agent's commands: an ordinary shell, or one of /etc/shells that is not known to be
-/// something else (nologin, git-shell, sync, a restricted shell).
+/// something else (nologin, git-shell, sync, a restricted shell). Where another user could put something else at that
+/// path its name decides.
 bool runs_commands(const std::string& shell, const std::string& list_of_shells = "/etc/shells");
 
 /// The uid of a user, the gid of a group: by name, else "1000" as the number itself, which needs no entry in the

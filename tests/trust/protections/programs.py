@@ -246,6 +246,8 @@ def what_is_believed() -> list[Protection]:
         one("nobody is asked at a socket whose place was not looked at", "daemon/server/listener.cpp",
             "    if (auto checked = check_socket_directory(socket_directory(path)); !checked) return checked;\n    return is_live(path)",
             "    return is_live(path)", "integration_dead_mount:DeadMount.OfAnotherUserHoldsNeitherSocketNorLog"),
+        one("nor is a shell in a user's home looked at", "daemon/users/users.cpp", "const bool is_looked_at = !untrusted_component(shell);",
+            "const bool is_looked_at = true;", "unit_users:RunsCommands.OneBelowAnotherUsersDirectoryIsNotLookedAt"),
         one("a directory of keys is not looked at before it is trusted", "daemon/keys/directory_source.cpp",
             "    if (untrusted_component(directory)) return false;\n    const auto seen = look_at(above);\n",
             "    const auto seen = look_at(above);\n    if (untrusted_component(directory)) return false;\n",

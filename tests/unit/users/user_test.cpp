@@ -14,6 +14,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "tests/support/silent_mount.hpp"
+
 namespace capsule {
 namespace {
 
@@ -80,6 +82,18 @@ TEST(RunsCommands, OrdinaryShellsAndThoseThatTheMachineLists) {
     for (const char* name : {"git-shell", "sync", "nologin", "rbash", "logins", "innocent", "zsh", "not-there"})
         EXPECT_FALSE(runs_commands(path_of(name), list)) << name;
     fs::remove_all(directory);
+}
+
+TEST(RunsCommands, OneBelowAnotherUsersDirectoryIsNotLookedAt) {
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    std::string directory = "/tmp/capsule-shells-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    {
+        const test::SilentMount theirs(directory, 4711);
+        EXPECT_TRUE(runs_commands(directory + "/zsh"));
+        EXPECT_FALSE(runs_commands(directory + "/nologin"));
+    }
+    ::rmdir(directory.c_str());
 }
 
 TEST(SessionHome, AUserThatDoesNotExistIsRefused) {
