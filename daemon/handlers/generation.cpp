@@ -158,12 +158,16 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
 }
 
 std::optional<Error> upstream_conflict(const Generation& generation, uid_t uid) {
-    if (uid == ::geteuid() || std::ranges::find(generation.upstream_uids, uid) == generation.upstream_uids.end())
-        return std::nullopt;
+    if (uid == ::geteuid()) return std::nullopt;
+    const bool is_named = std::ranges::find(generation.upstream_uids, uid) != generation.upstream_uids.end();
+    const auto& broker = generation.broker_user;
+    if (!is_named && !(broker && *broker && (*broker)->uid == uid)) return std::nullopt;
     return Error{ErrorCode::config_conflict,
-                 "[broker] upstream_users names uid " + std::to_string(uid) +
+                 std::string(is_named ? "[broker] upstream_users" : "[broker] user") + " names uid " +
+                     std::to_string(uid) +
                      ", as which the session's agent runs: it could listen on the loopback, and get every key",
-                 "let the provider's server run as a user that no agent runs as, and name that one"};
+                 std::string("let the ") + (is_named ? "provider's server" : "broker") +
+                     " run as a user that no agent runs as, and name that one"};
 }
 
 asio::awaitable<Result<void>> check_broker(std::shared_ptr<const Generation> loaded,

@@ -42,8 +42,8 @@ struct ConfigSource {
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment);
 
-/// Why nobody with that uid may have sessions here: [broker] upstream_users names it. Of the daemon's own user [access]
-/// own_user speaks.
+/// Why nobody with that uid may have sessions here: [broker] upstream_users names it, or [broker] user. Of the daemon's
+/// own user [access] own_user speaks.
 std::optional<Error> upstream_conflict(const Generation& generation, uid_t uid);
 
 /// Whether capsule-broker can run with `loaded`, as far as that takes a look at what `in_force` (or null) has not.

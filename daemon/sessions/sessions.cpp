@@ -43,6 +43,7 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     if (!live_.empty()) spdlog::info("{} sessions of before go on", live_.size());
     end_those_of_other_keys();
     look_at_state(needed || any_with_token());
+    leave_out_agents();
     if (settings_.remote)
         open_remote(*settings_.remote);
     else if (needed || any_with_token())
@@ -104,9 +105,34 @@ bool Sessions::any_kept_with_token() const {
         live_, [](const auto& each) { return each.second->record.brokered() && each.second->has_file; });
 }
 
+/// An agent of a user whose servers get keys could listen for everybody's. Of a session that lives that user is only
+/// now one of these.
+void Sessions::leave_out_agents() {
+    BrokerLink::Settings& link = settings_.link;
+    const auto runs_agents = [&](std::uint32_t uid) {
+        return uid != ::geteuid() && std::ranges::any_of(live_, [&](const auto& each) {
+                   return each.second->record.brokered() && each.second->record.uid == uid;
+               });
+    };
+    constexpr std::string_view until = "until they have ended and the configuration is loaded again";
+    if (auto& named = link.configure.upstream_uids)
+        std::erase_if(*named, [&](std::uint32_t uid) {
+            const bool left_out = runs_agents(uid);
+            if (left_out)
+                spdlog::warn("[broker] upstream_users: sessions run as uid {}, whose servers get no key {}", uid,
+                             until);
+            return left_out;
+        });
+    if (link.identity && runs_agents(link.identity->uid))
+        link.cannot_start =
+            Error{ErrorCode::config_conflict, fmt::format("[broker] user: sessions run as uid {}", link.identity->uid),
+                  fmt::format("name a user that no agent runs as; the broker does not run {}", until)};
+}
+
 void Sessions::configure(BrokerSettings settings, bool needed) {
     settings_ = std::move(settings);
     if (remote_.started()) return;
+    leave_out_agents();
     link_.change(settings_.link);
     if (needed || any_with_token()) start_broker();
 }

@@ -192,6 +192,7 @@ class Sessions {
     void start_broker();
     void open_remote(std::string path);
     void look_at_state(bool needed);
+    void leave_out_agents();
     void grant_anew_soon();
     bool has_grant(const Live& live) const;
     std::vector<std::shared_ptr<Live>> without_grant() const;

@@ -19,11 +19,11 @@ std::string fingerprint(const KeyNow& key) {
     return key.value ? key_name(*key.value) : no_key + key.reason;
 }
 
-/// Sessions of one of these have the same key, for the same address.
+/// Sessions of one of these have the same key, for the same address, or none for the same reason.
 std::string key_place(const SessionRecord& record) {
-    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
+    return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
                        record.role.value_or(""), record.key_scope.value_or(""), record.known_workspace.value_or(""),
-                       record.known_role.value_or(""), record.agent, record.provider, record.base_url);
+                       record.known_role.value_or(""), record.agent, record.provider, record.base_url, record.uid);
 }
 
 }  // namespace
