@@ -125,7 +125,7 @@ class Port(Case):
 
         def pid() -> int:
             words = file.read_text().split()
-            if len(words) != 4 or not Path(f"/proc/{words[1]}/cmdline").exists():
+            if len(words) < 4 or not Path(f"/proc/{words[1]}/cmdline").exists():
                 return 0
             return int(words[1]) if Path(f"/proc/{words[1]}/cmdline").read_bytes().startswith(b"capsule-port") else 0
 
