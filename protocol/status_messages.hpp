@@ -74,6 +74,7 @@ struct StatusResult {
     std::string version;
     int protocol = protocol_version;
     std::optional<int> remote_protocol = remote_protocol_version;  ///< none: an older daemon's
+    std::optional<std::size_t> request_bytes;                      ///< most of a request; none: an older daemon's
     std::int64_t pid = 0;
     double uptime_s = 0;
     std::string socket;
@@ -87,7 +88,7 @@ struct StatusResult {
     std::vector<Warning> warnings;
 };
 BOOST_DESCRIBE_STRUCT(StatusResult, (),
-                      (version, protocol, remote_protocol, pid, uptime_s, socket, config, agents, path, providers,
-                       requests, connections, broker, warnings))
+                      (version, protocol, remote_protocol, request_bytes, pid, uptime_s, socket, config, agents, path,
+                       providers, requests, connections, broker, warnings))
 
 }  // namespace capsule

@@ -80,8 +80,10 @@ bool is_npm_package(std::string_view name) {
 }
 
 bool is_model_name(std::string_view model) {
-    return !model.empty() && !model.starts_with('-') && !has_control_character(model) && !has_white_space(model) &&
-           model.find_first_of("\"'`\\{}") == model.npos;
+    // The longest of real ones are names of cloud resources with some 130 bytes.
+    constexpr std::size_t longest_model = 256;
+    return !model.empty() && model.size() <= longest_model && !model.starts_with('-') &&
+           !has_control_character(model) && !has_white_space(model) && model.find_first_of("\"'`\\{}") == model.npos;
 }
 
 bool is_label(std::string_view text) {

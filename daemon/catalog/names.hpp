@@ -21,9 +21,9 @@ bool is_profile_name(std::string_view name);
 /// An npm package, "name" or "@scope/name": no version, path or URL, from which OpenCode would load any code.
 bool is_npm_package(std::string_view name);
 
-/// Whether a model may be named so: not empty, no white space, no control characters; nor a '-' in front (the agents
-/// would take it for an option), nor quotes, backslashes and braces (OpenCode replaces {env:…} and {file:…} wherever
-/// they stand).
+/// Whether a model may be named so: at most 256 bytes, since it is kept, logged and passed on; not empty, no white
+/// space, no control characters; nor a '-' in front (the agents would take it for an option), nor quotes, backslashes
+/// and braces (OpenCode replaces {env:…} and {file:…} wherever they stand).
 bool is_model_name(std::string_view model);
 
 /// Text that is shown to people on one line: not empty, no control characters, no braces (see is_model_name).

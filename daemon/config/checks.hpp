@@ -16,7 +16,7 @@ inline constexpr std::int64_t largest_tokens = 1'000'000'000;
 
 inline constexpr const char* variable_name_hint = "Use letters, digits and '_', with no digit in front.";
 inline constexpr const char* model_hint =
-    "A model's name has no white space, control characters, quotes or braces, and no '-' in front.";
+    "A model's name has at most 256 bytes, no white space, control characters, quotes or braces, and no '-' in front.";
 
 inline constexpr const char* scope_name_hint =
     "Use letters, digits, '.', '_' and '-', at most 64, with a letter or digit first.";

@@ -106,6 +106,7 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
     const auto generation = services.generation;
     StatusResult status;
     status.version = capsule_version;
+    status.request_bytes = generation->config.limits.request_bytes;
     status.pid = ::getpid();
     status.uptime_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - services.started).count();
     status.socket = services.socket;

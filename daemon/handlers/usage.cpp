@@ -28,15 +28,14 @@ std::vector<std::string> all_with_a_plan(const Services& services, const Generat
 
 Handled<UsageResult> handle_usage(Services& services, Caller caller, UsageParams params) {
     const auto generation = services.generation;
-    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, caller.uid, std::move(params));
     std::vector<std::string> ids;
     if (params.provider) {
         const auto provider = find_provider(generation->config.catalog, *params.provider);
         if (!provider) co_return provider.error();
         ids.push_back((*provider)->id);
-    } else {
-        ids = all_with_a_plan(services, *generation);
     }
+    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, caller.uid, std::move(params));
+    if (!params.provider) ids = all_with_a_plan(services, *generation);
     // The first wait is over when the slowest has answered: whoever is asked already is not asked again below.
     const auto executor = co_await asio::this_coro::executor;
     for (std::size_t i = 1; i < ids.size(); ++i)

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/config/checks.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -74,7 +75,7 @@ std::optional<Error> model_problem(const Config& config, const RouteQuery& query
     if (!query.model) return std::nullopt;
     if (!is_model_name(*query.model))
         return Error{ErrorCode::invalid_params, "model: " + in_quotes(*query.model) + " cannot be a model's name",
-                     "A model's name has no white space, control characters, quotes or braces, and no '-' in front."};
+                     model_hint};
     const auto problem = model_conflict(config.catalog, query.agent, provider, *query.model);
     if (!problem) return std::nullopt;
     return Error{ErrorCode::invalid_params, "model: " + problem->message, problem->hint};

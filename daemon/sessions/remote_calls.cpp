@@ -27,10 +27,13 @@ constexpr std::chrono::milliseconds look_for_it_again{20};
 asio::awaitable<Result<json::value>> RemoteLink::ask(std::shared_ptr<Shared> shared, std::string method,
                                                      json::value params, std::chrono::milliseconds limit) {
     const std::string id = std::to_string(++shared->last_id);
+    std::string line = request_text(id, method, json::serialize(params));
+    // With the connection, at which it would be closed, all that was granted over it would end.
+    if (line.size() > shared->longest_request) co_return shared->too_large(line.size(), method);
     const auto waiting = std::make_shared<Shared::Asked>(shared->executor, limit);
     shared->waiting.emplace(id, waiting);
     if (!shared->unanswered_since) shared->unanswered_since = Clock::now();
-    send(shared, request_text(id, method, json::serialize(params)) + "\n");
+    send(shared, std::move(line) + "\n");
     boost::system::error_code ignored;
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     shared->waiting.erase(id);

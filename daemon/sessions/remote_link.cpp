@@ -59,6 +59,8 @@ Result<void> RemoteLink::check_greeting(const Result<json::value>& status, Share
                      fmt::format("it is older than this one (capsuled {}), and does not know all that this one asks",
                                  shared.version),
                      "update it: both sides must be the same version of capsuled"};
+    const json::value* longest = member(members, "request_bytes");
+    shared.longest_request = longest && longest->is_int64() ? static_cast<std::size_t>(longest->get_int64()) : max_line;
     const json::value* broker = member(members, "broker");
     const json::value* remote = member(broker ? broker->if_object() : nullptr, "remote");
     if (remote && remote->is_string())
@@ -114,6 +116,10 @@ std::string RemoteLink::problem() const {
 
 std::uint64_t RemoteLink::connection() const noexcept {
     return shared_ ? shared_->connection : 0;
+}
+
+std::size_t RemoteLink::longest_request() const noexcept {
+    return shared_->longest_request;
 }
 
 asio::awaitable<void> RemoteLink::keep_connected(std::shared_ptr<Shared> shared) {

@@ -52,9 +52,12 @@ class RemoteLink {
     /// The number of the connection that is there, or was there last.
     std::uint64_t connection() const noexcept;
 
+    /// How long a request may be there.
+    std::size_t longest_request() const noexcept;
+
     /// Fails with io.error where there is no connection within `wait`, or no answer within `limit`; with
-    /// config.conflict where the other version does not take what this one asks; else with what that capsuled fails
-    /// with.
+    /// request.too_large where that capsuled would close the connection at such a request; with config.conflict where
+    /// the other version does not take what this one asks; else with what that capsuled fails with.
     boost::asio::awaitable<Result<boost::json::value>> call(std::string method, boost::json::value params,
                                                             std::chrono::milliseconds wait,
                                                             std::chrono::milliseconds limit = answer_limit);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "daemon/sessions/remote_link.hpp"
+#include "protocol/framing.hpp"
 
 namespace capsule {
 
@@ -39,6 +40,7 @@ struct RemoteLink::Shared {
     Error problem{ErrorCode::io_error, "", ""};  ///< why it has not answered over a connection, as far as is known
     Error ending = problem;                      ///< why this side closed the connection
     std::string version;                         ///< of that capsuled
+    std::size_t longest_request = max_line;      ///< that it takes; without its line end
     std::uint64_t connection = 0;
     std::uint64_t last_id = 0;
     bool ready = false;   ///< it has answered over this connection
@@ -77,6 +79,14 @@ struct RemoteLink::Shared {
                 fmt::format("the capsuled that has the keys {} at {}{}{}", what, path,
                             problem.message.empty() ? "" : ": ", problem.message),
                 "see whether its container runs and shares that directory with this one ([broker] remote)"};
+    }
+
+    Error too_large(std::size_t bytes, std::string_view method) const {
+        return {ErrorCode::request_too_large,
+                fmt::format(
+                    "the capsuled that has the keys ({}) takes requests of at most {} bytes, and this \"{}\" has {}",
+                    path, longest_request, method, bytes),
+                "raise [limits] request_bytes where that one runs, or name less"};
     }
 
     /// What it answered, in the words of this side.

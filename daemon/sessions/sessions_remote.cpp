@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
+#include <span>
 #include <utility>
 
 #include "daemon/log/log.hpp"
@@ -22,9 +23,24 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds grant_again{5};
 /// What sessions did is looked at to see which of them are idle, and to tell of limits; sessions.list looks itself.
 constexpr std::chrono::seconds look_at_counts{60};
-/// A session's row has up to 32 models with two names each: so many rows stay far below what a RemoteLink takes of an
-/// answer. With one model a row is an eighth.
-constexpr std::ptrdiff_t rows_at_once = 64, brief_rows_at_once = 512;
+/// Of a session's row the names and messages of users and providers are at most 11 KiB: 32 models with two names of 128
+/// bytes each, a model of 256, a message of 500. With one model they are 2 KiB. So these rows stay far below the 4 MiB
+/// that a RemoteLink takes of an answer, whatever addresses and labels the operator adds.
+constexpr std::size_t rows_at_once = 64, brief_rows_at_once = 512;
+
+/// What stands around the ids in a request.
+constexpr std::size_t around_ids = 160;
+
+/// The first of them that one request may name.
+std::vector<std::string> first_of(std::span<const std::string> ids, ShownModels models, std::size_t longest_request) {
+    const auto most = std::min(ids.size(), models == ShownModels::all ? rows_at_once : brief_rows_at_once);
+    std::size_t count = 0;
+    for (std::size_t bytes = around_ids; count < most; ++count) {
+        bytes += ids[count].size() + std::string_view(R"("",)").size();
+        if (count > 0 && bytes > longest_request) break;
+    }
+    return {ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count)};
+}
 
 GrantParams asked_anew(const SessionRecord& record) {
     GrantParams params;
@@ -181,13 +197,11 @@ asio::awaitable<bool> Sessions::ask_for_counts(ShownModels models, Clock::time_p
         for (const auto& [there, id] : own_ids)
             if (const auto found = live_.find(id); found != live_.end()) found->second->used = now_();
     };
-    const auto at_once = models == ShownModels::all ? rows_at_once : brief_rows_at_once;
-    for (auto next = ids.begin(); next != ids.end();) {
-        const auto last = next + std::min(at_once, ids.end() - next);
+    for (std::span<const std::string> left_over = ids; !left_over.empty();) {
         SessionsListParams params;
-        params.ids = std::vector<std::string>(next, last);
+        params.ids = first_of(left_over, models, remote_.longest_request());
+        left_over = left_over.subspan(params.ids->size());
         if (models == ShownModels::first_other) params.brief = true;
-        next = last;
         std::string method = "sessions.list";
         boost::json::value asked = without_nulls(to_json(params));
         const std::chrono::milliseconds no_wait{0};

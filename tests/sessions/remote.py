@@ -73,3 +73,40 @@ class Remote(Case):
         capsule.stop()
         capsule.config(self.provider().port, f'[broker]\nremote = "{remote}"\n')
         capsule.start()
+
+
+class Beside(Remote):
+    """One whose keys are with a Server."""
+
+    ROW = {"provider": "zai", "label": "Z.AI", "variable": "ZAI_API_KEY", "mode": "api_key", "state": "present",
+           "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
+           "notes": None, "warnings": []}  # fmt: skip
+
+    SAME = {"protocol": 1, "remote_protocol": 2}
+    GIVEN = {"session": {"id": "there", "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
+             "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
+
+    def beside(self, **answers) -> Capsule:
+        provider = self.provider()
+        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
+        agents.stop()
+        path = agents.top / "other.sock"
+        server = Server(path, **answers)
+        self.addCleanup(server.close)
+        agents.config(provider.port, f'[broker]\nremote = "{path}"\n')
+        agents.start()
+        return agents
+
+    def against(self, **answers) -> dict:
+        agents = self.beside(**answers)
+        with self.assertRaises(Refused) as refused:
+            self.spawn(agents)
+        return refused.exception.error
+
+    def row(self, id: str) -> dict:
+        """Of sessions.list."""
+        return {"id": id, "agent": "claude", "provider": "zai", "label": "Z.AI", "model": None, "user": "root", "keys": "broker",
+                "ends_with": "connection", "started_at": "2026-11-27T00:00:00Z", "pid": None, "state": "live", "ended": None,
+                "because": None, "base_url": None, "key_source": None, "workspace": None, "role": None, "settings": None,
+                "requests": {"total": 7, "failed": 0}, "streams": 0, "active_at": None,
+                "tokens": {"input": 0, "output": 0, "cached": 0}, "models": [], "last": None, "limit": None}  # fmt: skip

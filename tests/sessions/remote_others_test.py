@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from capsule import Capsule, Refused, until
-from remote import ROOT, Remote, Server
+from remote import ROOT, Beside, Remote
 
 
 class WithoutKeys(Remote):
@@ -47,32 +47,7 @@ class WithoutKeys(Remote):
                 self.assertEqual(error["data"]["code"], "config.conflict")
 
 
-class OtherVersions(Remote):
-    ROW = {"provider": "zai", "label": "Z.AI", "variable": "ZAI_API_KEY", "mode": "api_key", "state": "present",
-           "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
-           "notes": None, "warnings": []}  # fmt: skip
-
-    SAME = {"protocol": 1, "remote_protocol": 2}
-    GIVEN = {"session": {"id": "there", "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
-             "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
-
-    def beside(self, **answers) -> Capsule:
-        provider = self.provider()
-        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
-        agents.stop()
-        path = agents.top / "other.sock"
-        server = Server(path, **answers)
-        self.addCleanup(server.close)
-        agents.config(provider.port, f'[broker]\nremote = "{path}"\n')
-        agents.start()
-        return agents
-
-    def against(self, **answers) -> dict:
-        agents = self.beside(**answers)
-        with self.assertRaises(Refused) as refused:
-            self.spawn(agents)
-        return refused.exception.error
-
+class OtherVersions(Beside):
     def test_what_its_sessions_did_is_asked_in_parts(self):
         """All rows at once are more than is read of one answer, and the connection would end, and every grant with it."""
         rows = {}
@@ -80,11 +55,8 @@ class OtherVersions(Remote):
         def grant(_):
             id = f"there{len(rows)}"
             models = [{"asked": "a" * 128, "answered": f"{i:0>128}", "count": 1} for i in range(64)]
-            rows[id] = {"id": id, "agent": "claude", "provider": "zai", "label": "Z.AI", "model": None, "user": "root", "keys": "broker",
-                        "ends_with": "connection", "started_at": "2026-11-27T00:00:00Z", "pid": None, "state": "live", "ended": None,
-                        "because": None, "base_url": None, "key_source": None, "workspace": None, "role": None, "settings": None,
-                        "requests": {"total": 7, "failed": 0}, "streams": 0, "active_at": None,
-                        "tokens": {"input": 0, "output": 0, "cached": 0}, "models": models, "last": None, "limit": None}  # fmt: skip
+            rows[id] = self.row(id) | {"model": "m" * 256, "workspace": "w" * 64, "role": "r" * 64, "models": models,
+                                       "last": {"at": "2026-11-27T00:00:00Z", "status": 400, "message": "w" * 500}}  # fmt: skip
             return {"session": {"id": id, "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
                     "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
 

@@ -15,7 +15,7 @@ SESSION_KEYS = "daemon/handlers/session_keys.cpp"
 PORT, PROGRAM = "daemon/sessions/sessions_port.cpp", "daemon/sessions/broker_program.cpp"
 SPAWNING, LIVES = "ctest:sessions:spawning", "ctest:sessions:lives"
 REMOTE_KEYS_SIDE, REMOTE_SESSIONS = "ctest:sessions:remote_keys", "ctest:sessions:remote_sessions"
-REMOTE_OTHERS = "ctest:sessions:remote_others"
+REMOTE_OTHERS, REMOTE_LONG = "ctest:sessions:remote_others", "ctest:sessions:remote_long"
 
 
 def protections() -> list[Protection]:
@@ -123,6 +123,14 @@ def protections() -> list[Protection]:
             "ctest:sessions:remote_silent"),
         one("what another capsuled's sessions did is asked in parts", "daemon/sessions/sessions_remote.cpp", "rows_at_once = 64,",
             "rows_at_once = 64'000,", REMOTE_OTHERS),
+        one("no more of them than fit into a request", "daemon/sessions/sessions_remote.cpp",
+            "if (count > 0 && bytes > longest_request) break;", "static_cast<void>(longest_request);", REMOTE_LONG),
+        one("what a user names is not of any length", "daemon/catalog/names.cpp", "model.size() <= longest_model && ", "",
+            "unit_config:Names.Model", REMOTE_LONG),
+        one("no request makes another capsuled close the connection that all grants end with", "daemon/sessions/remote_calls.cpp",
+            "    if (line.size() > shared->longest_request) co_return shared->too_large(line.size(), method);\n", "", REMOTE_LONG),
+        one("a provider that nobody knows is not asked for there", "daemon/handlers/usage.cpp",
+            "    if (params.provider) {\n", "    if (params.provider && !keys_are_remote(*generation)) {\n", REMOTE_LONG),
         one("a status asks for no models of another capsuled's sessions", "daemon/handlers/status.cpp",
             "refresh_counts(ShownModels::first_other, limit);", "refresh_counts(ShownModels::all, limit);", REMOTE_OTHERS),
         one("status looks at a few sessions", "daemon/sessions/sessions_counts.cpp", "if (some.rows.size() < most)",
