@@ -209,8 +209,8 @@ std::string AgentInventory::version_problem(const AgentBinary& binary) const {
 }
 
 ModelList KnownModels::of(const AgentBinary& binary, const std::string& path) const {
-    const auto found = by_binary.find(models_key(binary, path));
-    if (found == by_binary.end()) return {{}, "it was not asked for its models yet"};
+    const auto found = by_binary->find(models_key(binary, path));
+    if (found == by_binary->end()) return {{}, "it was not asked for its models yet"};
     return found->second;
 }
 

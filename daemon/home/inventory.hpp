@@ -52,7 +52,7 @@ struct AgentPlace {
 
 /// What is known of installed programs' models.
 struct KnownModels {
-    std::map<std::string, ModelList> by_binary;  ///< with the PATH that it had
+    std::shared_ptr<const std::map<std::string, ModelList>> by_binary;  ///< with the PATH that it had
 
     ModelList of(const AgentBinary& binary, const std::string& path) const;
 };

@@ -39,6 +39,7 @@ class SharedRun {
 
     /// None: it is under way, or ended by an exception.
     const std::optional<T>& result() const noexcept { return result_; }
+    bool has_ended() const noexcept { return has_ended_; }
     bool has_failed() const noexcept { return has_ended_ && !result_; }
 
   private:

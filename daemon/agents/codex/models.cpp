@@ -116,6 +116,16 @@ std::set<std::string> readable_levels(const json::array& models) {
     return levels;
 }
 
+/// It is kept for as long as that Codex is installed. Real ones are some 30 KB, most of it the prompt.
+constexpr std::size_t longest_list = 256 * 1024;
+
+std::size_t size_of(const CodexModelList& list) {
+    std::size_t bytes = list.members.size() + list.rest_of_prompt.size();
+    for (const std::string& level : list.levels)
+        bytes += level.size() + sizeof level;
+    return bytes;
+}
+
 /// What must be right in every version, of whatever model. A Codex ignores members that it does not know, so all of
 /// them are always there; with these it sends what it sends to a model that it has no entry for.
 void set_known(json::object& out) {
@@ -214,6 +224,8 @@ Result<CodexModelList> read_codex_models(std::string_view printed) {
     out.members = members.substr(1, members.size() - 2);
     out.rest_of_prompt = rest_of_prompt(*start);
     out.levels = readable_levels(*models);
+    if (size_of(out) > longest_list)
+        return not_understood("what it says of a model is longer than " + std::to_string(longest_list) + " bytes");
     return out;
 }
 

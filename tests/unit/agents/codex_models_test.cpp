@@ -151,6 +151,20 @@ TEST(CodexModels, AModelOfTooManyMembersIsNotUnderstood) {
     EXPECT_NE(list.error().message.find("an object has more than 1000 members"), std::string::npos);
 }
 
+// It is kept, and which program a user installs is up to the user.
+TEST(CodexModels, ALongListIsNotUnderstood) {
+    const std::string longest(256 * 1024, 'x');
+    for (const std::string& members :
+         {"\"base_instructions\":\"You are GPT. " + longest + "\"", "\"" + longest + "\":true",
+          R"("supported_reasoning_levels":[{"effort":")" + longest + "\"}]"}) {
+        const Result<CodexModelList> list = read_codex_models(one_model(members));
+        ASSERT_FALSE(list);
+        EXPECT_THAT(list.error().message, HasSubstr("what it says of a model is longer than 262144 bytes"));
+    }
+    EXPECT_TRUE(
+        read_codex_models(one_model("\"base_instructions\":\"You are GPT. " + longest.substr(64 * 1024) + "\"")));
+}
+
 TEST(CodexModels, WhatCannotBeUnderstoodIsAConflict) {
     const std::string deep = std::string(100, '[') + std::string(100, ']');
     for (const std::string& own :

@@ -199,14 +199,14 @@ TEST_F(Inventory, WhoHasManyBinariesMakesNobodyElsesForgotten) {
     EXPECT_EQ(runs(), 2U);
     for (int i = 0; i < 40; ++i)
         run(io_, inventory_.models(Agent::codex, codex("echo '{}'"), place(2)));
-    EXPECT_EQ(inventory_.known_models().by_binary.size(), 2U + 8U) << "of one asker";
+    EXPECT_EQ(inventory_.known_models().by_binary->size(), 2U + 8U) << "of one asker";
     run(io_, inventory_.models(Agent::codex, own, place(1)));
     run(io_, inventory_.models(Agent::codex, both, place(1)));
     EXPECT_EQ(runs(), 2U) << "they are remembered";
     for (uid_t asker = 3; asker < 10; ++asker)
         for (int i = 0; i < 8; ++i)
             run(io_, inventory_.models(Agent::codex, codex("echo '{}'"), place(asker)));
-    EXPECT_EQ(inventory_.known_models().by_binary.size(), 32U);
+    EXPECT_EQ(inventory_.known_models().by_binary->size(), 32U);
     run(io_, inventory_.models(Agent::codex, own, place(1)));
     EXPECT_EQ(runs(), 2U) << "those of whoever has most go first";
 }
