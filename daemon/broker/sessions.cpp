@@ -144,13 +144,15 @@ Result<void> Sessions::grant(Grant grant) {
     if (const auto old = by_id_.find(session->grant.session); old != by_id_.end()) no_longer_live(*old->second);
     ++users_[session->grant.uid];
     by_id_[session->grant.session] = session;
-    by_token_[session->token] = session;
+    by_token_.emplace(session->token, session);
     return {};
 }
 
 void Sessions::no_longer_live(Session& session) {
     session.live = false;
-    by_token_.erase(session.token);
+    const auto [first, last] = by_token_.equal_range(session.token);
+    const auto its = std::find_if(first, last, [&](const auto& each) { return each.second.get() == &session; });
+    if (its != last) by_token_.erase(its);
     const auto user = users_.find(session.grant.uid);
     if (--user->second == 0) users_.erase(user);
 }

@@ -142,7 +142,8 @@ class Sessions {
         std::size_t operator()(const Digest& digest) const noexcept;
     };
     std::unordered_map<std::string, std::shared_ptr<Session>> by_id_;
-    std::unordered_map<Digest, std::shared_ptr<Session>, Hash> by_token_;
+    /// Two have one token for a while: whose caller asked for it again while it was being granted.
+    std::unordered_multimap<Digest, std::shared_ptr<Session>, Hash> by_token_;
     std::map<std::optional<std::uint32_t>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
     std::deque<std::pair<Digest, std::string>> ended_;

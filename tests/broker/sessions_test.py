@@ -60,6 +60,16 @@ class Sessions(Case):
         broker.wait_for(lambda message: message.get("taken", {}).get("message") == "revoke")
         self.assertEqual([next(iter(each)) for each in broker.told], ["ready", "taken", "taken"])
 
+    def test_a_token_is_good_as_long_as_a_session_has_it(self):
+        """Whose grant was under way when its caller began anew has a second one with the same token."""
+        for ends, goes_on in (("s1", "s2"), ("s2", "s1")):
+            broker, provider = self.pair()
+            broker.grant(provider, session="s2")
+            broker.tell("revoke", session=ends, reason="its connection has ended")
+            self.assertEqual(self.ask(broker).status, 200, goes_on)
+            broker.tell("revoke", session=goes_on, reason="it was ended")
+            self.refused(self.ask(broker), 401, "capsule_session_ended")
+
     def test_a_rotated_key_is_the_next_requests_and_streams_go_on(self):
         gate = {"open": False}
         broker, provider = self.pair(streaming(gate))

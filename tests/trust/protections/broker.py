@@ -119,6 +119,8 @@ def what_it_reads() -> list[Protection]:
             "ctest:broker:addresses"),
         one("nor to an agent's of the daemon's own user", "daemon/broker/upstream.cpp", "const bool is_agents = uid && uid == way.limits.agents_uid;",
             "const bool is_agents = false;", "ctest:broker:connections", "ctest:sessions:remote_keys"),
+        one("a session's end takes no other's token away", "daemon/broker/sessions.cpp", "if (its != last) by_token_.erase(its);",
+            "by_token_.erase(session.token);", "ctest:broker:sessions"),
         one("the broker is told whose processes agents are", "daemon/handlers/session_keys.cpp",
             "if (generation.config.access.own_user != Tier::admin) out.link", "if (false) out.link", "ctest:sessions:remote_keys"),
         one("nor does that user's server keep the right one's connections away", "daemon/broker/upstream.cpp", "if (!wrong) wrong = why;",
