@@ -5,8 +5,8 @@
 namespace capsule {
 
 Handled<SessionRow> handle_sessions_end(Services& services, Caller caller, SessionsEndParams params) {
-    const auto user = find_user(caller.uid);
-    const std::string who = user ? user->user.name : "uid " + std::to_string(caller.uid);
+    const std::string name = user_name(caller.uid);
+    const std::string who = name == std::to_string(caller.uid) ? "uid " + name : name;
     auto row = services.sessions.end(params.id, "by " + who + " (sessions end)");
     if (row) {
         log_info("sessions.end",

@@ -10,9 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -205,8 +207,17 @@ std::string user_name(uid_t uid) {
     thread_local std::map<uid_t, std::string> names;
     if (const auto known = names.find(uid); known != names.end()) return known->second;
     if (names.size() >= most_kept) names.clear();
-    const auto entry = find_user(uid);
-    return names[uid] = entry ? entry->user.name : std::to_string(uid);
+    std::string name = std::to_string(uid);
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(::fopen("/etc/passwd", "re"), ::fclose);
+    std::vector<char> buffer(entry_buffer_bytes);
+    passwd entry{};
+    passwd* found = nullptr;
+    while (file && ::fgetpwent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0)
+        if (found->pw_uid == uid) {
+            name = found->pw_name;
+            break;
+        }
+    return names[uid] = std::move(name);
 }
 
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment) {

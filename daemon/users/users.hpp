@@ -40,7 +40,8 @@ std::optional<gid_t> find_group(const std::string& name);
 /// Whether this process could give something to that group: it is root, or in the group.
 bool can_give_to_group(gid_t gid);
 
-/// "agent", or the number where the password file has no name.
+/// "agent", or the number where /etc/passwd has no name. Asks no other service (nsswitch.conf): systemd's looks into
+/// /run for each number without an entry, which any user can make take long, and one of a network may be away.
 std::string user_name(uid_t uid);
 
 /// Whose session it is and where its files are: [session], else the daemon's own user and environment. Fails with

@@ -278,6 +278,9 @@ def what_is_believed() -> list[Protection]:
             "if (!place && errno == ENOENT) return reason_against_making(above, here);",
             "if (!place && errno == ENOENT) return std::nullopt;",
             "unit_protocol:SafePath.WhatOthersCouldMakeThereIsNot"),
+        one("and in the password file alone", "daemon/users/users.cpp", "    std::string name = std::to_string(uid);\n",
+            "    const auto known_by = find_user(uid);\n    std::string name = known_by ? known_by->user.name : std::to_string(uid);\n"
+            "    return name;\n", "unit_users:UserName.IsThatOfThePasswordFileAlone"),
         one("whoever is refused is looked up once", "daemon/users/users.cpp",
             "    if (const auto known = names.find(uid); known != names.end()) return known->second;\n", "",
             "unit_users:UserName.IsLookedUpOnce"),

@@ -199,6 +199,28 @@ TEST(SessionHome, NoHomeIsRefused) {
 }
 
 // A refusal names its user: whoever is refused again and again is not looked up again and again (LDAP).
+TEST(UserName, IsThatOfThePasswordFileAlone) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    std::string switch_file = "/tmp/capsule-nsswitch-XXXXXX";
+    const UniqueFd file(::mkstemp(switch_file.data()));
+    const std::string_view services = "passwd: db\n";
+    ASSERT_EQ(::write(file.get(), services.data(), services.size()), static_cast<ssize_t>(services.size()));
+    ASSERT_EQ(::fchmod(file.get(), 0644), 0);
+    constexpr int no_mounts = 2;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount(switch_file.c_str(), "/etc/nsswitch.conf", nullptr, MS_BIND, nullptr) != 0)
+            ::_exit(no_mounts);
+        ::_exit(user_name(0) == "root" && !find_user(0) ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ::unlink(switch_file.c_str());
+    if (WIFEXITED(status) && WEXITSTATUS(status) == no_mounts) GTEST_SKIP() << "no mounts here";
+    EXPECT_EQ(status, 0);
+}
+
 TEST(UserName, IsLookedUpOnce) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
     std::string passwd = "/tmp/capsule-passwd-XXXXXX";
