@@ -109,13 +109,15 @@ struct GrantParams {
     std::optional<std::string> role;
     std::optional<std::string> ends_with;
     std::optional<std::uint32_t> uid;         ///< whose processes may use the token; none: the session's user here
+    std::optional<std::uint32_t> asked_by;    ///< for whom the caller asks; each has sessions_per_user
     std::optional<std::string> token_sha256;  ///< of a token that the caller made: 64 hexadecimal digits in lower case
     // As the first result of a session that has begun had them:
     std::optional<std::string> key_scope;     ///< from no wider one may its key be
     std::optional<std::string> provider_url;  ///< at no other address may it be used
 };
 BOOST_DESCRIBE_STRUCT(GrantParams, (),
-                      (agent, provider, model, workspace, role, ends_with, uid, token_sha256, key_scope, provider_url))
+                      (agent, provider, model, workspace, role, ends_with, uid, asked_by, token_sha256, key_scope,
+                       provider_url))
 
 struct GrantResult {
     SessionRef session;

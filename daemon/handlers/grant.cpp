@@ -74,6 +74,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     if (params.key_scope)
         session->key_scope = *params.key_scope;  // that of its begin, though the key's may be narrower
     session->uid = params.uid;
+    session->asked_by = params.asked_by;
     if (params.token_sha256) {
         session->token.reset();
         session->token_sha256 = *params.token_sha256;

@@ -54,9 +54,10 @@ asio::awaitable<Result<Answer>> ask(RemoteLink& link, const char* name, boost::j
 /// waits. So the key is asked for over one of the asker's own, by a grant that is given back at once. Fails as
 /// RemoteLink::grant() does.
 asio::awaitable<Result<void>> have_key_read(Services& services, uid_t asker, GrantParams asked) {
-    const auto link = services.sessions.remote_for_long(asker);
+    const auto link = co_await services.sessions.remote_for_long(asker);
+    if (!link) co_return link.error();
     asked.ends_with = ends_with::connection;
-    const auto granted = co_await link->grant(std::move(asked), RemoteLink::patience);
+    const auto granted = co_await (*link)->grant(std::move(asked), RemoteLink::patience);
     if (!granted) co_return granted.error();
     co_return Result<void>();
 }
@@ -83,8 +84,9 @@ asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, Ke
 asio::awaitable<Result<UsageResult>> remote_usage(Services& services, std::uint32_t asker, UsageParams params) {
     boost::json::value asked = without_nulls(to_json(params));
     // A plan's page takes up to 8 s.
-    const auto link = services.sessions.remote_for_long(asker);
-    co_return co_await ask<UsageResult>(*link, "usage", std::move(asked), RemoteLink::patience,
+    const auto link = co_await services.sessions.remote_for_long(asker);
+    if (!link) co_return link.error();
+    co_return co_await ask<UsageResult>(**link, "usage", std::move(asked), RemoteLink::patience,
                                         RemoteLink::answer_limit);
 }
 
@@ -178,6 +180,7 @@ asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_pt
     asked.workspace = params.workspace;
     asked.role = params.role;
     asked.uid = generation->home.user.uid;
+    asked.asked_by = asker;
     if (states(*wiring.route.provider) == KeyState::unresolved)
         if (auto read = co_await have_key_read(services, asker, asked); !read) co_return read.error();
     asked.token_sha256 = sha256_hex(wiring.token->reveal());

@@ -56,6 +56,7 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     SessionOwner owner;
     owner.connection = caller.connection;
     owner.uid = caller.uid;
+    owner.asked_by = session.asked_by;
     if (!services.generation->policy.is_owner(caller.uid))
         owner.most = services.generation->config.limits.sessions_per_user;
     if (ref.ends_with) {

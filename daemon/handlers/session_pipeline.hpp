@@ -35,8 +35,9 @@ struct PreparedSession {
     std::string key_variable{};
     std::shared_ptr<RemoteGrant> remote{};  ///< where another capsuled has the keys
     // Of a grant, where the caller says so:
-    std::string token_sha256{};          ///< of a token that the caller has
-    std::optional<std::uint32_t> uid{};  ///< whose processes may use it; none: the session's user
+    std::string token_sha256{};               ///< of a token that the caller has
+    std::optional<std::uint32_t> uid{};       ///< whose processes may use it; none: the session's user
+    std::optional<std::uint32_t> asked_by{};  ///< for whom another capsuled asks
 };
 
 /// Sets what spawn's and explain's answers say of why the session is what it is.

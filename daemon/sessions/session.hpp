@@ -38,7 +38,8 @@ struct SessionRecord {
     std::optional<std::string> model;
     std::string user;
     std::uint32_t uid = 0;
-    std::optional<std::uint32_t> asked_by;  ///< the uid of who asked for it; none: an older daemon has kept it
+    std::optional<std::uint32_t> asked_by;     ///< the uid of who asked for it; none: an older daemon has kept it
+    std::optional<std::uint32_t> asked_there;  ///< for whom, where that is another capsuled: SessionOwner::asked_by
     std::string keys;
     std::string started_at;  ///< RFC 3339, UTC
     std::optional<std::string> ends_with;
@@ -73,8 +74,8 @@ struct SessionRecord {
     std::uint32_t asker() const { return asked_by.value_or(uid); }
 };
 BOOST_DESCRIBE_STRUCT(SessionRecord, (),
-                      (id, agent, provider, label, model, user, uid, asked_by, keys, started_at, ends_with, pid,
-                       pid_started, pid_inode, because, base_url, key_source, settings, token_sha256, surface,
+                      (id, agent, provider, label, model, user, uid, asked_by, asked_there, keys, started_at, ends_with,
+                       pid, pid_started, pid_inode, because, base_url, key_source, settings, token_sha256, surface,
                        key_variable, workspace, role, key_scope, known_workspace, known_role, remote_url,
                        remote_provider_url, used_s))
 

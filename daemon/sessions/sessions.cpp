@@ -150,6 +150,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     make_room(owner);
     const auto live = std::make_shared<Live>();
     record.asked_by = owner.uid;
+    record.asked_there = owner.asked_by;
     do
         record.id = make_session_id();
     while (live_.contains(record.id));

@@ -89,7 +89,8 @@ struct SessionOwner {
     std::shared_ptr<WatchedProcess> process;  ///< null: not to be known
     std::uint64_t connection = 0;
     std::uint32_t uid = 0;
-    std::optional<std::uint64_t> most{};  ///< how many sessions of that uid may live at a time; none: no bound
+    std::optional<std::uint32_t> asked_by{};  ///< for whom that one asks: another capsuled does for its own users
+    std::optional<std::uint64_t> most{};      ///< how many sessions of each of these may live at a time; none: no bound
 };
 
 /// How a key is called where its value may not stand.
@@ -127,7 +128,8 @@ class Sessions {
     RemoteLink& remote() noexcept { return remote_; }
     /// A connection of that user's own for what may take long there, while it is held: that capsuled answers a
     /// connection's requests one after the other.
-    std::shared_ptr<RemoteLink> remote_for_long(std::uint32_t asker);
+    /// Two users have one at a time. Fails with io.error where none gets free in RemoteLink::patience.
+    boost::asio::awaitable<Result<std::shared_ptr<RemoteLink>>> remote_for_long(std::uint32_t asker);
 
     /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "daemon/base/ready.hpp"
@@ -15,6 +17,9 @@ namespace {
 /// While a session with a token lives: its key may change in a file that nobody tells us of. To look at a few small
 /// files costs less than what it takes to watch every directory that leads to them (Kubernetes changes a link there).
 constexpr std::chrono::seconds look_again{1};
+
+/// As many sessions as so many of its users may have are another capsuled's, whoever they are for: it could name any.
+constexpr std::uint64_t most_askers_of_another = 16;
 
 }  // namespace
 
@@ -87,24 +92,37 @@ void Sessions::keep_end(const Ended& ended) {
     if (!kept && !std::exchange(told_of_disk_, true)) spdlog::warn("{}", kept.error().message);
 }
 
-/// Whoever asks for sessions without end takes room from nobody but themselves.
+/// Whoever asks for sessions without end takes room from nobody but themselves. Another capsuled asks for all its
+/// users, and makes none of them pay for another one.
 void Sessions::make_room(const SessionOwner& owner) {
     if (!owner.most) return;
-    std::uint64_t count = 0;
-    const Live* idlest = nullptr;
+    struct Asked {
+        std::uint64_t count = 0;
+        const Live* idlest = nullptr;
+    };
+    std::map<std::optional<std::uint32_t>, Asked> askers;
     const auto is_idler = [](const Live& one, const Live& other) {
         const bool works = one.counts.streams > 0, other_works = other.counts.streams > 0;
         return works == other_works ? one.used < other.used : other_works;
     };
+    std::uint64_t all = 0;
     for (const auto& [id, live] : live_) {
         if (live->record.asker() != owner.uid) continue;
-        ++count;
-        if (idlest == nullptr || is_idler(*live, *idlest)) idlest = live.get();
+        Asked& asked = askers[live->record.asked_there];
+        ++all;
+        ++asked.count;
+        if (asked.idlest == nullptr || is_idler(*live, *asked.idlest)) asked.idlest = live.get();
     }
-    if (idlest != nullptr && count >= *owner.most)
-        end(std::string(idlest->record.id), fmt::format("uid {} has asked for more than {} sessions ([limits] "
-                                                        "sessions_per_user), and this one was idle longest",
-                                                        owner.uid, *owner.most));
+    const Asked* too_many = nullptr;
+    if (const Asked& own = askers[owner.asked_by]; own.count >= *owner.most)
+        too_many = &own;
+    else if (all >= *owner.most * most_askers_of_another)
+        too_many = &std::ranges::max_element(askers, {}, [](const auto& each) { return each.second.count; })->second;
+    if (too_many == nullptr || too_many->idlest == nullptr) return;
+    const SessionRecord& record = too_many->idlest->record;
+    end(std::string(record.id), fmt::format("uid {} has asked for more than {} sessions ([limits] sessions_per_user), "
+                                            "and this one was idle longest",
+                                            record.asked_there.value_or(owner.uid), *owner.most));
 }
 
 void Sessions::end_idle_ones() {

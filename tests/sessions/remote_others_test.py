@@ -1,6 +1,7 @@
 """What else could listen where [broker] remote leads to: this capsuled itself, one of another version, a stranger."""
 
 import json
+import os
 import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from capsule import Capsule, Refused, until
 from remote import ROOT, Beside, Remote
+
+STRANGER = 4246
 
 
 class WithoutKeys(Remote):
@@ -45,6 +48,32 @@ class WithoutKeys(Remote):
         with ThreadPoolExecutor() as at_once:  # each waits its 10 s for another one to come
             for error in at_once.map(lambda capsule: self.raises(capsule, "spawn", agent="claude", provider="zai"), (one, other)):
                 self.assertEqual(error["data"]["code"], "config.conflict")
+
+
+class OtherUsers(Remote):
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_one_takes_no_others_place_where_the_keys_are(self):
+        """There all of them are one user, that of this capsuled."""
+        provider = self.provider()
+        keys = self.keys_capsule(provider, more="[limits]\nsessions_per_user = 3\n")
+        agents = self.agents_capsule(provider, keys.socket, f'[access]\nspawn = ["{STRANGER}"]\n')
+        agents.socket.chmod(0o666)
+        victim = self.spawn(agents)
+        os.seteuid(STRANGER)
+        try:
+            connection = agents.connect()
+        finally:
+            os.seteuid(0)
+        self.addCleanup(connection.close)
+        ids = [connection.call("spawn", agent="claude", provider="zai")["session"]["id"] for _ in range(5)]
+        self.assertEqual(victim.ask().status, 200, keys.logged())
+        agents.call("status")  # which looks at what became of them
+        alive = [each["id"] for each in agents.call("sessions.list")["sessions"]]
+        self.assertEqual(sorted(alive), sorted([victim.id, *ids[2:]]))
+        why = {each["id"]: each["ended"] for each in agents.call("sessions.list", all=True)["sessions"]}
+        for id in ids[:2]:
+            self.assertIn("the capsuled that has the keys has ended it: uid", why[id])
+            self.assertIn(f"uid {STRANGER} has asked for more than 3 sessions", why[id])
 
 
 class OtherVersions(Beside):

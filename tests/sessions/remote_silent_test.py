@@ -124,14 +124,54 @@ class OneConnection(Remote):
         alive = lambda: [each["workspace"] for each in keys.call("sessions.list")["sessions"]]
         self.assertTrue(until(lambda: sorted(alive(), key=str) == [None, "slow"]), alive())
 
+    @unittest.skipUnless(ROOT, "only root can be several users")
+    def test_usage_of_many_users_holds_up_no_spawn(self):
+        """Each has a request under way where the keys are, and that one works on four of this capsuled's at a time."""
+        asked, gate = threading.Event(), threading.Event()
+        self.addCleanup(gate.set)
+
+        def serve(peer, _):
+            while True:
+                if b"/silent" in peer.request()[0]:
+                    asked.set()
+                    gate.wait(BOUND)
+                peer.send(answer())
+
+        provider = self.provider(serve)
+        plan = f'[providers.zai.usage]\nurl = "http://127.0.0.1:{provider.port}/silent"\n'
+        keys = self.keys_capsule(provider, more=plan)
+        agents = self.agents_capsule(provider, keys.socket, plan)
+        self.spawn(agents)
+        connections = [self.connection_of(STRANGER + each, agents) for each in range(6)]
+
+        def ask(connection: Connection):
+            with contextlib.suppress(Refused):  # whose turn has not come for 10 s
+                connection.call("usage", provider="zai")
+
+        waiting = [threading.Thread(target=ask, args=(each,)) for each in connections]
+        for each in waiting:
+            each.start()
+        self.assertTrue(asked.wait(BOUND))
+        held = lambda: keys.call("status")["connections"]["open"] >= 3
+        self.assertTrue(until(held))
+        self.spawn(agents)
+        self.assertTrue(any(each.is_alive() for each in waiting), "the provider has not answered yet")
+        self.assertNotIn("keys.unreachable", [each["code"] for each in agents.call("status")["warnings"]])
+        gate.set()
+        for each in waiting:
+            each.join()
+
     def usage_as(self, user: int, agents: Capsule, provider: str) -> list[dict]:
+        return self.connection_of(user, agents).call("usage", provider=provider)["providers"]
+
+    def connection_of(self, user: int, agents: Capsule) -> Connection:
         os.seteuid(user)
         try:
             connection = agents.connect()
         finally:
             os.seteuid(0)
         self.addCleanup(connection.close)
-        return connection.call("usage", provider=provider)["providers"]
+        return connection
 
     def test_counts_are_asked_for_once_for_all_who_want_them(self):
         provider = self.provider()
