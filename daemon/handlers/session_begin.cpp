@@ -74,6 +74,10 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     if (session.keys != session_keys::broker && !ref.ends_with) co_return ref;
     SessionRecord record = record_of(session);
     record.ends_with = ref.ends_with;
+    // Here and not only as it was asked for: a reload may have named the user meanwhile, when this session was none
+    // yet.
+    if (record.brokered())
+        if (auto conflict = upstream_conflict(*services.generation, record.uid)) co_return *std::move(conflict);
     auto id = co_await services.sessions.begin(std::move(record), owner, session.remote);
     if (!id) co_return id.error();
     ref.id = std::move(*id);

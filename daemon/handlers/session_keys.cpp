@@ -115,7 +115,11 @@ KeyNow key_now(const Services& services, const SessionRecord& record) {
     const auto generation = services.generation;
     if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
-    if (const auto conflict = upstream_conflict(*generation, record.uid)) return told(*conflict);
+    if (const auto conflict = upstream_conflict(*generation, record.uid))
+        return told({conflict->code,
+                     conflict->message + "; no server of that user gets one until such sessions have ended and the "
+                                         "configuration is loaded again",
+                     conflict->hint});
     const Provider* provider = generation->config.catalog.find(record.provider);
     const KeyScope scope{record.workspace, record.role};
     KeyFinding finding = resolver(services, *generation).find(record.key_variable, scope);

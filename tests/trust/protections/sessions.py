@@ -1,6 +1,6 @@
 """Sessions that hold no key: docs/security.md. What ends them, what is kept of them, who gets nothing out of it."""
 
-from protection import Protection, one
+from protection import Edit, Protection, one
 
 SESSIONS = "daemon/sessions/sessions.cpp"
 STATE = "daemon/base/state_directory.cpp"
@@ -16,6 +16,7 @@ PORT, PROGRAM = "daemon/sessions/sessions_port.cpp", "daemon/sessions/broker_pro
 SPAWNING, LIVES = "ctest:sessions:spawning", "ctest:sessions:lives"
 REMOTE_KEYS_SIDE, REMOTE_SESSIONS = "ctest:sessions:remote_keys", "ctest:sessions:remote_sessions"
 REMOTE_OTHERS, REMOTE_LONG = "ctest:sessions:remote_others", "ctest:sessions:remote_long"
+USERS = "ctest:sessions:users"
 
 
 def protections() -> list[Protection]:
@@ -80,10 +81,13 @@ def protections() -> list[Protection]:
         one("keys are not asked of a stranger", "daemon/sessions/keys_socket.cpp",
             "    if (auto server = trusted_server(socket.get(), path); !server) return server.error();\n", "", REMOTE_OTHERS),
         one("no session is sent elsewhere than to its loopback", REMOTE_KEYS, "url.starts_with(loopback) && ", "", REMOTE_OTHERS),
-        one("no token for a user whose servers get keys", "daemon/handlers/grant.cpp",
-            "co_return *std::move(conflict);", "static_cast<void>(conflict);", REMOTE_KEYS_SIDE),
+        Protection("no token for a user whose servers get keys", [
+            Edit("daemon/handlers/grant.cpp", "co_return *std::move(conflict);", "static_cast<void>(conflict);"),
+            Edit("daemon/handlers/session_begin.cpp", "co_return *std::move(conflict);", "static_cast<void>(conflict);")], [USERS]),
         one("nor a key, where it is named later", SESSION_KEYS,
-            "    if (const auto conflict = upstream_conflict(*generation, record.uid)) return told(*conflict);\n", "", REMOTE_KEYS_SIDE),
+            "if (const auto conflict = upstream_conflict(*generation, record.uid))\n", "if (const auto conflict = upstream_conflict(*generation, record.uid); conflict && false)\n", USERS),
+        one("nor a token, where it is named meanwhile", "daemon/handlers/session_begin.cpp",
+            "co_return *std::move(conflict);", "static_cast<void>(conflict);", USERS),
         one("a token is its user's", "daemon/handlers/session_begin.cpp",
             "    if (session.uid) record.uid = *session.uid;\n", "", REMOTE_KEYS_SIDE),
         one("a grant ends with the session", "daemon/sessions/remote_calls.cpp",
@@ -107,13 +111,13 @@ def protections() -> list[Protection]:
             "    co_return co_await ask<UsageResult>(services.sessions.remote(),",
             "ctest:sessions:remote_silent"),
         one("one user's answer about a key is no other's", "daemon/sessions/sessions_keys.cpp",
-            "record.provider, record.base_url, record.uid);", "record.provider, record.base_url, 0);", "ctest:sessions:remote_keys"),
+            "record.provider, record.base_url, record.uid);", "record.provider, record.base_url, 0);", USERS),
         one("no server of a user with sessions gets a key, though it is named later", "daemon/sessions/sessions.cpp",
-            "const bool left_out = runs_agents(uid);", "const bool left_out = false;", "ctest:sessions:remote_keys"),
+            "const bool left_out = runs_agents(uid);", "const bool left_out = false;", USERS),
         one("nor of one as which the broker is to run", "daemon/sessions/sessions.cpp",
-            "if (link.identity && runs_agents(link.identity->uid))", "if (false)", "ctest:sessions:remote_keys"),
+            "if (link.identity && runs_agents(link.identity->uid))", "if (false)", USERS),
         one("nobody has sessions as the broker's user", "daemon/handlers/generation.cpp",
-            "!(broker && *broker && (*broker)->uid == uid)", "true", "ctest:sessions:remote_keys"),
+            "!(broker && *broker && (*broker)->uid == uid)", "true", USERS),
         one("nor many users' all grants", "daemon/sessions/sessions_remote.cpp", "most_for_long = 2;", "most_for_long = 16;",
             "ctest:sessions:remote_silent"),
         one("another capsuled's users take no place of each other's", "daemon/handlers/remote_keys.cpp",
