@@ -147,7 +147,8 @@ asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place)
     co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory(place.asker));
 }
 
-asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory) {
+asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory,
+                                                  [[maybe_unused]] std::shared_ptr<const char> has_home) {
     auto remove = [directory] { return remove_scratch_home(directory); };
     const auto removed =
         co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory(place.asker));
@@ -190,7 +191,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
         warn("agent.version_unknown", place, binary, without_version + problem);
         version_problems_.insert_or_assign(key, std::move(problem));
     }
-    co_await remove_home(place, *directory);
+    co_await remove_home(place, *directory, homes_);
     if (told) co_return Told::version;
     co_return is_final ? Told::problem : Told::nothing;
 }
@@ -267,7 +268,8 @@ asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBina
     const auto directory = co_await make_home(place);
     if (!directory) co_return no_models(directory.error().message);
     ModelList models = co_await look_for_models(agent, std::move(binary), place, *directory);
-    co_await remove_home(place, *directory);
+    // Nobody waits for that: whoever may list the directory above can make it take long.
+    asio::co_spawn(executor_, remove_home(place, *directory, homes_), asio::detached);
     co_return models;
 }
 

@@ -97,7 +97,8 @@ class AgentInventory {
     enum class Told { version, problem, nothing };
     boost::asio::awaitable<Told> ask_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
-    static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory);
+    static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory,
+                                                    std::shared_ptr<const char> has_home);
     boost::asio::awaitable<ModelList> judge_printed(Agent agent, std::string printed, AgentBinary binary,
                                                     AgentPlace place, std::string directory);
     boost::asio::awaitable<ModelList> look_for_models(Agent agent, AgentBinary binary, AgentPlace place,

@@ -278,6 +278,10 @@ def what_is_believed() -> list[Protection]:
             "if (!place && errno == ENOENT) return reason_against_making(above, here);",
             "if (!place && errno == ENOENT) return std::nullopt;",
             "unit_protocol:SafePath.WhatOthersCouldMakeThereIsNot"),
+        one("nobody waits for the removal of a program's home", "daemon/home/inventory.cpp",
+            "    asio::co_spawn(executor_, remove_home(place, *directory, homes_), asio::detached);",
+            "    co_await remove_home(place, *directory, homes_);",
+            "unit_home:Inventory.ModelsDoNotWaitForTheRemovalOfTheProgramsHome"),
         one("and in the password file alone", "daemon/users/users.cpp", "    std::string name = std::to_string(uid);\n",
             "    const auto known_by = find_user(uid);\n    std::string name = known_by ? known_by->user.name : std::to_string(uid);\n"
             "    return name;\n", "unit_users:UserName.IsThatOfThePasswordFileAlone"),

@@ -238,6 +238,41 @@ TEST_F(Inventory, ModelsWaitForNobodyElsesJobs) {
     EXPECT_TRUE(told) << "before the others' jobs had ended";
 }
 
+// Whoever may list the directory in which it is can make its removal take long.
+TEST_F(Inventory, ModelsDoNotWaitForTheRemovalOfTheProgramsHome) {
+    const std::string top = directory_.path();
+    const AgentBinary binary = codex("echo run >> " + top + "/runs; [ $(wc -l < " + top + "/runs) = 1 ] || { > " + top +
+                                     "/last; while [ ! -e " + top + "/go ]; do sleep .01; done; }\n" +
+                                     R"(echo '{"models":[{"slug":"gpt-5.5","base_instructions":"You are Codex."}]}')");
+    const auto release = std::make_shared<std::atomic<bool>>(false), begun = std::make_shared<std::atomic<bool>>(false);
+    bool told = false;
+    asio::co_spawn(io_, inventory_.models(Agent::codex, binary, place(1)), [&](std::exception_ptr, ModelList models) {
+        EXPECT_TRUE(models.own.has_value());
+        told = true;
+    });
+    while (!std::filesystem::exists(top + "/last"))
+        io_.run_one_for(std::chrono::milliseconds(10));
+    auto held = [release, begun]() -> Result<int> {
+        *begun = true;
+        while (!*release)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        return 0;
+    };
+    asio::co_spawn(io_, worker_->run(std::move(held), std::chrono::minutes(1), HomeWorker::inventory(1)),
+                   [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
+    while (!*begun)
+        io_.run_one_for(std::chrono::milliseconds(10));
+    std::ofstream(top + "/go") << "";
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!told && std::chrono::steady_clock::now() < patience)
+        io_.run_one_for(std::chrono::milliseconds(10));
+    EXPECT_TRUE(told);
+    EXPECT_NE(homes(), "");
+    *release = true;
+    io_.run();
+    EXPECT_EQ(homes(), "");
+}
+
 TEST_F(Inventory, OneThatLacksTheFlagIsAskedWithoutIt) {
     const AgentBinary binary = codex("[ $# = 2 ] && echo '{}' || exit 2");
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, binary, place())).own.has_value());
