@@ -18,10 +18,24 @@ std::string_view words_of_error(const AnswerReader& answer) {
 
 /// The first coding that is one, of however many fields.
 std::string_view coding_of(const ResponseHead& head) {
+    std::string_view out;
     for (const Field& each : head.fields)
-        if (same_name(each.name, "content-encoding") && !each.value.empty() && !same_name(each.value, "identity"))
-            return each.value;
-    return {};
+        if (same_name(each.name, "content-encoding"))
+            for_each_of_list(each.value, [&out](std::string_view coding) {
+                if (out.empty() && !same_name(coding, "identity")) out = coding;
+            });
+    return out;
+}
+
+/// All types that it says it has; `room` is for those of several fields.
+std::string_view types_of(const ResponseHead& head, std::string& room) {
+    std::string_view out;
+    for (const Field& each : head.fields)
+        if (same_name(each.name, "content-type")) {
+            if (!out.empty()) room = std::string(out).append(",").append(each.value);
+            out = out.empty() ? each.value : room;
+        }
+    return out;
 }
 
 UtcTime now() {
@@ -199,13 +213,14 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }
-    AnswerReader::Format format = AnswerReader::format_of(field(head.fields, "content-type"), coding);
+    std::string types;
+    AnswerReader::Format format = AnswerReader::format_of(types_of(head, types), coding);
     // A refusal is JSON, whatever a gateway on its way calls it.
-    if (head.status >= 400 && format == AnswerReader::Format::other && coding.empty())
-        format = AnswerReader::Format::json;
+    const bool known = format == AnswerReader::Format::json || format == AnswerReader::Format::events;
+    if (head.status >= 400 && !known && coding.empty()) format = AnswerReader::Format::json;
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
-    std::string out = response_for_agent(head, !again, key.key.reveal());
-    if (exchange.mask) out = without_key(std::move(out), key);
+    // Whether a 200 is an error its body says, when its head may have gone.
+    std::string out = head_without_key(response_for_agent(head, !again, key.key.reveal()), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
     auto passing = pass_on(exchange, first, std::move(out));

@@ -249,6 +249,50 @@ class Providers(Case):
             self.assertNotIn(b"FAKE-", reply.raw)
         self.assertEqual(broker.traffic(requests=len(answers))["failed"], len(answers))
 
+    def test_an_error_with_status_200_whatever_it_calls_itself(self):
+        body = b'{"error":{"message":"bad key %s"}}' % KEY.encode()
+        heads = [("Content-Type: application/problem+JSON",), ("Content-Type: Application/Json\t; charset=utf-8",),
+                 ("Content-Type: application/json, application/json",), ("Content-Type: text/plain, application/json",),
+                 ("Content-Type: application/json", "Content-Type: text/plain"), ("Content-Type: text/plain", "Content-Type: application/json"),
+                 ("Content-Type: text/plain", "Content-Type: text/html"), (), ("Content-Type:",),
+                 *(("Content-Type: application/json", f"Content-Encoding: {coding}") for coding in ("identity, Identity", ",", "", " , identity ,"))]  # fmt: skip
+
+        def serve(peer, _):
+            for fields in heads:
+                peer.request()
+                peer.send("\r\n".join(["HTTP/1.1 200 OK", *fields, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+
+        broker, _ = self.pair(serve)
+        for fields in heads:
+            with self.subTest(fields):
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, len(reply.body)), (200, len(body)))
+                self.assertIn(b"bad key ***", reply.raw)
+                self.assertNotIn(KEY.encode(), reply.raw)
+        self.assertEqual(broker.traffic(requests=len(heads))["failed"], len(heads))
+
+    def test_the_head_of_an_error_with_status_200(self):
+        """Which has gone when the body says that it is one."""
+        key = "FAKE/zai+key/with=sharp-characters/0123456789"
+        forms = [key, quote(key, safe=""), key.replace("/", "%2f"), base64.b64encode(b"x:" + key.encode()).decode()]
+        body = b'{"error":{"message":"no"}}'
+
+        def serve(peer, _):
+            peer.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for form in forms:
+                peer.request()
+                peer.send(b"HTTP/1.1 200 OK\r\nX-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                          % (form.encode(), len(body)))
+                time.sleep(0.01)
+                peer.send(body)
+
+        broker, provider = self.broker(), self.provider(serve)
+        broker.grant(provider, key=key)
+        for form in forms:
+            reply = self.ask(broker)
+            self.assertEqual((reply.status, reply.body), (200, body))
+            self.assertNotIn(form[len(form) // 2:-4], reply.raw.decode())
+
     def test_an_error_that_repeats_the_key_in_another_form(self):
         """As PHP's JSON has it, as JSON may have it, in a URL, in HTML, in base64; in pieces, in a header, in what is kept."""
         key = "FAKE/zai+key/with=sharp-characters/0123456789"

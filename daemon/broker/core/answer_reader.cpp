@@ -15,6 +15,7 @@ namespace capsule::broker {
 namespace {
 
 constexpr std::string_view data_field = "data:";
+constexpr std::string_view json_tail = "+json";
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t max_model = 128;
 constexpr std::size_t max_message = 500;
@@ -74,15 +75,23 @@ bool has_telling_word(std::string_view text, bool model_too) {
 AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
                                              std::string_view content_encoding) noexcept {
     if (!content_encoding.empty() && !same_name(content_encoding, "identity")) return Format::other;
-    std::string_view type = content_type.substr(0, content_type.find(';'));
-    type = type.substr(0, type.find(' '));
-    if (same_name(type, "text/event-stream")) return Format::events;
-    if (same_name(type, "application/json") || type.ends_with("+json")) return Format::json;
-    return Format::other;
+    std::size_t types = 0;
+    bool json = false, events = false;
+    for_each_of_list(content_type, [&](std::string_view each) {
+        std::string_view type = each.substr(0, each.find(';'));
+        type = type.substr(0, type.find_first_of(" \t"));
+        ++types;
+        events = events || same_name(type, "text/event-stream");
+        json = json || same_name(type, "application/json") ||
+               (type.size() > json_tail.size() && same_name(type.substr(type.size() - json_tail.size()), json_tail));
+    });
+    if (events) return Format::events;
+    if (json) return Format::json;
+    return types == 1 ? Format::other : Format::unknown;
 }
 
 void AnswerReader::feed(std::string_view bytes) {
-    if (format_ == Format::events && !begun_) {
+    if ((format_ == Format::events || format_ == Format::unknown) && !begun_) {
         // Some refusals are JSON that calls itself a stream of events, of which no line begins like that.
         const std::size_t first = bytes.find_first_not_of(" \t\r\n\xef\xbb\xbf");
         begun_ = first != bytes.npos;

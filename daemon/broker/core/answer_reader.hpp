@@ -24,13 +24,14 @@ struct Usage {
 /// number that is none, is negative, or goes backwards within one answer is not counted.
 class AnswerReader {
   public:
-    enum class Format { json, events, other };
+    enum class Format { json, events, unknown, other };
 
     explicit AnswerReader(Format format) : format_(format), scanner_(&AnswerReader::found, this) {}
     AnswerReader(const AnswerReader&) = delete;
     AnswerReader& operator=(const AnswerReader&) = delete;
 
-    /// By the answer's Content-Type and Content-Encoding: what is compressed is not looked into.
+    /// By the answer's Content-Type (of however many fields, with commas between them) and Content-Encoding: what is
+    /// compressed is not looked into. What has no type, or several of which none is known, is JSON if it begins so.
     static Format format_of(std::string_view content_type, std::string_view content_encoding) noexcept;
 
     void feed(std::string_view bytes);

@@ -74,6 +74,19 @@ void for_each_connection_name(std::string_view list, const Take& take) {
     }
 }
 
+/// Calls `take` with each part of a value that has commas between its parts, without white space at their ends; not
+/// with empty ones.
+template <class Take>
+void for_each_of_list(std::string_view list, const Take& take) {
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find(','), list.size());
+        const std::string_view part = list.substr(0, end);
+        list.remove_prefix(std::min(end + 1, list.size()));
+        const std::size_t first = part.find_first_not_of(" \t");
+        if (first != part.npos) take(part.substr(first, part.find_last_not_of(" \t") + 1 - first));
+    }
+}
+
 /// The value of the only field of that name (any case); empty without one.
 std::string_view field(const std::vector<Field>& fields, std::string_view name) noexcept;
 

@@ -87,6 +87,20 @@ std::string without_key(std::string text, const KeyForms& key) {
     return text;
 }
 
+std::string head_without_key(std::string head, const KeyForms& key) {
+    std::size_t shortest = std::string::npos;
+    for (const KeyForm& form : key.all)
+        shortest = std::min(shortest, form.text.reveal().size());
+    const std::string_view plain = key.key.reveal();
+    const bool is_one_word = std::ranges::none_of(plain, [](unsigned char c) { return c <= ' '; });
+    std::size_t word = 0;
+    for (const unsigned char c : head) {
+        word = c > ' ' || (c == ' ' && !is_one_word) ? word + 1 : 0;
+        if (word >= shortest) return without_key(std::move(head), key);
+    }
+    return head;
+}
+
 std::string without_secrets(std::string_view text, const KeyForms& key) {
     constexpr std::size_t harmless = 8;  ///< bytes: any provider's keys begin alike
     std::string out(text);

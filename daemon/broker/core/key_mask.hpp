@@ -37,6 +37,9 @@ class KeyMask {
 /// `text`, which is whole, with the key masked.
 std::string without_key(std::string text, const KeyForms& key);
 
+/// The same of an answer's head. Most have no word as long as a key, which costs next to nothing.
+std::string head_without_key(std::string head, const KeyForms& key);
+
 /// A text that is kept, and was perhaps cut: without the key, without a begin of it at the end, and without anybody's
 /// session token.
 std::string without_secrets(std::string_view text, const KeyForms& key);

@@ -70,6 +70,8 @@ TEST(AnswerReader, ReadsWholeAnswers) {
                   .usage,
               (Usage{4, 2, 0}));
     EXPECT_EQ(read(Format::other, "{\"model\":\"m\",\"usage\":{\"input_tokens\":4}}").usage, Usage{});
+    EXPECT_EQ(read(Format::unknown, " {\"usage\":{\"input_tokens\":4}}").usage.input, 4U);
+    EXPECT_EQ(read(Format::unknown, "a{\"usage\":{\"input_tokens\":4}}").usage, Usage{});
 }
 
 TEST(AnswerReader, ReadsErrors) {
@@ -223,6 +225,14 @@ TEST(AnswerReader, KnowsFormats) {
     EXPECT_EQ(AnswerReader::format_of("application/problem+json", ""), Format::json);
     EXPECT_EQ(AnswerReader::format_of("application/json", "gzip"), Format::other);
     EXPECT_EQ(AnswerReader::format_of("text/html", ""), Format::other);
+    EXPECT_EQ(AnswerReader::format_of("application/JSON\t;charset=utf-8", ""), Format::json);
+    EXPECT_EQ(AnswerReader::format_of("application/problem+JSON", ""), Format::json);
+    EXPECT_EQ(AnswerReader::format_of("+json", ""), Format::other);
+    EXPECT_EQ(AnswerReader::format_of("text/plain, application/json", ""), Format::json);
+    EXPECT_EQ(AnswerReader::format_of("application/json, Text/Event-Stream", ""), Format::events);
+    EXPECT_EQ(AnswerReader::format_of("text/plain,text/html", ""), Format::unknown);
+    EXPECT_EQ(AnswerReader::format_of("", ""), Format::unknown);
+    EXPECT_EQ(AnswerReader::format_of("", "gzip"), Format::other);
 }
 
 TEST(RequestReader, FindsTheModelWhereverItStands) {

@@ -154,6 +154,23 @@ TEST(KeyMask, OfNoKeyPassesAll) {
     EXPECT_EQ(masked("anything", "", 3), "anything");
 }
 
+TEST(KeyMask, MasksAHeadWhateverItsWords) {
+    const KeyForms key(Secret("FAKE/key+of=a-provider"));
+    const std::string plain = "HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+    EXPECT_EQ(head_without_key(plain, key), plain);
+    for (const std::string& in : {std::string("FAKE/key+of=a-provider"), std::string("FAKE%2Fkey%2Bof%3Da-provider")}) {
+        const std::string head = "HTTP/1.1 200 OK\r\nA: b\r\n";
+        for (const std::string& line : {in, "X:" + in + "\r\n", "X: " + in + "\r\nB: c\r\n\r\n"}) {
+            const std::string out = head_without_key(head + line, key);
+            EXPECT_EQ(out.size(), (head + line).size());
+            EXPECT_EQ(out.find(in), std::string::npos) << out;
+        }
+    }
+    EXPECT_EQ(head_without_key(plain, KeyForms(Secret(""))), plain);
+    EXPECT_EQ(head_without_key("A: of two%20words\r\n", KeyForms(Secret("two words"))), "A: of ***********\r\n");
+    EXPECT_EQ(head_without_key("A: of two words\r\n", KeyForms(Secret("two words"))), "A: of *********\r\n");
+}
+
 TEST(WithoutSecrets, MasksEveryToken) {
     const KeyForms key{Secret("FAKE-secret-key")};
     const std::string token = "cst_FAKE" + std::string(39, 'x');
