@@ -146,15 +146,16 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!upstream) return placed(*config, upstream.error());
     auto authorities = authorities_of(config->broker);
     if (!authorities && runs_broker(*config)) return placed(*config, authorities.error());
-    std::shared_ptr<HomeWorker> worker;
+    std::shared_ptr<HomeWorker> worker, inventory_worker;
     try {
         worker = std::make_shared<HomeWorker>(home->user, home->same_user);
+        inventory_worker = std::make_shared<HomeWorker>(home->user, home->same_user);
     } catch (const Failure& failure) {
         return failure.error();
     }
-    return std::make_shared<const Generation>(Generation{std::move(*config), std::move(*home), std::move(*policy),
-                                                         utc_now(), std::move(worker), std::move(broker),
-                                                         std::move(*upstream), std::move(authorities)});
+    return std::make_shared<const Generation>(
+        Generation{std::move(*config), std::move(*home), std::move(*policy), utc_now(), std::move(worker),
+                   std::move(inventory_worker), std::move(broker), std::move(*upstream), std::move(authorities)});
 }
 
 std::optional<Error> upstream_conflict(const Generation& generation, uid_t uid) {

@@ -25,6 +25,8 @@ struct Generation {
     Policy policy;
     std::string loaded_at;  ///< RFC 3339, UTC
     std::shared_ptr<HomeWorker> worker;
+    std::shared_ptr<HomeWorker>
+        inventory_worker;  ///< for what running an agent's program takes: no session waits behind it
     /// Whom capsule-broker runs as; none: as the daemon, which is not root. Fails where it cannot be started.
     Result<std::optional<BrokerIdentity>> broker_user;
     std::vector<std::uint32_t> upstream_uids;  ///< of [broker] upstream_users

@@ -48,7 +48,7 @@ struct Work {
 };
 
 AgentPlace agent_place(const Generation& generation, std::string path, uid_t asker) {
-    return {generation.home, std::move(path), generation.worker, asker};
+    return {generation.home, std::move(path), generation.inventory_worker, asker};
 }
 
 /// A session as far as it is settled without its plan and its token.

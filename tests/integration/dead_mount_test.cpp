@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <deque>
+#include <thread>
 
 #include "tests/support/capsule_test.hpp"
 #include "tests/support/silent_mount.hpp"
@@ -112,6 +113,20 @@ TEST_F(DeadMount, OfAnotherUserHoldsNeitherSocketNorLog) {
     EXPECT_THAT(start_with({"--socket", theirs / "capsule.sock"}), HasSubstr("refusing to listen in " + refused));
     EXPECT_THAT(start_with({"--socket", socket(), "--log-file", theirs / "log"}),
                 AllOf(HasSubstr("is not opened"), HasSubstr(refused)));
+}
+
+// Its directory of temporary files may be one that another user keeps busy.
+TEST_F(DeadMount, WhatRunsAnAgentsProgramHoldsUpNoSession) {
+    const fs::path silent = dir_ / "silent";
+    fs::create_directories(silent);
+    const SilentMount busy(silent);
+    start({.env = with(all_keys(), {{"TMPDIR", silent.string()}})});
+    call("status");  // soon after that each agent's version is being looked for
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    const json::value again = call("status");
+    EXPECT_THAT(codes(at(again, "/warnings")), Not(Contains("home.busy")));
+    EXPECT_EQ(text_at(again, "/agents/0/binary"), (agents_.bin() / "claude").string());
+    EXPECT_EQ(text_at(spawn("claude", "zai"), "/provider"), "zai");
 }
 
 TEST_F(DeadMount, WhoeverKeepsProcBusyDoesNotHoldUpTheDaemon) {

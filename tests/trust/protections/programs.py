@@ -278,6 +278,8 @@ def what_is_believed() -> list[Protection]:
             "if (!place && errno == ENOENT) return reason_against_making(above, here);",
             "if (!place && errno == ENOENT) return std::nullopt;",
             "unit_protocol:SafePath.WhatOthersCouldMakeThereIsNot"),
+        one("nor for what another program's home takes", "daemon/handlers/status.cpp", "path, generation->inventory_worker, caller.uid}",
+            "path, generation->worker, caller.uid}", "integration_dead_mount:DeadMount.WhatRunsAnAgentsProgramHoldsUpNoSession"),
         one("nobody waits for the removal of a program's home", "daemon/home/inventory.cpp",
             "    asio::co_spawn(executor_, remove_home(place, *directory, homes_), asio::detached);",
             "    co_await remove_home(place, *directory, homes_);",
