@@ -94,7 +94,8 @@ std::string head_without_key(std::string head, const KeyForms& key) {
     const std::string_view plain = key.key.reveal();
     const bool is_one_word = std::ranges::none_of(plain, [](unsigned char c) { return c <= ' '; });
     std::size_t word = 0;
-    for (const unsigned char c : head) {
+    for (const char each : head) {
+        const auto c = static_cast<unsigned char>(each);
         word = c > ' ' || (c == ' ' && !is_one_word) ? word + 1 : 0;
         if (word >= shortest) return without_key(std::move(head), key);
     }
