@@ -95,16 +95,16 @@ Result<std::uint64_t> keep_end_of_state_file(const std::string& path, std::uint6
     const std::string temporary = path + ".new";
     const UniqueFd to = new_file(temporary);
     if (!to) return cannot("write", temporary, errno);
-    std::array<char, 16 * 1024> piece;
+    std::array<char, 16 * 1024> part;
     std::uint64_t kept = 0;
     int error = 0;
     bool in_line = at > 0;
     while (error == 0) {
-        const ssize_t got = ::pread(from.get(), piece.data(), piece.size(), at);
+        const ssize_t got = ::pread(from.get(), part.data(), part.size(), at);
         if (got < 0) error = errno;
         if (got <= 0) break;
         at += got;
-        std::string_view text(piece.data(), static_cast<std::size_t>(got));
+        std::string_view text(part.data(), static_cast<std::size_t>(got));
         if (in_line) {
             const std::size_t end = text.find('\n');
             in_line = end == text.npos;
