@@ -144,14 +144,13 @@ asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place)
         auto made = make_scratch_home(above);
         return made ? made : make_scratch_home("/tmp");
     };
-    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory(place.asker));
+    co_return co_await place.worker->run(std::move(make), home_job_limit, place.asker);
 }
 
 asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string directory,
                                                   [[maybe_unused]] std::shared_ptr<const char> has_home) {
     auto remove = [directory] { return remove_scratch_home(directory); };
-    const auto removed =
-        co_await place.worker->run(std::move(remove), home_job_limit, HomeWorker::inventory(place.asker));
+    const auto removed = co_await place.worker->run(std::move(remove), home_job_limit, place.asker);
     if (removed) co_return;
     log_warning("agent.home_stays", {{"home_of", std::int64_t{place.home.user.uid}},
                                      {"directory", directory},
@@ -251,7 +250,7 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
         judged.is_to_be_tried = true;
         return judged;
     };
-    auto judged = co_await place.worker->run(std::move(read), home_job_limit, HomeWorker::inventory(place.asker));
+    auto judged = co_await place.worker->run(std::move(read), home_job_limit, place.asker);
     if (!judged) co_return no_models(judged.error().message);
     if (!judged->is_to_be_tried) co_return judged->models;
     const auto arguments = question.reading(directory + "/" + std::string(derived_name));

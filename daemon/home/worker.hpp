@@ -40,10 +40,9 @@ class HomeWorker {
     using Asker = std::uint64_t;
     /// Root goes first, and has two jobs under way.
     static constexpr Asker first = 0;
-    /// The same user's jobs of other kinds, whose threads that are left behind do not keep sessions from starting: what
-    /// belongs to running a program of an agent's, and what `status` looks for.
-    static constexpr Asker inventory(Asker user) { return user | Asker{1} << 32; }
-    static constexpr Asker looking(Asker user) { return user | Asker{2} << 32; }
+    /// The same user's jobs of another kind, whose threads that are left behind do not keep sessions from starting:
+    /// what `status` looks for.
+    static constexpr Asker looking(Asker user) { return user | Asker{1} << 32; }
 
     /// Calls `job`, which gives a Result, on a thread and resumes the caller with it. An asker's jobs run one after the
     /// other. Fails with io.error at the limit. The job is then interrupted, and if that does not help, it and its

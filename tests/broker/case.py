@@ -39,6 +39,17 @@ def authority() -> Authority:
     return made
 
 
+def sending(*pieces: bytes):
+    """A provider that answers one request with these."""
+
+    def serve(peer, _):
+        peer.request()
+        for piece in pieces:
+            peer.send(piece)
+
+    return serve
+
+
 class Case(unittest.TestCase):
     def broker(self, **limits) -> Broker:
         broker = Broker(ca=authority().ca, **limits)

@@ -7,7 +7,7 @@ import socket
 import threading
 from pathlib import Path
 
-from capsule import Capsule, Case, Refused
+from capsule import Capsule, Case, Connection, Refused
 
 ROOT = os.geteuid() == 0
 
@@ -63,6 +63,16 @@ class Remote(Case):
         provider = self.provider(serve)
         keys = self.keys_capsule(provider, **members)
         return keys, self.agents_capsule(provider, keys.socket), provider
+
+    def connection_of(self, user: int, capsule: Capsule) -> Connection:
+        """Another user's, which only root can make."""
+        os.seteuid(user)
+        try:
+            connection = capsule.connect()
+        finally:
+            os.seteuid(0)
+        self.addCleanup(connection.close)
+        return connection
 
     def raises(self, capsule: Capsule, method: str, **params) -> dict:
         with self.assertRaises(Refused) as refused:

@@ -1,7 +1,6 @@
 """What else could listen where [broker] remote leads to: this capsuled itself, one of another version, a stranger."""
 
 import json
-import os
 import subprocess
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -59,12 +58,7 @@ class OtherUsers(Remote):
         agents = self.agents_capsule(provider, keys.socket, f'[access]\nspawn = ["{STRANGER}"]\n')
         agents.socket.chmod(0o666)
         victim = self.spawn(agents)
-        os.seteuid(STRANGER)
-        try:
-            connection = agents.connect()
-        finally:
-            os.seteuid(0)
-        self.addCleanup(connection.close)
+        connection = self.connection_of(STRANGER, agents)
         ids = [connection.call("spawn", agent="claude", provider="zai")["session"]["id"] for _ in range(5)]
         self.assertEqual(victim.ask().status, 200, keys.logged())
         agents.call("status")  # which looks at what became of them

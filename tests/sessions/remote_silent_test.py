@@ -66,7 +66,8 @@ class Silent(Remote):
 class OneConnection(Remote):
     """All that is asked goes over one connection, whose requests are answered one after the other."""
 
-    def test_usage_holds_up_no_spawn(self):
+    def provider_with_a_silent_page(self):
+        """Also an event that says when the page is asked for, and one that has it answer."""
         asked, gate = threading.Event(), threading.Event()
         self.addCleanup(gate.set)
 
@@ -77,7 +78,10 @@ class OneConnection(Remote):
                     gate.wait(BOUND)
                 peer.send(answer())
 
-        provider = self.provider(serve)
+        return self.provider(serve), asked, gate
+
+    def test_usage_holds_up_no_spawn(self):
+        provider, asked, gate = self.provider_with_a_silent_page()
         plans = "".join(f'[providers.{id}.usage]\nurl = "http://127.0.0.1:{provider.port}/{page}"\n' for id, page in (("zai", "silent"), ("kimi", "quick")))  # fmt: skip
         keys = self.keys_capsule(provider, more=plans, keys={"ZAI_API_KEY": "FAKE-zai-key-000000001", "KIMI_CODE_API_KEY": "FAKE-kimi-key-00000001"})  # fmt: skip
         agents = self.agents_capsule(provider, keys.socket, plans)
@@ -127,17 +131,7 @@ class OneConnection(Remote):
     @unittest.skipUnless(ROOT, "only root can be several users")
     def test_usage_of_many_users_holds_up_no_spawn(self):
         """Each has a request under way where the keys are, and that one works on four of this capsuled's at a time."""
-        asked, gate = threading.Event(), threading.Event()
-        self.addCleanup(gate.set)
-
-        def serve(peer, _):
-            while True:
-                if b"/silent" in peer.request()[0]:
-                    asked.set()
-                    gate.wait(BOUND)
-                peer.send(answer())
-
-        provider = self.provider(serve)
+        provider, asked, gate = self.provider_with_a_silent_page()
         plan = f'[providers.zai.usage]\nurl = "http://127.0.0.1:{provider.port}/silent"\n'
         keys = self.keys_capsule(provider, more=plan)
         agents = self.agents_capsule(provider, keys.socket, plan)
@@ -163,15 +157,6 @@ class OneConnection(Remote):
 
     def usage_as(self, user: int, agents: Capsule, provider: str) -> list[dict]:
         return self.connection_of(user, agents).call("usage", provider=provider)["providers"]
-
-    def connection_of(self, user: int, agents: Capsule) -> Connection:
-        os.seteuid(user)
-        try:
-            connection = agents.connect()
-        finally:
-            os.seteuid(0)
-        self.addCleanup(connection.close)
-        return connection
 
     def test_counts_are_asked_for_once_for_all_who_want_them(self):
         provider = self.provider()

@@ -1,5 +1,5 @@
-"""Programs that the daemon runs, the thread that works in the home, and whose paths are believed: "Of the home" and
-"What root's process does with other people's paths, programs and terminals" in docs/security.md."""
+"""Programs that the daemon runs, and the threads that work in the home: "Of the home" and "What root's process does with
+other people's paths, programs and terminals" in docs/security.md."""
 
 from protection import Edit, Protection, one
 
@@ -12,9 +12,7 @@ SCRATCH = "daemon/home/scratch_home.cpp"
 WORKER = "daemon/home/worker.cpp"
 JOBS = "daemon/home/jobs.cpp"
 IDENTITY = "daemon/home/file_identity.cpp"
-TRUSTED = "daemon/base/trusted_path.cpp"
 OP = "daemon/keys/op_reader.cpp"
-OP_PROGRAM = "daemon/keys/op_program.cpp"
 
 AS_ANOTHER = "integration_exec:ExecAsAnother."
 ATTACK = "trust_programs:Programs."
@@ -22,11 +20,10 @@ RUNS = "unit_process:Subprocess."
 HOME = "unit_home:ScratchHome."
 JOB = "unit_home:Worker."
 STARTED = "trust_started:Started."
-TRUST = "unit_base:TrustedPath."
 
 
 def protections() -> list[Protection]:
-    return who_it_becomes() + how_it_ends() + what_it_says() + its_home() + the_homes_thread() + what_is_believed()
+    return who_it_becomes() + how_it_ends() + what_it_says() + its_home() + the_homes_thread()
 
 
 def who_it_becomes() -> list[Protection]:
@@ -145,7 +142,7 @@ def its_home() -> list[Protection]:
             "problem = look_up(path, status)", "problem = ::access(path.c_str(), F_OK) == 0 ? look_up(path, status) * 0 : errno",
             ATTACK + "ALinkInTheHomeDoesNotTellWhatIsInADirectoryOfRoots"),
         one("Codex's home is made, used and removed as the session's user", INVENTORY,
-            "    co_return co_await place.worker->run(std::move(make), home_job_limit, HomeWorker::inventory(place.asker));\n", "    co_return make();\n",
+            "    co_return co_await place.worker->run(std::move(make), home_job_limit, place.asker);\n", "    co_return make();\n",
             ATTACK + "TheirHomeIsTheAgentsAndGoesWithThem"),
     ]  # fmt: skip
 
@@ -205,11 +202,11 @@ def the_homes_thread() -> list[Protection]:
         one("whatever they are for", JOBS, "under_way.insert(user_of(job->asker))", "under_way.insert(job->asker)",
             "unit_home:Workers.ByAnotherKindOfJobNobodyHasAnotherThread"),
         one("what status left behind keeps no session from starting", "daemon/home/worker.hpp",
-            "return user | Asker{2} << 32;", "return user;", "unit_home:Workers.WhatStatusLeftBehindDoesNotKeepSessionsFromStarting"),
+            "return user | Asker{1} << 32;", "return user;", "unit_home:Workers.WhatStatusLeftBehindDoesNotKeepSessionsFromStarting"),
         one("nor that of all users", JOBS, "return kind_of(each) == kind;", "return kind_of(each) == kind || true;",
             "unit_home:Workers.WhatStatusLeftBehindDoesNotKeepSessionsFromStarting"),
-        one("models wait for nobody else's jobs", "daemon/home/worker.hpp", "return user | Asker{1} << 32;",
-            "return (user | Asker{1} << 32) & Asker{1} << 32;", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
+        one("models wait for nobody else's jobs", INVENTORY, "std::move(read), home_job_limit, place.asker);",
+            "std::move(read), home_job_limit, HomeWorker::Asker{2});", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
         one("nor for what another user asked for first", INVENTORY, "auto& own = asked.lookups[place.asker];",
             "auto& own = asked.lookups[0];", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
         one("nor is what another's PATH made a program tell anybody else's", INVENTORY, 'return binary.key() + "\\n" + path;', "return binary.key();",
@@ -231,110 +228,4 @@ def the_homes_thread() -> list[Protection]:
         one("who waits behind it has a limit too", WORKER,
             "    if (!waiter->finished && shared->take_back(job)) co_return too_late();\n", "",
             JOB + "WhoWaitsBehindAnotherIsAnsweredAtItsOwnLimit"),
-    ]  # fmt: skip
-
-
-def what_is_believed() -> list[Protection]:
-    key_file, written, given = ("unit_keys:SecretFile." + each for each in (
-        "OneThatOthersCouldReplaceIsNotRead", "OneThatOthersCouldWriteToIsNotRead", "OneOfAnotherUserIsNotRead"))
-    return [
-        one("a path of another user's is not believed", TRUSTED,
-            "if (!outside && status.st_uid != 0 && status.st_uid != ::geteuid())", "if (false)",
-            TRUST + "WhatBelongsToAnotherUserIsNot"),
-        one("nor what another user's file system says of its owner", TRUSTED, "if (why.empty()) return false;",
-            "if (true) return false;", "integration_dead_mount:DeadMount.OfAnotherUserHasNoFileOfRoots"),
-        one("nor one that has gone meanwhile", "protocol/mounts.cpp", "if (found == known_->end()) return Found{Served::not_mounted};",
-            "if (found == known_->end()) return Found();", "unit_protocol:Mounts.OfAUserAreNotBelievedAndNeitherAreThoseThatHaveGone"),
-        one("nor is a socket or a log there", "protocol/safe_path.cpp",
-            "if (const std::string why = why_not_believed(place, trusted); !why.empty())", "if (const std::string why; !why.empty())",
-            "unit_protocol:Mounts.OfAUserAreNotBelievedAndNeitherAreThoseThatHaveGone",
-            "integration_dead_mount:DeadMount.OfAnotherUserHoldsNeitherSocketNorLog"),
-        one("nobody is asked at a socket whose place was not looked at", "daemon/server/listener.cpp",
-            "    if (auto checked = check_socket_directory(socket_directory(path)); !checked) return checked;\n    return is_live(path)",
-            "    return is_live(path)", "integration_dead_mount:DeadMount.OfAnotherUserHoldsNeitherSocketNorLog"),
-        one("nor is a shell in a user's home looked at", "daemon/users/users.cpp", "const bool is_looked_at = !untrusted_component(shell);",
-            "const bool is_looked_at = true;", "unit_users:RunsCommands.OneBelowAnotherUsersDirectoryIsNotLookedAt"),
-        one("a directory of keys is not looked at before it is trusted", "daemon/keys/directory_source.cpp",
-            "    if (untrusted_component(directory)) return false;\n    const auto seen = look_at(above);\n",
-            "    const auto seen = look_at(above);\n    if (untrusted_component(directory)) return false;\n",
-            "unit_write_faults:ClosedDirectory.BelowAnotherUsersFileSystemNothingIsAsked"),
-        one("nor a stranger's in a namespace of one user", TRUSTED, "(!last || is_of_the_system(path))", "true",
-            TRUST + "InANamespaceOfOneUserAStrangersFileIsNotRoots"),
-        one("nor a state directory whose place is not known", "daemon/lifecycle.cpp",
-            "if (!path.empty() && path.front() != '/')", "if (path.empty() && !path.empty())",
-            STARTED + "ARelativeStateDirectoryIsRefused"),
-        one("nor one that everybody can write to", TRUSTED, "if ((status.st_mode & S_IWOTH) != 0)", "if (false)",
-            TRUST + "TheFirstThatOthersCanWriteToIsNamed", "unit_op_reader:Op.OneThatOthersCouldReplaceIsNotRun"),
-        one("nor one that its group can write to", TRUSTED, "if ((status.st_mode & S_IWGRP) != 0 &&", "if (false &&",
-            TRUST + "WhatBelongsToAnotherUserIsNot"),
-        one("nor a link to one", TRUSTED, "        rest_.splice(rest_.begin(), parts_of(target));\n",
-            "        rest_.clear();\n", TRUST + "WhatALinkLeadsToCounts"),
-        one("nor what others could make there", TRUSTED, "if (const std::string who = who_else_can_make(directory); !who.empty())",
-            "if (const std::string who; !who.empty())", TRUST + "WhatIsMissingInAStickyDirectoryIsAnybodysToMake",
-            "unit_keys:SecretFile.OneThatOthersCouldMakeIsNotLookedFor"),
-        one("nor what could not be looked at", TRUSTED, "    if (!found.untrusted && std::ranges::find(", "    if (false && std::ranges::find(",
-            TRUST + "WhereNothingCanBeLookedAtNothingIsTrusted"),
-        one("nor of a directory of root's programs", "protocol/safe_path.cpp",
-            "if (!place && errno == ENOENT) return reason_against_making(above, here);",
-            "if (!place && errno == ENOENT) return std::nullopt;",
-            "unit_protocol:SafePath.WhatOthersCouldMakeThereIsNot"),
-        one("nor for what another program's home takes", "daemon/handlers/status.cpp", "path, generation->inventory_worker, caller.uid}",
-            "path, generation->worker, caller.uid}", "integration_dead_mount:DeadMount.WhatRunsAnAgentsProgramHoldsUpNoSession"),
-        one("nobody waits for the removal of a program's home", "daemon/home/inventory.cpp",
-            "    asio::co_spawn(executor_, remove_home(place, *directory, homes_), asio::detached);",
-            "    co_await remove_home(place, *directory, homes_);",
-            "unit_home:Inventory.ModelsDoNotWaitForTheRemovalOfTheProgramsHome"),
-        one("and in the password file alone", "daemon/users/users.cpp", "    std::string name = std::to_string(uid);\n",
-            "    const auto known_by = find_user(uid);\n    std::string name = known_by ? known_by->user.name : std::to_string(uid);\n"
-            "    return name;\n", "unit_users:UserName.IsThatOfThePasswordFileAlone"),
-        one("whoever is refused is looked up once", "daemon/users/users.cpp",
-            "    if (const auto known = names.find(uid); known != names.end()) return known->second;\n", "",
-            "unit_users:UserName.IsLookedUpOnce"),
-        one("nor one that is mounted read-only here", TRUSTED,
-            "        if (!why.empty())\n            found_.untrusted = UntrustedPath{at_.empty()",
-            "        if (!why.empty() && !is_mounted_read_only(mounted))\n            found_.untrusted = UntrustedPath{at_.empty()",
-            TRUST + "WhatIsMountedReadOnlyIsItsOwnersToChangeAllTheSame", "ctest:sessions:mounts"),
-        one("what is missing on a read-only mount is missing only for who opens it", TRUSTED,
-            "purpose_ == For::descriptor && is_mounted_read_only(here_)", "is_mounted_read_only(here_)",
-            TRUST + "WhatIsMissingOnAReadOnlyMountIsMissingForWhoOpensIt"),
-        one("where another user's link leads is not looked at", "daemon/keys/secret_file.cpp",
-            "        if (found.error != 0) return false;\n        about = found.status;\n",
-            "        if (::stat(path.c_str(), &about) != 0) return false;\n",
-            "unit_keys:SecretFile.WhereAnotherUsersLinkLeadsIsNotLookedAt"),
-        one("a configuration that others could change is not read", "daemon/load/config_files.cpp",
-            "    if (::geteuid() != 0) return open_anybodys(path, kind);\n", "    return open_anybodys(path, kind);\n",
-            "unit_config:ConfigFiles.OneThatAnotherUserCouldChangeIsRefused"),
-        one("keys that others could change are not read", "daemon/keys/stored_keys.cpp",
-            "    if (auto trusted = check_state_place(path, not_touched); !trusted) return trusted.error();\n", "",
-            "unit_keys:StoredKeys.AreNotKeptWhereAnotherUserCouldChangeThem"),
-        one("nor stored there", "daemon/keys/stored_keys.cpp",
-            "    if (auto trusted = check_state_place(path_, not_touched); !trusted) return trusted;\n", "",
-            "unit_keys:StoredKeys.AreNotKeptWhereAnotherUserCouldChangeThem"),
-        one("the log is not opened where others can write", "daemon/log/log_sink.cpp", "    check_place(path_);\n", "",
-            "trust_log:DaemonsLog.IsNotOpenedWhereAnotherUserCouldHavePutSomething"),
-        one("an op that others could replace is not run", OP_PROGRAM,
-            "        if (const auto problem = untrusted_component(*configured)) return untrusted(*configured, *problem);\n",
-            "", "unit_op_reader:Op.OneThatOthersCouldReplaceIsNotRun"),
-        one("op has no other PATH", OP, 'request.env.emplace("PATH", trusted_directories);',
-            'request.env.emplace("PATH", "/nowhere");', "unit_op_reader:Op.HasAPathOfRootsDirectories"),
-        one("op sees no other secret", OP, '        if (!name.starts_with("OP_")) continue;\n', "",
-            "unit_op_reader:Op.GetsItsOwnVariablesOnly"),
-        one("op has no home of another user's", OP_PROGRAM,
-            'is_ops_to_use(home + "/.config/op") && is_ops_to_use(home + "/.op")', "home.starts_with('/')",
-            "unit_op_reader:Op.HasAHomeThatNobodyElseCanChangeOrNone"),
-        one("nor one in which others could make its directories", OP_PROGRAM,
-            'is_ops_to_use(home + "/.config/op") && is_ops_to_use(home + "/.op")', "is_ops_to_use(home)",
-            "unit_op_reader:Op.HasNoHomeInWhichOthersCouldMakeItsDirectories"),
-        one("nor a directory for its settings that is another user's", OP,
-            '        if (name == "OP_CONFIG_DIR" && !is_ops_to_use(std::string(value.reveal()))) continue;\n', "",
-            "unit_op_reader:Op.HasNoConfigDirectoryThatOthersCouldChange"),
-        one("op's message is redacted", OP, "redact(said, secrets)", "said",
-            "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted"),
-        one("a key file that others could replace is not read", "daemon/keys/secret_file.cpp",
-            "open_trusted(path, S_IFREG)", "open_anybodys(path, S_IFREG)", key_file, written, given),
-        one("nor one of another user", "daemon/keys/secret_file.cpp",
-            "    const FoundFile found = open_trusted(path, S_IFREG);\n",
-            "    FoundFile found = open_anybodys(path, S_IFREG);\n"
-            "    found.untrusted = untrusted_component(path.substr(0, path.rfind('/')));\n", written, given,
-            "ctest:sessions:lives"),
     ]  # fmt: skip

@@ -240,7 +240,7 @@ TEST_F(Workers, WhatStatusLeftBehindDoesNotKeepSessionsFromStarting) {
 // One user's jobs are one user's, whatever they are for.
 TEST_F(Workers, ByAnotherKindOfJobNobodyHasAnotherThread) {
     const auto under_way = std::make_shared<std::atomic<int>>(0);
-    for (const HomeWorker::Asker asker : {HomeWorker::Asker{7}, HomeWorker::looking(7), HomeWorker::inventory(7)})
+    for (const HomeWorker::Asker asker : {HomeWorker::Asker{7}, HomeWorker::looking(7)})
         for (int i = 0; i < 5; ++i)
             asio::co_spawn(io_,
                            workers_.run(

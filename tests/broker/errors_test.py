@@ -1,0 +1,141 @@
+"""Errors of providers that repeat the key: the session is given asterisks."""
+
+import base64
+import socket
+import time
+import unittest
+from urllib.parse import quote
+
+from case import Case, sending
+from harness import KEY, answer, request
+
+
+class Errors(Case):
+    def test_an_error_that_repeats_the_key(self):
+        body = b'{"error":{"message":"key ' + KEY.encode() + b' is wrong"}}'
+        half = len(body) // 2
+
+        def serve(peer, _):
+            peer.request()
+            peer.send(b"HTTP/1.1 401 Unauthorized\r\nX-Key: %s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      % KEY.encode())
+            for piece in (body[:half], body[half:]):
+                peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+            peer.send(b"0\r\n\r\n")
+            peer.request()
+            peer.send(answer(body, "401 Unauthorized"))
+            peer.request()
+            peer.send(answer(body, "401 Unauthorized", "Content-Encoding: br"))
+
+        broker, _ = self.pair(serve)
+        for _ in range(3):
+            reply = self.ask(broker)
+            self.assertEqual(reply.status, 401)
+            self.assertNotIn(b"FAKE-", reply.raw)
+        self.assertNotIn("FAKE-", str(broker.traffic(requests=3)))
+
+    def test_an_error_in_a_coding_whichever_field_says_so(self):
+        for codings in (["br"], ["identity, br"], ["identity", "br"], ["", "br"]):
+            with self.subTest(codings):
+                broker, _ = self.pair(sending(answer(b"coded", "401 Unauthorized", *(f"Content-Encoding: {each}" for each in codings))))
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, reply.error["code"]), (401, "capsule_encoded_error"))
+
+    def test_an_error_with_status_200_that_repeats_the_key(self):
+        """As MiniMax has them, as gateways do, and as JSON that calls itself a stream."""
+        key = KEY.encode()
+        bodies = [b'{"base_resp":{"status_code":1004,"status_msg":"login fail: %s"}}' % key,
+                  b'{"type":"error","error":{"message":"bad key %s"}}' % key, b'{"message":"bad key %s","code":401}' % key]
+        answers = [answer(body) for body in bodies] + [answer(bodies[0]).replace(b"application/json", b"text/event-stream")]
+
+        def serve(peer, _):
+            for each in answers:
+                peer.request()
+                peer.send(each)
+
+        broker, _ = self.pair(serve)
+        for each in answers:
+            reply = self.ask(broker)
+            self.assertEqual((reply.status, len(reply.raw.partition(b"\r\n\r\n")[2])), (200, len(each.partition(b"\r\n\r\n")[2])))
+            self.assertNotIn(b"FAKE-", reply.raw)
+        self.assertEqual(broker.traffic(requests=len(answers))["failed"], len(answers))
+
+    def test_an_error_with_status_200_whatever_it_calls_itself(self):
+        body = b'{"error":{"message":"bad key %s"}}' % KEY.encode()
+        heads = [("Content-Type: application/problem+JSON",), ("Content-Type: Application/Json\t; charset=utf-8",),
+                 ("Content-Type: application/json, application/json",), ("Content-Type: text/plain, application/json",),
+                 ("Content-Type: application/json", "Content-Type: text/plain"), ("Content-Type: text/plain", "Content-Type: application/json"),
+                 ("Content-Type: text/plain", "Content-Type: text/html"), (), ("Content-Type:",),
+                 *(("Content-Type: application/json", f"Content-Encoding: {coding}") for coding in ("identity, Identity", ",", "", " , identity ,"))]  # fmt: skip
+
+        def serve(peer, _):
+            for fields in heads:
+                peer.request()
+                peer.send("\r\n".join(["HTTP/1.1 200 OK", *fields, f"Content-Length: {len(body)}", "", ""]).encode() + body)
+
+        broker, _ = self.pair(serve)
+        for fields in heads:
+            with self.subTest(fields):
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, len(reply.body)), (200, len(body)))
+                self.assertIn(b"bad key ***", reply.raw)
+                self.assertNotIn(KEY.encode(), reply.raw)
+        self.assertEqual(broker.traffic(requests=len(heads))["failed"], len(heads))
+
+    def test_the_head_of_an_error_with_status_200(self):
+        """Which has gone when the body says that it is one."""
+        key = "FAKE/zai+key/with=sharp-characters/0123456789"
+        forms = [key, quote(key, safe=""), key.replace("/", "%2f"), base64.b64encode(b"x:" + key.encode()).decode()]
+        body = b'{"error":{"message":"no"}}'
+
+        def serve(peer, _):
+            peer.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for form in forms:
+                peer.request()
+                peer.send(b"HTTP/1.1 200 OK\r\nX-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                          % (form.encode(), len(body)))
+                time.sleep(0.01)
+                peer.send(body)
+
+        broker, provider = self.broker(), self.provider(serve)
+        broker.grant(provider, key=key)
+        for form in forms:
+            reply = self.ask(broker)
+            self.assertEqual((reply.status, reply.body), (200, body))
+            self.assertNotIn(form[len(form) // 2:-4], reply.raw.decode())
+
+    def test_an_error_that_repeats_the_key_in_another_form(self):
+        """As PHP's JSON has it, as JSON may have it, in a URL, in HTML, in base64; in pieces, in a header, in what is kept."""
+        key = "FAKE/zai+key/with=sharp-characters/0123456789"
+        forms = [key.replace("/", "\\/"), key.replace("/", "\\u002f"), quote(key, safe=""), quote(key, safe="").replace("%2F", "%2f"),
+                 key.replace("/", "&#x2F;"), base64.b64encode(b":" + key.encode()).decode()]  # fmt: skip
+        told = []
+
+        def serve(peer, _):
+            peer.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while True:
+                peer.request()
+                body = b'{"error":{"message":"no key %s, sorry"}}' % told[-1].encode()
+                peer.send(b"HTTP/1.1 401 %s\r\nLocation: /?key=%s\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          % (told[-1].encode(), told[-1].encode()))
+                for at in range(0, len(body), 25):
+                    piece = body[at:at + 25]
+                    peer.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+                    time.sleep(0.01)
+                peer.send(b"0\r\n\r\n")
+
+        broker, provider = self.broker(), self.provider(serve)
+        broker.grant(provider, key=key)
+        for form in forms:
+            told.append(form)
+            reply = self.ask(broker)
+            self.assertEqual(reply.status, 401)
+            self.assertIn(b"sorry", reply.body)
+            kept = str(broker.traffic(requests=len(told)))
+            for part in (form, form[len(form) // 2:-4]):
+                self.assertNotIn(part, reply.raw.decode())
+                self.assertNotIn(part, kept)
+
+
+if __name__ == "__main__":
+    unittest.main()
