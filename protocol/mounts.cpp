@@ -63,7 +63,7 @@ class KnownMounts {
         const std::lock_guard lock(mutex_);
         pollfd changed{file_.get(), POLLPRI, 0};
         if (!file_ || !known_ || ::poll(&changed, 1, 0) != 0) read();
-        // Of a process that has other mounts by now the file would never tell.
+        // This process may have got mounts of its own since the file was opened. The file does not tell of those.
         if (known_ && !known_->contains(mount)) {
             file_ = UniqueFd();
             read();
@@ -79,7 +79,7 @@ class KnownMounts {
         if (!file_) file_ = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
         const auto text = file_ ? read_all(file_) : std::nullopt;
         known_ = text ? std::optional(mounts_in(*text)) : std::nullopt;
-        // After a chroot() into a directory that is no mount, the one that it is in is not told of.
+        // After a chroot() into a directory that is no mount, the list lacks the mount that this directory is in.
         const auto root = known_ ? mount_of(UniqueFd(::open("/", O_PATH | O_CLOEXEC))) : std::nullopt;
         if (root) known_->emplace(*root, std::nullopt);
     }

@@ -85,7 +85,7 @@ std::optional<UnsafePlace> who_else_can_change(const std::string& path, const st
     struct stat above {};
     for (;;) {
         struct stat status {};
-        // What is above it was looked at, and a process that serves a file system is asked nothing by this.
+        // This asks no process that serves a file system: all directories above were looked at before.
         const UniqueFd place(::open(here.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
         if (!place && errno == ENOENT) return reason_against_making(above, here);
         if (!place) return UnsafePlace{here, std::generic_category().message(errno)};

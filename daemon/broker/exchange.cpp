@@ -219,7 +219,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const bool known = format == AnswerReader::Format::json || format == AnswerReader::Format::events;
     if (head.status >= 400 && !known && coding.empty()) format = AnswerReader::Format::json;
     if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
-    // Whether a 200 is an error its body says, when its head may have gone.
+    // The body says whether a 200 is an error, and the head may have been sent by then.
     std::string out = head_without_key(response_for_agent(head, !again, key.key.reveal()), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);

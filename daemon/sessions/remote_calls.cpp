@@ -28,7 +28,7 @@ asio::awaitable<Result<json::value>> RemoteLink::ask(std::shared_ptr<Shared> sha
                                                      json::value params, std::chrono::milliseconds limit) {
     const std::string id = std::to_string(++shared->last_id);
     std::string line = request_text(id, method, json::serialize(params));
-    // With the connection, at which it would be closed, all that was granted over it would end.
+    // The other side would close the connection, and all that was granted over it would end.
     if (line.size() > shared->longest_request) co_return shared->too_large(line.size(), method);
     const auto waiting = std::make_shared<Shared::Asked>(shared->executor, limit);
     shared->waiting.emplace(id, waiting);

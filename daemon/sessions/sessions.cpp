@@ -105,8 +105,8 @@ bool Sessions::any_kept_with_token() const {
         live_, [](const auto& each) { return each.second->record.brokered() && each.second->has_file; });
 }
 
-/// An agent of a user whose servers get keys could listen for everybody's. Of a session that lives that user is only
-/// now one of these.
+/// Where a server's user gets keys, an agent that runs as that user could listen for everybody's keys. A grant for such
+/// a user is refused; sessions that live when the user is named are what is looked for here.
 void Sessions::leave_out_agents() {
     BrokerLink::Settings& link = settings_.link;
     const auto runs_agents = [&](std::uint32_t uid) {

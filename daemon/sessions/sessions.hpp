@@ -134,8 +134,8 @@ class Sessions {
     /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
 
-    /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. Of a session's
-    /// models the first other one tells whether another model answered, and is a fraction of the answer.
+    /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. With
+    /// ShownModels::first_other the answer is a fraction as long.
     boost::asio::awaitable<void> refresh_counts(ShownModels models,
                                                 std::chrono::milliseconds limit = RemoteLink::answer_limit);
 

@@ -18,7 +18,7 @@ namespace {
 /// files costs less than what it takes to watch every directory that leads to them (Kubernetes changes a link there).
 constexpr std::chrono::seconds look_again{1};
 
-/// As many sessions as so many of its users may have are another capsuled's, whoever they are for: it could name any.
+/// Another capsuled's sessions are bounded all together, too, since it may name any users: as if it had so many.
 constexpr std::uint64_t most_askers_of_another = 16;
 
 }  // namespace

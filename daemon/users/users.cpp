@@ -150,8 +150,7 @@ bool runs_commands(const std::string& shell, const std::string& list_of_shells) 
     constexpr auto others = std::to_array<std::string_view>({"nologin", "false", "true", "sync", "halt", "shutdown",
                                                              "passwd", "git-shell", "rbash", "rksh", "rzsh", "rssh",
                                                              "scponly", "lshell", "sftp-server", "screen", "tmux"});
-    // One that another user could change, below its own home perhaps, is for its name alone: root looks at nothing
-    // there.
+    // Root does not look at a shell that another user could change, in that user's home perhaps. Its name decides.
     const bool is_looked_at = !untrusted_component(shell);
     if (is_looked_at && ::access(shell.c_str(), X_OK) != 0) return false;
     std::error_code ignored;
