@@ -108,11 +108,7 @@ Client::Connection::~Connection() = default;
 // takes for "in progress" and then for success. A blocking one waits, for as long as SO_SNDTIMEO says. Nor Asio's
 // open(), which leaves the socket open in a launcher's children.
 ClientResult<void> Client::Connection::connect(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof(address.sun_path)) return connect_error(path, ENAMETOOLONG);
-    path.copy(address.sun_path, path.size());
-
+    if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) return connect_error(path, ENAMETOOLONG);
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return connect_error(path, errno);
     error_code error;
@@ -122,11 +118,9 @@ ClientResult<void> Client::Connection::connect(const std::string& path) {
     const auto limit = std::chrono::duration_cast<std::chrono::microseconds>(socket_->timeout).count();
     const timeval waits{.tv_sec = limit / 1'000'000, .tv_usec = limit % 1'000'000};
     ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &waits, sizeof waits);
-    int result = 0;
-    do
-        result = ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    while (result < 0 && errno == EINTR);
-    if (result < 0) return errno == EAGAIN ? socket_->late() : connect_error(path, errno);
+    const auto connected = connect_to(descriptor, path);
+    if (!connected) return ClientError{Kind::untrusted, connected.error()};
+    if (*connected != 0) return *connected == EAGAIN ? socket_->late() : connect_error(path, *connected);
     const auto server = trusted_server(descriptor, path);
     if (!server) return ClientError{Kind::untrusted, server.error()};
     path_ = path;

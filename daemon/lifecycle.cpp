@@ -136,6 +136,7 @@ void check_socket(const CommandLine& line, const std::map<std::string, Secret>& 
     const auto lookup = lookup_in(environment);
     const bool named = line.socket || lookup("CAPSULE_SOCKET");
     const auto path = socket_path(named ? line.socket : config.daemon.socket, ::geteuid(), lookup);
+    if (config.broker.remote) check(check_way_to_keys(*config.broker.remote));
     if (config.broker.remote && path) check(check_is_another(*config.broker.remote, *path));
     check(ListeningSocket::check_group(config.daemon.socket_group));
     if (!config.daemon.socket || named) return;

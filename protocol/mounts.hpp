@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "protocol/unique_fd.hpp"
 
@@ -18,9 +17,9 @@ namespace capsule {
 std::map<std::uint64_t, std::optional<uid_t>> mounts_in(std::string_view mountinfo);
 
 /// Why what is said of the owner and the mode of `place` (which may be O_PATH) is not to be believed, as what follows
-/// its path in a sentence: "is on a file system that user 1000 serves", where that is neither root, this process's user
-/// nor one of `trusted`; or it is on one that is not mounted any more. Empty: it is to be believed, or the kernel does
-/// not tell of mounts (before Linux 5.8, or without /proc). Asks no process that serves one. For any thread.
-std::string why_not_believed(const UniqueFd& place, const std::vector<uid_t>& trusted = {});
+/// its path in a sentence: "is on a file system that user 1000 serves", where that is neither root nor this process's
+/// user; or it is on one that is not mounted any more. Empty: it is to be believed, or the kernel does not tell of
+/// mounts (before Linux 5.8, or without /proc). Asks no process that serves one. For any thread.
+std::string why_not_believed(const UniqueFd& place);
 
 }  // namespace capsule

@@ -1,46 +1,19 @@
 #include "protocol/safe_path.hpp"
 
-#include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
-#include <deque>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 #include <system_error>
 
-#include "protocol/mounts.hpp"
+#include "protocol/path_walk.hpp"
 
 namespace capsule {
 namespace {
-
-constexpr int most_links = 40;  ///< as many as the kernel follows
-
-using Names = std::deque<std::string>;
-
-Names names_of(std::string_view path) {
-    Names names;
-    while (!path.empty()) {
-        const std::size_t end = std::min(path.find('/'), path.size());
-        if (end > 0 && path.substr(0, end) != ".") names.emplace_back(path.substr(0, end));
-        path.remove_prefix(std::min(end + 1, path.size()));
-    }
-    return names;
-}
-
-std::string parent_of(const std::string& directory) {
-    const std::size_t slash = directory.rfind('/');
-    return slash == 0 || slash == std::string::npos ? "/" : directory.substr(0, slash);
-}
-
-std::string joined(const std::string& directory, const std::string& name) {
-    return (directory == "/" ? "" : directory) + "/" + name;
-}
 
 bool is_owned_by(const struct stat& status, const std::vector<uid_t>& trusted) {
     return status.st_uid == 0 || std::find(trusted.begin(), trusted.end(), status.st_uid) != trusted.end();
@@ -60,7 +33,8 @@ std::string reason_against(const struct stat& status, bool last) {
 std::optional<UnsafePlace> reason_against_making(const struct stat& above, const std::string& missing) {
     const auto reason = reason_against(above, true);
     if (reason.empty()) return std::nullopt;
-    return UnsafePlace{parent_of(missing), reason + ", and " + missing + " is not there yet", std::nullopt, true};
+    return UnsafePlace{std::filesystem::path(missing).parent_path().string(),
+                       reason + ", and " + missing + " is not there yet", std::nullopt, true};
 }
 
 }  // namespace
@@ -79,38 +53,23 @@ bool root_is_outside() {
 }
 
 std::optional<UnsafePlace> who_else_can_change(const std::string& path, const std::vector<uid_t>& trusted) {
-    Names names = names_of(path);
-    std::string here = "/";
-    int links = 0;
+    PathWalk walk(path);
     struct stat above {};
     for (;;) {
-        struct stat status {};
-        // This asks no process that serves a file system: all directories above were looked at before.
-        const UniqueFd place(::open(here.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-        if (!place && errno == ENOENT) return reason_against_making(above, here);
-        if (!place) return UnsafePlace{here, std::generic_category().message(errno)};
-        if (const std::string why = why_not_believed(place, trusted); !why.empty())
-            return UnsafePlace{here, "it " + why};
-        if (::fstat(place.get(), &status) != 0) return UnsafePlace{here, std::generic_category().message(errno)};
-        const bool outside = !names.empty() && status.st_uid == outsider && root_is_outside();
+        const std::string& here = walk.path();
+        if (walk.error() == ENOENT) return reason_against_making(above, here);
+        if (walk.error() == ELOOP) return UnsafePlace{here, "the link cannot be followed"};
+        if (walk.error() != 0) return UnsafePlace{here, std::generic_category().message(walk.error())};
+        if (!walk.why_not_believed().empty()) return UnsafePlace{here, "it " + walk.why_not_believed()};
+        const struct stat status = walk.status();
+        const bool outside = !walk.is_last_name() && status.st_uid == outsider && root_is_outside();
         if (!outside && !is_owned_by(status, trusted))
             return UnsafePlace{here, "it belongs to user " + std::to_string(status.st_uid), status.st_uid};
-        if (auto reason = reason_against(status, names.empty()); !reason.empty())
+        if (auto reason = reason_against(status, walk.is_last_name()); !reason.empty())
             return UnsafePlace{here, std::move(reason)};
-        if (S_ISLNK(status.st_mode)) {
-            std::array<char, PATH_MAX> target{};
-            const ssize_t length = ::readlink(here.c_str(), target.data(), target.size());
-            if (length <= 0 || ++links > most_links) return UnsafePlace{here, "the link cannot be followed"};
-            const std::string_view text(target.data(), static_cast<std::size_t>(length));
-            const Names more = names_of(text);
-            names.insert(names.begin(), more.begin(), more.end());
-            here = text.front() == '/' ? "/" : parent_of(here);
-        }
-        if (names.empty()) return std::nullopt;
+        if (walk.at_end()) return std::nullopt;
         if (S_ISDIR(status.st_mode)) above = status;
-        const std::string name = std::move(names.front());
-        names.pop_front();
-        here = name == ".." ? parent_of(here) : joined(here, name);
+        walk.next();
     }
 }
 

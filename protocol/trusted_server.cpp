@@ -2,12 +2,14 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 
+#include "protocol/path_walk.hpp"
 #include "protocol/safe_path.hpp"
 
 namespace capsule {
@@ -27,6 +29,26 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
+Result<int> connect_to(int descriptor, const std::string& path) {
+    const auto found = walk_to(path);
+    if (!found && found.error().code == ErrorCode::access_denied) return found.error();
+    if (found && !found->place) return ENOENT;
+    const auto connect_by = [descriptor](const std::string& name) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        if (name.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+        name.copy(address.sun_path, name.size());
+        int result = 0;
+        do
+            result = ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        while (result < 0 && errno == EINTR);
+        return result < 0 ? errno : 0;
+    };
+    if (!found) return connect_by(path);  // which says why
+    const int error = connect_by("/proc/self/fd/" + std::to_string(found->place.get()));
+    return error == ENOENT ? connect_by(path) : error;  // without /proc
+}
+
 Result<uid_t> trusted_server(int descriptor, const std::string& path) {
     ucred server{};
     socklen_t size = sizeof server;
@@ -37,7 +59,9 @@ Result<uid_t> trusted_server(int descriptor, const std::string& path) {
     if (server.uid == 0 || server.uid == ::geteuid()) return server.uid;
     const std::string directory = directory_of(path);
     struct stat status {};
-    if (::stat(directory.c_str(), &status) != 0 || status.st_uid != server.uid)
+    const auto found = walk_to(directory);
+    if (!found) return not_its_place(path, server.uid, found.error().message);
+    if (!found->place || ::fstat(found->place.get(), &status) != 0 || status.st_uid != server.uid)
         return not_its_place(path, server.uid, directory + " is not that user's directory");
     if (const auto unsafe = who_else_can_change(directory, {server.uid, ::geteuid()}))
         return not_its_place(path, server.uid, unsafe->directory + ": " + unsafe->reason);

@@ -10,6 +10,10 @@
 
 namespace capsule {
 
+/// Connects the Unix socket `descriptor` to the one at `path`: 0, or errno. No process that serves a file system on the
+/// way there is waited for. Fails with access.denied where another user's does serve one.
+Result<int> connect_to(int descriptor, const std::string& path);
+
 /// The user at the other end of the connected Unix socket `descriptor`, which was found at `path`: root, this process's
 /// own user, or the owner of the socket's directory where nobody else may write to it or to those above it. Anybody may
 /// have put a socket at a path that somebody else's variable or option names. Fails with access.denied; with io.error

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "protocol/mounts.hpp"
+#include "protocol/path_walk.hpp"
 #include "protocol/safe_path.hpp"
 
 namespace capsule {
@@ -74,14 +75,6 @@ std::string who_else_can_make(const struct stat& directory) {
     if ((directory.st_mode & S_IWGRP) != 0 && !is_own_group(directory.st_gid))
         return "any member of group " + std::to_string(directory.st_gid);
     return {};
-}
-
-/// Never follows a link. Tries O_DIRECTORY first: only that triggers an automount.
-UniqueFd step_to(const UniqueFd& directory, const std::string& name) {
-    constexpr int flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
-    UniqueFd there(::openat(directory.get(), name.c_str(), flags | O_DIRECTORY));
-    if (there || errno != ENOTDIR) return there;
-    return UniqueFd(::openat(directory.get(), name.c_str(), flags));
 }
 
 std::string target_of(const UniqueFd& link) {

@@ -1,14 +1,15 @@
 #include "daemon/sessions/keys_socket.hpp"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "protocol/path_walk.hpp"
 #include "protocol/trusted_server.hpp"
 
 namespace capsule {
@@ -21,6 +22,18 @@ bool is_own(int descriptor) {
     return ::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &server, &size) == 0 && server.pid == ::getpid();
 }
 
+/// By another name, too, such as one of a bind mount.
+bool is_same(const WalkedPlace& one, const WalkedPlace& other) {
+    struct stat of_one {
+    }, of_other{};
+    const auto look = [](const WalkedPlace& at, struct stat& status) {
+        return at.place && ::fstat(at.place.get(), &status) == 0;
+    };
+    if (one.path == other.path) return true;
+    return look(one, of_one) && look(other, of_other) && of_one.st_dev == of_other.st_dev &&
+           of_one.st_ino == of_other.st_ino;
+}
+
 constexpr const char* own_socket_told = "it is this daemon's own socket";
 
 }  // namespace
@@ -31,27 +44,29 @@ Error has_no_keys(std::string why) {
 }
 
 Result<void> check_is_another(const std::string& remote, const std::string& own_socket) {
-    std::error_code error;
-    const auto where = std::filesystem::weakly_canonical(remote, error);
-    const bool same = where == std::filesystem::weakly_canonical(own_socket, error) ||
-                      std::filesystem::equivalent(remote, own_socket, error);
-    if (!same) return {};
+    const auto there = walk_to(remote), own = walk_to(own_socket);
+    if (!there || !own || !is_same(*there, *own)) return {};
     Error told = has_no_keys(own_socket_told);
     told.message = "[broker] remote: " + remote + ": " + told.message;
     return told;
+}
+
+Result<void> check_way_to_keys(const std::string& remote) {
+    const auto found = walk_to(remote);
+    if (found || found.error().code != ErrorCode::access_denied) return {};
+    return Error{ErrorCode::config_conflict, "[broker] remote: " + found.error().message, found.error().hint};
 }
 
 Result<UniqueFd> connect_to_keys(const std::string& path) {
     const auto failed = [](int why) {
         return Error{ErrorCode::io_error, "cannot connect: " + std::generic_category().message(why), ""};
     };
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return failed(ENAMETOOLONG);
-    path.copy(address.sun_path, path.size());
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) return failed(ENAMETOOLONG);
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return failed(errno);
+    if (!socket) return failed(errno);
+    const auto connected = connect_to(socket.get(), path);
+    if (!connected) return connected.error();
+    if (*connected != 0) return failed(*connected);
     if (is_own(socket.get())) return has_no_keys(own_socket_told);
     if (auto server = trusted_server(socket.get(), path); !server) return server.error();
     return socket;

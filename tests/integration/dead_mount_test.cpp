@@ -115,6 +115,33 @@ TEST_F(DeadMount, OfAnotherUserHoldsNeitherSocketNorLog) {
                 AllOf(HasSubstr("is not opened"), HasSubstr(refused)));
 }
 
+// A connect() that is not to wait walks to the socket all the same.
+TEST_F(DeadMount, OfAnotherUserHoldsNobodyOnTheWayToASocket) {
+    const fs::path theirs = dir_ / "theirs";
+    fs::create_directories(theirs);
+    const std::string socket_there = theirs / "run" / "keys.sock";
+    start({.config = "[session]\nkeys = \"broker\"\n[broker]\nremote = \"" + socket_there + "\"\n"});
+    const std::string refused = theirs.string() + " is on a file system that user 4711 serves";
+    const SilentMount mounted(theirs, 4711);
+    // It tries to connect once a second.
+    const auto bound = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    std::string told;
+    while (told.find(refused) == std::string::npos && std::chrono::steady_clock::now() < bound) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        told = json::serialize(at(call("status"), "/broker"));
+    }
+    EXPECT_THAT(told, HasSubstr(refused)) << daemon().log();
+    EXPECT_THAT(expect_error("spawn", R"({"agent":"claude","provider":"zai"})", -32008, "io.error"),
+                HasSubstr(refused));
+    const Outcome checked =
+        run_command({.argv = {CAPSULED_BINARY, "--config", config_file(), "--check-config"}, .env = base_env()});
+    EXPECT_THAT(checked.err, AllOf(HasSubstr("[broker] remote: " + refused), HasSubstr("such as one of root's")));
+    const Outcome asked =
+        run_command({.argv = {CAPSULECTL_BINARY, "--socket", socket_there, "status"}, .env = base_env()});
+    EXPECT_EQ(asked.exit_code, 4);
+    EXPECT_THAT(asked.err, HasSubstr(refused));
+}
+
 // Its directory of temporary files may be one that another user keeps busy.
 TEST_F(DeadMount, WhatRunsAnAgentsProgramHoldsUpNoSession) {
     const fs::path silent = dir_ / "silent";
