@@ -50,18 +50,6 @@ asio::awaitable<Result<Answer>> ask(RemoteLink& link, const char* name, boost::j
     co_return out;
 }
 
-/// A password manager may take 10 s for a key that was not read yet, and what is asked over a connection after that
-/// waits. So the key is asked for over one of the asker's own, by a grant that is given back at once. Fails as
-/// RemoteLink::grant() does.
-asio::awaitable<Result<void>> have_key_read(Services& services, uid_t asker, GrantParams asked) {
-    const auto link = co_await services.sessions.remote_for_long(asker);
-    if (!link) co_return link.error();
-    asked.ends_with = ends_with::connection;
-    const auto granted = co_await (*link)->grant(std::move(asked), RemoteLink::patience);
-    if (!granted) co_return granted.error();
-    co_return Result<void>();
-}
-
 }  // namespace
 
 Result<void> check_keeps_keys(const Generation& generation) {
@@ -84,7 +72,7 @@ asio::awaitable<Result<std::vector<AuthRow>>> remote_rows(Services& services, Ke
 asio::awaitable<Result<UsageResult>> remote_usage(Services& services, std::uint32_t asker, UsageParams params) {
     boost::json::value asked = without_nulls(to_json(params));
     // A plan's page takes up to 8 s.
-    const auto link = co_await services.sessions.remote_for_long(asker);
+    const auto link = co_await services.sessions.remote_places().take(asker);
     if (!link) co_return link.error();
     co_return co_await ask<UsageResult>(**link, "usage", std::move(asked), RemoteLink::patience,
                                         RemoteLink::answer_limit);
@@ -143,6 +131,14 @@ asio::awaitable<Result<KeyStates>> ask_key_states(Services& services, std::share
     co_return states_in(std::move(*rows));
 }
 
+asio::awaitable<bool> key_is_unread_there(Services& services, SessionRecord record) {
+    KeyScope scope{record.workspace, record.role};
+    const auto rows = co_await remote_rows(services, std::move(scope), at_once, RemoteLink::answer_limit);
+    if (!rows) co_return false;  // which the grant fails with, too
+    const auto row = std::ranges::find(*rows, record.provider, &AuthRow::provider);
+    co_return row != rows->end() && row->state == name_of(KeyState::unresolved);
+}
+
 asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
                                               uid_t asker, SpawnParams params) {
     const Config& config = generation->config;
@@ -182,7 +178,7 @@ asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_pt
     asked.uid = generation->home.user.uid;
     asked.asked_by = asker;
     if (states(*wiring.route.provider) == KeyState::unresolved)
-        if (auto read = co_await have_key_read(services, asker, asked); !read) co_return read.error();
+        if (auto read = co_await services.sessions.have_key_read(asker, asked); !read) co_return read.error();
     asked.token_sha256 = sha256_hex(wiring.token->reveal());
     auto granted = co_await services.sessions.grant_remotely(std::move(asked));
     if (!granted) co_return granted.error();

@@ -1,5 +1,7 @@
 #include "daemon/handlers/session_begin.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "daemon/handlers/asking_process.hpp"
@@ -8,6 +10,14 @@
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
+
+/// Another capsuled's sessions are bounded all together, too, since it may name any users: as if it had so many.
+constexpr std::uint64_t most_askers_of_another = 16;
+
+/// Anybody may say that they ask for others. Of other users' it is heeded only for whose session makes room.
+bool is_another_daemon(uid_t uid) {
+    return uid == 0 || uid == ::geteuid();
+}
 
 SessionRecord record_of(const PreparedSession& session) {
     SessionRecord record;
@@ -57,8 +67,10 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     owner.connection = caller.connection;
     owner.uid = caller.uid;
     owner.asked_by = session.asked_by;
-    if (!services.generation->policy.is_owner(caller.uid))
+    if (!services.generation->policy.is_owner(caller.uid)) {
         owner.most = services.generation->config.limits.sessions_per_user;
+        owner.most_in_all = *owner.most * (is_another_daemon(caller.uid) ? most_askers_of_another : 1);
+    }
     if (ref.ends_with) {
         auto process = co_await asking_process(services, caller);
         if (!process) co_return process.error();

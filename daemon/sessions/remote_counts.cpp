@@ -18,9 +18,10 @@ using Clock = std::chrono::steady_clock;
 
 /// What sessions did is looked at to see which of them are idle, and to tell of limits; sessions.list looks itself.
 constexpr std::chrono::seconds look_at_counts{60};
-/// Of a session's row the names and messages of users and providers are at most 11 KiB: 32 models with two names of 128
-/// bytes each, a model of 256, a message of 500. With one model they are 2 KiB. So these rows stay far below the 4 MiB
-/// that a RemoteLink takes of an answer, whatever addresses and labels the operator adds.
+/// Of a session's row the names and messages of users and providers are at most 4 KiB: 1 KiB of models, a model of 256
+/// bytes, a message of 500. With one model they are 2 KiB. So these rows stay far below the 4 MiB that a RemoteLink
+/// takes of an answer, whatever addresses and labels the operator adds, and though an older capsuled counts more
+/// models.
 constexpr std::size_t rows_at_once = 64, brief_rows_at_once = 512;
 
 /// What stands around the ids in a request.

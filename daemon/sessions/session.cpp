@@ -9,6 +9,16 @@ namespace {
 
 /// So many pairs of models are counted one by one; an agent may name any number of them.
 constexpr std::size_t most_models = 32;
+/// And so many bytes of their names: everybody's sessions.list has the models of one user's thousand sessions. The
+/// names of a catalog's models have some 25 bytes, so that 20 pairs of these are counted.
+constexpr std::size_t most_bytes_of_models = 1024;
+
+std::size_t bytes_of(const std::vector<SessionModel>& models) {
+    std::size_t bytes = 0;
+    for (const SessionModel& each : models)
+        bytes += each.asked.size() + each.answered.size();
+    return bytes;
+}
 
 }  // namespace
 
@@ -42,7 +52,8 @@ void SessionCounts::add(const broker::Traffic& traffic, UtcTime wall) {
         });
         if (found != models.end())
             found->count += each.count;
-        else if (models.size() < most_models)
+        else if (models.size() < most_models &&
+                 bytes_of(models) + each.asked.size() + each.answered.size() <= most_bytes_of_models)
             models.push_back({each.asked, each.answered, each.count});
     }
     streams = traffic.streams;

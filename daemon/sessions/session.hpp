@@ -115,7 +115,7 @@ struct SessionCounts {
 bool is_other_model(const SessionModel& model);
 bool has_other_model(const SessionCounts& counts);
 
-/// A session has up to 32 models with two names each. The first other one is enough to tell that there is one.
+/// A session has up to 1 KiB of models' names. The first other one is enough to tell that there is one.
 enum class ShownModels { all, first_other };
 
 /// The row of sessions.list. `ended`: why, of one that has ended.

@@ -26,6 +26,7 @@ Sessions::Sessions(asio::any_io_executor executor, Now now)
              [this](const broker::Strangers& strangers) { totals_.add(strangers); }, [this] { broker_has_ended(); }}),
       holder_(executor),
       remote_(executor, [this] { grant_anew_soon(); }),
+      remote_places_(executor),
       clock_(executor),
       grant_pause_(executor) {}
 
@@ -254,8 +255,7 @@ void Sessions::stop() {
     grant_pause_.cancel();
     link_.stop();
     remote_.stop();
-    for (const auto& [asker, link] : remotes_for_long_)
-        if (const auto held = link.lock()) held->stop();
+    remote_places_.stop();
 }
 
 }  // namespace capsule

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "daemon/sessions/known_limits.hpp"
 #include "daemon/sessions/port_holder.hpp"
 #include "daemon/sessions/remote_link.hpp"
+#include "daemon/sessions/remote_places.hpp"
 #include "daemon/sessions/session.hpp"
 #include "daemon/sessions/session_files.hpp"
 #include "daemon/sessions/totals.hpp"
@@ -47,7 +49,7 @@ struct Conspicuous {
     Some failing;
 };
 
-/// One that sessions.list shows, as it is or was at its end. A row has up to 32 models with two names each, and is made
+/// One that sessions.list shows, as it is or was at its end. A row has up to 1 KiB of models' names, and is made
 /// when it is needed.
 struct ListedSession {
     std::shared_ptr<const SessionRecord> record;
@@ -82,6 +84,8 @@ struct SessionSources {
     std::function<void(std::string_view what, const SessionRecord&, const SessionCounts&,
                        const std::optional<std::string>& ended)>
         happened = [](auto, const auto&, const auto&, const auto&) {};
+    /// Whether the capsuled that has the keys would have to read that session's key from a password manager first.
+    std::function<boost::asio::awaitable<bool>(const SessionRecord&)> key_is_unread_there{};
 };
 
 /// Who asked for a session.
@@ -91,6 +95,7 @@ struct SessionOwner {
     std::uint32_t uid = 0;
     std::optional<std::uint32_t> asked_by{};  ///< for whom that one asks: another capsuled does for its own users
     std::optional<std::uint64_t> most{};      ///< how many sessions of each of these may live at a time; none: no bound
+    std::uint64_t most_in_all = 0;            ///< and of all for whom `uid` asks
 };
 
 /// How a key is called where its value may not stand.
@@ -126,10 +131,12 @@ class Sessions {
 
     /// The capsuled that has the keys, where that is another one.
     RemoteLink& remote() noexcept { return remote_; }
-    /// A connection of that user's own for what may take long there, while it is held: that capsuled answers a
-    /// connection's requests one after the other.
-    /// Two users have one at a time. Fails with io.error where none gets free in RemoteLink::patience.
-    boost::asio::awaitable<Result<std::shared_ptr<RemoteLink>>> remote_for_long(std::uint32_t asker);
+    /// For what may take long there.
+    RemotePlaces& remote_places() noexcept { return remote_places_; }
+
+    /// Has that capsuled read the key of such a session, where a password manager has it: that may take 10 s, and what
+    /// is asked over remote() after it would wait. Fails as RemotePlaces::take() and RemoteLink::grant() do.
+    boost::asio::awaitable<Result<void>> have_key_read(std::uint32_t asker, GrantParams params);
 
     /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
@@ -160,7 +167,7 @@ class Sessions {
     /// The rows of listed(), which take a while where there are many.
     std::vector<SessionRow> list(bool all, const std::optional<std::vector<std::string>>& ids = std::nullopt) const;
     /// Live ones that another model answered, or whose last request failed for a reason that is no limit: some of them,
-    /// as each status asks, and one user may have a thousand with 32 models each.
+    /// as each status asks, and one user may have a thousand with many models each.
     Conspicuous conspicuous() const;
 
     /// As of the last look at the keys: refresh_keys(), or a second ago. With `[broker] remote` those that the capsuled
@@ -200,6 +207,8 @@ class Sessions {
     std::vector<std::shared_ptr<Live>> without_grant() const;
     boost::asio::awaitable<void> grant_anew();
     boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
+    boost::asio::awaitable<void> read_before_grant(std::shared_ptr<Live> live);
+    static void is_not_granted(Live& live, const Error& error);
     boost::asio::awaitable<bool> ask_for_counts(ShownModels models, std::chrono::steady_clock::time_point end);
     boost::asio::awaitable<void> watch_counts();
     BrokerStatus remote_status() const;
@@ -242,7 +251,8 @@ class Sessions {
     BrokerLink link_;
     PortHolder holder_;
     RemoteLink remote_;
-    std::map<std::uint32_t, std::weak_ptr<RemoteLink>> remotes_for_long_;  ///< by who asks
+    RemotePlaces remote_places_;
+    std::set<std::uint32_t> reading_for_;  ///< for whom a key is read there, before a session is granted anew
     struct RefreshOfCounts {
         std::shared_ptr<SharedRun<bool>> now, next;  ///< under way; begins when that one has ended
     };

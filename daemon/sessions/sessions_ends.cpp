@@ -18,9 +18,6 @@ namespace {
 /// files costs less than what it takes to watch every directory that leads to them (Kubernetes changes a link there).
 constexpr std::chrono::seconds look_again{1};
 
-/// Another capsuled's sessions are bounded all together, too, since it may name any users: as if it had so many.
-constexpr std::uint64_t most_askers_of_another = 16;
-
 }  // namespace
 
 void Sessions::watch(const std::shared_ptr<Live>& live, UniqueFd end) {
@@ -93,7 +90,7 @@ void Sessions::keep_end(const Ended& ended) {
 }
 
 /// Whoever asks for sessions without end takes room from nobody but themselves. Another capsuled asks for all its
-/// users, and makes none of them pay for another one.
+/// users, and the one of them who has most makes room: none pays for another one.
 void Sessions::make_room(const SessionOwner& owner) {
     if (!owner.most) return;
     struct Asked {
@@ -113,16 +110,21 @@ void Sessions::make_room(const SessionOwner& owner) {
         ++asked.count;
         if (asked.idlest == nullptr || is_idler(*live, *asked.idlest)) asked.idlest = live.get();
     }
+    std::string who;
     const Asked* too_many = nullptr;
-    if (const Asked& own = askers[owner.asked_by]; own.count >= *owner.most)
+    if (const Asked& own = askers[owner.asked_by]; own.count >= *owner.most) {
         too_many = &own;
-    else if (all >= *owner.most * most_askers_of_another)
-        too_many = &std::ranges::max_element(askers, {}, [](const auto& each) { return each.second.count; })->second;
+        who =
+            fmt::format("uid {} has asked for more than {} sessions", owner.asked_by.value_or(owner.uid), *owner.most);
+    } else if (all >= owner.most_in_all) {
+        const auto count = [](const auto& each) { return each.second.count; };
+        const auto& [asker, its] = *std::ranges::max_element(askers, {}, count);
+        too_many = &its;
+        who = fmt::format("uid {} has asked for more than {} sessions for its users, most of them for uid {}",
+                          owner.uid, owner.most_in_all, asker.value_or(owner.uid));
+    }
     if (too_many == nullptr || too_many->idlest == nullptr) return;
-    const SessionRecord& record = too_many->idlest->record;
-    end(std::string(record.id), fmt::format("uid {} has asked for more than {} sessions ([limits] sessions_per_user), "
-                                            "and this one was idle longest",
-                                            record.asked_there.value_or(owner.uid), *owner.most));
+    end(std::string(too_many->idlest->record.id), who + " ([limits] sessions_per_user), and this one was idle longest");
 }
 
 void Sessions::end_idle_ones() {

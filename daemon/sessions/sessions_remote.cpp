@@ -19,10 +19,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds grant_again{5};
-/// Of the four requests of one user that the other capsuled works on ([limits] requests_per_user), each connection for
-/// long has one. The one over which sessions are granted needs one, too.
-constexpr std::size_t most_for_long = 2;
-constexpr std::chrono::milliseconds look_for_a_place{20};
 
 GrantParams asked_anew(const SessionRecord& record) {
     GrantParams params;
@@ -53,29 +49,20 @@ asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> Sessions::grant_remotely(G
 }
 
 void Sessions::open_remote(std::string path) {
+    remote_places_.open(path);
     remote_.start(std::move(path));
     spawn_essential(executor_, watch_counts());
 }
 
-asio::awaitable<Result<std::shared_ptr<RemoteLink>>> Sessions::remote_for_long(std::uint32_t asker) {
-    const auto patient_until = Clock::now() + RemoteLink::patience;
-    asio::steady_timer pause(executor_);
-    for (;;) {
-        std::erase_if(remotes_for_long_, [](const auto& each) { return each.second.expired(); });
-        const auto known = remotes_for_long_.find(asker);
-        if (known != remotes_for_long_.end()) co_return known->second.lock();
-        if (remotes_for_long_.size() < most_for_long) break;
-        if (stopping_ || Clock::now() >= patient_until)
-            co_return Error{ErrorCode::io_error, "others' questions to the capsuled that has the keys take their time",
-                            "ask again"};
-        pause.expires_after(look_for_a_place);
-        boost::system::error_code ignored;
-        co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    auto link = std::make_shared<RemoteLink>(executor_);
-    link->start(remote_.path());
-    remotes_for_long_[asker] = link;
-    co_return link;
+asio::awaitable<Result<void>> Sessions::have_key_read(std::uint32_t asker, GrantParams params) {
+    const auto link = co_await remote_places_.take(asker);
+    if (!link) co_return link.error();
+    params.ends_with = ends_with::connection;
+    params.token_sha256.reset();
+    // The grant is given back at once. What was read is remembered there.
+    const auto granted = co_await (*link)->grant(std::move(params), RemoteLink::patience);
+    if (!granted) co_return granted.error();
+    co_return Result<void>();
 }
 
 void Sessions::grant_anew_soon() {
@@ -112,7 +99,11 @@ asio::awaitable<void> Sessions::grant_anew() {
         for (const auto& live : missing) {
             if (!remote_.connected()) break;
             if (live->grant_at > Clock::now()) continue;
-            const bool done = co_await grant_anew(live);
+            bool done = false;
+            if (co_await sources_.key_is_unread_there(live->record))
+                spawn_essential(executor_, read_before_grant(live));
+            else
+                done = co_await grant_anew(live);
             if (!done) live->grant_at = Clock::now() + grant_again;
         }
         Clock::time_point next = Clock::now() + grant_again;
@@ -132,15 +123,7 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     auto granted = co_await remote_.grant(std::move(params), std::chrono::milliseconds(0));
     if (stopping_ || !live_.contains(id)) co_return true;
     if (!granted) {
-        const Error& error = granted.error();
-        const std::string cure = error.hint.empty() ? "" : "; " + error.hint;
-        const std::string why = "it cannot be granted anew yet: " + error.message + cure;
-        if (std::exchange(live->why_not_granted, why).empty()) {
-            log_warning("session_not_granted", {{"session", id},
-                                                {"uid", std::int64_t{live->record.uid}},
-                                                {"asked_by", std::int64_t{live->record.asker()}},
-                                                {"why", why}});
-        }
+        is_not_granted(*live, granted.error());
         co_return false;
     }
     const auto url = url_of(**granted, live->record.surface);
@@ -159,6 +142,29 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
         "session_granted_anew",
         {{"session", id}, {"uid", std::int64_t{live->record.uid}}, {"asked_by", std::int64_t{live->record.asker()}}});
     co_return true;
+}
+
+/// Others' sessions do not wait for that. Of one user's sessions one is read for at a time: they may have one key.
+asio::awaitable<void> Sessions::read_before_grant(std::shared_ptr<Live> live) {
+    const std::uint32_t asker = live->record.asker();
+    if (!reading_for_.insert(asker).second) co_return;
+    const auto read = co_await have_key_read(asker, asked_anew(live->record));
+    reading_for_.erase(asker);
+    if (stopping_) co_return;
+    if (!read) is_not_granted(*live, read.error());
+    for (const auto& each : without_grant())
+        if (each->record.asker() == asker && each->why_not_granted.empty()) each->grant_at = {};
+    grant_pause_.cancel();
+}
+
+void Sessions::is_not_granted(Live& live, const Error& error) {
+    const std::string cure = error.hint.empty() ? "" : "; " + error.hint;
+    const std::string why = "it cannot be granted anew yet: " + error.message + cure;
+    if (!std::exchange(live.why_not_granted, why).empty()) return;
+    log_warning("session_not_granted", {{"session", live.record.id},
+                                        {"uid", std::int64_t{live.record.uid}},
+                                        {"asked_by", std::int64_t{live.record.asker()}},
+                                        {"why", why}});
 }
 
 BrokerStatus Sessions::remote_status() const {

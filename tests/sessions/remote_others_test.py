@@ -69,6 +69,19 @@ class OtherUsers(Remote):
             self.assertIn("the capsuled that has the keys has ended it: uid", why[id])
             self.assertIn(f"uid {STRANGER} has asked for more than 3 sessions", why[id])
 
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_nobody_has_more_places_by_naming_others(self):
+        """Root's capsuled has many users. One that says so, and is not root, is one user all the same."""
+        keys = self.keys_capsule(self.provider(), more=f'spawn = ["{STRANGER}"]\n[limits]\nsessions_per_user = 3\n')
+        keys.socket.chmod(0o666)
+        asked = {"agent": "claude", "provider": "zai", "uid": 4247, "ends_with": "connection"}
+        strangers, ours = self.connection_of(STRANGER, keys), keys.connect()
+        self.addCleanup(ours.close)
+        for connection in (strangers, ours):
+            for asker in range(1, 8):
+                connection.call("grant", asked_by=asker, **asked)
+        self.assertEqual(len(keys.call("sessions.list")["sessions"]), 3 + 7)
+
 
 class OtherVersions(Beside):
     def test_what_its_sessions_did_is_asked_in_parts(self):

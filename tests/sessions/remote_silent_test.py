@@ -104,14 +104,7 @@ class OneConnection(Remote):
 
     def test_a_key_that_is_being_read_holds_up_no_spawn(self):
         provider = self.provider()
-        keys = self.keys_capsule(provider)
-        asked, gate, op = keys.top / "asked", keys.top / "gate", keys.top / "op"
-        op.write_text(f"#!/bin/sh\necho x >>'{asked}'\nwhile [ ! -e '{gate}' ]; do sleep .05; done\necho FAKE-op-key-000000001\n")
-        op.chmod(0o755)
-        keys.stop()
-        with (keys.top / "capsule.toml").open("a") as config:
-            config.write(f'[keys]\nop = "{op}"\n[workspaces.slow.env]\nZAI_API_KEY = "op://a/b/c"\n')
-        keys.start()
+        keys, asked, gate = self.keys_with_a_slow_key(provider)
         agents = self.agents_capsule(provider, keys.socket, "[workspaces.slow]\n")
         given: list[dict] = []
         waiting = threading.Thread(target=lambda: given.append(agents.call("spawn", agent="claude", provider="zai", workspace="slow")))
@@ -127,6 +120,57 @@ class OneConnection(Remote):
         self.assertEqual(asked.read_text(), "x\n", "it is read once")
         alive = lambda: [each["workspace"] for each in keys.call("sessions.list")["sessions"]]
         self.assertTrue(until(lambda: sorted(alive(), key=str) == [None, "slow"]), alive())
+
+    def test_a_session_whose_key_is_read_again_holds_up_no_spawn(self):
+        """What a password manager said is forgotten with the process that asked it."""
+        provider = self.provider()
+        keys, asked, gate = self.keys_with_a_slow_key(provider)
+        agents = self.agents_capsule(provider, keys.socket, "[workspaces.slow]\n")
+        gate.touch()
+        plain, slow, another = self.spawn(agents), self.spawn(agents, workspace="slow"), self.spawn(agents, workspace="slow")
+        gate.unlink()
+        keys.stop()
+        asked.unlink()
+        keys.start()
+        try:
+            self.assertTrue(until(asked.exists), agents.logged())
+            self.spawn(agents)
+            self.assertTrue(until(plain.answered))
+            self.assertFalse(slow.answered() or another.answered(), "its key has not been read yet")
+        finally:
+            gate.touch()
+        self.assertTrue(until(slow.answered) and until(another.answered), agents.logged())
+        self.assertEqual(asked.read_text(), "x\n", "it is read once")
+        self.assertEqual(len(keys.call("sessions.list")["sessions"]), 4)
+
+    def test_a_session_whose_key_cannot_be_read_again_is_told_of(self):
+        provider = self.provider()
+        keys, asked, gate = self.keys_with_a_slow_key(provider)
+        agents = self.agents_capsule(provider, keys.socket, "[workspaces.slow]\n")
+        gate.touch()
+        session = self.spawn(agents, workspace="slow")
+        keys.stop()
+        op, works = keys.top / "op", (keys.top / "op").read_text()
+        op.write_text("#!/bin/sh\necho '[ERROR] not signed in' >&2\nexit 1\n")
+        keys.start()
+        self.assertTrue(until(lambda: "session_not_granted" in agents.logged()), agents.logged())
+        self.assertFalse(session.answered())
+        self.assertIn("it cannot be granted anew yet", json.dumps(agents.call("status")["warnings"]))
+        op.write_text(works)
+        os.kill(keys.process.pid, signal.SIGHUP)
+        self.assertTrue(until(session.answered), agents.logged())
+
+    def keys_with_a_slow_key(self, provider) -> tuple[Capsule, Path, Path]:
+        """Also a file that says when `op` is asked for the key of a workspace, and one that has it answer."""
+        keys = self.keys_capsule(provider)
+        asked, gate, op = keys.top / "asked", keys.top / "gate", keys.top / "op"
+        op.write_text(f"#!/bin/sh\necho x >>'{asked}'\nwhile [ ! -e '{gate}' ]; do sleep .05; done\necho FAKE-op-key-000000001\n")
+        op.chmod(0o755)
+        keys.stop()
+        with (keys.top / "capsule.toml").open("a") as config:
+            config.write(f'[keys]\nop = "{op}"\n[workspaces.slow.env]\nZAI_API_KEY = "op://a/b/c"\n')
+        keys.start()
+        return keys, asked, gate
 
     @unittest.skipUnless(ROOT, "only root can be several users")
     def test_usage_of_many_users_holds_up_no_spawn(self):

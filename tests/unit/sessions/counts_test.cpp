@@ -50,7 +50,24 @@ TEST(SessionCounts, DoNotGrowWithNamesOfModels) {
         one.models = {{"model-" + std::to_string(i), "", 1}};
         counts.add(one);
     }
-    EXPECT_LE(counts.models.size(), 64U);
+    EXPECT_EQ(counts.models.size(), 32U);
+}
+
+TEST(SessionCounts, NorWithTheLengthOfNames) {
+    SessionCounts counts;
+    const auto ask = [&](std::string asked, std::string answered) {
+        broker::Traffic one;
+        one.models = {{std::move(asked), std::move(answered), 1}};
+        counts.add(one);
+    };
+    ask("asked", "answered");
+    for (int i = 0; i < 32; ++i)
+        ask(std::to_string(1'000 + i) + std::string(124, 'a'), std::string(128, 'b'));
+    EXPECT_EQ(counts.models.size(), 4U) << "each of the long ones has 256 bytes";
+    ask("short", "too");
+    ask("asked", "answered");
+    EXPECT_EQ(counts.models.size(), 5U);
+    EXPECT_EQ(counts.models.front().count, 2U);
 }
 
 TEST(SessionCounts, OfARequestThatRuns) {

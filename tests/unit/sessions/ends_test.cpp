@@ -131,6 +131,7 @@ TEST_F(SessionEnds, OfOneUserSoManyLiveAndTheIdlestMakesRoom) {
         SessionOwner owner;
         owner.uid = uid;
         owner.most = most;
+        owner.most_in_all = most.value_or(0);
         return begin(std::nullopt, owner).value();
     };
     const std::string others = of(7, 2), first = of(8, 2), second = of(8, 2);
@@ -146,6 +147,31 @@ TEST_F(SessionEnds, OfOneUserSoManyLiveAndTheIdlestMakesRoom) {
     EXPECT_THAT(left, ::testing::UnorderedElementsAre(others, second, third));
     of(8, std::nullopt);
     EXPECT_EQ(sessions_.list(false).size(), 4U) << "root has no limit";
+}
+
+TEST_F(SessionEnds, OfWhoAsksForOthersTheOneWithMostMakesRoom) {
+    injected_now = BootClock::time_point(std::chrono::hours(1000));
+    open(std::chrono::hours(24));
+    const auto asked_by = [&](std::uint32_t asker) {
+        injected_now += std::chrono::minutes(1);
+        SessionOwner owner;
+        owner.uid = 8;
+        owner.asked_by = asker;
+        owner.most = 3;
+        owner.most_in_all = 4;
+        return begin(std::nullopt, owner).value();
+    };
+    const std::string one = asked_by(1), first = asked_by(2), second = asked_by(2), third = asked_by(2);
+    told_.clear();
+    const std::string another = asked_by(3);
+    EXPECT_EQ(told_,
+              "session.ended uid 8 has asked for more than 4 sessions for its users, most of them for uid 2 ([limits] "
+              "sessions_per_user), and this one was idle longest;session.started ;");
+    const std::string more = asked_by(3);
+    std::vector<std::string> left;
+    for (const SessionRow& row : sessions_.list(false))
+        left.push_back(row.id);
+    EXPECT_THAT(left, ::testing::UnorderedElementsAre(one, third, another, more));
 }
 
 /// Those that an earlier daemon left: a broker is not needed to end them.
