@@ -119,14 +119,11 @@ std::string PathWalk::whole_path() const {
 Result<WalkedPlace> walk_to(const std::string& path) {
     PathWalk walk(path);
     for (;;) {
-        if (walk.error() == ENOENT) return WalkedPlace{walk.whole_path(), UniqueFd()};
-        if (walk.error() != 0)
-            return Error{ErrorCode::io_error, walk.path() + ": " + std::generic_category().message(walk.error()),
-                         "see that the path can be followed"};
+        if (walk.error() != 0) return WalkedPlace{walk.whole_path(), UniqueFd(), walk.error()};
         if (!walk.why_not_believed().empty())
             return Error{ErrorCode::access_denied, walk.path() + " " + walk.why_not_believed(),
                          "use a directory to which no other user's file system leads, such as one of root's"};
-        if (walk.at_end()) return WalkedPlace{walk.path(), std::move(walk.place())};
+        if (walk.at_end()) return WalkedPlace{walk.path(), std::move(walk.place()), 0};
         walk.next();
     }
 }

@@ -55,11 +55,12 @@ class PathWalk {
 
 struct WalkedPlace {
     std::string path;  ///< without links
-    UniqueFd place;    ///< by O_PATH; none: nothing is there
+    UniqueFd place;    ///< by O_PATH
+    int error = 0;     ///< errno, where there is none: nothing is there (ENOENT), or the way cannot be looked at
 };
 
 /// What `path` leads to. Waits for no process that serves a file system: fails with access.denied where another user's
-/// does on the way or at its end; with io.error where the way cannot be looked at.
+/// does on the way or at its end.
 Result<WalkedPlace> walk_to(const std::string& path);
 
 }  // namespace capsule

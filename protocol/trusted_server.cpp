@@ -31,8 +31,9 @@ std::string directory_of(const std::string& path) {
 
 Result<int> connect_to(int descriptor, const std::string& path) {
     const auto found = walk_to(path);
-    if (!found && found.error().code == ErrorCode::access_denied) return found.error();
-    if (found && !found->place) return ENOENT;
+    if (!found) return found.error();
+    // The path itself is not connected to where the walk came to no end: it may be another one by now.
+    if (!found->place) return found->error;
     const auto connect_by = [descriptor](const std::string& name) {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
@@ -44,9 +45,9 @@ Result<int> connect_to(int descriptor, const std::string& path) {
         while (result < 0 && errno == EINTR);
         return result < 0 ? errno : 0;
     };
-    if (!found) return connect_by(path);  // which says why
     const int error = connect_by("/proc/self/fd/" + std::to_string(found->place.get()));
-    return error == ENOENT ? connect_by(path) : error;  // without /proc
+    // Without /proc the kernel does not tell whose file systems are, either.
+    return error == ENOENT && ::access("/proc/self/fd", F_OK) != 0 ? connect_by(path) : error;
 }
 
 Result<uid_t> trusted_server(int descriptor, const std::string& path) {

@@ -53,7 +53,7 @@ Result<void> check_is_another(const std::string& remote, const std::string& own_
 
 Result<void> check_way_to_keys(const std::string& remote) {
     const auto found = walk_to(remote);
-    if (found || found.error().code != ErrorCode::access_denied) return {};
+    if (found) return {};
     return Error{ErrorCode::config_conflict, "[broker] remote: " + found.error().message, found.error().hint};
 }
 

@@ -30,7 +30,8 @@ class PathWalkTest : public ::testing::Test {
 
     static std::string end_of(const std::string& path) {
         const auto found = walk_to(path);
-        return !found ? found.error().message : found->place ? found->path : found->path + " is not there";
+        if (!found) return found.error().message;
+        return found->place ? found->path : found->path + ": " + std::generic_category().message(found->error);
     }
     UniqueFd listen_at(const std::string& path) const {
         UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -71,9 +72,9 @@ TEST_F(PathWalkTest, BeginsWhereTheProcessIsWhereThePathSaysNoOtherPlace) {
 }
 
 TEST_F(PathWalkTest, SaysWhatIsMissingAndWhatCannotBeFollowed) {
-    EXPECT_EQ(end_of(top_ + "/a/none/more"), top_ + "/a/none/more is not there");
+    EXPECT_EQ(end_of(top_ + "/a/none/more"), top_ + "/a/none/more: No such file or directory");
     fs::create_symlink("gone", top_ + "/link");
-    EXPECT_EQ(end_of(top_ + "/link"), top_ + "/gone is not there");
+    EXPECT_EQ(end_of(top_ + "/link"), top_ + "/gone: No such file or directory");
     EXPECT_EQ(end_of(top_ + "/a/b/file/more"), top_ + "/a/b/file/more: Not a directory");
     fs::create_symlink("round", top_ + "/round");
     EXPECT_EQ(end_of(top_ + "/round"), top_ + "/round: Too many levels of symbolic links");
@@ -101,6 +102,17 @@ TEST_F(PathWalkTest, ConnectsToASocketByAnyName) {
     EXPECT_EQ(connect(top_ + "/none").value(), ENOENT);
     EXPECT_EQ(connect(top_ + "/a/b/file").value(), ECONNREFUSED);
     EXPECT_EQ(connect(top_ + "/a/b/file/more").value(), ENOTDIR);
+}
+
+// Whose directory is on the way can have the walk end nowhere, and be another way for the kernel. (Of a link in /proc,
+// the text leads nowhere once the file is gone, and the link does.)
+TEST_F(PathWalkTest, ConnectsByNoPathThatItDidNotWalk) {
+    const std::string path = top_ + "/socket";
+    const UniqueFd listening = listen_at(path), seen(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    const std::string link = "/proc/self/fd/" + std::to_string(seen.get());
+    EXPECT_EQ(connect(link).value(), 0);
+    fs::remove(path);
+    EXPECT_EQ(connect(link).value(), ENOENT);
 }
 
 TEST_F(PathWalkTest, EachStepIsTakenFromWhatWasThere) {
