@@ -127,7 +127,7 @@ asio::awaitable<void> Connection::run() {
                 std::size_t left = socket_.available(error);
                 while (read_what_is_there(left) == Input::more) {
                     if (!co_await answer_lines() || lines_.too_long()) co_return;
-                    co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+                    co_await asio::post(asio::use_awaitable);
                 }
                 [[fallthrough]];
             }
@@ -155,7 +155,7 @@ asio::awaitable<bool> Connection::answer_lines() {
         if (output_.size() >= std::min<std::uint64_t>(flush_bytes, limits_.output_bytes) && !co_await flush())
             co_return false;
         // One client's deep pipeline must not hold up the others.
-        if (lines_.unread() > 0) co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+        if (lines_.unread() > 0) co_await asio::post(asio::use_awaitable);
     }
     co_return !cut_ && co_await flush();
 }
@@ -175,6 +175,7 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
     };
     {
         const Turns::Turn turn = co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
+        const Shares::Seat::InWork in_work(*client_.seat);
         answer = co_await answer_line(services_, client_.peer, std::move(line), std::move(room));
     }
     if (answer.empty()) co_return;

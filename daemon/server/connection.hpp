@@ -14,6 +14,7 @@
 #include "daemon/handlers/services.hpp"
 #include "daemon/server/closing_thread.hpp"
 #include "daemon/server/output.hpp"
+#include "daemon/server/shares.hpp"
 #include "daemon/server/turns.hpp"
 #include "protocol/framing.hpp"
 
@@ -24,6 +25,7 @@ struct Client {
     Peer peer;
     Standing standing;
     Quotas::Place place;
+    std::shared_ptr<Shares::Seat> seat;
 };
 
 class Connection {

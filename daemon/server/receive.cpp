@@ -40,7 +40,7 @@ std::size_t receive_now(Socket& socket, std::span<char> room, boost::system::err
 asio::awaitable<std::size_t> receive(Socket& socket, std::span<char> room, boost::system::error_code& error) {
     std::size_t count = receive_now(socket, room, error);
     if (error != asio::error::would_block) {
-        co_await asio::post(socket.get_executor(), asio::use_awaitable);
+        co_await asio::post(asio::use_awaitable);
         co_return count;
     }
     co_await socket.async_wait(Socket::wait_read, asio::redirect_error(asio::use_awaitable, error));

@@ -53,7 +53,8 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       turns_(executor),
       closing_(std::make_shared<ClosingThread>(executor)),
       memory_timer_(executor),
-      ended_(executor, asio::steady_timer::time_point::max()) {
+      ended_(executor, asio::steady_timer::time_point::max()),
+      shares_(executor) {
     services_.subscribers.send_by([this](std::uint64_t number, const std::string& line) { notify(number, line); });
 }
 
@@ -129,7 +130,10 @@ void Server::start(Connection::Socket socket) {
         turn_away(socket, *peer, place->error());
         return closing_->close(socket);
     }
-    asio::co_spawn(executor_, serve(std::move(socket), {std::move(*peer), standing, std::move(**place)}),
+    auto seat = shares_.seat_of(peer->uid);
+    const asio::any_io_executor share = Shares::Executor(seat);
+    ++starting_;
+    asio::co_spawn(share, serve(std::move(socket), {std::move(*peer), standing, std::move(**place), std::move(seat)}),
                    asio::detached);
 }
 
@@ -146,6 +150,7 @@ bool Server::make_room_for(const Peer& peer) {
 
 asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
     const std::uint64_t number = client.peer.connection;
+    --starting_;
     Connection connection(std::move(socket), std::move(client), services_, turns_, closing_);
     connections_.insert(&connection);
     try {
@@ -196,10 +201,9 @@ asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadlin
         late = true;
         ended_.cancel();
     });
-    // One was accepted before that cancel() perhaps, and is started next; those that were started begin after that.
-    for (int i = 0; i < 2; ++i)
-        co_await asio::post(executor_, asio::use_awaitable);
-    while (!connections_.empty() && !late)
+    // One was accepted before that cancel() perhaps, and is started next.
+    co_await asio::post(executor_, asio::use_awaitable);
+    while ((starting_ > 0 || !connections_.empty()) && !late)
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
     limit.cancel();
 }

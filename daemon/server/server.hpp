@@ -12,6 +12,7 @@
 #include "daemon/process/memory_after.hpp"
 #include "daemon/server/connection.hpp"
 #include "daemon/server/listener.hpp"
+#include "daemon/server/shares.hpp"
 #include "daemon/server/turns.hpp"
 
 namespace capsule {
@@ -43,12 +44,14 @@ class Server {
     Turns turns_;
     std::shared_ptr<ClosingThread> closing_;
     std::set<Connection*> connections_;
+    std::size_t starting_ = 0;  ///< those that are to be among connections_ with their user's next step
     MemoryAfter memory_;
     boost::asio::steady_timer memory_timer_;
     bool giving_back_ = false;
     boost::asio::steady_timer ended_;  ///< cancelled whenever a connection ends
     std::uint64_t last_connection_ = 0;
     bool stopping_ = false;
+    Shares shares_;  ///< ends first: what it drops belongs to connections
 };
 
 }  // namespace capsule

@@ -1,5 +1,6 @@
-// Of each user only so many requests are in work at a time; the others wait in line. So one user's flood costs another
-// user the time of those few, however many connections it comes on.
+// Of each user only so many requests are in work at a time; the others wait in line. So whatever a request has while it
+// is in work (a thread, a program, memory), one user's flood has it a few times, however many connections it comes on.
+// The I/O thread's own time is shared by daemon/server/shares.
 #pragma once
 
 #include <sys/types.h>

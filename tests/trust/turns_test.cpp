@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "tests/support/capsule_test.hpp"
+#include "tests/trust/outside.hpp"
 
 namespace capsule::test {
 namespace {
@@ -80,6 +81,52 @@ TEST_F(Turns, AListOfManySessionsDoesNotHoldUpOthers) {
     EXPECT_GE(total - before, 10) << "of the other one's were served before the list was whole";
     for (int i = 0; i < asked; ++i)
         ASSERT_TRUE(modest.read_line().has_value());
+}
+
+// Each of them needs no wait, and is answered as soon as it is read; so none is ever in work beside another.
+class TurnsOfUsers : public CapsuleTest {
+  protected:
+    /// Another user's lines on many connections lie in the sockets' buffers before root asks: how many of the requests
+    /// in them are counted before root's.
+    long before_root(const std::string& lines) {
+        start();
+        std::filesystem::permissions(socket().parent_path(), std::filesystem::perms{0755});
+        std::filesystem::permissions(socket(), std::filesystem::perms{0666});
+        std::vector<RawConnection> others;
+        {
+            const AsUser other(nobody);
+            for (int i = 0; i < connections; ++i)
+                others.push_back(daemon().connect());
+        }
+        for (RawConnection& each : others)
+            each.ask(request("1", "status"));
+        RawConnection root = daemon().connect();
+        const auto total = [](const std::string& answer) {
+            return at(parse(answer), "/result/requests/total").to_number<long>();
+        };
+        const long before = total(root.ask(request("1", "status")));
+        daemon().suspend();
+        for (RawConnection& each : others)
+            each.send(lines);
+        root.send(request("2", "status") + "\n");
+        daemon().signal(SIGCONT);
+        return total(root.read_line().value()) - before - 1;
+    }
+
+    static constexpr int connections = 200;
+};
+
+TEST_F(TurnsOfUsers, RequestsThatWaitForNothingAreNotServedForEachConnection) {
+    if (!am_root()) GTEST_SKIP() << "needs root to be another user";
+    EXPECT_LT(before_root(request("1", "rpc.discover") + "\n" + request("2", "rpc.discover") + "\n"), connections / 4);
+}
+
+TEST_F(TurnsOfUsers, NorAreLinesThatAreLongToReadAndThenRefused) {
+    if (!am_root()) GTEST_SKIP() << "needs root to be another user";
+    std::string deep = R"({"jsonrpc":"2.0","id":1,"method":"status","params":{"a":[)";
+    for (int i = 0; i < 1000; ++i)
+        deep += std::string(28, '[') + std::string(28, ']') + ",";
+    EXPECT_LT(before_root(deep + "]}}\n"), connections / 4);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@ from protection import Edit, Protection, one
 SESSION = "daemon/server/connection.cpp"
 OUTSIDE = "daemon/server/connection_outside.cpp"
 SERVER = "daemon/server/server.cpp"
+SHARES = "daemon/server/shares.cpp"
 QUOTAS = "daemon/access/quotas.cpp"
 APP = "daemon/lifecycle.cpp"
 JSON_RPC = "protocol/json_rpc.cpp"
@@ -121,10 +122,25 @@ def turns() -> list[Protection]:
 """
     return [
         one("turns among requests", SESSION,
-            "        if (lines_.unread() > 0) co_await asio::post(socket_.get_executor(), asio::use_awaitable);\n", "",
+            "        if (lines_.unread() > 0) co_await asio::post(asio::use_awaitable);\n", "",
             "trust_turns:Turns.ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers"),
         one("turns within a long list", "daemon/handlers/sessions_list.cpp", "        co_await asio::post(asio::use_awaitable);\n", "",
             "trust_turns:Turns.AListOfManySessionsDoesNotHoldUpOthers"),
+        one("the loop's time is shared among users", SERVER, "share = Shares::Executor(seat);", "share = executor_;",
+            "trust_turns:TurnsOfUsers.RequestsThatWaitForNothingAreNotServedForEachConnection",
+            "trust_turns:TurnsOfUsers.NorAreLinesThatAreLongToReadAndThenRefused"),
+        one("next is who had least of it", SHARES, "                std::ranges::min_element(ready, {}, [](const std::shared_ptr<User>& each) { return each->had; });\n",
+            "                ready.begin();\n",
+            "unit_server:SharesTest.OneUsersManyStepsAreNotBeforeAnothersOne",
+            "unit_server:SharesTest.ALongStepIsPaidForWithTheNextOnes"),
+        one("nobody saves time up", SHARES, "            user->had = std::max(user->had, now);\n", "",
+            "unit_server:SharesTest.NobodySavesTimeUp"),
+        one("what is in work goes before what begins", SHARES, "(in_work ? user->in_work : user->to_begin)", "user->to_begin",
+            "unit_server:SharesTest.WhatIsInWorkGoesBeforeAllButOneThatBegins"),
+        one("what goes on without end lets others begin", SHARES, "(before_next > 0 && !in_work.empty())", "!in_work.empty()",
+            "unit_server:SharesTest.AndWhatGoesOnWithoutEndLetsOthersBegin"),
+        one("the loop sees what else has come", SHARES, " && last - began < slice", "",
+            "unit_server:SharesTest.TheLoopSeesWhatElseHasCome"),
         one("accept backs off", SERVER, wait, "", "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
         one("accept recovers", SERVER, wait, "            co_return;\n",
             "trust_limits:Limits.NoDescriptorsLeftIsWaitedOut"),
