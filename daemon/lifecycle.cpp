@@ -19,6 +19,7 @@
 #include "daemon/handlers/services.hpp"
 #include "daemon/handlers/session_keys.hpp"
 #include "daemon/keys/key_resolver.hpp"
+#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "daemon/load/load_config.hpp"
 #include "daemon/load/load_env.hpp"
@@ -252,6 +253,8 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     *services.state = state_directory_of(services.environment);
     services.stored_path = stored_keys_path(services.environment);
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());
+    for (const std::string& path : resolver(services, *services.generation).files(services.generation->config.catalog))
+        learn_what_is_beside(path);
 
     std::signal(SIGPIPE, SIG_IGN);
     // A file size limit is an error of the write that meets it, not the daemon's end.

@@ -1,38 +1,22 @@
 #include "daemon/keys/directory_source.hpp"
 
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <compare>
 #include <map>
 
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/secret_file.hpp"
+#include "daemon/keys/seen_directory.hpp"
 
 namespace capsule {
 namespace {
 
-/// A directory at a time. It differs after a name was added or removed there, or its mode changed.
-struct Seen {
-    dev_t device;
-    ino_t inode;
-    time_t seconds;
-    long nanoseconds;
-
-    bool operator==(const Seen&) const = default;
-};
-
-/// Of a directory that nobody else can change. None: it changed a moment ago, so what happens next may leave it looking
-/// the same.
-std::optional<Seen> look_at(const std::string& directory) {
-    constexpr time_t a_moment = 1;
+std::optional<SeenDirectory> look_at(const std::string& directory) {
     struct stat status {};
-    timespec now{};
-    if (::stat(directory.c_str(), &status) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
-    if (now.tv_sec - status.st_ctim.tv_sec <= a_moment) return std::nullopt;
-    return Seen{status.st_dev, status.st_ino, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+    if (::stat(directory.c_str(), &status) != 0) return std::nullopt;
+    return seen_directory(status);
 }
 
 }  // namespace
@@ -40,7 +24,7 @@ std::optional<Seen> look_at(const std::string& directory) {
 // A tmpfs, as /run is one, remembers no name that is not there. To look for it waits for whoever holds the directory,
 // and whoever may read it can do that; to look at the directory does not.
 bool is_closed(const std::string& directory) {
-    static std::map<std::string, Seen> missing;  // and in which directory; of the I/O thread
+    static std::map<std::string, SeenDirectory> missing;  // and in which directory; of the I/O thread
     const std::string above = directory.substr(0, directory.rfind('/') + 1);
     if (const auto known = missing.find(directory); known != missing.end()) {
         if (look_at(above) == known->second) return true;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/secret_file.hpp"
 
 namespace capsule {
@@ -20,7 +21,7 @@ std::optional<KeyFinding> file_source(const std::map<std::string, Secret>& envir
     Result<std::optional<Secret>> read = read_secret_file(path);
     if (!read) return refuse(read.error());
     if (*read) return found_key(std::move(**read), variable, pointer, "container");
-    if (::access(path.c_str(), F_OK) != 0)
+    if (is_known_missing(path) || ::access(path.c_str(), F_OK) != 0)
         return refuse({ErrorCode::key_error, pointer + " names " + path + ", which is not there",
                        "Mount the key at " + path + ", or unset " + pointer + "."});
     return std::nullopt;

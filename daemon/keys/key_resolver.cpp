@@ -13,6 +13,7 @@
 #include "daemon/keys/environment_source.hpp"
 #include "daemon/keys/file_source.hpp"
 #include "daemon/keys/key_value.hpp"
+#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/secret_file.hpp"
 #include "daemon/keys/stored_keys.hpp"
 
@@ -109,7 +110,8 @@ std::vector<std::string> KeyResolver::empty_places(const std::string& variable) 
             set != sources_.environment->end() && without_white_space_behind(set->second.reveal()).empty())
             places.push_back("the variable " + variable);
     for (std::string& path : files(variable))
-        if (const auto read = read_secret_file(path); read && !*read && ::access(path.c_str(), F_OK) == 0)
+        if (const auto read = read_secret_file(path);
+            read && !*read && !is_known_missing(path) && ::access(path.c_str(), F_OK) == 0)
             places.push_back(std::move(path));
     return places;
 }

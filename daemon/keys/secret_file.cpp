@@ -10,6 +10,7 @@
 
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/key_value.hpp"
+#include "daemon/keys/known_missing.hpp"
 
 namespace capsule {
 
@@ -66,6 +67,7 @@ int read_all(int file, Buffer& buffer) {
 
 Result<std::optional<Secret>> read_secret_file(const std::string& path) {
     using Found = std::optional<Secret>;
+    if (is_known_missing(path)) return Found();
     const FoundFile found = open_trusted(path, S_IFREG);
     if (const auto& problem = found.untrusted)
         return Error{ErrorCode::key_error,
@@ -84,6 +86,7 @@ Result<std::optional<Secret>> read_secret_file(const std::string& path) {
 }
 
 bool others_can_read(const std::string& path) {
+    if (is_known_missing(path)) return false;
     struct stat about {};
     if (::geteuid() != 0) {
         if (::stat(path.c_str(), &about) != 0) return false;

@@ -16,7 +16,10 @@
 #include "daemon/agents/claude/claude_json.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
+#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/directory_source.hpp"
+#include "daemon/keys/known_missing.hpp"
+#include "daemon/keys/secret_file.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/write/apply.hpp"
 #include "temporary_home.hpp"
@@ -268,6 +271,52 @@ TEST(ClosedDirectory, OneThatIsNotThereIsNotLookedForAgain) {
     EXPECT_FALSE(is_closed(secrets));
     std::filesystem::remove(secrets);
     EXPECT_TRUE(is_closed(secrets));
+}
+
+TEST(KnownMissing, AFileIsNotLookedForInADirectoryThatOthersMayList) {
+    const TemporaryHome home;
+    const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
+    std::filesystem::create_directory(secrets);
+    std::filesystem::permissions(secrets, std::filesystem::perms{0755});
+    std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
+    EXPECT_TRUE(is_known_missing(path));
+    const auto calls_of = [&](const std::function<bool()>& look) {
+        constexpr std::size_t never = 1'000'000;
+        return test::run_with_fault({never, Calls::files}, [&] { return look() ? 0 : 1; }).calls.size();
+    };
+    const std::size_t to_see_the_directory = calls_of([&] { return look_at_trusted(secrets).error == 0; });
+    EXPECT_EQ(calls_of([&] { return read_secret_file(path) && !*read_secret_file(path); }), 2 * to_see_the_directory);
+    EXPECT_EQ(calls_of([&] { return !others_can_read(path); }), to_see_the_directory);
+}
+
+TEST(KnownMissing, AFileIsThereAsSoonAsItIsWritten) {
+    const TemporaryHome home;
+    const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
+    std::filesystem::create_directory(secrets);
+    std::filesystem::permissions(secrets, std::filesystem::perms{0755});
+    for (int round = 0; round < 3; ++round) {
+        learn_what_is_beside(path);
+        EXPECT_TRUE(is_known_missing(path));
+        std::ofstream(path) << "FAKE-zai-key-0000000001";
+        EXPECT_FALSE(is_known_missing(path));
+        std::filesystem::remove(path);
+        EXPECT_TRUE(is_known_missing(path));
+    }
+}
+
+TEST(KnownMissing, OnlyWhereItIsCertainAndWorthIt) {
+    const TemporaryHome home;
+    const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
+    EXPECT_FALSE(is_known_missing(path)) << "the directory is missing";
+    std::filesystem::create_directory(secrets);
+    for (const mode_t mode : {0711U, 0700U, 0777U, 01777U}) {
+        std::filesystem::permissions(secrets, std::filesystem::perms{mode});
+        EXPECT_FALSE(is_known_missing(path)) << std::oct << mode;
+    }
+    EXPECT_FALSE(is_known_missing("ZAI_API_KEY"));
+    EXPECT_FALSE(is_known_missing("/ZAI_API_KEY"));
+    std::filesystem::permissions(secrets, std::filesystem::perms{0755});
+    EXPECT_TRUE(is_known_missing(path));
 }
 
 TEST(ClosedDirectory, BelowAnotherUsersFileSystemNothingIsAsked) {
