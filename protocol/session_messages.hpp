@@ -114,10 +114,11 @@ struct GrantParams {
     // As the first result of a session that has begun had them:
     std::optional<std::string> key_scope;     ///< from no wider one may its key be
     std::optional<std::string> provider_url;  ///< at no other address may it be used
+    std::optional<bool> key_is_read;          ///< nothing is granted where a password manager would be waited for
 };
 BOOST_DESCRIBE_STRUCT(GrantParams, (),
                       (agent, provider, model, workspace, role, ends_with, uid, asked_by, token_sha256, key_scope,
-                       provider_url))
+                       provider_url, key_is_read))
 
 struct GrantResult {
     SessionRef session;
@@ -126,7 +127,8 @@ struct GrantResult {
     std::string key_scope;                         ///< where the key was found: role, workspace, global, container
     std::optional<std::string> provider_url;       ///< the provider's own base URL; none: an older daemon's answer
     std::vector<Warning> warnings{};               ///< of the key and the provider, as spawn's
+    std::optional<bool> key_is_unread{};           ///< true: nothing was granted, see key_is_read
 };
-BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, key_scope, provider_url, warnings))
+BOOST_DESCRIBE_STRUCT(GrantResult, (), (session, token, base_urls, key_scope, provider_url, warnings, key_is_unread))
 
 }  // namespace capsule

@@ -52,6 +52,24 @@ Result<void> check_same_url(const PreparedSession& session, const std::optional<
                  "leave it and start it again"};
 }
 
+/// Whether a password manager would be waited for. Nothing else is done before the key is looked for again.
+bool key_is_unread(const Services& services, const GrantParams& params) {
+    const Config& config = services.generation->config;
+    const Provider* provider = params.provider ? config.catalog.find(*params.provider) : nullptr;
+    const auto agent = find_agent(params.agent);
+    if (!provider || !agent) return false;
+    const bool is_native = provider->kind(*agent) == CellKind::native;
+    const std::vector<std::string> variables =
+        is_native ? own_credentials(*agent, config, *provider).variables : std::vector<std::string>{provider->key_env};
+    const KeyResolver keys = resolver(services, *services.generation);
+    for (const std::string& variable : variables) {
+        const KeyState state = keys.find(variable, {params.workspace, params.role}).state;
+        if (state == KeyState::unresolved) return true;
+        if (state == KeyState::present) return false;
+    }
+    return false;
+}
+
 }  // namespace
 
 Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams params) {
@@ -61,6 +79,12 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     if (params.uid)
         if (auto conflict = upstream_conflict(*services.generation, *params.uid)) co_return *std::move(conflict);
     if (auto checked = check_scope_word(params.key_scope); !checked) co_return checked.error();
+    if (params.key_is_read.value_or(false) && key_is_unread(services, params)) {
+        GrantResult none;
+        none.session.keys = session_keys::broker;
+        none.key_is_unread = true;
+        co_return none;
+    }
     SpawnParams asked;
     asked.agent = std::move(params.agent);
     asked.provider = std::move(params.provider);

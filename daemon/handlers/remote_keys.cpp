@@ -131,14 +131,6 @@ asio::awaitable<Result<KeyStates>> ask_key_states(Services& services, std::share
     co_return states_in(std::move(*rows));
 }
 
-asio::awaitable<bool> key_is_unread_there(Services& services, SessionRecord record) {
-    KeyScope scope{record.workspace, record.role};
-    const auto rows = co_await remote_rows(services, std::move(scope), at_once, RemoteLink::answer_limit);
-    if (!rows) co_return false;  // which the grant fails with, too
-    const auto row = std::ranges::find(*rows, record.provider, &AuthRow::provider);
-    co_return row != rows->end() && row->state == name_of(KeyState::unresolved);
-}
-
 asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_ptr<const Generation> generation,
                                               uid_t asker, SpawnParams params) {
     const Config& config = generation->config;
@@ -177,10 +169,8 @@ asio::awaitable<Result<Wiring>> wire_remotely(Services& services, std::shared_pt
     asked.role = params.role;
     asked.uid = generation->home.user.uid;
     asked.asked_by = asker;
-    if (states(*wiring.route.provider) == KeyState::unresolved)
-        if (auto read = co_await services.sessions.have_key_read(asker, asked); !read) co_return read.error();
     asked.token_sha256 = sha256_hex(wiring.token->reveal());
-    auto granted = co_await services.sessions.grant_remotely(std::move(asked));
+    auto granted = co_await services.sessions.grant_remotely(asker, std::move(asked));
     if (!granted) co_return granted.error();
     auto url = broker_of(**granted, wiring.brokered, cell);
     if (!url) co_return url.error();

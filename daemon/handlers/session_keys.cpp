@@ -177,7 +177,6 @@ void open_sessions(Services& services) {
             if (services.subscribers.any())
                 services.subscribers.tell(what, to_json(SessionNotice{session_row(record, counts, ended)}));
         },
-        [&services](const SessionRecord& record) { return key_is_unread_there(services, record); },
     };
     services.sessions.open(SessionFiles(services.state), EndedFile(services.state), std::move(sources),
                            broker_settings(services), needs_broker(services));

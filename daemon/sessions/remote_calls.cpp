@@ -93,6 +93,7 @@ asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> RemoteLink::grant(GrantPar
     GrantResult given;
     if (auto read = from_json(given, *answer, "result", Unknown::ignore); !read)
         co_return shared->told({ErrorCode::invalid_params, read.error().message, ""});
+    if (given.key_is_unread.value_or(false)) co_return nullptr;
     if (!given.session.id) co_return shared->told({ErrorCode::invalid_params, "its grant has no session", ""});
     co_return std::make_shared<RemoteGrant>(shared, shared->connection, std::move(given));
 }

@@ -21,15 +21,15 @@ constexpr std::chrono::seconds look_at_counts{60};
 /// Of a session's row the names and messages of users and providers are at most 4 KiB: 1 KiB of models, a model of 256
 /// bytes, a message of 500. With one model they are 2 KiB. So these rows stay far below the 4 MiB that a RemoteLink
 /// takes of an answer, whatever addresses and labels the operator adds, and though an older capsuled counts more
-/// models.
-constexpr std::size_t rows_at_once = 64, brief_rows_at_once = 512;
+/// models. Brief rows come in parts of the same size: who asks for one kind waits behind a part of the other each time.
+constexpr std::size_t rows_at_once = 256;
 
 /// What stands around the ids in a request.
 constexpr std::size_t around_ids = 160;
 
 /// The first of them that one request may name.
-std::vector<std::string> first_of(std::span<const std::string> ids, ShownModels models, std::size_t longest_request) {
-    const auto most = std::min(ids.size(), models == ShownModels::all ? rows_at_once : brief_rows_at_once);
+std::vector<std::string> first_of(std::span<const std::string> ids, std::size_t longest_request) {
+    const auto most = std::min(ids.size(), rows_at_once);
     std::size_t count = 0;
     for (std::size_t bytes = around_ids; count < most; ++count) {
         bytes += ids[count].size() + std::string_view(R"("",)").size();
@@ -73,7 +73,7 @@ asio::awaitable<bool> Sessions::ask_for_counts(ShownModels models, Clock::time_p
     for (std::span<const std::string> left_over = ids; !left_over.empty();) {
         SessionsListParams params;
         params.all = true;
-        params.ids = first_of(left_over, models, remote_.longest_request());
+        params.ids = first_of(left_over, remote_.longest_request());
         left_over = left_over.subspan(params.ids->size());
         if (models == ShownModels::first_other) params.brief = true;
         std::string method = "sessions.list";

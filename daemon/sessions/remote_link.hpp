@@ -61,6 +61,7 @@ class RemoteLink {
     boost::asio::awaitable<Result<boost::json::value>> call(std::string method, boost::json::value params,
                                                             std::chrono::milliseconds wait,
                                                             std::chrono::milliseconds limit = answer_limit);
+    /// Null: the key has not been read there yet (GrantParams::key_is_read).
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant(GrantParams params,
                                                                        std::chrono::milliseconds wait);
 

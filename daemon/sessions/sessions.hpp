@@ -84,8 +84,6 @@ struct SessionSources {
     std::function<void(std::string_view what, const SessionRecord&, const SessionCounts&,
                        const std::optional<std::string>& ended)>
         happened = [](auto, const auto&, const auto&, const auto&) {};
-    /// Whether the capsuled that has the keys would have to read that session's key from a password manager first.
-    std::function<boost::asio::awaitable<bool>(const SessionRecord&)> key_is_unread_there{};
 };
 
 /// Who asked for a session.
@@ -134,12 +132,10 @@ class Sessions {
     /// For what may take long there.
     RemotePlaces& remote_places() noexcept { return remote_places_; }
 
-    /// Has that capsuled read the key of such a session, where a password manager has it: that may take 10 s, and what
-    /// is asked over remote() after it would wait. Fails as RemotePlaces::take() and RemoteLink::grant() do.
-    boost::asio::awaitable<Result<void>> have_key_read(std::uint32_t asker, GrantParams params);
-
-    /// From that capsuled, which is waited for with a bound. Fails as RemoteLink::grant() does.
-    boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(GrantParams params);
+    /// From that capsuled, which is waited for with a bound. A key that a password manager has is read in one of
+    /// remote_places() first. Fails as RemotePlaces::take() and RemoteLink::grant() do.
+    boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(std::uint32_t asker,
+                                                                                GrantParams params);
 
     /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. With
     /// ShownModels::first_other the answer is a fraction as long.
@@ -207,6 +203,7 @@ class Sessions {
     std::vector<std::shared_ptr<Live>> without_grant() const;
     boost::asio::awaitable<void> grant_anew();
     boost::asio::awaitable<bool> grant_anew(std::shared_ptr<Live> live);
+    boost::asio::awaitable<Result<void>> have_key_read(std::uint32_t asker, GrantParams params);
     boost::asio::awaitable<void> read_before_grant(std::shared_ptr<Live> live);
     static void is_not_granted(Live& live, const Error& error);
     boost::asio::awaitable<bool> ask_for_counts(ShownModels models, std::chrono::steady_clock::time_point end);

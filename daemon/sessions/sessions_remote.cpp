@@ -10,6 +10,8 @@
 #include "daemon/log/log.hpp"
 #include "daemon/process/essential.hpp"
 #include "daemon/sessions/live.hpp"
+#include "daemon/sessions/sha256.hpp"
+#include "daemon/sessions/token.hpp"
 #include "protocol/json_struct.hpp"
 
 namespace capsule {
@@ -19,6 +21,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds grant_again{5};
+constexpr int most_reads = 3;
 
 GrantParams asked_anew(const SessionRecord& record) {
     GrantParams params;
@@ -30,6 +33,7 @@ GrantParams asked_anew(const SessionRecord& record) {
     params.ends_with = ends_with::connection;
     params.uid = record.uid;
     params.asked_by = record.asker();
+    params.key_is_read = true;
     params.token_sha256 = record.token_sha256;
     params.key_scope = record.key_scope;
     params.provider_url = record.remote_provider_url;
@@ -43,9 +47,18 @@ std::optional<std::string> url_of(const RemoteGrant& grant, const std::string& s
 
 }  // namespace
 
-asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> Sessions::grant_remotely(GrantParams params) {
+asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> Sessions::grant_remotely(std::uint32_t asker,
+                                                                               GrantParams params) {
     params.ends_with = ends_with::connection;
-    co_return co_await remote_.grant(std::move(params), RemoteLink::patience);
+    params.key_is_read = true;
+    // A reload there forgets what was read.
+    for (int tries = 0; tries < most_reads; ++tries) {
+        auto granted = co_await remote_.grant(params, RemoteLink::patience);
+        if (!granted || *granted) co_return granted;
+        if (auto read = co_await have_key_read(asker, params); !read) co_return read.error();
+    }
+    co_return Error{ErrorCode::key_error,
+                    "the capsuled that has the keys has forgotten the key each time that it was read", "ask again"};
 }
 
 void Sessions::open_remote(std::string path) {
@@ -54,12 +67,14 @@ void Sessions::open_remote(std::string path) {
     spawn_essential(executor_, watch_counts());
 }
 
+/// By a grant that is given back at once: what was read is remembered there. It may take 10 s, and what is asked over
+/// remote() after it would wait.
 asio::awaitable<Result<void>> Sessions::have_key_read(std::uint32_t asker, GrantParams params) {
     const auto link = co_await remote_places_.take(asker);
     if (!link) co_return link.error();
-    params.ends_with = ends_with::connection;
-    params.token_sha256.reset();
-    // The grant is given back at once. What was read is remembered there.
+    params.key_is_read.reset();
+    // Nobody has that token. A session whose token is not made there is not kept there, either.
+    params.token_sha256 = sha256_hex(make_token().reveal());
     const auto granted = co_await (*link)->grant(std::move(params), RemoteLink::patience);
     if (!granted) co_return granted.error();
     co_return Result<void>();
@@ -99,11 +114,7 @@ asio::awaitable<void> Sessions::grant_anew() {
         for (const auto& live : missing) {
             if (!remote_.connected()) break;
             if (live->grant_at > Clock::now()) continue;
-            bool done = false;
-            if (co_await sources_.key_is_unread_there(live->record))
-                spawn_essential(executor_, read_before_grant(live));
-            else
-                done = co_await grant_anew(live);
+            const bool done = co_await grant_anew(live);
             if (!done) live->grant_at = Clock::now() + grant_again;
         }
         Clock::time_point next = Clock::now() + grant_again;
@@ -124,6 +135,10 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     if (stopping_ || !live_.contains(id)) co_return true;
     if (!granted) {
         is_not_granted(*live, granted.error());
+        co_return false;
+    }
+    if (!*granted) {
+        spawn_essential(executor_, read_before_grant(live));
         co_return false;
     }
     const auto url = url_of(**granted, live->record.surface);
