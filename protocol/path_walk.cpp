@@ -17,6 +17,8 @@ namespace capsule {
 namespace {
 
 constexpr int most_links = 40;  ///< as many as the kernel follows
+/// Each of whose targets may have 2000 names: more than a path that means well has, and few milliseconds.
+constexpr int most_names = 1000;
 
 using Names = std::deque<std::string>;
 
@@ -65,6 +67,10 @@ void PathWalk::next() {
         follow();
         if (error_ != 0 || !why_not_believed_.empty() || names_.empty()) return;
     }
+    if (++walked_ > most_names) {
+        error_ = ELOOP;
+        return;
+    }
     const std::string name = std::move(names_.front());
     names_.pop_front();
     UniqueFd there = step_to(place_, name);
@@ -110,10 +116,10 @@ void PathWalk::look() {
 }
 
 std::string PathWalk::whole_path() const {
-    std::string whole = path_;
+    std::string whole = path_ == "/" ? "" : path_;
     for (const std::string& name : names_)
-        whole = joined(whole, name);
-    return whole;
+        whole += '/' + name;
+    return whole.empty() ? "/" : whole;
 }
 
 Result<WalkedPlace> walk_to(const std::string& path) {

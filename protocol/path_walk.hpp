@@ -51,6 +51,7 @@ class PathWalk {
     std::string why_not_believed_;
     int error_ = 0;
     int links_ = 0;
+    int walked_ = 0;
 };
 
 struct WalkedPlace {

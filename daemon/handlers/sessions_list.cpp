@@ -18,7 +18,10 @@ static_assert(boost::mp11::mp_size<detail::Members<SessionsListResult>>() == 1, 
 
 Handled<Written<SessionsListResult>> handle_sessions_list(Services& services, SessionsListParams params) {
     const ShownModels models = params.brief.value_or(false) ? ShownModels::first_other : ShownModels::all;
-    co_await services.sessions.refresh_counts(models);
+    if (params.ids)
+        co_await services.sessions.refresh_counts_of(*params.ids, models);
+    else
+        co_await services.sessions.refresh_counts(models);
     const std::vector<ListedSession> listed = services.sessions.listed(params.all.value_or(false), params.ids);
     std::string json = R"({"sessions":[)";
     std::size_t paused_at = 0;

@@ -28,6 +28,7 @@ struct Sessions::Live {
     std::uint64_t connection = 0;  ///< 0: none to end with
     std::optional<boost::asio::posix::stream_descriptor> process{};
     bool told_of_model = false;
+    std::optional<std::uint64_t> all_models_of{};  ///< how many requests all its models are known of
     bool has_file = false;
     bool changed = false;  ///< since its file was written
     BootClock::time_point written{};

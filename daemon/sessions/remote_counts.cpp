@@ -44,6 +44,9 @@ std::vector<std::string> first_of(std::span<const std::string> ids, std::size_t 
 /// for has what is asked for next, so that nothing is missing that had happened when it came.
 asio::awaitable<void> Sessions::refresh_counts(ShownModels models, std::chrono::milliseconds limit) {
     if (!remote_.connected() || !any_with_token()) co_return;
+    const auto end = Clock::now() + limit;
+    if (models == ShownModels::all) co_await refresh_counts(ShownModels::first_other, limit);
+    if (to_ask_for(models).empty()) co_return;
     RefreshOfCounts& refresh = refreshes_[models];
     if (const auto next = refresh.next) {
         co_await next->wait();
@@ -56,16 +59,29 @@ asio::awaitable<void> Sessions::refresh_counts(ShownModels models, std::chrono::
         refresh.next = nullptr;
     }
     refresh.now = own;
-    co_await own->run(ask_for_counts(models, Clock::now() + limit));
+    co_await own->run(ask_for_counts(to_ask_for(models), models, end));
     if (refresh.now == own) refresh.now = nullptr;
 }
 
-/// False: not all of them came.
-asio::awaitable<bool> Sessions::ask_for_counts(ShownModels models, Clock::time_point end) {
-    std::map<std::string, std::string> own_ids;  // by those that the sessions have there
+asio::awaitable<void> Sessions::refresh_counts_of(std::vector<std::string> ids, ShownModels models) {
+    if (remote_.connected()) co_await ask_for_counts(std::move(ids), models, Clock::now() + RemoteLink::answer_limit);
+}
+
+std::vector<std::string> Sessions::to_ask_for(ShownModels models) const {
     std::vector<std::string> ids;
     for (const auto& [id, live] : live_)
-        if (has_grant(*live)) own_ids.emplace(ids.emplace_back(live->remote->id()), id);
+        if (models != ShownModels::all || live->all_models_of != live->counts.requests.total) ids.push_back(id);
+    return ids;
+}
+
+/// False: not all of them came.
+asio::awaitable<bool> Sessions::ask_for_counts(std::vector<std::string> asked_for, ShownModels models,
+                                               Clock::time_point end) {
+    std::map<std::string, std::string> own_ids;  // by those that the sessions have there
+    std::vector<std::string> ids;
+    for (const std::string& id : asked_for)
+        if (const auto found = live_.find(id); found != live_.end() && has_grant(*found->second))
+            own_ids.emplace(ids.emplace_back(found->second->remote->id()), id);
     const auto may_be_at_work = [&] {
         for (const auto& [there, id] : own_ids)
             if (const auto found = live_.find(id); found != live_.end()) found->second->used = now_();
@@ -118,10 +134,13 @@ void Sessions::take_counts(Live& live, SessionRow row, ShownModels models) {
     live.counts.streams = row.streams;
     live.counts.active_at = std::move(row.active_at);
     live.counts.tokens = row.tokens;
-    if (models == ShownModels::all)
+    if (models == ShownModels::all) {
         live.counts.models = std::move(row.models);
-    else if (!live.told_of_model)
+        // Of a request that is under way the model is not known yet.
+        live.all_models_of = row.streams == 0 ? std::optional(row.requests.total) : std::nullopt;
+    } else if (!live.told_of_model) {
         std::ranges::move(row.models, std::back_inserter(live.counts.models));
+    }
     live.counts.last = std::move(row.last);
     const auto before = live.counts.limit.at(now_());
     live.counts.limit.set(std::move(row.limit), now_(), now_());

@@ -137,10 +137,12 @@ class Sessions {
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(std::uint32_t asker,
                                                                                 GrantParams params);
 
-    /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. With
-    /// ShownModels::first_other the answer is a fraction as long.
+    /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. All models are
+    /// asked for of those alone that have done something since.
     boost::asio::awaitable<void> refresh_counts(ShownModels models,
                                                 std::chrono::milliseconds limit = RemoteLink::answer_limit);
+    /// Of these alone.
+    boost::asio::awaitable<void> refresh_counts_of(std::vector<std::string> ids, ShownModels models);
 
     /// Ends the session with that token, if one lives: it is about to be granted anew.
     void end_with_token(const std::string& token_sha256);
@@ -206,7 +208,9 @@ class Sessions {
     boost::asio::awaitable<Result<void>> have_key_read(std::uint32_t asker, GrantParams params);
     boost::asio::awaitable<void> read_before_grant(std::shared_ptr<Live> live);
     static void is_not_granted(Live& live, const Error& error);
-    boost::asio::awaitable<bool> ask_for_counts(ShownModels models, std::chrono::steady_clock::time_point end);
+    std::vector<std::string> to_ask_for(ShownModels models) const;
+    boost::asio::awaitable<bool> ask_for_counts(std::vector<std::string> ids, ShownModels models,
+                                                std::chrono::steady_clock::time_point end);
     boost::asio::awaitable<void> watch_counts();
     BrokerStatus remote_status() const;
     boost::asio::awaitable<void> find_port(std::uint16_t port);

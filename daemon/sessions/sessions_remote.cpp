@@ -152,6 +152,7 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
         live->changed = true;
     }
     live->remote = std::move(*granted);
+    live->all_models_of.reset();
     live->why_not_granted.clear();
     log_info(
         "session_granted_anew",

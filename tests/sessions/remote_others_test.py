@@ -112,7 +112,20 @@ class OtherVersions(Beside):
         self.assertGreater(len(json.dumps(list(rows.values()))), 4 * 1024 * 1024)
         seen = agents.call("sessions.list")["sessions"]
         self.assertEqual([each["requests"]["total"] for each in seen], [7] * SESSIONS)
-        self.assertFalse(any(params.get("brief") for params in asked))
+        of_all_models = lambda: sum(len(params["ids"]) for params in asked if not params.get("brief"))
+        self.assertEqual(of_all_models(), SESSIONS)
+        asked.clear()
+        rows["there7"]["requests"]["total"] = rows["there8"]["streams"] = 1
+        self.assertEqual(len(agents.call("sessions.list")["sessions"]), SESSIONS)
+        self.assertEqual(of_all_models(), 1, "all models are asked for of those that have done something since")
+        asked.clear()
+        agents.call("sessions.list")
+        self.assertEqual(of_all_models(), 0)
+        asked.clear()
+        self.assertEqual(len(agents.call("sessions.list", ids=[seen[0]["id"]])["sessions"]), 1)
+        self.assertEqual([len(params["ids"]) for params in asked], [1], "who asks for one has one asked for")
+        agents.call("sessions.list", ids=["x"])
+        self.assertEqual(len(asked), 1)
         asked.clear()
         for each in rows.values():
             each["requests"]["total"] = 8

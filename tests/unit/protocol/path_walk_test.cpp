@@ -1,6 +1,7 @@
 #include "protocol/path_walk.hpp"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -78,6 +79,19 @@ TEST_F(PathWalkTest, SaysWhatIsMissingAndWhatCannotBeFollowed) {
     EXPECT_EQ(end_of(top_ + "/a/b/file/more"), top_ + "/a/b/file/more: Not a directory");
     fs::create_symlink("round", top_ + "/round");
     EXPECT_EQ(end_of(top_ + "/round"), top_ + "/round: Too many levels of symbolic links");
+}
+
+TEST_F(PathWalkTest, EndsOnAWayThatLinksMakeLong) {
+    const auto round = [](int times) {
+        std::string path;
+        for (int i = 0; i < times; ++i)
+            path += "a/../";
+        return path + "a";
+    };
+    fs::create_symlink(round(200), top_ + "/fine");
+    EXPECT_EQ(end_of(top_ + "/fine"), top_ + "/a");
+    fs::create_symlink(round(800), top_ + "/long");
+    EXPECT_THAT(end_of(top_ + "/long"), ::testing::HasSubstr("Too many levels of symbolic links"));
 }
 
 TEST_F(PathWalkTest, AsksNoServerOfAnotherUsersFileSystem) {
