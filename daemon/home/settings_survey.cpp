@@ -14,6 +14,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
+#include "daemon/home/found_settings.hpp"
 #include "daemon/write/file_access.hpp"
 #include "daemon/write/io_error.hpp"
 #include "protocol/utf8.hpp"
@@ -88,8 +89,7 @@ class Survey {
         place.directory ? look_into(place, at, problem) : look_at_file(place, at, place.path);
     }
 
-    std::vector<FoundSetting> take() { return std::move(found_); }
-    std::vector<Warning> warnings() const { return survey_warnings(warned_of_, session_); }
+    FoundSettings take() { return std::move(found_); }
     /// Whether one of the files calls for the agent's extra pin, or may: not all of it was looked at.
     bool needs_extra_pin() const { return needs_extra_pin_; }
 
@@ -154,10 +154,14 @@ class Survey {
 
     void add(const SettingsPlace& place, std::vector<FoundSetting> settings) {
         // A role of Codex's asks another provider for its model, which the user of the home did not mean.
+        std::vector<FoundSetting> warned_of;
         if (place.owner == SettingsOwner::project || place.format == SettingsFormat::codex_role)
-            std::ranges::copy_if(settings, std::back_inserter(warned_of_),
+            std::ranges::copy_if(settings, std::back_inserter(warned_of),
                                  [](const FoundSetting& setting) { return !setting.member.empty(); });
-        std::ranges::move(settings, std::back_inserter(found_));
+        for (Warning& warning : survey_warnings(warned_of, session_))
+            found_.warn(warned_of.front().path, std::move(warning));
+        for (FoundSetting& setting : settings)
+            found_.add(std::move(setting));
     }
 
     const SurveyedSession& session_;
@@ -166,8 +170,7 @@ class Survey {
     bool needs_extra_pin_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;
-    std::vector<FoundSetting> found_;
-    std::vector<FoundSetting> warned_of_;
+    FoundSettings found_;
 };
 
 Survey survey_places(const std::vector<SettingsPlace>& places, const SurveyedSession& session) {
@@ -178,8 +181,9 @@ Survey survey_places(const std::vector<SettingsPlace>& places, const SurveyedSes
 }
 
 std::vector<FoundSetting> finish(Survey& survey, Plan& plan) {
-    std::ranges::move(survey.warnings(), std::back_inserter(plan.warnings));
-    return survey.take();
+    FoundSettings found = survey.take();
+    std::ranges::move(found.take_warnings(), std::back_inserter(plan.warnings));
+    return found.take();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "daemon/home/found_settings.hpp"
 #include "tests/support/many_members.hpp"
 #include "tests/unit/write/temporary_home.hpp"
 
@@ -259,6 +260,42 @@ TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
         for (const char* where : {"/repo", "/repo/sub"})
             write(where + ("/.claude/agents/" + std::to_string(i)) + ".md", "---\nmodel: x\n---\n");
     EXPECT_EQ(survey(Agent::claude, "/repo/sub").size(), survey_files);
+}
+
+std::size_t bytes_of(const std::vector<std::string>& texts) {
+    std::size_t bytes = 0;
+    for (const std::string& text : texts)
+        bytes += text.size();
+    return bytes;
+}
+
+// Each of those that are listed has its file's path with it, as JSON in six times the bytes.
+TEST_F(SettingsSurvey, ListsSoManyBytesAndCountsTheRest) {
+    std::string servers = R"({"mcp": {)";
+    for (int i = 0; i < 60; ++i)
+        servers += (i == 0 ? "\"" : ", \"") + std::string(58, 'a') + std::to_string(i) + "\": 1";
+    std::string cwd = "/repo";
+    for (int i = 0; i < 16; ++i) {
+        cwd += "/" + std::string(128, '\x01');
+        for (const char* name : {"/opencode.json", "/opencode.jsonc"})
+            write(cwd + name, servers + "}}");
+    }
+    fs::create_directories(top() + "/repo/" + std::string(128, '\x01') + "/.git");
+    write("/home/.config/opencode/opencode.json", R"({"model": "x/y"})");
+    Route route{Agent::opencode, &provider, false, Located<std::string>{"m", "catalog"}, {}};
+    const auto found = survey_session(home, top() + cwd, route, ProjectSettings::allow, HomeFacts(), plan);
+    std::vector<std::string> texts;
+    for (const FoundSetting& each : found)
+        texts.insert(texts.end(), {each.path, each.member, each.effect, each.neutralised_by.value_or("")});
+    EXPECT_LT(bytes_of(texts), 2 * most_found_bytes);
+    EXPECT_THAT(found.front().path, ::testing::EndsWith("/home/.config/opencode/opencode.json"));
+    EXPECT_EQ(found.back().path, "…");
+    EXPECT_THAT(found.back().effect, ::testing::MatchesRegex("and [0-9]+ more that have.*"));
+    std::vector<std::string> messages;
+    for (const Warning& each : plan.warnings)
+        messages.push_back(each.message);
+    EXPECT_LT(bytes_of(messages), 3 * most_warned_bytes);
+    EXPECT_THAT(messages.back(), ::testing::MatchesRegex("and [0-9]+ more of the project's files .*"));
 }
 
 }  // namespace
