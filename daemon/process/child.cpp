@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@
 #include "daemon/base/ready.hpp"
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/process/keeper.hpp"
+#include "daemon/process/sent_descriptors.hpp"
 #include "protocol/own_signals.hpp"
 
 namespace capsule {
@@ -32,13 +34,22 @@ struct Pipe {
 };
 
 /// With the write end where the child needs nothing else.
-bool open_pipe(Pipe& pipe) {
+bool open_pipe(Pipe& pipe, bool is_socket = false) {
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+    const int opened =
+        is_socket ? ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) : ::pipe2(ends.data(), O_CLOEXEC);
+    if (opened != 0) return false;
     pipe.read_end = UniqueFd(ends[0]);
     const UniqueFd write_end(ends[1]);
     pipe.write_end = UniqueFd(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, above_the_childs));
-    return static_cast<bool>(pipe.write_end);
+    return pipe.write_end && ::fcntl(pipe.read_end.get(), F_SETFL, O_NONBLOCK) == 0;
+}
+
+/// As a pipe is to the program: it can only write. False: it may send descriptors along.
+bool only_reads(int socket) {
+    ::shutdown(socket, SHUT_WR);
+    urgent_bytes_in_place(socket);
+    return take_no_descriptors(socket);
 }
 
 /// A file in memory that holds the plan, to be read from its beginning.
@@ -144,8 +155,9 @@ void prepare_to_start_children() {
 
 std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_executor& executor, ChildPipes& pipes) {
     Pipe out, err, report;
-    if (!open_pipe(out) || !open_pipe(err) || !open_pipe(report)) return nullptr;
-    if (::fcntl(report.read_end.get(), F_SETFL, O_NONBLOCK) != 0) return nullptr;
+    const bool is_anothers = plan.identity.has_value();
+    if (!open_pipe(out, is_anothers) || !open_pipe(err, is_anothers) || !open_pipe(report)) return nullptr;
+    const bool refuse = !is_anothers || (only_reads(out.read_end.get()) && only_reads(err.read_end.get()));
     const UniqueFd text = file_of(write_run_plan(plan));
     if (!text) return nullptr;
     SpawnSetup setup(text.get(), out.write_end.get(), err.write_end.get(), report.write_end.get());
@@ -167,9 +179,9 @@ std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_exec
     } unwatched{pid};
     asio::posix::stream_descriptor awaited(executor, pidfd.get());  // fails where the system watches too many already
     pidfd.release();
-    std::unique_ptr<Child> child(new Child(pid, plan.identity.has_value(), std::move(awaited)));
+    std::unique_ptr<Child> child(new Child(pid, is_anothers, std::move(awaited)));
     unwatched.pid = -1;
-    pipes = {std::move(out.read_end), std::move(err.read_end), std::move(report.read_end)};
+    pipes = {std::move(out.read_end), std::move(err.read_end), refuse, std::move(report.read_end)};
     return child;
 }
 

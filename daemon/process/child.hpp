@@ -14,11 +14,15 @@
 
 namespace capsule {
 
-/// The daemon's ends of a program's pipes.
+/// The daemon's ends of what a program writes to. Nonblocking.
 struct ChildPipes {
+    /// Of another user's program they are Unix sockets: while somebody writes to a pipe, the kernel holds its lock
+    /// until it has copied what is written, which takes as long as the writer's memory lets it, and whoever reads
+    /// waits.
     UniqueFd out;
     UniqueFd err;
-    /// Nonblocking. An int comes here if the helper could not run the program (errno), and one with a minus if the
+    bool refuse_descriptors = true;  ///< false: the program may send some along (sent_descriptors.hpp)
+    /// An int comes here if the helper could not run the program (errno), and one with a minus if the
     /// keeper has killed what the program left (how many).
     UniqueFd report;
 };

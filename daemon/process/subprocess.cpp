@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -18,6 +17,8 @@
 #include <system_error>
 
 #include "daemon/process/child.hpp"
+#include "daemon/process/closing_thread.hpp"
+#include "daemon/process/sent_descriptors.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -28,28 +29,48 @@ constexpr std::chrono::milliseconds grace{500};
 
 /// What the program writes to one of its pipes.
 struct Output {
-    asio::posix::stream_descriptor from;
-    std::size_t limit;
-    std::string text{};
+    Output(const asio::any_io_executor& executor, UniqueFd& pipe, bool a_socket, std::size_t most)
+        : from(executor, pipe.get()), is_socket(a_socket), limit(most) {
+        pipe.release();
+        from.non_blocking(true);
+    }
+    Output(const Output&) = delete;
+    Output& operator=(const Output&) = delete;
+    ~Output() {
+        if (closing) closing->close(from.release());
+    }
 
-    void add(const char* bytes, std::size_t count) { text.append(bytes, std::min(count, limit - text.size())); }
+    asio::posix::stream_descriptor from;
+    bool is_socket;
+    std::size_t limit;
+    std::shared_ptr<ClosingThread> closing;  ///< none: no descriptors can be in it
+    std::string text;
+    bool is_over = false;  ///< what comes from now on is not waited for
+
+    /// Never waits. Where descriptors are sent along, that is the end.
+    std::size_t read(std::span<char> room, boost::system::error_code& error) {
+        if (is_socket) return receive_now(from.native_handle(), room, error);
+        return from.read_some(asio::buffer(room.data(), room.size()), error);
+    }
+
+    void stop() {
+        is_over = true;
+        boost::system::error_code ignored;
+        from.cancel(ignored);
+    }
 };
 
-/// Reads to the end, or until it is cancelled; then what is there by now.
+/// Reads to the end, or until it is over; then what is there by now.
 asio::awaitable<void> read_all(std::shared_ptr<Output> output) {
     std::array<char, 16384> chunk{};
     boost::system::error_code error;
-    while (!error) {
-        const std::size_t count = co_await output->from.async_read_some(
-            asio::buffer(chunk), asio::redirect_error(asio::use_awaitable, error));
-        output->add(chunk.data(), count);
-    }
-    if (error == asio::error::eof) co_return;
-    output->from.non_blocking(true, error);
-    while (!error && output->text.size() < output->limit) {
-        const ssize_t count = ::read(output->from.native_handle(), chunk.data(), chunk.size());
-        if (count <= 0) break;
-        output->add(chunk.data(), static_cast<std::size_t>(count));
+    while (!output->is_over || output->text.size() < output->limit) {
+        if (!output->is_over)
+            co_await output->from.async_wait(asio::posix::stream_descriptor::wait_read,
+                                             asio::redirect_error(asio::use_awaitable, error));
+        const std::size_t count = output->read(chunk, error);
+        output->text.append(chunk.data(), std::min(count, output->limit - output->text.size()));
+        if (count == 0 && (output->is_over || error != asio::error::would_block)) co_return;
     }
 }
 
@@ -65,9 +86,8 @@ struct Run {
     std::optional<int> exit_code;
 
     void stop_reading() {
-        boost::system::error_code ignored;
-        out->from.cancel(ignored);
-        err->from.cancel(ignored);
+        out->stop();
+        err->stop();
     }
 
     struct Report {
@@ -131,18 +151,13 @@ RunPlan plan_of(SubprocessRequest& request) {
     return plan;
 }
 
-std::shared_ptr<Run> start(SubprocessRequest& request, const asio::any_io_executor& executor) {
-    ChildPipes pipes;
+std::shared_ptr<Run> start(SubprocessRequest& request, const asio::any_io_executor& executor, ChildPipes& pipes) {
     const auto run = std::make_shared<Run>(executor, request.limit);
     run->child = Child::start(plan_of(request), executor, pipes);
     if (!run->child) return nullptr;
-    const auto output = [&](UniqueFd& from) {
-        asio::posix::stream_descriptor pipe(executor, from.get());
-        from.release();
-        return std::make_shared<Output>(Output{std::move(pipe), request.output_limit});
-    };
-    run->out = output(pipes.out);
-    run->err = output(pipes.err);
+    const bool are_sockets = request.user.has_value();
+    run->out = std::make_shared<Output>(executor, pipes.out, are_sockets, request.output_limit);
+    run->err = std::make_shared<Output>(executor, pipes.err, are_sockets, request.output_limit);
     run->report = std::move(pipes.report);
     return run;
 }
@@ -158,8 +173,19 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     if (stopping_) co_return stopping;
     const std::string program = request.argv.at(0);
     const auto executor = co_await asio::this_coro::executor;
-    const auto run = start(request, executor);
+    ChildPipes pipes;
+    const auto run = start(request, executor, pipes);
     if (!run) co_return cannot_start(program, errno);
+    if (!pipes.refuse_descriptors) {
+        try {
+            if (!closing_) closing_ = std::make_shared<ClosingThread>(executor);
+        } catch (const std::system_error&) {
+            run->child->kill_all();
+            asio::co_spawn(executor, reap_when_it_ends(run->child), asio::detached);
+            co_return cannot_start(program, EAGAIN);
+        }
+        run->out->closing = run->err->closing = closing_;
+    }
 
     running_.insert(run->child);
     try {

@@ -17,6 +17,7 @@
 namespace capsule {
 
 class Child;
+class ClosingThread;
 
 /// The cure of EAGAIN, where no process or thread can be made.
 inline constexpr const char* no_more_processes =
@@ -58,6 +59,7 @@ class SubprocessRunner {
   private:
     OnLeft on_left_;
     std::set<std::shared_ptr<Child>> running_;
+    std::shared_ptr<ClosingThread> closing_;  ///< none: no program could send descriptors yet
     bool stopping_ = false;
 };
 

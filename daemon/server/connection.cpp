@@ -73,7 +73,7 @@ void Connection::stop() {
 Connection::~Connection() {
     call_off_cut();
     [[maybe_unused]] const auto nothing = client_.place.hold(0);
-    closing_->close(socket_, std::move(client_.place));
+    closing_->close(socket_, std::make_shared<Quotas::Place>(std::move(client_.place)));
 }
 
 /// Cancels what waits at the deadline; timed_out_ then says why.
@@ -219,7 +219,7 @@ Connection::Input Connection::read_what_is_there(std::size_t& left) {
     if (left == 0) return Input::end;
     const std::span<char> room = lines_.room(std::min(left, most_read_bytes));
     boost::system::error_code error;
-    const std::size_t count = receive_now(socket_, room, error);
+    const std::size_t count = receive_now(socket_.native_handle(), room, error);
     lines_.added(count);
     left -= count;
     return error ? Input::end : Input::more;

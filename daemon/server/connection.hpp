@@ -12,7 +12,7 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/services.hpp"
-#include "daemon/server/closing_thread.hpp"
+#include "daemon/process/closing_thread.hpp"
 #include "daemon/server/output.hpp"
 #include "daemon/server/shares.hpp"
 #include "daemon/server/turns.hpp"

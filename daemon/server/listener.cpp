@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/process/sent_descriptors.hpp"
 #include "daemon/server/socket_place.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
@@ -47,14 +48,6 @@ bool is_live(const std::string& path) {
     return live;
 }
 
-/// Nobody has anything to send here but requests. Linux refuses it to the sender from 6.16 on; before that, and for who
-/// has connected earlier, receive_now() looks for them.
-void take_no_descriptors(int descriptor) {
-    constexpr int pass_rights = 83;  // SO_PASSRIGHTS, newer than Debian's headers
-    const int no = 0;
-    ::setsockopt(descriptor, SOL_SOCKET, pass_rights, &no, sizeof no);
-}
-
 /// What a daemon of this user left there when it was killed between its bind and its claim. Nothing else is ours.
 void remove_own_stale(const std::string& name) {
     struct stat status {};
@@ -67,7 +60,7 @@ void remove_own_stale(const std::string& name) {
 Result<int> bind_beside(const std::string& name, const std::optional<gid_t>& group) {
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (descriptor < 0) return io("cannot make a socket", "see the errno above");
-    take_no_descriptors(descriptor);
+    take_no_descriptors(descriptor);  // nobody has anything to send here but requests
     const sockaddr_un address = address_of(name);
     remove_own_stale(name);
     const mode_t old_mask = ::umask(0117);

@@ -7,6 +7,7 @@ RUN_AS = "daemon/process/run_as.cpp"
 CHILD = "daemon/process/child.cpp"
 KEEPER = "daemon/process/keeper.cpp"
 SUBPROCESS = "daemon/process/subprocess.cpp"
+SENT = "daemon/process/sent_descriptors.cpp"
 INVENTORY = "daemon/home/inventory.cpp"
 SCRATCH = "daemon/home/scratch_home.cpp"
 WORKER = "daemon/home/worker.cpp"
@@ -90,8 +91,16 @@ def how_it_ends() -> list[Protection]:
             ATTACK + "NorItsLimit"),
         one("who has left its group is not waited for", SUBPROCESS, "        if (!error) run->stop_reading();\n", "",
             RUNS + "OneThatHasLeftTheGroupAndKeepsThePipeOpenIsNotWaitedFor"),
-        one("a program says so much", SUBPROCESS, "std::min(count, limit - text.size())",
-            "std::min(count, 1000 * limit - text.size())", RUNS + "OutputOverTheLimitIsCut"),
+        Protection("nobody waits for the memory that another user's program writes from", [
+            Edit(CHILD, "        is_socket ? ::socketpair", "        is_socket && false ? ::socketpair"),
+            Edit(SUBPROCESS, "        if (is_socket) return", "        if (is_socket && false) return")],
+            [RUNS + "AnotherUsersThatWritesWhatNeverComesHoldsNobodyUp"]),
+        Protection("no descriptor of a program's ends on the daemon's thread", [
+            Edit(CHILD, "    return take_no_descriptors(socket);", "    return true;"),
+            Edit(SENT, "(look.msg_flags & MSG_CTRUNC) != 0", "false")],
+            [RUNS + "AnotherUsersThatSendsDescriptorsHoldsNobodyUp"]),
+        one("a program says so much", SUBPROCESS, "std::min(count, output->limit - output->text.size())",
+            "std::min(count, 1000 * output->limit - output->text.size())", RUNS + "OutputOverTheLimitIsCut"),
         one("the kernel reaps none of them, whoever has started the daemon", "daemon/main.cpp",
             "    capsule::take_own_signals();\n", "", STARTED + "WithSigchldIgnoredTheDaemonSeesItsProgramsEnd",
             STARTED + "WithAllSignalsBlockedTheDaemonReloadsAndEnds"),

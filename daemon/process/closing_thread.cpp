@@ -1,4 +1,4 @@
-#include "daemon/server/closing_thread.hpp"
+#include "daemon/process/closing_thread.hpp"
 
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 struct ClosingThread::Shared {
     struct Job {
         int descriptor;
-        std::optional<Quotas::Place> place;
+        std::shared_ptr<void> held;
     };
 
     std::mutex mutex;
@@ -44,8 +44,8 @@ struct ClosingThread::Shared {
             lock.lock();
             busy = false;
             ++closed;
-            // Places are counted on the daemon's thread. It is there for as long as this has not ended.
-            if (!ended && job.place) asio::post(executor, [place = *std::move(job.place)] {});
+            // The executor is there for as long as this has not ended.
+            if (!ended && job.held) asio::post(executor, [held = std::move(job.held)] {});
             if (ended) return;
         }
     }
@@ -68,15 +68,18 @@ void ClosingThread::end() {
     shared_->changed.notify_all();
 }
 
-void ClosingThread::close(asio::local::stream_protocol::socket& socket, std::optional<Quotas::Place> place) {
+void ClosingThread::close(asio::local::stream_protocol::socket& socket, std::shared_ptr<void> held) {
     boost::system::error_code error;
     socket.shutdown(asio::local::stream_protocol::socket::shutdown_both, error);
     const int descriptor = socket.release(error);
-    if (error) return;
+    if (!error) close(descriptor, std::move(held));
+}
+
+void ClosingThread::close(int descriptor, std::shared_ptr<void> held) {
     {
         const std::lock_guard lock(shared_->mutex);
         if (shared_->ended) return;
-        shared_->queue.push_back({descriptor, std::move(place)});
+        shared_->queue.push_back({descriptor, std::move(held)});
     }
     shared_->changed.notify_one();
     if (!watching_) watch();

@@ -1,6 +1,6 @@
-// Closes connections on a thread of its own. Descriptors that a client sends along come to their end with the
-// connection in whose buffer they lie, and the end of some of them waits: a TCP socket with SO_LINGER for as long as
-// its owner said.
+// Closes Unix sockets on a thread of its own. Descriptors that the other end sends along come to their end with the
+// socket in whose buffer they lie, and the end of some of them waits: a TCP socket with SO_LINGER for as long as its
+// owner said.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -8,9 +8,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
-#include <optional>
-
-#include "daemon/access/quotas.hpp"
 
 namespace capsule {
 
@@ -24,9 +21,10 @@ class ClosingThread {
     ClosingThread(const ClosingThread&) = delete;
     ClosingThread& operator=(const ClosingThread&) = delete;
 
-    /// The other end sees at once that the connection has ended. Its place comes free when it is closed, so a client
-    /// has no more of them under way than it may have connections.
-    void close(boost::asio::local::stream_protocol::socket& socket, std::optional<Quotas::Place> place = std::nullopt);
+    /// The other end sees at once that the connection has ended. What is `held`, such as its place, is let go of on the
+    /// executor's thread when it is closed, so a client has no more of them under way than it may have connections.
+    void close(boost::asio::local::stream_protocol::socket& socket, std::shared_ptr<void> held = nullptr);
+    void close(int descriptor, std::shared_ptr<void> held = nullptr);
 
     /// Waits for nobody: what is not closed yet, and what comes later, goes with the process, which waits for no
     /// socket.
