@@ -170,11 +170,11 @@ std::optional<PeerUid::Found> PeerUid::find(const sockaddr_storage& near, const 
     return Found{*socket};
 }
 
-/// A server whose socket is bound to a network interface is not found, and is here all the same. Not by getifaddrs():
+/// A socket that is bound to a network interface is not found, and is here all the same. Not by getifaddrs():
 /// that waits for a lock of the kernel's (RTNL) that any user can hold for long. Nor by bind(), to which each address
 /// is this machine's own where net.ipv4.ip_nonlocal_bind says so.
-bool PeerUid::is_elsewhere(const sockaddr_storage& server) {
-    RouteRequest request = route_to(server);
+bool PeerUid::is_elsewhere(const sockaddr_storage& other) {
+    RouteRequest request = route_to(other);
     request.header.nlmsg_seq = ++sequence_;
     if (::send(routes_.get(), &request, request.header.nlmsg_len, 0) != request.header.nlmsg_len) return false;
     alignas(nlmsghdr) std::array<char, 4096> room{};
@@ -186,8 +186,10 @@ bool PeerUid::is_elsewhere(const sockaddr_storage& server) {
 PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted) {
     bool answered = false;
     const auto found = find(any(peer), any(own), answered);
-    // A client that has gone closes our end, too: then there is nobody either, not somebody elsewhere.
-    if (!found) return {answered && is_established(accepted) ? Known::no : Known::refused, 0};
+    // A client that has gone closes our end, too: then there is nobody either, not somebody elsewhere. Nor is one who
+    // has an address of this machine's elsewhere: any user hides a connected socket by binding it to another interface.
+    if (!found)
+        return {answered && is_established(accepted) && is_elsewhere(any(peer)) ? Known::no : Known::refused, 0};
     if (!found->is_established() || !found->is_somebodys()) return {};
     return {Known::yes, found->socket.idiag_uid};
 }

@@ -14,8 +14,8 @@ class PeerUid {
   public:
     enum class Known {
         yes,      ///< `uid` made the socket, which is connected and open
-        no,       ///< the kernel knows of no such socket here: its process is in another network namespace
-        refused,  ///< closed already, or the kernel did not answer: nobody to talk to
+        no,       ///< no such socket is here, and its address is not this machine's: that of another network namespace
+        refused,  ///< closed already, hidden, or the kernel did not answer: nobody to talk to
     };
     struct Answer {
         Known known = Known::refused;
@@ -43,7 +43,7 @@ class PeerUid {
     std::optional<Found> find(const sockaddr_storage& near, const sockaddr_storage& far, bool& answered);
 
     /// Whether the kernel says that what goes to that address leaves this machine.
-    bool is_elsewhere(const sockaddr_storage& server);
+    bool is_elsewhere(const sockaddr_storage& other);
 
     UniqueFd netlink_, routes_;
     std::uint32_t sequence_ = 0;

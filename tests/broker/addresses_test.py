@@ -5,7 +5,7 @@ import re
 import tempfile
 import unittest
 
-from case import Case
+from case import Case, inside
 from harness import request
 
 
@@ -21,10 +21,10 @@ class ServersOfOthers(Case):
         bound = ("192.0.2.7", "192.0.2.8", "198.51.100.9", "2001:db8::8")
         rows = [("takes", host) for host in ("127.0.0.2", "0.0.0.0", "::", "192.0.2.7", "192.0.2.8", "::ffff:192.0.2.8")]
         for does, host in rows + [("is bound to card", host) for host in bound]:
-            with self.subTest(host, does=does):
-                server, url = self.server(does, host.removeprefix("::ffff:"), wrapper=place)
+            with self.subTest(host, does=does), inside(place):
+                server, url = self.server(does, host.removeprefix("::ffff:"))
                 at = f"[{host}]" if ":" in host else host
-                broker = self.broker(wrapper=place, proxy=f"http://user:FAKE-word@{at}:{url.split(':')[2].partition('/')[0]}")
+                broker = self.broker(proxy=f"http://user:FAKE-word@{at}:{url.split(':')[2].partition('/')[0]}")
                 broker.grant(base_url="https://provider.example/api/anthropic")
                 reply = self.ask(broker)
                 self.refused(reply, 502, "capsule_upstream_unreachable")
@@ -36,17 +36,18 @@ class ServersOfOthers(Case):
         other = self.network("ip link set lo up")
         theirs = other[1].removeprefix("--net=")
         place = self.network(" && ".join((
-            f"ip link add to-other type veth peer name to-us netns {theirs.split('/')[2]}", "ip address add 192.0.2.1/24 dev to-other",
+            "ip link set lo up", f"ip link add to-other type veth peer name to-us netns {theirs.split('/')[2]}", "ip address add 192.0.2.1/24 dev to-other",
             "ip address add 2001:db8::1/64 dev to-other nodad", "ip link set to-other up", *(f"sysctl -qw {each}" for each in sysctls),
             f"nsenter --net={theirs} sh -c 'ip address add 192.0.2.2/24 dev to-us && ip address add 2001:db8::2/64 dev to-us nodad && ip link set to-us up'")))
         return other, place
 
-    def sends_a_password(self, host: str, other: list[str], wrapper: list[str]):
+    def sends_a_password(self, host: str, other: list[str], place: list[str], wrapper=()):
         server, url = self.server("takes", host, wrapper=other)
         at = f"[{host}]" if ":" in host else host
-        broker = self.broker(wrapper=wrapper, proxy=f"http://user:FAKE-word@{at}:{url.split(':')[2].partition('/')[0]}")
-        broker.grant(base_url="https://provider.example/api/anthropic")
-        self.connect(broker).sendall(request(broker.port))
+        with inside(place):
+            broker = self.broker(wrapper=wrapper, proxy=f"http://user:FAKE-word@{at}:{url.split(':')[2].partition('/')[0]}")
+            broker.grant(base_url="https://provider.example/api/anthropic")
+            self.connect(broker).sendall(request(broker.port))
         self.assertIn("Proxy-Authorization: Basic", server.stdout.readline())
 
     def test_of_another_machine_get_a_proxys_password(self):
@@ -60,7 +61,7 @@ class ServersOfOthers(Case):
         """To list interfaces or their addresses takes one in the kernel (RTNL). The thread that looks names up may."""
         other, place = self.elsewhere()
         with tempfile.NamedTemporaryFile("r") as trace:
-            self.sends_a_password("192.0.2.2", other, [*place, "strace", "-f", "-qq", "-o", trace.name, "-e", "trace=sendto,ioctl"])
+            self.sends_a_password("192.0.2.2", other, place, ["strace", "-f", "-qq", "-o", trace.name, "-e", "trace=sendto,ioctl"])
             lines = trace.read().splitlines()
         asked = [line for line in lines if line.split()[0] == lines[0].split()[0]]
         self.assertTrue(any("CONNECT " in line for line in asked), lines)

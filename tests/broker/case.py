@@ -1,5 +1,7 @@
 """What the broker's tests begin with: an authority, a broker and a provider per test."""
 
+import contextlib
+import ctypes
 import functools
 import socket
 import subprocess
@@ -48,6 +50,18 @@ def sending(*pieces: bytes):
             peer.send(piece)
 
     return serve
+
+
+@contextlib.contextmanager
+def inside(network: list[str]):
+    """Sockets that are made meanwhile, and programs that are started, belong to that network of Case.network()."""
+    libc, of_networks = ctypes.CDLL(None, use_errno=True), 0x40000000
+    with open("/proc/thread-self/ns/net") as before, open(network[1].removeprefix("--net=")) as there:
+        assert libc.setns(there.fileno(), of_networks) == 0, ctypes.get_errno()
+        try:
+            yield
+        finally:
+            assert libc.setns(before.fileno(), of_networks) == 0, ctypes.get_errno()
 
 
 class Case(unittest.TestCase):

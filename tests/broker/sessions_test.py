@@ -1,13 +1,15 @@
 """The lives of sessions and keys: rotation, removal, the end; whose socket it is; what memory then holds."""
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
 import unittest
 
-from case import Case
+from case import Case, inside
 from harness import Broker, KEY, TOKEN, answer, read_reply, request, until
 
 NEW = "FAKE-rotated-key-5555555555"
@@ -220,6 +222,17 @@ def ask_bound(uid: int, port: int, text: bytes, answers):
         answers.put(read_reply(connection).status)
 
 
+def ask_hidden(uid: int, port: int, text: bytes, answers):
+    """From a socket that belongs to another interface once the request is sent: any user may do that, too."""
+    os.setresuid(uid, uid, uid)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(text)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"card")
+        answers.put(0)
+        with contextlib.suppress(OSError):
+            connection.recv(1)
+
+
 @unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
 class Users(Case):
     def status_as(self, uid: int, broker, ask=ask_as) -> int:
@@ -239,6 +252,25 @@ class Users(Case):
         self.assertEqual(provider.connections, 0)
         for ask in (ask_as, ask_mapped, ask_bound):
             self.assertEqual(self.status_as(4242, broker, ask), 200)
+
+    def test_a_token_is_no_good_to_a_user_who_hides_the_socket(self):
+        """The kernel does not say whose it is then, and says nothing of another network namespace by that."""
+        with inside(self.network("ip link set lo up && ip link add card type veth peer name other")):
+            broker, provider = self.broker(), self.provider()
+            broker.grant(provider, uid=4242)
+            answers = multiprocessing.Queue()
+            child = multiprocessing.Process(target=ask_hidden, args=(4243, broker.port, request(broker.port), answers))
+            os.kill(broker.process.pid, signal.SIGSTOP)
+            try:
+                child.start()
+                answers.get(timeout=30)
+            finally:
+                os.kill(broker.process.pid, signal.SIGCONT)
+            broker.wait_for(lambda told: "strangers" in told or "traffic" in told)
+            child.terminate()
+            child.join()
+        self.assertEqual([each["strangers"]["code"] for each in broker.told if "strangers" in each], ["capsule_peer_gone"])
+        self.assertEqual(provider.connections, 0)
 
     def test_a_request_whose_socket_is_closed_already_is_nobodys(self):
         broker, provider = self.broker(), self.provider()

@@ -105,6 +105,8 @@ def what_it_reads() -> list[Protection]:
             "if (false)", "unit_broker:BrokerLoop.OneOwnersManyTakeNoMoreTimeThanAnothersOne"),
         one("a socket that is bound to the loopback is somebody's, too", PEER_UID, "    request.body.id.idiag_if = 1;\n", "",
             "ctest:broker:sessions"),
+        one("nor is a hidden one of another network namespace", PEER_UID, "is_established(accepted) && is_elsewhere(any(peer))", "is_established(accepted)",
+            "ctest:broker:sessions"),
         one("answers that only say go on have an end", "daemon/broker/exchange.cpp", "            interim += *size;\n", "",
             "ctest:broker:providers"),
         one("a provider that takes no more holds no upload", "daemon/broker/exchange.cpp",
