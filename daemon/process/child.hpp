@@ -22,9 +22,7 @@ struct ChildPipes {
     UniqueFd out;
     UniqueFd err;
     bool refuse_descriptors = true;  ///< false: the program may send some along (sent_descriptors.hpp)
-    /// An int comes here if the helper could not run the program (errno), and one with a minus if the
-    /// keeper has killed what the program left (how many).
-    UniqueFd report;
+    UniqueFd report;                 ///< RunReports come here
 };
 
 /// Finds this program's own file by its name in /proc, where another user may keep it waiting: to be called before that

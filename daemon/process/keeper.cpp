@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/process/run_as.hpp"
 #include "protocol/own_signals.hpp"
 #include "protocol/unique_fd.hpp"
 
@@ -96,12 +97,21 @@ bool has_ended(pid_t program) {
     return false;
 }
 
+/// Whether nothing is left. Reaps what has ended.
+bool is_alone() {
+    pid_t reaped = 0;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    return reaped < 0 && errno == ECHILD;
+}
+
 /// They are stopped first, so that none forks while the others are killed. The children of what is killed are this
 /// process's then, a moment later. What is left at the end is dead, and for as long as somebody traces it not this
 /// one's to reap.
 /// @return how many it has killed.
 int end_children() {
     std::set<pid_t> ended;
+    if (is_alone()) return 0;
     constexpr int most_looks = 16;  // for those that came meanwhile
     constexpr time_t most_seconds = 5;
     timespec now{};
@@ -138,6 +148,11 @@ int end_children() {
     return static_cast<int>(ended.size());
 }
 
+void tell(RunReport::What what, int value) {
+    const RunReport report{what, value};
+    [[maybe_unused]] const auto told = ::write(0, &report, sizeof report);
+}
+
 [[noreturn]] void keep(pid_t program, const sigset_t& awaited, int report) {
     // The program's own alone from here on: whoever reads its pipes waits for nobody else.
     ::dup2(report, 0);
@@ -149,10 +164,11 @@ int end_children() {
     signal_child(program, SIGKILL, true);
     int status = SIGKILL;
     if (ended) ::waitpid(program, &status, 0);
-    if (const int left = -end_children(); left != 0) [[maybe_unused]]
-        const auto told = ::write(0, &left, sizeof left);
     constexpr int by_signal = 128;
-    ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : by_signal + WTERMSIG(status));
+    const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : by_signal + WTERMSIG(status);
+    tell(RunReport::What::ended, exit_code);
+    if (const int left = end_children(); left > 0) tell(RunReport::What::killed, left);
+    ::_exit(exit_code);
 }
 
 }  // namespace

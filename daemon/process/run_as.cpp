@@ -74,7 +74,8 @@ std::optional<RunPlan> read_plan(std::string text) {
 }
 
 [[noreturn]] void give_up(int error) {
-    [[maybe_unused]] const auto written = ::write(run_as_report, &error, sizeof error);
+    const RunReport report{RunReport::What::cannot_run, error};
+    [[maybe_unused]] const auto written = ::write(run_as_report, &report, sizeof report);
     constexpr int cannot_execute = 127;  // as a shell says it
     ::_exit(cannot_execute);
 }

@@ -30,9 +30,20 @@ struct RunPlan {
 /// What the helper is called, by which it knows itself.
 inline constexpr std::string_view run_as_name = "capsuled-run-as";
 
-/// Where the helper expects what: the plan to be read, and where errno goes (an int) if the program cannot be run.
+/// Where the helper expects what: the plan to be read, and where its reports go.
 inline constexpr int run_as_plan = 0;
 inline constexpr int run_as_report = 3;
+
+/// What comes over the report, each in one piece.
+struct RunReport {
+    enum class What : int {
+        cannot_run,  ///< the program; errno
+        ended,       ///< a program that has a keeper; its status (128 + n: signal n)
+        killed,      ///< what that has left; how many
+    };
+    What what;
+    int value;
+};
 
 /// The plan as the helper reads it. Nothing of it is in an argument or a variable, which others could see.
 std::string write_run_plan(const RunPlan& plan);

@@ -76,32 +76,56 @@ asio::awaitable<void> read_all(std::shared_ptr<Output> output) {
 
 /// What one of the daemon's requests waits for.
 struct Run {
-    Run(const asio::any_io_executor& executor, std::chrono::milliseconds limit) : timer(executor, limit) {}
+    Run(const asio::any_io_executor& executor, ChildPipes& pipes, const SubprocessRequest& request)
+        : is_kept(request.user.has_value()),
+          out(std::make_shared<Output>(executor, pipes.out, is_kept, request.output_limit)),
+          err(std::make_shared<Output>(executor, pipes.err, is_kept, request.output_limit)),
+          report(executor, pipes.report.get()),
+          timer(executor, request.limit) {
+        pipes.report.release();
+    }
 
     std::shared_ptr<Child> child;
+    bool is_kept;
     std::shared_ptr<Output> out;
     std::shared_ptr<Output> err;
-    UniqueFd report;
+    asio::posix::stream_descriptor report;
     asio::steady_timer timer;
     std::optional<int> exit_code;
+
+    int start_error = 0;            ///< errno of what kept the helper from running the program; 0: nothing
+    std::optional<int> told_ended;  ///< the program's status, where its keeper has told it
+    int left = 0;                   ///< processes that the program left, and that were killed
+
+    /// Takes what has been reported by now. False: nothing more will be.
+    bool read_report() {
+        RunReport told{};
+        ssize_t count = 0;
+        while ((count = ::read(report.native_handle(), &told, sizeof told)) == sizeof told) {
+            if (told.what == RunReport::What::cannot_run) start_error = told.value;
+            if (told.what == RunReport::What::ended) told_ended = told.value;
+            if (told.what == RunReport::What::killed) left = told.value;
+        }
+        return count < 0 && errno == EAGAIN;
+    }
 
     void stop_reading() {
         out->stop();
         err->stop();
     }
-
-    struct Report {
-        int start_error = 0;  ///< errno of what kept the helper from running the program; 0: nothing
-        int left = 0;         ///< processes that the program left, and that were killed
-    };
-    Report read_report() const {
-        Report told;
-        int each = 0;
-        while (::read(report.get(), &each, sizeof each) == sizeof each)
-            (each < 0 ? told.left : told.start_error) = std::abs(each);
-        return told;
-    }
 };
+
+/// The program's end: its keeper may have to wait, for whoever keeps /proc busy, until it has ended what is left.
+asio::awaitable<void> program_ended(std::shared_ptr<Run> run) {
+    boost::system::error_code error;
+    bool is_open = run->is_kept;
+    while (is_open && !error && !run->told_ended) {
+        co_await run->report.async_wait(asio::posix::stream_descriptor::wait_read,
+                                        asio::redirect_error(asio::use_awaitable, error));
+        if (!error) is_open = run->read_report();
+    }
+    if (!error && !run->told_ended) co_await run->child->ended();
+}
 
 asio::awaitable<void> ended_or_timeout(std::shared_ptr<Run> run) {
     using namespace asio::experimental::awaitable_operators;
@@ -109,27 +133,36 @@ asio::awaitable<void> ended_or_timeout(std::shared_ptr<Run> run) {
     co_await (run->child->ended() || run->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored)));
 }
 
-/// A killed program that does not end (the kernel waits for something on its behalf) is nobody's to wait for.
-asio::awaitable<void> reap_when_it_ends(std::shared_ptr<Child> child) {
-    co_await child->ended();
-    child->reap();
+asio::awaitable<void> program_ended_or_timeout(std::shared_ptr<Run> run) {
+    using namespace asio::experimental::awaitable_operators;
+    boost::system::error_code ignored;
+    co_await (program_ended(run) || run->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored)));
+}
+
+/// A keeper that still ends what is left, and a killed program that does not end (the kernel waits for something on its
+/// behalf), are nobody's to wait for.
+asio::awaitable<void> reap_when_it_ends(std::shared_ptr<Run> run, std::function<void(int)> on_left) {
+    co_await run->child->ended();
+    run->child->reap();
+    run->read_report();
+    if (run->left > 0 && on_left) on_left(run->left);
 }
 
 asio::awaitable<void> watch(std::shared_ptr<Run> run) {
-    co_await ended_or_timeout(run);
-    const bool in_time = run->child->has_ended();
+    co_await program_ended_or_timeout(run);
+    const bool in_time = run->told_ended || run->child->has_ended();
     // Before it is reaped, for as long as the group's number is its own.
     run->child->kill_all();
-    if (in_time) run->exit_code = run->child->reap();
     run->timer.expires_after(grace);
-    if (!in_time) {
-        co_await ended_or_timeout(run);
-        if (!run->child->reap())
-            asio::co_spawn(run->timer.get_executor(), reap_when_it_ends(run->child), asio::detached);
+    if (!run->child->has_ended()) co_await ended_or_timeout(run);
+    const auto status = run->child->reap();
+    if (in_time) run->exit_code = run->told_ended ? run->told_ended : status;
+    if (!in_time || !status) {
         run->stop_reading();
         co_return;
     }
     // Somebody who has left the group, or taken a copy of the descriptor, may keep the pipes open for good.
+    run->timer.expires_after(grace);
     run->timer.async_wait([run](boost::system::error_code error) {
         if (!error) run->stop_reading();
     });
@@ -152,13 +185,10 @@ RunPlan plan_of(SubprocessRequest& request) {
 }
 
 std::shared_ptr<Run> start(SubprocessRequest& request, const asio::any_io_executor& executor, ChildPipes& pipes) {
-    const auto run = std::make_shared<Run>(executor, request.limit);
-    run->child = Child::start(plan_of(request), executor, pipes);
-    if (!run->child) return nullptr;
-    const bool are_sockets = request.user.has_value();
-    run->out = std::make_shared<Output>(executor, pipes.out, are_sockets, request.output_limit);
-    run->err = std::make_shared<Output>(executor, pipes.err, are_sockets, request.output_limit);
-    run->report = std::move(pipes.report);
+    auto child = Child::start(plan_of(request), executor, pipes);
+    if (!child) return nullptr;
+    const auto run = std::make_shared<Run>(executor, pipes, request);
+    run->child = std::move(child);
     return run;
 }
 
@@ -181,7 +211,7 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
             if (!closing_) closing_ = std::make_shared<ClosingThread>(executor);
         } catch (const std::system_error&) {
             run->child->kill_all();
-            asio::co_spawn(executor, reap_when_it_ends(run->child), asio::detached);
+            asio::co_spawn(executor, reap_when_it_ends(run, {}), asio::detached);
             co_return cannot_start(program, EAGAIN);
         }
         run->out->closing = run->err->closing = closing_;
@@ -197,11 +227,17 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     }
     run->timer.cancel();
     running_.erase(run->child);
-    const auto report = run->read_report();
-    if (report.left > 0 && request.user && on_left_) on_left_(program, *request.user, report.left);
+    std::function<void(int)> on_left;
+    if (on_left_ && request.user)
+        on_left = [tell = on_left_, program, user = *request.user](int left) { tell(program, user, left); };
+    run->read_report();
+    if (!run->child->reap())
+        asio::co_spawn(executor, reap_when_it_ends(run, std::move(on_left)), asio::detached);
+    else if (run->left > 0 && on_left)
+        on_left(run->left);
     if (stopping_) co_return stopping;
     if (!run->exit_code) co_return too_late(program, request.limit);
-    if (report.start_error != 0) co_return cannot_start(program, report.start_error);
+    if (run->start_error != 0) co_return cannot_start(program, run->start_error);
     co_return SubprocessResult{*run->exit_code, std::move(run->out->text), std::move(run->err->text)};
 }
 

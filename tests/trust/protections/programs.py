@@ -18,6 +18,7 @@ OP = "daemon/keys/op_reader.cpp"
 AS_ANOTHER = "integration_exec:ExecAsAnother."
 ATTACK = "trust_programs:Programs."
 RUNS = "unit_process:Subprocess."
+ANOTHERS = "unit_process:AnothersProgram."
 HOME = "unit_home:ScratchHome."
 JOB = "unit_home:Worker."
 STARTED = "trust_started:Started."
@@ -66,17 +67,21 @@ def how_it_ends() -> list[Protection]:
         one("a wait that ends for another descriptor's event is begun again", CHILD,
             "while (!error && !is_ready_to_read(pidfd_.native_handle()));", "while (false);",
             "unit_process:Child.IsNotTakenAsEndedForAnEventOfADescriptorThatIsClosed"),
-        one("a program has so long", SUBPROCESS, "std::make_shared<Run>(executor, request.limit)",
-            "std::make_shared<Run>(executor, request.limit * 1000)", ran_out),
+        one("a program has so long", SUBPROCESS, "timer(executor, request.limit)",
+            "timer(executor, request.limit * 1000)", ran_out),
         one("its children have no longer", CHILD, "POSIX_SPAWN_SETSID | ", "", ran_out),
-        one("nor do they stay", SUBPROCESS, "    run->child->kill_all();\n    if (in_time)", "    if (in_time)",
+        one("nor do they stay", SUBPROCESS, "    run->child->kill_all();\n    run->timer.expires_after", "    run->timer.expires_after",
             ran_out),
         one("what another user's program has started ends with it", RUN_AS, "        require(keep_what_it_starts(run_as_report));\n", "",
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("what loses its parent is the keeper's", KEEPER, "    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return false;\n", "",
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        one("until nothing is left", KEEPER, "= -end_children(); left", "= 0; left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        one("and the log says so", KEEPER, "::write(0, &left, sizeof left)", "sizeof left", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("until nothing is left", KEEPER, "left = end_children(); left > 0", "left = 0; left > 0", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        Protection("who asked does not wait for that", [
+            Edit(KEEPER, "    if (is_alone()) return 0;\n", ""),  # by itself this one looks into /proc for nobody
+            Edit(SUBPROCESS, "    co_await (program_ended(run) ||", "    co_await (run->child->ended() ||")],
+            [ANOTHERS + "HasEndedThoughWhatItLeavesIsNotFoundYet"]),
+        one("and the log says so", KEEPER, "tell(RunReport::What::killed, left)", "static_cast<void>(left)", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("nor where it cannot see them", KEEPER, "            if (::kill(pid, SIGKILL) == 0) told(pid);", "            ::kill(pid, SIGKILL);",
             ATTACK + "NorWhereProcHidesOtherUsersProcesses"),
         Protection("they are stopped before they are killed", [
@@ -94,11 +99,11 @@ def how_it_ends() -> list[Protection]:
         Protection("nobody waits for the memory that another user's program writes from", [
             Edit(CHILD, "        is_socket ? ::socketpair", "        is_socket && false ? ::socketpair"),
             Edit(SUBPROCESS, "        if (is_socket) return", "        if (is_socket && false) return")],
-            [RUNS + "AnotherUsersThatWritesWhatNeverComesHoldsNobodyUp"]),
+            [ANOTHERS + "ThatWritesWhatNeverComesHoldsNobodyUp"]),
         Protection("no descriptor of a program's ends on the daemon's thread", [
             Edit(CHILD, "    return take_no_descriptors(socket);", "    return true;"),
             Edit(SENT, "(look.msg_flags & MSG_CTRUNC) != 0", "false")],
-            [RUNS + "AnotherUsersThatSendsDescriptorsHoldsNobodyUp"]),
+            [ANOTHERS + "ThatSendsDescriptorsHoldsNobodyUp"]),
         one("a program says so much", SUBPROCESS, "std::min(count, output->limit - output->text.size())",
             "std::min(count, 1000 * output->limit - output->text.size())", RUNS + "OutputOverTheLimitIsCut"),
         one("the kernel reaps none of them, whoever has started the daemon", "daemon/main.cpp",

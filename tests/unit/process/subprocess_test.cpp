@@ -1,22 +1,17 @@
 #include "daemon/process/subprocess.hpp"
 
 #include <fcntl.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <thread>
 
 #include "daemon/base/trusted_path.hpp"
 #include "protocol/unique_fd.hpp"
-#include "tests/support/silent_file.hpp"
 #include "tests/support/silent_mount.hpp"
 #include "tests/unit/support/run_io.hpp"
-#include "tests/unit/support/temp_dir.hpp"
 
 namespace capsule {
 namespace {
@@ -71,89 +66,6 @@ TEST(Subprocess, IsStartedWithoutALookForItsPartOfProc) {
     const auto result = run(io, runner.run(shell("echo started")));
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ(result->out, "started\n");
-}
-
-SubprocessRequest python_of_another_user(const std::string& script) {
-    SubprocessRequest request;
-    request.argv = {"/usr/bin/python3", "-c", script};
-    request.user = SessionUser{"another", 4711, 4711, {}};
-    return request;
-}
-
-// The kernel holds a pipe's lock while it copies from its writer's memory, and whoever reads the pipe waits for that.
-TEST(Subprocess, AnotherUsersThatWritesWhatNeverComesHoldsNobodyUp) {
-    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
-    asio::io_context io;
-    SubprocessRunner runner;
-    const TempDir directory;
-    std::filesystem::permissions(directory.path(), std::filesystem::perms{0755});
-    const auto until_it_fails = std::chrono::seconds(40);
-    const test::SilentFile silent(directory.path() + "/silent", until_it_fails);
-    const std::string go_on = directory.path() + "/go-on";
-    SubprocessRequest request =
-        python_of_another_user("silent, go_on = '" + silent.path().string() + "', '" + go_on + R"('
-import mmap, os, time
-page = mmap.mmap(os.open(silent, os.O_RDONLY), 4096, prot=mmap.PROT_READ)
-while not os.path.exists(go_on): time.sleep(0.01)
-os.write(1, b'first')
-os.write(1, page))");
-    // There is something to be read when it is in the midst of writing.
-    asio::steady_timer timer(io, std::chrono::milliseconds(50));
-    timer.async_wait([&](auto) {
-        std::ofstream(go_on).put('\n');
-        const auto until = std::chrono::steady_clock::now() + until_it_fails / 4;
-        while (!silent.was_read() && std::chrono::steady_clock::now() < until)
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    });
-    request.limit = std::chrono::seconds(3);
-    const auto began = std::chrono::steady_clock::now();
-    const auto result = run(io, runner.run(std::move(request)));
-    ASSERT_FALSE(result);
-    EXPECT_THAT(result.error().message, testing::HasSubstr("did not finish within"));
-    EXPECT_LT(std::chrono::steady_clock::now() - began, until_it_fails / 2);
-    EXPECT_TRUE(silent.was_read()) << "it is not what this is about";
-}
-
-// They would end on the daemon's thread, and the end of this one waits.
-TEST(Subprocess, AnotherUsersThatSendsDescriptorsHoldsNobodyUp) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root to run a program of another user's";
-    asio::io_context io;
-    SubprocessRunner runner;
-    SubprocessRequest request = python_of_another_user(R"(
-import os, socket, struct
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-listener.bind(('127.0.0.1', 0))
-listener.listen(1)
-lingering = socket.create_connection(listener.getsockname())
-lingering.setblocking(False)
-try:
-    while True: lingering.send(bytes(65536))
-except BlockingIOError: pass
-lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 3600))
-out = socket.socket(fileno=os.dup(1))
-out.send(b'first')
-try: out.sendmsg([b'second'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', lingering.fileno()))])
-except PermissionError: out.send(b', refused')
-)");
-    const auto began = std::chrono::steady_clock::now();
-    const auto result = run(io, runner.run(std::move(request)));
-    ASSERT_TRUE(result) << result.error().message;
-    EXPECT_THAT(result->out, testing::AnyOf("first, refused", "first")) << result->err;
-    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(60));
-}
-
-TEST(Subprocess, AnotherUsersIsReadToItsEnd) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root to run a program of another user's";
-    asio::io_context io;
-    SubprocessRunner runner;
-    SubprocessRequest request = shell("setsid sleep 30 & head -c 1000000 /dev/zero; echo err >&2; exit 3");
-    request.user = SessionUser{"another", 4711, 4711, {}};
-    const auto result = run(io, runner.run(std::move(request)));
-    ASSERT_TRUE(result) << result.error().message;
-    EXPECT_EQ(result->out.size(), 1'000'000U);
-    EXPECT_EQ(result->err, "err\n");
-    EXPECT_EQ(result->exit_code, 3);
 }
 
 TEST(Subprocess, OneThatDoesNotExistFailsWithItsName) {
