@@ -107,11 +107,15 @@ std::optional<std::chrono::microseconds> watchdog_interval() {
     return std::chrono::microseconds(limit / 2);
 }
 
+void forget_in_systemd() {
+    notify("FDSTOREREMOVE=1\nFDNAME=" + std::string(kept_name));
+}
+
 void keep_in_systemd(int descriptor) {
     const Libsystemd* systemd = Libsystemd::get();
     if (systemd == nullptr || std::getenv("NOTIFY_SOCKET") == nullptr) return;
     const std::string name = "FDNAME=" + std::string(kept_name);
-    notify("FDSTOREREMOVE=1\n" + name);
+    forget_in_systemd();
     // FDPOLL=0: a socket that does not listen looks hung up, and systemd would close it at once.
     systemd->notify_with_fds(0, 0, ("FDSTORE=1\nFDPOLL=0\n" + name).c_str(), &descriptor, 1);
 }

@@ -21,6 +21,8 @@ std::optional<std::chrono::microseconds> watchdog_interval();
 /// Gives systemd a descriptor to have while the service is started again, in the place of the one before. It does not
 /// say whether it keeps it: a unit without FileDescriptorStoreMax= and a container engine's --sdnotify do not.
 void keep_in_systemd(int descriptor);
+/// It closes that one: nobody needs it.
+void forget_in_systemd();
 
 struct ActivatedSocket {
     int descriptor;

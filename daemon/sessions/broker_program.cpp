@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -82,12 +84,31 @@ void set_option(int socket, int option) {
     ::setsockopt(socket, SOL_SOCKET, option, &yes, sizeof yes);
 }
 
-Result<LoopbackSocket> bind_to_loopback(std::uint16_t port, std::initializer_list<int> options) {
+/// The kernel lets the sockets of one user share a port, and a socket is of whoever makes it: root makes some that it
+/// hands to another user's programs (systemd, inetd), which can bind them to any port. Of the broker's user there is
+/// none.
+UniqueFd new_socket_of(const std::optional<uid_t>& maker) {
+    if (!maker) return new_socket();
+    const int own = ::setfsuid(*maker);  // of this thread alone
+    UniqueFd out = new_socket();
+    const int error = errno;
+    ::setfsuid(static_cast<uid_t>(own));
+    struct stat made {};
+    if (out && (::fstat(out.get(), &made) != 0 || made.st_uid != *maker)) {
+        errno = EPERM;
+        return UniqueFd();
+    }
+    errno = error;
+    return out;
+}
+
+Result<LoopbackSocket> bind_to_loopback(std::uint16_t port, const std::optional<uid_t>& maker,
+                                        std::initializer_list<int> options) {
     LoopbackSocket out;
     sockaddr_in address = loopback(port);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     socklen_t size = sizeof address;
-    out.descriptor = new_socket();
+    out.descriptor = new_socket_of(maker);
     if (!out.descriptor) return cannot_listen(port, errno);
     for (const int option : options)
         set_option(out.descriptor.get(), option);
@@ -195,8 +216,9 @@ Result<std::string> broker_program() {
                  "install the whole package, or set [session] keys = \"env\""};
 }
 
-Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept) {
-    auto out = kept ? bind_to_loopback(port, {SO_REUSEADDR, SO_REUSEPORT}) : bind_to_loopback(port, {SO_REUSEADDR});
+Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept, const std::optional<uid_t>& maker) {
+    auto out = kept ? bind_to_loopback(port, maker, {SO_REUSEADDR, SO_REUSEPORT})
+                    : bind_to_loopback(port, maker, {SO_REUSEADDR});
     if (!out) return out;
     // The kernel would share the connections out between two listeners of one user.
     if (kept && port != 0 && somebody_listens(port)) return cannot_listen(port, EADDRINUSE);
@@ -204,9 +226,9 @@ Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept) {
     return out;
 }
 
-Result<LoopbackSocket> hold_port(std::uint16_t port) {
+Result<LoopbackSocket> hold_port(std::uint16_t port, const std::optional<uid_t>& maker) {
     // Without SO_REUSEADDR: with it on both, another user's socket could have the port as well.
-    return bind_to_loopback(port, {SO_REUSEPORT});
+    return bind_to_loopback(port, maker, {SO_REUSEPORT});
 }
 
 Result<RunningBroker> start_broker(const std::string& program, int listener, const std::string* authorities,

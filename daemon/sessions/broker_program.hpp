@@ -23,12 +23,13 @@ struct LoopbackSocket {
 };
 
 /// `port` 0 is the kernel's choice. `kept`: beside what hold_port() made, and fails where another socket of this user
-/// listens. Fails with io.error where the port cannot be had.
-Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept);
+/// listens. `maker`: whose the socket is for the kernel (a daemon that is root says so); none: the daemon's. Fails with
+/// io.error where the port cannot be had.
+Result<LoopbackSocket> listen_on_loopback(std::uint16_t port, bool kept, const std::optional<uid_t>& maker);
 
 /// A socket that has the port (0: the kernel's choice) without listening: while anything has it open, the kernel gives
-/// the port to no other user, and to listen_on_loopback() where that is told of it. Fails with io.error.
-Result<LoopbackSocket> hold_port(std::uint16_t port);
+/// the port to no socket of another maker's, and to listen_on_loopback() where that is told of it. Fails with io.error.
+Result<LoopbackSocket> hold_port(std::uint16_t port, const std::optional<uid_t>& maker);
 
 /// Whom a daemon that is root runs the broker as.
 struct BrokerIdentity {

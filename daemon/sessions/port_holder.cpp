@@ -51,8 +51,8 @@ PortHolder::~PortHolder() {
     running_->control.close(ignored);
 }
 
-Result<std::uint16_t> PortHolder::take(std::uint16_t port) {
-    auto held = hold_port(port);
+Result<std::uint16_t> PortHolder::take(std::uint16_t port, const std::optional<uid_t>& maker) {
+    auto held = hold_port(port, maker);
     if (!held) return held.error();
     held_ = std::move(held->descriptor);
     keep_in_systemd(held_.get());

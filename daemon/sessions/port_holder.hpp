@@ -25,7 +25,7 @@ class PortHolder {
     /// Has the port from here on (0: the kernel's choice; gives which), and gives it to systemd to keep, where that has
     /// started the daemon. Before anybody listens there: fails with io.error where another user has the port, if only
     /// by a socket that does not listen yet.
-    Result<std::uint16_t> take(std::uint16_t port);
+    Result<std::uint16_t> take(std::uint16_t port, const std::optional<uid_t>& maker);
 
     /// Starts the process that has the port beside the daemon, and again when it has ended. Nothing where it runs, or
     /// no port was taken. `started` is told of each; the one of the daemon before is ended then.

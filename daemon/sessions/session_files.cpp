@@ -102,17 +102,18 @@ std::optional<KeptPort> SessionFiles::port() const {
     ProcessIdentity holder;
     std::string boot;
     if (!(text >> kept.port) || kept.port == 0) return std::nullopt;
-    if (text >> holder.pid >> holder.started >> boot && holder.pid > 0 && boot == boot_id()) {
+    if (text >> holder.pid >> holder.started >> boot) {
         text >> holder.inode;  // 0: not there
-        kept.holder = holder;
+        if (holder.pid > 0 && boot == boot_id()) kept.holder = holder;
     }
+    if (uid_t maker = 0; text >> maker) kept.maker = maker;
     return kept;
 }
 
 Result<void> SessionFiles::keep_port(const KeptPort& kept) const {
-    std::string text = std::to_string(kept.port);
-    if (kept.holder)
-        text += fmt::format(" {} {} {} {}", kept.holder->pid, kept.holder->started, boot_id(), kept.holder->inode);
+    const ProcessIdentity holder = kept.holder.value_or(ProcessIdentity{});
+    std::string text = fmt::format("{} {} {} {} {}", kept.port, holder.pid, holder.started, boot_id(), holder.inode);
+    if (kept.maker) text += fmt::format(" {}", *kept.maker);
     return put("port", text + "\n");
 }
 

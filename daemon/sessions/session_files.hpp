@@ -27,6 +27,7 @@ BOOST_DESCRIBE_STRUCT(KeptSession, (), (boot, session, counts))
 struct KeptPort {
     std::uint16_t port = 0;
     std::optional<ProcessIdentity> holder{};
+    std::optional<uid_t> maker{};  ///< listen_on_loopback(); none: an older version's, so the daemon's
 };
 
 class SessionFiles {

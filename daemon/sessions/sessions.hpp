@@ -215,6 +215,7 @@ class Sessions {
     BrokerStatus remote_status() const;
     boost::asio::awaitable<void> find_port(std::uint16_t port);
     bool try_port(std::uint16_t port);
+    Result<LoopbackSocket> take_port(std::uint16_t port, const std::optional<uid_t>& maker);
     void hold_port();
     void end_those_of_before(const std::string& reason, const std::function<bool(const SessionRecord&)>& which = {});
     void end_those_of_other_keys();
@@ -259,6 +260,7 @@ class Sessions {
     };
     std::map<ShownModels, RefreshOfCounts> refreshes_;
     std::optional<std::uint16_t> port_;
+    std::optional<uid_t> maker_;  ///< of the port's sockets
     std::string port_problem_;
     bool port_is_taken_ = false;  ///< and was waited for
     std::optional<Error> storing_problem_;

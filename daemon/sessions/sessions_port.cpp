@@ -1,11 +1,13 @@
 // The broker's port, which sessions have in their environment: it is kept, or they end.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/process/essential.hpp"
+#include "daemon/process/systemd.hpp"
 #include "daemon/sessions/live.hpp"
 #include "daemon/sessions/sessions.hpp"
 
@@ -23,19 +25,37 @@ constexpr std::chrono::seconds wait_for_port{5};
 
 }  // namespace
 
-bool Sessions::try_port(std::uint16_t port) {
+Result<LoopbackSocket> Sessions::take_port(std::uint16_t port, const std::optional<uid_t>& maker) {
     // First, so that nobody listens where another user has a socket that could listen later.
-    auto held = settings_.hold_port ? holder_.take(port) : Result<std::uint16_t>(port);
-    auto socket = held ? listen_on_loopback(*held, settings_.hold_port) : Result<LoopbackSocket>(held.error());
+    auto held = settings_.hold_port ? holder_.take(port, maker) : Result<std::uint16_t>(port);
+    return held ? listen_on_loopback(*held, settings_.hold_port, maker) : Result<LoopbackSocket>(held.error());
+}
+
+bool Sessions::try_port(std::uint16_t port) {
+    const auto before = files_.port();
+    const auto& identity = settings_.link.identity;
+    std::optional<uid_t> maker = identity ? std::optional(identity->uid) : std::nullopt;
+    auto socket = take_port(port, maker);
+    if (const bool is_of_before = before && before->port == port; !socket && maker && is_of_before) {
+        // It is held as before an update, or for another [broker] user: for the sessions that have it, not for good.
+        if (!any_kept_with_token()) {
+            forget_in_systemd();
+        } else if (const uid_t other = before->maker.value_or(::geteuid()); other != *maker) {
+            maker = other;
+            socket = take_port(port, maker);
+        }
+    }
     if (!socket) {
         port_problem_ = socket.error().message + "; " + socket.error().hint;
         return false;
     }
+    maker_ = maker;
     port_ = socket->port;
     port_is_taken_ = false;
     KeptPort kept;
     kept.port = *port_;
-    if (const auto before = files_.port()) kept.holder = before->holder;
+    kept.maker = maker_;
+    if (before) kept.holder = before->holder;
     if (auto done = files_.keep_port(kept); !done) spdlog::warn("{}", done.error().message);
     link_.start(std::move(*socket), settings_.link);
     if (any_kept_with_token()) hold_port();
@@ -49,6 +69,7 @@ void Sessions::hold_port() {
         KeptPort now;
         now.port = *port_;
         now.holder = process;
+        now.maker = maker_;
         if (auto done = files_.keep_port(now); !done) spdlog::warn("{}", done.error().message);
     });
 }

@@ -233,6 +233,70 @@ class Port(Case):
             self.assertNotEqual(second.port, first.port)
             self.holder(capsule)
 
+    def takes(self, port: int) -> bool:
+        """By a socket that root made: it may be another user's standard input, which can be bound anew."""
+        for each in (b"", b"lo"):
+            with socket.socket() as made:
+                for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+                    made.setsockopt(socket.SOL_SOCKET, option, 1)
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, each)
+                with contextlib.suppress(OSError):
+                    made.bind(("127.0.0.1", port))
+                    return True
+        return False
+
+    @AS_ROOT
+    def test_no_socket_that_root_made_for_another_user_shares_it(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        self.assertEqual(session.ask().status, 200)
+        self.holder(capsule)
+        self.assertFalse(self.takes(session.port), "beside the broker")
+        self.kill_all(capsule)
+        self.assertFalse(self.takes(session.port), "beside what holds the port")
+        capsule.start()
+        self.assertTrue(until(session.answered), capsule.logged())
+        self.assertFalse(self.takes(session.port))
+
+    def held_by_root(self, capsule, session) -> socket.socket:
+        """As an older version held it."""
+        held = self.holder(capsule)
+        self.kill_all(capsule)
+        self.end(held)
+        roots = socket.socket()
+        self.addCleanup(roots.close)
+        roots.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+        def bound() -> bool:
+            with contextlib.suppress(OSError):
+                roots.bind(("127.0.0.1", session.port))
+                return True
+            return False
+
+        self.assertTrue(until(bound))
+        return roots
+
+    @AS_ROOT
+    def test_one_that_an_older_version_held_is_its_sessions_over_an_update(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        self.held_by_root(capsule, session)
+        file = capsule.top / "state/sessions/port"
+        file.write_text(" ".join(file.read_text().split()[:5]) + "\n")
+        capsule.start()
+        self.assertTrue(until(session.answered), capsule.logged())
+        self.holder(capsule)
+
+    @AS_ROOT
+    def test_one_that_this_version_lost_to_such_a_socket_is_not_shared(self):
+        capsule, _ = self.pair()
+        session = self.spawn(capsule)
+        self.held_by_root(capsule, session)
+        capsule.start()
+        self.assertTrue(until(lambda: self.row(capsule, session)["state"] == "ended"), capsule.logged())
+        self.assertNotEqual(self.spawn(capsule).port, session.port)
+        self.holder(capsule)
+
     def test_who_holds_it_is_confined_and_comes_back(self):
         capsule, _ = self.pair()
         self.spawn(capsule)

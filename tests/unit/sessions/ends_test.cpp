@@ -182,7 +182,7 @@ class SessionsOfBefore : public SessionEnds {
         ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
         top_ = pattern;
         injected_now = BootClock::time_point(std::chrono::hours(1000));
-        const auto free = listen_on_loopback(0, false);
+        const auto free = listen_on_loopback(0, false, std::nullopt);
         ASSERT_TRUE(free);
         KeptPort kept;
         kept.port = free->port;

@@ -105,6 +105,15 @@ TEST_F(SessionFilesTest, ThePortIsKeptWithTheProcessThatHoldsIt) {
     EXPECT_EQ(files.port()->holder->pid, 17);
     EXPECT_EQ(files.port()->holder->started, 4711U);
     EXPECT_EQ(files.port()->holder->inode, 815U);
+    EXPECT_FALSE(files.port()->maker);
+    kept.maker = 6829;
+    ASSERT_TRUE(files.keep_port(kept));
+    EXPECT_EQ(files.port()->holder->inode, 815U);
+    EXPECT_EQ(files.port()->maker, 6829U);
+    kept.holder.reset();
+    ASSERT_TRUE(files.keep_port(kept));
+    EXPECT_FALSE(files.port()->holder);
+    EXPECT_EQ(files.port()->maker, 6829U);
     std::ofstream(directory() / "port") << "4587 17 4711 " << boot_id() << "\n";
     ASSERT_TRUE(files.port()->holder) << "an older daemon's";
     EXPECT_EQ(files.port()->holder->inode, 0U);
