@@ -1,5 +1,7 @@
 #include "daemon/handlers/generation.hpp"
 
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -105,6 +107,24 @@ bool needs_broker_user(const Config& config) {
     return config.broker.user || config.session.keys == SessionKeys::broker;
 }
 
+/// A connection takes a descriptor, and so does a session that ends with a process. One user's take no more than a part
+/// of what the process may open, however it was started.
+void fit_into_descriptors(LimitsConfig& limits) {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    const auto part = [&](rlim_t parts) { return std::max<std::uint64_t>(files.rlim_max / parts, 1); };
+    const auto fit = [&](const char* name, auto& limit, std::uint64_t most) {
+        if (limit <= most) return;
+        spdlog::warn(
+            "[limits] {} is {} and not {}: only {} files may be open (ulimit -n); raise that: LimitNOFILE= of "
+            "the service, --ulimit nofile of the container",
+            name, most, limit, files.rlim_max);
+        limit = most;
+    };
+    fit("connections", limits.connections, part(2));
+    fit("sessions_per_user", limits.sessions_per_user, part(8));
+}
+
 }  // namespace
 
 Config check_generation(const ConfigSource& source, const std::map<std::string, Secret>& environment,
@@ -135,6 +155,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
                                                           const std::map<std::string, Secret>& environment) {
     auto config = load_config(source.path, source.must_exist);
     if (!config) return config.error();
+    fit_into_descriptors(config->limits);
     auto home = session_home(*config, environment);
     if (!home) return placed(*config, home.error());
     auto policy = Policy::make(config->access, ::geteuid());

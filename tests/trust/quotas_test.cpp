@@ -190,6 +190,20 @@ TEST_F(Quotas, OneUserHasSoManySessions) {
     EXPECT_EQ(at(call("sessions.list"), "/sessions").as_array().size(), 5U + 3U);
 }
 
+// Each connection, and each process that sessions end with, has a descriptor.
+TEST_F(Quotas, OneUserTakesAPartOfTheDescriptorsWhateverTheLimits) {
+    const rlimit few{512, 512};
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    start_open("[access]\nspawn = [\"daemon\"]\n");
+    EXPECT_EQ(at(call("status"), "/connections/limit").to_number<int>(), 256);
+    EXPECT_THAT(daemon().log(), HasSubstr("[limits] sessions_per_user is 64 and not 1000: only 512 files may be open"));
+    const std::string ask = request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"connection"})");
+    std::vector<RawConnection> of_agent = connect_as({1, 1}, 1);
+    for (int i = 0; i < 70; ++i)
+        of_agent.front().ask(ask);
+    EXPECT_EQ(at(call("sessions.list"), "/sessions").as_array().size(), 64U);
+}
+
 TEST_F(Quotas, AFloodOnManyConnectionsIsServedInTurns) {
     start_open();
     std::vector<RawConnection> attackers = connect_as(nobody, 250);

@@ -155,6 +155,8 @@ def quotas() -> list[Protection]:
     return [
         one("places of one user", QUOTAS, "own >= limits.connections_per_user)", "own >= limits.connections)",
             "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserShutNobodyOut"),
+        one("one user takes no more than a part of the descriptors", "daemon/handlers/generation.cpp", "    fit_into_descriptors(config->limits);\n", "",
+            "trust_quotas:Quotas.OneUserTakesAPartOfTheDescriptorsWhateverTheLimits"),
         one("an idle connection of the daemon's own user makes room", SERVER, "    if (found) found->make_room();\n", "",
             "trust_quotas:Quotas.WhereAgentsAreTheDaemonsUserAnIdleConnectionMakesRoomForTheHealthCheck"),
         one("an idle connection with a session does not", OUTSIDE, " ||\n        services_.sessions.ends_with_connection(number))", ")",
