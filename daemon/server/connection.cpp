@@ -97,6 +97,7 @@ void Connection::call_off_cut() {
 }
 
 asio::awaitable<void> Connection::run() {
+    reading_ = false;
     for (;;) {
         if (!co_await answer_lines()) co_return;
         if (lines_.too_long()) {

@@ -79,9 +79,9 @@ class Connection {
     LineReader lines_;
     std::size_t last_read_ = 0;  ///< bytes that the last read has brought
     Output output_;
-    std::string notices_;   ///< lines for between two answers: output_ does not change while it is being sent
-    bool reading_ = false;  ///< it waits for input, and can be woken
-    Clock::time_point reading_since_{};
+    std::string notices_;  ///< lines for between two answers: output_ does not change while it is being sent
+    bool reading_ = true;  ///< it waits for input, and can be woken
+    Clock::time_point reading_since_ = Clock::now();
     bool woken_ = false;
     boost::asio::steady_timer timer_;
     /// Counts the time limits that were set or called off. A timer that has already fired cannot be cancelled: its

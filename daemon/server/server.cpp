@@ -132,9 +132,11 @@ void Server::start(Connection::Socket socket) {
     }
     auto seat = shares_.seat_of(peer->uid);
     const asio::any_io_executor share = Shares::Executor(seat);
-    ++starting_;
-    asio::co_spawn(share, serve(std::move(socket), {std::move(*peer), standing, std::move(**place), std::move(seat)}),
-                   asio::detached);
+    Client client{std::move(*peer), standing, std::move(**place), std::move(seat)};
+    // It is there before its user's next step: it has a place, and is idle.
+    auto connection = std::make_shared<Connection>(std::move(socket), std::move(client), services_, turns_, closing_);
+    asio::co_spawn(share, serve(connection), asio::detached);
+    connections_.insert(connection.get());
 }
 
 /// Ends the connection of that user that has been idle for longest. False: all are in use.
@@ -148,19 +150,17 @@ bool Server::make_room_for(const Peer& peer) {
     return found != nullptr;
 }
 
-asio::awaitable<void> Server::serve(Connection::Socket socket, Client client) {
-    const std::uint64_t number = client.peer.connection;
-    --starting_;
-    Connection connection(std::move(socket), std::move(client), services_, turns_, closing_);
-    connections_.insert(&connection);
+asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
+    const std::uint64_t number = connection->peer().connection;
     try {
-        if (stopping_) connection.stop();
-        co_await connection.run();
+        if (stopping_) connection->stop();
+        co_await connection->run();
     } catch (const std::exception& failure) {
         // One connection's fault (out of memory, say) is no other's.
         spdlog::error("a connection ended with {}", typeid(failure).name());
     }
-    connections_.erase(&connection);
+    connections_.erase(connection.get());
+    connection.reset();  // its place is free
     memory_.one_has_gone();
     if (memory_.is_due() && !std::exchange(giving_back_, true)) give_back_soon();
     services_.subscribers.remove(number);
@@ -203,7 +203,7 @@ asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadlin
     });
     // One was accepted before that cancel() perhaps, and is started next.
     co_await asio::post(executor_, asio::use_awaitable);
-    while ((starting_ > 0 || !connections_.empty()) && !late)
+    while (!connections_.empty() && !late)
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
     limit.cancel();
 }

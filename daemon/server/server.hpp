@@ -30,7 +30,7 @@ class Server {
     boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point deadline);
 
   private:
-    boost::asio::awaitable<void> serve(Connection::Socket socket, Client client);
+    boost::asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
     void start(Connection::Socket socket);
     bool make_room_for(const Peer& peer);
     void start_or_say_why(Connection::Socket socket);
@@ -44,7 +44,6 @@ class Server {
     Turns turns_;
     std::shared_ptr<ClosingThread> closing_;
     std::set<Connection*> connections_;
-    std::size_t starting_ = 0;  ///< those that are to be among connections_ with their user's next step
     MemoryAfter memory_;
     boost::asio::steady_timer memory_timer_;
     bool giving_back_ = false;
