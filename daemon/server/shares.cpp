@@ -1,5 +1,7 @@
 #include "daemon/server/shares.hpp"
 
+#include <time.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -12,12 +14,18 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-using Clock = std::chrono::steady_clock;
+/// The thread's own time. What a processor does for others meanwhile is no user's.
+struct Clock {
+    using duration = std::chrono::nanoseconds;
+    static duration now() {
+        timespec spent{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+        return std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec);
+    }
+};
 
 /// After so long the loop sees what else has come. Steps are mostly shorter.
 constexpr std::chrono::microseconds slice{100};
-/// No step is charged more: a daemon that was stopped, or had no processor, owes nobody that time.
-constexpr std::chrono::milliseconds most_charged{100};
 
 }  // namespace
 
@@ -56,8 +64,8 @@ struct Shares::State : std::enable_shared_from_this<State> {
 
     /// Steps for a slice of time. Then others of the loop have their turn.
     void run() {
-        const Clock::time_point began = Clock::now();
-        Clock::time_point last = began;
+        const Clock::duration began = Clock::now();
+        Clock::duration last = began;
         std::shared_ptr<User> user;
         std::unique_lock lock(mutex);
         const AtEnd end{*this, lock};
@@ -70,9 +78,9 @@ struct Shares::State : std::enable_shared_from_this<State> {
             if (user->empty()) ready.erase(found);
             lock.unlock();
             step->take();
-            const Clock::time_point done = Clock::now();
+            const Clock::duration done = Clock::now();
             lock.lock();
-            user->had += std::min<Clock::duration>(done - std::exchange(last, done), most_charged);
+            user->had += done - std::exchange(last, done);
         }
     }
 

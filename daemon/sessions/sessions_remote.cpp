@@ -94,13 +94,20 @@ bool Sessions::has_grant(const Live& live) const {
     return live.remote && live.remote->connection() == remote_.connection();
 }
 
-/// Those with a token but without a grant of the connection that is there. Whoever was refused before comes last: the
-/// other capsuled answers one after the other, and looks for that one's key perhaps for a while.
+/// Those with a token but without a grant of the connection that is there, in turns: one of each user who asked for
+/// some, then the next of each. Whoever was refused before comes last: the other capsuled answers one after the other,
+/// and looks for that one's key perhaps for a while.
 std::vector<std::shared_ptr<Sessions::Live>> Sessions::without_grant() const {
+    std::map<std::uint32_t, std::size_t> of_asker;
+    std::multimap<std::pair<bool, std::size_t>, std::shared_ptr<Live>> in_turns;
+    for (const auto& [id, live] : live_) {
+        if (!live->record.brokered() || has_grant(*live)) continue;
+        const bool was_refused = !live->why_not_granted.empty();
+        in_turns.emplace(std::pair(was_refused, ++of_asker[live->record.asker()]), live);
+    }
     std::vector<std::shared_ptr<Live>> out;
-    for (const auto& [id, live] : live_)
-        if (live->record.brokered() && !has_grant(*live)) out.push_back(live);
-    std::ranges::stable_partition(out, [](const auto& live) { return live->why_not_granted.empty(); });
+    for (auto& [turn, live] : in_turns)
+        out.push_back(std::move(live));
     return out;
 }
 

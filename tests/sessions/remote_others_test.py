@@ -71,6 +71,23 @@ class OtherUsers(Remote):
             self.assertIn(f"uid {STRANGER} has asked for more than 3 sessions", why[id])
 
     @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_sessions_of_each_user_are_granted_anew_in_turns(self):
+        provider = self.provider()
+        keys = self.keys_capsule(provider)
+        agents = self.agents_capsule(provider, keys.socket, f'[access]\nspawn = ["{STRANGER}"]\n')
+        agents.socket.chmod(0o666)
+        connection = self.connection_of(STRANGER, agents)
+        for _ in range(30):
+            connection.call("spawn", agent="claude", provider="zai")
+        for _ in range(3):
+            self.spawn(agents)
+        keys.stop()
+        keys.start()
+        self.assertTrue(until(lambda: agents.logged().count("session_granted_anew") == 33), agents.logged())
+        first = [line for line in agents.logged().splitlines() if "session_granted_anew" in line][:6]
+        self.assertEqual(sum(" asked_by=0" in line for line in first), 3, first)
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
     def test_nobody_has_more_places_by_naming_others(self):
         """Root's capsuled has many users. One that says so, and is not root, is one user all the same."""
         keys = self.keys_capsule(self.provider(), more=f'spawn = ["{STRANGER}"]\n[limits]\nsessions_per_user = 3\n')

@@ -141,6 +141,8 @@ def protections() -> list[Protection]:
         one("what their sessions did is asked once for all who ask", "daemon/sessions/remote_counts.cpp",
             "    if (const auto next = refresh.next) {", "    if (const auto next = refresh.next; false) {",
             "ctest:sessions:remote_silent"),
+        one("sessions of each user are granted anew in turns", "daemon/sessions/sessions_remote.cpp",
+            "std::pair(was_refused, ++of_asker[live->record.asker()])", "std::pair(was_refused, of_asker.size())", REMOTE_OTHERS),
         one("all models are asked for of those that have done something since", "daemon/sessions/remote_counts.cpp",
             "live->all_models_of != live->counts.requests.total", "live", REMOTE_OTHERS),
         one("who asks for some sessions has only these asked for", "daemon/handlers/sessions_list.cpp", "    if (params.ids)\n", "    if (params.ids && false)\n",

@@ -22,11 +22,23 @@ namespace {
 namespace asio = boost::asio;
 using ::testing::ElementsAre;
 
+/// A step's time is the processor's.
+void work_for(std::chrono::milliseconds time) {
+    const auto spent = [] {
+        timespec now{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+    };
+    const auto end = spent() + time;
+    while (spent() < end) {
+    }
+}
+
 class SharesTest : public ::testing::Test {
   protected:
     void add(const std::shared_ptr<Shares::Seat>& seat, std::string name, std::chrono::milliseconds takes = {}) {
         asio::post(asio::any_io_executor(Shares::Executor(seat)), [this, takes, name = std::move(name)] {
-            std::this_thread::sleep_for(takes);
+            work_for(takes);
             order.push_back(name);
         });
     }
@@ -56,7 +68,6 @@ TEST_F(SharesTest, ALongStepIsPaidForWithTheNextOnes) {
     EXPECT_THAT(order, ElementsAre("one", "other", "other", "one"));
 }
 
-// A step is charged with 100 ms at most, so whoever comes has had as much after four of these.
 TEST_F(SharesTest, NobodySavesTimeUp) {
     for (int i = 0; i < 4; ++i)
         add(one, "one", std::chrono::milliseconds(50));
