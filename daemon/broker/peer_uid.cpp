@@ -204,15 +204,19 @@ PeerUid::Server PeerUid::of_server(int connected) {
     server = plain(server);
     bool answered = false;
     auto found = find(server, own, answered);
-    if (!found && answered && is_elsewhere(server)) return {false, std::nullopt};
+    if (!found && answered && is_elsewhere(server)) return {.is_here = false, .uid = std::nullopt};
+    Server out;
     if (found && !found->is_somebodys()) {
-        // It waits in a queue. Whoever closes that closes the connection, so the queue's owner will be its.
+        // It waits in a queue, or is closed. Who listens says whether it is worth waiting for who takes it.
+        out.for_data = found->socket.idiag_state == TCP_SYN_RECV;
+        out.waits = out.for_data || found->is_established();
         sockaddr_storage nobody{};
         nobody.ss_family = server.ss_family;
         found = find(server, nobody, answered);
         if (found && (found->socket.idiag_state != TCP_LISTEN || !found->is_somebodys())) found.reset();
     }
-    return {true, found ? std::optional(found->socket.idiag_uid) : std::nullopt};
+    if (found) out.uid = found->socket.idiag_uid;
+    return out;
 }
 
 }  // namespace capsule::broker

@@ -33,6 +33,8 @@ class PeerUid {
         bool is_here = true;  ///< at an address of this machine's, or nobody says that it is not
         /// Who has taken the connection, or who listens there while nobody has. None: the kernel does not say.
         std::optional<std::uint32_t> uid;
+        bool waits = false;     ///< nobody has taken it: that may be another one than who listens
+        bool for_data = false;  ///< nor will anybody before something is sent (TCP_DEFER_ACCEPT), or the queue is full
     };
     /// Who is at the other end of a connection that was made from here.
     Server of_server(int connected);

@@ -9,7 +9,6 @@
 #include <system_error>
 
 #include "daemon/broker/core/http_head.hpp"
-#include "daemon/broker/tls_memory.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -17,11 +16,11 @@ namespace {
 /// Only a server whose queue is full takes longer, and that may be another user's on purpose.
 constexpr std::chrono::milliseconds loopback_answers_in{250};
 
+/// Whether a connection has been taken: nothing tells of that.
+constexpr std::chrono::milliseconds ask_again_within{50};
+
 /// Bytes of a proxy's head.
 constexpr std::size_t most_of_proxy = 16 * 1024;
-
-/// For each key: all of them may have been closed when the next one is asked for.
-constexpr std::size_t most_kept = 64;
 
 /// What the time limit ends, whichever step it is in.
 struct Attempt {
@@ -170,9 +169,9 @@ Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base
 
 /// A server of this machine may be away for a moment, and whoever is a user here can take its port then. Gives what is
 /// wrong with who has it; none: nothing, or it is elsewhere.
-std::optional<std::string> wrong_owner(WayOut way, int connected) {
-    const auto [is_here, uid] = way.peers.of_server(connected);
-    if (!is_here) return std::nullopt;
+std::optional<std::string> wrong_owner(WayOut way, const PeerUid::Server& server) {
+    const auto& uid = server.uid;
+    if (!server.is_here) return std::nullopt;
     const auto& others = way.limits.upstream_uids;
     if (uid && others && std::ranges::find(*others, *uid) != others->end()) return std::nullopt;
     const bool is_agents = uid && uid == way.limits.agents_uid;
@@ -183,11 +182,41 @@ std::optional<std::string> wrong_owner(WayOut way, int connected) {
            "; if that is right, name the user in [broker] upstream_users";
 }
 
+struct Taken {
+    std::optional<std::string> wrong;  ///< with who has taken it, or listens
+    bool waits = false;                ///< nobody has, in that time
+};
+
+/// Waits for who takes the connection: a socket that root made may listen for another user, and says that it is root's.
+/// `bound` none: until attempt.late.
+Task<Taken> who_takes(Attempt& attempt, WayOut way, std::optional<std::chrono::milliseconds> bound) {
+    const auto stream = attempt.stream;
+    bool sent = false;
+    std::chrono::milliseconds waited{0};
+    for (std::chrono::milliseconds pause{1};; pause = std::min(2 * pause, ask_again_within)) {
+        const PeerUid::Server server = way.peers.of_server(stream->native());
+        Taken out{wrong_owner(way, server), server.waits};
+        if (out.wrong || !out.waits || (bound && waited >= *bound)) co_return out;
+        // An empty line, which no server counts, for one that is given a connection only when something has come.
+        if (server.for_data && waited >= loopback_answers_in / 10 && !std::exchange(sent, true)) {
+            const bool went = co_await write_all(*stream, "\r\n");
+            if (!went) co_return out;
+        }
+        Signal over(attempt.loop);
+        Timer timer(attempt.loop);
+        timer.start(pause, [&] { over.fire(); });
+        co_await over.wait();
+        waited += pause;
+        if (attempt.late) co_return out;
+    }
+}
+
 /// The first of `places` that takes a connection. With `to_right_owner` another user's server on this machine is passed
 /// over: it may be on ::1 where the operator's is on 127.0.0.1. Gives why none of them is good; empty: it is
 /// attempt.stream.
 Task<std::string> connect_to_one(Attempt& attempt, WayOut way, std::vector<Address> places, bool to_right_owner) {
     std::optional<std::string> wrong;
+    std::shared_ptr<Stream> slow;
     int error = 0;
     for (std::size_t i = 0; i < places.size() && !attempt.late; ++i) {
         const bool is_near = to_right_owner && is_loopback_address(places[i].text());
@@ -196,9 +225,19 @@ Task<std::string> connect_to_one(Attempt& attempt, WayOut way, std::vector<Addre
         error = co_await connect(attempt, places[i]);
         no_answer.cancel();
         if (error != 0) continue;
-        const auto why = to_right_owner ? wrong_owner(way, attempt.stream->native()) : std::nullopt;
-        if (!why) co_return std::string();
-        if (!wrong) wrong = why;
+        if (!to_right_owner) co_return std::string();
+        const bool others = is_near && i + 1 < places.size();
+        const Taken taken =
+            co_await who_takes(attempt, way, others ? std::optional(loopback_answers_in) : std::nullopt);
+        if (!taken.wrong && !taken.waits) co_return std::string();
+        if (!wrong) wrong = taken.wrong;
+        if (!taken.wrong && !slow) slow = attempt.stream;
+    }
+    if (slow && !attempt.late) {
+        attempt.stream = slow;
+        const Taken taken = co_await who_takes(attempt, way, std::nullopt);
+        if (!taken.wrong && !taken.waits) co_return std::string();
+        if (!wrong) wrong = taken.wrong;
     }
     if (wrong) co_return *std::move(wrong);
     co_return std::generic_category().message(error) + "; see whether this machine may connect to it";
@@ -211,34 +250,6 @@ bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) 
 }
 
 }  // namespace
-
-Upstream::~Upstream() {
-    kept_.clear();
-    wipe_tls_buffers_at_hand();
-}
-
-bool Upstream::is_for(const BaseUrl& base, const Secret& key) const {
-    return base.tls == base_.tls && base.authority == base_.authority && key_.key.same_as(key);
-}
-
-std::shared_ptr<Stream> Upstream::take() {
-    while (!kept_.empty()) {
-        const auto stream = std::move(kept_.back().stream);
-        kept_.pop_back();
-        if (stream->is_still_good()) return stream;
-    }
-    return nullptr;
-}
-
-void Upstream::keep(std::shared_ptr<Stream> stream, Clock::time_point now) {
-    if (kept_.size() == most_kept) kept_.erase(kept_.begin());
-    kept_.push_back({std::move(stream), now});
-}
-
-bool Upstream::close_older_than(Clock::time_point then) {
-    std::erase_if(kept_, [&](const Kept& each) { return each.since < then; });
-    return !kept_.empty();
-}
 
 Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
     Attempt attempt(way);

@@ -15,15 +15,17 @@ from harness import Authority, Broker, Provider, Reply, answer, answering, read_
 # A provider of another user's: it says its port, then takes connections, lets them wait, or has no room for one, and says
 # what it got. The kernel does not say whose those are that are bound to an interface.
 OTHERS = """
-import socket, sys
+import socket, sys, time
 does, host, port = sys.argv[1:]
-server = socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=0 if does == "is full" else 8)
+server = socket.socket(fileno=int(port)) if does == "has root's socket" else socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=0 if does == "is full" else 8)
 filling = [socket.socket(server.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) for _ in range(4 if does == "is full" else 0)]
 for each in filling:
     each.connect_ex(server.getsockname())
 if does.startswith("is bound to "):
     server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, does.split()[-1].encode())
 print(server.getsockname()[1], flush=True)
+if does == "has root's socket":
+    time.sleep(0.5)
 if does not in ("waits", "is full"):
     connection, _ = server.accept()
     print(repr(connection.recv(65536)), flush=True)
@@ -85,10 +87,10 @@ class Case(unittest.TestCase):
         self.addCleanup(provider.close)
         return provider
 
-    def server(self, does: str, host: str = "127.0.0.1", port: int = 0, wrapper=()):
+    def server(self, does: str, host: str = "127.0.0.1", port: int = 0, wrapper=(), given=()):
         """A provider of another user's, and its URL. Takes root."""
         server = subprocess.Popen([*wrapper, "setpriv", "--reuid", "4711", "--regid", "4711", "--clear-groups", "/usr/bin/python3", "-c", OTHERS,
-                                   does, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+                                   does, host, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=given)  # fmt: skip
         self.addCleanup(server.communicate)
         return server, f"http://127.0.0.1:{int(server.stdout.readline())}/api/anthropic"
 

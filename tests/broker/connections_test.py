@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import threading
 import time
 import unittest
@@ -25,6 +26,16 @@ class ServersOfOthers(Case):
             self.assertIn("[broker] upstream_users", reply.error["message"])
             if does == "takes":
                 self.assertEqual(server.stdout.readline(), "b''\n")
+
+    def test_get_none_by_a_socket_that_root_made(self):
+        """As systemd and inetd do for services: it is root's that listens, and theirs that takes the connection."""
+        with socket.create_server(("127.0.0.1", 0)) as made:
+            broker, (server, url) = self.broker(), self.server("has root's socket", port=made.fileno(), given=(made.fileno(),))
+        broker.grant(base_url=url)
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertIn("uid 4711 listens there", reply.error["message"])
+        self.assertEqual(server.stdout.readline(), "b''\n")
 
     def test_get_it_where_the_operator_says_so(self):
         broker, (server, url) = self.broker(upstream_uids=[17, 4711]), self.server("takes")
@@ -82,6 +93,41 @@ class ServersOfOthers(Case):
                 broker.grant(session="s2", token=TOKEN + "2", base_url=f"http://localhost:{provider.port}/api/anthropic", key=KEY + "2")
                 if does != "is full":
                     self.assertIn("uid 4711 listens there", self.ask(broker, token=TOKEN + "2").error["message"])
+
+
+class ServersThatTakeTheirTime(Case):
+    """No key goes to one on the loopback without TLS before it has taken the connection."""
+
+    def late(self, seconds: float, connect_ms: int):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        broker = self.broker(connect_ms=connect_ms)
+        broker.grant(base_url=f"http://127.0.0.1:{server.getsockname()[1]}/api/anthropic")
+
+        def take():
+            time.sleep(seconds)
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(BOUND)
+                while b"\r\n\r\n{" not in (got := connection.recv(65536, socket.MSG_PEEK)) and got:
+                    time.sleep(0.01)
+                connection.sendall(answer())
+
+        threading.Thread(target=take, daemon=True).start()
+        return self.ask(broker)
+
+    def test_are_waited_for(self):
+        self.assertEqual(self.late(1.0, 30_000).status, 200)
+
+    def test_are_not_waited_for_without_end(self):
+        self.refused(self.late(60.0, 500), 504, "capsule_upstream_timeout")
+
+    def test_may_take_one_only_when_something_has_come(self):
+        """What Apache does (TCP_DEFER_ACCEPT)."""
+        broker, provider = self.broker(), self.provider(tls=False)
+        provider.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+        broker.grant(provider)
+        self.assertEqual(self.ask(broker).status, 200)
 
 
 class EarlyProvider:
