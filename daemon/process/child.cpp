@@ -1,11 +1,10 @@
 #include "daemon/process/child.hpp"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,10 +13,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
-#include <climits>
+#include <cstdlib>
 
 #include "daemon/base/ready.hpp"
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/process/keeper.hpp"
 #include "daemon/process/sent_descriptors.hpp"
 #include "protocol/own_signals.hpp"
@@ -64,82 +62,61 @@ UniqueFd file_of(const std::string& plan) {
     return UniqueFd(::fcntl(file.get(), F_DUPFD_CLOEXEC, above_the_childs));
 }
 
-constexpr const char* own_executable_in_proc = "/proc/self/exe";
-
-bool is_same_file(const struct stat& one, const struct stat& other) {
-    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+/// The very file that this process runs, whatever has its name by now. Opened once: each way to it leads through /proc,
+/// which any user can keep busy. -1: it could not be opened.
+int own_executable() {
+    static const UniqueFd own = [] {
+        const UniqueFd file(::open("/proc/self/exe", O_PATH | O_CLOEXEC));
+        return UniqueFd(file ? ::fcntl(file.get(), F_DUPFD_CLOEXEC, above_the_childs) : -1);
+    }();
+    return own.get();
 }
 
-/// A file by its name, as long as that has it.
-struct NamedFile {
-    std::string path;  ///< empty: there is no name that can be used
-    struct stat status {};
-};
+/// The daemon's descriptors in the places where the helper expects them, from 0 on.
+using HelpersDescriptors = std::array<int, run_as_report + 1>;
 
-NamedFile find_own_executable() {
-    NamedFile own;
-    std::array<char, PATH_MAX> path{};
-    const ssize_t size = ::readlink(own_executable_in_proc, path.data(), path.size());
-    if (size <= 0 || ::stat(own_executable_in_proc, &own.status) != 0) return {};
-    own.path.assign(path.data(), static_cast<std::size_t>(size));
-    return untrusted_component(own.path) ? NamedFile() : own;
+/// In a child that has one thread, with whatever locks the daemon's other threads had: system calls only.
+[[noreturn]] void become_helper(const HelpersDescriptors& descriptors, int executable, char* const* argv) {
+    // Ignored ones would stay ignored.
+    struct sigaction by_default {};
+    by_default.sa_handler = SIG_DFL;
+    for (int signal = 1; signal <= SIGRTMAX; ++signal)
+        ::sigaction(signal, &by_default, nullptr);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    bool done = ::setsid() > 0;
+    for (int place = 0; place <= run_as_report; ++place)
+        done = done && ::dup2(descriptors[static_cast<std::size_t>(place)], place) == place;
+    done = done && (executable == above_the_childs || ::dup3(executable, above_the_childs, O_CLOEXEC) > 0);
+    // Whatever the daemon itself has open, or was started with, stays with the daemon.
+    done = done && ::close_range(above_the_childs + 1, ~0U, 0) == 0;
+    char* const no_variables = nullptr;
+    if (done) ::syscall(SYS_execveat, above_the_childs, "", argv, &no_variables, AT_EMPTY_PATH);
+    const RunReport report{RunReport::What::cannot_run, errno};
+    [[maybe_unused]] const auto told = ::write(run_as_report, &report, sizeof report);
+    ::_exit(EXIT_FAILURE);
 }
 
-const NamedFile& named_own_executable() {
-    static const NamedFile own = find_own_executable();
-    return own;
-}
-
-/// The very file that this process runs, though a newer version may have taken its name by now. By its name where it
-/// still has that: the kernel knows where it is, but has to look for a new process's part of /proc, and any user can
-/// keep /proc busy.
-const char* own_executable() {
-    const NamedFile& own = named_own_executable();
-    struct stat now {};
-    const bool has_its_name = !own.path.empty() && ::stat(own.path.c_str(), &now) == 0 && is_same_file(own.status, now);
-    return has_its_name ? own.path.c_str() : own_executable_in_proc;
-}
-
-/// What posix_spawn does between fork and exec.
-class SpawnSetup {
-  public:
-    SpawnSetup(int plan, int out, int err, int report) {
-        ::posix_spawn_file_actions_init(&files_);
-        ::posix_spawn_file_actions_adddup2(&files_, plan, run_as_plan);
-        ::posix_spawn_file_actions_adddup2(&files_, out, STDOUT_FILENO);
-        ::posix_spawn_file_actions_adddup2(&files_, err, STDERR_FILENO);
-        ::posix_spawn_file_actions_adddup2(&files_, report, run_as_report);
-        // Whatever the daemon itself has open, or was started with, stays with the daemon.
-        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);
-        ::posix_spawnattr_init(&attributes_);
-        ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        sigset_t signals;
-        sigemptyset(&signals);
-        ::posix_spawnattr_setsigmask(&attributes_, &signals);
-        sigfillset(&signals);
-        ::posix_spawnattr_setsigdefault(&attributes_, &signals);
+/// The helper's pid; -1 with errno. What it waits for until it has become the helper, nobody else does.
+pid_t start_helper(const HelpersDescriptors& descriptors) {
+    const int executable = own_executable();
+    if (executable < 0) {
+        errno = ENOENT;
+        return -1;
     }
-    SpawnSetup(const SpawnSetup&) = delete;
-    SpawnSetup& operator=(const SpawnSetup&) = delete;
-    ~SpawnSetup() {
-        ::posix_spawn_file_actions_destroy(&files_);
-        ::posix_spawnattr_destroy(&attributes_);
-    }
-
-    /// The helper's pid; -1 with errno.
-    pid_t start() {
-        std::string name(run_as_name);
-        const std::array<char*, 2> argv{name.data(), nullptr};
-        const std::array<char*, 1> env{nullptr};
-        pid_t pid = -1;
-        errno = ::posix_spawn(&pid, own_executable(), &files_, &attributes_, argv.data(), env.data());
-        return errno == 0 ? pid : -1;
-    }
-
-  private:
-    posix_spawn_file_actions_t files_{};
-    posix_spawnattr_t attributes_{};
-};
+    std::string name(run_as_name);
+    const std::array<char*, 2> argv{name.data(), nullptr};
+    sigset_t all, before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before);  // none of the daemon's handlers runs in the child
+    const pid_t pid = ::fork();
+    if (pid == 0) become_helper(descriptors, executable, argv.data());
+    const int error = errno;
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return pid;
+}
 
 void kill_unreaped(pid_t pid) {
     ::kill(-pid, SIGKILL);
@@ -150,7 +127,7 @@ void kill_unreaped(pid_t pid) {
 }  // namespace
 
 void prepare_to_start_children() {
-    named_own_executable();
+    own_executable();
 }
 
 std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_executor& executor, ChildPipes& pipes) {
@@ -160,8 +137,8 @@ std::shared_ptr<Child> Child::start(const RunPlan& plan, const asio::any_io_exec
     const bool refuse = !is_anothers || (only_reads(out.read_end.get()) && only_reads(err.read_end.get()));
     const UniqueFd text = file_of(write_run_plan(plan));
     if (!text) return nullptr;
-    SpawnSetup setup(text.get(), out.write_end.get(), err.write_end.get(), report.write_end.get());
-    const pid_t pid = setup.start();
+    static_assert(run_as_plan == 0 && STDOUT_FILENO == 1 && STDERR_FILENO == 2 && run_as_report == 3);
+    const pid_t pid = start_helper({text.get(), out.write_end.get(), err.write_end.get(), report.write_end.get()});
     if (pid < 0) return nullptr;
     UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd) {

@@ -25,7 +25,7 @@ struct ChildPipes {
     UniqueFd report;                 ///< RunReports come here
 };
 
-/// Finds this program's own file by its name in /proc, where another user may keep it waiting: to be called before that
+/// Opens this program's own file, which is in /proc, where another user may keep it waiting: to be called before that
 /// keeps anybody else waiting, too.
 void prepare_to_start_children();
 

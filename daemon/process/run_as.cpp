@@ -180,6 +180,7 @@ std::string write_run_plan(const RunPlan& plan) {
 
 void run_as_if_asked(int argc, char** argv) {
     if (argc != 1 || argv[0] != run_as_name) return;
+    ::prctl(PR_SET_NAME, run_as_name.data());  // Linux before 6.14 names it by its descriptor's number
     require(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
     require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
     auto plan = read_plan(read_all(run_as_plan));

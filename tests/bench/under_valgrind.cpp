@@ -4,10 +4,9 @@
 // - It has pidfd_open, which Debian 12's valgrind does not know: a descriptor that can be read when the process has
 // ended. waitid() takes it for that process.
 // - It has seccomp, which that valgrind does not know either, and which confines nothing there.
-// - /proc/self/exe is capsuled itself for a program that it starts, and not valgrind.
+// - What it executes by a descriptor (itself, for a program that it starts) is executed by its name, without valgrind.
 #include <dlfcn.h>
 #include <limits.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -16,7 +15,6 @@
 
 #include <array>
 #include <cstdarg>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -82,6 +80,11 @@ extern "C" long syscall(long number, ...) noexcept {  // NOLINT: libc's declarat
     va_end(list);
     if (number == SYS_seccomp) return 0;
     if (number == SYS_pidfd_open) return open_pidfd(static_cast<pid_t>(arguments[0]));
+    // What the daemon executes by a descriptor is itself, without valgrind.
+    std::array<char, PATH_MAX> own{};
+    if (number == SYS_execveat && ::readlink("/proc/self/exe", own.data(), own.size() - 1) > 0)
+        return ::execve(own.data(), reinterpret_cast<char* const*>(arguments[2]),
+                        reinterpret_cast<char* const*>(arguments[3]));
     static const auto real = next<long (*)(long, ...)>("syscall");
     return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
 }
@@ -93,15 +96,4 @@ extern "C" int waitid(idtype_t kind, id_t id, siginfo_t* info, int options) noex
     const auto found = processes.find(static_cast<int>(id));
     if (found == processes.end()) return real(kind, id, info, options);
     return real(P_PID, static_cast<id_t>(found->second), info, options);
-}
-
-extern "C" int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
-                           const posix_spawnattr_t* attributes, char* const argv[], char* const envp[]) {
-    using Spawn = int (*)(pid_t*, const char*, const posix_spawn_file_actions_t*, const posix_spawnattr_t*,
-                          char* const[], char* const[]);
-    static const auto real = next<Spawn>("posix_spawn");
-    std::array<char, PATH_MAX> own{};
-    // Valgrind answers readlink() as if there were no valgrind; the kernel, which executes, knows better.
-    if (std::strcmp(path, "/proc/self/exe") == 0 && ::readlink(path, own.data(), own.size() - 1) > 0) path = own.data();
-    return real(pid, path, actions, attributes, argv, envp);
 }

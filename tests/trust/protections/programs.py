@@ -45,13 +45,14 @@ def who_it_becomes() -> list[Protection]:
             "trust_inherited:Inherited.NobodyHasTheKeyringOfRootsLogin"),
         one("a program's bounding set is empty", RUN_AS, "    give_up_capabilities();\n", "", memory),
         Protection("a program gets the helper's descriptors and no others", [
-            Edit(CHILD, "        ::posix_spawn_file_actions_addclosefrom_np(&files_, above_the_childs);\n", ""),
+            Edit(CHILD, "    done = done && ::close_range(above_the_childs + 1, ~0U, 0) == 0;\n", ""),
             Edit(RUN_AS, "    require(::close_range(run_as_report + 1, ~0U, 0) == 0);\n", ""),
         ], [RUNS + "KnowsNoDescriptorsOfTheDaemon"]),
         one("nor the report", RUN_AS, "    require(::fcntl(run_as_report, F_SETFD, FD_CLOEXEC) == 0);\n", "",
             RUNS + "KnowsNoDescriptorsOfTheDaemon"),
-        one("a program is started without a look into /proc", CHILD, "return has_its_name ? own.path.c_str() : own_executable_in_proc;",
-            "return has_its_name && false ? own.path.c_str() : own_executable_in_proc;", RUNS + "IsStartedWithoutALookForItsPartOfProc"),
+        one("a program is started without a look into /proc", CHILD, '::syscall(SYS_execveat, above_the_childs, "", argv, &no_variables, AT_EMPTY_PATH);',
+            '::execve("/proc/self/exe", argv, &no_variables);', RUNS + "IsStartedWithoutALookForItsPartOfProc",
+            RUNS + "IsStartedThoughTheDaemonsFileIsGone"),
         one("a program's environment is its own", RUN_AS, "    ::execve(argv[0], argv.data(), env.data());\n",
             "    texts.emplace_back(\"MORE=1\");\n    env.back() = texts.back().data();\n    env.push_back(nullptr);\n"
             "    ::execve(argv[0], argv.data(), env.data());\n",
@@ -69,7 +70,7 @@ def how_it_ends() -> list[Protection]:
             "unit_process:Child.IsNotTakenAsEndedForAnEventOfADescriptorThatIsClosed"),
         one("a program has so long", SUBPROCESS, "timer(executor, request.limit)",
             "timer(executor, request.limit * 1000)", ran_out),
-        one("its children have no longer", CHILD, "POSIX_SPAWN_SETSID | ", "", ran_out),
+        one("its children have no longer", CHILD, "::setsid() > 0", "true", ran_out),
         one("nor do they stay", SUBPROCESS, "    run->child->kill_all();\n    run->timer.expires_after", "    run->timer.expires_after",
             ran_out),
         one("what another user's program has started ends with it", RUN_AS, "        require(keep_what_it_starts(run_as_report));\n", "",
@@ -78,8 +79,8 @@ def how_it_ends() -> list[Protection]:
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("until nothing is left", KEEPER, "left = end_children(); left > 0", "left = 0; left > 0", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         Protection("who asked does not wait for that", [
-            Edit(KEEPER, "    if (is_alone()) return 0;\n", ""),  # by itself this one looks into /proc for nobody
-            Edit(SUBPROCESS, "    co_await (program_ended(run) ||", "    co_await (run->child->ended() ||")],
+            Edit(KEEPER, "    if (is_alone()) return 0;\n", "    is_alone();\n"),  # by itself this one looks into /proc for nobody
+            Edit(SUBPROCESS, "bool is_open = run->is_kept;", "bool is_open = false;")],
             [ANOTHERS + "HasEndedThoughWhatItLeavesIsNotFoundYet"]),
         one("and the log says so", KEEPER, "tell(RunReport::What::killed, left)", "static_cast<void>(left)", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("nor where it cannot see them", KEEPER, "            if (::kill(pid, SIGKILL) == 0) told(pid);", "            ::kill(pid, SIGKILL);",

@@ -6,12 +6,13 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 
-#include "daemon/base/trusted_path.hpp"
 #include "protocol/unique_fd.hpp"
 #include "tests/support/silent_mount.hpp"
 #include "tests/unit/support/run_io.hpp"
+#include "tests/unit/support/temp_dir.hpp"
 
 namespace capsule {
 namespace {
@@ -60,12 +61,33 @@ TEST(Subprocess, IsStartedWithoutALookForItsPartOfProc) {
     asio::io_context io;
     SubprocessRunner runner;
     if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
-    if (untrusted_component(std::filesystem::read_symlink("/proc/self/exe")))
-        GTEST_SKIP() << "another user could change this program, so it is not known by its name";
     const test::SilentMount busy("/proc");
     const auto result = run(io, runner.run(shell("echo started")));
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ(result->out, "started\n");
+}
+
+// An update without a restart.
+TEST(Subprocess, IsStartedThoughTheDaemonsFileIsGone) {
+    constexpr const char* variable = "CAPSULE_TEST_OWN_COPY";
+    if (const char* const copy = std::getenv(variable)) {
+        asio::io_context io;
+        SubprocessRunner runner;
+        ASSERT_TRUE(std::filesystem::remove(copy));
+        const test::SilentMount busy("/proc");
+        const auto result = run(io, runner.run(shell("echo started")));
+        ASSERT_TRUE(result) << result.error().message;
+        EXPECT_EQ(result->out, "started\n");
+        return;
+    }
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    const TempDir directory;
+    const std::string copy = directory.path() + "/copy";
+    std::filesystem::copy_file("/proc/self/exe", copy);
+    const std::string command = std::string(variable) + "=" + copy + " timeout -s KILL 60 " + copy +
+                                " --gtest_filter=Subprocess.IsStartedThoughTheDaemonsFileIsGone";
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    EXPECT_FALSE(std::filesystem::exists(copy));
 }
 
 TEST(Subprocess, OneThatDoesNotExistFailsWithItsName) {
