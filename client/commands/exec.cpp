@@ -46,8 +46,7 @@ void set_title(const SpawnResult& session) {
 
 /// Becomes the session's user and the program: only returns when that fails.
 ExitCode start(const Globals& globals, const Options& options, const SpawnResult& session) {
-    if (auto done = close_others(options.kept); !done)
-        return fail(globals, ExitCode::usage, "client.usage", done.error());
+    close_others(options.kept);
     forget_environment();
     if (auto done = become_without_privileges(session.user, session.privileges == "keep"); !done)
         return refuse(globals, done.error());
@@ -71,6 +70,8 @@ ExitCode start_on_own_terminal(const Globals& globals, const Options& options, S
 }
 
 ExitCode run(const Globals& globals, const Options& options, const std::vector<std::string>& arguments) {
+    if (auto open = check_open(options.kept); !open)
+        return fail(globals, ExitCode::usage, "client.usage", open.error());
     fill_standard_descriptors();
     SpawnParams params = session_params(options.session);
     const auto asked = choose(globals, params, options.choose);
@@ -91,7 +92,10 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
 
     params = {};
 
+    if (auto checked = check_no_network(options.kept, session->user.uid); !checked)
+        return refuse(globals, checked.error());
     const bool becomes_another = ::geteuid() == 0 && session->user.uid != 0;
+    if (becomes_another) replace_names_of_terminals(options.kept);
     if (becomes_another && has_terminal(options.kept)) return start_on_own_terminal(globals, options, *session);
     return start(globals, options, *session);
 }

@@ -173,7 +173,7 @@ Error start_again(const Globals& globals, const std::vector<Subject>& subjects) 
     std::vector<std::string> variables;
     for (const char* name : {"TERM", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"})  // how text is shown from here on
         if (const auto value = process_environment(name)) variables.push_back(std::string(name) + "=" + *value);
-    if (auto done = close_others({plans}); !done) return done.error();
+    close_others({plans});
     if (written) ::execve("/proc/self/exe", pointers(words).data(), pointers(variables).data());
     return {ErrorCode::io_error,
             "verify cannot start itself as the session's user: " + std::generic_category().message(errno),
@@ -196,7 +196,7 @@ Result<std::vector<Subject>> read_plans(int descriptor) {
 }
 
 ExitCode verify_as_user(const Globals& globals, const std::vector<Subject>& subjects) {
-    if (auto done = close_others({}); !done) return fail(globals, ExitCode::failed, "client.failed", done.error());
+    close_others({});
     if (auto done = become_without_privileges(subjects.front().plan.user, false); !done)
         return fail(globals, ExitCode::denied, "client.denied", done.error());
     const bool offline = go_offline();
@@ -224,6 +224,7 @@ ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects
     const SessionUser& user = subjects.front().plan.user;
     if (::geteuid() != 0 || user.uid == 0) return verify_as_user(globals, subjects);
     const auto again = [&] { return fail(globals, ExitCode::failed, "client.failed", start_again(globals, subjects)); };
+    replace_names_of_terminals({});
     if (!has_terminal({})) return again();
     const auto status = run_on_own_terminal({user.uid, {}, [&] { return static_cast<int>(again()); }, [] {}});
     if (!status) return fail(globals, ExitCode::failed, "client.failed", status.error());

@@ -2,10 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 namespace capsule {
 namespace {
@@ -21,6 +26,25 @@ void close_between(int first, int end) {
     const rlim_t last = std::min<rlim_t>(limit.rlim_max, static_cast<rlim_t>(end));
     for (int descriptor = first; static_cast<rlim_t>(descriptor) < last; ++descriptor)
         ::close(descriptor);
+}
+
+std::vector<int> standard_and(const std::vector<int>& kept) {
+    std::vector<int> descriptors{0, 1, 2};
+    descriptors.insert(descriptors.end(), kept.begin(), kept.end());
+    return descriptors;
+}
+
+/// By the kernel's list of devices, as no terminal's call is possible: consoles and serial ports, both sides of
+/// pseudo-terminals, USB's, and a virtual machine's.
+bool names_terminal(int descriptor) {
+    struct stat status {};
+    if ((::fcntl(descriptor, F_GETFL) & O_PATH) == 0 || ::fstat(descriptor, &status) != 0) return false;
+    if (!S_ISCHR(status.st_mode)) return false;
+    constexpr auto of_terminals = std::to_array<std::pair<unsigned, unsigned>>(
+        {{2, 5}, {128, 143}, {166, 166}, {188, 188}, {204, 204}, {229, 229}});
+    return std::ranges::any_of(of_terminals, [number = major(status.st_rdev)](const auto& range) {
+        return range.first <= number && number <= range.second;
+    });
 }
 
 }  // namespace
@@ -40,27 +64,56 @@ void replace_with_nothing(const std::vector<int>& descriptors) {
     if (nothing >= first_after_standard) ::close(nothing);
 }
 
-std::vector<int> terminals_among(const std::vector<int>& kept) {
-    std::vector<int> descriptors{0, 1, 2};
-    descriptors.insert(descriptors.end(), kept.begin(), kept.end());
-    std::erase_if(descriptors, [](int descriptor) { return ::isatty(descriptor) == 0; });
-    return descriptors;
-}
-
-Result<void> close_others(std::vector<int> kept) {
+Result<void> check_open(const std::vector<int>& kept) {
     for (const int descriptor : kept)
         if (::fcntl(descriptor, F_GETFD) < 0)
             return Error{ErrorCode::invalid_params, "--keep-fd " + std::to_string(descriptor) + ": it is not open",
                          "open it in the shell that starts capsulectl, as in: capsulectl exec … --keep-fd 5 5<file"};
+    return {};
+}
+
+void replace_names_of_terminals(const std::vector<int>& kept) {
+    std::vector<int> descriptors = standard_and(kept);
+    std::erase_if(descriptors, [](int descriptor) { return !names_terminal(descriptor); });
+    replace_with_nothing(descriptors);
+}
+
+std::vector<int> terminals_among(const std::vector<int>& kept) {
+    std::vector<int> descriptors = standard_and(kept);
+    std::erase_if(descriptors, [](int descriptor) { return ::isatty(descriptor) == 0; });
+    return descriptors;
+}
+
+Result<void> check_no_network(const std::vector<int>& kept, std::uint32_t uid) {
+    for (const int descriptor : standard_and(kept)) {
+        int family = AF_UNIX;
+        socklen_t size = sizeof family;
+        struct stat status {};
+        if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 || family == AF_UNIX) continue;
+        if (::fstat(descriptor, &status) == 0 && status.st_uid == uid) continue;
+        return Error{ErrorCode::access_denied,
+                     "descriptor " + std::to_string(descriptor) + " is a network socket of user " +
+                         std::to_string(status.st_uid) + ", and the session is user " + std::to_string(uid) +
+                         ", who could listen with it as that user",
+                     "give the session a pipe instead, as in: socat TCP-LISTEN:… SYSTEM:\"capsulectl exec …\",pipes"};
+    }
+    return {};
+}
+
+void close_others(const std::vector<int>& kept) {
+    for (const int descriptor : kept)
+        ::fcntl(descriptor, F_SETFD, 0);
+    close_all_but(standard_and(kept));
+}
+
+void close_all_but(std::vector<int> kept) {
     std::sort(kept.begin(), kept.end());
-    int first = first_after_standard;
+    int first = 0;
     for (const int descriptor : kept) {
         close_between(first, descriptor);
-        ::fcntl(descriptor, F_SETFD, 0);
         first = std::max(first, descriptor + 1);
     }
     close_between(first, std::numeric_limits<int>::max());
-    return {};
 }
 
 }  // namespace capsule

@@ -11,7 +11,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
+#include "client/terminal/apart.hpp"
 #include "client/terminal/channel.hpp"
 #include "client/terminal/descriptors.hpp"
 #include "protocol/own_signals.hpp"
@@ -27,6 +29,7 @@ using Kind = TerminalMessage::Kind;
     for (const int descriptor : task.replaced)
         ::dup2(task.terminal, descriptor);
     ::close(task.terminal);
+    ::close(task.master);
     ::close(task.channel);
     ::sigprocmask(SIG_SETMASK, &task.mask, nullptr);
     const int code = task.program();
@@ -39,8 +42,11 @@ constexpr int tracer_ms = 2000;
 
 class Leader {
   public:
-    Leader(int channel, pid_t program)
-        : channel_(channel), program_(program), end_(static_cast<int>(::syscall(SYS_pidfd_open, program, 0))) {}
+    Leader(int channel, int master, pid_t program)
+        : channel_(channel),
+          master_(master),
+          program_(program),
+          end_(static_cast<int>(::syscall(SYS_pidfd_open, program, 0))) {}
 
     [[noreturn]] void run() {
         sigset_t children;
@@ -66,6 +72,7 @@ class Leader {
 
   private:
     void look_at_program() {
+        if (closer_ > 0 && ::waitpid(closer_, nullptr, WNOHANG) != 0) closer_ = -1;
         int status = 0;
         pid_t told = 0;
         while (!ended_ && (told = ::waitpid(program_, &status, WNOHANG | WUNTRACED)) == program_) {
@@ -85,8 +92,9 @@ class Leader {
         tell(channel_, {Kind::kept, 0});
     }
 
-    void obey(const TerminalMessage& message) const {
-        if (ended_) return;
+    void obey(const TerminalMessage& message) {
+        if (ended_) return;  // the relay ends, too, and then this process
+        if (message.kind == Kind::hang_up) closer_ = close_apart(std::exchange(master_, -1));
         if (message.kind == Kind::signal_program) signal_child(program_, message.value);
         if (message.kind == Kind::proceed) signal_child(program_, SIGCONT, true);
     }
@@ -99,7 +107,9 @@ class Leader {
     }
 
     int channel_;
+    int master_;
     pid_t program_;
+    pid_t closer_ = -1;   ///< closes the terminal, while the program goes on
     int end_;             ///< the program's pidfd, until its end was seen
     bool gone_ = false;   ///< its process has ended, whoever may reap it
     bool ended_ = false;  ///< and the relay has been told
@@ -109,14 +119,19 @@ class Leader {
 
 void lead_session(LeaderTask task) {
     ::setsid();
-    ::ioctl(task.terminal, TIOCSCTTY, 0);
+    // Whose terminal it is can open it, and so make it their own session's. So it is this session's first.
+    if (::ioctl(task.terminal, TIOCSCTTY, 0) != 0 || ::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0) {
+        tell(task.channel, {Kind::failed, errno});
+        ::_exit(1);
+    }
+    tell(task.channel, {Kind::ready, 0});
     const pid_t program = ::fork();
     if (program == 0) run_program(task);
     if (program < 0) ::_exit(1);
     ::setpgid(program, program);  // in the program, too: whichever comes first
     task.forget();
     replace_with_nothing({0, 1, 2});
-    Leader(task.channel, program).run();
+    Leader(task.channel, task.master, program).run();
 }
 
 }  // namespace capsule

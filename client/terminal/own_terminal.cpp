@@ -1,11 +1,13 @@
 #include "client/terminal/own_terminal.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,9 +17,11 @@
 #include <system_error>
 #include <utility>
 
+#include "client/terminal/channel.hpp"
 #include "client/terminal/descriptors.hpp"
 #include "client/terminal/leader.hpp"
 #include "client/terminal/relay.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {
@@ -34,7 +38,7 @@ struct NewTerminal {
     int slave = -1;
 };
 
-Result<NewTerminal> open_terminal(const UserTerminal& user, uid_t owner) {
+Result<NewTerminal> open_terminal(const UserTerminal& user) {
     NewTerminal made;
     const winsize size = user.size();
     const termios settings = user.settings();
@@ -42,10 +46,9 @@ Result<NewTerminal> open_terminal(const UserTerminal& user, uid_t owner) {
     for (const int descriptor : {made.master, made.slave})
         ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     ::fcntl(made.master, F_SETFL, O_RDWR | O_NONBLOCK);
-    // Programs open their terminal by its name, too. The mode comes first: once the terminal is another user's, that
-    // takes CAP_FOWNER, which a container's root often lacks.
-    if (::fchmod(made.slave, S_IRUSR | S_IWUSR) != 0 || ::fchown(made.slave, owner, static_cast<gid_t>(-1)) != 0)
-        return failed("chown");
+    // Programs open their terminal by its name, too, and so may whoever gets it next. The mode comes first: once the
+    // terminal is another user's, that takes CAP_FOWNER, which a container's root often lacks.
+    if (::fchmod(made.slave, S_IRUSR | S_IWUSR) != 0) return failed("chmod");
     return made;
 }
 
@@ -66,6 +69,22 @@ void let_go(const std::vector<int>& terminals, const std::vector<int>& kept) {
     replace_with_nothing(passed_on);
 }
 
+/// With a bound: see leader.hpp.
+void wait_for_end(pid_t leader) {
+    constexpr int bound_ms = 2000;
+    const UniqueFd end(static_cast<int>(::syscall(SYS_pidfd_open, leader, 0)));
+    pollfd polled{end.get(), POLLIN, 0};
+    if (end) ::poll(&polled, 1, bound_ms);
+    ::waitpid(leader, nullptr, end ? WNOHANG : 0);  // a kernel before 5.3 has no such descriptors
+}
+
+/// Whether the leader has the terminal; else errno says why.
+bool is_led(int channel) {
+    const auto message = receive(channel);
+    errno = message ? message->value : ECHILD;
+    return message && message->kind == TerminalMessage::Kind::ready;
+}
+
 }  // namespace
 
 bool has_terminal(const std::vector<int>& kept) {
@@ -77,7 +96,7 @@ bool has_terminal(const std::vector<int>& kept) {
 
 Result<int> run_on_own_terminal(OwnTerminalTask task) {
     UserTerminal user;
-    const auto terminal = open_terminal(user, task.owner);
+    const auto terminal = open_terminal(user);
     if (!terminal) return terminal.error();
     std::array<int, 2> channel{-1, -1};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) return failed("socketpair");
@@ -86,9 +105,9 @@ Result<int> run_on_own_terminal(OwnTerminalTask task) {
     const sigset_t before = block_all();
     const pid_t leader = ::fork();
     if (leader == 0) {
-        ::close(terminal->master);
         ::close(channel[0]);
-        lead_session({terminal->slave, channel[1], terminals, before, std::move(task.program), task.forget});
+        lead_session({terminal->slave, terminal->master, task.owner, channel[1], terminals, before,
+                      std::move(task.program), task.forget});
     }
     const int fork_error = errno;
     ::close(terminal->slave);
@@ -100,9 +119,15 @@ Result<int> run_on_own_terminal(OwnTerminalTask task) {
     }
     task.forget();
     task.program = nullptr;
+    if (!is_led(channel[0])) {
+        const auto error = failed("setting it up");
+        ::waitpid(leader, nullptr, 0);
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        return error;
+    }
     let_go(terminals, task.kept);
     const auto status = relay_terminal(user, terminal->master, channel[0]);
-    ::waitpid(leader, nullptr, 0);
+    wait_for_end(leader);
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     if (status) return *status;
     return Error{ErrorCode::io_error, "the session has ended, but its exit status is not known: a process traces it",

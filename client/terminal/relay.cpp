@@ -10,7 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <utility>
 
+#include "client/terminal/apart.hpp"
 #include "client/terminal/channel.hpp"
 
 namespace capsule {
@@ -107,7 +109,9 @@ class Relay {
         signalfd_siginfo info{};
         if (::read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
         const int number = static_cast<int>(info.ssi_signo);
-        if (number == SIGCONT) {
+        if (number == SIGCHLD) {
+            look_at_resizer();
+        } else if (number == SIGCONT) {
             user_.make_raw();
             copy_size();
         } else if (number == SIGWINCH) {
@@ -132,9 +136,20 @@ class Relay {
         return true;
     }
 
-    void copy_size() const {
+    /// Waits for a process of the session's that asks for the size and takes long to have it: so none of this one's
+    /// calls does it, and no more than one process at a time.
+    void copy_size() {
+        if (master_ < 0) return;
+        size_is_old_ = resizer_ > 0;
+        if (size_is_old_) return;
         const winsize size = user_.size();
-        if (master_ >= 0) ::ioctl(master_, TIOCSWINSZ, &size);
+        resizer_ = do_apart({master_}, [&] { ::ioctl(master_, TIOCSWINSZ, &size); });
+    }
+
+    void look_at_resizer() {
+        if (resizer_ <= 0 || ::waitpid(resizer_, nullptr, WNOHANG) == 0) return;
+        resizer_ = -1;
+        if (size_is_old_) copy_size();
     }
 
     /// The shell gets its terminal back as it gave it, and sees its job stopped, until it continues it. A group that no
@@ -155,8 +170,10 @@ class Relay {
 
     /// All that is on the session's terminal gets SIGHUP from the kernel.
     void hang_up() {
-        if (master_ >= 0) ::close(master_);
-        master_ = -1;
+        if (master_ >= 0) {
+            ::close(std::exchange(master_, -1));  // not as the last one: see leader.hpp
+            tell(channel_, {Kind::hang_up, 0});
+        }
         ::explicit_bzero(typed_.data(), typed_.size());
         typed_.clear();
     }
@@ -165,7 +182,9 @@ class Relay {
     int master_;
     int channel_;
     int signals_ = -1;
-    std::string typed_;  ///< not yet taken by the session's terminal
+    pid_t resizer_ = -1;
+    bool size_is_old_ = false;  ///< it has changed since the resizer was started
+    std::string typed_;         ///< not yet taken by the session's terminal
     std::array<char, 16 * 1024> chunk_{};
     bool ended_ = false;
     std::optional<int> status_;
@@ -176,14 +195,16 @@ class Relay {
 sigset_t relayed_signals() {
     sigset_t signals;
     ::sigemptyset(&signals);
-    for (const int number : {SIGWINCH, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM})
+    for (const int number :
+         {SIGWINCH, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD})
         ::sigaddset(&signals, number);
     return signals;
 }
 
 std::optional<int> relay_terminal(UserTerminal& user, int master, int channel) {
-    const auto status = Relay(user, master, channel).run();
-    user.restore();
+    Relay relay(user, master, channel);
+    const auto status = relay.run();
+    user.restore();  // before anything of the session's is closed
     return status;
 }
 

@@ -1,13 +1,7 @@
 // Root's exec of another user's agent: on a terminal of its own, in all else as if it were root's. An agent that has
 // root's terminal types commands into root's shell, and reads what root types there later.
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <regex>
-
+#include "tests/terminal/own_terminal.hpp"
 #include "tests/support/tracer_script.hpp"
-#include "tests/terminal/terminal_test.hpp"
-#include "tests/trust/outside.hpp"
 
 namespace capsule::test {
 namespace {
@@ -17,45 +11,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 namespace fs = std::filesystem;
-
-class OwnTerminal : public TerminalTest {
-  protected:
-    static constexpr uid_t agent_id = 4711;
-
-    void SetUp() override {
-        if (!am_root()) GTEST_SKIP() << "needs root to start another user's session";
-        TerminalTest::SetUp();
-        const fs::path home = dir_ / "agents-home";
-        fs::create_directories(home);
-        ASSERT_EQ(chown(home.c_str(), agent_id, agent_id), 0);
-        write_file(dir_ / "passwd", read_file("/etc/passwd") + "agent:x:4711:4711::" + home.string() + ":/bin/sh\n");
-        fs::permissions(dir_ / "passwd", fs::perms{0644});
-        fs::create_directories(notes());
-        ASSERT_EQ(chown(notes().c_str(), agent_id, agent_id), 0);
-        start({.config = "[session]\nuser = \"agent\"\n", .passwd = dir_ / "passwd"});
-        open_terminal({{"NOTES", notes().string()}});
-    }
-
-    /// What the agent does: a shell script, with the agent's notes in the current directory.
-    void agent_does(std::string_view script) const {
-        write_file(agents_.bin() / "claude", "#!/bin/sh\n[ \"$*\" != --version ] || exit 0\ncd " + notes().string() +
-                                                 "\n" + std::string(script) + "\n");
-    }
-    void exec() const { terminal().run("capsulectl exec claude --provider zai"); }
-    void exec(std::string_view script) const {
-        agent_does(script);
-        exec();
-    }
-    /// Where the agent and its helpers write.
-    fs::path notes() const { return dir_ / "notes"; }
-    bool noted(std::string_view name) const {
-        return eventually([&] { return fs::exists(notes() / name); });
-    }
-    std::string note(std::string_view name) const {
-        EXPECT_TRUE(noted(name)) << name;
-        return fs::exists(notes() / name) ? read_file(notes() / name) : "";
-    }
-};
 
 TEST_F(OwnTerminal, IsNotRoots) {
     terminal().run("tty >$NOTES/of-root");
@@ -247,6 +202,26 @@ TEST_F(OwnTerminal, AKeptDescriptorThatIsRootsTerminalIsReplacedToo) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
     EXPECT_EQ(note("fifth"), note("name"));
     EXPECT_NE(note("fifth"), note("of-root"));
+}
+
+// Nobody can read or write by it, but open what it names.
+TEST_F(OwnTerminal, ADescriptorThatOnlyNamesRootsTerminalIsReplacedToo) {
+    agent_does("readlink /proc/$$/fd/5 >fifth");
+    terminal().run(
+        "python3 -c 'import os, sys; os.dup2(os.open(os.ttyname(0), os.O_PATH), 5); os.execvp(sys.argv[1], "
+        "sys.argv[1:])' capsulectl exec claude --provider zai --keep-fd 5");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_EQ(note("fifth"), "/dev/null\n");
+}
+
+TEST_F(OwnTerminal, WhatCapsulectlOpensItselfIsNoDescriptorToKeep) {
+    agent_does("touch started");
+    for (const char* number : {"3", "4", "5", "6", "7", "8"}) {
+        terminal().run(std::string("capsulectl exec claude --provider zai --keep-fd ") + number);
+        terminal().wait_for(std::string("--keep-fd ") + number + ": it is not open");
+        EXPECT_EQ(terminal().wait_for_exit_status(), 2);
+    }
+    EXPECT_FALSE(fs::exists(notes() / "started"));
 }
 
 TEST_F(OwnTerminal, RelaysMuchOutputWhole) {
