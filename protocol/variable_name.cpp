@@ -29,4 +29,11 @@ bool names_a_secret(std::string_view name) {
            std::any_of(parts.begin(), parts.end(), [&](auto part) { return text.find(part) != text.npos; });
 }
 
+bool is_of_a_login(std::string_view name) {
+    constexpr auto names = std::to_array<std::string_view>(
+        {"SSH_AUTH_SOCK", "SSH_AGENT_PID", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
+         "GPG_AGENT_INFO", "ICEAUTHORITY", "TMUX", "TMUX_PANE"});
+    return name.starts_with("XDG_") || std::ranges::find(names, name) != names.end();
+}
+
 }  // namespace capsule

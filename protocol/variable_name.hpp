@@ -12,4 +12,7 @@ bool is_variable_name(std::string_view name);
 /// the like, in any case.
 bool names_a_secret(std::string_view name);
 
+/// What points into somebody's login session (XDG_*, SSH_AUTH_SOCK, DISPLAY, …), which is none of another user's.
+bool is_of_a_login(std::string_view name);
+
 }  // namespace capsule

@@ -22,8 +22,9 @@ void add_explain(CLI::App& app, Invocation& invocation) {
         const auto page = [all](const ExplainResult& plan) {
             return *all ? explain_page(plan, output_style()) : explain_answer(plan, output_style());
         };
-        return call_and_print<ExplainResult>(globals, "explain", params_json(session_params(*options)), page,
-                                             print_paged);
+        SpawnParams params = session_params(*options);
+        if (auto done = leave_out_own_login(globals, *options, params); !done) return fail(globals, done.error());
+        return call_and_print<ExplainResult>(globals, "explain", params_json(params), page, print_paged);
     });
 }
 

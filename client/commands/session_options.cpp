@@ -10,6 +10,7 @@
 
 #include "client/environment.hpp"
 #include "protocol/utf8.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 namespace {
@@ -80,6 +81,21 @@ SpawnParams session_params(const SessionOptions& options) {
                             "the variable " + name + " was not offered to the daemon: it is too large or not UTF-8"});
     print_warnings(warnings);
     return params;
+}
+
+ClientResult<void> leave_out_own_login(const Globals& globals, const SessionOptions& options, SpawnParams& params) {
+    const auto is_own = [&](const auto& variable) {
+        const std::string start = variable.first + "=";
+        return is_of_a_login(variable.first) &&
+               std::ranges::none_of(options.env, [&](const auto& each) { return each.starts_with(start); });
+    };
+    if (::geteuid() != 0 || std::ranges::none_of(params.env, is_own)) return {};
+    auto client = connect(globals);
+    if (!client) return client.error();
+    const auto plan = client->explain(params);
+    if (!plan) return plan.error();
+    if (plan->user.uid != 0) std::erase_if(params.env, is_own);
+    return {};
 }
 
 std::vector<Warning> not_passed(const SessionOptions& options, const std::vector<std::string>& dropped) {

@@ -56,7 +56,8 @@ std::optional<Error> starts_as_another(const ExplainResult& plan) {
 ExitCode run(const Globals& globals, const SpawnOptions& options) {
     auto client = connect(globals);
     if (!client) return fail(globals, client.error());
-    const SpawnParams wanted = session_params(options.session);
+    SpawnParams wanted = session_params(options.session);
+    if (auto done = leave_out_own_login(globals, options.session, wanted); !done) return fail(globals, done.error());
     if (!globals.json && options.format != "json") {
         const auto plan = client->explain(wanted);
         if (!plan) return fail(globals, plan.error());

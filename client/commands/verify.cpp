@@ -100,6 +100,7 @@ ClientResult<std::vector<Subject>> ask_plans(const Globals& globals, const Verif
     for (const auto& [agent, provider] : cells) {
         params.agent = agent;
         params.provider = provider.empty() ? std::nullopt : std::optional(provider);
+        if (auto done = leave_out_own_login(globals, session, params); !done) return done.error();
         const auto plan = client->explain(params);
         if (!plan) return plan.error();
         subjects.push_back({*plan, version_of(*status, agent)});

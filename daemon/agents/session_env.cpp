@@ -74,7 +74,7 @@ void pass_from_daemon(Plan& plan, const SessionInputs& inputs, std::string_view 
     for (const auto& [name, value] : inputs.daemon_env) {
         if (!is_asked_for(name, only)) continue;
         if (!may_pass(inputs.config, name)) continue;
-        if (!inputs.home.same_user && is_of_the_daemons_login(name)) continue;
+        if (!inputs.home.same_user && is_of_a_login(name)) continue;
         pass(plan, name, value.reveal(), "daemon environment");
     }
 }

@@ -133,10 +133,6 @@ constexpr auto routing_sorted = [] {
 constexpr std::array reserved = std::to_array<std::string_view>(
     {"CAPSULE_*", "OP_*", "LD_*", "NODE_OPTIONS", "BASH_ENV", "PYTHONPATH", "JACKIN_CODEX_PROFILE"});
 
-constexpr std::array daemons_login = std::to_array<std::string_view>(
-    {"XDG_*", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
-     "GPG_AGENT_INFO", "ICEAUTHORITY", "TMUX", "TMUX_PANE"});
-
 constexpr std::array config_locations =
     std::to_array<std::string_view>({"CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR"});
 
@@ -162,10 +158,6 @@ std::span<const std::string_view> routing_variables() {
 
 bool is_reserved(std::string_view name) {
     return std::ranges::binary_search(routing_sorted, name) || any_matches(reserved, name);
-}
-
-bool is_of_the_daemons_login(std::string_view name) {
-    return any_matches(daemons_login, name);
 }
 
 bool is_config_location(std::string_view name) {

@@ -27,9 +27,6 @@ std::span<const std::string_view> routing_variables();
 /// NODE_OPTIONS, BASH_ENV, PYTHONPATH, JACKIN_CODEX_PROFILE. Key variables are the caller's to add.
 bool is_reserved(std::string_view name);
 
-/// Variables that point into the daemon's own login session: not passed on to another user's.
-bool is_of_the_daemons_login(std::string_view name);
-
 /// Variables that say where an agent's configuration is (CODEX_HOME, XDG_CONFIG_HOME, CLAUDE_CONFIG_DIR): from
 /// [session] or the daemon's own environment, never from a request.
 bool is_config_location(std::string_view name);

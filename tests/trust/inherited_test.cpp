@@ -1,9 +1,12 @@
 // What a program gets from the login of root that has started it, and must not have once it is the session's user.
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "protocol/unique_fd.hpp"
 #include "tests/support/capsule_test.hpp"
 #include "tests/trust/outside.hpp"
 
@@ -11,6 +14,7 @@ namespace capsule::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -118,6 +122,85 @@ TEST_F(Inherited, NoShellsLineStartsTheAgentAsRoot) {
                                            "agent as uid 0\n  hint: use \"capsulectl exec\""));
     }
     EXPECT_EQ(ctl({"spawn", "claude", "--provider", "zai"}).exit_code, 0) << "a launcher becomes the user itself";
+}
+
+class InheritedLogin : public Inherited {
+  protected:
+    /// What root's capsulectl says, which `words` give to, where root is logged in.
+    Outcome from_login(const std::vector<std::string>& words) {
+        Program program = ctl_program(words);
+        program.env = with(program.env, {{"XDG_RUNTIME_DIR", "/run/of-root"},
+                                         {"SSH_AUTH_SOCK", "/run/of-root/ssh"},
+                                         {"DISPLAY", ":7"},
+                                         {"WAYLAND_DISPLAY", "wayland-7"},
+                                         {"COLORTERM", "truecolor"}});
+        return run_command(program);
+    }
+
+    /// What the session of `exec` has.
+    std::string environment_of_exec(const std::vector<std::string>& more = {}) {
+        write_file(agents_.bin() / "claude", "#!/bin/sh\nexec /usr/bin/env\n");
+        std::vector<std::string> words{"exec", "claude", "--provider", "zai"};
+        words.insert(words.end(), more.begin(), more.end());
+        const Outcome outcome = from_login(words);
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        return outcome.out;
+    }
+};
+
+TEST_F(InheritedLogin, IsNotAnotherUsers) {
+    start(
+        {.config = "[session]\nuser = \"agent\"\n[env]\nWAYLAND_DISPLAY = \"wayland-7\"\n", .passwd = dir_ / "passwd"});
+    const std::string seen = environment_of_exec({"--env", "DISPLAY=:8"});
+    EXPECT_THAT(seen, Not(HasSubstr("of-root")));
+    EXPECT_THAT(seen, HasSubstr("\nDISPLAY=:8\n")) << "root has named it";
+    EXPECT_THAT(seen, HasSubstr("\nWAYLAND_DISPLAY=wayland-7\n")) << "the configuration has";
+    EXPECT_THAT(seen, HasSubstr("\nCOLORTERM=truecolor\n")) << "it is of the terminal";
+    for (const char* command : {"spawn", "explain"}) {
+        const Outcome outcome = from_login({command, "claude", "--provider", "zai", "--json"});
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        EXPECT_THAT(outcome.out, AllOf(HasSubstr("truecolor"), Not(HasSubstr("of-root")), Not(HasSubstr("\":7\""))))
+            << command;
+    }
+}
+
+TEST_F(InheritedLogin, IsRootsOwnSessions) {
+    start();
+    EXPECT_THAT(environment_of_exec(), AllOf(HasSubstr("\nDISPLAY=:7\n"), HasSubstr("=/run/of-root\n")));
+}
+
+// A socket is its maker's for good, whoever listens with it: as root, at the port of a server that a key is sent to.
+TEST_F(Inherited, NoNetworkSocketOfRootsIsTheSessions) {
+    write_file(agents_.bin() / "claude", "#!/bin/sh\necho started\n");
+    start_for_agent();
+    const auto exec = [&](int descriptor, const std::string& redirections, const std::vector<std::string>& options) {
+        Program program = ctl_program({"exec", "claude", "--provider", "zai"});
+        program.argv.insert(program.argv.end(), options.begin(), options.end());
+        program.argv.insert(program.argv.begin(), {"/bin/sh", "-c", "exec \"$@\" " + redirections, "sh"});
+        const UniqueFd said(open((dir_ / "said").c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        const pid_t started = start_program(program, {descriptor, said.get(), said.get()});
+        return Outcome{wait_for_exit(started, std::chrono::seconds(90)), "", read_file(dir_ / "said")};
+    };
+    for (const int family : {AF_INET, AF_INET6}) {
+        const UniqueFd made(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        if (!made) continue;
+        for (const auto& [redirections, options, number] : {std::tuple{"", std::vector<std::string>{}, "0"},
+                                                            {"1>&0 </dev/null", {}, "1"},
+                                                            {"5<&0 </dev/null", {"--keep-fd", "5"}, "5"}}) {
+            const Outcome outcome = exec(made.get(), redirections, options);
+            EXPECT_EQ(outcome.exit_code, 4) << redirections;
+            EXPECT_THAT(outcome.err,
+                        AllOf(HasSubstr(std::string("descriptor ") + number + " is a network socket of user 0"),
+                              Not(HasSubstr("started"))));
+        }
+        ASSERT_EQ(fchown(made.get(), agent.uid, agent.gid), 0);
+        EXPECT_EQ(exec(made.get(), "", {}).exit_code, 0) << "the session's user has made it";
+    }
+    std::array<int, 2> pair{};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    EXPECT_EQ(exec(pair[0], "", {}).exit_code, 0) << "nobody listens with it";
+    for (const int each : pair)
+        close(each);
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ def the_session() -> list[Protection]:
             "all(routing_variables().begin(), routing_variables().end());", "all;",
             "unit_agents:Unset.IsEveryKeyAndRoutingVariableThatTheSessionHasNot"),
         one("another user's login is not passed on", SESSION_ENV,
-            "        if (!inputs.home.same_user && is_of_the_daemons_login(name)) continue;\n", "",
+            "        if (!inputs.home.same_user && is_of_a_login(name)) continue;\n", "",
             "unit_agents:SessionEnv.AnotherUsersLoginIsNotPassedOn",
             "integration_exec:ExecAsAnother.TheSessionIsThatUsers"),
         one("PATH has absolute entries", SESSION_ENV, "        if (!entry.starts_with('/')) continue;\n", "",

@@ -17,6 +17,8 @@ SERVER = "trust_client:UntrustedServer."
 SESSION = "integration_exec:SessionOfAnother."
 ATTACK = "trust_programs:Programs."
 TERMINAL = "terminal:OwnTerminal."
+HELD = "terminal:HeldTerminal."
+INHERITED = "trust_inherited:Inherited"
 STARTED = "trust_started:Started."
 
 
@@ -79,10 +81,28 @@ def whose_terminal() -> list[Protection]:
         one("output without end keeps no job from stopping", "client/terminal/relay.cpp", "pass_output_up_to(most_before_stop);",
             "while (pass_output()) {\n        }", TERMINAL + "WhatOthersWriteWithoutEndKeepsNoJobFromStopping"),
         one("a kept descriptor that is a terminal is replaced", DESCRIPTORS,
-            "    descriptors.insert(descriptors.end(), kept.begin(), kept.end());\n", "",
+            "std::vector<int> descriptors = standard_and(kept);\n    std::erase_if(descriptors, [](int descriptor) { return ::isatty",
+            "std::vector<int> descriptors = standard_and(kept.empty() ? kept : std::vector<int>{});\n"
+            "    std::erase_if(descriptors, [](int descriptor) { return ::isatty",
             TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
-        one("it ends with the session", LEADER, "    ::setsid();\n    ::ioctl(task.terminal, TIOCSCTTY, 0);\n",
-            "    ::ioctl(task.terminal, TIOCSCTTY, 0);\n", TERMINAL + "IsNotRoots"),
+        one("and one that only names it", EXEC, "    if (becomes_another) replace_names_of_terminals(options.kept);\n", "",
+            TERMINAL + "ADescriptorThatOnlyNamesRootsTerminalIsReplacedToo"),
+        one("it is the session's before it is another user's", LEADER,
+            "    if (::ioctl(task.terminal, TIOCSCTTY, 0) != 0 || ::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0) {",
+            "    if (::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0 || ::usleep(100000) != 0 ||\n"
+            "        ::ioctl(task.terminal, TIOCSCTTY, 0) != 0) {",
+            TERMINAL + "AProcessOfAnEarlierSessionDoesNotGetTheNextOnesTerminal"),
+        one("whoever holds it up holds its leader up", LEADER, "    Leader(task.channel, task.master, program).run();",
+            "    ::close(task.master);\n    Leader(task.channel, -1, program).run();",
+            HELD + "AProcessThatIsStillWritingKeepsNoExecFromEnding"),
+        one("who is not waited for", OWN, "bound_ms = 2000;", "bound_ms = -1;",
+            HELD + "AProcessThatIsStillWritingKeepsNoExecFromEnding", HELD + "NorDoesItKeepAKilledOneFromEnding"),
+        one("nor held up while the program goes on", LEADER, "closer_ = close_apart(std::exchange(master_, -1));",
+            "::close(std::exchange(master_, -1));", HELD + "NorOneWhoseOwnTerminalIsGone"),
+        one("nor is the relay by another size", RELAY,
+            "        resizer_ = do_apart({master_}, [&] { ::ioctl(master_, TIOCSWINSZ, &size); });\n",
+            "        ::ioctl(master_, TIOCSWINSZ, &size);\n", HELD + "NorAnotherSizeFromReachingTheOthers"),
+        one("it ends with the session", LEADER, "    ::setsid();\n", "", TERMINAL + "IsNotRoots"),
         one("and with the relay", LEADER, "            if (!message) hang_up();\n", "            if (!message) continue;\n",
             TERMINAL + "AKilledRelayHangsTheSessionUp"),
         one("a session whose end a tracer keeps is not waited for", LEADER, "is_kept() ? tracer_ms : -1", "-1",
@@ -105,6 +125,12 @@ def what_comes_along() -> list[Protection]:
         one("no descriptor of the launcher's", DESCRIPTORS,
             "    close_between(first, std::numeric_limits<int>::max());\n", "",
             SESSION + "HasNoDescriptorOfTheLaunchers", ATTACK + "WhatBecomesTheSessionHasNoDescriptorOfTheLaunchers"),
+        one("nor one of capsulectl's own", EXEC, "check_open(options.kept); !open", "check_open({}); !open",
+            TERMINAL + "WhatCapsulectlOpensItselfIsNoDescriptorToKeep"),
+        one("nor a network socket of root's, by which one listens as root", DESCRIPTORS, "|| family == AF_UNIX) continue;",
+            "|| family >= 0) continue;", INHERITED + ".NoNetworkSocketOfRootsIsTheSessions"),
+        one("nor what leads to root's login", "client/commands/session_options.cpp",
+            "    if (plan->user.uid != 0) std::erase_if(params.env, is_own);\n", "", INHERITED + "Login.IsNotAnotherUsers"),
         one("not even before the execve", DESCRIPTORS, "static_cast<unsigned>(end) - 1, 0) == 0) return;",
             "static_cast<unsigned>(end) - 1, 4) == 0) return;  // 4: close-on-exec",
             ATTACK + "WhatBecomesTheSessionHasNoDescriptorOfTheLaunchers"),

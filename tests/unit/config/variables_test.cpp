@@ -130,11 +130,11 @@ TEST(Variables, RoutingListIsWhatTheSpecificationNamesAndMore) {
     }
 }
 
-TEST(Variables, OfTheDaemonsLogin) {
+TEST(Variables, OfALogin) {
     for (const char* name : {"XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "SSH_AUTH_SOCK", "DISPLAY", "WAYLAND_DISPLAY"})
-        EXPECT_TRUE(is_of_the_daemons_login(name)) << name;
-    EXPECT_FALSE(is_of_the_daemons_login("PATH"));
-    EXPECT_FALSE(is_of_the_daemons_login("LANG"));
+        EXPECT_TRUE(is_of_a_login(name)) << name;
+    EXPECT_FALSE(is_of_a_login("PATH"));
+    EXPECT_FALSE(is_of_a_login("LANG"));
 }
 
 TEST(Variables, ConfigLocations) {
