@@ -44,11 +44,8 @@ class Broker {
         return loop_.now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     }
     const std::string& address() const noexcept { return address_; }
-    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner}; }
+    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner, nullptr}; }
     Loop& loop() noexcept { return loop_; }
-
-    /// One buffer for every read of every stream: what is in it is passed on or copied before anything is waited for.
-    std::span<char> scratch() noexcept { return scratch_; }
 
     /// `uid`: whose connection it is, where that is known. capsuled is told at most once in ten seconds.
     void count_stranger(std::string_view code, Places::Uid uid = std::nullopt);
@@ -89,7 +86,6 @@ class Broker {
     Clock::time_point gave_back_;
     Timer clock_, reporter_, stranger_reporter_;
     bool watching_ = false, reporting_ = false, telling_of_strangers_ = false;
-    std::array<char, 64 * 1024> scratch_{};
 };
 
 }  // namespace capsule::broker

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "daemon/broker/core/error_text.hpp"
+#include "daemon/broker/scratch.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -137,11 +138,11 @@ Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
         if (in_.size() > usual_head) broker_.hold_head(place_, in_.capacity());
         // A connection that is idle holds no room for what may come.
         const bool came = co_await client_.readable();
-        const Io io = came ? client_.try_read(broker_.scratch()) : Io{};
+        const Io io = came ? client_.try_read(scratch()) : Io{};
         if (io.waits()) continue;
         if (io.is != Io::Is::done) co_return std::nullopt;
         const bool first = in_.empty();
-        in_.append(broker_.scratch().data(), io.bytes);
+        in_.append(scratch().data(), io.bytes);
         if (first) limit_head(Bound::header, broker_.limits().header_ms);
     }
 }
@@ -226,7 +227,7 @@ Task<void> Connection::leave() {
     limit(Bound::leaving, leave_ms);
     if (uploading_) co_return;  // that coroutine reads on, and is the last one here
     while (open) {
-        const Io io = client_.try_read(broker_.scratch());
+        const Io io = client_.try_read(scratch());
         if (io.is != Io::Is::done && !io.waits()) break;
         // A client that sends on and on has its turn like others, and its time is looked at.
         if (io.is == Io::Is::done)
@@ -239,6 +240,7 @@ Task<void> Connection::leave() {
 
 void Connection::cut() {
     cut_ = true;
+    stop_connecting_();
     if (upstream_) upstream_->close();
     reset_client();
 }

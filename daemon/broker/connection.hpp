@@ -87,6 +87,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Surface surface_ = Surface::anthropic_messages;
     bool head_only_ = false;  ///< the request under way is a HEAD
     bool uploading_ = false, discarding_ = false;
+    WayOut::Stop stop_connecting_;
     bool watching_ = false, client_left_ = false, late_ = false, cut_ = false;
     Bound limit_ = Bound::none;
     Clock::time_point deadline_;

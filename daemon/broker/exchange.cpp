@@ -3,6 +3,7 @@
 
 #include "daemon/broker/core/error_text.hpp"
 #include "daemon/broker/exchange.hpp"
+#include "daemon/broker/scratch.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -109,7 +110,9 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
     const bool second = std::exchange(exchange.was_kept, upstream_ != nullptr);
     if (!upstream_) {
         exchange.was_kept = false;
-        auto opened = co_await open_upstream(broker_.way_out(owner_), exchange.session->base);
+        WayOut way = broker_.way_out(owner_);
+        way.stop = &stop_connecting_;
+        auto opened = co_await open_upstream(way, exchange.session->base);
         if (!opened) co_return opened.error();
         upstream_ = *std::move(opened);
     }
@@ -135,13 +138,13 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
     for (;;) {
         limit(Bound::provider, exchange.session->grant.timeout_ms);
         // Not only when the kernel tells of something: TLS may have taken it in already.
-        const Io io = upstream_->try_read(broker_.scratch());
+        const Io io = upstream_->try_read(scratch());
         if (io.waits()) {
             co_await upstream_->ready_for(io.is);
             continue;  // of one that was closed the next read fails
         }
         if (io.is == Io::Is::done) {
-            exchange.got.append(broker_.scratch().data(), io.bytes);
+            exchange.got.append(scratch().data(), io.bytes);
         } else {
             // A kept connection that was closed while this request was on its way: nobody has seen it.
             const bool closed_before = exchange.was_kept && exchange.got.empty() && exchange.all_in_out;
@@ -229,10 +232,10 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     bool good = co_await passing;
     Turn turn;
     while (good && !exchange.received.done() && !exchange.received.bad()) {
-        const Io io = upstream_->try_read(broker_.scratch());
+        const Io io = upstream_->try_read(scratch());
         if (io.is == Io::Is::done) {
             const std::uint64_t before = exchange.counts.bytes_down;
-            const std::string_view bytes(broker_.scratch().data(), io.bytes);
+            const std::string_view bytes(scratch().data(), io.bytes);
             std::string nothing;
             auto rest = pass_on(exchange, bytes, std::move(nothing));
             good = co_await rest;
@@ -277,9 +280,6 @@ void Connection::settle(Exchange& exchange) {
     }
     broker_.sessions().ended(exchange.session, counts);
     session_.reset();
-    // What was read of an error may have the key, which is nowhere once its session has ended.
-    const bool good = counts.status >= 200 && counts.status < 300 && !exchange.mask;
-    if (!good) ::explicit_bzero(broker_.scratch().data(), broker_.scratch().size());
 }
 
 }  // namespace capsule::broker

@@ -7,6 +7,7 @@
 #include "capsule_version.hpp"
 #include "daemon/broker/body.hpp"
 #include "daemon/broker/core/plan_usage_reader.hpp"
+#include "daemon/broker/tls_memory.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -112,6 +113,7 @@ Task<UsageAnswer> ask_usage(WayOut way, AskUsage question) {
         out = failed("this capsule-broker knows no answer of that shape");
     else
         out = co_await ask(way, *url, *shape, key);
+    wipe_tls_buffers_at_hand();  // the answer may have repeated the key
     out.id = question.id;
     co_return out;
 }

@@ -1,5 +1,6 @@
 // What the agent does while its answer is waited for or passed on: it sends its request's body, and it may leave.
 #include "daemon/broker/exchange.hpp"
+#include "daemon/broker/scratch.hpp"
 
 namespace capsule::broker {
 
@@ -12,7 +13,7 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
             co_await broker_.loop().others_have_their_turn(owner_);
             turn.end();
         }
-        const Io io = client_.try_read(broker_.scratch());
+        const Io io = client_.try_read(scratch());
         if (io.waits()) {
             co_await client_.readable();
             turn.end();
@@ -21,7 +22,7 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
             client_left_ = client_left_ || !discarding_;
             break;
         } else if (!discarding_) {
-            const std::string_view bytes(broker_.scratch().data(), io.bytes);
+            const std::string_view bytes(scratch().data(), io.bytes);
             const std::size_t mine =
                 exchange->sent.take(bytes, [&](std::string_view part) { exchange->asked.feed(part); });
             exchange->bad_body = exchange->sent.bad();

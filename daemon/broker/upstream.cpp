@@ -35,13 +35,11 @@ struct Attempt {
     Timer timer;
     bool late = false;
 
-    void start(std::uint32_t milliseconds) {
-        timer.start(std::chrono::milliseconds(milliseconds), [this] {
-            late = true;
-            lookup->done.fire();
-            if (stream) stream->close();
-            if (work) work->done.fire();
-        });
+    void give_up() {
+        late = true;
+        lookup->done.fire();
+        if (stream) stream->close();
+        if (work) work->done.fire();
     }
 };
 
@@ -253,7 +251,8 @@ bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) 
 
 Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
     Attempt attempt(way);
-    attempt.start(way.limits.connect_ms);
+    attempt.timer.start(std::chrono::milliseconds(way.limits.connect_ms), [&] { attempt.give_up(); });
+    const WayOut::Stop::While connecting(way.stop, [&] { attempt.give_up(); });
     const auto proxy = proxy_for(way.limits, base);
     const std::string host = proxy ? proxy->host : base.host;
     const std::string port = proxy ? proxy->port : std::to_string(base.port);

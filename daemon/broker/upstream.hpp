@@ -1,6 +1,7 @@
 // A provider as one key reaches it, and the connections to it that are kept.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -53,6 +54,32 @@ struct WayOut {
     Names& names;
     Workers& workers;
     Owner owner;  ///< whose time it takes
+
+    /// Ends the attempt to open one, if there is any: nobody wants it any more.
+    class Stop {
+      public:
+        void operator()() const {
+            if (now_) now_();
+        }
+        class While {
+          public:
+            While(Stop* stop, std::function<void()> now) : stop_(stop) {
+                if (stop_) stop_->now_ = std::move(now);
+            }
+            ~While() {
+                if (stop_) stop_->now_ = nullptr;
+            }
+            While(const While&) = delete;
+            While& operator=(const While&) = delete;
+
+          private:
+            Stop* stop_;
+        };
+
+      private:
+        std::function<void()> now_;
+    };
+    Stop* stop = nullptr;  ///< outlives the attempt
 };
 
 /// Name lookup, TCP, the proxy's CONNECT and TLS, within limits.connect_ms. The refusals tell these apart:

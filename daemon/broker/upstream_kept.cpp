@@ -1,6 +1,7 @@
 // The connections to a provider that are kept for its next request.
 #include <algorithm>
 
+#include "daemon/broker/scratch.hpp"
 #include "daemon/broker/tls_memory.hpp"
 #include "daemon/broker/upstream.hpp"
 
@@ -15,6 +16,7 @@ constexpr std::size_t most_kept = 64;
 Upstream::~Upstream() {
     kept_.clear();
     wipe_tls_buffers_at_hand();
+    wipe_scratch();
 }
 
 bool Upstream::is_for(const BaseUrl& base, const Secret& key) const {
