@@ -17,13 +17,14 @@ std::string_view words_of_error(const AnswerReader& answer) {
     return answer.code().empty() && answer.is_error() ? "error" : std::string_view(answer.code());
 }
 
-/// The first coding that is one, of however many fields.
+/// The first coding that compresses, of however many fields; else the first that has another name than "identity".
 std::string_view coding_of(const ResponseHead& head) {
     std::string_view out;
     for (const Field& each : head.fields)
         if (same_name(each.name, "content-encoding"))
             for_each_of_list(each.value, [&out](std::string_view coding) {
-                if (out.empty() && !same_name(coding, "identity")) out = coding;
+                if (same_name(coding, "identity") || AnswerReader::compresses(out)) return;
+                if (out.empty() || AnswerReader::compresses(coding)) out = coding;
             });
     return out;
 }

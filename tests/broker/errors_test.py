@@ -66,7 +66,8 @@ class Errors(Case):
                  ("Content-Type: application/json, application/json",), ("Content-Type: text/plain, application/json",),
                  ("Content-Type: application/json", "Content-Type: text/plain"), ("Content-Type: text/plain", "Content-Type: application/json"),
                  ("Content-Type: text/plain", "Content-Type: text/html"), (), ("Content-Type:",),
-                 *(("Content-Type: application/json", f"Content-Encoding: {coding}") for coding in ("identity, Identity", ",", "", " , identity ,"))]  # fmt: skip
+                 *(("Content-Type: application/json", f"Content-Encoding: {coding}") for coding in ("identity, Identity", ",", "", " , identity ,", "utf-8", "none", "binary", "8bit", '"identity"', "identity;q=1")),
+                 *((f"Content-Type: {name}",) for name in ("text/json", "application/x-json", "application/json-seq", "application/x-ndjson", "application/jsonl"))]  # fmt: skip
 
         def serve(peer, _):
             for fields in heads:
@@ -81,6 +82,22 @@ class Errors(Case):
                 self.assertIn(b"bad key ***", reply.raw)
                 self.assertNotIn(KEY.encode(), reply.raw)
         self.assertEqual(broker.traffic(requests=len(heads))["failed"], len(heads))
+
+    def test_an_error_with_status_200_that_has_no_type(self):
+        error = b'{"error":{"message":"bad key %s"}}' % KEY.encode()
+        bodies = (b"[%s]" % error, b"data: %s\n\n" % error, b"event: error\ndata: %s\n\n" % error)
+
+        def serve(peer, _):
+            for body in bodies:
+                peer.request()
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+        broker, _ = self.pair(serve)
+        for body in bodies:
+            with self.subTest(body):
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, len(reply.body)), (200, len(body)))
+                self.assertNotIn(KEY.encode(), reply.raw)
 
     def test_the_head_of_an_error_with_status_200(self):
         """Which has gone when the body says that it is one."""

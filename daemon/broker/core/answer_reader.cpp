@@ -15,7 +15,8 @@ namespace capsule::broker {
 namespace {
 
 constexpr std::string_view data_field = "data:";
-constexpr std::string_view json_tail = "+json";
+constexpr std::string_view events_begin = "deir:";  ///< data, event, id, retry, a comment
+constexpr std::string_view json_word = "json";
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t max_model = 128;
 constexpr std::size_t max_message = 500;
@@ -70,11 +71,29 @@ bool has_telling_word(std::string_view text, bool model_too) {
     return false;
 }
 
+/// A subtype with that word is JSON, or lines of it: +json, x-json, ndjson, json-seq, jsonl.
+bool is_json(std::string_view type) {
+    const std::size_t slash = type.find('/');
+    if (slash == type.npos) return false;
+    const std::string_view subtype = type.substr(slash + 1);
+    for (std::size_t at = 0; at + json_word.size() <= subtype.size(); ++at)
+        if (same_name(subtype.substr(at, json_word.size()), json_word)) return true;
+    return false;
+}
+
 }  // namespace
+
+bool AnswerReader::compresses(std::string_view coding) noexcept {
+    constexpr std::array<std::string_view, 16> names{
+        "gzip",   "x-gzip", "deflate", "x-deflate", "compress", "x-compress", "br", "zstd",
+        "x-zstd", "dcb",    "dcz",     "bzip2",     "x-bzip2",  "lzma",       "xz", "lz4"};
+    coding = coding.substr(0, coding.find_first_of("; \t"));
+    return std::ranges::any_of(names, [&](std::string_view name) { return same_name(coding, name); });
+}
 
 AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
                                              std::string_view content_encoding) noexcept {
-    if (!content_encoding.empty() && !same_name(content_encoding, "identity")) return Format::other;
+    if (compresses(content_encoding)) return Format::other;
     std::size_t types = 0;
     bool json = false, events = false;
     for_each_of_list(content_type, [&](std::string_view each) {
@@ -82,8 +101,7 @@ AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
         type = type.substr(0, type.find_first_of(" \t"));
         ++types;
         events = events || same_name(type, "text/event-stream");
-        json = json || same_name(type, "application/json") ||
-               (type.size() > json_tail.size() && same_name(type.substr(type.size() - json_tail.size()), json_tail));
+        json = json || is_json(type);
     });
     if (events) return Format::events;
     if (json) return Format::json;
@@ -95,7 +113,10 @@ void AnswerReader::feed(std::string_view bytes) {
         // Some refusals are JSON that calls itself a stream of events, of which no line begins like that.
         const std::size_t first = bytes.find_first_not_of(" \t\r\n\xef\xbb\xbf");
         begun_ = first != bytes.npos;
-        if (begun_ && bytes[first] == '{') format_ = Format::json;
+        if (begun_ && (bytes[first] == '{' || bytes[first] == '['))
+            format_ = Format::json;
+        else if (begun_ && format_ == Format::unknown && events_begin.find(bytes[first]) != events_begin.npos)
+            format_ = Format::events;
     }
     if (format_ == Format::json) {
         words_.feed(bytes);

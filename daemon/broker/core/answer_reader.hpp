@@ -30,8 +30,12 @@ class AnswerReader {
     AnswerReader(const AnswerReader&) = delete;
     AnswerReader& operator=(const AnswerReader&) = delete;
 
+    /// Whether a Content-Encoding is one that can be. Some servers name a charset there, or "none".
+    static bool compresses(std::string_view coding) noexcept;
+
     /// By the answer's Content-Type (of however many fields, with commas between them) and Content-Encoding: what is
-    /// compressed is not looked into. What has no type, or several of which none is known, is JSON if it begins so.
+    /// compressed is not looked into. What has no type, or several of which none is known, is JSON or a stream of
+    /// events if it begins so.
     static Format format_of(std::string_view content_type, std::string_view content_encoding) noexcept;
 
     void feed(std::string_view bytes);
