@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "daemon/broker/core/blocks.hpp"
-#include "daemon/broker/core/http_head.hpp"
 #include "daemon/broker/core/json_escapes.hpp"
 #include "protocol/utf8.hpp"
 
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::string_view data_field = "data:";
 constexpr std::string_view events_begin = "deir:";  ///< data, event, id, retry, a comment
-constexpr std::string_view json_word = "json";
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 constexpr std::size_t max_model = 128;
 constexpr std::size_t max_message = 500;
@@ -71,42 +69,7 @@ bool has_telling_word(std::string_view text, bool model_too) {
     return false;
 }
 
-/// A subtype with that word is JSON, or lines of it: +json, x-json, ndjson, json-seq, jsonl.
-bool is_json(std::string_view type) {
-    const std::size_t slash = type.find('/');
-    if (slash == type.npos) return false;
-    const std::string_view subtype = type.substr(slash + 1);
-    for (std::size_t at = 0; at + json_word.size() <= subtype.size(); ++at)
-        if (same_name(subtype.substr(at, json_word.size()), json_word)) return true;
-    return false;
-}
-
 }  // namespace
-
-bool AnswerReader::compresses(std::string_view coding) noexcept {
-    constexpr std::array<std::string_view, 16> names{
-        "gzip",   "x-gzip", "deflate", "x-deflate", "compress", "x-compress", "br", "zstd",
-        "x-zstd", "dcb",    "dcz",     "bzip2",     "x-bzip2",  "lzma",       "xz", "lz4"};
-    coding = coding.substr(0, coding.find_first_of("; \t"));
-    return std::ranges::any_of(names, [&](std::string_view name) { return same_name(coding, name); });
-}
-
-AnswerReader::Format AnswerReader::format_of(std::string_view content_type,
-                                             std::string_view content_encoding) noexcept {
-    if (compresses(content_encoding)) return Format::other;
-    std::size_t types = 0;
-    bool json = false, events = false;
-    for_each_of_list(content_type, [&](std::string_view each) {
-        std::string_view type = each.substr(0, each.find(';'));
-        type = type.substr(0, type.find_first_of(" \t"));
-        ++types;
-        events = events || same_name(type, "text/event-stream");
-        json = json || is_json(type);
-    });
-    if (events) return Format::events;
-    if (json) return Format::json;
-    return types == 1 ? Format::other : Format::unknown;
-}
 
 void AnswerReader::feed(std::string_view bytes) {
     if ((format_ == Format::events || format_ == Format::unknown) && !begun_) {
