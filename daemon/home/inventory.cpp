@@ -81,7 +81,10 @@ std::string models_key(const AgentBinary& binary, const std::string& path) {
 constexpr std::chrono::milliseconds look_for_homes{10};
 
 void warn(std::string_view event, const AgentPlace& place, const AgentBinary& binary, const std::string& why) {
-    log_warning(event, {{"home_of", std::int64_t{place.home.user.uid}}, {"program", binary.path}, {"why", why}});
+    log_warning(event, {{"home_of", std::int64_t{place.home.user.uid}},
+                        {"asked_by", std::int64_t{place.asker}},
+                        {"program", binary.path},
+                        {"why", why}});
 }
 
 Warning unreachable_in_path(const std::string& directory, const std::string& candidate, int problem) {
@@ -153,6 +156,7 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
     const auto removed = co_await place.worker->run(std::move(remove), home_job_limit, place.asker);
     if (removed) co_return;
     log_warning("agent.home_stays", {{"home_of", std::int64_t{place.home.user.uid}},
+                                     {"asked_by", std::int64_t{place.asker}},
                                      {"directory", directory},
                                      {"why", "of the directory in which an agent's program ran something is left: " +
                                                  removed.error().message}});

@@ -93,6 +93,34 @@ TEST_F(DaemonsLog, SessionsThatOneUserEndsHideNoOthers) {
     EXPECT_EQ(lines_with("left_out kind=session_ended uid=5 lines="), 1U);
 }
 
+TEST_F(DaemonsLog, ProgramsOfOneUserHideNoOthers) {
+    if (!am_root()) GTEST_SKIP() << "needs root to be another user";
+    start({.config = "[access]\nspawn = [\"games\"]\n"});
+    fs::permissions(socket().parent_path(), fs::perms{0755});
+    fs::permissions(socket(), fs::perms{0666});
+    const auto spawn_with = [&](const std::string& path) {
+        return request("1", "spawn", R"({"agent":"codex","provider":"zai","env":{"PATH":")" + path + "\"}}");
+    };
+    for (const char* each : {"theirs", "of-root"}) {
+        write_file(dir_ / each / "codex", "#!/bin/sh\nexit 1\n");
+        fs::permissions(dir_ / each / "codex", fs::perms{0755});
+    }
+    {
+        const AsUser as(games);
+        RawConnection connection = daemon().connect();
+        for (int i = 0; i < 110; ++i)  // a minute's lines of one kind are 100
+            connection.ask(
+                spawn_with((dir_ / "theirs").string() + ":/nowhere/" + std::to_string(i) + ":/usr/bin:/bin"));
+    }
+    const auto lines_of = [&](const char* whose) {
+        return lines_with(" program=" + (dir_ / whose / "codex").string());
+    };
+    EXPECT_GE(lines_of("theirs"), 100U);
+    EXPECT_LT(lines_of("theirs"), 110U);
+    RawConnection(socket()).ask(spawn_with((dir_ / "of-root").string() + ":/usr/bin:/bin"));
+    EXPECT_TRUE(eventually([&] { return lines_of("of-root") == 1; })) << log();
+}
+
 TEST_F(DaemonsLog, APipeThatNobodyReadsDoesNotStopTheDaemon) {
     fs::create_directories(home());
     std::array<int, 2> ends{};

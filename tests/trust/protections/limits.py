@@ -263,6 +263,8 @@ def the_log() -> list[Protection]:
             "trust_log:DaemonsLog.RefusalsGrowItByABoundedAmountAndAreCounted"),
         one("sessions' lines are those of who asked for them", "daemon/log/log.cpp", '{"asked_by", "uid", "home_of"}', '{"uid", "asked_by", "home_of"}',
             "trust_log:DaemonsLog.SessionsThatOneUserEndsHideNoOthers"),
+        one("what is said of programs is of who asked for them", "daemon/home/inventory.cpp",
+            '{"asked_by", std::int64_t{place.asker}},\n                        {"program"', '{"program"', "trust_log:DaemonsLog.ProgramsOfOneUserHideNoOthers"),
         *(one(f"and so are those of {what}", f"daemon/sessions/sessions_{where}.cpp",
               '{"asked_by", std::int64_t{live%s.asker()}},\n%s{"provider"' % (record, " " * indent), '{"provider"', "ctest:sessions:limits")
           for what, where, record, indent in (

@@ -162,7 +162,7 @@ TEST_F(Inventory, ALineOfTheLogSaysWhoseHomeItIsAndAWholeSentence) {
     io_.restart();
     io_.run();
     const std::string log = testing::internal::GetCapturedStderr();
-    const std::string about = " home_of=1234 program=" + binary.path + " why=\"the program did not tell ";
+    const std::string about = " home_of=1234 asked_by=1 program=" + binary.path + " why=\"the program did not tell ";
     EXPECT_NE(log.find("agent.version_unknown" + about + "its version: it ended with 1: no\""), std::string::npos)
         << log;
     EXPECT_NE(
