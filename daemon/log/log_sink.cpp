@@ -1,8 +1,6 @@
 #include "daemon/log/log_sink.hpp"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,7 +31,6 @@ void check_place(const std::string& path) {
 
 }  // namespace
 
-// Without O_NONBLOCK on stderr itself: whoever started the daemon has the same description, and would be surprised.
 LogSink::LogSink() : descriptor_(STDERR_FILENO) {
     struct stat status {};
     if (::fstat(STDERR_FILENO, &status) != 0 || S_ISREG(status.st_mode)) return;
@@ -41,9 +38,7 @@ LogSink::LogSink() : descriptor_(STDERR_FILENO) {
         way_ = Way::socket;
         return;
     }
-    own_ = UniqueFd(::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    way_ = own_ ? Way::ours : Way::careful;
-    if (own_) descriptor_ = own_.get();
+    thread_ = std::make_unique<LogThread>(descriptor_);
 }
 
 LogSink::LogSink(std::string path) : path_(std::move(path)), descriptor_(-1) {
@@ -71,11 +66,7 @@ void LogSink::rotate(std::size_t more) {
 /// How many bytes could be written without waiting. What fails for another reason counts as written: a log that cannot
 /// be written is no reason to stop.
 std::size_t LogSink::write_some(std::string_view text) {
-    if (way_ == Way::careful) {
-        pollfd ready{descriptor_, POLLOUT, 0};
-        if (::poll(&ready, 1, 0) != 1) return 0;
-        text = text.substr(0, PIPE_BUF);  // a pipe that is writable takes so much
-    }
+    if (thread_) return thread_->put(text) ? text.size() : 0;
     ssize_t written = -1;
     do {
         written = way_ == Way::socket ? ::send(descriptor_, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL)

@@ -5,10 +5,12 @@
 #include <spdlog/sinks/base_sink.h>
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 
+#include "daemon/log/log_thread.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {
@@ -30,10 +32,8 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
 
   private:
     enum class Way {
-        file,     ///< a write waits for a disk at most
-        socket,   ///< sent without waiting
-        ours,     ///< a pipe or a terminal, opened once more, without waiting, for this process alone
-        careful,  ///< it cannot be opened once more: looked at before each write
+        file,    ///< a write waits for a disk at most
+        socket,  ///< sent without waiting
     };
 
     void open_file();
@@ -45,6 +45,7 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     UniqueFd own_;
     int descriptor_;
     Way way_ = Way::file;
+    std::unique_ptr<LogThread> thread_;  ///< what else stderr is: a pipe, a terminal
     std::size_t file_size_ = 0;
     std::string unfinished_;    ///< the rest of a line of which a part is written
     std::uint64_t unread_ = 0;  ///< lines that were left out since nobody read

@@ -47,6 +47,8 @@ class SilentFile {
 
     const std::filesystem::path& path() const { return path_; }
     bool was_read() const { return was_read_; }
+    /// From now on whoever waits gets an error.
+    void end() { is_over_ = true; }
 
   private:
     void serve() {

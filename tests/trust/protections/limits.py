@@ -270,8 +270,8 @@ def the_log() -> list[Protection]:
           for what, where, record, indent in (
               ("limits", "counts", ".record", 43), ("other models", "counts", ".record", 46), ("keys", "keys", "->record", 33))),
         one("no reader of its log holds it up", "daemon/log/log_sink.cpp",
-            "O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC", "O_WRONLY | O_NOCTTY | O_CLOEXEC",
-            "trust_log:DaemonsLog.APipeThatNobodyReadsDoesNotStopTheDaemon"),
+            "    thread_ = std::make_unique<LogThread>(descriptor_);\n", "",
+            "unit_log:LogThreads.WhoeverHoldsThePipeHoldsUpNobodyElse", "trust_log:DaemonsLog.APipeThatNobodyReadsDoesNotStopTheDaemon"),
         one("its own file does not grow without end", "daemon/log/log_sink.cpp", "    rotate(line.size());\n", "",
             "trust_log:DaemonsLog.AFileOfItsOwnIsBegunAnewBeforeItGrowsTooLarge"),
         one("nobody can forge a line", LOG_FORMAT, "} else if (is_obeyed(character.code)) {",
