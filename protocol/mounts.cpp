@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <mutex>
 
 namespace capsule {
 namespace {
@@ -60,7 +59,6 @@ class KnownMounts {
 
     /// None: the kernel does not tell.
     std::optional<Found> find(std::uint64_t mount) {
-        const std::lock_guard lock(mutex_);
         pollfd changed{file_.get(), POLLPRI, 0};
         if (!file_ || !known_ || ::poll(&changed, 1, 0) != 0) read();
         // This process may have got mounts of its own since the file was opened. The file does not tell of those.
@@ -84,7 +82,6 @@ class KnownMounts {
         if (root) known_->emplace(*root, std::nullopt);
     }
 
-    std::mutex mutex_;
     UniqueFd file_;
     std::optional<Mounts> known_;
 };
@@ -111,7 +108,7 @@ std::map<std::uint64_t, std::optional<uid_t>> mounts_in(std::string_view mountin
 }
 
 std::string why_not_believed(const UniqueFd& place) {
-    static KnownMounts mounts;
+    thread_local KnownMounts mounts;  // a thread's open files may be its own
     const auto mount = mount_of(place);
     const auto found = mount ? mounts.find(*mount) : std::nullopt;
     if (!found) return {};

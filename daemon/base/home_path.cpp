@@ -204,7 +204,7 @@ bool is_the_daemons_own(int problem) {
 }
 
 std::string own_name(const UniqueFd& path) {
-    return "/proc/self/fd/" + std::to_string(path.get());
+    return "/proc/thread-self/fd/" + std::to_string(path.get());
 }
 
 UniqueFd open_again(const UniqueFd& path, int flags) {

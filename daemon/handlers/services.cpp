@@ -37,7 +37,10 @@ Services::Services(asio::any_io_executor executor, std::map<std::string, Secret>
       sessions(executor) {}
 
 HomeWorker& Services::process_worker() {
-    if (!process_worker_) process_worker_ = std::make_unique<HomeWorker>(SessionUser{}, true);
+    // What comes out of its jobs is a descriptor. None of its jobs opens another user's files.
+    if (!process_worker_)
+        process_worker_ =
+            std::make_unique<HomeWorker>(SessionUser{}, true, home_threads, HomeWorker::Files::the_daemons);
     return *process_worker_;
 }
 

@@ -28,10 +28,17 @@ bool is_own_or_above(const char* name) {
     return ::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0;
 }
 
+/// As fchmodat() with AT_SYMLINK_NOFOLLOW. glibc does that by a name below /proc/self, whose open files are not those
+/// of this thread (own_files.hpp).
+bool give_rights(int above, const char* name) {
+    const UniqueFd place(::openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    return place && ::chmod(own_name(place).c_str(), S_IRWXU) == 0;
+}
+
 /// With all of its owner's rights: the program may have taken them from a directory of its home. A link is none.
 UniqueFd open_to_empty(int above, const char* name) {
     UniqueFd directory(::openat(above, name, as_a_directory));
-    if (!directory && errno == EACCES && ::fchmodat(above, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!directory && errno == EACCES && give_rights(above, name))
         directory = UniqueFd(::openat(above, name, as_a_directory));
     struct stat status {};
     if (directory && ::fstat(directory.get(), &status) == 0 && (status.st_mode & S_IRWXU) != S_IRWXU)

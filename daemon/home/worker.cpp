@@ -15,6 +15,7 @@
 
 #include "daemon/home/file_identity.hpp"
 #include "daemon/home/jobs.hpp"
+#include "daemon/home/own_files.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/process/interrupt.hpp"
 #include "daemon/process/subprocess.hpp"
@@ -61,8 +62,8 @@ class HomeWorker::Awaited {
     std::shared_ptr<const Waiter> waiter_;
 };
 
-HomeWorker::HomeWorker(const SessionUser& user, bool same_user, std::size_t threads)
-    : user_(user), same_user_(same_user), threads_(threads), shared_(std::make_shared<Shared>()) {
+HomeWorker::HomeWorker(const SessionUser& user, bool same_user, std::size_t threads, Files files)
+    : user_(user), same_user_(same_user), threads_(threads), files_(files), shared_(std::make_shared<Shared>()) {
     prepare_interruptions();
     start_missing_threads();
 }
@@ -74,13 +75,14 @@ HomeWorker::~HomeWorker() {
 
 void HomeWorker::start_thread() {
     auto seat = std::make_shared<Seat>();
-    std::promise<void> identity;
+    std::promise<bool> identity;
     auto taken = identity.get_future();
-    auto serve = [shared = shared_, seat, user = user_, same_user = same_user_,
+    auto serve = [shared = shared_, seat, user = user_, same_user = same_user_, files = files_,
                   identity = std::move(identity)]() mutable {
         try {
+            const bool own_files = files == Files::the_daemons || take_own_files();
             if (!same_user) take_file_identity(user);
-            identity.set_value();
+            identity.set_value(own_files);
         } catch (...) {
             identity.set_exception(std::current_exception());
             return;
@@ -94,7 +96,11 @@ void HomeWorker::start_thread() {
                        "cannot start a thread for the home of " + user_.name + ": " + error.code().message(),
                        no_more_processes});
     }
-    taken.get();
+    static bool told = false;
+    if (!taken.get() && !std::exchange(told, true))
+        spdlog::warn(
+            "a user's file system can hold the daemon up: the kernel (before Linux 5.9) or a seccomp filter does not "
+            "let threads have open files of their own (close_range)");
     ++serving_;
 }
 

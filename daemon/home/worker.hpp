@@ -29,9 +29,13 @@ inline constexpr std::size_t most_stuck_home_threads = 6, most_stuck_of_an_asker
 
 class HomeWorker {
   public:
+    /// Whose the open files of a thread are. Its `own` (own_files.hpp): no descriptor goes into a job or comes out of
+    /// one, and the io_context of those that call run() is there before, with a timer.
+    enum class Files { own, the_daemons };
+
     /// With `same_user` nothing is changed. Throws Failure when a thread cannot take the identity: then nothing in
     /// that home may be touched.
-    HomeWorker(const SessionUser& user, bool same_user, std::size_t threads = home_threads);
+    HomeWorker(const SessionUser& user, bool same_user, std::size_t threads = home_threads, Files files = Files::own);
     ~HomeWorker();
     HomeWorker(const HomeWorker&) = delete;
     HomeWorker& operator=(const HomeWorker&) = delete;
@@ -77,6 +81,7 @@ class HomeWorker {
     SessionUser user_;
     bool same_user_;
     std::size_t threads_;
+    Files files_;
     std::shared_ptr<Shared> shared_;
     std::size_t serving_ = 0;  ///< how many threads take jobs
 };

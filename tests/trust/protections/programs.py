@@ -135,7 +135,7 @@ def its_home() -> list[Protection]:
             HOME + "GoesWhateverRightsItsOwnerHasTakenFromIt"),
         Protection("by no link is the mode of anything else changed", [
             Edit(SCRATCH, "O_RDONLY | O_DIRECTORY | O_NOFOLLOW |", "O_RDONLY | O_DIRECTORY |"),
-            Edit(SCRATCH, "S_IRWXU, AT_SYMLINK_NOFOLLOW)", "S_IRWXU, 0)")],  # this one alone takes somebody who is quick
+            Edit(SCRATCH, "O_PATH | O_DIRECTORY | O_NOFOLLOW |", "O_PATH | O_DIRECTORY |")],  # this one alone takes somebody who is quick
             [HOME + "NobodyElsesModeIsChangedForIt"]),
         one("what stays of a home is told", INVENTORY, "[directory] { return remove_scratch_home(directory); };",
             "[directory]() -> Result<void> {\n        static_cast<void>(remove_scratch_home(directory));\n        return {};\n    };",

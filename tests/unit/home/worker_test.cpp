@@ -6,10 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -41,6 +45,7 @@ class Worker : public testing::Test {
 
     TempDir directory_;
     asio::io_context io_;
+    asio::steady_timer first_{io_};           ///< a loop has what wakes it with its first timer
     HomeWorker worker_{somebody(), true, 1};  ///< with one thread
 };
 
@@ -50,6 +55,52 @@ TEST_F(Worker, GivesWhatTheJobGives) {
     EXPECT_EQ(failed.error().code, ErrorCode::key_error);
     EXPECT_EQ(*thread(), *thread());
     EXPECT_NE(*thread(), std::this_thread::get_id());
+}
+
+/// Whether this process (but for threads with files of their own) has such a file open.
+bool has_open(const std::string& path) {
+    std::error_code ignored;
+    for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
+        if (std::filesystem::read_symlink(each.path(), ignored) == path) return true;
+    return false;
+}
+
+// Whoever starts a program would otherwise wait until the server of the file's file system answers.
+TEST_F(Worker, WhatAJobHasOpenNoOtherThreadHas) {
+    const std::string path = directory_.path() + "/file";
+    std::ofstream(path) << "x";
+    const auto opened = std::make_shared<std::promise<bool>>();
+    const auto go = std::make_shared<std::promise<void>>();
+    std::thread looks([&] {
+        EXPECT_TRUE(opened->get_future().get());
+        EXPECT_FALSE(has_open(path));
+        go->set_value();
+    });
+    const auto closed = ask(
+        [path, opened, go]() -> Result<int> {
+            const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+            opened->set_value(fd >= 0);
+            go->get_future().wait();
+            return ::close(fd);
+        },
+        patient);
+    looks.join();
+    EXPECT_EQ(*closed, 0);
+    EXPECT_TRUE(has_open(std::filesystem::read_symlink("/proc/self/fd/0").string())) << "it would have been seen";
+}
+
+// A socket is closed for the other end when all that have it have closed it, even if a thread never comes back.
+TEST(WorkerWithFilesOfItsOwn, KeepsNothingOpenThatTheDaemonCloses) {
+    asio::io_context io;
+    const asio::steady_timer first(io);
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
+    HomeWorker worker({.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}, true);
+    EXPECT_EQ(*run(io, worker.run([]() -> Result<int> { return 7; }, patient, 1)), 7) << "the loop is woken";
+    ::close(ends[1]);
+    char byte = 0;
+    EXPECT_EQ(::read(ends[0], &byte, 1), 0) << "the end";
+    ::close(ends[0]);
 }
 
 // As a lease, a lock or a FIFO of the session's user would.
@@ -335,6 +386,7 @@ TEST(WorkerWithoutAThread, SaysSo) {
 int have_a_few() {
     if (!allow(4) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
     asio::io_context io;
+    const asio::steady_timer first(io);
     HomeWorker worker(nobody, true);
     const auto go = std::make_shared<std::atomic<bool>>(false);
     for (HomeWorker::Asker asker = 1; asker < 4; ++asker)
@@ -359,6 +411,7 @@ TEST(WorkerWithoutAThread, RootHasItsOwnAmongFew) {
 int lose_the_thread() {
     if (!allow(100) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
     asio::io_context io;
+    const asio::steady_timer first(io);
     HomeWorker worker(nobody, true, 1);
     HomeWorker::Asker asker = 0;
     const auto ask = [&](auto job, milliseconds limit) { return run(io, worker.run(std::move(job), limit, ++asker)); };

@@ -1,0 +1,14 @@
+// A thread whose open files are no other thread's.
+#pragma once
+
+namespace capsule {
+
+/// From here on the calling thread has a table of open files of its own, and nothing in it but the first three and what
+/// wakes an io_context that has had a timer already. What another user's file system serves, this thread may then have
+/// open for as long as it does not answer: the copy of it that each program begins with would have to be closed first,
+/// for which that server is asked, and whoever starts the program waits. Nor does the thread keep open what the others
+/// close, or the daemon's sockets when it is killed.
+/// False: this kernel, or a seccomp filter, does not let it, and nothing has changed. Throws Failure without /proc.
+bool take_own_files();
+
+}  // namespace capsule
