@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
+#include <limits>
 #include <utility>
 
 #include "protocol/json_tree.hpp"
@@ -116,7 +117,7 @@ Error read_error(const json::object& object) {
 }  // namespace
 
 Result<ParsedLine> parse_line(std::string_view line, json::storage_ptr storage) {
-    auto tree = detail::parse_tree(line, storage, max_members);
+    auto tree = detail::parse_tree(line, storage, max_members, max_values);
     if (!tree) return tree.error();
     if (tree->batch && tree->items.empty()) return invalid_request("the batch is empty");
     if (tree->batch && tree->items.size() > max_batch)
@@ -168,7 +169,7 @@ std::string notification_text(std::string_view method, std::string_view params) 
 }
 
 Result<Answer> parse_answer(std::string_view line) {
-    auto tree = detail::parse_tree(line, {}, 2 * max_members);
+    auto tree = detail::parse_tree(line, {}, 2 * max_members, std::numeric_limits<std::size_t>::max());
     if (!tree) return no_answer("the answer is " + tree.error().message);
     if (tree->batch || !tree->items.front().value.is_object()) return no_answer("the answer is not a JSON object");
     detail::Item& item = tree->items.front();

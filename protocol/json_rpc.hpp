@@ -15,6 +15,9 @@ namespace capsule {
 
 inline constexpr std::size_t max_nesting = 32;  ///< deeper is -32700
 inline constexpr std::size_t max_batch = 64;    ///< more is -32600
+/// Strings, numbers, objects and so on of one line. More is -32700: a line of 256 KiB could have 128,000, which take
+/// 10 ms to read.
+inline constexpr std::size_t max_values = 8192;
 
 /// A request's id as JSON text, so that it comes back with its value unchanged (18446744073709551615 and 1.5 too,
 /// which Boost.JSON's numbers would not keep). "null" where there is none to give back.
@@ -40,9 +43,9 @@ struct ParsedLine {
     std::vector<std::variant<Request, NotARequest>> items;
 };
 
-/// Reads one line. Fails with parse_error (not JSON, not UTF-8, nested too deeply) or invalid_request (an empty batch,
-/// one over max_batch): such a line gets one answer, with id null. The params live in `storage` (they may hold keys, so
-/// a caller can give memory that is zeroed when freed).
+/// Reads one line. Fails with parse_error (not JSON, not UTF-8, nested too deeply, more than max_values) or
+/// invalid_request (an empty batch, one over max_batch): such a line gets one answer, with id null. The params live in
+/// `storage` (they may hold keys, so a caller can give memory that is zeroed when freed).
 Result<ParsedLine> parse_line(std::string_view line, boost::json::storage_ptr storage = {});
 
 /// {"jsonrpc":"2.0","id":…,"result":…} without a line end. `result` is JSON text.

@@ -18,6 +18,7 @@ constexpr json::error too_late = json::error::exception;  // Boost has no word f
 
 struct TreeRules {
     std::size_t max_members;  ///< of one object
+    std::size_t max_values;   ///< in all
     bool of_rpc;  ///< the members of an array at the top are items, and of two members of one name the first counts
     bool (*is_too_late)() noexcept;  ///< asked at each object; null: never
 };
@@ -46,12 +47,12 @@ class TreeBuilder {
 
     bool on_object_begin(error_code& error) {
         if (rules_.is_too_late != nullptr && rules_.is_too_late()) return fail(error, too_late);
-        return open(json::value(json::object_kind, storage_));
+        return is_one_more(error) && open(json::value(json::object_kind, storage_));
     }
     bool on_object_end(std::size_t, error_code&) { return close(); }
-    bool on_array_begin(error_code&) {
+    bool on_array_begin(error_code& error) {
         if (rules_.of_rpc && open_.empty() && !tree_.batch) return tree_.batch = true;
-        return open(json::value(json::array_kind, storage_));
+        return is_one_more(error) && open(json::value(json::array_kind, storage_));
     }
     bool on_array_end(std::size_t, error_code&) { return open_.empty() || close(); }
 
@@ -63,16 +64,17 @@ class TreeBuilder {
         return done_with_text();
     }
     bool on_string_part(string_view part, std::size_t, error_code&) { return collect(part); }
-    bool on_string(string_view part, std::size_t, error_code&) {
+    bool on_string(string_view part, std::size_t, error_code& error) {
+        if (!is_one_more(error)) return false;
         add(json::value(whole(part), storage_));
         return done_with_text();
     }
     bool on_number_part(string_view part, error_code&) { return collect(part); }
-    bool on_int64(std::int64_t number, string_view part, error_code&) { return on_number(number, part); }
-    bool on_uint64(std::uint64_t number, string_view part, error_code&) { return on_number(number, part); }
-    bool on_double(double number, string_view part, error_code&) { return on_number(number, part); }
-    bool on_bool(bool flag, error_code&) { return add(json::value(flag, storage_)); }
-    bool on_null(error_code&) { return add(json::value(nullptr, storage_)); }
+    bool on_int64(std::int64_t number, string_view part, error_code& error) { return on_number(number, part, error); }
+    bool on_uint64(std::uint64_t number, string_view part, error_code& error) { return on_number(number, part, error); }
+    bool on_double(double number, string_view part, error_code& error) { return on_number(number, part, error); }
+    bool on_bool(bool flag, error_code& error) { return is_one_more(error) && add(json::value(flag, storage_)); }
+    bool on_null(error_code& error) { return is_one_more(error) && add(json::value(nullptr, storage_)); }
     bool on_comment_part(string_view, error_code&) { return true; }
     bool on_comment(string_view, error_code&) { return true; }
 
@@ -88,8 +90,13 @@ class TreeBuilder {
         return false;
     }
 
+    bool is_one_more(error_code& error) {
+        return ++values_ <= rules_.max_values || fail(error, json::error::array_too_large);
+    }
+
     template <class Number>
-    bool on_number(Number number, string_view part) {
+    bool on_number(Number number, string_view part, error_code& error) {
+        if (!is_one_more(error)) return false;
         const auto raw = whole(part);
         if (open_.size() == 1 && open_.back().key == "id" && open_.back().value.is_object())
             id_number_.assign(raw.data(), raw.size());
@@ -142,6 +149,7 @@ class TreeBuilder {
     std::size_t size_;
     TreeRules rules_;
     Tree tree_;
+    std::size_t values_ = 0;
     std::vector<Open> open_;
     std::string text_;
     std::string id_number_;
@@ -169,13 +177,16 @@ std::string many_members(std::size_t limit) {
     return "an object has more than " + std::to_string(limit) + " members";
 }
 
-Error why(json::error_code error, std::size_t at, std::size_t most) {
+Error why(json::error_code error, std::size_t at, std::size_t most_members, std::size_t most_values) {
     const std::string column = " at column " + std::to_string(at + 1);
     if (error == json::error::too_deep)
         return {ErrorCode::parse_error, "nested deeper than " + std::to_string(max_nesting) + column,
                 "no request needs that: nest less"};
     if (error == json::error::object_too_large)
-        return {ErrorCode::parse_error, many_members(most) + column, "no request needs that: send fewer"};
+        return {ErrorCode::parse_error, many_members(most_members) + column, "no request needs that: send fewer"};
+    if (error == json::error::array_too_large)
+        return {ErrorCode::parse_error, "more than " + std::to_string(most_values) + " values" + column,
+                "no request needs that: send fewer, or several requests"};
     if (error == json::error::incomplete)
         return {ErrorCode::parse_error, "the JSON text ends too early",
                 "send each request as one whole JSON text on one line"};
@@ -185,11 +196,12 @@ Error why(json::error_code error, std::size_t at, std::size_t most) {
 
 }  // namespace
 
-Result<Tree> parse_tree(std::string_view text, const json::storage_ptr& storage, std::size_t most) {
+Result<Tree> parse_tree(std::string_view text, const json::storage_ptr& storage, std::size_t most_members,
+                        std::size_t most_values) {
     json::parse_options options;
     options.max_depth = max_nesting;
-    Parsed done = parse(text, storage, options, {most, true, nullptr});
-    if (done.error) return why(done.error, done.used, most);
+    Parsed done = parse(text, storage, options, {most_members, most_values, true, nullptr});
+    if (done.error) return why(done.error, done.used, most_members, most_values);
     return std::move(done.tree);
 }
 
@@ -198,9 +210,11 @@ Result<Tree> parse_tree(std::string_view text, const json::storage_ptr& storage,
 Result<boost::json::value> parse_json(std::string_view text, const JsonRules& rules) {
     namespace json = boost::json;
     json::parse_options options;
+    constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
     options.max_depth = rules.max_depth;
     options.allow_comments = options.allow_trailing_commas = rules.comments;
-    detail::Parsed done = detail::parse(text, json::storage_ptr(), options, {max_members, false, rules.is_too_late});
+    detail::Parsed done =
+        detail::parse(text, json::storage_ptr(), options, {max_members, any_number, false, rules.is_too_late});
     if (!done.error) return std::move(done.tree.items.front().value);
     if (done.error == json::error::object_too_large)
         return Error{ErrorCode::request_too_large, detail::many_members(max_members)};

@@ -43,9 +43,10 @@ struct Tree {
 };
 
 /// Keeps what Boost.JSON's own parser would lose: duplicate members and the text of a request's id. Only json_rpc.cpp
-/// needs it. Fails with parse_error: not JSON, not UTF-8, nested deeper than max_nesting, an object of more than
-/// `most` members. The values live in `storage`.
-Result<Tree> parse_tree(std::string_view text, const boost::json::storage_ptr& storage, std::size_t most);
+/// needs it. Fails with parse_error, and reads no further: not JSON, not UTF-8, nested deeper than max_nesting, an
+/// object of more than `most_members`, more than `most_values` in all. The values live in `storage`.
+Result<Tree> parse_tree(std::string_view text, const boost::json::storage_ptr& storage, std::size_t most_members,
+                        std::size_t most_values);
 
 }  // namespace detail
 }  // namespace capsule

@@ -40,6 +40,8 @@ def sizes() -> list[Protection]:
             "unit_home:SettingsSurvey.NamesAFileThatTheAgentReadsAndCapsuledDoesNot",
             "unit_merge:OpencodeJson.AFileOfTooManyMembersHasNothingOfOurs",
             "unit_agents:CodexModels.AModelOfTooManyMembersIsNotUnderstood"),
+        one("a line's values", "protocol/json_tree.cpp", "++values_ <= rules_.max_values", "true",
+            "unit_protocol:ParseLine.BoundsTheValues"),
         Protection("an object's members in a provider's answer", [
             Edit(USAGE, "    const auto read = parse_json(text);\n",
                  "    boost::json::value whole = boost::json::parse(text);\n    const Result<json::value> read = whole;\n"),

@@ -63,6 +63,28 @@ TEST(ParseJson, BoundsTheMembersOfAnObject) {
     EXPECT_FALSE(parse_json(twice + "}")) << "one name a thousand times is found a thousand times";
 }
 
+std::string many_values(std::size_t count, const std::string& value) {
+    std::string list = "[" + value;
+    for (std::size_t i = 1; i < count; ++i)
+        list += "," + value;
+    return list + "]";
+}
+
+TEST(ParseLine, BoundsTheValues) {
+    constexpr std::size_t around = 5;  // the request, its three members that are none, and the list
+    for (const std::string value : {"\"\"", "0", "1.5", "18446744073709551615", "null", "true", "[]", "{}"}) {
+        EXPECT_TRUE(parse_line(with_params(many_values(max_values - around, value)))) << value;
+        const auto parsed = parse_line(with_params(many_values(max_values - around + 1, value)));
+        ASSERT_FALSE(parsed) << value;
+        EXPECT_EQ(parsed.error().code, ErrorCode::parse_error);
+        EXPECT_THAT(parsed.error().message, HasSubstr("more than 8192 values"));
+    }
+    const std::string broken_behind = with_params(many_values(2 * max_values, "[]")) + "}";
+    EXPECT_THAT(parse_line(broken_behind).error().message, HasSubstr("more than 8192 values")) << "it is not read on";
+    EXPECT_TRUE(parse_json(many_values(2 * max_values, "0"))) << "a file may have more";
+    EXPECT_TRUE(parse_answer(R"({"jsonrpc":"2.0","id":1,"result":)" + many_values(2 * max_values, "0") + "}"));
+}
+
 TEST(ParseJson, BoundsNesting) {
     const std::string deep = std::string(33, '[') + std::string(33, ']');
     EXPECT_EQ(parse_json(deep).error().code, ErrorCode::request_too_large);
