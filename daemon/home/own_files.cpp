@@ -2,19 +2,18 @@
 
 #include <dirent.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <charconv>
 #include <limits>
 #include <memory>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
-#include "protocol/errors.hpp"
+#include "daemon/process/interrupt.hpp"
 
 namespace capsule {
 namespace {
@@ -30,15 +29,21 @@ bool wakes_a_loop(std::string_view file) {
     return file == "anon_inode:[eventpoll]" || file == "anon_inode:[eventfd]";
 }
 
+/// A handler tells the loop by a pipe, which this thread is about to close: a SIGTERM that came here would be lost.
+void leave_signals_to_others() {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigdelset(&all, interrupting_signal());
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
 }  // namespace
 
 bool take_own_files() {
+    leave_signals_to_others();
     if (!unshare_files()) return false;
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir("/proc/thread-self/fd"), ::closedir);
-    if (!listing)
-        throw Failure({ErrorCode::io_error,
-                       "a thread cannot see which files it has open: " + std::generic_category().message(errno),
-                       "mount /proc where the daemon runs"});
+    if (!listing) return true;  // without /proc the copies stay; what this thread opens is its own all the same
     std::vector<int> others;
     while (const dirent* entry = ::readdir(listing.get())) {
         const std::string_view name = entry->d_name;

@@ -8,7 +8,8 @@ namespace capsule {
 /// open for as long as it does not answer: the copy of it that each program begins with would have to be closed first,
 /// for which that server is asked, and whoever starts the program waits. Nor does the thread keep open what the others
 /// close, or the daemon's sockets when it is killed.
-/// False: this kernel, or a seccomp filter, does not let it, and nothing has changed. Throws Failure without /proc.
+/// It takes no signal from then on but interrupting_signal(). Without /proc the copies of what was open stay.
+/// False: this kernel, or a seccomp filter, does not let it.
 bool take_own_files();
 
 }  // namespace capsule

@@ -38,6 +38,8 @@ def protections() -> list[Protection]:
 def own_words() -> list[Protection]:
     """What a user wrote in capsuled's places."""
     return [
+        one("a signal to the daemon reaches a thread that can tell of it", "daemon/home/own_files.cpp", "    leave_signals_to_others();\n    if", "    if",
+            "unit_home:Worker.AThreadTakesNoSignalButTheOneForIt"),
         one("a block under another name is the user's", OPENCODE,
             " && (found->is_named_as(block) || is_ours_by_key(block.id, *found))", "",
             WHOSE + "ABlockUnderAnotherNameIsTheUsers", KEPT + "AProviderOfTheUsersInOpencodeJsonStays"),

@@ -1,4 +1,5 @@
 #include "daemon/home/worker.hpp"
+#include "daemon/process/interrupt.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -87,6 +88,21 @@ TEST_F(Worker, WhatAJobHasOpenNoOtherThreadHas) {
     looks.join();
     EXPECT_EQ(*closed, 0);
     EXPECT_TRUE(has_open(std::filesystem::read_symlink("/proc/self/fd/0").string())) << "it would have been seen";
+}
+
+// Of the process's signals: their handlers write to a pipe that the thread does not have.
+TEST_F(Worker, AThreadTakesNoSignalButTheOneForIt) {
+    const auto blocked = ask(
+        []() -> Result<int> {
+            sigset_t mask;
+            ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+            int count = 0;
+            for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, interrupting_signal()})
+                count += ::sigismember(&mask, signal);
+            return ::sigismember(&mask, interrupting_signal()) == 0 ? count : -1;
+        },
+        patient);
+    EXPECT_EQ(*blocked, 4);
 }
 
 // A socket is closed for the other end when all that have it have closed it, even if a thread never comes back.
