@@ -115,16 +115,26 @@ bool has_ended(pid_t process) {
     return failed != 0 || (info.si_pid != 0 && is_end(info));
 }
 
+/// False with ESRCH: a thread that has ended since it was listed. The daemon has some that come and go.
+bool attach(pid_t thread, bool is_process) {
+    if (ptrace(PTRACE_SEIZE, thread, nullptr, PTRACE_O_TRACESYSGOOD) != 0) return false;
+    const bool is_there = ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0;
+    if (next_stop(thread, is_process, true) == -1) {
+        errno = ESRCH;
+        return false;
+    }
+    return is_there && ptrace(PTRACE_SYSCALL, thread, nullptr, nullptr) == 0;
+}
+
 }  // namespace
 
 Tracer::Tracer(pid_t process, const Fault& fault) : process_(process), fault_(fault) {
     for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
         const pid_t thread = std::stoi(task.path().filename());
-        must(ptrace(PTRACE_SEIZE, thread, nullptr, PTRACE_O_TRACESYSGOOD), "trace the process");
-        must(ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr), "stop the process");
-        next_stop(thread, thread == process, true);
-        threads_[thread] = std::nullopt;
-        must(ptrace(PTRACE_SYSCALL, thread, nullptr, nullptr), "let the process go on");
+        if (attach(thread, thread == process))
+            threads_[thread] = std::nullopt;
+        else if (thread == process || errno != ESRCH)
+            must(-1, "trace the process");
     }
 }
 
