@@ -38,8 +38,6 @@ def protections() -> list[Protection]:
 def own_words() -> list[Protection]:
     """What a user wrote in capsuled's places."""
     return [
-        one("a signal to the daemon reaches a thread that can tell of it", "daemon/home/own_files.cpp", "    leave_signals_to_others();\n    if", "    if",
-            "unit_home:Worker.AThreadTakesNoSignalButTheOneForIt"),
         one("a block under another name is the user's", OPENCODE,
             " && (found->is_named_as(block) || is_ours_by_key(block.id, *found))", "",
             WHOSE + "ABlockUnderAnotherNameIsTheUsers", KEPT + "AProviderOfTheUsersInOpencodeJsonStays"),
@@ -156,11 +154,6 @@ def odd_files() -> list[Protection]:
             "::stat(file.path.c_str(), &status) == 0", "ctest:house:home_paths"),
         one("home jobs have their turns", "daemon/home/jobs.cpp", "last_turn(asker) < last_turn((*out)->asker)", "false",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
-        one("what a home's thread has open is its own", "daemon/home/own_files.cpp",
-            "::close_range(above_all, above_all, CLOSE_RANGE_UNSHARE) == 0", "above_all == 0",
-            "unit_home:Worker.WhatAJobHasOpenNoOtherThreadHas"),
-        one("and it keeps nothing of the daemon's", "daemon/home/own_files.cpp", "        ::close(descriptor);\n", "        (void)descriptor;\n",
-            "unit_home:WorkerWithFilesOfItsOwn.KeepsNothingOpenThatTheDaemonCloses"),
         one("so much is listed of what a project sets", "daemon/home/found_settings.cpp", "part.bytes + bytes > most_found_bytes", "false",
             "unit_home:SettingsSurvey.ListsSoManyBytesAndCountsTheRest",
             "unit_home:FoundSettings.WhatIsHeldDoesNotHideWhatIsNot"),

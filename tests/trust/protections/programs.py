@@ -33,6 +33,13 @@ def who_it_becomes() -> list[Protection]:
     memory = ATTACK + "WhatBecomesTheAgentsUserHasNoKeyInItsMemory"
     as_that_user = AS_ANOTHER + "ProgramsOfTheDaemonRunAsThatUser"
     return [
+        one("a signal to the daemon reaches a thread that can tell of it", "daemon/home/own_files.cpp", "    leave_signals_to_others();\n    if", "    if",
+            "unit_home:Worker.AThreadTakesNoSignalButTheOneForIt"),
+        one("what a home's thread has open is its own", "daemon/home/own_files.cpp",
+            "::close_range(above_all, above_all, CLOSE_RANGE_UNSHARE) == 0", "above_all == 0",
+            "unit_home:Worker.WhatAJobHasOpenNoOtherThreadHas"),
+        one("and it keeps nothing of the daemon's", "daemon/home/own_files.cpp", "        ::close(descriptor);\n", "        (void)descriptor;\n",
+            "unit_home:WorkerWithFilesOfItsOwn.KeepsNothingOpenThatTheDaemonCloses"),
         one("programs run as the session's user", INVENTORY, "if (!place.home.same_user) request.user",
             "if (!place.home.same_user && false) request.user", as_that_user),
         one("a program has that user's groups", RUN_AS,

@@ -1,5 +1,4 @@
 #include "daemon/home/worker.hpp"
-#include "daemon/process/interrupt.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -19,36 +18,12 @@
 #include <vector>
 
 #include "daemon/base/time_limit.hpp"
-#include "tests/unit/support/run_io.hpp"
-#include "tests/unit/support/temp_dir.hpp"
+#include "tests/unit/home/worker_fixture.hpp"
 
 namespace capsule {
 namespace {
 
 namespace asio = boost::asio;
-using std::chrono::milliseconds;
-
-constexpr milliseconds soon{100};
-constexpr milliseconds patient{60'000};
-
-class Worker : public testing::Test {
-  protected:
-    static SessionUser somebody() { return {.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}; }
-
-    template <class Job>
-    auto ask(Job job, milliseconds limit, HomeWorker::Asker asker = 1) {
-        return run(io_, worker_.run(std::move(job), limit, asker));
-    }
-
-    Result<std::thread::id> thread(HomeWorker::Asker asker = 1) {
-        return ask([]() -> Result<std::thread::id> { return std::this_thread::get_id(); }, patient, asker);
-    }
-
-    TempDir directory_;
-    asio::io_context io_;
-    asio::steady_timer first_{io_};           ///< a loop has what wakes it with its first timer
-    HomeWorker worker_{somebody(), true, 1};  ///< with one thread
-};
 
 TEST_F(Worker, GivesWhatTheJobGives) {
     EXPECT_EQ(*ask([]() -> Result<int> { return 7; }, patient), 7);
@@ -56,67 +31,6 @@ TEST_F(Worker, GivesWhatTheJobGives) {
     EXPECT_EQ(failed.error().code, ErrorCode::key_error);
     EXPECT_EQ(*thread(), *thread());
     EXPECT_NE(*thread(), std::this_thread::get_id());
-}
-
-/// Whether this process (but for threads with files of their own) has such a file open.
-bool has_open(const std::string& path) {
-    std::error_code ignored;
-    for (const auto& each : std::filesystem::directory_iterator("/proc/self/fd"))
-        if (std::filesystem::read_symlink(each.path(), ignored) == path) return true;
-    return false;
-}
-
-// Whoever starts a program would otherwise wait until the server of the file's file system answers.
-TEST_F(Worker, WhatAJobHasOpenNoOtherThreadHas) {
-    const std::string path = directory_.path() + "/file";
-    std::ofstream(path) << "x";
-    const auto opened = std::make_shared<std::promise<bool>>();
-    const auto go = std::make_shared<std::promise<void>>();
-    std::thread looks([&] {
-        EXPECT_TRUE(opened->get_future().get());
-        EXPECT_FALSE(has_open(path));
-        go->set_value();
-    });
-    const auto closed = ask(
-        [path, opened, go]() -> Result<int> {
-            const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-            opened->set_value(fd >= 0);
-            go->get_future().wait();
-            return ::close(fd);
-        },
-        patient);
-    looks.join();
-    EXPECT_EQ(*closed, 0);
-    EXPECT_TRUE(has_open(std::filesystem::read_symlink("/proc/self/fd/0").string())) << "it would have been seen";
-}
-
-// Of the process's signals: their handlers write to a pipe that the thread does not have.
-TEST_F(Worker, AThreadTakesNoSignalButTheOneForIt) {
-    const auto blocked = ask(
-        []() -> Result<int> {
-            sigset_t mask;
-            ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-            int count = 0;
-            for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, interrupting_signal()})
-                count += ::sigismember(&mask, signal);
-            return ::sigismember(&mask, interrupting_signal()) == 0 ? count : -1;
-        },
-        patient);
-    EXPECT_EQ(*blocked, 4);
-}
-
-// A socket is closed for the other end when all that have it have closed it, even if a thread never comes back.
-TEST(WorkerWithFilesOfItsOwn, KeepsNothingOpenThatTheDaemonCloses) {
-    asio::io_context io;
-    const asio::steady_timer first(io);
-    std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
-    HomeWorker worker({.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}, true);
-    EXPECT_EQ(*run(io, worker.run([]() -> Result<int> { return 7; }, patient, 1)), 7) << "the loop is woken";
-    ::close(ends[1]);
-    char byte = 0;
-    EXPECT_EQ(::read(ends[0], &byte, 1), 0) << "the end";
-    ::close(ends[0]);
 }
 
 // As a lease, a lock or a FIFO of the session's user would.
@@ -138,15 +52,6 @@ TEST_F(Worker, ACallThatWaitsIsInterruptedAtTheLimitAndTheThreadGoesOn) {
     EXPECT_FALSE(result.error().hint.empty());
     EXPECT_EQ(*error, EINTR);
     EXPECT_EQ(*thread(), before);
-}
-
-/// A job that no signal ends, until `go` is set: as one whose file system does not answer.
-auto stuck(const std::shared_ptr<std::atomic<bool>>& go) {
-    return [go]() -> Result<int> {
-        while (!*go)
-            std::this_thread::sleep_for(milliseconds(5));
-        return 0;
-    };
 }
 
 TEST_F(Worker, AThreadThatDoesNotComeBackIsLeftBehindAndAnotherGoesOn) {
@@ -230,126 +135,6 @@ TEST_F(Worker, ThoseThatWaitHaveItInTurns) {
     io_.run();
     EXPECT_EQ(left, 0);
     EXPECT_EQ(order, (std::vector<int>{30, 20, 10, 21, 11, 12, 13}));
-}
-
-/// With as many threads as the daemon has.
-class Workers : public Worker {
-  protected:
-    void hold(HomeWorker::Asker asker) { begin(stuck(go_), asker); }
-    /// Those that are held go on when it has had its turn.
-    void pass(HomeWorker::Asker asker) {
-        begin(
-            [go = go_]() -> Result<int> {
-                *go = true;
-                return 0;
-            },
-            asker);
-    }
-
-    HomeWorker workers_{somebody(), true};
-
-  private:
-    template <class Job>
-    void begin(Job job, HomeWorker::Asker asker) {
-        asio::co_spawn(io_, workers_.run(std::move(job), patient, asker),
-                       [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
-    }
-    std::shared_ptr<std::atomic<bool>> go_ = std::make_shared<std::atomic<bool>>(false);
-};
-
-// They are asked for at once, before any of them is known to be stuck.
-TEST_F(Workers, OfOneAskersJobsTwoAreLeftBehindAtMost) {
-    const auto go = std::make_shared<std::atomic<bool>>(false);
-    const auto begun = std::make_shared<std::atomic<int>>(0);
-    int left = 4;
-    for (int i = 0; i < 4; ++i) {
-        auto job = [begun, held = stuck(go)]() -> Result<int> {
-            ++*begun;
-            return held();
-        };
-        asio::co_spawn(io_, workers_.run(std::move(job), soon * (10 * i + 1), 1),
-                       [&](std::exception_ptr, Result<int> result) {
-                           EXPECT_FALSE(result);
-                           if (--left == 0) *go = true;
-                       });
-    }
-    pass(2);
-    io_.run();
-    EXPECT_LE(*begun, 2);
-}
-
-// An agent can hold a directory in which `status` looks for it, and so the threads that looked.
-TEST_F(Workers, WhatStatusLeftBehindDoesNotKeepSessionsFromStarting) {
-    const auto go = std::make_shared<std::atomic<bool>>(false);
-    constexpr uid_t users = 5;
-    int left = 0;
-    const auto look = [&](uid_t user) {
-        ++left;
-        asio::co_spawn(io_, workers_.run(stuck(go), soon, HomeWorker::looking(user)),
-                       [&](std::exception_ptr, Result<int> result) {
-                           EXPECT_FALSE(result);
-                           --left;
-                       });
-        while (left > 0)
-            io_.run_one();
-        io_.restart();
-    };
-    for (int i = 0; i < 3; ++i)
-        for (uid_t user = 0; user < users; ++user)
-            look(user);
-    for (uid_t user = 0; user < users; ++user)
-        asio::co_spawn(io_, workers_.run([]() -> Result<int> { return 3; }, patient, HomeWorker::Asker{user}),
-                       [user](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result) << user; });
-    io_.run();
-    *go = true;
-}
-
-// One user's jobs are one user's, whatever they are for.
-TEST_F(Workers, ByAnotherKindOfJobNobodyHasAnotherThread) {
-    const auto under_way = std::make_shared<std::atomic<int>>(0);
-    for (const HomeWorker::Asker asker : {HomeWorker::Asker{7}, HomeWorker::looking(7)})
-        for (int i = 0; i < 5; ++i)
-            asio::co_spawn(io_,
-                           workers_.run(
-                               [under_way]() -> Result<int> {
-                                   EXPECT_EQ(++*under_way, 1);
-                                   std::this_thread::sleep_for(milliseconds(1));
-                                   return --*under_way;
-                               },
-                               patient, asker),
-                           [](std::exception_ptr, Result<int> result) { EXPECT_TRUE(result); });
-    io_.run();
-}
-
-// The third waits since its asker has one under way, and cannot begin when that one is left behind.
-TEST_F(Workers, AJobBeginsWhenThoseThatWereLeftBehindComeBack) {
-    const auto go = std::make_shared<std::atomic<bool>>(false);
-    const auto ask = [&](auto job, milliseconds limit, bool works) {
-        asio::co_spawn(io_, workers_.run(std::move(job), limit, 1),
-                       [works](std::exception_ptr, Result<int> result) { EXPECT_EQ(bool(result), works); });
-    };
-    ask(stuck(go), soon, false);
-    ask(stuck(go), 20 * soon, false);
-    ask([]() -> Result<int> { return 3; }, patient, true);
-    asio::steady_timer both_are_left(io_, 40 * soon);
-    both_are_left.async_wait([go](boost::system::error_code) { *go = true; });
-    io_.run();
-}
-
-TEST_F(Workers, OneAskersJobsHoldUpNoOther) {
-    for (int i = 0; i < 10; ++i)
-        hold(1);
-    hold(3);
-    pass(2);
-    io_.run();
-}
-
-TEST_F(Workers, AllOthersTogetherDoNotHoldUpRoot) {
-    for (HomeWorker::Asker asker = 1; asker < 10; ++asker)
-        hold(asker);
-    hold(HomeWorker::first);
-    pass(HomeWorker::first);
-    io_.run();
 }
 
 TEST_F(Worker, AJobKnowsHowMuchTimeItHas) {

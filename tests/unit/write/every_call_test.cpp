@@ -11,19 +11,13 @@
 #include <cstdio>
 #include <new>
 #include <set>
-#include <thread>
 
 #include "daemon/agents/claude/claude_json.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
-#include "daemon/base/trusted_path.hpp"
-#include "daemon/keys/directory_source.hpp"
-#include "daemon/keys/known_missing.hpp"
-#include "daemon/keys/secret_file.hpp"
 #include "daemon/keys/stored_keys.hpp"
 #include "daemon/write/apply.hpp"
 #include "temporary_home.hpp"
-#include "tests/support/silent_mount.hpp"
 #include "tests/support/system_calls.hpp"
 
 namespace capsule {
@@ -245,86 +239,6 @@ TEST_P(EveryCall, WithoutMemoryIsACleanErrorToo) {
     meet_all(Calls::memory, ENOMEM);
 }
 #endif
-
-// To look for a name that a tmpfs does not have waits for whoever holds the directory.
-TEST(ClosedDirectory, OneThatIsNotThereIsNotLookedForAgain) {
-    const TemporaryHome home;
-    const std::string secrets = home.path() + "/secrets";
-    const auto calls = [&] {
-        constexpr std::size_t never = 1'000'000;
-        return test::run_with_fault({never, Calls::files}, [&] { return is_closed(secrets) ? 0 : 1; });
-    };
-    EXPECT_TRUE(is_closed(secrets));
-    EXPECT_GT(calls().calls.size(), 1U) << "something has just happened there";
-    const std::string link = home.path() + "/link", target = home.path() + "/below/secrets";
-    std::filesystem::create_directory(home.path() + "/below");
-    std::filesystem::create_symlink(target, link);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
-    EXPECT_TRUE(is_closed(secrets));
-    EXPECT_TRUE(is_closed(link));
-    std::filesystem::create_directory(target);
-    EXPECT_FALSE(is_closed(link)) << "where it leads has come";
-    const test::Ended again = calls();
-    EXPECT_EQ(again.status, 0);
-    EXPECT_EQ(again.calls.size(), 1U) << "the directory above is looked at";
-    std::filesystem::create_directory(secrets);
-    EXPECT_FALSE(is_closed(secrets));
-    std::filesystem::remove(secrets);
-    EXPECT_TRUE(is_closed(secrets));
-}
-
-TEST(KnownMissing, AFileIsNotLookedForInADirectoryThatOthersMayList) {
-    const TemporaryHome home;
-    const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
-    std::filesystem::create_directory(secrets);
-    std::filesystem::permissions(secrets, std::filesystem::perms{0755});
-    std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
-    EXPECT_TRUE(is_known_missing(path));
-    const auto calls_of = [&](const std::function<bool()>& look) {
-        constexpr std::size_t never = 1'000'000;
-        return test::run_with_fault({never, Calls::files}, [&] { return look() ? 0 : 1; }).calls.size();
-    };
-    const std::size_t to_see_the_directory = calls_of([&] { return look_at_trusted(secrets).error == 0; });
-    EXPECT_EQ(calls_of([&] { return read_secret_file(path) && !*read_secret_file(path); }), 2 * to_see_the_directory);
-    EXPECT_EQ(calls_of([&] { return !others_can_read(path); }), to_see_the_directory);
-}
-
-TEST(KnownMissing, AFileIsThereAsSoonAsItIsWritten) {
-    const TemporaryHome home;
-    const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
-    std::filesystem::create_directory(secrets);
-    std::filesystem::permissions(secrets, std::filesystem::perms{0755});
-    for (int round = 0; round < 3; ++round) {
-        learn_what_is_beside(path);
-        EXPECT_TRUE(is_known_missing(path));
-        std::ofstream(path) << "FAKE-zai-key-0000000001";
-        EXPECT_FALSE(is_known_missing(path));
-        std::filesystem::remove(path);
-        EXPECT_TRUE(is_known_missing(path));
-    }
-}
-
-TEST(KnownMissing, OnlyWhereItIsCertainAndWorthIt) {
-    const TemporaryHome home;
-    const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
-    EXPECT_FALSE(is_known_missing(path)) << "the directory is missing";
-    std::filesystem::create_directory(secrets);
-    for (const mode_t mode : {0711U, 0700U, 0777U, 01777U}) {
-        std::filesystem::permissions(secrets, std::filesystem::perms{mode});
-        EXPECT_FALSE(is_known_missing(path)) << std::oct << mode;
-    }
-    EXPECT_FALSE(is_known_missing("ZAI_API_KEY"));
-    EXPECT_FALSE(is_known_missing("/ZAI_API_KEY"));
-    std::filesystem::permissions(secrets, std::filesystem::perms{0755});
-    EXPECT_TRUE(is_known_missing(path));
-}
-
-TEST(ClosedDirectory, BelowAnotherUsersFileSystemNothingIsAsked) {
-    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
-    const TemporaryHome home;
-    const test::SilentMount theirs(home.path(), 4711);
-    EXPECT_FALSE(is_closed(home.path() + "/run/secrets")) << "what is read there is refused";
-}
 
 INSTANTIATE_TEST_SUITE_P(All, EveryCall, ::testing::ValuesIn(kinds),
                          [](const auto& kind) { return std::string(kind.param.name); });
