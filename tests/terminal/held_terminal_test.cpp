@@ -9,8 +9,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Its user has no terminals of other tests that run beside it.
+class OnlyTerminal : public OwnTerminal {
+  protected:
+    OnlyTerminal() { agent_id = 4712; }
+};
+
 // Whoever leads a session without a terminal makes the first one its own that it opens.
-TEST_F(OwnTerminal, AProcessOfAnEarlierSessionDoesNotGetTheNextOnesTerminal) {
+TEST_F(OnlyTerminal, AProcessOfAnEarlierSessionDoesNotGetTheNextOnesTerminal) {
     exec(R"sh(perl -e '
 use POSIX; fork and exit; POSIX::setsid(); $SIG{$_} = "IGNORE" for qw(INT HUP QUIT TSTP);
 open(my $there, ">", "there");

@@ -11,7 +11,7 @@ namespace capsule::test {
 
 class OwnTerminal : public TerminalTest {
   protected:
-    static constexpr uid_t agent_id = 4711;
+    uid_t agent_id = 4711;
 
     void SetUp() override {
         if (!am_root()) GTEST_SKIP() << "needs root to start another user's session";
@@ -19,7 +19,8 @@ class OwnTerminal : public TerminalTest {
         const std::filesystem::path home = dir_ / "agents-home";
         std::filesystem::create_directories(home);
         ASSERT_EQ(chown(home.c_str(), agent_id, agent_id), 0);
-        write_file(dir_ / "passwd", read_file("/etc/passwd") + "agent:x:4711:4711::" + home.string() + ":/bin/sh\n");
+        write_file(dir_ / "passwd", read_file("/etc/passwd") + "agent:x:" + std::to_string(agent_id) + ":" +
+                                        std::to_string(agent_id) + "::" + home.string() + ":/bin/sh\n");
         std::filesystem::permissions(dir_ / "passwd", std::filesystem::perms{0644});
         std::filesystem::create_directories(notes());
         ASSERT_EQ(chown(notes().c_str(), agent_id, agent_id), 0);

@@ -91,7 +91,7 @@ def whose_terminal() -> list[Protection]:
             "    if (::ioctl(task.terminal, TIOCSCTTY, 0) != 0 || ::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0) {",
             "    if (::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0 || ::usleep(100000) != 0 ||\n"
             "        ::ioctl(task.terminal, TIOCSCTTY, 0) != 0) {",
-            TERMINAL + "AProcessOfAnEarlierSessionDoesNotGetTheNextOnesTerminal"),
+            "terminal:OnlyTerminal.AProcessOfAnEarlierSessionDoesNotGetTheNextOnesTerminal"),
         one("whoever holds it up holds its leader up", LEADER, "    Leader(task.channel, task.master, program).run();",
             "    ::close(task.master);\n    Leader(task.channel, -1, program).run();",
             HELD + "AProcessThatIsStillWritingKeepsNoExecFromEnding"),
