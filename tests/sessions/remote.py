@@ -18,7 +18,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A capsuled of another version: one answer for each method, by a thread of its own."""
+    """A capsuled of another version: one answer for each method, by a thread of each connection's own."""
 
     def __init__(self, path: Path, answers_at_all: bool = True, **answers):
         self.answers = answers
@@ -32,17 +32,20 @@ class Server:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listening.accept()
-                with contextlib.suppress(OSError), connection, connection.makefile("rw") as lines:
-                    for line in lines:
-                        request = json.loads(line)
-                        unknown = {"error": {"code": -32601, "message": f'no method "{request["method"]}"'}}
-                        outcome = self.answers.get(request["method"].replace(".", "_"), unknown)
-                        if callable(outcome):
-                            outcome = outcome(request.get("params", {}))
-                        if "error" not in outcome:
-                            outcome = {"result": outcome}
-                        lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **outcome}) + "\n")
-                        lines.flush()
+                threading.Thread(target=self.answer, args=[connection], daemon=True).start()
+
+    def answer(self, connection: socket.socket):
+        with contextlib.suppress(OSError), connection, connection.makefile("rw") as lines:
+            for line in lines:
+                request = json.loads(line)
+                unknown = {"error": {"code": -32601, "message": f'no method "{request["method"]}"'}}
+                outcome = self.answers.get(request["method"].replace(".", "_"), unknown)
+                if callable(outcome):
+                    outcome = outcome(request.get("params", {}))
+                if "error" not in outcome:
+                    outcome = {"result": outcome}
+                lines.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **outcome}) + "\n")
+                lines.flush()
 
     def close(self):
         self.listening.close()

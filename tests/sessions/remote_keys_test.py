@@ -9,8 +9,8 @@ import time
 import unittest
 from pathlib import Path
 
-from capsule import BOUND, KEY, OTHER_KEY, Session, answer, until
-from remote import ROOT, Remote
+from capsule import BOUND, KEY, OTHER_KEY, Refused, Session, answer, until
+from remote import ROOT, Beside, Remote
 
 TOKEN = "f" * 64
 
@@ -249,6 +249,32 @@ class Plans(Remote):
         self.keys.start()
         self.assertTrue(until(lambda: "key.shape" in self.warned()))
         self.assertTrue(self.zai()["key"]["doubtful"])
+
+
+class UnreadKeys(Beside):
+    def test_are_read_with_a_token_that_nobody_has(self):
+        """Whoever asks with the session's own would end that one, if it is there already."""
+        asked = []
+
+        def grant(params):
+            asked.append(params)
+            return self.GIVEN | ({"key_is_unread": True} if len(asked) == 1 else {})
+
+        agents = self.beside(status={**self.SAME, "version": "1.0.0"}, auth_list={"rows": [self.ROW]}, grant=grant)
+        self.spawn(agents)
+        self.assertEqual([each.get("key_is_read", False) for each in asked], [True, False, True])
+        self.assertEqual([each["ends_with"] for each in asked], ["connection"] * 3)
+        first, read, last = [each["token_sha256"] for each in asked]
+        self.assertEqual(first, last)
+        self.assertNotEqual(first, read)
+
+    def test_a_session_whose_token_the_caller_made_is_not_kept(self):
+        keys = self.keys_capsule(self.provider())
+        with contextlib.closing(keys.connect()) as connection:
+            kept = connection.call("grant", agent="claude", provider="zai", ends_with="connection")["session"]["id"]
+            connection.call("grant", agent="claude", provider="zai", token_sha256=TOKEN, ends_with="connection")
+            keys.kill()
+            self.assertEqual([path.stem for path in (keys.top / "state/sessions").glob("*.json")], [kept])
 
 
 if __name__ == "__main__":

@@ -138,6 +138,8 @@ def protections() -> list[Protection]:
             "users.splice(users.begin(), users, user);", "unit_sessions:RemotePlacesTest.GoRoundARequestOfEachUser"),
         one("nor does one that is read again for a session", "daemon/sessions/sessions_remote.cpp",
             "    params.key_is_read = true;\n    params.token_sha256", "    params.token_sha256", "ctest:sessions:remote_silent"),
+        one("a key is read with a token that nobody has", "daemon/sessions/sessions_remote.cpp",
+            "    params.token_sha256 = sha256_hex(make_token().reveal());\n", "", REMOTE_KEYS_SIDE),
         one("what their sessions did is asked once for all who ask", "daemon/sessions/remote_counts.cpp",
             "    if (const auto next = refresh.next) {", "    if (const auto next = refresh.next; false) {",
             "ctest:sessions:remote_silent"),
