@@ -21,16 +21,10 @@ std::string temporary_directory(const std::map<std::string, Secret>& environment
     return usable ? std::string(found->second.reveal()) : "/tmp";
 }
 
-void log_what_was_left(const std::string& program, const SessionUser& user, int killed) {
-    log_warning("left_running",
-                {{"home_of", std::int64_t{user.uid}}, {"program", program}, {"killed", std::int64_t{killed}}});
-}
-
 }  // namespace
 
 Services::Services(asio::any_io_executor executor, std::map<std::string, Secret> taken)
     : environment(std::move(taken)),
-      subprocesses(log_what_was_left),
       inventory(executor, subprocesses, temporary_directory(environment)),
       op(executor, subprocesses, environment),
       stack_wiper(executor),

@@ -15,6 +15,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
+#include "daemon/home/look_request.hpp"
 #include "daemon/home/program_output.hpp"
 #include "daemon/home/scratch_home.hpp"
 #include "daemon/log/log.hpp"
@@ -38,22 +39,7 @@ std::string command_name(Agent agent, const std::vector<std::string>& arguments)
     return name;
 }
 
-/// g++ 12 cannot compile the braces of an initializer list inside a coroutine, so requests are made here.
-SubprocessRequest look_request(const std::vector<std::string>& arguments, const AgentBinary& binary,
-                               const AgentPlace& place, const std::string& directory) {
-    SubprocessRequest request;
-    request.argv = {binary.path};
-    request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
-    request.env = {{"HOME", directory},          {"CODEX_HOME", directory},     {"XDG_CONFIG_HOME", directory},
-                   {"XDG_DATA_HOME", directory}, {"XDG_CACHE_HOME", directory}, {"XDG_STATE_HOME", directory},
-                   {"TMPDIR", directory},        {"PATH", place.path},          {"LANG", "C.UTF-8"},
-                   {"DISABLE_AUTOUPDATER", "1"}};
-    request.directory = directory;
-    if (!place.home.same_user) request.user = place.home.user;
-    return request;
-}
-
-/// g++ 12 cannot compile such braces in a coroutine either.
+/// g++ 12 cannot compile the braces of an initializer list inside a coroutine.
 ModelList no_models(std::string problem) {
     return {std::any(), std::move(problem)};
 }

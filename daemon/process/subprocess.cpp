@@ -194,7 +194,7 @@ std::shared_ptr<Run> start(SubprocessRequest& request, const asio::any_io_execut
 
 }  // namespace
 
-SubprocessRunner::SubprocessRunner(OnLeft on_left) : on_left_(std::move(on_left)) {
+SubprocessRunner::SubprocessRunner() {
     prepare_to_start_children();
 }
 
@@ -227,14 +227,12 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     }
     run->timer.cancel();
     running_.erase(run->child);
-    std::function<void(int)> on_left;
-    if (on_left_ && request.user)
-        on_left = [tell = on_left_, program, user = *request.user](int left) { tell(program, user, left); };
+    if (!request.user) request.on_left = {};
     run->read_report();
     if (!run->child->reap())
-        asio::co_spawn(executor, reap_when_it_ends(run, std::move(on_left)), asio::detached);
-    else if (run->left > 0 && on_left)
-        on_left(run->left);
+        asio::co_spawn(executor, reap_when_it_ends(run, std::move(request.on_left)), asio::detached);
+    else if (run->left > 0 && request.on_left)
+        request.on_left(run->left);
     if (stopping_) co_return stopping;
     if (!run->exit_code) co_return too_late(program, request.limit);
     if (run->start_error != 0) co_return cannot_start(program, run->start_error);

@@ -30,6 +30,8 @@ struct SubprocessRequest {
     std::optional<SessionUser> user;  ///< whom the program runs as; none: the daemon's own user
     std::chrono::milliseconds limit{10'000};
     std::size_t output_limit = 8 * 1024 * 1024;  ///< bytes of stdout and of stderr; more is cut
+    /// Told when another user's program has left processes running, which were killed.
+    std::function<void(int killed)> on_left;
 };
 
 struct SubprocessResult {
@@ -41,10 +43,7 @@ struct SubprocessResult {
 /// Knows the programs that run, so that a stopping daemon can end them.
 class SubprocessRunner {
   public:
-    /// Told of another user's program that has left processes running, which were killed.
-    using OnLeft = std::function<void(const std::string& program, const SessionUser& user, int killed)>;
-
-    explicit SubprocessRunner(OnLeft on_left = {});
+    SubprocessRunner();
 
     /// Ends with the program, and a moment after the limit at the latest, whatever the program, its children or its
     /// user do: what else has its pipes open is not waited for. Its process group is killed when it ends, and of
@@ -57,7 +56,6 @@ class SubprocessRunner {
     void stop();
 
   private:
-    OnLeft on_left_;
     std::set<std::shared_ptr<Child>> running_;
     std::shared_ptr<ClosingThread> closing_;  ///< none: no program could send descriptors yet
     bool stopping_ = false;

@@ -31,8 +31,8 @@ TEST_F(Programs, NothingThatOneHasStartedOutlivesIt) {
     write_file(go_on, "");
     EXPECT_THAT(slow.read_line().value(), HasSubstr("\"result\""));
     EXPECT_TRUE(eventually([&] { return count_of("4711.25") == 0; }));
-    EXPECT_TRUE(
-        eventually([&] { return std::regex_search(daemon().log(), std::regex("left_running .*home_of=4711")); }));
+    EXPECT_TRUE(eventually(
+        [&] { return std::regex_search(daemon().log(), std::regex("left_running .*home_of=4711 asked_by=0 ")); }));
     expect_served_soon();
 }
 

@@ -9,6 +9,7 @@ KEEPER = "daemon/process/keeper.cpp"
 SUBPROCESS = "daemon/process/subprocess.cpp"
 SENT = "daemon/process/sent_descriptors.cpp"
 INVENTORY = "daemon/home/inventory.cpp"
+LOOK = "daemon/home/look_request.cpp"
 SCRATCH = "daemon/home/scratch_home.cpp"
 WORKER = "daemon/home/worker.cpp"
 JOBS = "daemon/home/jobs.cpp"
@@ -40,7 +41,7 @@ def who_it_becomes() -> list[Protection]:
             "unit_home:Worker.WhatAJobHasOpenNoOtherThreadHas"),
         one("and it keeps nothing of the daemon's", "daemon/home/own_files.cpp", "        ::close(descriptor);\n", "        (void)descriptor;\n",
             "unit_home:WorkerWithFilesOfItsOwn.KeepsNothingOpenThatTheDaemonCloses"),
-        one("programs run as the session's user", INVENTORY, "if (!place.home.same_user) request.user",
+        one("programs run as the session's user", LOOK, "if (!place.home.same_user) request.user",
             "if (!place.home.same_user && false) request.user", as_that_user),
         one("a program has that user's groups", RUN_AS,
             "    require(::setgroups(groups.size(), groups.data()) == 0);\n", "", as_that_user),
@@ -127,7 +128,9 @@ def how_it_ends() -> list[Protection]:
 
 def its_home() -> list[Protection]:
     return [
-        one("agents see an empty home", INVENTORY, '{{"HOME", directory},', '{{"HOME", place.home.home},',
+        one("what is left running is told of whoever asked", LOOK, '{"asked_by", std::int64_t{asker}}', '{"asked_by", std::int64_t{user}}',
+            "trust_programs:Programs.NothingThatOneHasStartedOutlivesIt"),
+        one("agents see an empty home", LOOK, '{{"HOME", directory},', '{{"HOME", place.home.home},',
             "unit_home:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
         one("nothing is written through what is planted there", SCRATCH, "O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW",
             "O_WRONLY | O_CREAT", HOME + "NothingIsWrittenThroughWhatWasPlanted"),

@@ -132,7 +132,7 @@ TEST(AnothersProgram, HasEndedThoughWhatItLeavesIsNotFoundYet) {
     ASSERT_EQ(::mkfifo(started.c_str(), 0600), 0);
     ASSERT_EQ(::chown(started.c_str(), 4711, 4711), 0);
     int left = 0;
-    SubprocessRunner runner([&](const std::string&, const SessionUser&, int killed) { left = killed; });
+    SubprocessRunner runner;
     {
         const test::SilentMount busy("/proc");
         const auto alone = result_of(io, runner, of_another_user({"/bin/sh", "-c", "echo alone; exit 3"}));
@@ -143,6 +143,7 @@ TEST(AnothersProgram, HasEndedThoughWhatItLeavesIsNotFoundYet) {
             "setsid /bin/sh -c 'echo >started; exec sleep 4711' & read line <started; echo leaves; exit 4";
         SubprocessRequest request = of_another_user({"/bin/sh", "-c", script});
         request.directory = directory.path();
+        request.on_left = [&](int killed) { left = killed; };
         const auto leaves = result_of(io, runner, std::move(request));
         ASSERT_TRUE(*leaves) << leaves->error().message;
         EXPECT_EQ((*leaves)->out, "leaves\n");
