@@ -2,7 +2,6 @@
 
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -45,10 +44,10 @@ ClientError connect_error(const std::string& path, int why) {
                             "([daemon] socket_group)");
         case ENOENT:
             return error_of(Kind::unreachable, "the daemon is not there: no socket at " + path, how_to_start);
+        case ENOTSOCK:
+            return error_of(Kind::unreachable, path + " is no socket",
+                            "name the daemon's socket by --socket or CAPSULE_SOCKET, or leave both out");
         case ECONNREFUSED:
-            if (struct stat found{}; ::stat(path.c_str(), &found) == 0 && !S_ISSOCK(found.st_mode))
-                return error_of(Kind::unreachable, path + " is no socket",
-                                "name the daemon's socket by --socket or CAPSULE_SOCKET, or leave both out");
             return error_of(Kind::unreachable, "nothing answers at " + path + ": its daemon is gone", how_to_start);
         default:
             return error_of(Kind::unreachable,

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "protocol/kernels_files.hpp"
 #include "protocol/mounts.hpp"
 
 namespace capsule {
@@ -112,7 +113,11 @@ void PathWalk::look() {
         return;
     }
     why_not_believed_ = capsule::why_not_believed(place_);
-    if (why_not_believed_.empty() && ::fstat(place_.get(), &status_) != 0) error_ = errno;
+    if (why_not_believed_.empty() && is_strangers_ && is_of_the_kernels_files(place_.get()))
+        why_not_believed_ = "is the kernel's own, where another user's process may be waited for";
+    if (!why_not_believed_.empty()) return;
+    if (::fstat(place_.get(), &status_) != 0) error_ = errno;
+    is_strangers_ = is_strangers_ || (status_.st_uid != 0 && status_.st_uid != ::geteuid());
 }
 
 std::string PathWalk::whole_path() const {

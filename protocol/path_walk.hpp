@@ -28,7 +28,8 @@ class PathWalk {
 
     /// errno; 0: it was found.
     int error() const { return error_; }
-    /// As why_not_believed() says of place(). Then nothing else is known of it.
+    /// As why_not_believed() says of place(), and where another user has had the walk come to the kernel's own files.
+    /// Then nothing else is known of it.
     const std::string& why_not_believed() const { return why_not_believed_; }
     /// What is there, by O_PATH: a directory, a link, or at the end anything.
     UniqueFd& place() { return place_; }
@@ -49,6 +50,8 @@ class PathWalk {
     UniqueFd above_;  ///< in which place() is
     struct stat status_ {};
     std::string why_not_believed_;
+    bool is_strangers_ =
+        false;  ///< another user may have made what is there, or what is above it, or a link on the way
     int error_ = 0;
     int links_ = 0;
     int walked_ = 0;
@@ -60,8 +63,8 @@ struct WalkedPlace {
     int error = 0;     ///< errno, where there is none: nothing is there (ENOENT), or the way cannot be looked at
 };
 
-/// What `path` leads to. Waits for no process that serves a file system: fails with access.denied where another user's
-/// does on the way or at its end.
+/// What `path` leads to. Waits for no other user's process: fails with access.denied where one serves a file system on
+/// the way or at its end, or where another user's link or directory leads to the kernel's own files.
 Result<WalkedPlace> walk_to(const std::string& path);
 
 }  // namespace capsule

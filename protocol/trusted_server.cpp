@@ -34,6 +34,9 @@ Result<int> connect_to(int descriptor, const std::string& path) {
     if (!found) return found.error();
     // The path itself is not connected to where the walk came to no end: it may be another one by now.
     if (!found->place) return found->error;
+    struct stat status {};
+    if (::fstat(found->place.get(), &status) != 0) return errno;
+    if (!S_ISSOCK(status.st_mode)) return ENOTSOCK;
     const auto connect_by = [descriptor](const std::string& name) {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;

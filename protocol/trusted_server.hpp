@@ -10,8 +10,9 @@
 
 namespace capsule {
 
-/// Connects the Unix socket `descriptor` to the one at `path`: 0, or errno. No process that serves a file system on the
-/// way there is waited for. Fails with access.denied where another user's does serve one.
+/// Connects the Unix socket `descriptor` to the one at `path`: 0, or errno (ENOTSOCK: something else is there). No
+/// process that serves a file system on the way there is waited for. Fails with access.denied where another user's does
+/// serve one.
 Result<int> connect_to(int descriptor, const std::string& path);
 
 /// The user at the other end of the connected Unix socket `descriptor`, which was found at `path`: root, this process's

@@ -1,14 +1,17 @@
 #include "client/commands/session_options.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "client/environment.hpp"
+#include "protocol/path_walk.hpp"
 #include "protocol/utf8.hpp"
 #include "protocol/variable_name.hpp"
 
@@ -20,13 +23,15 @@ std::string check_assignment(const std::string& text) {
     return equals == std::string::npos || equals == 0 ? "expected NAME=VALUE" : "";
 }
 
-/// What cannot be looked at for other reasons is left to the session's user.
+/// What cannot be looked at for other reasons is left to the session's user, and so is what another user's file system
+/// has: root would wait for that one's process.
 std::string check_directory(const std::string& path) {
-    std::error_code error;
-    const auto found = std::filesystem::status(path, error);
-    if (found.type() == std::filesystem::file_type::not_found) return "there is no directory " + path;
-    const bool is_known = found.type() != std::filesystem::file_type::none;
-    return is_known && !std::filesystem::is_directory(found) ? path + " is no directory" : "";
+    const auto found = walk_to(path);
+    if (!found) return "";
+    if (!found->place) return found->error == ENOENT ? "there is no directory " + path : "";
+    struct stat status {};
+    const bool is_known = ::fstat(found->place.get(), &status) == 0;
+    return is_known && !S_ISDIR(status.st_mode) ? path + " is no directory" : "";
 }
 
 std::optional<std::string> absolute_directory(const std::optional<std::string>& given) {

@@ -54,7 +54,4 @@ std::string own_name(const UniqueFd& path);
 /// As access(), but with the calling thread's identity for files. False with errno.
 bool may_access(const UniqueFd& path, int mode);
 
-/// Whether what is open is such a file system's.
-bool is_of_the_kernels_files(int fd);
-
 }  // namespace capsule

@@ -9,6 +9,7 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/write/atomic_file.hpp"
 #include "daemon/write/io_error.hpp"
+#include "protocol/kernels_files.hpp"
 
 namespace capsule {
 namespace {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/base/home_path.hpp"
+#include "protocol/kernels_files.hpp"
 
 namespace capsule {
 namespace {

@@ -142,6 +142,16 @@ TEST_F(DeadMount, OfAnotherUserHoldsNobodyOnTheWayToASocket) {
     EXPECT_THAT(asked.err, HasSubstr(refused));
 }
 
+// Root may name a project that is that user's.
+TEST_F(DeadMount, OfAnotherUserHoldsNoCallerWhoNamesAProjectThere) {
+    start();
+    const fs::path theirs = dir_ / "theirs";
+    fs::create_directories(theirs);
+    const SilentMount mounted(theirs, 4711);
+    const Outcome explained = ctl({"explain", "claude", "--provider", "zai", "--cwd", theirs / "project"});
+    EXPECT_THAT(explained.err, HasSubstr("did not answer in time")) << "by the daemon, which waits 10 s";
+}
+
 // Its directory of temporary files may be one that another user keeps busy.
 TEST_F(DeadMount, WhatRunsAnAgentsProgramHoldsUpNoSession) {
     const fs::path silent = dir_ / "silent";

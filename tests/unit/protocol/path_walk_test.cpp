@@ -114,8 +114,27 @@ TEST_F(PathWalkTest, ConnectsToASocketByAnyName) {
     EXPECT_EQ(connect(path).value(), 0);
     EXPECT_EQ(connect(top_ + "/link").value(), 0);
     EXPECT_EQ(connect(top_ + "/none").value(), ENOENT);
-    EXPECT_EQ(connect(top_ + "/a/b/file").value(), ECONNREFUSED);
+    // Whoever looked at the path once more to say so could wait for what is there by then.
+    EXPECT_EQ(connect(top_ + "/a/b/file").value(), ENOTSOCK);
     EXPECT_EQ(connect(top_ + "/a/b/file/more").value(), ENOTDIR);
+}
+
+// A lookup in /proc/PID/map_files waits for what that process does with its memory.
+TEST_F(PathWalkTest, GoesByNoOtherUsersLinkToTheKernelsFiles) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root, who can give links away";
+    const auto give_away = [&](const std::string& path) { ASSERT_EQ(::lchown(path.c_str(), 4711, 4711), 0); };
+    const std::string own = "/proc/self/cmdline";
+    fs::create_symlink(own, top_ + "/ours");
+    fs::create_symlink(own, top_ + "/theirs");
+    fs::create_symlink(own, top_ + "/a/b/in-theirs");
+    fs::create_symlink("a", top_ + "/to-theirs");
+    give_away(top_ + "/theirs");
+    give_away(top_ + "/a");
+    EXPECT_EQ(end_of(own), "/proc/" + std::to_string(::getpid()) + "/cmdline");
+    EXPECT_EQ(end_of(top_ + "/ours"), "/proc/" + std::to_string(::getpid()) + "/cmdline");
+    EXPECT_EQ(end_of(top_ + "/a/b/file"), top_ + "/a/b/file");
+    for (const char* path : {"/theirs", "/a/b/in-theirs", "/to-theirs/b/in-theirs"})
+        EXPECT_EQ(end_of(top_ + path), "/proc is the kernel's own, where another user's process may be waited for");
 }
 
 // Whose directory is on the way can have the walk end nowhere, and be another way for the kernel. (Of a link in /proc,
