@@ -120,7 +120,9 @@ std::uint16_t type_of(std::string_view message) {
     return header.nlmsg_type;
 }
 
-bool is_established(int descriptor) {
+/// While it is, nobody else can have its two addresses and ports: what the kernel has said before of the other end was
+/// said of this connection. Those of one that is closed may be another user's at once.
+bool is_still_established(int descriptor) {
     tcp_info info{};
     socklen_t size = sizeof info;
     return ::getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_ESTABLISHED;
@@ -186,10 +188,12 @@ bool PeerUid::is_elsewhere(const sockaddr_storage& other) {
 PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted) {
     bool answered = false;
     const auto found = find(any(peer), any(own), answered);
-    // A client that has gone closes our end, too: then there is nobody either, not somebody elsewhere. Nor is one who
-    // has an address of this machine's elsewhere: any user hides a connected socket by binding it to another interface.
-    if (!found)
-        return {answered && is_established(accepted) && is_elsewhere(any(peer)) ? Known::no : Known::refused, 0};
+    // A client that has gone closes our end, too. What it has sent can be read all the same, and the socket that was
+    // found is then another client's, who has its port now.
+    if (!answered || !is_still_established(accepted)) return {};
+    // Nobody is elsewhere who has an address of this machine's: any user hides a connected socket by binding it to
+    // another interface.
+    if (!found) return {is_elsewhere(any(peer)) ? Known::no : Known::refused, 0};
     if (!found->is_established() || !found->is_somebodys()) return {};
     return {Known::yes, found->socket.idiag_uid};
 }
@@ -204,8 +208,8 @@ PeerUid::Server PeerUid::of_server(int connected) {
     server = plain(server);
     bool answered = false;
     auto found = find(server, own, answered);
-    if (!found && answered && is_elsewhere(server)) return {.is_here = false, .uid = std::nullopt};
     Server out;
+    if (!found && answered && is_elsewhere(server)) out.is_here = false;
     if (found && !found->is_somebodys()) {
         // It waits in a queue, or is closed. Who listens says whether it is worth waiting for who takes it.
         out.for_data = found->socket.idiag_state == TCP_SYN_RECV;
@@ -216,6 +220,7 @@ PeerUid::Server PeerUid::of_server(int connected) {
         if (found && (found->socket.idiag_state != TCP_LISTEN || !found->is_somebodys())) found.reset();
     }
     if (found) out.uid = found->socket.idiag_uid;
+    out.is_open = is_still_established(connected);
     return out;
 }
 

@@ -30,7 +30,8 @@ class PeerUid {
     Answer ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted);
 
     struct Server {
-        bool is_here = true;  ///< at an address of this machine's, or nobody says that it is not
+        bool is_open = false;  ///< the connection is; else nothing here is about it
+        bool is_here = true;   ///< at an address of this machine's, or nobody says that it is not
         /// Who has taken the connection, or who listens there while nobody has. None: the kernel does not say.
         std::optional<std::uint32_t> uid;
         bool waits = false;     ///< nobody has taken it: that may be another one than who listens

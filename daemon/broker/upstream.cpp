@@ -169,6 +169,7 @@ Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base
 /// wrong with who has it; none: nothing, or it is elsewhere.
 std::optional<std::string> wrong_owner(WayOut way, const PeerUid::Server& server) {
     const auto& uid = server.uid;
+    if (!server.is_open) return "it closed the connection";
     if (!server.is_here) return std::nullopt;
     const auto& others = way.limits.upstream_uids;
     if (uid && others && std::ranges::find(*others, *uid) != others->end()) return std::nullopt;

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import select
 import signal
 import socket
+import struct
 import threading
 import time
 import unittest
@@ -59,6 +61,30 @@ class Providers(Case):
         broker.grant(provider)
         self.unreachable(broker, "TLS: ")
         self.assertEqual(provider.bytes, b"")
+
+    def test_one_that_has_closed_is_not_who_serves_its_port_by_then(self):
+        """No request is written, nor an answer read, where nobody knows any more who was there."""
+        broker = self.broker()
+        with socket.create_server(("127.0.0.1", 0)) as server, self.connect(broker) as connection, socket.socket() as other:
+            broker.grant(base_url=f"http://127.0.0.1:{server.getsockname()[1]}/api/anthropic")
+            connection.sendall(request(broker.port))
+            self.assertTrue(select.select([server], [], [], BOUND)[0])
+            time.sleep(0.2)  # the broker waits for who takes it
+            os.kill(broker.process.pid, signal.SIGSTOP)
+            try:
+                first, source = server.accept()
+                first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                first.close()
+                other.bind(source)
+                other.connect(server.getsockname())
+                second, _ = server.accept()
+            finally:
+                os.kill(broker.process.pid, signal.SIGCONT)
+            reply = read_reply(connection)
+            second.close()
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertTrue(reply.error["message"].startswith("TCP: "), reply.error["message"])
+        self.assertIn("it closed the connection", reply.error["message"])
 
     def test_rubbish(self):
         for rubbish in (b"<html>\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0",

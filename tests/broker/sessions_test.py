@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 import unittest
@@ -179,6 +180,21 @@ def ask_hidden(uid: int, port: int, text: bytes, answers):
             connection.recv(1)
 
 
+def ask_from(uid: int, port: int, source: int, text: bytes, stays: bool, said):
+    """Its port is the next one's who wants it at once, if it resets the connection."""
+    os.setresuid(uid, uid, uid)
+    with socket.socket() as connection:
+        connection.settimeout(20)
+        connection.bind(("127.0.0.1", source))
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(text)
+        said.put(connection.getsockname()[1])
+        if stays:
+            said.put(read_reply(connection).status)
+        else:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 @unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
 class Users(Case):
     def status_as(self, uid: int, broker, ask=ask_as) -> int:
@@ -230,6 +246,28 @@ class Users(Case):
             os.kill(broker.process.pid, 18)
         broker.wait_for(lambda told: told.get("strangers", {}).get("code") == "capsule_peer_gone")
         self.assertEqual(provider.connections, 0)
+
+    def test_nor_is_it_whose_socket_has_its_port_by_then(self):
+        """Of the token's user, who is asked for by address and port."""
+        broker, provider = self.broker(), self.provider()
+        broker.grant(provider, uid=4242)
+        thief, owner = multiprocessing.Queue(), multiprocessing.Queue()
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            left = multiprocessing.Process(target=ask_from, args=(4243, broker.port, 0, request(broker.port, body=b"stolen"), False, thief))
+            left.start()
+            port = thief.get(timeout=30)
+            left.join()
+            comes = multiprocessing.Process(target=ask_from, args=(4242, broker.port, port, request(broker.port, body=b"own"), True, owner))
+            comes.start()
+            self.assertEqual(owner.get(timeout=30), port)
+        finally:
+            os.kill(broker.process.pid, signal.SIGCONT)
+        self.assertEqual(owner.get(timeout=30), 200)
+        comes.join()
+        broker.wait_for(lambda told: told.get("strangers", {}).get("code") == "capsule_peer_gone")
+        self.assertIn(b"own", provider.bytes)
+        self.assertNotIn(b"stolen", provider.bytes)
 
 
 if __name__ == "__main__":
