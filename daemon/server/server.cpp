@@ -24,6 +24,8 @@ constexpr std::chrono::milliseconds accept_pause{100};
 /// Connections taken out of the kernel's queue before other work goes on. If each waited for a turn of all that is
 /// under way, a user who connects again and again would keep everybody else in that queue, which has up to 4096 places.
 constexpr int accepted_at_once = 64;
+/// As many as that queue has places, unless its owner and the kernel (net.core.somaxconn) were told otherwise.
+constexpr int most_queued = 4096;
 /// Those that leave together are one occasion to give their memory back.
 constexpr std::chrono::seconds give_back_after{1};
 
@@ -180,32 +182,36 @@ void Server::give_back_soon() {
 asio::awaitable<void> Server::stop(std::chrono::steady_clock::time_point deadline) {
     stopping_ = true;
     boost::system::error_code error;
-    // Nobody comes any more; those in the kernel's queue are answered. The file goes at the end: others may keep its
-    // directory busy for seconds.
+    // The file goes at the end: others may keep its directory busy for seconds.
     if (listening_.is_own()) ::shutdown(acceptor_.native_handle(), SHUT_RD);
     acceptor_.cancel(error);
-    acceptor_.non_blocking(true, error);
-    for (;;) {
-        Connection::Socket socket(executor_);
-        acceptor_.accept(socket, error);
-        if (error) break;
-        start(std::move(socket));
-    }
-    acceptor_.close(error);
     for (Connection* connection : connections_)
         connection->stop();
     asio::steady_timer limit(executor_, deadline);
-    bool late = false;
-    limit.async_wait([&](boost::system::error_code ended) {
-        if (ended) return;
-        late = true;
-        ended_.cancel();
+    limit.async_wait([this](boost::system::error_code ended) {
+        if (!ended) ended_.cancel();
     });
+    co_await serve_queued(deadline);
     // One was accepted before that cancel() perhaps, and is started next.
     co_await asio::post(executor_, asio::use_awaitable);
-    while (!connections_.empty() && !late)
+    while (!connections_.empty() && std::chrono::steady_clock::now() < deadline)
         co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
     limit.cancel();
+}
+
+/// Who was in the kernel's queue is served. To systemd's socket others go on coming, behind them, perhaps without end:
+/// those are for the next daemon.
+asio::awaitable<void> Server::serve_queued(std::chrono::steady_clock::time_point deadline) {
+    boost::system::error_code error;
+    acceptor_.non_blocking(true, error);
+    for (int taken = 0; taken < most_queued && std::chrono::steady_clock::now() < deadline;) {
+        Connection::Socket socket(executor_);
+        acceptor_.accept(socket, error);
+        if (error) break;
+        start_or_say_why(std::move(socket));
+        if (++taken % accepted_at_once == 0) co_await asio::post(executor_, asio::use_awaitable);
+    }
+    acceptor_.close(error);
 }
 
 }  // namespace capsule

@@ -25,12 +25,13 @@ class Server {
     /// Accepts until stop(). Survives every error of accept: without descriptors it waits and tries again.
     boost::asio::awaitable<void> accept_connections();
 
-    /// Takes no new connections, serves those that the kernel has already queued, lets every connection answer what it
-    /// has received, and removes the socket's file. Done when the last one ends, or at `deadline`.
+    /// Takes no new connections, serves those that the kernel has already queued, and lets every connection answer what
+    /// it has received. Done when the last one ends, or at `deadline`, whoever goes on connecting.
     boost::asio::awaitable<void> stop(std::chrono::steady_clock::time_point deadline);
 
   private:
     boost::asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
+    boost::asio::awaitable<void> serve_queued(std::chrono::steady_clock::time_point deadline);
     void start(Connection::Socket socket);
     bool make_room_for(const Peer& peer);
     void start_or_say_why(Connection::Socket socket);

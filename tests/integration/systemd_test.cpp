@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <thread>
 
 #include "tests/support/capsule_test.hpp"
@@ -149,6 +150,45 @@ TEST_F(Activated, TheFirstConnectionStartsItAndIsAnswered) {
     EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(60)), 0) << listening_->log();
     EXPECT_TRUE(fs::exists(socket())) << "it is systemd's to remove";
     EXPECT_THAT(listening_->log(), ::testing::Not(HasSubstr(keys::mark)));
+}
+
+/// Connects to it and closes, again and again, as long as somebody listens.
+class Visitors {
+  public:
+    explicit Visitors(const fs::path& socket) {
+        for (int i = 0; i < 64; ++i)
+            threads_.emplace_back([this, socket](const std::stop_token& ended) {
+                while (!ended.stop_requested())
+                    try {
+                        const RawConnection visit(socket);
+                        ++came_;
+                    } catch (const std::runtime_error&) {
+                        std::this_thread::sleep_for(Milliseconds(1));
+                    }
+            });
+    }
+    int came() const { return came_; }
+
+  private:
+    std::atomic<int> came_ = 0;
+    std::vector<std::jthread> threads_;
+};
+
+// Unlike its own, systemd's socket goes on taking connections.
+TEST_F(Activated, WhoeverGoesOnConnectingKeepsItNotFromEnding) {
+    listen({listen_stream()});
+    RawConnection(socket()).ask(request("1", "status"));
+    kill(listening_->pid, SIGSTOP);
+    RawConnection queued(socket());
+    queued.send_line(request("1", "status"));
+    const Visitors visitors(socket());
+    for (int i = 0; i < 1000 && visitors.came() < 500; ++i)
+        std::this_thread::sleep_for(Milliseconds(10));
+    EXPECT_GE(visitors.came(), 500);
+    kill(listening_->pid, SIGTERM);
+    kill(listening_->pid, SIGCONT);
+    EXPECT_EQ(queued.read_to_end().size(), 1U) << "it was there before the end";
+    EXPECT_EQ(wait_for_exit(listening_->pid, std::chrono::seconds(20)), 0) << listening_->log();
 }
 
 TEST_F(Activated, WhatIsNotOneUnixStreamSocketIsRefusedWithTheCure) {
