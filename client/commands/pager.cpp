@@ -21,6 +21,8 @@ namespace {
 
 /// Where root's pager may be.
 constexpr std::array<std::string_view, 2> roots_directories{"/usr/bin", "/bin"};
+/// And what it may be: it shows a text, and starts nothing that is not asked for at the keyboard.
+constexpr std::array<std::string_view, 2> roots_pagers{"less", "more"};
 /// less: ends at once where the text fits (F), shows colours (R), leaves the text on the screen (X).
 constexpr const char* less_options = "LESS=FRX";
 
@@ -53,12 +55,18 @@ std::optional<std::string> pager_in_path(const std::string& name, std::string_vi
 
 std::optional<std::string> in_roots_directories(const std::string& name) {
     for (const std::string_view directory : roots_directories) {
-        const std::string prefix = std::string(directory) + "/";
-        const std::string base = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
-        if (base.find('/') != std::string::npos) continue;
-        if (can_be_run(prefix + base) && !who_else_can_change(std::string(directory), {})) return prefix + base;
+        const std::string program = std::string(directory) + "/" + name;
+        if (can_be_run(program) && !who_else_can_change(std::string(directory), {})) return program;
     }
     return std::nullopt;
+}
+
+/// `chosen` without the directory, where that is root's and root may have it; else less.
+std::string roots_choice(std::string chosen) {
+    for (const std::string_view directory : roots_directories)
+        if (const std::string prefix = std::string(directory) + "/"; chosen.starts_with(prefix))
+            chosen.erase(0, prefix.size());
+    return std::ranges::find(roots_pagers, chosen) == roots_pagers.end() ? "less" : chosen;
 }
 
 /// SIGINT and SIGQUIT are the pager's while it runs, and one that was left early is no reason to end by SIGPIPE.
@@ -157,11 +165,9 @@ std::optional<Pager> pager_of(uid_t uid, const EnvironmentLookup& env) {
         if (!env("LESS")) pager.settings.emplace_back(less_options);
         return pager;
     }
-    auto program = in_roots_directories(pager.argv.front());
-    if (!program) {
-        pager.argv = {"less"};
-        program = in_roots_directories(pager.argv.front());
-    }
+    // Arguments make a program do another's work, "env" and "find" another program's.
+    pager.argv = {roots_choice(pager.argv.front())};
+    const auto program = in_roots_directories(pager.argv.front());
     if (!program) return std::nullopt;
     pager.program = *program;
     pager.with_callers_environment = false;

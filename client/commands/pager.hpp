@@ -22,8 +22,9 @@ struct Pager {
 /// The pager of whoever has `env`: CAPSULE_PAGER, else PAGER, else less. Words are split at spaces; no shell reads
 /// them. None where one of these is empty or "cat", or there is no such program.
 ///
-/// Root's is looked for in root's own directories alone, not in PATH, and gets nothing of the environment that could
-/// make it run another program: what an agent's user can write is never started by root.
+/// Root's is less or more, without arguments, from root's own directories and not from PATH, and gets nothing of the
+/// environment that could make it run another program: what an agent's user can write, variables with it, makes root
+/// start nothing.
 std::optional<Pager> pager_of(uid_t uid, const EnvironmentLookup& env);
 
 /// Whether `text` has more lines than a terminal of that size shows at once, a line less for the prompt.

@@ -189,6 +189,9 @@ def whose_pager() -> list[Protection]:
     test = "unit_client:PagerTest.RootNeverRunsAnAgentsPager"
     return [
         one("root's pager is not looked for in PATH", PAGER, "if (uid != 0) {", "if (uid != 0 || !pager.argv.empty()) {", test),
+        one("nor is it any program", PAGER, 'roots_pagers.end() ? "less" : chosen', "nullptr ? \"less\" : chosen", test),
+        one("nor told anything by arguments", PAGER, "    pager.argv = {roots_choice(pager.argv.front())};\n",
+            "    pager.argv.front() = roots_choice(pager.argv.front());\n", test),
         one("root's pager is told nothing by variables", PAGER, "pager.with_callers_environment = false;",
             "pager.with_callers_environment = true;", test),
     ]  # fmt: skip

@@ -59,17 +59,30 @@ TEST_F(PagerTest, CapsulesGoesBeforeEverybodysAndLessIsTheLast) {
 TEST_F(PagerTest, RootNeverRunsAnAgentsPager) {
     const std::string path = directory_.string();
     for (const std::string& chosen :
-         {there("less"), std::string("less"), "/usr/bin/../.." + there("most"), there("most")}) {
+         {there("less"), std::string("less"), "/usr/bin/../.." + there("most"), there("most"), "env " + there("most"),
+          "/usr/bin/env " + there("most"), "sh -c " + there("most"), "/usr/bin/find " + there("most") + " -exec {} ;",
+          std::string("sh"), "less -k" + there("keys")}) {
         const auto pager =
             pager_of(0, of({{"PATH", path}, {"PAGER", chosen}, {"LESSOPEN", "|evil"}, {"LD_PRELOAD", "evil.so"}}));
         if (!pager) continue;  // a machine without less
         EXPECT_EQ(pager->program, "/usr/bin/less") << chosen;
+        EXPECT_THAT(pager->argv, ElementsAre("less")) << chosen;
         EXPECT_FALSE(pager->with_callers_environment);
         EXPECT_THAT(pager->settings, Contains("LESSSECURE=1"));
         EXPECT_THAT(pager->settings, Contains("PATH=/usr/bin:/bin"));
         for (const char* name : {"LESSOPEN", "LD_PRELOAD"})
             EXPECT_THAT(pager->settings, Not(Contains(StartsWith(name))));
     }
+}
+
+TEST_F(PagerTest, RootMayHaveMore) {
+    for (const char* chosen : {"more", "/usr/bin/more", "/bin/more", "more -d"}) {
+        const auto pager = pager_of(0, of({{"PAGER", chosen}}));
+        if (!pager) continue;  // a machine without it
+        EXPECT_EQ(pager->program, "/usr/bin/more") << chosen;
+        EXPECT_THAT(pager->argv, ElementsAre("more")) << chosen;
+    }
+    EXPECT_FALSE(pager_of(0, of({{"PAGER", "cat"}})));
 }
 
 TEST(NeedsPager, CountsTheLinesOfTheTerminal) {
