@@ -31,10 +31,10 @@ with_sessions_path() {
     PATH=$sessions_path exec "$program" "${@:2}"
 }
 
-# setpriv is the agents' user for a moment before it becomes the program: the container's keys are not in its memory then,
-# and the container's terminal is not open.
+# Any process of the agents' user can take what setpriv and the program have once they are that user. So they have neither the
+# container's keys, nor its terminal or log, also not as controlling terminal: output goes to the caller's pipe, or nowhere.
 as_agent() {
-    env -i PATH="$PATH" setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@" </dev/null
+    env -i PATH="$PATH" setsid --wait setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@" </dev/null 2>/dev/null
 }
 
 # A session that can read the files with keys has every provider's key. Where /run/secrets is the container's own directory
@@ -56,11 +56,11 @@ close_secrets() {
     fi
     # A directory that agents go through counts as open, unless they list it, or root did where they come to it.
     while IFS= read -r -d '' found; do
-        if as_agent test -x "${listed[${found%% *}]:-}"; then continue; fi
+        if as_agent test -x "${listed[${found%% *}]:-}" >/dev/null; then continue; fi
         printf -v found %q "${found#* }" # a name may have a line end
         refuse "agents can read $found, so a session would not be limited to its own key" \
             "close it (chmod 0600), or mount it for root alone: mode 0400 (Swarm), defaultMode 0400 and no fsGroup (Kubernetes)"
-    done < <(as_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0" 2>/dev/null
+    done < <(as_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0"
         [ $? -le 1 ]' sh "${files[@]}")
     wait $! || refuse "it cannot be asked whether agents can read keys" "give it the capabilities SETUID and SETGID (--cap-add)"
 }

@@ -9,7 +9,12 @@ import tempfile
 import unittest
 
 TEXT = (pathlib.Path(__file__).resolve().parents[2] / "docker/entrypoint.sh").read_text()
-STAND_IN = "#!/bin/sh\n{ /usr/bin/env; echo \"input $(/usr/bin/readlink /proc/self/fd/0)\"; } >>\"${0%/*}/seen\"\n"
+# Of setpriv. It answers as what it would become: something may be open, below a directory that agents can list.
+STAND_IN = """#!/bin/sh
+open=$(/usr/bin/ls -l /proc/$$/fd)
+{ echo "asked $*"; /usr/bin/env; echo "terminal $(/usr/bin/cut -d' ' -f7 /proc/self/stat)"; echo "input $open"; } >>"${0%/*}/seen"
+case $* in *find*) printf '1:2 /there\\0' ;; esac
+"""
 
 
 def part(first: str, last: str) -> str:
@@ -26,14 +31,22 @@ class Becoming(unittest.TestCase):
             program.write_text(STAND_IN)
             program.chmod(0o755)
             ours, theirs = pty.openpty()
-            subprocess.run(["bash", "-euo", "pipefail", "-c", script], check=True, stdin=theirs,
-                           env={"PATH": f"{directory}:/usr/bin:/bin", "ZAI_API_KEY": "FAKE-zai-of-the-container", **more})
+            subprocess.run(["setsid", "--ctty", "--wait", "bash", "-euo", "pipefail", "-c", script], check=True, stdin=theirs,
+                           stdout=theirs, stderr=theirs,
+                           env={"PATH": f"{directory}:/usr/bin:/bin", "ZAI_API_KEY": "FAKE-zai-of-the-container", **more})  # fmt: skip
+            os.close(ours)
+            os.close(theirs)
             return pathlib.Path(directory, "seen").read_text()
 
     def test_who_looks_for_open_secrets_has_no_key_and_no_terminal(self):
-        seen = self.seen_of(part("as_agent() {", "# A session that can read") + "as_agent find /")
-        self.assertNotIn("FAKE", seen)
-        self.assertIn("input /dev/null", seen)
+        seen = self.seen_of("capsuled() { echo /etc/hostname; }\nrefuse() { exit 1; }\n"
+                            + part("as_agent() {", "# A fresh volume") + "close_secrets")  # fmt: skip
+        for asked in seen.split("asked ")[1:]:
+            self.assertNotIn("FAKE", asked)
+            self.assertIn("0 -> /dev/null", asked)
+            self.assertNotIn("/dev/pts/", asked)
+            self.assertIn("terminal 0\n", asked)
+        self.assertIn("test -x", asked)
 
     def test_a_shells_has_no_key_and_the_terminals_type(self):
         script = "is_root() { true; }\n" + part("    identity=()", "    run_session") + '"${identity[@]}" true'
