@@ -131,6 +131,7 @@ void lead_session(LeaderTask task) {
     ::setpgid(program, program);  // in the program, too: whichever comes first
     task.forget();
     replace_with_nothing({0, 1, 2});
+    close_all_but({0, 1, 2, task.terminal, task.master, task.channel});
     Leader(task.channel, task.master, program).run();
 }
 

@@ -20,12 +20,12 @@ struct LeaderTask {
     std::function<void()> forget;  ///< run in the leader once the program has its own process
 };
 
-/// Never returns. Keeps this process's identity, so that the program cannot touch it, and holds nothing of what the
-/// program was given. The program has a process group of its own in the session: a group whose leader's parent is in
-/// the same session is one that Ctrl-Z can stop. Ends, and with it the terminal, when the program does or the relay is
-/// gone. The last close of a terminal waits for whoever is writing to it, which one of the session's processes can make
-/// last: so this process keeps `master` open longer than the relay does, and nobody waits for this one's end without a
-/// limit. All signals must be blocked.
+/// Never returns. Keeps this process's identity, so that the program cannot touch it, and has only its own descriptors
+/// open: it may last longer than the program, and what that was given ends with that. The program has a process group
+/// of its own in the session: a group whose leader's parent is in the same session is one that Ctrl-Z can stop. Ends,
+/// and with it the terminal, when the program does or the relay is gone. The last close of a terminal waits for whoever
+/// is writing to it, which one of the session's processes can make last: so this process keeps `master` open longer
+/// than the relay does, and nobody waits for this one's end without a limit. All signals must be blocked.
 [[noreturn]] void lead_session(LeaderTask task);
 
 }  // namespace capsule

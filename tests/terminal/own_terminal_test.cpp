@@ -224,6 +224,20 @@ TEST_F(OwnTerminal, WhatCapsulectlOpensItselfIsNoDescriptorToKeep) {
     EXPECT_FALSE(fs::exists(notes() / "started"));
 }
 
+TEST_F(OwnTerminal, WhoLeadsTheSessionHasNothingThatWasGivenToIt) {
+    agent_does("exec 5>&-; echo $PPID >new; mv new leader; until [ -e end ]; do sleep 0.05; done");
+    terminal().run(
+        "mkfifo $NOTES/pipe; { cat $NOTES/pipe; touch $NOTES/closed; } & "
+        "sh -c 'exec capsulectl exec claude --provider zai --keep-fd 5 5>$NOTES/pipe 6</etc/hostname'");
+    EXPECT_TRUE(noted("closed")) << "the agent has closed it, which goes on";
+    std::string open;
+    for (const auto& each : fs::directory_iterator(proc_path(std::stoi(note("leader")), "fd")))
+        open += fs::read_symlink(each.path()).string() + "\n";
+    EXPECT_THAT(open, AllOf(HasSubstr("/dev/ptmx\n"), Not(HasSubstr("/etc/hostname"))));
+    write_file(notes() / "end", "");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+}
+
 TEST_F(OwnTerminal, RelaysMuchOutputWhole) {
     exec("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line-$i; done");
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);

@@ -105,6 +105,8 @@ def whose_terminal() -> list[Protection]:
         one("it ends with the session", LEADER, "    ::setsid();\n", "", TERMINAL + "IsNotRoots"),
         one("and with the relay", LEADER, "            if (!message) hang_up();\n", "            if (!message) continue;\n",
             TERMINAL + "AKilledRelayHangsTheSessionUp"),
+        one("who leads it keeps nothing that it was given", LEADER, "    close_all_but({0, 1, 2, task.terminal, task.master, task.channel});\n", "",
+            TERMINAL + "WhoLeadsTheSessionHasNothingThatWasGivenToIt"),
         one("a session whose end a tracer keeps is not waited for", LEADER, "is_kept() ? tracer_ms : -1", "-1",
             TERMINAL + "AProcessThatTracesTheSessionAndKeepsItsEndHoldsNothingUp"),
         one("nor by verify while it runs", VERIFY, " || (kept_since_ && now > *kept_since_ + std::chrono::seconds(1))",
