@@ -14,6 +14,17 @@ constexpr std::size_t more_for_owners = 8;
 /// A request that is allowed must fit into its user's memory, with some others beside it.
 constexpr std::uint64_t requests_that_fit = 4;
 
+Error overloaded(std::string message, std::string hint) {
+    return {ErrorCode::server_overloaded, std::move(message), std::move(hint)};
+}
+
+}  // namespace
+
+Standing standing_of(const Policy& policy, const Peer& peer) {
+    if (policy.is_owner(peer.uid)) return Standing::owner;
+    return policy.allows(Tier::spawn, peer) ? Standing::launcher : Standing::guest;
+}
+
 std::uint64_t places_for(Standing standing, std::uint64_t all) {
     switch (standing) {
         case Standing::owner:
@@ -24,17 +35,6 @@ std::uint64_t places_for(Standing standing, std::uint64_t all) {
             return all - all / 4;
     }
     return all;
-}
-
-Error overloaded(std::string message, std::string hint) {
-    return {ErrorCode::server_overloaded, std::move(message), std::move(hint)};
-}
-
-}  // namespace
-
-Standing standing_of(const Policy& policy, const Peer& peer) {
-    if (policy.is_owner(peer.uid)) return Standing::owner;
-    return policy.allows(Tier::spawn, peer) ? Standing::launcher : Standing::guest;
 }
 
 std::size_t requests_in_work(Standing standing, const LimitsConfig& limits) {

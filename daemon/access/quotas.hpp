@@ -23,6 +23,9 @@ enum class Standing {
 
 Standing standing_of(const Policy& policy, const Peer& peer);
 
+/// How many of `all` connections they may have together: guests leave a quarter to others, launchers an eighth.
+std::uint64_t places_for(Standing standing, std::uint64_t all);
+
 /// How many requests of that user are in work at a time; the rest wait in line.
 std::size_t requests_in_work(Standing standing, const LimitsConfig& limits);
 
@@ -56,8 +59,7 @@ class Quotas {
     Quotas();
 
     /// Fails with server.overloaded when the user has [limits] connections_per_user already, or when all places are
-    /// taken that somebody of that standing may have: guests leave a quarter of [limits] connections to others,
-    /// launchers an eighth.
+    /// taken that somebody of that standing may have.
     Result<Place> take_place(const Peer& peer, Standing standing, const LimitsConfig& limits);
 
     std::uint64_t open_connections() const noexcept;

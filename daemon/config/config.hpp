@@ -1,6 +1,7 @@
 // capsule.toml and the role manifests as plain structs; a default-constructed Config is what no file at all means.
 #pragma once
 
+#include <algorithm>
 #include <any>
 #include <chrono>
 #include <cstdint>
@@ -38,7 +39,7 @@ struct AccessConfig {
 struct LimitsConfig {
     std::uint64_t connections = 1024;
     // Of one user other than root and the daemon's own: see daemon/access/quotas.hpp.
-    std::uint64_t connections_per_user = 256;
+    std::uint64_t connections_per_user = 256;          ///< where it is not set, at most one_users_part()
     std::uint64_t requests_per_user = 4;               ///< in work at a time
     std::uint64_t sessions_per_user = 1000;            ///< that live; of one more, the one that was idle longest ends
     std::uint64_t memory_per_user = 16 * 1024 * 1024;  ///< bytes of unread requests and unsent answers
@@ -48,6 +49,11 @@ struct LimitsConfig {
     std::chrono::milliseconds write_timeout{10'000};
     std::chrono::milliseconds idle_timeout{60'000};  ///< between requests, for who may ask for status at most
 };
+
+/// Of all connections. Two users' together leave others something, also of the places that guests may have.
+constexpr std::uint64_t one_users_part(std::uint64_t connections) {
+    return std::max<std::uint64_t>(connections / 4, 1);
+}
 
 struct KeysConfig {
     std::optional<std::string> op;  ///< 1Password's CLI; none: looked for in root's directories

@@ -114,15 +114,28 @@ void fit_into_descriptors(LimitsConfig& limits) {
     if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
     const auto part = [&](rlim_t parts) { return std::max<std::uint64_t>(files.rlim_max / parts, 1); };
     const auto fit = [&](const char* name, auto& limit, std::uint64_t most) {
-        if (limit <= most) return;
+        if (limit <= most) return false;
         spdlog::warn(
             "[limits] {} is {} and not {}: only {} files may be open (ulimit -n); raise that: LimitNOFILE= of "
             "the service, --ulimit nofile of the container",
             name, most, limit, files.rlim_max);
         limit = most;
+        return true;
     };
-    fit("connections", limits.connections, part(2));
+    // Who gave one user a larger part did not mean it of so few.
+    if (fit("connections", limits.connections, part(2)))
+        fit("connections_per_user", limits.connections_per_user, one_users_part(limits.connections));
     fit("sessions_per_user", limits.sessions_per_user, part(8));
+}
+
+/// Where there is one user, or few that trust one another, it may well be meant so.
+void tell_of_large_parts(const LimitsConfig& limits) {
+    if (limits.connections_per_user <= one_users_part(limits.connections)) return;
+    if (2 * limits.connections_per_user >= places_for(Standing::guest, limits.connections))
+        spdlog::warn(
+            "[limits] connections_per_user is {}, and connections {}: two users may leave the others none; with a "
+            "quarter of connections or less they do not",
+            limits.connections_per_user, limits.connections);
 }
 
 }  // namespace
@@ -156,6 +169,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     auto config = load_config(source.path, source.must_exist);
     if (!config) return config.error();
     fit_into_descriptors(config->limits);
+    tell_of_large_parts(config->limits);
     auto home = session_home(*config, environment);
     if (!home) return placed(*config, home.error());
     auto policy = Policy::make(config->access, ::geteuid());

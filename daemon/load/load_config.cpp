@@ -83,6 +83,7 @@ void read_limits(TableReader& in, LimitsConfig& out) {
         if (const auto given = in.integer(key, 1, longest_wait_ms)) value = std::chrono::milliseconds(*given);
     };
     count("connections", 1, most_connections, out.connections);
+    out.connections_per_user = std::min(out.connections_per_user, one_users_part(out.connections));
     count("connections_per_user", 1, most_connections, out.connections_per_user);
     count("requests_per_user", 1, most_requests, out.requests_per_user);
     count("sessions_per_user", 1, most_sessions, out.sessions_per_user);

@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using Clock = std::chrono::steady_clock;
 
 class Quotas : public CapsuleTest {
@@ -113,6 +114,25 @@ TEST_F(Quotas, AThousandIdleConnectionsOfAnotherUserShutNobodyOut) {
     EXPECT_THAT(daemon().log(), HasSubstr("turned_away uid=65534"));
 }
 
+TEST_F(Quotas, NorDoThoseOfTwoUsersOfFewConnections) {
+    start_open("[limits]\nconnections = 40\n");
+    std::vector<RawConnection> of_one = connect_as(nobody, 40), of_another = connect_as({4001, 4001}, 40);
+    for (std::vector<RawConnection>* open : {&of_one, &of_another}) {
+        EXPECT_TRUE(was_turned_away((*open)[10]));
+        EXPECT_THAT((*open)[9].ask(request("1", "status")), HasSubstr("result"));
+    }
+    EXPECT_THAT(connect_as({4002, 4002}, 1).front().ask(request("1", "status")), HasSubstr("result"));
+    EXPECT_THAT(daemon().log(), Not(HasSubstr("two users may leave")));
+}
+
+TEST_F(Quotas, WhereMoreIsGivenToOneUserTheLogSaysWhatThatMeans) {
+    start_open("[limits]\nconnections = 40\nconnections_per_user = 15\n");
+    std::vector<RawConnection> open = connect_as(nobody, 16);
+    EXPECT_TRUE(was_turned_away(open[15]));
+    EXPECT_THAT(open[14].ask(request("1", "status")), HasSubstr("result"));
+    EXPECT_THAT(daemon().log(), HasSubstr("connections_per_user is 15, and connections 40: two users may leave"));
+}
+
 TEST_F(Quotas, NorDoThoseOfManyUsers) {
     start_open();
     const RawConnection own = the_only_one();
@@ -126,7 +146,7 @@ TEST_F(Quotas, NorDoThoseOfManyUsers) {
 }
 
 TEST_F(Quotas, WhoMaySpawnHasPlacesThatOthersHaveNot) {
-    start_open("[access]\nspawn = [\"daemon\"]\n[limits]\nconnections = 64\n");
+    start_open("[access]\nspawn = [\"daemon\"]\n[limits]\nconnections = 64\nconnections_per_user = 64\n");
     const RawConnection own = the_only_one();
     const std::vector<RawConnection> guests = connect_as(nobody, 50);
     std::vector<RawConnection> launchers = connect_as({1, 1}, 9);
@@ -197,6 +217,11 @@ TEST_F(Quotas, OneUserTakesAPartOfTheDescriptorsWhateverTheLimits) {
     start_open("[access]\nspawn = [\"daemon\"]\n");
     EXPECT_EQ(at(call("status"), "/connections/limit").to_number<int>(), 256);
     EXPECT_THAT(daemon().log(), HasSubstr("[limits] sessions_per_user is 64 and not 1000: only 512 files may be open"));
+    EXPECT_THAT(daemon().log(), HasSubstr("[limits] connections_per_user is 64 and not 256"));
+    std::vector<RawConnection> theirs = connect_as(nobody, 200);
+    EXPECT_TRUE(was_turned_away(theirs[64]));
+    EXPECT_THAT(connect_as({4001, 4001}, 1).front().ask(request("1", "status")), HasSubstr("result"));
+    theirs.clear();
     const std::string ask = request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"connection"})");
     std::vector<RawConnection> of_agent = connect_as({1, 1}, 1);
     for (int i = 0; i < 70; ++i)

@@ -33,6 +33,13 @@ TEST(LoadConfig, NothingIsTheDefaults) {
     EXPECT_EQ(config.catalog.providers.size(), 5U);
 }
 
+TEST(LoadConfig, OneUserHasAPartOfTheConnectionsUnlessItIsGivenMore) {
+    EXPECT_EQ(loaded("[limits]\nconnections = 100\n").limits.connections_per_user, 25U);
+    EXPECT_EQ(loaded("[limits]\nconnections = 3\n").limits.connections_per_user, 1U);
+    EXPECT_EQ(loaded("[limits]\nconnections = 5000\n").limits.connections_per_user, 256U);
+    EXPECT_EQ(loaded("[limits]\nconnections = 100\nconnections_per_user = 90\n").limits.connections_per_user, 90U);
+}
+
 TEST(LoadConfig, EverySettingOfSessionsWithoutKeys) {
     const Config config = loaded(R"([session]
 keys = "broker"
