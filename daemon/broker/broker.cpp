@@ -124,9 +124,9 @@ void Broker::welcome(UniqueFd socket, const sockaddr_in& peer) {
     turn_out(places_->turn_out_stranger(std::max(limits_.connections / 4, fewest_strangers)));
 }
 
-bool Broker::make_room(Places::Handle place) {
+bool Broker::make_room(Places::Handle place, Share share) {
     Connection* turned_out = nullptr;
-    const bool found = places_->work(place, limits_.connections, turned_out);
+    const bool found = places_->work(place, share, limits_.connections, turned_out);
     turn_out(turned_out);
     return found;
 }
@@ -168,7 +168,7 @@ void Broker::look_at_the_time() {
     });
 }
 
-void Broker::count_stranger(std::string_view code, Places::Uid uid) {
+void Broker::count_stranger(std::string_view code, Uid uid) {
     if (strangers_.size() >= most_strangers) uid.reset();
     ++strangers_[{std::string(code), uid}];
     if (std::exchange(telling_of_strangers_, true)) return;

@@ -48,11 +48,11 @@ class Broker {
     Loop& loop() noexcept { return loop_; }
 
     /// `uid`: whose connection it is, where that is known. capsuled is told at most once in ten seconds.
-    void count_stranger(std::string_view code, Places::Uid uid = std::nullopt);
+    void count_stranger(std::string_view code, Uid uid = std::nullopt);
     /// Of all that are open. They outlive the broker when the program ends: each strikes itself out.
     const std::shared_ptr<Places>& places() const noexcept { return places_; }
     /// For a request of a connection that has shown its token; false: there are too many.
-    bool make_room(Places::Handle place);
+    bool make_room(Places::Handle place, Share share);
     void hold_head(Places::Handle place, std::size_t bytes);
     /// Connections to providers are kept: they are to be closed when nobody comes for them.
     void watch_time();
@@ -80,7 +80,7 @@ class Broker {
     std::shared_ptr<Workers> workers_;
     Sessions sessions_;
     std::shared_ptr<Places> places_ = std::make_shared<Places>();
-    std::map<std::pair<std::string, Places::Uid>, std::uint64_t> strangers_;
+    std::map<std::pair<std::string, Uid>, std::uint64_t> strangers_;
     Clock::time_point strangers_told_;
     MemoryAfter memory_;
     Clock::time_point gave_back_;

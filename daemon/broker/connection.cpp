@@ -13,17 +13,16 @@ namespace {
 /// How long a client that was refused may go on sending before the answer is cut off.
 constexpr std::uint32_t leave_ms = 2000;
 
-/// A uid has 32 bits.
-constexpr Owner nobodys = Owner{1} << 33;
-
-/// Whose share of the broker a connection takes. All whose user cannot be known are one, and so are all users without a
-/// session: one person can have many uids (subuid(5)).
-Places::Uid share_of(Broker& broker, Places::Uid uid) {
-    return uid && broker.sessions().has_one_of(*uid) ? uid : std::nullopt;
-}
-
-Owner owner_of(Places::Uid share) {
-    return share ? Owner{*share} + 1 : nobodys;
+/// Whose share of the broker a connection takes that has shown no token. All whose user cannot be known are one, and
+/// so are all users without a session: one person can have many uids (subuid(5)). Of several who have asked for
+/// sessions of this user it is the one with the fewest connections: any of them may be who floods the broker.
+Share share_of(Broker& broker, Uid uid) {
+    if (!uid) return {};
+    const auto payers = broker.sessions().payers_of(*uid);
+    if (payers.empty()) return {};
+    const auto connections = [&](Payer payer) { return broker.places()->of(payer); };
+    const bool own = std::ranges::find(payers, payer_of(*uid)) != payers.end();
+    return {own ? payer_of(*uid) : *std::ranges::min_element(payers, {}, connections), uid};
 }
 
 /// Nearly every head is shorter.
@@ -44,8 +43,9 @@ Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint3
       places_(broker.places()),
       client_(broker.loop(), std::move(socket)),
       uid_(uid),
-      owner_(owner_of(share_of(broker, uid))),
-      place_(places_->enter(this, share_of(broker, uid))),
+      share_(share_of(broker, uid)),
+      owner_(share_.payer),
+      place_(places_->enter(this, share_)),
       stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {
     client_.belongs_to(owner_);
 }
@@ -207,7 +207,9 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
         return Refusal{429, "capsule_busy",
                        "this session has too many requests under way at once ([broker] streams): wait for one to end",
                        1};
-    if (!broker_.make_room(place_)) return too_many();
+    owner_ = session.share.value_or(share_).payer;
+    client_.belongs_to(owner_);
+    if (!broker_.make_room(place_, session.share.value_or(share_))) return too_many();
     return *std::move(out);
 }
 

@@ -76,8 +76,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Broker& broker_;
     std::shared_ptr<Places> places_;
     Stream client_;
-    Places::Uid uid_;
-    Owner owner_;
+    Uid uid_;
+    Share share_;
+    Owner owner_;  ///< the share's payer, who of users has as much time as another
     Places::Handle place_;
     Clock::time_point stranger_until_;
     std::string in_;  ///< read of the client and not yet passed on

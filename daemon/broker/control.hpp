@@ -75,10 +75,13 @@ struct Grant {
     std::vector<Refusals> refusals;
     std::optional<std::string> reset_zone;  ///< "+08:00": of times without a zone in the provider's refusals
     std::optional<std::string> reason{};    ///< why there is no key, in the 401's message
+    /// Whose places and time its requests take, `asked_there` where that one asks for its own users; none: `uid`'s.
+    std::optional<std::uint32_t> asked_by{};
+    std::optional<std::uint32_t> asked_there{};
 };
 BOOST_DESCRIBE_STRUCT(Grant, (),
                       (session, token_sha256, provider, label, base_url, surface, key, agent, uid, timeout_ms, refusals,
-                       reset_zone, reason))
+                       reset_zone, reason, asked_by, asked_there))
 
 /// Another key for one session, or for all of a provider: the next request uses it, streams that run go on.
 struct Key {

@@ -30,6 +30,17 @@ bool same(const Digest& a, const Digest& b) {
     return ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+/// Whoever asked for it; else its own user.
+std::optional<Share> share_of(const Grant& grant) {
+    if (grant.asked_by) return Share{payer_of(*grant.asked_by, grant.asked_there), grant.uid};
+    if (grant.uid) return Share{payer_of(*grant.uid), grant.uid};
+    return std::nullopt;
+}
+
+std::pair<Uid, Payer> user_of(const Session& session) {
+    return {session.grant.uid, session.share.value_or(Share()).payer};
+}
+
 Error refused(std::string message) {
     return {ErrorCode::invalid_params, std::move(message), ""};
 }
@@ -140,9 +151,10 @@ Result<void> Sessions::grant(Grant grant) {
         grant.key.reset();
     }
     session->why_no_key = grant.reason.value_or("");
+    session->share = share_of(grant);
     session->grant = std::move(grant);
     if (const auto old = by_id_.find(session->grant.session); old != by_id_.end()) no_longer_live(*old->second);
-    ++users_[session->grant.uid];
+    ++users_[user_of(*session)];
     by_id_[session->grant.session] = session;
     by_token_.emplace(session->token, session);
     return {};
@@ -153,12 +165,16 @@ void Sessions::no_longer_live(Session& session) {
     const auto [first, last] = by_token_.equal_range(session.token);
     const auto its = std::find_if(first, last, [&](const auto& each) { return each.second.get() == &session; });
     if (its != last) by_token_.erase(its);
-    const auto user = users_.find(session.grant.uid);
+    const auto user = users_.find(user_of(session));
     if (--user->second == 0) users_.erase(user);
 }
 
-bool Sessions::has_one_of(std::uint32_t uid) const {
-    return users_.contains(uid) || users_.contains(std::nullopt);
+std::vector<Payer> Sessions::payers_of(std::uint32_t uid) const {
+    if (users_.contains({std::nullopt, nobodys})) return {payer_of(uid)};
+    std::vector<Payer> out;
+    for (auto each = users_.lower_bound({uid, 0}); each != users_.end() && each->first.first == uid; ++each)
+        out.push_back(each->first.second);
+    return out;
 }
 
 void Sessions::set_key(const Key& key) {

@@ -16,6 +16,7 @@
 #include "daemon/broker/control.hpp"
 #include "daemon/broker/core/answer_reader.hpp"
 #include "daemon/broker/core/error_text.hpp"
+#include "daemon/broker/core/places.hpp"
 #include "daemon/broker/core/provider_limits.hpp"
 #include "daemon/broker/core/refusal.hpp"
 #include "daemon/broker/upstream.hpp"
@@ -29,6 +30,7 @@ Digest digest_of(std::string_view text);
 struct Session {
     Grant grant;  ///< without its key
     Digest token{};
+    std::optional<Share> share;  ///< none: whoever uses it pays for it
     BaseUrl base;
     Surface surface = Surface::anthropic_messages;
     std::vector<LimitRule> rules;
@@ -117,8 +119,8 @@ class Sessions {
     /// Why a token is none any more; empty: it never was one, or long ago.
     std::string ended(std::string_view token) const;
 
-    /// Whether a live session is that user's, or anybody's who has its token.
-    bool has_one_of(std::uint32_t uid) const;
+    /// Who pays for that user's live sessions. Of one that is anybody's who has its token: whoever uses it.
+    std::vector<Payer> payers_of(std::uint32_t uid) const;
 
     /// Whether a live session has this base path (with or without a slash at its end).
     bool has_base_path(std::string_view path) const;
@@ -144,7 +146,7 @@ class Sessions {
     std::unordered_map<std::string, std::shared_ptr<Session>> by_id_;
     /// Two have one token for a while: whose caller asked for it again while it was being granted.
     std::unordered_multimap<Digest, std::shared_ptr<Session>, Hash> by_token_;
-    std::map<std::optional<std::uint32_t>, std::size_t> users_;  ///< how many live sessions each has
+    std::map<std::pair<Uid, Payer>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
     std::deque<std::pair<Digest, std::string>> ended_;
     std::shared_ptr<DueTraffic> due_ = std::make_shared<DueTraffic>();

@@ -1,6 +1,7 @@
 // What the broker is told of the sessions that live: their grants, and that a key has changed.
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <map>
 
@@ -24,6 +25,16 @@ std::string key_place(const SessionRecord& record) {
     return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", record.key_variable, record.workspace.value_or(""),
                        record.role.value_or(""), record.key_scope.value_or(""), record.known_workspace.value_or(""),
                        record.known_role.value_or(""), record.agent, record.provider, record.base_url, record.uid);
+}
+
+/// Whoever asked for a session is counted at the broker, since one user can have sessions granted for any number of
+/// uids. What root and the daemon's own user ask for is counted for each user, here or, of another capsuled's, there.
+void tell_who_is_counted(const SessionRecord& record, broker::Grant& grant) {
+    const std::uint32_t asker = record.asker();
+    const bool is_daemons = asker == 0 || asker == ::geteuid();
+    if (is_daemons && (!record.asked_there || *record.asked_there == 0 || *record.asked_there == asker)) return;
+    grant.asked_by = asker;
+    if (is_daemons) grant.asked_there = record.asked_there;
 }
 
 }  // namespace
@@ -68,6 +79,7 @@ broker::Grant Sessions::grant_of(Live& live) {
         grant.reason = key.reason;
     grant.agent = live.record.agent;
     grant.uid = live.record.uid;
+    tell_who_is_counted(live.record, grant);
     sources_.describe(grant);
     return grant;
 }

@@ -137,11 +137,8 @@ class Floods(Case):
         half = (before + during) / 2
         self.assertTrue(until(lambda: memory(self.one.process) < half), f"{before}, {during}, {memory(self.one.process)} KiB")
 
-    def test_a_connection_each_of_many_users_without_a_session(self):
-        """Whoever has a range of subuid(5) is as many users as it has numbers."""
-        one = self.broker(stranger_ms=600_000)
-        one.grant(self.provided, uid=AGENT)
-
+    def has_its_place_beside(self, one, uids):
+        """A user's connection among those of so many others, with none of which a token is shown."""
         def connect_as(uid: int) -> socket.socket:
             os.seteuid(uid)
             connection = socket.socket()  # whose it is from here on
@@ -152,10 +149,24 @@ class Floods(Case):
             return connection
 
         mine = connect_as(AGENT)
-        others = [connect_as(100_000 + i) for i in range(300)]
+        others = [connect_as(uid) for uid in uids]
         self.assertTrue(until(lambda: any(is_closed(each) for each in others)))
         mine.sendall(request(one.port))
         self.assertEqual(read_reply(mine).status, 200)
+
+    def test_a_connection_each_of_many_users_without_a_session(self):
+        """Whoever has a range of subuid(5) is as many users as it has numbers."""
+        one = self.broker(stranger_ms=600_000)
+        one.grant(self.provided, uid=AGENT)
+        self.has_its_place_beside(one, range(100_000, 100_300))
+
+    def test_a_connection_each_of_many_users_for_whom_one_has_asked(self):
+        one = self.broker(stranger_ms=600_000)
+        one.grant(self.provided, uid=AGENT)
+        uids = range(100_000, 100_300)
+        for uid in uids:
+            one.grant(self.provided, session=f"of {uid}", token=f"cst_{uid}", uid=uid, asked_by=FLOODER)
+        self.has_its_place_beside(one, uids)
 
     def test_idle_connections_with_another_users_own_token(self):
         with self.flooded(1100, request(self.one.port, token=OTHER)):

@@ -10,23 +10,32 @@ std::list<Places::Place>& Places::list_of(State state) {
     return state == State::known ? known_ : strangers_;
 }
 
-Places::Handle Places::enter(Connection* whose, Uid uid) {
-    const auto user = users_.try_emplace(uid).first;
-    ++user->second.strangers;
-    return strangers_.insert(strangers_.end(), Place{whose, user});
+void Places::count_on(Place& place, Share share) {
+    place.user = users_.try_emplace(share.payer).first;
+    place.one = place.user->second.each.try_emplace(share.uid).first;
+    for (Counts* its : {&place.user->second.all, &place.one->second})
+        ++(place.state == State::known ? its->known : its->strangers);
+}
+
+Places::Handle Places::enter(Connection* whose, Share share) {
+    const Handle place = strangers_.insert(strangers_.end(), Place{whose});
+    count_on(*place, share);
+    return place;
 }
 
 void Places::count_off(Place& place) {
-    Counts& its = place.user->second;
     if (place.state == State::left) return;
-    its.head_bytes -= place.head_bytes;
-    place.head_bytes = 0;
-    if (std::exchange(place.working, false)) {
-        --its.working;
-        --working_;
+    const bool working = std::exchange(place.working, false);
+    if (working) --working_;
+    for (Counts* its : {&place.user->second.all, &place.one->second}) {
+        its->head_bytes -= place.head_bytes;
+        if (working) --its->working;
+        --(place.state == State::known ? its->known : its->strangers);
     }
-    --(place.state == State::known ? its.known : its.strangers);
-    if (its.known == 0 && its.strangers == 0) users_.erase(place.user);
+    place.head_bytes = 0;
+    const auto is_over = [](const Counts& its) { return its.known == 0 && its.strangers == 0; };
+    if (is_over(place.one->second)) place.user->second.each.erase(place.one);
+    if (is_over(place.user->second.all)) users_.erase(place.user);
 }
 
 void Places::forget(Handle place) {
@@ -44,51 +53,73 @@ Connection* Places::turn_out(Handle place) {
 Connection* Places::turn_out_stranger(std::size_t most) {
     if (strangers_.size() <= most) return nullptr;
     Handle found = strangers_.begin();
+    const auto most_of = [](Handle each) {
+        return std::pair(each->user->second.all.strangers, each->one->second.strangers);
+    };
     for (Handle each = strangers_.begin(); each != strangers_.end(); ++each)
-        if (each->user->second.strangers > found->user->second.strangers) found = each;
+        if (most_of(each) > most_of(found)) found = each;
     return turn_out(found);
 }
 
-bool Places::work(Handle place, std::size_t most, Connection*& turned_out) {
+bool Places::work(Handle place, Share share, std::size_t most, Connection*& turned_out) {
     turned_out = nullptr;
-    Counts& its = place->user->second;
-    if (place->state == State::left || its.working >= 3 * (most - std::min(most, working_))) return false;
+    if (place->state == State::left) return false;
+    if (place->user->first != share.payer || place->one->first != share.uid) {
+        count_off(*place);
+        count_on(*place, share);
+    }
+    Counts &its = place->user->second.all, &ones = place->one->second;
+    const std::size_t may_have = 3 * (most - std::min(most, working_));
+    if (its.working >= may_have) return false;
+    if (share.is_anothers() && ones.working >= 2 * (may_have - its.working)) return false;
     if (place->state == State::stranger && known_.size() >= most) {
+        const auto most_of = [](Handle each) {
+            return std::pair(each->user->second.all.known, each->one->second.known);
+        };
         Handle found = known_.end();
         for (Handle each = known_.begin(); each != known_.end(); ++each)
-            if (!each->working && (found == known_.end() || each->user->second.known > found->user->second.known))
-                found = each;
+            if (!each->working && (found == known_.end() || most_of(each) > most_of(found))) found = each;
         if (found == known_.end()) return false;
         turned_out = turn_out(found);
     }
     known_.splice(known_.end(), list_of(place->state), place);
-    if (std::exchange(place->state, State::known) == State::stranger) {
-        --its.strangers;
-        ++its.known;
+    const bool was_stranger = std::exchange(place->state, State::known) == State::stranger;
+    for (Counts* counts : {&its, &ones}) {
+        counts->strangers -= was_stranger ? 1 : 0;
+        counts->known += was_stranger ? 1 : 0;
+        ++counts->working;
     }
     place->working = true;
-    ++its.working;
     ++working_;
     return true;
 }
 
 void Places::rest(Handle place) {
     if (!std::exchange(place->working, false)) return;
-    --place->user->second.working;
+    for (Counts* its : {&place->user->second.all, &place->one->second})
+        --its->working;
     --working_;
     known_.splice(known_.end(), known_, place);
 }
 
 Connection* Places::hold_head(Handle place, std::size_t bytes, std::size_t most) {
     if (place->state == State::left) return nullptr;
-    std::size_t& all = place->user->second.head_bytes;
-    all = all - place->head_bytes + bytes;
+    for (Counts* its : {&place->user->second.all, &place->one->second})
+        its->head_bytes = its->head_bytes - place->head_bytes + bytes;
     place->head_bytes = bytes;
-    if (all <= most) return nullptr;
+    if (place->user->second.all.head_bytes <= most) return nullptr;
+    std::optional<Handle> found;
     for (std::list<Place>* list : {&strangers_, &known_})
         for (Handle each = list->begin(); each != list->end(); ++each)
-            if (each != place && each->user == place->user && each->head_bytes > 0) return turn_out(each);
-    return nullptr;
+            if (each != place && each->user == place->user && each->head_bytes > 0 &&
+                (!found || each->one->second.head_bytes > (*found)->one->second.head_bytes))
+                found = each;
+    return found ? turn_out(*found) : nullptr;
+}
+
+std::size_t Places::of(Payer payer) const {
+    const auto user = users_.find(payer);
+    return user == users_.end() ? 0 : user->second.all.strangers + user->second.all.known;
 }
 
 }  // namespace capsule::broker
