@@ -242,11 +242,12 @@ void print_key_files(const CommandLine& line, const std::map<std::string, Secret
 void serve(CommandLine line, std::map<std::string, Secret> environment) {
     const bool to_journal = logs_to_journal(line, environment);
     start_log(line, nullptr, to_journal);
-    // Sockets and timers are the I/O thread's alone; the home thread only posts.
+    // Sockets and timers are the I/O thread's alone; other threads only post.
     asio::io_context io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO);
     Services services(io.get_executor(), std::move(environment));
     services.config_source = config_source(line, services.environment);
     services.generation = value_or_throw(load_generation(services.config_source, services.environment));
+    value_or_throw(services.generation->worker->wait_until_it_serves());
     value_or_throw(check_broker_now(services.generation));
     services.at_start = {services.generation->config.daemon, services.generation->config.broker.port};
     start_log(line, &services.at_start.daemon, to_journal);

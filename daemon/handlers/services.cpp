@@ -62,6 +62,11 @@ asio::awaitable<Result<void>> load_anew(Services& services) {
         generation = Error{ErrorCode::config_conflict, "[broker] remote: where the keys are cannot change in a reload",
                            "restart capsuled"};
     if (generation) {
+        auto serves =
+            co_await (*generation)->worker->run([] { return Result<void>(); }, home_job_limit, HomeWorker::first);
+        if (!serves) generation = serves.error();
+    }
+    if (generation) {
         auto sound = co_await check_broker(*generation, services.generation);
         if (!sound) generation = sound.error();
     }

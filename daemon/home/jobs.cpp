@@ -1,5 +1,7 @@
 #include "daemon/home/jobs.hpp"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <utility>
@@ -36,10 +38,56 @@ std::exception_ptr end_of(std::function<void()>& work, std::chrono::steady_clock
 
 }  // namespace
 
+bool HomeWorker::Shared::may_start(std::size_t threads) {
+    const std::lock_guard lock(mutex);
+    if (started >= threads) return false;
+    ++started;
+    return true;
+}
+
+std::size_t HomeWorker::Shared::forget_started(std::exception_ptr why) {
+    const std::lock_guard lock(mutex);
+    --started;
+    cannot_serve = std::move(why);
+    end_all_if_none_serves();
+    first_is_known.notify_all();
+    return started;
+}
+
+std::exception_ptr HomeWorker::Shared::why_none_serves() {
+    std::unique_lock lock(mutex);
+    first_is_known.wait(lock, [&] { return serving > 0 || started == 0; });
+    return serving > 0 ? nullptr : cannot_serve;
+}
+
+void HomeWorker::Shared::end(const std::shared_ptr<Job>& job, std::exception_ptr failure) {
+    if (!job->tell) return;
+    job->failure = std::move(failure);
+    over.push_back(job);
+    ::eventfd_write(wake, 1);
+}
+
+void HomeWorker::Shared::end_all_if_none_serves() {
+    if (started > 0) return;
+    for (const auto& job : std::exchange(queue, {}))
+        end(job, cannot_serve);
+}
+
+void HomeWorker::Shared::tell_ends() {
+    std::unique_lock lock(mutex);
+    eventfd_t ignored = 0;
+    ::eventfd_read(wake, &ignored);
+    for (const auto& job : std::exchange(over, {}))
+        if (const auto tell = std::exchange(job->tell, nullptr)) tell(std::exchange(job->failure, nullptr));
+}
+
 void HomeWorker::Shared::serve(const std::shared_ptr<Seat>& own) {
     Seat& seat = *own;
     std::unique_lock lock(mutex);
     seat.thread = ::pthread_self();
+    ++serving;
+    keep_for_root();
+    first_is_known.notify_all();
     while (!seat.left_behind) {
         auto next = find_next();
         for (; next == queue.end(); next = find_next()) {
@@ -54,8 +102,7 @@ void HomeWorker::Shared::serve(const std::shared_ptr<Seat>& own) {
         const auto began = std::chrono::steady_clock::now();
         std::exception_ptr failure = end_of(job->work, job->end);
         lock.lock();
-        if (job->tell) job->tell(std::move(failure));
-        job->tell = nullptr;
+        end(job, std::move(failure));
         job->seat = nullptr;
         if (seat.left_behind)
             stuck.erase(stuck.find(job->asker));
@@ -105,6 +152,7 @@ std::shared_ptr<HomeWorker::Job> HomeWorker::Shared::take(Queue::iterator next) 
 std::shared_ptr<HomeWorker::Seat> HomeWorker::Shared::add(const std::shared_ptr<Job>& job) {
     const std::lock_guard lock(mutex);
     queue.push_back(job);
+    end_all_if_none_serves();
     return may_begin(job->asker) ? take_idle() : nullptr;
 }
 
@@ -135,7 +183,9 @@ bool HomeWorker::Shared::leave_behind(const Job& job) {
     job.seat->left_behind = true;
     under_way.erase(under_way.find(user_of(job.asker)));
     stuck.insert(job.asker);
-    wake_one();
+    --started;
+    --serving;
+    keep_for_root();
     return true;
 }
 
@@ -156,9 +206,8 @@ void HomeWorker::Shared::wake_all() {
         wake_one();
 }
 
-void HomeWorker::Shared::keep_for_root(std::size_t threads) {
-    const std::lock_guard lock(mutex);
-    most_of_others = threads > home_threads_of_root ? threads - home_threads_of_root : 1;
+void HomeWorker::Shared::keep_for_root() {
+    most_of_others = serving > home_threads_of_root ? serving - home_threads_of_root : 1;
     wake_all();
 }
 

@@ -27,6 +27,7 @@ struct HomeWorker::Job {
     std::function<void()> work;
     std::chrono::steady_clock::time_point end;
     std::function<void(std::exception_ptr)> tell;  ///< none: nobody waits any more
+    std::exception_ptr failure;
 };
 
 /// One thread.
@@ -39,8 +40,17 @@ struct HomeWorker::Seat {
 struct HomeWorker::Shared {
     using Queue = std::deque<std::shared_ptr<Job>>;
 
+    explicit Shared(int wake_) : wake(wake_) {}
+
+    const int wake;  ///< an eventfd, which tells the caller's thread that a job is over
+
     std::mutex mutex;
     Queue queue;
+    Queue over;               ///< whose waiters are not told yet
+    std::size_t started = 0;  ///< threads that serve, or are about to
+    std::size_t serving = 0;
+    std::exception_ptr cannot_serve;  ///< why one that was started does not
+    std::condition_variable first_is_known;
     std::vector<std::shared_ptr<Seat>> idle;  ///< the last one is woken first: it has at hand what jobs use
     std::map<Asker, std::uint64_t> served;    ///< the number of the asker's last turn
     std::uint64_t turns = 0;
@@ -49,8 +59,16 @@ struct HomeWorker::Shared {
     std::multiset<Asker> stuck;      ///< whose jobs were left behind, and of which kind
     bool closed = false;
 
+    /// Counts one that the caller starts, if there are not so many yet.
+    bool may_start(std::size_t threads);
+    /// The one that was to start does not serve. Gives how many are left.
+    std::size_t forget_started(std::exception_ptr why);
+    /// Whether the first thread does. Waits until that is known.
+    std::exception_ptr why_none_serves();
     /// What a thread does: it takes the jobs, one after the other, until it is left behind.
     void serve(const std::shared_ptr<Seat>& own);
+    /// Calls the waiters of the jobs that are over.
+    void tell_ends();
 
     /// Gives the thread that is to be woken for it, if one is to be.
     std::shared_ptr<Seat> add(const std::shared_ptr<Job>& job);
@@ -61,14 +79,16 @@ struct HomeWorker::Shared {
     /// False: the thread has come back after all.
     bool leave_behind(const Job& job);
     bool must_be_refused(Asker asker);
-    /// Of so many threads that there are, those of root are no other's, as far as there are enough.
-    void keep_for_root(std::size_t threads);
     /// The threads end when no job waits.
     void close();
 
   private:
     bool may_begin(Asker asker) const;
     bool has_too_many_stuck(Asker asker) const;
+    /// Of the threads that serve, those of root are no other's, as far as there are enough.
+    void keep_for_root();
+    void end(const std::shared_ptr<Job>& job, std::exception_ptr failure);
+    void end_all_if_none_serves();
     Queue::iterator find_next();
     std::shared_ptr<Job> take(Queue::iterator next);
     std::shared_ptr<Seat> take_idle();

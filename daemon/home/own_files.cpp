@@ -1,32 +1,22 @@
 #include "daemon/home/own_files.hpp"
 
-#include <dirent.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <limits>
-#include <memory>
-#include <string_view>
-#include <vector>
 
 #include "daemon/process/interrupt.hpp"
 
 namespace capsule {
 namespace {
 
-/// With close_range(), as the usual filters of containers allow that and not unshare(); it closes nothing.
-bool unshare_files() {
-    constexpr unsigned int above_all = std::numeric_limits<int>::max();
-    return ::close_range(above_all, above_all, CLOSE_RANGE_UNSHARE) == 0;
-}
+constexpr int first_of_others = STDERR_FILENO + 1;
 
-/// A thread that tells the loop of its job's end calls epoll_ctl() for its eventfd.
-bool wakes_a_loop(std::string_view file) {
-    return file == "anon_inode:[eventpoll]" || file == "anon_inode:[eventfd]";
+/// With close_range(), as the usual filters of containers allow that and not unshare(). What is above is not copied.
+bool unshare_files_up_to(int last) {
+    return ::close_range(static_cast<unsigned int>(last) + 1, std::numeric_limits<unsigned int>::max(),
+                         CLOSE_RANGE_UNSHARE) == 0;
 }
 
 /// A handler tells the loop by a pipe, which this thread is about to close: a SIGTERM that came here would be lost.
@@ -39,24 +29,11 @@ void leave_signals_to_others() {
 
 }  // namespace
 
-bool take_own_files() {
+bool take_own_files(int kept) {
     leave_signals_to_others();
-    if (!unshare_files()) return false;
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir("/proc/thread-self/fd"), ::closedir);
-    if (!listing) return true;  // without /proc the copies stay; what this thread opens is its own all the same
-    std::vector<int> others;
-    while (const dirent* entry = ::readdir(listing.get())) {
-        const std::string_view name = entry->d_name;
-        int descriptor = -1;
-        std::from_chars(name.data(), name.data() + name.size(), descriptor);
-        if (descriptor <= STDERR_FILENO || descriptor == ::dirfd(listing.get())) continue;
-        std::array<char, 64> file{};
-        const ssize_t size = ::readlinkat(::dirfd(listing.get()), entry->d_name, file.data(), file.size());
-        if (!wakes_a_loop({file.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))}))
-            others.push_back(descriptor);
-    }
-    for (const int descriptor : others)
-        ::close(descriptor);
+    if (!unshare_files_up_to(kept)) return false;
+    if (kept > first_of_others)
+        ::close_range(static_cast<unsigned int>(first_of_others), static_cast<unsigned int>(kept) - 1, 0);
     return true;
 }
 

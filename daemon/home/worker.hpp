@@ -13,6 +13,7 @@
 
 #include "protocol/common_messages.hpp"
 #include "protocol/errors.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 
@@ -30,15 +31,19 @@ inline constexpr std::size_t most_stuck_home_threads = 6, most_stuck_of_an_asker
 class HomeWorker {
   public:
     /// Whose the open files of a thread are. Its `own` (own_files.hpp): no descriptor goes into a job or comes out of
-    /// one, and the io_context of those that call run() is there before, with a timer.
+    /// one.
     enum class Files { own, the_daemons };
 
-    /// With `same_user` nothing is changed. Throws Failure when a thread cannot take the identity: then nothing in
-    /// that home may be touched.
+    /// With `same_user` nothing is changed. Throws Failure where no thread can be had. Does not wait until one has
+    /// started: by then other users may have kept it waiting.
     HomeWorker(const SessionUser& user, bool same_user, std::size_t threads = home_threads, Files files = Files::own);
     ~HomeWorker();
     HomeWorker(const HomeWorker&) = delete;
     HomeWorker& operator=(const HomeWorker&) = delete;
+
+    /// Waits until a thread takes jobs. Fails when none can take the identity: then nothing in that home may be
+    /// touched, and run() fails likewise.
+    Result<void> wait_until_it_serves();
 
     /// For whom a job is: a uid. Those that wait for a thread have it in turns, however many jobs one of them has.
     using Asker = std::uint64_t;
@@ -71,10 +76,12 @@ class HomeWorker {
     struct Shared;
     struct Waiter;
     class Awaited;
+    class Ends;
 
     boost::asio::awaitable<Result<void>> call(std::function<void()> work, std::chrono::milliseconds limit, Asker asker);
     void start_thread();
     void start_missing_threads();
+    std::shared_ptr<Ends> ends(const boost::asio::any_io_executor& executor);
     void leave_thread(const std::shared_ptr<Job>& job);
     Error too_late() const;
 
@@ -82,8 +89,9 @@ class HomeWorker {
     bool same_user_;
     std::size_t threads_;
     Files files_;
+    UniqueFd wake_;  ///< until ends_ has it
     std::shared_ptr<Shared> shared_;
-    std::size_t serving_ = 0;  ///< how many threads take jobs
+    std::shared_ptr<Ends> ends_;  ///< none: nobody has asked for anything yet
 };
 
 }  // namespace capsule

@@ -27,7 +27,6 @@ ALLOWED = {
     "daemon/home/scratch_home.cpp": ["::mkdtemp(path.data())", "::chmod(own_name(place)"],
     "daemon/home/settings_survey.cpp": ["namespace fs = std::filesystem;"],
     "daemon/home/file_identity.cpp": ["SYS_setgroups"],
-    "daemon/home/own_files.cpp": ['::opendir("/proc/thread-self/fd")'],
 }  # fmt: skip
 
 

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -49,7 +48,6 @@ class Inventory : public testing::Test {
 
     TempDir directory_;
     asio::io_context io_;
-    asio::steady_timer first_{io_};  ///< a loop has what wakes it with its first timer
     SubprocessRunner runner_;
     AgentInventory inventory_{io_.get_executor(), runner_, directory_.path()};
     SessionHome home_;

@@ -67,7 +67,6 @@ TEST_F(Worker, AThreadTakesNoSignalButTheOneForIt) {
 // A socket is closed for the other end when all that have it have closed it, even if a thread never comes back.
 TEST(WorkerWithFilesOfItsOwn, KeepsNothingOpenThatTheDaemonCloses) {
     asio::io_context io;
-    const asio::steady_timer first(io);
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK), 0);
     HomeWorker worker({.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}, true);

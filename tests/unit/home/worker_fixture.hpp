@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -39,7 +38,6 @@ class Worker : public testing::Test {
 
     TempDir directory_;
     asio::io_context io_;
-    asio::steady_timer first_{io_};           ///< a loop has what wakes it with its first timer
     HomeWorker worker_{somebody(), true, 1};  ///< with one thread
 };
 

@@ -9,7 +9,6 @@
 #include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -187,7 +186,6 @@ TEST(WorkerWithoutAThread, SaysSo) {
 int have_a_few() {
     if (!allow(4) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
     asio::io_context io;
-    const asio::steady_timer first(io);
     HomeWorker worker(nobody, true);
     const auto go = std::make_shared<std::atomic<bool>>(false);
     for (HomeWorker::Asker asker = 1; asker < 4; ++asker)
@@ -212,7 +210,6 @@ TEST(WorkerWithoutAThread, RootHasItsOwnAmongFew) {
 int lose_the_thread() {
     if (!allow(100) || ::setresuid(nobodys, nobodys, nobodys) != 0) return 2;
     asio::io_context io;
-    const asio::steady_timer first(io);
     HomeWorker worker(nobody, true, 1);
     HomeWorker::Asker asker = 0;
     const auto ask = [&](auto job, milliseconds limit) { return run(io, worker.run(std::move(job), limit, ++asker)); };
