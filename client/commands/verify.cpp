@@ -1,5 +1,7 @@
 // verify: after an agent's upgrade, is the session still the one that was asked for? Without a network, without a key.
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,8 +9,6 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
@@ -19,11 +19,10 @@
 #include "client/commands/become.hpp"
 #include "client/commands/command_table.hpp"
 #include "client/commands/session_options.hpp"
-#include "client/recorder/recorder.hpp"
+#include "client/commands/verification.hpp"
 #include "client/terminal/descriptors.hpp"
-#include "client/terminal/own_terminal.hpp"
-#include "client/verify/start.hpp"
-#include "client/verify/verify_cell.hpp"
+#include "client/verify/other_user.hpp"
+#include "client/verify/verify_as_user.hpp"
 #include "protocol/json_struct.hpp"
 #include "protocol/unique_fd.hpp"
 
@@ -32,21 +31,14 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::chrono::seconds longest_copy{20};                               ///< of what the agent finds in the home
+constexpr std::chrono::milliseconds longest_trial = std::chrono::minutes(15);  ///< of a cell: a few starts of 90 s
+
 struct VerifyOptions {
     std::string agent;
     std::string provider;
     int plans = -1;  ///< the descriptor with the subjects, for the process that start_again() has started
 };
-
-struct Subject {
-    ExplainResult plan;
-    std::string version;
-};
-BOOST_DESCRIBE_STRUCT(Subject, (), (plan, version))
-
-std::string command_name(const std::string& agent, const std::string& provider) {
-    return agent + " × " + provider;
-}
 
 /// The cells that the options name and that would start here.
 std::vector<std::pair<std::string, std::string>> chosen_cells(const StatusResult& status,
@@ -108,77 +100,26 @@ ClientResult<std::vector<Subject>> ask_plans(const Globals& globals, const Verif
     return subjects;
 }
 
-void show_progress(const Subject& subject, std::size_t number, std::size_t count) {
-    if (!error_style().terminal) return;
-    const std::string line = "verifying " + command_name(subject.plan.agent, subject.plan.provider) + " (" +
-                             std::to_string(number) + " of " + std::to_string(count) + ") …";
-    const std::string text = "\r\x1b[K" + line;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-}
-
-void clear_progress() {
-    if (!error_style().terminal) return;
-    constexpr std::string_view clear = "\r\x1b[K";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, clear.data(), clear.size());
-}
-
-json::object verdict_json(const CellVerdict& verdict, const std::string& version) {
-    return {{"agent", verdict.agent},
-            {"provider", verdict.provider},
-            {"version", version},
-            {"ok", verdict.good()},
-            {"problems", json::array(verdict.problems.begin(), verdict.problems.end())},
-            {"requests", verdict.requests},
-            {"seconds", verdict.seconds}};
-}
-
-std::string verdict_page(const std::vector<CellVerdict>& verdicts, const std::vector<Subject>& subjects) {
-    Table table({"AGENT", "PROVIDER", "VERSION", "SESSION"});
-    for (std::size_t i = 0; i < verdicts.size(); ++i) {
-        const auto& verdict = verdicts[i];
-        std::string differs;
-        for (const auto& problem : verdict.problems)
-            differs += (differs.empty() ? "" : "; ") + printable(problem);
-        table.add({{verdict.agent},
-                   {subjects[i].plan.label},
-                   {subjects[i].version.empty() ? "?" : subjects[i].version, Tone::dim},
-                   verdict.good() ? Cell{"as it should be", Tone::good} : Cell{differs, Tone::bad}});
-    }
-    return table.text(output_style());
-}
-
-ExitCode report(const Globals& globals, const std::vector<CellVerdict>& verdicts, const std::vector<Subject>& subjects,
-                bool offline) {
-    const bool good =
-        std::all_of(verdicts.begin(), verdicts.end(), [](const CellVerdict& each) { return each.good(); });
-    if (globals.json) {
-        json::array cells;
-        for (std::size_t i = 0; i < verdicts.size(); ++i)
-            cells.push_back(verdict_json(verdicts[i], subjects[i].version));
-        print_json(json::object{{"ok", good}, {"offline", offline}, {"cells", std::move(cells)}});
-    } else {
-        print(verdict_page(verdicts, subjects));
-    }
-    return good ? ExitCode::done : ExitCode::failed;
+void say(const VerifyMessage& message) {
+    const std::string line = to_line(message) + "\n";
+    std::string_view left = line;
+    for (ssize_t count = 0; !left.empty() && (count = ::write(STDOUT_FILENO, left.data(), left.size())) > 0;)
+        left.remove_prefix(static_cast<std::size_t>(count));
 }
 
 /// Whoever a process becomes can open its memory for a moment (go_offline() makes that possible). So root starts this
 /// program anew, which has nothing in its memory but the plans, and that one becomes the user. Only returns where it
-/// fails.
-Error start_again(const Globals& globals, const std::vector<Subject>& subjects) {
+/// fails, and says so as that one would.
+void start_again(const std::vector<Subject>& subjects) {
     const std::string text = json::serialize(to_json(subjects));
     const int plans = ::memfd_create("plans", 0);
     const bool written = ::write(plans, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    std::vector<std::string> words{"capsulectl", "verify", "--plans", std::to_string(plans)};
-    if (globals.json) words.insert(words.begin() + 1, "--json");
-    std::vector<std::string> variables;
-    for (const char* name : {"TERM", "NO_COLOR", "LC_ALL", "LC_CTYPE", "LANG"})  // how text is shown from here on
-        if (const auto value = process_environment(name)) variables.push_back(std::string(name) + "=" + *value);
-    close_others({plans});
+    const std::vector<std::string> words{"capsulectl", "verify", "--plans", std::to_string(plans)};
+    const std::vector<std::string> variables;
     if (written) ::execve("/proc/self/exe", pointers(words).data(), pointers(variables).data());
-    return {ErrorCode::io_error,
-            "verify cannot start itself as the session's user: " + std::generic_category().message(errno),
-            "it needs /proc and a little memory"};
+    say({.failure = VerifyFailure{
+             false, "verify cannot start itself as the session's user: " + std::generic_category().message(errno),
+             "it needs /proc and a little memory"}});
 }
 
 Result<std::vector<Subject>> read_plans(int descriptor) {
@@ -196,47 +137,72 @@ Result<std::vector<Subject>> read_plans(int descriptor) {
     return subjects;
 }
 
-ExitCode verify_as_user(const Globals& globals, const std::vector<Subject>& subjects) {
+/// In the process that start_again() has started.
+ExitCode verify_for_root(const std::vector<Subject>& subjects) {
     close_others({});
-    if (auto done = become_without_privileges(subjects.front().plan.user, false); !done)
-        return fail(globals, ExitCode::denied, "client.denied", done.error());
-    const bool offline = go_offline();
-    if (!offline)
-        print_warnings(
-            {{"verify.online",
-              "this kernel lets nobody unprivileged have a network of their own, so the agents are not cut off "
-              "from the network; they are only sent to 127.0.0.1, with a dummy key"}});
-    const auto recorder = Recorder::start();
-    if (!recorder) return fail(globals, ExitCode::failed, "client.failed", recorder.error());
-
-    std::vector<CellVerdict> verdicts;
-    for (const auto& subject : subjects) {
-        show_progress(subject, verdicts.size() + 1, subjects.size());
-        verdicts.push_back(verify_cell(subject.plan, **recorder));
-        if (verdicts.back().interrupted) break;
-    }
-    clear_progress();
-    if (verdicts.back().interrupted) return ExitCode::cancelled;
-    return report(globals, verdicts, subjects, offline);
+    verify_as_user(subjects, [](const VerifyMessage& message) {
+        if (message.offline) ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // becoming another user has taken it back
+        say(message);
+    });
+    return ExitCode::done;
 }
 
-/// As exec does: neither this process, once it is another user's, nor the agents may have root's terminal.
-ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
+/// Neither a process that is another user's nor the agents may have what root has open: its terminal, its report's
+/// file, a network socket.
+ExitCode verify_as_root(const Globals& globals, const std::vector<Subject>& subjects) {
+    Verification verification(globals, subjects);
+    bool copied = false;
+    const auto take = [&](std::string_view line) -> std::optional<std::chrono::milliseconds> {
+        const auto message = from_line(line);
+        if (!message) verification.note(line);
+        if (!message) return std::nullopt;
+        if (!verification.take(*message)) return std::chrono::milliseconds(0);
+        const bool goes_on = copied ? message->verdict.has_value() : message->copied.has_value();
+        if (!goes_on) return std::nullopt;
+        copied = !copied;
+        return copied ? longest_trial : longest_copy;
+    };
     const SessionUser& user = subjects.front().plan.user;
-    if (::geteuid() != 0 || user.uid == 0) return verify_as_user(globals, subjects);
-    const auto again = [&] { return fail(globals, ExitCode::failed, "client.failed", start_again(globals, subjects)); };
-    replace_names_of_terminals({});
-    if (!has_terminal({})) return again();
-    const auto status = run_on_own_terminal({user.uid, {}, [&] { return static_cast<int>(again()); }, [] {}});
-    if (!status) return fail(globals, ExitCode::failed, "client.failed", status.error());
-    return static_cast<ExitCode>(end_alike(*status));
+    switch (hear_other_user({[&] { start_again(subjects); }, take, longest_copy})) {
+        case Heard::all:
+            break;
+        case Heard::interrupted:
+            verification.interrupt();
+            break;
+        case Heard::not_started:
+            verification.give_up("verify cannot start a process: " + std::generic_category().message(errno),
+                                 "is there room for one more, and for its pipe?");
+            break;
+        case Heard::ended:
+            verification.give_up("the process that verifies as " + user.name + " ended before it was done",
+                                 "what it said is above; was it killed, or out of memory?");
+            break;
+        case Heard::too_late:
+            verification.give_up("the process that verifies as " + user.name + " is not heard of any more",
+                                 "does a file system in that user's home not answer, or are its processes stopped?");
+            break;
+        case Heard::too_much:
+            verification.give_up("the process that verifies as " + user.name + " says too much",
+                                 "a program of that user's speaks in its place");
+            break;
+    }
+    return verification.end();
+}
+
+ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
+    if (::geteuid() == 0 && subjects.front().plan.user.uid != 0) return verify_as_root(globals, subjects);
+    close_others({});
+    Verification verification(globals, subjects);
+    verify_as_user(subjects, [&](const VerifyMessage& message) { verification.take(message); });
+    return verification.end();
 }
 
 ExitCode run(const Globals& globals, const VerifyOptions& options) {
     if (options.plans >= 0) {
         const auto plans = read_plans(options.plans);
-        return plans ? verify_as_user(globals, *plans) : fail(globals, ExitCode::usage, "client.usage", plans.error());
+        return plans ? verify_for_root(*plans) : fail(globals, ExitCode::usage, "client.usage", plans.error());
     }
+    fill_standard_descriptors();
     const auto subjects = ask_plans(globals, options);
     if (!subjects) return fail(globals, subjects.error());
     if (subjects->empty())

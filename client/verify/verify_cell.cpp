@@ -94,8 +94,10 @@ class CellTrial {
 
 }  // namespace
 
-CellVerdict verify_cell(const ExplainResult& plan, const Recorder& recorder) {
-    return CellTrial(plan, recorder).verdict();
+CellVerdict verify_cell(const ExplainResult& plan, const Recorder& recorder, const std::function<void()>& copied) {
+    CellTrial trial(plan, recorder);
+    copied();
+    return trial.verdict();
 }
 
 }  // namespace capsule

@@ -1,6 +1,8 @@
 // One cell's trial, from its plan to what differs.
 #pragma once
 
+#include <boost/describe/class.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,9 +22,12 @@ struct CellVerdict {
 
     bool good() const noexcept { return problems.empty() && !interrupted; }
 };
+BOOST_DESCRIBE_STRUCT(CellVerdict, (), (agent, provider, problems, requests, seconds, interrupted))
 
 /// Runs the agent of `plan` against the stand-in, in a temporary home and a hostile project: one prompt with a tool
-/// call, and one prompt for each of the tiers that the route pins.
-CellVerdict verify_cell(const ExplainResult& plan, const Recorder& recorder);
+/// call, and one prompt for each of the tiers that the route pins. `copied` is called when nothing more is read of the
+/// real home.
+CellVerdict verify_cell(
+    const ExplainResult& plan, const Recorder& recorder, const std::function<void()>& copied = [] {});
 
 }  // namespace capsule

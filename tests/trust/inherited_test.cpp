@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "protocol/unique_fd.hpp"
 #include "tests/support/capsule_test.hpp"
 #include "tests/trust/outside.hpp"
@@ -75,39 +77,87 @@ TEST_F(Inherited, NobodyHasTheKeyringOfRootsLogin) {
         EXPECT_EQ(each, "found -1\n4711\n");
 }
 
-// The session's user can open the memory of a process that has become theirs, if only for a moment.
-TEST_F(Inherited, VerifyHasNothingOfRootsInTheMemoryThatBecomesTheUsers) {
-    if (!memory_is_the_daemons_own) GTEST_SKIP() << "memory is a sanitizer's";
-    set_claude("echo of $PPID; while [ ! -e '" + (dir_ / "looked").string() + "' ]; do /bin/sleep 0.05; done");
-    fs::permissions(dir_.path(), fs::perms{0755});
-    start_for_agent();
-    write_file(dir_ / "looked", "");
-    ASSERT_TRUE(eventually([&] { return !all_notes().empty(); }));
-    for (const fs::directory_entry& entry : fs::directory_iterator(notes()))
-        fs::remove(entry.path());
-    fs::remove(dir_ / "looked");
+/// Root's verify, while its first trial runs.
+class InheritedByVerify : public Inherited {
+  protected:
+    void SetUp() override {
+        Inherited::SetUp();
+        if (IsSkipped()) return;
+        set_claude("echo of $PPID; pwd; while [ ! -e '" + (dir_ / "looked").string() + "' ]; do /bin/sleep 0.05; done");
+        fs::permissions(dir_.path(), fs::perms{0755});
+        start_for_agent();
+        write_file(dir_ / "looked", "");
+        ASSERT_TRUE(eventually([&] { return !all_notes().empty(); }));
+        for (const fs::directory_entry& entry : fs::directory_iterator(notes()))
+            fs::remove(entry.path());
+        fs::remove(dir_ / "looked");
 
-    Program verify = ctl_program({"verify", "claude", "--provider", "zai"});
-    verify.env["GH_TOKEN"] = "FAKE-of-root";
-    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    const pid_t started = start_program(verify, {nothing, nothing, nothing});
-    close(nothing);
-    std::string note;
-    ASSERT_TRUE(eventually([&] {
-        const auto all = all_notes();
-        if (!all.empty()) note = all.front();
-        return note.ends_with("\n");
-    }));
-    const pid_t verifying = std::stoi(note.substr(note.find(' ')));
-    EXPECT_THAT(status_field(verifying, "Uid"), HasSubstr("4711"));
+        Program verify = ctl_program({"verify", "claude", "--provider", "zai"});
+        verify.env["GH_TOKEN"] = "FAKE-of-root";
+        const UniqueFd of_root(open((dir_ / "of-root").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        started_ = start_program(verify, {of_root.get(), of_root.get(), of_root.get()});
+        std::string note;
+        ASSERT_TRUE(eventually([&] {
+            const auto all = all_notes();
+            if (!all.empty()) note = all.front();
+            return std::ranges::count(note, '\n') == 2;
+        }));
+        project_ = note.substr(note.find('/'), note.rfind('\n') - note.find('/'));
+        verifying_ = std::stoi(note.substr(note.find(' ')));
+        EXPECT_THAT(status_field(verifying_, "Uid"), HasSubstr("4711"));
+    }
+
+    int end() {
+        write_file(dir_ / "looked", "");
+        return wait_for_exit(started_, std::chrono::seconds(90));
+    }
+
+    pid_t started_ = -1;
+    pid_t verifying_ = -1;
+    fs::path project_;  ///< of the trial
+};
+
+// The session's user can open the memory of a process that has become theirs, if only for a moment.
+TEST_F(InheritedByVerify, IsNothingOfRootsInTheMemoryThatBecomesTheUsers) {
     std::string found;
-    each_writable_mapping(verifying, [&](std::string_view bytes, const std::string& name) {
-        if (bytes.find("FAKE-of-root") != std::string_view::npos) found += name + " ";
-    });
+    if (memory_is_the_daemons_own)  // and not a sanitizer's
+        each_writable_mapping(verifying_, [&](std::string_view bytes, const std::string& name) {
+            if (bytes.find("FAKE-of-root") != std::string_view::npos) found += name + " ";
+        });
     EXPECT_EQ(found, "");
-    EXPECT_THAT(read_file(proc_path(verifying, "environ")), Not(HasSubstr("GH_TOKEN")));
-    write_file(dir_ / "looked", "");
-    wait_for_exit(started, std::chrono::seconds(90));
+    EXPECT_THAT(read_file(proc_path(verifying_, "environ")), Not(HasSubstr("GH_TOKEN")));
+    end();
+}
+
+// And take what it has open. A network socket would make them root where they listen with it.
+TEST_F(InheritedByVerify, IsNothingThatRootHasOpen) {
+    std::string open;
+    for (const fs::directory_entry& each : fs::directory_iterator(proc_path(verifying_, "fd")))
+        open += each.path().filename().string() + " is " + fs::read_symlink(each.path()).string() + "\n";
+    EXPECT_THAT(open, AllOf(HasSubstr("0 is /dev/null\n"), HasSubstr("1 is pipe:"), HasSubstr("2 is pipe:"),
+                            Not(HasSubstr("of-root"))));
+    EXPECT_EQ(fs::read_symlink(proc_path(verifying_, "cwd")), "/");
+    EXPECT_EQ(getsid(verifying_), verifying_) << "nor root's terminal, by its name";
+    EXPECT_EQ(end(), 1) << "the agent has sent nothing";
+    EXPECT_THAT(read_file(dir_ / "of-root"), AllOf(HasSubstr("SESSION\nclaude"), HasSubstr("Z.AI")))
+        << "root writes what came of it";
+}
+
+TEST_F(InheritedByVerify, KeepsRootWaitingNoLongerThanRootLikes) {
+    kill(verifying_, SIGSTOP);  // as any process of that user can
+    kill(started_, SIGINT);
+    EXPECT_EQ(wait_for_exit(started_, std::chrono::seconds(90)), 130);
+    fs::remove_all(project_.parent_path());  // who was killed has left it
+}
+
+TEST_F(InheritedByVerify, EndsWithRoots) {
+    kill(started_, SIGKILL);
+    wait_for_exit(started_, std::chrono::seconds(90));
+    EXPECT_TRUE(eventually([&] {
+        std::error_code ended;  // nobody may have reaped it
+        [[maybe_unused]] const fs::path program = fs::read_symlink(proc_path(verifying_, "exe"), ended);
+        return static_cast<bool>(ended);
+    }));
 }
 
 // A shell's line runs the agent as who has typed it: root would run what the session's user has in its home.

@@ -1,8 +1,11 @@
 // What an agent's program does to `capsulectl verify`, which runs it several times and reads what it writes.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 
 #include "tests/support/capsule_test.hpp"
+#include "tests/support/silent_mount.hpp"
 #include "tests/support/tracer_script.hpp"
 
 namespace capsule::test {
@@ -79,6 +82,27 @@ TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {
     const auto began = std::chrono::steady_clock::now();
     verify();
     EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(50));
+}
+
+// The daemon is not asked about it: nothing of a session's is there.
+TEST_F(HostileAgent, AFileSystemOfItsUsersThatDoesNotAnswerKeepsRootFor20Seconds) {
+    if (!has_mounts_of_its_own()) GTEST_SKIP() << "needs /dev/fuse and mounts of its own";
+    constexpr uid_t agent = 4713;  // nobody's in other tests
+    const fs::path agents = dir_ / "theirs/.claude/agents";
+    fs::create_directories(agents);
+    write_file(dir_ / "passwd",
+               read_file("/etc/passwd") + "agent:x:4713:4713::" + (dir_ / "theirs").string() + ":/bin/sh\n");
+    fs::permissions(dir_ / "passwd", fs::perms{0644});
+    fs::permissions(dir_.path(), fs::perms{0755});
+    start({.config = "[session]\nuser = \"agent\"\n", .passwd = dir_ / "passwd"});
+    const SilentMount mounted(agents, agent);
+    const Outcome outcome = verify();
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("the process that verifies as agent is not heard of any more\n  hint: "));
+    for (const fs::directory_entry& each : fs::directory_iterator("/tmp")) {  // who was killed has left it
+        struct stat status {};
+        if (lstat(each.path().c_str(), &status) == 0 && status.st_uid == agent) fs::remove_all(each.path());
+    }
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ TERMINAL = "terminal:OwnTerminal."
 HELD = "terminal:HeldTerminal."
 INHERITED = "trust_inherited:Inherited"
 STARTED = "trust_started:Started."
+BY_VERIFY = "trust_inherited:InheritedByVerify."
+OTHER = "client/verify/other_user.cpp"
 
 
 def protections() -> list[Protection]:
@@ -56,8 +58,23 @@ def whom_it_believes() -> list[Protection]:
         one("no shell's line starts the agent as root", "client/commands/spawn.cpp", "user.uid == ::geteuid()", "user.uid != 0 || user.uid == 0",
             "trust_inherited:Inherited.NoShellsLineStartsTheAgentAsRoot"),
         one("verify starts anew before it becomes the user", "client/commands/verify.cpp",
-            "if (::geteuid() != 0 || user.uid == 0) return", "if (!has_terminal({})) return",
-            "trust_inherited:Inherited.VerifyHasNothingOfRootsInTheMemoryThatBecomesTheUsers"),
+            "{[&] { start_again(subjects); }, take, longest_copy}", "{[&] { verify_for_root(subjects); }, take, longest_copy}",
+            BY_VERIFY + "IsNothingOfRootsInTheMemoryThatBecomesTheUsers"),
+        one("nothing that root has open is its", OTHER, "        ::dup2(pipe, descriptor);\n    close_all_but({0, 1, 2});\n",
+            "        static_cast<void>(pipe), static_cast<void>(descriptor);\n    close_all_but({0, 1, 2});\n", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        one("nor what root reads", OTHER, "    replace_with_nothing({STDIN_FILENO});\n", "", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        one("nor any other descriptor", OTHER, "    close_all_but({0, 1, 2});\n", "", "unit_client:OtherUser.HasNothingButThePipe"),
+        one("nor root's directory", OTHER, '::chdir("/") == 0', "true", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        one("nor root's terminal", OTHER, "    ::setsid();\n", "", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        one("verify waits with a limit for what it finds in a home", "client/commands/verify.cpp", "take, longest_copy}", "take, longest_trial}",
+            "trust_verify:HostileAgent.AFileSystemOfItsUsersThatDoesNotAnswerKeepsRootFor20Seconds"),
+        one("which no line makes longer that says nothing", OTHER, "if (all_ || interrupted || !limit) continue;",
+            "if (!limit) until_ = Clock::now() + task_.first_limit;\n            if (all_ || interrupted || !limit) continue;",
+            "unit_client:OtherUser.IsWaitedForWithALimit"),
+        one("and hears no more than anybody has to say", OTHER, "if (count_ > most_said)", "if (count_ == 0)", "unit_client:OtherUser.SaysTooMuch"),
+        one("until root wants no more", OTHER, "until_ = Clock::now() + to_end;\n            }", "}", BY_VERIFY + "KeepsRootWaitingNoLongerThanRootLikes"),
+        one("and what has become the user's ends with root's", "client/commands/verify.cpp", "if (message.offline) ::prctl(PR_SET_PDEATHSIG, SIGTERM);", "",
+            BY_VERIFY + "EndsWithRoots"),
         one("what an agent writes to verify is bounded", VERIFY, "return size_of(output) > most_written;",
             "return size_of(output) < 0;", "trust_verify:HostileAgent.OneThatWritesTooMuchIsEnded"),
         one("verify does not follow one that makes files without end", "client/verify/surroundings.cpp",

@@ -1,0 +1,151 @@
+#include "client/verify/other_user.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "client/terminal/descriptors.hpp"
+#include "protocol/own_signals.hpp"
+#include "protocol/unique_fd.hpp"
+
+namespace capsule {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds to_end{5000};  ///< for whoever was told to
+constexpr std::size_t most_said = std::size_t{64} * 1024 * 1024;
+
+/// While it lives, SIGINT and SIGTERM can only be read.
+class SignalsToRead {
+  public:
+    SignalsToRead() {
+        sigset_t signals;
+        ::sigemptyset(&signals);
+        ::sigaddset(&signals, SIGINT);
+        ::sigaddset(&signals, SIGTERM);
+        ::sigprocmask(SIG_BLOCK, &signals, &before_);
+        descriptor_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    }
+    ~SignalsToRead() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    SignalsToRead(const SignalsToRead&) = delete;
+    SignalsToRead& operator=(const SignalsToRead&) = delete;
+
+    int descriptor() const { return descriptor_.get(); }
+    const sigset_t& before() const { return before_; }
+
+  private:
+    sigset_t before_{};
+    UniqueFd descriptor_;
+};
+
+[[noreturn]] void run_child(const OtherUsersProcess& task, int pipe, const sigset_t& mask) {
+    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    ::setsid();
+    const bool away = ::chdir("/") == 0;
+    replace_with_nothing({STDIN_FILENO});
+    for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO})
+        ::dup2(pipe, descriptor);
+    close_all_but({0, 1, 2});
+    if (away) task.work();
+    ::_exit(1);
+}
+
+class Listener {
+  public:
+    Listener(const OtherUsersProcess& task, pid_t child, UniqueFd said, const SignalsToRead& signals)
+        : task_(task),
+          child_(child),
+          said_(std::move(said)),
+          signals_(signals),
+          end_(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))),
+          until_(Clock::now() + task.first_limit) {}
+
+    ~Listener() {
+        signal_child(child_, SIGKILL);
+        ::waitpid(child_, nullptr, WNOHANG);
+    }
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    Heard hear() {
+        bool interrupted = false;
+        for (;;) {
+            std::array<pollfd, 3> polled{pollfd{said_.get(), POLLIN, 0}, pollfd{signals_.descriptor(), POLLIN, 0},
+                                         pollfd{end_.get(), POLLIN, 0}};
+            const auto left = std::chrono::ceil<milliseconds>(until_ - Clock::now());
+            const int ready =
+                ::poll(polled.data(), polled.size(), static_cast<int>(std::max(left, milliseconds(0)).count()));
+            if (ready < 0) continue;
+            if (ready == 0) return all_ ? Heard::all : interrupted ? Heard::interrupted : Heard::too_late;
+            if (polled[1].revents != 0) {
+                signalfd_siginfo info{};
+                if (::read(signals_.descriptor(), &info, sizeof info) > 0 && interrupted) return Heard::interrupted;
+                interrupted = true;
+                signal_child(child_, SIGTERM);
+                until_ = Clock::now() + to_end;
+            }
+            const bool more = polled[0].revents != 0 && read_some(interrupted);
+            if (count_ > most_said) return Heard::too_much;
+            const bool over = polled[0].revents != 0 ? !more : polled[2].revents != 0;
+            if (over) return all_ ? Heard::all : interrupted ? Heard::interrupted : Heard::ended;
+        }
+    }
+
+  private:
+    /// False at the end.
+    bool read_some(bool interrupted) {
+        std::array<char, 64 * 1024> chunk;
+        const ssize_t count = ::read(said_.get(), chunk.data(), chunk.size());
+        if (count <= 0) return count < 0;
+        count_ += static_cast<std::size_t>(count);
+        std::size_t end = text_.size();
+        text_.append(chunk.data(), static_cast<std::size_t>(count));
+        std::size_t begin = 0;
+        for (; (end = text_.find('\n', end)) != text_.npos; begin = ++end) {
+            const auto limit = task_.take(std::string_view(text_).substr(begin, end - begin));
+            if (all_ || interrupted || !limit) continue;
+            all_ = *limit <= limit->zero();
+            until_ = Clock::now() + (all_ ? to_end : *limit);
+        }
+        text_.erase(0, begin);
+        return true;
+    }
+
+    const OtherUsersProcess& task_;
+    pid_t child_;
+    UniqueFd said_;
+    const SignalsToRead& signals_;
+    UniqueFd end_;
+    Clock::time_point until_;
+    std::string text_;  ///< a line that has not ended
+    std::size_t count_ = 0;
+    bool all_ = false;
+};
+
+}  // namespace
+
+Heard hear_other_user(const OtherUsersProcess& task) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Heard::not_started;
+    UniqueFd said(ends[0]), saying(ends[1]);
+    ::fcntl(said.get(), F_SETFL, O_NONBLOCK);
+    const SignalsToRead signals;
+    const pid_t child = ::fork();
+    if (child == 0) run_child(task, saying.get(), signals.before());
+    if (child < 0) return Heard::not_started;
+    saying = UniqueFd();
+    return Listener(task, child, std::move(said), signals).hear();
+}
+
+}  // namespace capsule

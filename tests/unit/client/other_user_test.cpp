@@ -1,0 +1,125 @@
+// What the process says that becomes another user's, and how long root waits for it.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "client/verify/other_user.hpp"
+
+namespace capsule {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr milliseconds long_enough{120'000};
+constexpr milliseconds short_limit{300};
+
+void say(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t count = ::write(STDOUT_FILENO, text.data(), text.size());
+        if (count <= 0) ::_exit(2);
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+}
+
+[[noreturn]] void say_no_more() {
+    for (;;)
+        ::pause();
+}
+
+class OtherUser : public ::testing::Test {
+  protected:
+    Heard hear(std::function<void()> work, milliseconds first_limit = long_enough) {
+        return hear_other_user({std::move(work),
+                                [this](std::string_view line) -> std::optional<milliseconds> {
+                                    lines_.emplace_back(line);
+                                    if (line == "last") return milliseconds(0);
+                                    if (line == "kill") ::kill(::getpid(), SIGTERM);
+                                    if (line == "soon") return short_limit;
+                                    return std::nullopt;
+                                },
+                                first_limit});
+    }
+
+    std::vector<std::string> lines_;
+};
+
+TEST_F(OtherUser, IsHeardToTheLastLine) {
+    EXPECT_EQ(hear([] { say("one\n\xff\n\nlast\n"); }), Heard::all);
+    EXPECT_THAT(lines_, ElementsAre("one", "\xff", "", "last"));
+}
+
+TEST_F(OtherUser, MayEndBeforeThat) {
+    EXPECT_EQ(hear([] { say("one\nhalf"); }), Heard::ended);
+    EXPECT_THAT(lines_, ElementsAre("one"));
+    EXPECT_EQ(hear([] { ::raise(SIGKILL); }), Heard::ended);
+}
+
+TEST_F(OtherUser, HasNothingButThePipe) {
+    EXPECT_EQ(hear([] {
+                  std::string seen;
+                  for (int descriptor = 0; descriptor < 1000; ++descriptor)
+                      if (::fcntl(descriptor, F_GETFD) >= 0) seen += std::to_string(descriptor) + " ";
+                  const bool leads = ::getsid(0) == ::getpid();
+                  char* const there = ::getcwd(nullptr, 0);
+                  say(seen + (leads ? "leads " : "follows ") + there + "\nlast\n");
+              }),
+              Heard::all);
+    EXPECT_THAT(lines_, ElementsAre("0 1 2 leads /", "last"));
+}
+
+TEST_F(OtherUser, IsWaitedForWithALimit) {
+    EXPECT_EQ(hear(say_no_more, short_limit), Heard::too_late);
+    EXPECT_EQ(hear([] {
+                  say("soon\n");
+                  say_no_more();
+              }),
+              Heard::too_late);
+    EXPECT_EQ(hear(
+                  [] {
+                      for (;;)
+                          say("more\n"), ::usleep(1000);
+                  },
+                  short_limit),
+              Heard::too_late)
+        << "a line that says nothing makes it no longer";
+}
+
+// Whoever has taken the pipe keeps it open.
+TEST_F(OtherUser, WhoHasThePipeTooHoldsNothingUp) {
+    const auto leave_one = [](std::string_view text) {
+        if (::fork() == 0) {
+            ::sleep(20);
+            ::_exit(0);
+        }
+        say(text);
+    };
+    EXPECT_EQ(hear([&] { leave_one("one\n"); }), Heard::ended);
+    EXPECT_EQ(hear([&] { leave_one("last\n"); }), Heard::all);
+}
+
+TEST_F(OtherUser, SaysTooMuch) {
+    const auto talk = [](const std::string& text) {
+        for (;;)
+            say(text);
+    };
+    EXPECT_EQ(hear([&] { talk(std::string(65536, 'x')); }), Heard::too_much);
+    EXPECT_THAT(lines_, IsEmpty());
+}
+
+TEST_F(OtherUser, ASignalToRootsEndsTheWait) {
+    EXPECT_EQ(hear([] {
+                  say("kill\n");
+                  say_no_more();
+              }),
+              Heard::interrupted);
+}
+
+}  // namespace
+}  // namespace capsule
