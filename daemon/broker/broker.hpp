@@ -44,7 +44,7 @@ class Broker {
         return loop_.now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     }
     const std::string& address() const noexcept { return address_; }
-    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner, nullptr}; }
+    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner}; }
     Loop& loop() noexcept { return loop_; }
 
     /// `uid`: whose connection it is, where that is known. capsuled is told at most once in ten seconds.

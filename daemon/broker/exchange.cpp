@@ -113,6 +113,7 @@ Task<std::optional<Refusal>> Connection::ask(Exchange& exchange) {
         exchange.was_kept = false;
         WayOut way = broker_.way_out(owner_);
         way.stop = &stop_connecting_;
+        way.first = exchange.out.front();
         auto opened = co_await open_upstream(way, exchange.session->base);
         if (!opened) co_return opened.error();
         upstream_ = *std::move(opened);

@@ -142,8 +142,13 @@ Io Stream::read(std::span<char> room) {
     return {Io::Is::done, total};
 }
 
+void Stream::begin_with(char first) {
+    if (!begun_) begun_ = try_write({&first, 1}).is == Io::Is::done;
+}
+
 Io Stream::try_write(std::string_view bytes) {
     if (!is_open()) return {};
+    if (!bytes.empty() && std::exchange(begun_, false)) return {Io::Is::done, 1};
     if (!ssl_) return send(bytes);
     std::size_t sent = 0;
     forget_errors();

@@ -32,6 +32,10 @@ class Stream final : public Descriptor {
     Io try_read(std::span<char> room);
     Io try_write(std::string_view bytes);
 
+    /// Sends the first byte of what is written next, and not again then: the rest may be for others than who reads
+    /// here.
+    void begin_with(char first);
+
     /// Whether an idle connection can carry another request: nothing has arrived, and it is not closed.
     bool is_still_good();
 
@@ -47,6 +51,7 @@ class Stream final : public Descriptor {
     std::string early_;                     ///< for TLS, before anything of the socket
     std::size_t taken_ = 0, may_take_ = 0;  ///< bytes of the socket's, in this step
     bool untold_ = false;                   ///< an end, or a failure, that the next read tells of
+    bool begun_ = false;                    ///< begin_with()
 };
 
 /// co_await write_all(…) writes all of it and gives whether that went well. What the kernel takes at once needs no

@@ -24,11 +24,12 @@ constexpr std::size_t most_of_proxy = 16 * 1024;
 
 /// What the time limit ends, whichever step it is in.
 struct Attempt {
-    explicit Attempt(const WayOut& way)
-        : loop(way.loop), owner(way.owner), lookup(std::make_shared<Lookup>(loop)), timer(loop) {}
+    Attempt(const WayOut& way, char begins_with)
+        : loop(way.loop), owner(way.owner), first(begins_with), lookup(std::make_shared<Lookup>(loop)), timer(loop) {}
 
     Loop& loop;
     Owner owner;
+    char first;  ///< byte of the request, or of what the proxy is asked
     std::shared_ptr<Lookup> lookup;
     std::shared_ptr<Stream> stream;
     std::shared_ptr<Work> work;
@@ -190,17 +191,14 @@ struct Taken {
 /// `bound` none: until attempt.late.
 Task<Taken> who_takes(Attempt& attempt, WayOut way, std::optional<std::chrono::milliseconds> bound) {
     const auto stream = attempt.stream;
-    bool sent = false;
     std::chrono::milliseconds waited{0};
     for (std::chrono::milliseconds pause{1};; pause = std::min(2 * pause, ask_again_within)) {
         const PeerUid::Server server = way.peers.of_server(stream->native());
         Taken out{wrong_owner(way, server), server.waits};
         if (out.wrong || !out.waits || (bound && waited >= *bound)) co_return out;
-        // An empty line, which no server counts, for one that is given a connection only when something has come.
-        if (server.for_data && waited >= loopback_answers_in / 10 && !std::exchange(sent, true)) {
-            const bool went = co_await write_all(*stream, "\r\n");
-            if (!went) co_return out;
-        }
+        // For one that is given a connection only when something has come. An empty line would do, but some servers
+        // close the connection for it, and one whose queue is full cannot be told from these.
+        if (server.for_data && waited >= loopback_answers_in / 10) stream->begin_with(attempt.first);
         Signal over(attempt.loop);
         Timer timer(attempt.loop);
         timer.start(pause, [&] { over.fire(); });
@@ -251,10 +249,10 @@ bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) 
 }  // namespace
 
 Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
-    Attempt attempt(way);
+    const auto proxy = proxy_for(way.limits, base);
+    Attempt attempt(way, proxy ? 'C' : way.first);
     attempt.timer.start(std::chrono::milliseconds(way.limits.connect_ms), [&] { attempt.give_up(); });
     const WayOut::Stop::While connecting(way.stop, [&] { attempt.give_up(); });
-    const auto proxy = proxy_for(way.limits, base);
     const std::string host = proxy ? proxy->host : base.host;
     const std::string port = proxy ? proxy->port : std::to_string(base.port);
 

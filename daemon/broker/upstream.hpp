@@ -80,6 +80,7 @@ struct WayOut {
         std::function<void()> now_;
     };
     Stop* stop = nullptr;  ///< outlives the attempt
+    char first = 'G';      ///< what is to be sent begins with it
 };
 
 /// Name lookup, TCP, the proxy's CONNECT and TLS, within limits.connect_ms. The refusals tell these apart:
