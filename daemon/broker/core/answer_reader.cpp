@@ -42,24 +42,24 @@ void first(std::string& out, std::string_view value) {
 
 constexpr std::size_t word_size = 7;  ///< of the shortest of these with its quotes
 
-/// Whether a text begins with a name without which an event has nothing to read.
+/// Whether a text begins with a name without which an event has nothing to read, or with what may be a part of one.
 bool is_telling(std::string_view rest, bool model_too) {
-    return rest.starts_with("\"usage\"") || rest.starts_with("\"error\"") || rest.starts_with("\"base_resp\"") ||
-           (model_too && rest.starts_with("\"model\""));
+    return is_escaped_letter(rest) || rest.starts_with("\"usage\"") || rest.starts_with("\"error\"") ||
+           rest.starts_with("\"base_resp\"") || (model_too && rest.starts_with("\"model\""));
 }
 
 /// Whether a text has one of them anywhere. Sixteen places at once: a stream is a lot of text, and the
 /// library's search takes longer than all that is done with it otherwise.
 bool has_telling_word(std::string_view text, bool model_too) {
-    const Block quote = sixteen('"'), u = sixteen('u'), g = sixteen('g'), e = sixteen('e'), o = sixteen('o'),
-                m = sixteen('m'), b = sixteen('b');
+    const Block quote = sixteen('"'), escape = sixteen('\\'), u = sixteen('u'), g = sixteen('g'), e = sixteen('e'),
+                o = sixteen('o'), m = sixteen('m'), b = sixteen('b'), zero = sixteen('0');
     std::size_t at = 0;
     for (; at + sizeof(Block) + word_size <= text.size(); at += sizeof(Block)) {
         const char* here = text.data() + at;
-        const Block second = block_at(here + 1), fifth = block_at(here + 4);
-        const auto found =
-            (block_at(here) == quote) & (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) |
-                                         (((second == m) | (second == b)) & (fifth == e)));
+        const Block first = block_at(here), second = block_at(here + 1), fifth = block_at(here + 4);
+        const auto found = ((first == quote) & (((second == u) & (fifth == g)) | ((second == e) & (fifth == o)) |
+                                                (((second == m) | (second == b)) & (fifth == e)))) |
+                           ((first == escape) & (second == u) & (block_at(here + 2) == zero));
         if (!any_of(found)) continue;
         for (std::size_t i = 0; i < sizeof(Block); ++i)
             if (is_telling(text.substr(at + i), model_too)) return true;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "daemon/broker/core/blocks.hpp"
+#include "daemon/broker/core/json_escapes.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -28,17 +29,19 @@ bool is_word(std::string_view text) {
     return false;
 }
 
-/// Of each of the 16 bytes from there on, whether a word may begin there.
+/// Of each of the 16 bytes from there on, whether a word may begin there, or an escape of one of its letters.
 auto may_begin(const char* here) {
-    const Block second = block_at(here + 1), fifth = block_at(here + 4), e = sixteen('e');
-    return (block_at(here) == sixteen('"')) & (((second == e) & (fifth == sixteen('o'))) |
-                                               (((second == sixteen('b')) | (second == sixteen('c'))) & (fifth == e)));
+    const Block first = block_at(here), second = block_at(here + 1), fifth = block_at(here + 4), e = sixteen('e');
+    return ((first == sixteen('"')) & (((second == e) & (fifth == sixteen('o'))) |
+                                       (((second == sixteen('b')) | (second == sixteen('c'))) & (fifth == e)))) |
+           ((first == sixteen('\\')) & (second == sixteen('u')) & (block_at(here + 2) == sixteen('0')));
 }
 
 /// Whether a word begins in the first `most` bytes of a text. 64 places at once: a stream is a lot of text.
 bool has_word(std::string_view text, std::size_t most) {
     constexpr std::size_t step = 4 * sizeof(Block);
     const auto is_at = [&](std::size_t at) {
+        if (text[at] == '\\') return is_escaped_letter(text.substr(at));
         if (text[at] != '"' || text.size() - at <= shortest_word - 1) return false;
         const char second = text[at + 1], fifth = text[at + 4];
         return ((second == 'e' && fifth == 'o') || ((second == 'b' || second == 'c') && fifth == 'e')) &&

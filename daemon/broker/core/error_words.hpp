@@ -7,7 +7,8 @@
 
 namespace capsule::broker {
 
-/// Looks for the members that AnswerReader knows an error by. Those that are null are none.
+/// Looks for the members that AnswerReader knows an error by. Those that are null are none. A name that is written with
+/// escapes may be any of them.
 class ErrorWords {
   public:
     void feed(std::string_view piece);

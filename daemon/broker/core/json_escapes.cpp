@@ -52,4 +52,10 @@ std::string unescaped_json(std::string_view json) {
     return out;
 }
 
+bool is_escaped_letter(std::string_view text) {
+    if (!text.starts_with("\\u00")) return false;
+    const char32_t c = four_digits(text.substr(2)).value_or(0);
+    return (c >= 'a' && c <= 'z') || c == '_';
+}
+
 }  // namespace capsule::broker
