@@ -40,37 +40,52 @@ std::vector<std::string> first_of(std::span<const std::string> ids, std::size_t 
 
 }  // namespace
 
-/// The counts are asked for once for all who want to know at the same time. Whoever comes while they are being asked
-/// for has what is asked for next, so that nothing is missing that had happened when it came.
 asio::awaitable<void> Sessions::refresh_counts(ShownModels models, std::chrono::milliseconds limit) {
+    const Wanted all;
+    co_await refresh_counts(all, models, Clock::now() + limit);
+}
+
+asio::awaitable<void> Sessions::refresh_counts_of(const std::vector<std::string>& ids, ShownModels models) {
+    const Wanted these = std::set<std::string>(ids.begin(), ids.end());
+    co_await refresh_counts(these, models, Clock::now() + RemoteLink::answer_limit);
+}
+
+/// The counts are asked for once for all who want to know at the same time, whichever sessions each wants. Whoever
+/// comes while they are being asked for has what is asked for next, so that nothing is missing that had happened when
+/// it came.
+asio::awaitable<void> Sessions::refresh_counts(const Wanted& wanted, ShownModels models, Clock::time_point end) {
     if (!remote_.connected() || !any_with_token()) co_return;
-    const auto end = Clock::now() + limit;
-    if (models == ShownModels::all) co_await refresh_counts(ShownModels::first_other, limit);
-    if (to_ask_for(models).empty()) co_return;
+    if (models == ShownModels::all) co_await refresh_counts(wanted, ShownModels::first_other, end);
+    if (to_ask_for(wanted, models).empty()) co_return;
     RefreshOfCounts& refresh = refreshes_[models];
     if (const auto next = refresh.next) {
+        if (!wanted)
+            refresh.wanted_next.reset();
+        else if (refresh.wanted_next)
+            refresh.wanted_next->insert(wanted->begin(), wanted->end());
         co_await next->wait();
         co_return;
     }
     const auto own = std::make_shared<SharedRun<bool>>(executor_);
+    Wanted by_all = wanted;
     if (const auto now = refresh.now) {
         refresh.next = own;
+        refresh.wanted_next = wanted;
         co_await now->wait();
         refresh.next = nullptr;
+        by_all = std::exchange(refresh.wanted_next, std::nullopt);
     }
     refresh.now = own;
-    co_await own->run(ask_for_counts(to_ask_for(models), models, end));
+    co_await own->run(ask_for_counts(to_ask_for(by_all, models), models, end));
     if (refresh.now == own) refresh.now = nullptr;
 }
 
-asio::awaitable<void> Sessions::refresh_counts_of(std::vector<std::string> ids, ShownModels models) {
-    if (remote_.connected()) co_await ask_for_counts(std::move(ids), models, Clock::now() + RemoteLink::answer_limit);
-}
-
-std::vector<std::string> Sessions::to_ask_for(ShownModels models) const {
+std::vector<std::string> Sessions::to_ask_for(const Wanted& wanted, ShownModels models) const {
     std::vector<std::string> ids;
-    for (const auto& [id, live] : live_)
+    for (const auto& [id, live] : live_) {
+        if (wanted && !wanted->contains(id)) continue;
         if (models != ShownModels::all || live->all_models_of != live->counts.requests.total) ids.push_back(id);
+    }
     return ids;
 }
 

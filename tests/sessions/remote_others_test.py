@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +102,46 @@ class OtherUsers(Remote):
         self.assertEqual(len(keys.call("sessions.list")["sessions"]), 3 + 7)
 
 
+class NamedSessions(Beside):
+    def test_all_that_are_named_meanwhile_are_asked_for_together(self):
+        rows, asked, held, gate = {}, [], threading.Event(), threading.Event()
+
+        def grant(_):
+            id = f"there{len(rows)}"
+            rows[id] = self.row(id)
+            return self.GIVEN | {"session": {"id": id, "keys": "broker", "ends_with": "connection"}}
+
+        def listed(params):
+            asked.append(params["ids"])
+            held.set()
+            self.assertTrue(gate.wait(60))
+            return {"sessions": [rows[id] for id in params["ids"]]}
+
+        agents = self.beside(status=self.SAME, auth_list={"rows": [self.ROW]}, grant=grant, sessions_list=listed)
+        ids = [self.spawn(agents).id for _ in range(5)]
+        waiting = [agents.connect() for _ in range(4)]
+        for each in waiting:
+            self.addCleanup(each.close)
+
+        def ask(connection, named):
+            params = {"ids": named, "brief": True}
+            connection.socket.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "sessions.list", "params": params}).encode() + b"\n")
+
+        ask(waiting[0], ids[:1])
+        self.assertTrue(held.wait(60))
+        for each, named in zip(waiting[1:], (ids[1:3], ids[2:4], ids[2:3])):
+            ask(each, named)
+        for _ in range(10):
+            agents.call("rpc.discover")
+        for each in rows.values():
+            each["requests"] = each["requests"] | {"total": 9}
+        gate.set()
+        answers = [json.loads(each.lines.readline())["result"]["sessions"] for each in waiting]
+        self.assertEqual([len(each) for each in answers], [1, 2, 2, 1])
+        self.assertEqual([row["requests"]["total"] for each in answers for row in each], [9] * 6)
+        self.assertEqual(sorted(map(sorted, asked)), [["there0"], ["there1", "there2", "there3"]])
+
+
 class OtherVersions(Beside):
     def test_what_its_sessions_did_is_asked_in_parts(self):
         """All rows at once are more than is read of one answer, and the connection would end, and every grant with it."""
@@ -143,6 +184,9 @@ class OtherVersions(Beside):
         self.assertEqual([len(params["ids"]) for params in asked], [1], "who asks for one has one asked for")
         agents.call("sessions.list", ids=["x"])
         self.assertEqual(len(asked), 1)
+        asked.clear()
+        agents.call("sessions.list", ids=[seen[0]["id"]] * 300)
+        self.assertEqual([len(params["ids"]) for params in asked], [1], "once, however often it is named")
         asked.clear()
         for each in rows.values():
             each["requests"]["total"] = 8
