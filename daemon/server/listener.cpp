@@ -2,22 +2,25 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <stdio.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "daemon/process/sent_descriptors.hpp"
 #include "daemon/server/socket_place.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
+#include "protocol/unique_fd.hpp"
 
 namespace capsule {
 namespace {
@@ -100,23 +103,24 @@ Error taken(const std::string& path) {
     return {ErrorCode::io_error, "another daemon answers on " + path, "stop it first, or choose another --socket"};
 }
 
+/// So that of daemons that start at once one looks and puts its socket there at a time. Whoever may list the directory
+/// can hold its lock, so it is not waited for longer than those take.
+UniqueFd lock_directory(const std::string& path) {
+    constexpr auto limit = std::chrono::seconds(1);
+    UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (directory && ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < end)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return directory;
+}
+
 /// Puts the socket `own` at `path`, where nothing, a stale socket, or a live one may be.
 Result<void> claim(const std::string& own, const std::string& path) {
-    for (int tries = 0; tries < 100; ++tries) {
-        if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) return {};
-        if (errno != EEXIST) return io("cannot put the socket at " + path, "choose another --socket");
-        if (is_no_socket(path)) return no_socket(path);
-        if (is_live(path)) return taken(path);
-        // Between this look and the exchange another daemon may have come up there: what comes out tells.
-        if (::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) != 0) continue;
-        if (is_live(own)) {
-            ::renameat2(AT_FDCWD, own.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE);
-            return taken(path);
-        }
-        ::unlink(own.c_str());
-        return {};
-    }
-    return taken(path);
+    const UniqueFd lock = lock_directory(socket_directory(path));
+    if (is_no_socket(path)) return no_socket(path);
+    if (is_live(path)) return taken(path);
+    if (::rename(own.c_str(), path.c_str()) == 0) return {};
+    return io("cannot put the socket at " + path, "choose another --socket");
 }
 
 Error group_conflict(std::string what, std::string hint) {

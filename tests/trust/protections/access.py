@@ -166,12 +166,10 @@ def where_it_listens() -> list[Protection]:
 def whose_place_it_takes() -> list[Protection]:
     takes = "integration_lifecycle:Lifecycle.AStaleSocketIsTakenOverALiveOneNever"
     return [
-        # Looked at before it is taken, and again what was taken.
         one("a live socket is not taken over", LISTENER, "    return live;\n", "    return live && false;\n", takes),
         one("a stale socket is", LISTENER, "    return live;\n", "    return live || true;\n", takes),
-        one("what came up meanwhile is given back", LISTENER, "        if (is_live(own)) {\n",
-            "        if (is_live(own) && false) {\n",
-            "unit_server:Listener.OfManyThatOpenAtOnceOneHasThePlace"),
+        one("of daemons that start at once one looks at a time", LISTENER,
+            "    const UniqueFd lock = lock_directory(socket_directory(path));\n", "", "unit_server:Listener.OfManyThatOpenAtOnceOneHasThePlace"),
         one("what is no socket is left alone", LISTENER, "&& !S_ISSOCK(status.st_mode);", "&& false;",
             "integration_lifecycle:Lifecycle.WhatIsNoSocketIsNotRemoved",
             "trust_socket:SocketPlace.ALinkInTheSocketsPlaceIsNotFollowed"),
