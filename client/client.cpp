@@ -128,7 +128,7 @@ Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 uid_t Client::server_uid() const noexcept {
-    return connection_->server_uid();
+    return connection_->server().uid();
 }
 
 ClientResult<Client> Client::connect(const std::string& path, std::chrono::milliseconds timeout) {
@@ -140,15 +140,24 @@ ClientResult<Client> Client::connect(const std::string& path, std::chrono::milli
 ClientResult<std::vector<ClientResult<json::value>>> Client::call_all(const std::vector<Call>& calls) {
     for (const Call& call : calls)
         if (auto allowed = may_call(call.method); !allowed) return allowed.error();
-    std::string text;
     const std::uint64_t first_id = last_id_ + 1;
-    for (const Call& call : calls)
-        text += request_text(std::to_string(++last_id_), call.method, json::serialize(call.params)) + '\n';
+    last_id_ += calls.size();
+    return ask(calls, first_id);
+}
+
+ClientResult<std::vector<ClientResult<json::value>>> Client::ask(const std::vector<Call>& calls,
+                                                                 std::uint64_t first_id) {
+    std::string text;
+    const std::uint64_t end_of_ids = first_id + calls.size();
+    for (std::uint64_t id = first_id; id < end_of_ids; ++id) {
+        const Call& call = calls[id - first_id];
+        text += request_text(std::to_string(id), call.method, json::serialize(call.params)) + '\n';
+    }
     if (auto sent = connection_->send(std::move(text)); !sent) return sent.error();
     std::vector<ClientResult<json::value>> outcomes;
     std::size_t notified = 0;
     auto end = connection_->end_of_wait();
-    for (std::uint64_t id = first_id; id <= last_id_; ++id) {
+    for (std::uint64_t id = first_id; id < end_of_ids; ++id) {
         auto line = connection_->read_line(end);
         if (!line) return line.error();
         if (auto notification = parse_notification(*line)) {
@@ -164,6 +173,8 @@ ClientResult<std::vector<ClientResult<json::value>>> Client::call_all(const std:
         if (!answer) return broken(answer.error().message);
         // id null: the daemon refused the line as such (too long, say), which ends the connection.
         if (answer->id != std::to_string(id) && answer->id != "null") return broken("the answer is to another request");
+        if (answer->outcome && !connection_->server().is_known())
+            return broken("the kernel does not tell who answers at " + connection_->path());
         if (answer->outcome)
             outcomes.emplace_back(std::move(*answer->outcome));
         else
@@ -248,10 +259,18 @@ ClientResult<ConfigStatus> Client::reload() {
     return typed<ConfigStatus>(call("reload", json::object()));
 }
 
-ClientResult<void> Client::may_call(std::string_view method) const {
-    if (::geteuid() == 0 && server_uid() != 0 && !is_of_status_tier(method))
-        return not_for_root(method, connection_->path(), server_uid());
-    return {};
+ClientResult<void> Client::may_call(std::string_view method) {
+    if (is_of_status_tier(method)) return {};
+    const auto allowed = [&]() -> ClientResult<void> {
+        if (::geteuid() == 0 && server_uid() != 0) return not_for_root(method, connection_->path(), server_uid());
+        return {};
+    };
+    if (auto done = allowed(); !done || connection_->server().is_known()) return done;
+    // What is sent may be a key or an environment, so who is there has to say something first.
+    const auto known = ask({{"ping", json::object()}}, 0);
+    if (!known) return known.error();
+    if (!connection_->server().is_known()) return known->front().error();
+    return allowed();
 }
 
 ClientResult<json::value> Client::discover() {

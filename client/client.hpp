@@ -46,7 +46,7 @@ class Client {
     /// `unreachable`, `denied`, `untrusted` or `timed_out`.
     static ClientResult<Client> connect(const std::string& path, std::chrono::milliseconds timeout = default_timeout);
 
-    /// The user who listens at the other end, as the kernel says.
+    /// The user at the other end, as the kernel says: who has answered, else who listens.
     uid_t server_uid() const noexcept;
 
     Client(Client&&) noexcept;
@@ -71,8 +71,9 @@ class Client {
     ClientResult<AuthRow> auth_set(const AuthSetParams& params);
     ClientResult<AuthRow> auth_unset(const AuthUnsetParams& params);
     ClientResult<ConfigStatus> reload();
-    /// Whether a call of `method` would be sent: see call().
-    ClientResult<void> may_call(std::string_view method) const;
+    /// Whether a call of `method` would be sent: see call(). Asks the server something that is for everybody, where it
+    /// is not known yet who answers.
+    ClientResult<void> may_call(std::string_view method);
     /// The OpenRPC document.
     ClientResult<boost::json::value> discover();
 
@@ -94,6 +95,10 @@ class Client {
     explicit Client(std::unique_ptr<Connection> connection);
 
     std::unique_ptr<Connection> connection_;
+    /// Sends them with ids from `first_id` on, whatever they are.
+    ClientResult<std::vector<ClientResult<boost::json::value>>> ask(const std::vector<Call>& calls,
+                                                                    std::uint64_t first_id);
+
     std::uint64_t last_id_ = 0;
     std::deque<Notification> notifications_;  ///< that came before an answer
 };

@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "protocol/framing.hpp"
-#include "protocol/trusted_server.hpp"
+#include "protocol/message_sender.hpp"
 
 namespace capsule {
 namespace {
@@ -82,10 +82,14 @@ struct Client::Connection::Socket {
         io.restart();
         io.run_for(timeout);
         if (io.stopped()) return true;
-        error_code ignored;
-        stream.close(ignored);
+        close();
         io.run();  // the handlers that hold references to our locals
         return false;
+    }
+
+    void close() {
+        error_code ignored;
+        stream.close(ignored);
     }
 
     ClientError late() const {
@@ -120,10 +124,10 @@ ClientResult<void> Client::Connection::connect(const std::string& path) {
     const auto connected = connect_to(descriptor, path);
     if (!connected) return ClientError{Kind::untrusted, connected.error()};
     if (*connected != 0) return *connected == EAGAIN ? socket_->late() : connect_error(path, *connected);
-    const auto server = trusted_server(descriptor, path);
+    auto server = TrustedServer::of(descriptor, path);
     if (!server) return ClientError{Kind::untrusted, server.error()};
     path_ = path;
-    server_uid_ = *server;
+    server_ = *std::move(server);
     return {};
 }
 
@@ -148,8 +152,7 @@ ClientResult<std::string_view> Client::Connection::read_line(std::chrono::steady
     const auto line = wait_for_line(std::max(left, std::chrono::milliseconds(0)));
     if (!line) return line.error();
     if (*line) return **line;
-    error_code ignored;
-    socket_->stream.close(ignored);
+    socket_->close();
     return socket_->late();
 }
 
@@ -161,21 +164,21 @@ ClientResult<std::optional<std::string_view>> Client::Connection::wait_for_line(
         if (socket_->lines.too_long())
             return error_of(Kind::broken, "the daemon's answer is too long", "report this as a bug of capsuled");
         error_code error;
-        std::size_t count = 0;
-        socket_->stream.async_read_some(asio::buffer(socket_->chunk), [&](const error_code& result, std::size_t bytes) {
-            error = result;
-            count = bytes;
-        });
+        socket_->stream.async_wait(asio::socket_base::wait_read, [&](const error_code& result) { error = result; });
         const bool in_time = socket_->wait(std::chrono::ceil<std::chrono::milliseconds>(
             std::max(end - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0))));
-        socket_->lines.append({socket_->chunk.data(), count});
-        if (!in_time && count == 0) return std::optional<std::string_view>();
-        if (error && in_time) {
-            // Asio waits for ever where the end of a stream is read a second time.
-            error_code ignored;
-            socket_->stream.close(ignored);
+        if (!in_time) return std::optional<std::string_view>();
+        const Received received = receive_from_one(socket_->stream.native_handle(), socket_->chunk);
+        if (received.error == EAGAIN && !error) continue;
+        if (received.count == 0) {
+            socket_->close();
             return ended();
         }
+        if (auto trusted = server_->has_sent(received.sender); !trusted) {
+            socket_->close();
+            return ClientError{Kind::untrusted, trusted.error()};
+        }
+        socket_->lines.append({socket_->chunk.data(), received.count});
     }
 }
 

@@ -1,8 +1,6 @@
 // A Unix stream socket with time limits. Internal to capsule_client; only connection.cpp includes Asio.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -10,6 +8,7 @@
 #include <string_view>
 
 #include "client/client.hpp"
+#include "protocol/trusted_server.hpp"
 
 namespace capsule {
 
@@ -23,7 +22,8 @@ class Client::Connection {
 
     /// Fails with `untrusted` when somebody listens there who should not: see Client::connect().
     ClientResult<void> connect(const std::string& path);
-    uid_t server_uid() const noexcept { return server_uid_; }
+    /// Only once connected.
+    const TrustedServer& server() const noexcept { return *server_; }
     const std::string& path() const noexcept { return path_; }
     ClientResult<void> send(std::string text);
     /// When a wait that begins now has lasted as long as this connection's time limit.
@@ -37,7 +37,7 @@ class Client::Connection {
     struct Socket;
     std::unique_ptr<Socket> socket_;
     std::string path_;
-    uid_t server_uid_ = static_cast<uid_t>(-1);
+    std::optional<TrustedServer> server_;
 };
 
 }  // namespace capsule

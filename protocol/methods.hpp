@@ -68,6 +68,9 @@ inline constexpr std::tuple method_rows{
     Method<UsageParams, UsageResult>{
         {"usage", Tier::status, "What is left of each subscription, as its provider says it", method_errors::asking}},
     Method<NoParams, boost::json::value>{{"rpc.discover", Tier::status, "This document"}},
+    Method<NoParams, PingResult>{
+        {"ping", Tier::status,
+         "That the daemon answers, and so who answers: ask it before you send what is not for all"}},
     Method<SpawnParams, SpawnResult>{
         {"spawn", Tier::spawn, "Writes an agent's files and gives the exact argv and environment to start it with",
          method_errors::planning}},

@@ -70,6 +70,12 @@ struct BrokerStatus {
 };
 BOOST_DESCRIBE_STRUCT(BrokerStatus, (), (state, address, sessions, streams, error, remote))
 
+struct PingResult {
+    std::string version;
+    int protocol = protocol_version;
+};
+BOOST_DESCRIBE_STRUCT(PingResult, (), (version, protocol))
+
 struct StatusResult {
     std::string version;
     int protocol = protocol_version;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "protocol/message_sender.hpp"
 #include "protocol/path_walk.hpp"
 #include "protocol/safe_path.hpp"
 
@@ -25,6 +26,24 @@ Error not_its_place(const std::string& path, uid_t server, const std::string& wh
 std::string directory_of(const std::string& path) {
     std::error_code error;
     return std::filesystem::absolute(path, error).parent_path().string();
+}
+
+Result<void> check_trusted(uid_t server, const std::string& path) {
+    if (server == 0 || server == ::geteuid()) return {};
+    const std::string directory = directory_of(path);
+    struct stat status {};
+    const auto found = walk_to(directory);
+    if (!found) return not_its_place(path, server, found.error().message);
+    if (!found->place || ::fstat(found->place.get(), &status) != 0 || status.st_uid != server)
+        return not_its_place(path, server, directory + " is not that user's directory");
+    if (const auto unsafe = who_else_can_change(directory, {server, ::geteuid()}))
+        return not_its_place(path, server, unsafe->directory + ": " + unsafe->reason);
+    return {};
+}
+
+/// Then root has made that socket for whoever answers there, as systemd does for a service with User=.
+bool is_in_roots_place(const std::string& path) {
+    return !who_else_can_change(directory_of(path), {});
 }
 
 }  // namespace
@@ -53,23 +72,32 @@ Result<int> connect_to(int descriptor, const std::string& path) {
     return error == ENOENT && ::access("/proc/self/fd", F_OK) != 0 ? connect_by(path) : error;
 }
 
-Result<uid_t> trusted_server(int descriptor, const std::string& path) {
+Result<TrustedServer> TrustedServer::of(int descriptor, std::string path) {
     ucred server{};
     socklen_t size = sizeof server;
     if (::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &server, &size) != 0)
         return Error{ErrorCode::io_error,
                      "the kernel does not tell who listens at " + path + ": " + std::generic_category().message(errno),
                      "try again"};
-    if (server.uid == 0 || server.uid == ::geteuid()) return server.uid;
-    const std::string directory = directory_of(path);
-    struct stat status {};
-    const auto found = walk_to(directory);
-    if (!found) return not_its_place(path, server.uid, found.error().message);
-    if (!found->place || ::fstat(found->place.get(), &status) != 0 || status.st_uid != server.uid)
-        return not_its_place(path, server.uid, directory + " is not that user's directory");
-    if (const auto unsafe = who_else_can_change(directory, {server.uid, ::geteuid()}))
-        return not_its_place(path, server.uid, unsafe->directory + ": " + unsafe->reason);
-    return server.uid;
+    if (auto trusted = check_trusted(server.uid, path); !trusted) return trusted.error();
+    ask_who_sends(descriptor);
+    return TrustedServer(std::move(path), server.uid);
+}
+
+Result<void> TrustedServer::has_sent(uid_t sender) {
+    if (sender == outsider && uid_ != outsider && !known_) {
+        unknown_has_sent_ = true;
+        return {};
+    }
+    if (unknown_has_sent_) return not_its_place(path_, sender, "somebody has sent something before it did");
+    if (sender != uid_) {
+        if (uid_ != 0 || known_)
+            return not_its_place(path_, sender, "user " + std::to_string(uid_) + " listens or has answered there");
+        if (auto trusted = check_trusted(sender, path_); !trusted && !is_in_roots_place(path_)) return trusted.error();
+    }
+    uid_ = sender;
+    known_ = true;
+    return {};
 }
 
 }  // namespace capsule

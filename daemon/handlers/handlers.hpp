@@ -37,6 +37,7 @@ Handled<NamesListResult> handle_names_list(Services& services, NoParams params);
 Handled<ConfigStatus> handle_reload(Services& services, NoParams params);
 Handled<UsageResult> handle_usage(Services& services, Caller caller, UsageParams params);
 Handled<boost::json::value> handle_discover(Services& services, NoParams params);
+Handled<PingResult> handle_ping(Services& services, NoParams params);
 
 /// status.config, also reload's answer.
 ConfigStatus config_status(const Services& services);

@@ -204,6 +204,8 @@ Result<void> ListeningSocket::check_free(const std::string& path) {
 
 ListeningSocket ListeningSocket::adopt(int descriptor) {
     take_no_descriptors(descriptor);
+    // The kernel tells clients who called this last. So far that is whoever made the socket: systemd, which is root.
+    ::listen(descriptor, queued_connections);
     ListeningSocket socket;
     socket.descriptor_ = descriptor;
     return socket;

@@ -104,6 +104,7 @@ constexpr std::tuple table{
     answers<handle_auth_list>("auth.list"),
     answers<handle_usage>("usage"),
     answers<handle_discover>("rpc.discover"),
+    answers<handle_ping>("ping"),
     answers<handle_spawn>("spawn"),
     answers<handle_explain>("explain"),
     answers<handle_sessions_list>("sessions.list"),

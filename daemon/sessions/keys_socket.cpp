@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "protocol/path_walk.hpp"
-#include "protocol/trusted_server.hpp"
 
 namespace capsule {
 namespace {
@@ -57,7 +56,7 @@ Result<void> check_way_to_keys(const std::string& remote) {
     return Error{ErrorCode::config_conflict, "[broker] remote: " + found.error().message, found.error().hint};
 }
 
-Result<UniqueFd> connect_to_keys(const std::string& path) {
+Result<KeysConnection> connect_to_keys(const std::string& path) {
     const auto failed = [](int why) {
         return Error{ErrorCode::io_error, "cannot connect: " + std::generic_category().message(why), ""};
     };
@@ -68,8 +67,9 @@ Result<UniqueFd> connect_to_keys(const std::string& path) {
     if (!connected) return connected.error();
     if (*connected != 0) return failed(*connected);
     if (is_own(socket.get())) return has_no_keys(own_socket_told);
-    if (auto server = trusted_server(socket.get(), path); !server) return server.error();
-    return socket;
+    auto server = TrustedServer::of(socket.get(), path);
+    if (!server) return server.error();
+    return KeysConnection{std::move(socket), *std::move(server)};
 }
 
 }  // namespace capsule

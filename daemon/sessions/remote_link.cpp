@@ -15,6 +15,7 @@
 #include "daemon/sessions/remote_shared.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/json_rpc.hpp"
+#include "protocol/message_sender.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -148,9 +149,10 @@ asio::awaitable<void> RemoteLink::keep_connected(std::shared_ptr<Shared> shared)
 
 /// Gives why the connection ended, or there was none.
 asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
-    auto socket = connect_to_keys(shared->path);
-    if (!socket) co_return socket.error();
-    shared->socket = Socket(shared->executor, asio::local::stream_protocol(), socket->release());
+    auto keys = connect_to_keys(shared->path);
+    if (!keys) co_return keys.error();
+    shared->socket = Socket(shared->executor, asio::local::stream_protocol(), keys->socket.release());
+    TrustedServer server = std::move(keys->server);
     shared->out.clear();
     shared->silent = shared->told_silent = false;
     shared->unanswered_since.reset();
@@ -161,14 +163,25 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
     while (shared->socket.is_open() && !lines.too_long()) {
         const auto room = lines.room(piece_of_answer);
         boost::system::error_code error;
-        const std::size_t size = co_await shared->socket.async_read_some(
-            asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
+        co_await shared->socket.async_wait(asio::socket_base::wait_read,
+                                           asio::redirect_error(asio::use_awaitable, error));
         if (error) break;
-        lines.added(size);
+        const Received received = receive_from_one(shared->socket.native_handle(), room);
+        if (received.error == EAGAIN) continue;
+        if (received.count == 0) break;
+        if (auto trusted = server.has_sent(received.sender); !trusted) {
+            shared->close(trusted.error());
+            break;
+        }
+        lines.added(received.count);
         while (const auto line = lines.next()) {
             auto answer = parse_answer(*line);
             if (!answer) {
                 shared->close(told_by_link("what it answers is no JSON-RPC"));
+                break;
+            }
+            if (answer->outcome && !server.is_known()) {
+                shared->close(told_by_link("the kernel does not tell who answers"));
                 break;
             }
             shared->has_answered(answer->id);

@@ -144,6 +144,7 @@ TEST_F(Activated, TheFirstConnectionStartsItAndIsAnswered) {
     RawConnection connection(socket());
     const json::value status = at(parse(connection.ask(request("1", "status"))), "/result");
     EXPECT_EQ(at(status, "/pid").to_number<int>(), listening_->pid) << "it became the daemon";
+    EXPECT_EQ(RawConnection(socket()).listener(), listening_->pid);
     EXPECT_EQ(text_at(status, "/socket"), socket().string()) << "the one that was passed";
 
     kill(listening_->pid, SIGTERM);

@@ -254,26 +254,40 @@ class OtherVersions(Beside):
         error = self.against(status={"error": {"code": -32001, "message": "no", "data": {"code": "access.denied"}}})
         self.assertEqual(error["data"]["code"], "io.error")
 
-    @unittest.skipUnless(ROOT, "only root can be two users")
-    def test_a_strangers_socket_is_not_trusted(self):
-        provider = self.provider()
-        agents = self.agents_capsule(provider, Path("/nonexistent/before"))
-        agents.stop()
-        place = agents.top / "open"
+    def stranger(self, code: str, place: Path, **members) -> subprocess.Popen:
         place.mkdir()
         place.chmod(0o777)
-        code = ("import socket,sys,time\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\n"
-                "while True:\n c=s.accept()[0]\n print(len(c.recv(1)),flush=True)")  # fmt: skip
-        stranger = subprocess.Popen(["/usr/bin/python3", "-c", code, str(place / "s")], user=12345, group=12345,
-                                    stdout=subprocess.PIPE, text=True)  # fmt: skip
+        stranger = subprocess.Popen(["/usr/bin/python3", "-c", code, str(place / "s")], stdout=subprocess.PIPE, text=True, **members)
         self.addCleanup(stranger.communicate)
         self.addCleanup(stranger.kill)
         self.assertTrue(until((place / "s").exists))
-        agents.config(provider.port, f'[broker]\nremote = "{place}/s"\n')
-        agents.start()
+        return stranger
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_a_strangers_socket_is_not_trusted(self):
+        code = ("import socket,sys,time\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\n"
+                "while True:\n c=s.accept()[0]\n print(len(c.recv(1)),flush=True)")  # fmt: skip
+        agents = self.agents_capsule(self.provider(), Path("/nonexistent/before"))
+        stranger = self.stranger(code, agents.top / "open", user=12345, group=12345)
+        self.move(agents, agents.top / "open/s")
         error = self.raises(agents, "spawn", agent="claude", provider="zai")
         self.assertIn("user 12345's and is not trusted", error["message"])
         self.assertEqual(stranger.stdout.readline(), "0\n", "nothing is sent to it")
+
+    @unittest.skipUnless(ROOT, "only root can be two users")
+    def test_a_stranger_who_answers_at_roots_socket_is_not_trusted(self):
+        """systemd makes sockets for services, and the service's user may take such a one."""
+        code = ("import os,socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\nos.setuid(12345)\n"
+                "while True:\n c=s.accept()[0]\n f=c.makefile('rw')\n print(f.readline(),end='',flush=True)\n"
+                " f.write('{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"remote_protocol\":3,\"version\":\"1\"}}\\n')\n"
+                " f.flush()\n print(f.readline(),end='',flush=True)\n print('closed',flush=True)")  # fmt: skip
+        agents = self.agents_capsule(self.provider(), Path("/nonexistent/before"))
+        stranger = self.stranger(code, agents.top / "open")
+        self.move(agents, agents.top / "open/s")
+        error = self.raises(agents, "spawn", agent="claude", provider="zai")
+        self.assertIn("user 12345's and is not trusted", error["message"])
+        self.assertEqual(json.loads(stranger.stdout.readline())["method"], "status")
+        self.assertEqual(stranger.stdout.readline(), "closed\n", "nothing else is sent to it")
 
 
 if __name__ == "__main__":

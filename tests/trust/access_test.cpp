@@ -26,7 +26,7 @@ struct Call {
 constexpr std::array status_calls{Call{"status", "{}"},        Call{"providers.list", R"({"agent":"claude"})"},
                                   Call{"auth.list", "{}"},     Call{"rpc.discover", "{}"},
                                   Call{"sessions.list", "{}"}, Call{"metrics", "{}"},
-                                  Call{"subscribe", "{}"}};
+                                  Call{"subscribe", "{}"},     Call{"ping", "{}"}};
 constexpr std::array spawn_calls{Call{"spawn", R"({"agent":"claude","provider":"zai"})"},
                                  Call{"explain", R"({"agent":"claude","provider":"zai"})"},
                                  Call{"config.write", R"({"agent":"claude"})"}};

@@ -85,8 +85,8 @@ def protections() -> list[Protection]:
         one("a home is not replaced in silence", "daemon/users/users.cpp",
             "found != environment.end() && !is_utf8(found->second.reveal()))", "found == environment.end() && false)",
             "unit_users:SessionHome.APlaceThatNoAnswerCouldNameIsRefusedAndNotReplaced"),
-        one("keys are not asked of a stranger", "daemon/sessions/keys_socket.cpp",
-            "    if (auto server = trusted_server(socket.get(), path); !server) return server.error();\n", "", REMOTE_OTHERS),
+        one("keys are not asked of a stranger", "protocol/trusted_server.cpp",
+            "    if (auto trusted = check_trusted(server.uid, path); !trusted) return trusted.error();\n", "", REMOTE_OTHERS),
         one("no session is sent elsewhere than to its loopback", REMOTE_KEYS, "url.starts_with(loopback) && ", "", REMOTE_OTHERS),
         Protection("no token for a user whose servers get keys", [
             Edit("daemon/handlers/grant.cpp", "co_return *std::move(conflict);", "static_cast<void>(conflict);"),

@@ -35,7 +35,8 @@ class Listener {
 
 class TestServer {
   public:
-    /// Bytes to send back for one request line; "" ends the connection, `silence` leaves the request unanswered.
+    /// Bytes to send back for one request line (`ping` is answered before); "" ends the connection, `silence` leaves
+    /// the request unanswered.
     using Answer = std::function<std::string(const std::string& line)>;
     static constexpr std::string_view silence = "silence";
 

@@ -94,8 +94,9 @@ TEST(Methods, HaveTheirTier) {
     std::map<Tier, std::set<std::string_view>> names;
     for (const MethodInfo& method : methods)
         names[method.tier].insert(method.name);
-    EXPECT_EQ(names[Tier::status], (std::set<std::string_view>{"status", "providers.list", "auth.list", "sessions.list",
-                                                               "rpc.discover", "subscribe", "metrics", "usage"}));
+    EXPECT_EQ(names[Tier::status],
+              (std::set<std::string_view>{"status", "providers.list", "auth.list", "sessions.list", "rpc.discover",
+                                          "ping", "subscribe", "metrics", "usage"}));
     EXPECT_EQ(names[Tier::spawn],
               (std::set<std::string_view>{"spawn", "explain", "config.write", "sessions.end", "grant", "names.list"}));
     EXPECT_EQ(names[Tier::admin], (std::set<std::string_view>{"auth.set", "auth.unset", "reload"}));

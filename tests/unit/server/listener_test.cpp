@@ -46,7 +46,7 @@ using Pipe = std::array<int, 2>;
 // Between the look that a socket is stale and the taking of its place another one may have come up there.
 TEST_F(Listener, OfManyThatOpenAtOnceOneHasThePlace) {
     constexpr int many = 6;
-    for (int round = 0; round < 200 && !HasFailure(); ++round) {
+    for (int round = 0; round < 500 && !HasFailure(); ++round) {
         leave_a_stale_one();
         Pipe start{};
         Pipe said{};
