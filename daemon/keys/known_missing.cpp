@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -59,8 +60,9 @@ void list_names(const std::shared_ptr<Listing>& listing, const std::string& path
     const std::lock_guard lock(listing->mutex);
     listing->is_made = false;
     ++listing->count;
-    listing->names = std::move(names);
-    listing->seen = listing->names ? seen : std::nullopt;
+    listing->seen = names ? seen : std::nullopt;
+    // Without a descriptor, say, what was known is better than to look for the name.
+    if (names) listing->names = std::move(names);
     listing->ended.notify_all();
 }
 
@@ -83,21 +85,79 @@ bool begin_to_list(const std::shared_ptr<Listing>& listing, const std::string& d
     return true;
 }
 
-bool is_missing(const std::string& path, std::chrono::milliseconds wait) {
-    const std::size_t slash = path.rfind('/');
-    if (slash == 0 || slash == std::string::npos) return false;
-    const std::string directory = path.substr(0, slash), name = path.substr(slash + 1);
-    const FoundFile found = look_at_trusted(directory);
-    if (!is_worth_it(found, directory)) return false;
+std::string directory_of(const std::string& path) {
+    return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+}
+
+/// What is not there.
+struct Missing {
+    std::string first;                  ///< the first part of the path that is not
+    std::optional<SeenDirectory> seen;  ///< the directory of that; none: it has changed since it was listed
+};
+
+/// None: there may be something at `path`. `found` tells of its directory.
+std::optional<Missing> missing_in(const FoundFile& found, const std::string& path, std::chrono::milliseconds wait) {
+    const std::string directory = directory_of(path);
+    if (!is_worth_it(found, directory)) return std::nullopt;
     const auto listing = listing_of(directory);
     const auto now = seen_directory(found.status);
+    const auto is_current = [&] { return listing->names && now && listing->seen == now; };
     std::unique_lock lock(listing->mutex);
-    if (!(listing->names && now && listing->seen == now) && !listing->is_made) {
+    if (!is_current() && !listing->is_made) {
         listing->is_made = begin_to_list(listing, directory);
         const std::uint64_t before = listing->count;
         if (listing->is_made) listing->ended.wait_for(lock, wait, [&] { return listing->count != before; });
     }
-    return listing->names && !listing->names->contains(name);
+    if (!listing->names || listing->names->contains(path.substr(path.rfind('/') + 1))) return std::nullopt;
+    return Missing{path, is_current() ? now : std::nullopt};
+}
+
+/// What was missing when it was looked for last.
+class Remembered {
+  public:
+    std::optional<Missing> find(const std::string& path) {
+        const std::lock_guard lock(mutex_);
+        const auto found = known_.find(path);
+        return found == known_.end() ? std::nullopt : std::optional(found->second);
+    }
+    bool put(const std::string& path, const std::optional<Missing>& missing) {
+        const std::lock_guard lock(mutex_);
+        if (missing)
+            known_.insert_or_assign(path, *missing);
+        else
+            known_.erase(path);
+        return missing.has_value();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::map<std::string, Missing> known_;
+};
+
+bool has_not_changed(const Missing& missing) {
+    struct stat status {};
+    return missing.seen && ::stat(directory_of(missing.first).c_str(), &status) == 0 &&
+           seen_directory(status) == missing.seen;
+}
+
+bool is_missing(const std::string& path, std::chrono::milliseconds wait) {
+    static Remembered remembered;
+    if (path.ends_with('/') && path != "/") return is_missing(path.substr(0, path.size() - 1), wait);
+    if (!path.starts_with('/') || directory_of(path) == "/") return false;
+    std::string first = path;
+    if (const auto known = remembered.find(path)) {
+        if (has_not_changed(*known)) return true;
+        first = known->first;
+        if (const auto still = missing_in(look_at_trusted(directory_of(first)), first, wait))
+            return remembered.put(path, still);
+        first = path;
+    }
+    FoundFile found = look_at_trusted(directory_of(first));
+    while (found.error == ENOENT && directory_of(first) != "/") {
+        first = directory_of(first);
+        found = look_at_trusted(directory_of(first));
+    }
+    return remembered.put(path, missing_in(found, first, wait));
 }
 
 }  // namespace

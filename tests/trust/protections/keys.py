@@ -81,7 +81,7 @@ def the_session() -> list[Protection]:
         one("PATH has absolute entries", SESSION_ENV, "        if (!entry.starts_with('/')) continue;\n", "",
             "unit_agents:SessionEnv.PathHasAbsoluteEntriesOnly"),
         one("a directory of keys that is not there is not looked for again", "daemon/keys/directory_source.cpp",
-            "if (look_at(above) == known->second) return true;", "",
+            "    if (is_known_missing(directory)) return true;\n", "",
             "unit_write_faults:ClosedDirectory.OneThatIsNotThereIsNotLookedForAgain"),
         one("the agent is looked for in those", "daemon/home/inventory.cpp",
             "        if (candidate.front() != '/') continue;\n", "",

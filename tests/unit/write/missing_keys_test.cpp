@@ -59,9 +59,37 @@ TEST(KnownMissing, AFileIsNotLookedForInADirectoryThatOthersMayList) {
         constexpr std::size_t never = 1'000'000;
         return test::run_with_fault({never, Calls::files}, [&] { return look() ? 0 : 1; }).calls.size();
     };
-    const std::size_t to_see_the_directory = calls_of([&] { return look_at_trusted(secrets).error == 0; });
-    EXPECT_EQ(calls_of([&] { return read_secret_file(path) && !*read_secret_file(path); }), 2 * to_see_the_directory);
-    EXPECT_EQ(calls_of([&] { return !others_can_read(path); }), to_see_the_directory);
+    EXPECT_EQ(calls_of([&] { return read_secret_file(path) && !*read_secret_file(path); }), 2U)
+        << "the directory is looked at";
+    EXPECT_EQ(calls_of([&] { return !others_can_read(path); }), 1U);
+}
+
+// Nor is the directory itself, where that is not there: the listing of the first one above it that is says so.
+TEST(KnownMissing, ADirectoryIsNotLookedForInOneThatOthersMayList) {
+    const TemporaryHome home;
+    const std::string run = home.path() + "/run", path = run + "/llm/keys/ZAI_API_KEY";
+    std::filesystem::create_directory(run);
+    std::filesystem::permissions(run, std::filesystem::perms{0755});
+    std::this_thread::sleep_for(std::chrono::milliseconds(2'100));
+    learn_what_is_beside(path);
+    EXPECT_TRUE(is_known_missing(path));
+    EXPECT_TRUE(is_known_missing(run + "/llm/keys"));
+    const auto calls_of = [&](const std::function<bool()>& look) {
+        constexpr std::size_t never = 1'000'000;
+        return test::run_with_fault({never, Calls::files}, [&] { return look() ? 0 : 1; }).calls.size();
+    };
+    EXPECT_EQ(calls_of([&] { return read_secret_file(path) && !*read_secret_file(path); }), 2U)
+        << "the directory above is looked at";
+    EXPECT_EQ(calls_of([&] { return is_closed(run + "/llm/keys"); }), 1U);
+    std::ofstream(run + "/other") << "";
+    const std::size_t to_see_the_directory = calls_of([&] { return look_at_trusted(run).error == 0; });
+    EXPECT_EQ(calls_of([&] { return is_closed(run + "/llm/keys"); }), 1U + to_see_the_directory) << "and listed anew";
+    std::filesystem::create_directories(run + "/llm/keys");
+    EXPECT_FALSE(is_closed(run + "/llm/keys"));
+    std::ofstream(path) << "FAKE-zai-key-0000000001";
+    EXPECT_FALSE(is_known_missing(path));
+    std::filesystem::remove_all(run + "/llm");
+    EXPECT_TRUE(is_known_missing(path));
 }
 
 TEST(KnownMissing, AFileIsThereAsSoonAsItIsWritten) {
@@ -82,7 +110,7 @@ TEST(KnownMissing, AFileIsThereAsSoonAsItIsWritten) {
 TEST(KnownMissing, OnlyWhereItIsCertainAndWorthIt) {
     const TemporaryHome home;
     const std::string secrets = home.path() + "/secrets", path = secrets + "/ZAI_API_KEY";
-    EXPECT_FALSE(is_known_missing(path)) << "the directory is missing";
+    EXPECT_TRUE(is_known_missing(path)) << "the directory is missing";
     std::filesystem::create_directory(secrets);
     for (const mode_t mode : {0711U, 0700U, 0777U, 01777U}) {
         std::filesystem::permissions(secrets, std::filesystem::perms{mode});
@@ -90,6 +118,7 @@ TEST(KnownMissing, OnlyWhereItIsCertainAndWorthIt) {
     }
     EXPECT_FALSE(is_known_missing("ZAI_API_KEY"));
     EXPECT_FALSE(is_known_missing("/ZAI_API_KEY"));
+    EXPECT_FALSE(is_known_missing(secrets + "/"));
     std::filesystem::permissions(secrets, std::filesystem::perms{0755});
     EXPECT_TRUE(is_known_missing(path));
 }
