@@ -78,7 +78,11 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
     if (const auto* ended = std::get_if<ExitCode>(&asked)) return *ended;
     // This process becomes the agent, or waits for it.
     params.ends_with = "caller";
-    if (auto done = leave_out_own_login(globals, options.session, params); !done) return fail(globals, done.error());
+    // Nobody else can become another user. Whose session it is need not be asked then.
+    const bool may_be_anothers = ::geteuid() == 0;
+    if (auto done = may_be_anothers ? leave_out_own_login(globals, options.session, params) : ClientResult<void>();
+        !done)
+        return fail(globals, done.error());
     auto session = ask_session(globals, params);
     if (!session) return fail(globals, session.error());
     if (std::get<Asked>(asked) == Asked::yes) remember(*session, params.cwd);

@@ -94,12 +94,12 @@ ClientResult<void> leave_out_own_login(const Globals& globals, const SessionOpti
         return is_of_a_login(variable.first) &&
                std::ranges::none_of(options.env, [&](const auto& each) { return each.starts_with(start); });
     };
-    if (::geteuid() != 0 || std::ranges::none_of(params.env, is_own)) return {};
+    if (std::ranges::none_of(params.env, is_own)) return {};
     auto client = connect(globals);
     if (!client) return client.error();
     const auto plan = client->explain(params);
     if (!plan) return plan.error();
-    if (plan->user.uid != 0) std::erase_if(params.env, is_own);
+    if (plan->user.uid != ::geteuid()) std::erase_if(params.env, is_own);
     return {};
 }
 

@@ -21,8 +21,8 @@ void add_session_options(CLI::App& command, SessionOptions& options, bool agent_
 /// the current directory. What was held back of the environment is told on standard error.
 SpawnParams session_params(const SessionOptions& options);
 
-/// Takes root's own login variables (XDG_*, SSH_AUTH_SOCK, …) out of what is offered, but for those of --env, where the
-/// session would be another user's: the daemon is asked whose. To be called once the agent is known.
+/// Takes the caller's own login variables (XDG_*, SSH_AUTH_SOCK, …) out of what is offered, but for those of --env,
+/// where the session would be another user's: the daemon is asked whose. To be called once the agent is known.
 ClientResult<void> leave_out_own_login(const Globals& globals, const SessionOptions& options, SpawnParams& params);
 
 /// A warning for each variable of --env that is among `dropped`, those that the daemon did not pass on.

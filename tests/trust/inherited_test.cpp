@@ -176,9 +176,10 @@ TEST_F(Inherited, NoShellsLineStartsTheAgentAsRoot) {
 
 class InheritedLogin : public Inherited {
   protected:
-    /// What root's capsulectl says, which `words` give to, where root is logged in.
-    Outcome from_login(const std::vector<std::string>& words) {
+    /// What root's capsulectl says, or `who`'s, which `words` give to, from a login.
+    Outcome from_login(const std::vector<std::string>& words, std::optional<Identity> who = {}) {
         Program program = ctl_program(words);
+        program.identity = who;
         program.env = with(program.env, {{"XDG_RUNTIME_DIR", "/run/of-root"},
                                          {"SSH_AUTH_SOCK", "/run/of-root/ssh"},
                                          {"DISPLAY", ":7"},
@@ -210,6 +211,23 @@ TEST_F(InheritedLogin, IsNotAnotherUsers) {
         const Outcome outcome = from_login({command, "claude", "--provider", "zai", "--json"});
         EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
         EXPECT_THAT(outcome.out, AllOf(HasSubstr("truecolor"), Not(HasSubstr("of-root")), Not(HasSubstr("\":7\""))))
+            << command;
+    }
+}
+
+// Who becomes the agent's user for it is its own affair.
+TEST_F(InheritedLogin, OfALauncherThatIsNotRootIsNotAnotherUsers) {
+    constexpr Identity launcher{4714, 4714};
+    write_file(dir_ / "passwd", read_file(dir_ / "passwd") + "launcher:x:4714:4714::/nonexistent:/bin/sh\n");
+    start({.config = "[session]\nuser = \"agent\"\n[access]\nspawn = [\"launcher\"]\n", .passwd = dir_ / "passwd"});
+    fs::permissions(socket().parent_path(), fs::perms{0755});
+    fs::permissions(socket(), fs::perms{0666});
+    for (const auto& [command, more] :
+         {std::pair{"spawn", "--env=DISPLAY=:8"}, std::pair{"explain", "--env=DISPLAY=:8"}}) {
+        const Outcome outcome = from_login({command, "claude", "--provider", "zai", "--json", more}, launcher);
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        EXPECT_THAT(outcome.out, AllOf(HasSubstr("truecolor"), HasSubstr("\":8\""), Not(HasSubstr("of-root")),
+                                       Not(HasSubstr("wayland-7"))))
             << command;
     }
 }
