@@ -17,8 +17,9 @@ constexpr std::chrono::milliseconds look_every{250};
 constexpr std::chrono::milliseconds report_after{250};
 /// Anybody can be refused as often as he likes, and each report is a line of the log.
 constexpr std::chrono::seconds tell_of_strangers_again{10};
-/// Users and codes between two reports; further users are counted together.
-constexpr std::size_t most_strangers = 1024;
+/// Users and codes between two reports; further users are counted together. Of those who have asked for no session of
+/// their own there are fewer: one person can have many uids (subuid(5)).
+constexpr std::size_t most_strangers = 1024, most_of_no_session = 16;
 /// When no descriptor or no memory is left for a connection.
 constexpr std::chrono::milliseconds accept_again{100};
 constexpr int accepts_in_a_turn = 16;
@@ -169,8 +170,10 @@ void Broker::look_at_the_time() {
 }
 
 void Broker::count_stranger(std::string_view code, Uid uid) {
-    if (strangers_.size() >= most_strangers) uid.reset();
-    ++strangers_[{std::string(code), uid}];
+    std::pair refused(std::string(code), uid);
+    const std::size_t most = uid && sessions_.pays_for_itself(*uid) ? most_strangers : most_of_no_session;
+    if (strangers_.size() >= most && !strangers_.contains(refused)) refused.second.reset();
+    ++strangers_[std::move(refused)];
     if (std::exchange(telling_of_strangers_, true)) return;
     const auto now = Clock::now();
     const auto at = std::max(now + report_after, strangers_told_ + tell_of_strangers_again);

@@ -21,8 +21,7 @@ Share share_of(Broker& broker, Uid uid) {
     const auto payers = broker.sessions().payers_of(*uid);
     if (payers.empty()) return {};
     const auto connections = [&](Payer payer) { return broker.places()->of(payer); };
-    const bool own = std::ranges::find(payers, payer_of(*uid)) != payers.end();
-    return {own ? payer_of(*uid) : *std::ranges::min_element(payers, {}, connections), uid};
+    return {*std::ranges::min_element(payers, {}, connections), uid};
 }
 
 /// Nearly every head is shorter.

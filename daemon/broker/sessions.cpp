@@ -169,8 +169,12 @@ void Sessions::no_longer_live(Session& session) {
     if (--user->second == 0) users_.erase(user);
 }
 
+bool Sessions::pays_for_itself(std::uint32_t uid) const {
+    return users_.contains({uid, payer_of(uid)}) || users_.contains({std::nullopt, nobodys});
+}
+
 std::vector<Payer> Sessions::payers_of(std::uint32_t uid) const {
-    if (users_.contains({std::nullopt, nobodys})) return {payer_of(uid)};
+    if (pays_for_itself(uid)) return {payer_of(uid)};
     std::vector<Payer> out;
     for (auto each = users_.lower_bound({uid, 0}); each != users_.end() && each->first.first == uid; ++each)
         out.push_back(each->first.second);

@@ -119,8 +119,10 @@ class Sessions {
     /// Why a token is none any more; empty: it never was one, or long ago.
     std::string ended(std::string_view token) const;
 
-    /// Who pays for that user's live sessions. Of one that is anybody's who has its token: whoever uses it.
+    /// Who pays for that user's live sessions: that user alone, if for one of them, or if one is anybody's who has its
+    /// token.
     std::vector<Payer> payers_of(std::uint32_t uid) const;
+    bool pays_for_itself(std::uint32_t uid) const;
 
     /// Whether a live session has this base path (with or without a slash at its end).
     bool has_base_path(std::string_view path) const;

@@ -1,6 +1,7 @@
 """What is refused, each with its status, its code, a cure, and no byte of it at the provider."""
 
 import os
+import socket
 import time
 import unittest
 
@@ -39,6 +40,24 @@ class Refusals(Case):
         self.ask(self.one, token=None)
         reports = [told(before), told(before + 1)]
         self.assertEqual([(each["code"], each["count"]) for each in reports], [("capsule_no_token", 1), ("capsule_session_ended", 6)])
+
+    @unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
+    def test_are_not_told_with_each_of_many_users_who_have_no_session(self):
+        """Whoever has a range of subuid(5) is as many users as it has numbers."""
+        one = self.broker()
+        one.grant(self.provider_, uid=4242)
+        many = 100
+        for uid in range(100_000, 100_000 + many):
+            os.seteuid(uid)
+            connection = socket.socket()  # whose it is from here on
+            os.seteuid(0)
+            connection.settimeout(60)
+            connection.connect(("127.0.0.1", one.port))
+            self.addCleanup(connection.close)
+            connection.sendall(request(one.port, token=OTHER))
+        told = lambda: [each["strangers"] for each in one.told if "strangers" in each]
+        one.wait_for(lambda _: sum(each["count"] for each in told()) == many)
+        self.assertLess(len(told()), many / 2)  # if it takes two reports
 
     def test_a_session_without_a_key(self):
         self.one.grant(self.provider_, session="s2", token=OTHER, key=None)
