@@ -136,15 +136,16 @@ class [[nodiscard]] Wait {
 /// Something that happens once, and one coroutine that waits for it.
 class Signal {
   public:
-    explicit Signal(Loop& loop) noexcept : loop_(loop) {}
+    explicit Signal(Loop& loop, Owner owner = 0) noexcept : loop_(loop), owner_(owner) {}
     void fire() {
         fired_ = true;
         Wait::end(waiting_, true);
     }
-    Wait wait() noexcept { return {loop_, waiting_, fired_, true}; }
+    Wait wait() noexcept { return {loop_, waiting_, fired_, true, owner_}; }
 
   private:
     Loop& loop_;
+    Owner owner_;  ///< of the one who waits
     Wait* waiting_ = nullptr;
     bool fired_ = false;
 };

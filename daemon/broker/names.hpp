@@ -34,7 +34,7 @@ struct Addresses {
 
 /// One who waits for it.
 struct Lookup {
-    explicit Lookup(Loop& loop) : done(loop) {}
+    explicit Lookup(Loop& loop, Owner owner = 0) : done(loop, owner) {}
 
     Addresses answer;
     Signal done;

@@ -25,7 +25,11 @@ constexpr std::size_t most_of_proxy = 16 * 1024;
 /// What the time limit ends, whichever step it is in.
 struct Attempt {
     Attempt(const WayOut& way, char begins_with)
-        : loop(way.loop), owner(way.owner), first(begins_with), lookup(std::make_shared<Lookup>(loop)), timer(loop) {}
+        : loop(way.loop),
+          owner(way.owner),
+          first(begins_with),
+          lookup(std::make_shared<Lookup>(loop, owner)),
+          timer(loop) {}
 
     Loop& loop;
     Owner owner;
@@ -135,7 +139,8 @@ Task<std::string> begin_tls(Attempt& attempt, WayOut way, const BaseUrl& base, s
         }
         const bool came = sent && (!tls->in.empty() || co_await receive_more(stream, tls->in));
         if (!came) co_return std::string("it closed the connection");
-        attempt.work = std::make_shared<Work>(attempt.loop, [tls] { tls->step(); });
+        attempt.work = std::make_shared<Work>(
+            attempt.loop, [tls] { tls->step(); }, attempt.owner);
         co_await way.workers.run(attempt.work, attempt.owner, base.authority);
         if (attempt.work->refused)
             co_return std::string(
@@ -199,7 +204,7 @@ Task<Taken> who_takes(Attempt& attempt, WayOut way, std::optional<std::chrono::m
         // For one that is given a connection only when something has come. An empty line would do, but some servers
         // close the connection for it, and one whose queue is full cannot be told from these.
         if (server.for_data && waited >= loopback_answers_in / 10) stream->begin_with(attempt.first);
-        Signal over(attempt.loop);
+        Signal over(attempt.loop, attempt.owner);
         Timer timer(attempt.loop);
         timer.start(pause, [&] { over.fire(); });
         co_await over.wait();

@@ -17,7 +17,7 @@ namespace capsule::broker {
 
 /// Something to be computed, and one who waits for it.
 struct Work {
-    Work(Loop& loop, std::function<void()> what) : compute(std::move(what)), done(loop) {}
+    Work(Loop& loop, std::function<void()> what, Owner owner = 0) : compute(std::move(what)), done(loop, owner) {}
 
     /// Owns all that it uses: it may run for longer than anybody waits for it, and than the loop.
     std::function<void()> compute;

@@ -103,6 +103,8 @@ def what_it_reads() -> list[Protection]:
             "ctest:broker:connections"),
         one("each user has as much of the thread as another", "daemon/broker/loop.cpp", "if (each.owner != 0 && used->second >= time_in_a_round)",
             "if (false)", "unit_broker:BrokerLoop.OneOwnersManyTakeNoMoreTimeThanAnothersOne"),
+        one("and with what it has waited for", "daemon/broker/loop.hpp", "{loop_, waiting_, fired_, true, owner_}", "{loop_, waiting_, fired_, true}",
+            "unit_broker:BrokerLoop.WhatASignalWokeTakesItsOwnersTime"),
         one("a socket that is bound to the loopback is somebody's, too", PEER_UID, "    request.body.id.idiag_if = 1;\n", "",
             "ctest:broker:sessions"),
         one("nor is a hidden one of another network namespace", PEER_UID, "is_elsewhere(any(peer)) ? Known::no", "true ? Known::no",

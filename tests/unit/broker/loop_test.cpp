@@ -119,6 +119,36 @@ TEST_F(BrokerLoop, AllThatIsDueTogetherIsDoneAndTheRestInItsTime) {
     EXPECT_EQ(order, "abcd");
 }
 
+TEST_F(BrokerLoop, WhatASignalWokeTakesItsOwnersTime) {
+    int steps = 0, before = 0;
+    const auto many = [&]() -> Task<void> {
+        for (;;) {
+            Signal soon(loop_, 1);
+            Timer timer(loop_);
+            timer.start(1us, [&] { soon.fire(); });
+            co_await soon.wait();
+            ++steps;
+            for (const auto begin = Clock::now(); Clock::now() - begin < 1ms;) {
+            }
+        }
+    };
+    const auto one = [&]() -> Task<void> {
+        Signal soon(loop_, 2);
+        Timer timer(loop_);
+        timer.start(150ms, [&] {
+            before = steps;
+            soon.fire();
+        });
+        co_await soon.wait();
+        loop_.stop();
+    };
+    for (int i = 0; i < 100; ++i)
+        loop_.spawn(many());
+    loop_.spawn(one());
+    loop_.run();
+    EXPECT_LT(steps - before, 20);
+}
+
 TEST_F(BrokerLoop, OneOwnersManyTakeNoMoreTimeThanAnothersOne) {
     // Each step of the many takes a millisecond, and they have two in a round.
     int steps = 0;
