@@ -113,6 +113,7 @@ BinarySearch find_binary(std::string_view path, std::string_view name) {
 std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinary& binary, const AgentPlace& place) {
     const std::string key = binary.key();
     if (const auto found = versions_.find(key); found != versions_.end()) return found->second;
+    if (subprocesses_.has_left_too_much(place.asker)) return std::nullopt;  // who asks next may be another
     using Clock = std::chrono::steady_clock;
     if (const auto next = not_before_.find(agent); next != not_before_.end() && Clock::now() < next->second)
         return std::nullopt;
@@ -150,7 +151,7 @@ asio::awaitable<void> AgentInventory::remove_home(AgentPlace place, std::string 
 
 asio::awaitable<void> AgentInventory::find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place) {
     const Told told = co_await ask_version(key, std::move(binary), place);
-    if (told == Told::nothing) versions_.erase(key);
+    if (told == Told::nothing || told == Told::not_asked) versions_.erase(key);
     auto next = std::chrono::steady_clock::now();
     if (told == Told::problem) next += version_pause;
     if (told == Told::nothing) next += version_again_;
@@ -172,16 +173,18 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
     const auto result = co_await subprocesses_.run(std::move(request));
     const bool told = result && result->exit_code == 0;
     const bool is_final = result && result->exit_code != killed;
+    const bool is_refused = !result && result.error().code == ErrorCode::server_overloaded;
     if (told) {
         versions_.insert_or_assign(key, version_in(result->out));
         version_problems_.erase(key);
-    } else if (result || result.error().code != ErrorCode::server_stopping) {
+    } else if (!is_refused && (result || result.error().code != ErrorCode::server_stopping)) {
         std::string problem = result ? how_it_ended(*result) : result.error().message;
         warn("agent.version_unknown", place, binary, without_version + problem);
         version_problems_.insert_or_assign(key, std::move(problem));
     }
     co_await remove_home(place, *directory, homes_);
     if (told) co_return Told::version;
+    if (is_refused) co_return Told::not_asked;
     co_return is_final ? Told::problem : Told::nothing;
 }
 

@@ -94,7 +94,7 @@ class AgentInventory {
 
   private:
     boost::asio::awaitable<void> find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place);
-    enum class Told { version, problem, nothing };
+    enum class Told { version, problem, nothing, not_asked };
     boost::asio::awaitable<Told> ask_version(std::string key, AgentBinary binary, AgentPlace place);
     boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory,

@@ -17,6 +17,7 @@ SubprocessRequest look_request(const std::vector<std::string>& arguments, const 
                    {"DISABLE_AUTOUPDATER", "1"}};
     request.directory = directory;
     if (!place.home.same_user) request.user = place.home.user;
+    request.asked_by = place.asker;
     request.on_left = [user = place.home.user.uid, asker = place.asker, program = binary.path](int killed) {
         log_warning("left_running", {{"home_of", std::int64_t{user}},
                                      {"asked_by", std::int64_t{asker}},

@@ -84,9 +84,10 @@ bool send(pid_t pid, int signal, const std::set<pid_t>& tree) {
     return is_ours && ::syscall(SYS_pidfd_send_signal, held.get(), signal, nullptr, 0) == 0;
 }
 
-/// Reaps what else has ended: so many at a time, since there may always be more.
+constexpr int most_at_once = 1000;  ///< of what has ended: there may always be more
+
+/// Reaps what else has ended.
 bool has_ended(pid_t program) {
-    constexpr int most_at_once = 1000;
     for (int i = 0; i < most_at_once; ++i) {
         siginfo_t info{};
         if (::waitid(P_PID, static_cast<id_t>(program), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return true;
@@ -99,19 +100,56 @@ bool has_ended(pid_t program) {
 
 /// Whether nothing is left. Reaps what has ended.
 bool is_alone() {
-    pid_t reaped = 0;
-    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
-    }
+    pid_t reaped = 1;
+    for (int i = 0; reaped > 0 && i < most_at_once; ++i)
+        reaped = ::waitpid(-1, nullptr, WNOHANG);
     return reaped < 0 && errno == ECHILD;
+}
+
+/// Kills those of so many numbers from `first` on that are this process's children. No other process can get such a
+/// number before its child is reaped. False: none was.
+bool kill_children(pid_t first, pid_t count, pid_t group, std::set<pid_t>& ended) {
+    bool killed = false;
+    for (pid_t pid = first; pid < first + count; ++pid) {
+        siginfo_t ignored{};
+        if (::waitid(P_PID, static_cast<id_t>(pid), &ignored, WEXITED | WNOHANG | WNOWAIT) != 0) continue;
+        const bool is_of_the_group = ::getpgid(pid) == group;  // which was killed before, and may still be ending
+        if (::kill(pid, SIGKILL) != 0) continue;
+        killed = true;
+        if (!is_of_the_group) ended.insert(pid);
+    }
+    return killed;
+}
+
+/// Looks nothing up, so nobody can keep it waiting: it tries all numbers that a process may have, from the program's
+/// on. What is killed leaves this process its own children, a moment later.
+/// @return whether nothing is left.
+bool end_without_a_look(pid_t program, std::set<pid_t>& ended) {
+    constexpr pid_t first_number = 2, above_all = 1 << 22, at_once = 1 << 14;
+    constexpr long moment_ns = 1'000'000, most_ns = 1'000'000'000;
+    timespec began{}, now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &began);
+    pid_t next = std::max(program, first_number);
+    for (pid_t tried = 0; tried < above_all;) {
+        if (is_alone()) return true;
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        if ((now.tv_sec - began.tv_sec) * most_ns + (now.tv_nsec - began.tv_nsec) > most_ns) return false;
+        const pid_t count = std::min(at_once, above_all - next);
+        if (kill_children(next, count, program, ended)) {
+            const timespec moment{0, moment_ns};
+            ::nanosleep(&moment, nullptr);
+            continue;
+        }
+        tried += count;
+        next = next + count < above_all ? next + count : first_number;
+    }
+    return is_alone();
 }
 
 /// They are stopped first, so that none forks while the others are killed. The children of what is killed are this
 /// process's then, a moment later. What is left at the end is dead, and for as long as somebody traces it not this
 /// one's to reap.
-/// @return how many it has killed.
-int end_children() {
-    std::set<pid_t> ended;
-    if (is_alone()) return 0;
+void end_by_a_look(std::set<pid_t>& ended) {
     constexpr int most_looks = 16;  // for those that came meanwhile
     constexpr time_t most_seconds = 5;
     timespec now{};
@@ -145,6 +183,17 @@ int end_children() {
         ::nanosleep(&moment, nullptr);
         ::clock_gettime(CLOCK_MONOTONIC, &now);
     }
+}
+
+/// @return how many it has killed.
+int end_children(pid_t program) {
+    std::set<pid_t> ended;
+    if (is_alone() || end_without_a_look(program, ended)) return static_cast<int>(ended.size());
+    // A look at /proc finds those, too, that come faster than they are killed. Whoever keeps it waiting there gets rid
+    // of this process at last: the signal ends the wait.
+    constexpr unsigned int most_seconds = 600;
+    ::alarm(most_seconds);
+    end_by_a_look(ended);
     return static_cast<int>(ended.size());
 }
 
@@ -167,7 +216,7 @@ void tell(RunReport::What what, int value) {
     constexpr int by_signal = 128;
     const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : by_signal + WTERMSIG(status);
     tell(RunReport::What::ended, exit_code);
-    if (const int left = end_children(); left > 0) tell(RunReport::What::killed, left);
+    if (const int left = end_children(program); left > 0) tell(RunReport::What::killed, left);
     ::_exit(exit_code);
 }
 

@@ -110,8 +110,16 @@ struct Run {
     }
 
     void stop_reading() {
-        out->stop();
-        err->stop();
+        if (out) out->stop();
+        if (err) err->stop();
+    }
+
+    /// Of what it still has to wait for, that is the end alone.
+    SubprocessResult take_output() {
+        SubprocessResult result{exit_code.value_or(0), std::move(out->text), std::move(err->text)};
+        out.reset();
+        err.reset();
+        return result;
     }
 };
 
@@ -139,9 +147,30 @@ asio::awaitable<void> program_ended_or_timeout(std::shared_ptr<Run> run) {
     co_await (program_ended(run) || run->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored)));
 }
 
+/// One of so many programs of the asker's, while it lives.
+class Counted {
+  public:
+    Counted(std::shared_ptr<std::map<uid_t, std::size_t>> counts, std::optional<uid_t> asker)
+        : counts_(std::move(counts)), asker_(asker) {
+        if (asker_) ++(*counts_)[*asker_];
+    }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+    ~Counted() {
+        if (!asker_) return;
+        const auto count = counts_->find(*asker_);
+        if (--count->second == 0) counts_->erase(count);
+    }
+
+  private:
+    std::shared_ptr<std::map<uid_t, std::size_t>> counts_;
+    std::optional<uid_t> asker_;
+};
+
 /// A keeper that still ends what is left, and a killed program that does not end (the kernel waits for something on its
 /// behalf), are nobody's to wait for.
-asio::awaitable<void> reap_when_it_ends(std::shared_ptr<Run> run, std::function<void(int)> on_left) {
+asio::awaitable<void> reap_when_it_ends(std::shared_ptr<Run> run, std::function<void(int)> on_left,
+                                        [[maybe_unused]] std::shared_ptr<Counted> counted) {
     co_await run->child->ended();
     run->child->reap();
     run->read_report();
@@ -178,6 +207,12 @@ Error too_late(const std::string& program, std::chrono::milliseconds limit) {
             "run it by hand to see what it waits for"};
 }
 
+Error left_too_much() {
+    return {ErrorCode::server_overloaded,
+            "what earlier programs of this user's requests have left running is being ended",
+            "try again; another user's process may keep /proc busy"};
+}
+
 RunPlan plan_of(SubprocessRequest& request) {
     RunPlan plan{std::move(request.argv), std::move(request.env), std::move(request.directory)};
     if (request.user) plan.identity = RunIdentity{request.user->uid, request.user->gid, request.user->groups};
@@ -201,6 +236,7 @@ SubprocessRunner::SubprocessRunner() {
 asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessRequest request) {
     const Error stopping{ErrorCode::server_stopping, "the daemon is stopping", "try again when it is back"};
     if (stopping_) co_return stopping;
+    if (request.asked_by && has_left_too_much(*request.asked_by)) co_return left_too_much();
     const std::string program = request.argv.at(0);
     const auto executor = co_await asio::this_coro::executor;
     ChildPipes pipes;
@@ -211,7 +247,9 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
             if (!closing_) closing_ = std::make_shared<ClosingThread>(executor);
         } catch (const std::system_error&) {
             run->child->kill_all();
-            asio::co_spawn(executor, reap_when_it_ends(run, {}), asio::detached);
+            run->take_output();
+            asio::co_spawn(executor, reap_when_it_ends(run, {}, std::make_shared<Counted>(left_, request.asked_by)),
+                           asio::detached);
             co_return cannot_start(program, EAGAIN);
         }
         run->out->closing = run->err->closing = closing_;
@@ -229,14 +267,23 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     running_.erase(run->child);
     if (!request.user) request.on_left = {};
     run->read_report();
+    SubprocessResult result = run->take_output();
     if (!run->child->reap())
-        asio::co_spawn(executor, reap_when_it_ends(run, std::move(request.on_left)), asio::detached);
+        asio::co_spawn(
+            executor,
+            reap_when_it_ends(run, std::move(request.on_left), std::make_shared<Counted>(left_, request.asked_by)),
+            asio::detached);
     else if (run->left > 0 && request.on_left)
         request.on_left(run->left);
     if (stopping_) co_return stopping;
     if (!run->exit_code) co_return too_late(program, request.limit);
     if (run->start_error != 0) co_return cannot_start(program, run->start_error);
-    co_return SubprocessResult{*run->exit_code, std::move(run->out->text), std::move(run->err->text)};
+    co_return result;
+}
+
+bool SubprocessRunner::has_left_too_much(uid_t asker) const {
+    const auto count = left_->find(asker);
+    return count != left_->end() && count->second >= most_left_of_an_asker;
 }
 
 void SubprocessRunner::stop() {

@@ -20,6 +20,8 @@ AS_ANOTHER = "integration_exec:ExecAsAnother."
 ATTACK = "trust_programs:Programs."
 RUNS = "unit_process:Subprocess."
 ANOTHERS = "unit_process:AnothersProgram."
+LEAVES = ANOTHERS + "HasEndedThoughWhatItLeavesHasNotYetAndLeavesNotTooMuch"
+WITHOUT_A_LOOK = " || end_without_a_look(program, ended)"
 HOME = "unit_home:ScratchHome."
 JOB = "unit_home:Worker."
 STARTED = "trust_started:Started."
@@ -92,15 +94,20 @@ def how_it_ends() -> list[Protection]:
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
         one("what loses its parent is the keeper's", KEEPER, "    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return false;\n", "",
             ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        one("until nothing is left", KEEPER, "left = end_children(); left > 0", "left = 0; left > 0", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        Protection("who asked does not wait for that", [
-            Edit(KEEPER, "    if (is_alone()) return 0;\n", "    is_alone();\n"),  # by itself this one looks into /proc for nobody
-            Edit(SUBPROCESS, "bool is_open = run->is_kept;", "bool is_open = false;")],
-            [ANOTHERS + "HasEndedThoughWhatItLeavesIsNotFoundYet"]),
+        one("until nothing is left", KEEPER, "left = end_children(program); left > 0", "left = 0; left > 0", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
+        one("who asked does not wait for that", SUBPROCESS, "bool is_open = run->is_kept;", "bool is_open = false;", LEAVES),
+        one("whoever keeps /proc busy keeps nothing from being ended", KEEPER, WITHOUT_A_LOOK, "",
+            ANOTHERS + "WhatItLeavesIsEndedThoughProcIsBusy"),
+        one("what one user's programs have left is not too much", SUBPROCESS, "count->second >= most_left_of_an_asker", "count->second >= 1000",
+            LEAVES),
+        one("and has no descriptor that it does not need", SUBPROCESS, "        out.reset();\n        err.reset();\n", "", LEAVES),
         one("and the log says so", KEEPER, "tell(RunReport::What::killed, left)", "static_cast<void>(left)", ATTACK + "NothingThatOneHasStartedOutlivesIt"),
-        one("nor where it cannot see them", KEEPER, "            if (::kill(pid, SIGKILL) == 0) told(pid);", "            ::kill(pid, SIGKILL);",
-            ATTACK + "NorWhereProcHidesOtherUsersProcesses"),
+        Protection("nor where it cannot see them", [
+            Edit(KEEPER, WITHOUT_A_LOOK, ""),  # this one alone finds them, too
+            Edit(KEEPER, "            if (::kill(pid, SIGKILL) == 0) told(pid);", "            ::kill(pid, SIGKILL);")],
+            [ATTACK + "NorWhereProcHidesOtherUsersProcesses"]),
         Protection("they are stopped before they are killed", [
+            Edit(KEEPER, WITHOUT_A_LOOK, ""),
             Edit(KEEPER, "is_new = send(pid, SIGSTOP, tree) || is_new;", "is_new = false;"),
             Edit(KEEPER, "if (::kill(pid, SIGKILL) == 0) told(pid);", "(void)pid;")],  # this one alone ends a bomb, too
             [ATTACK + "ABombOfProcessesEndsWithIt"]),

@@ -1,6 +1,9 @@
 // Programs that another user than the daemon's decides about: its memory, its descriptors, what it leaves behind.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,9 +11,11 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "daemon/process/subprocess.hpp"
+#include "tests/support/child.hpp"
 #include "tests/support/silent_file.hpp"
 #include "tests/support/silent_mount.hpp"
 #include "tests/unit/support/run_io.hpp"
@@ -122,37 +127,96 @@ std::optional<Result<SubprocessResult>> result_of(asio::io_context& io, Subproce
     return result;
 }
 
-// To find what is left its keeper looks into /proc, which any user can keep busy.
-TEST(AnothersProgram, HasEndedThoughWhatItLeavesIsNotFoundYet) {
+/// A directory in which another user's program can say that it has left something behind.
+class Leaving {
+  public:
+    Leaving() {
+        std::filesystem::permissions(directory_.path(), std::filesystem::perms{0755});
+        for (const char* name : {"/started", "/end"}) {
+            const std::string fifo = directory_.path() + name;
+            EXPECT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+            EXPECT_EQ(::chown(fifo.c_str(), 4711, 4711), 0);
+        }
+        end_ = UniqueFd(::open((directory_.path() + "/end").c_str(), O_RDWR | O_CLOEXEC));
+    }
+    /// What it leaves ends by itself when this does.
+    SubprocessRequest request() const {
+        const std::string script =
+            "setsid /bin/sh -c 'echo >started; exec cat end' & read line <started; echo leaves; exit 4";
+        SubprocessRequest request = of_another_user({"/bin/sh", "-c", script});
+        request.directory = directory_.path();
+        return request;
+    }
+
+  private:
+    TempDir directory_;
+    UniqueFd end_;
+};
+
+// Any user can keep /proc busy, in which it would be found.
+TEST(AnothersProgram, WhatItLeavesIsEndedThoughProcIsBusy) {
     if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
     asio::io_context io;
-    const TempDir directory;
-    std::filesystem::permissions(directory.path(), std::filesystem::perms{0755});
-    const std::string started = directory.path() + "/started";
-    ASSERT_EQ(::mkfifo(started.c_str(), 0600), 0);
-    ASSERT_EQ(::chown(started.c_str(), 4711, 4711), 0);
-    int left = 0;
+    const Leaving leaving;
     SubprocessRunner runner;
-    {
-        const test::SilentMount busy("/proc");
-        const auto alone = result_of(io, runner, of_another_user({"/bin/sh", "-c", "echo alone; exit 3"}));
-        ASSERT_TRUE(*alone) << alone->error().message;
-        EXPECT_EQ((*alone)->out, "alone\n");
-        EXPECT_EQ((*alone)->exit_code, 3);
-        const std::string script =
-            "setsid /bin/sh -c 'echo >started; exec sleep 4711' & read line <started; echo leaves; exit 4";
-        SubprocessRequest request = of_another_user({"/bin/sh", "-c", script});
-        request.directory = directory.path();
-        request.on_left = [&](int killed) { left = killed; };
-        const auto leaves = result_of(io, runner, std::move(request));
-        ASSERT_TRUE(*leaves) << leaves->error().message;
-        EXPECT_EQ((*leaves)->out, "leaves\n");
-        EXPECT_EQ((*leaves)->exit_code, 4);
-        EXPECT_EQ(left, 0);
+    const test::SilentMount busy("/proc");
+    int left = 0;
+    SubprocessRequest request = leaving.request();
+    request.on_left = [&](int killed) { left = killed; };
+    const auto leaves = result_of(io, runner, std::move(request));
+    ASSERT_TRUE(*leaves) << leaves->error().message;
+    io.restart();
+    io.run_for(std::chrono::seconds(60));
+    EXPECT_EQ(left, 1);
+}
+
+int open_descriptors() {
+    int count = 0;
+    for (int fd = 0; fd < 1024; ++fd)
+        count += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+}
+
+/// Where nothing that is left can be killed, and its keeper does not end as long as /proc is busy.
+void leave_what_stays() {
+    constexpr uid_t asker = 1000;
+    ASSERT_EQ(::prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0), 0);
+    asio::io_context io;
+    const auto leaving = std::make_unique<Leaving>();
+    SubprocessRunner runner;
+    auto busy = std::make_unique<test::SilentMount>("/proc");
+    const auto alone = result_of(io, runner, of_another_user({"/bin/sh", "-c", "echo alone; exit 3"}));
+    ASSERT_TRUE(*alone) << alone->error().message;
+    EXPECT_EQ((*alone)->out, "alone\n");
+    EXPECT_EQ((*alone)->exit_code, 3);
+    const auto leave_for = [&](uid_t whom) {
+        SubprocessRequest request = leaving->request();
+        request.asked_by = whom;
+        return *result_of(io, runner, std::move(request));
+    };
+    const int before = open_descriptors();
+    for (std::size_t i = 0; i < most_left_of_an_asker; ++i) {
+        const auto leaves = leave_for(asker);
+        ASSERT_TRUE(leaves) << leaves.error().message;
+        EXPECT_EQ(leaves->out, "leaves\n");
+        EXPECT_EQ(leaves->exit_code, 4);
     }
+    EXPECT_LE(open_descriptors() - before, 2 * static_cast<int>(most_left_of_an_asker)) << "its end, and what it tells";
+    EXPECT_TRUE(runner.has_left_too_much(asker));
+    const auto refused = leave_for(asker);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::server_overloaded);
+    EXPECT_TRUE(leave_for(asker + 1)) << "another's are no reason";
+    busy.reset();
     io.restart();
     io.run();
-    EXPECT_EQ(left, 1) << "it was killed all the same";
+    EXPECT_FALSE(runner.has_left_too_much(asker));
+    EXPECT_TRUE(leave_for(asker));
+}
+
+TEST(AnothersProgram, HasEndedThoughWhatItLeavesHasNotYetAndLeavesNotTooMuch) {
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    test::in_child(leave_what_stays);
 }
 
 }  // namespace
