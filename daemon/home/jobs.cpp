@@ -14,11 +14,6 @@
 namespace capsule {
 namespace {
 
-/// Who it is for, whatever it does.
-constexpr HomeWorker::Asker user_of(HomeWorker::Asker asker) {
-    return asker & 0xffff'ffff;
-}
-
 constexpr HomeWorker::Asker kind_of(HomeWorker::Asker asker) {
     return asker >> 32;
 }

@@ -199,6 +199,7 @@ void HomeWorker::leave_thread(const std::shared_ptr<Job>& job) {
     log_warning(
         "home.thread_held_up",
         {{"home_of", std::int64_t{user_.uid}},
+         {"asked_by", static_cast<std::int64_t>(user_of(job->asker))},
          {"why",
           "a call in this user's home, or in /proc, has not returned in time; its thread was given up and replaced"}});
     try {

@@ -47,6 +47,8 @@ class HomeWorker {
 
     /// For whom a job is: a uid. Those that wait for a thread have it in turns, however many jobs one of them has.
     using Asker = std::uint64_t;
+    /// The user's uid, whatever the job is for.
+    static constexpr Asker user_of(Asker asker) { return asker & 0xffff'ffff; }
     /// Root goes first, and has two jobs under way.
     static constexpr Asker first = 0;
     /// The same user's jobs of another kind, whose threads that are left behind do not keep sessions from starting:

@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <thread>
 
+#include "daemon/log/log.hpp"
 #include "tests/unit/home/worker_fixture.hpp"
 
 namespace capsule {
@@ -113,6 +114,20 @@ TEST_F(Workers, AJobBeginsWhenThoseThatWereLeftBehindComeBack) {
     asio::steady_timer both_are_left(io_, 40 * soon);
     both_are_left.async_wait([go](boost::system::error_code) { *go = true; });
     io_.run();
+}
+
+// As such lines are counted for one user each: another's are then no reason to leave them out.
+TEST_F(Workers, TheLogSaysForWhomAThreadWasHeldUp) {
+    const auto go = std::make_shared<std::atomic<bool>>(false);
+    testing::internal::CaptureStderr();
+    start_log("info", LogFormat::text, true);
+    for (const HomeWorker::Asker asker : {HomeWorker::Asker{4711}, HomeWorker::looking(4712)})
+        EXPECT_FALSE(run(io_, workers_.run(stuck(go), soon, asker)));
+    *go = true;
+    const std::string log = testing::internal::GetCapturedStderr(), home = std::to_string(::geteuid());
+    for (const char* asker : {"4711", "4712"})
+        EXPECT_NE(log.find("home.thread_held_up home_of=" + home + " asked_by=" + asker + " "), std::string::npos)
+            << log;
 }
 
 TEST_F(Workers, OneAskersJobsHoldUpNoOther) {
