@@ -97,7 +97,7 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
 
     params = {};
 
-    if (auto checked = check_no_network(options.kept, session->user.uid); !checked)
+    if (auto checked = check_sockets(options.kept, session->user.uid); !checked)
         return refuse(globals, checked.error());
     const bool becomes_another = ::geteuid() == 0 && session->user.uid != 0;
     if (becomes_another) replace_names_of_terminals(options.kept);

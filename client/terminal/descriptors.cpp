@@ -84,18 +84,24 @@ std::vector<int> terminals_among(const std::vector<int>& kept) {
     return descriptors;
 }
 
-Result<void> check_no_network(const std::vector<int>& kept, std::uint32_t uid) {
+Result<void> check_sockets(const std::vector<int>& kept, std::uint32_t uid) {
     for (const int descriptor : standard_and(kept)) {
-        int family = AF_UNIX;
+        int family = 0, listens = 0;
         socklen_t size = sizeof family;
         struct stat status {};
-        if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0 || family == AF_UNIX) continue;
+        if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) continue;
+        ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size);
+        if (family == AF_UNIX && listens == 0) continue;
         if (::fstat(descriptor, &status) == 0 && status.st_uid == uid) continue;
-        return Error{ErrorCode::access_denied,
-                     "descriptor " + std::to_string(descriptor) + " is a network socket of user " +
-                         std::to_string(status.st_uid) + ", and the session is user " + std::to_string(uid) +
-                         ", who could listen with it as that user",
-                     "give the session a pipe instead, as in: socat TCP-LISTEN:… SYSTEM:\"capsulectl exec …\",pipes"};
+        const bool local = family == AF_UNIX;
+        return Error{
+            ErrorCode::access_denied,
+            "descriptor " + std::to_string(descriptor) + " is a " + (local ? "listening" : "network") +
+                " socket of user " + std::to_string(status.st_uid) + ", and the session is user " +
+                std::to_string(uid) +
+                (local ? ", who would be taken for that user there" : ", who could listen with it as that user"),
+            local ? "give the session a connection or a pipe instead (with systemd: Accept=yes)"
+                  : "give the session a pipe instead, as in: socat TCP-LISTEN:… SYSTEM:\"capsulectl exec …\",pipes"};
     }
     return {};
 }

@@ -27,7 +27,8 @@ std::vector<int> terminals_among(const std::vector<int>& kept);
 
 /// Refuses 0, 1, 2 and `kept` where one is a network socket that another user than `uid` made. The kernel shows that
 /// user as whoever listens with it: a process of `uid` could listen at a provider's port as root, and be sent its key.
-Result<void> check_no_network(const std::vector<int>& kept, std::uint32_t uid);
+/// And a Unix socket at which another user listens: SO_PEERCRED says that user to whoever connects.
+Result<void> check_sockets(const std::vector<int>& kept, std::uint32_t uid);
 
 /// Closes all but 0, 1, 2 and `kept`, which the next execve() then leaves open. At once, and not only at the execve():
 /// who becomes another user before that could have them taken from him (pidfd_getfd).

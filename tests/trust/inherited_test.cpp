@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -237,8 +238,16 @@ TEST_F(InheritedLogin, IsRootsOwnSessions) {
     EXPECT_THAT(environment_of_exec(), AllOf(HasSubstr("\nDISPLAY=:7\n"), HasSubstr("=/run/of-root\n")));
 }
 
+int listen_at(int descriptor, const fs::path& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+    const int bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    return bound == 0 ? ::listen(descriptor, 1) : bound;
+}
+
 // A socket is its maker's for good, whoever listens with it: as root, at the port of a server that a key is sent to.
-TEST_F(Inherited, NoNetworkSocketOfRootsIsTheSessions) {
+TEST_F(Inherited, NoSocketIsTheSessionsByWhichOneIsRoot) {
     write_file(agents_.bin() / "claude", "#!/bin/sh\necho started\n");
     start_for_agent();
     const auto exec = [&](int descriptor, const std::string& redirections, const std::vector<std::string>& options) {
@@ -269,6 +278,14 @@ TEST_F(Inherited, NoNetworkSocketOfRootsIsTheSessions) {
     EXPECT_EQ(exec(pair[0], "", {}).exit_code, 0) << "nobody listens with it";
     for (const int each : pair)
         close(each);
+    const UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(listen_at(listening.get(), dir_ / "of-root.sock"), 0);
+    const Outcome outcome = exec(listening.get(), "", {});
+    EXPECT_EQ(outcome.exit_code, 4);
+    EXPECT_THAT(outcome.err,
+                AllOf(HasSubstr("descriptor 0 is a listening socket of user 0"), Not(HasSubstr("started"))));
+    ASSERT_EQ(fchown(listening.get(), agent.uid, agent.gid), 0);
+    EXPECT_EQ(exec(listening.get(), "", {}).exit_code, 0);
 }
 
 }  // namespace
