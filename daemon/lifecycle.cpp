@@ -16,10 +16,10 @@
 #include <set>
 
 #include "capsule_version.hpp"
+#include "daemon/base/known_missing.hpp"
 #include "daemon/handlers/services.hpp"
 #include "daemon/handlers/session_keys.hpp"
 #include "daemon/keys/key_resolver.hpp"
-#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "daemon/load/load_config.hpp"
 #include "daemon/load/load_env.hpp"
@@ -256,6 +256,7 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     if (auto loaded = services.load_stored_keys(); !loaded) throw Failure(loaded.error());
     for (const std::string& path : resolver(services, *services.generation).files(services.generation->config.catalog))
         learn_what_is_beside(path);
+    if (const auto& remote = services.generation->config.broker.remote) learn_what_is_beside(*remote);
 
     std::signal(SIGPIPE, SIG_IGN);
     // A file size limit is an error of the write that meets it, not the daemon's end.

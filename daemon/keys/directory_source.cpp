@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include "daemon/base/known_missing.hpp"
 #include "daemon/base/trusted_path.hpp"
-#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/secret_file.hpp"
 
 namespace capsule {

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "daemon/keys/known_missing.hpp"
+#include "daemon/base/known_missing.hpp"
 #include "daemon/keys/secret_file.hpp"
 
 namespace capsule {

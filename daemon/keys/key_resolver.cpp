@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/known_missing.hpp"
 #include "daemon/keys/config_source.hpp"
 #include "daemon/keys/credential_source.hpp"
 #include "daemon/keys/directory_source.hpp"
@@ -13,7 +14,6 @@
 #include "daemon/keys/environment_source.hpp"
 #include "daemon/keys/file_source.hpp"
 #include "daemon/keys/key_value.hpp"
-#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/secret_file.hpp"
 #include "daemon/keys/stored_keys.hpp"
 

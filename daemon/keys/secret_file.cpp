@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <system_error>
 
+#include "daemon/base/known_missing.hpp"
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/key_value.hpp"
-#include "daemon/keys/known_missing.hpp"
 
 namespace capsule {
 

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "daemon/base/known_missing.hpp"
 #include "protocol/path_walk.hpp"
 
 namespace capsule {
@@ -61,6 +62,7 @@ Result<KeysConnection> connect_to_keys(const std::string& path) {
         return Error{ErrorCode::io_error, "cannot connect: " + std::generic_category().message(why), ""};
     };
     if (path.size() >= sizeof(sockaddr_un::sun_path)) return failed(ENAMETOOLONG);
+    if (is_known_missing(path)) return failed(ENOENT);
     UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return failed(errno);
     const auto connected = connect_to(socket.get(), path);

@@ -7,9 +7,9 @@
 #include <functional>
 #include <thread>
 
+#include "daemon/base/known_missing.hpp"
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/directory_source.hpp"
-#include "daemon/keys/known_missing.hpp"
 #include "daemon/keys/secret_file.hpp"
 #include "temporary_home.hpp"
 #include "tests/support/silent_mount.hpp"

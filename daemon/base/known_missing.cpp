@@ -1,4 +1,4 @@
-#include "daemon/keys/known_missing.hpp"
+#include "daemon/base/known_missing.hpp"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -17,8 +17,8 @@
 #include <system_error>
 #include <thread>
 
+#include "daemon/base/seen_directory.hpp"
 #include "daemon/base/trusted_path.hpp"
-#include "daemon/keys/seen_directory.hpp"
 
 namespace capsule {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/keys/seen_directory.hpp"
+#include "daemon/base/seen_directory.hpp"
 
 namespace capsule {
 

@@ -1,4 +1,4 @@
-// Files of keys, and directories for them, that are not there. A tmpfs, as /run/secrets is one, remembers no name that
+// Files of keys, sockets, and directories for them, that are not there. A tmpfs, as /run is one, remembers no name that
 // it does not have: each look for such a name waits for whoever holds the directory, which anybody can for seconds who
 // may list it. So the names in it are listed once, by a thread of their own, and again when the directory has changed.
 #pragma once
