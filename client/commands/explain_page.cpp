@@ -45,7 +45,7 @@ std::string files(const ExplainResult& plan, const Style& style) {
     for (const ExplainedFile& file : plan.files) {
         if (file.action == "unchanged" && !file.content) continue;  // it is not there, and is not to be there
         const std::string path = "  " + printable(file.path);
-        const std::string what = file.action + ", from " + printable(file.from);
+        const std::string what = printable(file.action) + ", from " + printable(file.from);
         const bool fits = style.width == 0 || display_width(path) + 2 + what.size() <= style.width;
         out += path + (fits ? "  " : "\n    ") + paint(what, Tone::dim, style) + "\n";
         if (file.content) out += indented(printable(*file.content, true));

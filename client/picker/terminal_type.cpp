@@ -32,7 +32,7 @@ bool all_are_roots(std::string_view directories) {
 
 void leave_out_types_of_others() {
     if (::geteuid() != 0) return;
-    for (const char* name : {"TERMINFO", "TERMINFO_DIRS", "HOME"})
+    for (const char* name : {"TERMINFO", "TERMINFO_DIRS", "HOME", "LOCPATH", "GCONV_PATH"})
         if (const char* value = std::getenv(name); value != nullptr && !all_are_roots(value)) ::unsetenv(name);
 }
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -137,8 +138,10 @@ Result<int> run_on_own_terminal(OwnTerminalTask task) {
 int end_alike(int status) {
     if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
     const int number = WTERMSIG(status);
+    // Of this process, also where the kernel gives it to a program: the session's own was its own affair.
     const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);  // of this process: the program's own was its own affair
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     ::signal(number, SIG_DFL);
     sigset_t only;
     ::sigemptyset(&only);

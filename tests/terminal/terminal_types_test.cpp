@@ -1,4 +1,5 @@
 // The picker on terminals that are small, change their size, know no colours, or are none that it can use.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/terminal/terminal_test.hpp"
@@ -118,6 +119,22 @@ TEST_F(TerminalTypes, RootTakesNoneFromAPlaceOfAnotherUsers) {
         terminal().wait_until(AllOf(HasSubstr("hint:"), HasSubstr("is not known")));
         EXPECT_EQ(terminal().wait_for_exit_status(), 2) << variable;
     }
+}
+
+// A locale says how the terminal's characters are read, and by which library. Whoever opens this one waits.
+TEST_F(TerminalTypes, RootTakesNoLocaleFromAPlaceOfAnotherUsers) {
+    if (getuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
+    start();
+    const std::filesystem::path locales = home() / "locales";
+    for (const char* name : {"C.UTF-8", "C.utf8"}) {
+        std::filesystem::create_directories(locales / name);
+        ASSERT_EQ(mkfifo((locales / name / "LC_CTYPE").c_str(), 0666), 0);
+    }
+    ASSERT_EQ(chown(home().c_str(), 4711, 4711), 0);
+    open_terminal({{"LOCPATH", locales.string()}}).run("capsulectl exec claude");
+    terminal().wait_for("Esc: cancel");
+    terminal().press({"Escape"});
+    EXPECT_EQ(terminal().wait_for_exit_status(), 130);
 }
 
 }  // namespace
