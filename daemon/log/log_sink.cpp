@@ -44,7 +44,7 @@ LogSink::LogSink() : descriptor_(STDERR_FILENO) {
 LogSink::LogSink(std::string path) : path_(std::move(path)), descriptor_(-1) {
     check_place(path_);
     open_file();
-    if (!own_)
+    if (!own_ && !thread_)
         throw Failure({ErrorCode::io_error,
                        "cannot open the log " + path_ + ": " + std::generic_category().message(errno),
                        "give another --log-file, or none to log to stderr"});
@@ -54,11 +54,14 @@ void LogSink::open_file() {
     own_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     descriptor_ = own_.get();
     struct stat status {};
-    file_size_ = own_ && ::fstat(own_.get(), &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0;
+    const bool is_known = own_ && ::fstat(own_.get(), &status) == 0;
+    file_size_ = is_known ? static_cast<std::size_t>(status.st_size) : 0;
+    // A FIFO's reader, for one, can keep a write waiting.
+    if (is_known && !S_ISREG(status.st_mode)) thread_ = std::make_unique<LogThread>(std::move(own_));
 }
 
 void LogSink::rotate(std::size_t more) {
-    if (path_.empty() || file_size_ + more <= largest_file) return;
+    if (path_.empty() || thread_ || file_size_ + more <= largest_file) return;
     ::rename(path_.c_str(), (path_ + ".1").c_str());
     open_file();
 }

@@ -21,7 +21,7 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     LogSink();
 
     /// To that file, which is made with mode 0600. When it has `largest_file` bytes it is renamed to `path`.1, in place
-    /// of the one before, and begun anew. Throws Failure when it cannot be opened.
+    /// of the one before, and begun anew; but not a FIFO or a device. Throws Failure when it cannot be opened.
     explicit LogSink(std::string path);
 
     static constexpr std::size_t largest_file = 4 * 1024 * 1024;
@@ -45,7 +45,7 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     UniqueFd own_;
     int descriptor_;
     Way way_ = Way::file;
-    std::unique_ptr<LogThread> thread_;  ///< what else stderr is: a pipe, a terminal
+    std::unique_ptr<LogThread> thread_;  ///< for what else it is: a pipe, a terminal
     std::size_t file_size_ = 0;
     std::string unfinished_;    ///< the rest of a line of which a part is written
     std::uint64_t unread_ = 0;  ///< lines that were left out since nobody read

@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace capsule {
 namespace {
@@ -38,6 +39,7 @@ void write_all(int descriptor, std::string_view text) {
 
 struct LogThread::Shared {
     int descriptor = -1;
+    UniqueFd own;
     std::mutex mutex;
     std::condition_variable changed;
     std::string pending, writing;
@@ -62,6 +64,10 @@ LogThread::LogThread(int descriptor) : shared_(std::make_shared<Shared>()) {
     shared_->descriptor = descriptor;
     shared_->pending.reserve(most_bytes);
     shared_->writing.reserve(most_bytes);
+}
+
+LogThread::LogThread(UniqueFd own) : LogThread(own.get()) {
+    shared_->own = std::move(own);
 }
 
 LogThread::~LogThread() {

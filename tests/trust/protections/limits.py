@@ -287,6 +287,8 @@ def the_log() -> list[Protection]:
         one("no reader of its log holds it up", "daemon/log/log_sink.cpp",
             "    thread_ = std::make_unique<LogThread>(descriptor_);\n", "",
             "unit_log:LogThreads.WhoeverHoldsThePipeHoldsUpNobodyElse", "trust_log:DaemonsLog.APipeThatNobodyReadsDoesNotStopTheDaemon"),
+        one("nor does one of a FIFO that it is", "daemon/log/log_sink.cpp", "    if (is_known && !S_ISREG(status.st_mode)) thread_", "    if (is_known && S_ISSOCK(status.st_mode)) thread_",
+            "unit_log:LogThreads.NorDoesWhoeverHoldsTheFifoThatTheLogIs", "unit_log:LogThreads.AFifoIsNotRenamedHoweverMuchHasGoneThroughIt"),
         one("its own file does not grow without end", "daemon/log/log_sink.cpp", "    rotate(line.size());\n", "",
             "trust_log:DaemonsLog.AFileOfItsOwnIsBegunAnewBeforeItGrowsTooLarge"),
         one("nobody can forge a line", LOG_FORMAT, "} else if (is_obeyed(character.code)) {",

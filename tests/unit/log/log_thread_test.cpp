@@ -1,12 +1,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <stdexcept>
+#include <string>
 #include <thread>
 
 #include "daemon/log/log.hpp"
@@ -50,8 +55,39 @@ TEST(LogThreads, WhatWasLoggedBeforeTheEndIsWritten) {
     EXPECT_THAT(piped.read_some(), testing::HasSubstr("line 99\n"));
 }
 
-TEST(LogThreads, WhoeverHoldsThePipeHoldsUpNobodyElse) {
-    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+/// The log is a FIFO with a name.
+struct Named {
+    Named() {
+        EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
+        read_end = UniqueFd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+        write_end = UniqueFd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+        start_log("info", LogFormat::text, false, path);
+    }
+    ~Named() {
+        start_log("info", LogFormat::text, false);
+        std::filesystem::remove_all(directory);
+    }
+    /// Once it is there.
+    std::string read_some() const {
+        pollfd ready{read_end.get(), POLLIN, 0};
+        ::poll(&ready, 1, 60'000);
+        std::array<char, 65536> text{};
+        const ssize_t count = ::read(read_end.get(), text.data(), text.size());
+        return {text.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
+    }
+    static std::string own_directory() {
+        std::string name = std::filesystem::temp_directory_path() / "log-XXXXXX";
+        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
+        return name;
+    }
+
+    const std::string directory = own_directory(), path = directory + "/log";
+    UniqueFd read_end, write_end;
+};
+
+/// What somebody else writes to the log's pipe or FIFO does not come, and the kernel holds it meanwhile.
+template <class Log>
+void expect_that_who_holds_it_holds_up_nobody_else() {
     const auto until_it_fails = std::chrono::seconds(40);
     const std::string path = std::filesystem::temp_directory_path() / ("silent-log-" + std::to_string(::getpid()));
     {
@@ -61,8 +97,8 @@ TEST(LogThreads, WhoeverHoldsThePipeHoldsUpNobodyElse) {
         ASSERT_EQ(::fstat(file.get(), &status), 0);  // from now on the kernel knows its size
         void* const page = ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, file.get(), 0);
         ASSERT_NE(page, MAP_FAILED);
-        Piped piped;
-        std::thread other([&] { [[maybe_unused]] const auto failed = ::write(piped.write_end.get(), page, 4096); });
+        Log log;
+        std::thread other([&] { [[maybe_unused]] const auto failed = ::write(log.write_end.get(), page, 4096); });
         const auto began = Clock::now();
         while (!silent.was_read() && Clock::now() - began < until_it_fails)
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -71,10 +107,31 @@ TEST(LogThreads, WhoeverHoldsThePipeHoldsUpNobodyElse) {
         EXPECT_LT(Clock::now() - began, until_it_fails / 2);
         silent.end();
         other.join();
-        EXPECT_THAT(piped.read_some(), testing::HasSubstr("a line\n")) << "it is there when the other has ended";
+        EXPECT_THAT(log.read_some(), testing::HasSubstr("a line\n")) << "it is there when the other has ended";
         ::munmap(page, 4096);
     }
     std::filesystem::remove(path);
+}
+
+TEST(LogThreads, WhoeverHoldsThePipeHoldsUpNobodyElse) {
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    expect_that_who_holds_it_holds_up_nobody_else<Piped>();
+}
+
+TEST(LogThreads, NorDoesWhoeverHoldsTheFifoThatTheLogIs) {
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    expect_that_who_holds_it_holds_up_nobody_else<Named>();
+}
+
+TEST(LogThreads, AFifoIsNotRenamedHoweverMuchHasGoneThroughIt) {
+    Named log;
+    const std::string line(6000, 'x');
+    for (int i = 0; i < 800; ++i) {  // of a thousand some would be left out
+        spdlog::info(line);
+        while (!log.read_some().ends_with('\n')) {
+        }
+    }
+    EXPECT_TRUE(std::filesystem::is_fifo(log.path));
 }
 
 }  // namespace
