@@ -17,6 +17,9 @@ bool is_link(const std::string& path) {
     return place && place->link;
 }
 
+/// How JSON may write the letters of a word, other than by themselves.
+constexpr std::array<std::string_view, 2> escaped_letters{"\\u006", "\\u007"};
+
 /// What is too large to be looked at, or leads where nothing is read, counts as having one of the words. Fails where
 /// nobody can tell: for want of descriptors, memory or time, or as the file system does not answer.
 Result<bool> has_a_word(const std::string& path, const std::vector<std::string_view>& words) {
@@ -27,7 +30,8 @@ Result<bool> has_a_word(const std::string& path, const std::vector<std::string_v
     constexpr std::size_t limit = 1024 * 1024;
     const auto text = read_file(path, limit);
     if (!text) return true;
-    return *text && std::ranges::any_of(words, [&](std::string_view word) { return (*text)->find(word) != word.npos; });
+    const auto has = [&](std::string_view word) { return (*text)->find(word) != word.npos; };
+    return *text && (std::ranges::any_of(words, has) || std::ranges::any_of(escaped_letters, has));
 }
 
 /// What is to be done in place of `intent`. None: nothing else.

@@ -1,6 +1,7 @@
 #include "daemon/write/file_access.hpp"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
@@ -46,6 +47,16 @@ Result<std::string> read_to_end(int fd, const Place& place, const std::string& n
     }
 }
 
+constexpr const char* access_list_name = "system.posix_acl_access";
+
+/// Of one that cannot be read (nobody needs one so long) it gives what no file takes.
+std::optional<std::string> access_list_of(int fd) {
+    std::array<char, 4096> list;
+    const ssize_t size = ::fgetxattr(fd, access_list_name, list.data(), list.size());
+    if (size < 0 && (errno == ENODATA || errno == ENOTSUP)) return std::nullopt;
+    return std::string(list.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+}
+
 /// The regular file `name`, opened; again looked at, since it may be another one by now.
 Result<std::optional<Snapshot>> read_opened(const UniqueFd& fd, const Place& place, const std::string& name,
                                             std::size_t limit) {
@@ -63,6 +74,7 @@ Result<std::optional<Snapshot>> read_opened(const UniqueFd& fd, const Place& pla
     auto text = read_to_end(fd.get(), place, name, size, limit);
     if (!text) return text.error();
     found.text = *std::move(text);
+    found.access_list = access_list_of(fd.get());
     return std::optional<Snapshot>(std::move(found));
 }
 
@@ -119,16 +131,25 @@ int write_all(int fd, std::string_view text) {
     return 0;
 }
 
+/// Only root may give a file away; a group of one's own is everybody's right. Gives whether it has that group now,
+/// whose bits of the mode are nobody else's.
+bool give_to(int fd, const struct stat& now, const struct stat& like) {
+    if (like.st_uid == now.st_uid && like.st_gid == now.st_gid) return true;
+    return ::fchown(fd, like.st_uid, like.st_gid) == 0 || like.st_gid == now.st_gid ||
+           ::fchown(fd, static_cast<uid_t>(-1), like.st_gid) == 0;
+}
+
 int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* like) {
     const int fd = file.fd.get();
     if (const int problem = write_all(fd, text); problem != 0) return problem;
     if (::fstat(fd, &file.status) != 0) return errno;
-    if (like != nullptr && (like->status.st_uid != file.status.st_uid || like->status.st_gid != file.status.st_gid)) {
-        // Only root may give a file away; a group of one's own is everybody's right. What cannot be kept is not.
-        if (::fchown(fd, like->status.st_uid, like->status.st_gid) != 0)
-            std::ignore = ::fchown(fd, static_cast<uid_t>(-1), like->status.st_gid);
-    }
-    if (::fchmod(fd, S_ISVTX | mode) != 0) return errno;
+    const bool has_list = like != nullptr && like->access_list && mode == (like->status.st_mode & 0777U);
+    mode_t given = mode;
+    if (like != nullptr && !give_to(fd, file.status, like->status)) given &= ~static_cast<mode_t>(S_IRWXG);
+    if (has_list) given &= S_IRWXU;
+    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;
+    if (has_list)
+        std::ignore = ::fsetxattr(fd, access_list_name, like->access_list->data(), like->access_list->size(), 0);
     if (::fsync(fd) != 0) return errno;
     return ::fstat(fd, &file.status) == 0 ? 0 : errno;
 }

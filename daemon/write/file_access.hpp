@@ -38,6 +38,9 @@ Result<void> make_directory(Place& place);
 struct Snapshot {
     std::string text;
     struct stat status {};
+    /// Its access list, as the kernel gives it; none: it has none. With one, the group's bits of its mode are not the
+    /// group's.
+    std::optional<std::string> access_list{};
 };
 
 /// The regular file `name` of the place's directory; none if there is none. Never follows a link and never waits: a
@@ -70,7 +73,8 @@ struct NewFile {
 };
 
 /// The temporary file: written, with its mode and the sticky bit, and synced. Nobody but its owner can read it before
-/// it is complete. `like` gives the owner where that is possible. Fails with io.error, and leaves nothing.
+/// it is complete. `like` gives the owner where that is possible, and its access list where its mode stays; where that
+/// cannot be had, the file is its owner's alone. Fails with io.error, and leaves nothing.
 Result<NewFile> write_beside(const Place& place, const std::string& text, mode_t mode, const Snapshot* like);
 
 bool same_file(const struct stat& a, const struct stat& b) noexcept;

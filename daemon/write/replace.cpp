@@ -55,17 +55,17 @@ bool put_back(const Place& place, struct stat ours) {
 }
 
 /// The last step: the sticky bit goes. A run that is killed before it leaves a mode that the next run mends.
-void commit(const NewFile& file, mode_t mode) {
-    std::ignore = ::fchmod(file.fd.get(), mode);
+void commit(const NewFile& file) {
+    std::ignore = ::fchmod(file.fd.get(), file.status.st_mode & 0777U);
 }
 
 /// On a file system without exchange the moment between the look and the rename is the best there is.
-Result<Outcome> compare_and_rename(const Place& place, const Snapshot& base, const NewFile& file, mode_t mode) {
+Result<Outcome> compare_and_rename(const Place& place, const Snapshot& base, const NewFile& file) {
     const auto now = look_at(place, place.name, max_file_bytes);
     const bool same = now && *now && same_file((*now)->status, base.status) && (*now)->text == base.text;
     const int problem = same ? rename_in(place, temporary_name(place), place.name, 0) : 0;
     if (same && problem == 0) {
-        commit(file, mode);
+        commit(file);
         return Outcome::done;
     }
     unlink_in(place, temporary_name(place));
@@ -122,7 +122,7 @@ Result<Outcome> create_as(const Place& place, const std::string& new_name, const
         unlink_in(place, name);
     }
     if (problem == 0) {
-        commit(*file, mode);
+        commit(*file);
         return Outcome::done;
     }
     unlink_in(place, name);
@@ -135,7 +135,7 @@ Result<Outcome> replace(const Place& place, const Snapshot& base, const std::str
     if (!file) return file.error();
     const std::string name = temporary_name(place);
     if (const int problem = rename_in(place, name, place.name, RENAME_EXCHANGE); problem != 0) {
-        if (unsupported(problem)) return compare_and_rename(place, base, *file, mode);
+        if (unsupported(problem)) return compare_and_rename(place, base, *file);
         unlink_in(place, name);
         if (problem == ENOENT) return Outcome::again;  // somebody deleted the target
         return io_error("replace", place.path(), problem);
@@ -143,7 +143,7 @@ Result<Outcome> replace(const Place& place, const Snapshot& base, const std::str
     const auto out = look_at(place, name, max_file_bytes);
     if (out && *out && (*out)->text == base.text) {
         // Where it cannot be deleted ours stays marked, so that the next run knows the two.
-        if (unlink_in(place, name)) commit(*file, mode);
+        if (unlink_in(place, name)) commit(*file);
         return Outcome::done;
     }
     if (!put_back(place, file->status)) return in_the_way(place);

@@ -38,6 +38,15 @@ def protections() -> list[Protection]:
 def own_words() -> list[Protection]:
     """What a user wrote in capsuled's places."""
     return [
+        one("what an access list keeps from the group is not the group's", "daemon/write/file_access.cpp",
+            "    if (has_list) given &= S_IRWXU;\n    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;\n    if (has_list)",
+            "    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;\n    if (false)",
+            "unit_write:UpdateFile.KeepsTheAccessListAndGivesTheGroupNothing"),
+        one("nor another group's what one group might", "daemon/write/file_access.cpp",
+            "given &= ~static_cast<mode_t>(S_IRWXG);", "{}",
+            "unit_write:UpdateFile.GivesNoOtherGroupItsGroupsRights"),
+        one("a word of another file's counts however it is written", "daemon/write/apply.cpp",
+            " || std::ranges::any_of(escaped_letters, has));", ");", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened"),
         one("a block under another name is the user's", OPENCODE,
             " && (found->is_named_as(block) || is_ours_by_key(block.id, *found))", "",
             WHOSE + "ABlockUnderAnotherNameIsTheUsers", KEPT + "AProviderOfTheUsersInOpencodeJsonStays"),

@@ -197,6 +197,8 @@ TEST(Apply, APermissionInAnotherFileOfOpencodesIsNotWeakened) {
     EXPECT_THAT(text(), Not(HasSubstr("permission")));
     write_bytes(home / "config.json", "{\"tools\": {\"bash\": false}}");
     EXPECT_THAT(text(), Not(HasSubstr("permission")));
+    write_bytes(home / "config.json", R"({"\u0070ermission": {"bash": "deny"}})");
+    EXPECT_THAT(text(), Not(HasSubstr("permission")));
     write_bytes(home / "config.json", "{\"theme\": \"dark\"}");
     EXPECT_THAT(text(), HasSubstr("\"permission\": \"allow\""));
     fs::create_symlink("/proc/self/status", home / "opencode.jsonc");

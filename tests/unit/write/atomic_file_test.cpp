@@ -1,8 +1,14 @@
 #include "daemon/write/atomic_file.hpp"
 
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include <array>
+#include <cstdint>
 
 #include "temporary_home.hpp"
 
@@ -60,6 +66,68 @@ TEST(UpdateFile, KeepsTheOwner) {
     ::stat((home / "file").c_str(), &status);
     EXPECT_EQ(status.st_uid, 65534U);
     EXPECT_EQ(status.st_gid, 65534U);
+}
+
+/// Version 2 of the kernel's form: its owner and another user may read it, its group may not, and the mask is `r`.
+std::string list_for(std::uint32_t user) {
+    struct Entry {
+        std::uint16_t tag, rights;
+        std::uint32_t id;
+    };
+    constexpr std::uint32_t nobody = ~0U;
+    const std::uint32_t version = 2;
+    std::string list(reinterpret_cast<const char*>(&version), sizeof version);
+    for (const Entry& entry :
+         {Entry{0x01, 6, nobody}, {0x02, 4, user}, {0x04, 0, nobody}, {0x10, 4, nobody}, {0x20, 0, nobody}})
+        list.append(reinterpret_cast<const char*>(&entry), sizeof entry);
+    return list;
+}
+
+std::string list_of(const std::string& path) {
+    std::array<char, 256> list{};
+    const ssize_t size = ::getxattr(path.c_str(), "system.posix_acl_access", list.data(), list.size());
+    return size < 0 ? "" : std::string(list.data(), static_cast<std::size_t>(size));
+}
+
+// With an access list the mode shows the list's mask where the group's rights would be.
+TEST(UpdateFile, KeepsTheAccessListAndGivesTheGroupNothing) {
+    const TemporaryHome home;
+    const std::string path = home / "file";
+    write_bytes(path, "old");
+    ::chmod(path.c_str(), 0600);
+    const std::string list = list_for(4711);
+    if (::setxattr(path.c_str(), "system.posix_acl_access", list.data(), list.size(), 0) != 0)
+        GTEST_SKIP() << "needs a file system with access lists";
+    ASSERT_EQ(mode_of(path), 0640U);
+    must(update_file(path, becomes("new")));
+    EXPECT_EQ(mode_of(path), 0640U);
+    EXPECT_EQ(list_of(path), list);
+    EXPECT_EQ(must(update_file(path, becomes("new"))).change, FileChange::unchanged);
+    must(update_file(path, [](const auto&) { return Result<Wanted>(Wanted{.text = "secret", .private_mode = true}); }));
+    EXPECT_EQ(mode_of(path), 0600U) << "nobody else's, whatever the list says";
+}
+
+// A group that the file cannot be given to has rights of its mode that no other group is to have.
+TEST(UpdateFile, GivesNoOtherGroupItsGroupsRights) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const TemporaryHome home;
+    const std::string path = home / "file";
+    write_bytes(path, "old");
+    ASSERT_EQ(::chown(home.path().c_str(), 4711, 4711), 0);
+    ASSERT_EQ(::chown(path.c_str(), 4711, 4712), 0);
+    ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::setgroups(0, nullptr) != 0 || ::setgid(4711) != 0 || ::setuid(4711) != 0) ::_exit(1);
+        ::_exit(update_file(path, becomes("new")) ? 0 : 2);
+    }
+    int status = 1;
+    ::waitpid(child, &status, 0);
+    ASSERT_EQ(status, 0);
+    struct stat now {};
+    ::stat(path.c_str(), &now);
+    EXPECT_EQ(now.st_gid, 4711U);
+    EXPECT_EQ(mode_of(path), 0600U);
 }
 
 TEST(UpdateFile, ForcesAPrivateMode) {
