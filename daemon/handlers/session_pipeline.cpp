@@ -74,9 +74,9 @@ struct Rendered {
 /// Looks for the agent's program and for what is known of its models. What a session needs and nobody knows yet is then
 /// in `to_ask`.
 void find_program(Work& work, const Route& route, const std::string& path) {
-    auto search = find_binary(path, id_of(route.agent));
-    const auto& binary = search.binary;
+    auto search = find_binary(path, id_of(route.agent), work.generation->home.user.uid);
     work.inputs.unreachable = std::move(search.unreachable);
+    const auto& binary = search.binary;
     if (!binary) return;
     work.inputs.binary = binary->path;
     if (!descriptor_of(route.agent).model_list) return;
@@ -259,31 +259,31 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t ask
     const KeyResolver keys = resolver(services, *generation);
     work->material.keys = file_keys(generation->config, keys);
     if (keys_are_remote(*generation)) {
-        const KeyScope everywhere;
-        const auto states = co_await ask_key_states(services, generation, everywhere);
+        const auto states = co_await ask_key_states(services, generation, KeyScope());
         if (!states) co_return states.error();
         work->material.keys = file_keys_in(*generation, *states);
     }
     // Here there is time to ask op: the files are what this call is for.
-    const KeyScope global;
     for (const Provider& provider : generation->config.catalog.providers) {
         FileKey& key = work->material.keys[provider.id];
         if (key.global || keys_are_remote(*generation) || provider.kind(agent) != CellKind::routed) continue;
-        if (keys.find(provider.key_env, global).state != KeyState::unresolved) continue;
-        auto found = co_await resolve_key(services, generation, keys, provider, provider.key_env, global);
+        if (keys.find(provider.key_env, KeyScope()).state != KeyState::unresolved) continue;
+        auto found = co_await resolve_key(services, generation, keys, provider, provider.key_env, KeyScope());
         if (!found) co_return found.error();
         key.global = std::move(found->value);
     }
     const std::string path = session_path(work->inputs);
-    auto look = [path, name = id_of(agent)]() -> Result<BinarySearch> { return find_binary(path, name); };
+    const uid_t user = generation->home.user.uid;
+    auto look = [path, agent, user] { return Result<BinarySearch>(find_binary(path, id_of(agent), user)); };
     auto found = co_await generation->worker->run(std::move(look), home_job_limit, asker);
     if (!found) co_return found.error();
-    const std::optional<AgentBinary>& binary = found->binary;
     work->inputs.unreachable = std::move(found->unreachable);
-    if (binary) work->inputs.binary = binary->path;
     const AgentPlace place = agent_place(*generation, path, asker);
-    if (binary && descriptor_of(agent).model_list)
-        work->material.models = co_await services.inventory.models(agent, *binary, place);
+    if (const auto& binary = found->binary) {
+        work->inputs.binary = binary->path;
+        if (descriptor_of(agent).model_list)
+            work->material.models = co_await services.inventory.models(agent, *binary, place);
+    }
     auto write = [work, agent]() -> Result<Applied> {
         const HomeVisit visit;
         work->material.facts = read_home_facts(agent, work->generation->home);

@@ -74,7 +74,7 @@ struct InTheHome {
     std::vector<InlineKeys> inline_keys;
 };
 
-Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKeys>& inline_keys) {
+Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKeys>& inline_keys, uid_t user) {
     InTheHome found;
     const HomeVisit visit;
     struct stat status {};
@@ -82,7 +82,7 @@ Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKe
     std::optional<Error> problem;
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
         try {
-            BinarySearch search = find_binary(path, all_agents[i].id);
+            BinarySearch search = find_binary(path, all_agents[i].id, user);
             found.agents[i] = std::move(search.binary);
             for (Warning& warning : search.unreachable)
                 if (std::ranges::find(found.warnings, warning.message, &Warning::message) == found.warnings.end())
@@ -114,7 +114,9 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
 
     const std::string path = default_session_path(services, *generation);
     status.path = path;
-    auto look = [path, files = inline_keys(services, *generation)] { return look_at_home(path, files); };
+    auto look = [path, files = inline_keys(services, *generation), user = generation->home.user.uid] {
+        return look_at_home(path, files, user);
+    };
     const auto looked = co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.uid));
     const InTheHome found = looked ? *looked : InTheHome{};
     std::vector<Warning> broken;

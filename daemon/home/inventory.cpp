@@ -84,7 +84,7 @@ Warning unreachable_in_path(const std::string& directory, const std::string& can
 
 }  // namespace
 
-BinarySearch find_binary(std::string_view path, std::string_view name) {
+BinarySearch find_binary(std::string_view path, std::string_view name, uid_t user) {
     BinarySearch search;
     while (!path.empty()) {
         const std::size_t end = std::min(path.find(':'), path.size());
@@ -102,9 +102,11 @@ BinarySearch find_binary(std::string_view path, std::string_view name) {
             return std::to_string(when.tv_sec) + "." + std::to_string(when.tv_nsec);
         };
         search.unreachable.clear();
-        search.binary = AgentBinary{candidate, std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) +
-                                                   ":" + std::to_string(status.st_size) + ":" + time(status.st_mtim) +
-                                                   ":" + time(status.st_ctim)};
+        search.binary =
+            AgentBinary{candidate,
+                        std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" +
+                            std::to_string(status.st_size) + ":" + time(status.st_mtim) + ":" + time(status.st_ctim),
+                        user};
         return search;
     }
     return search;

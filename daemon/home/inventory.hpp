@@ -24,8 +24,9 @@ namespace capsule {
 struct AgentBinary {
     std::string path;      ///< as found in PATH, absolute
     std::string identity;  ///< of the file behind all links: device, inode, size, times
+    uid_t user;            ///< as whom it runs: what it says of itself is up to that user, who may trace it
 
-    std::string key() const { return path + "\n" + identity; }
+    std::string key() const { return path + "\n" + identity + "\n" + std::to_string(user); }
     bool operator==(const AgentBinary&) const = default;
 };
 
@@ -39,8 +40,8 @@ struct BinarySearch {
 /// The first executable regular file of that name in `path` (PATH's value; entries that are not absolute are passed
 /// over). What cannot be looked at is passed over, too, as a shell does it. Throws Failure with io.error for want of
 /// descriptors, memory or time: then nobody knows. Runs under the session user's identity: call it through the
-/// HomeWorker.
-BinarySearch find_binary(std::string_view path, std::string_view name);
+/// HomeWorker. `user` is that one.
+BinarySearch find_binary(std::string_view path, std::string_view name, uid_t user);
 
 /// For whom an agent's program is run, and on which thread that user's files are made and removed.
 struct AgentPlace {

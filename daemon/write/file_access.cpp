@@ -147,6 +147,8 @@ int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* li
     mode_t given = mode;
     if (like != nullptr && !give_to(fd, file.status, like->status)) given &= ~static_cast<mode_t>(S_IRWXG);
     if (has_list) given &= S_IRWXU;
+    // The directory may give each new file a list.
+    if (like != nullptr && !has_list) std::ignore = ::fremovexattr(fd, access_list_name);
     if (::fchmod(fd, S_ISVTX | given) != 0) return errno;
     if (has_list)
         std::ignore = ::fsetxattr(fd, access_list_name, like->access_list->data(), like->access_list->size(), 0);

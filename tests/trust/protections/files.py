@@ -39,9 +39,12 @@ def own_words() -> list[Protection]:
     """What a user wrote in capsuled's places."""
     return [
         one("what an access list keeps from the group is not the group's", "daemon/write/file_access.cpp",
-            "    if (has_list) given &= S_IRWXU;\n    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;\n    if (has_list)",
-            "    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;\n    if (false)",
+            "mode == (like->status.st_mode & 0777U);",
+            "false;",
             "unit_write:UpdateFile.KeepsTheAccessListAndGivesTheGroupNothing"),
+        one("nor does the directory's list count for a file that had none", "daemon/write/file_access.cpp",
+            "    if (like != nullptr && !has_list) std::ignore = ::fremovexattr(fd, access_list_name);\n", "",
+            "unit_write:UpdateFile.TakesNoAccessListOfTheDirectorys"),
         one("nor another group's what one group might", "daemon/write/file_access.cpp",
             "given &= ~static_cast<mode_t>(S_IRWXG);", "{}",
             "unit_write:UpdateFile.GivesNoOtherGroupItsGroupsRights"),

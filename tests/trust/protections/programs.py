@@ -144,6 +144,8 @@ def its_home() -> list[Protection]:
     return [
         one("what is left running is told of whoever asked", LOOK, '{"asked_by", std::int64_t{asker}}', '{"asked_by", std::int64_t{user}}',
             "trust_programs:Programs.NothingThatOneHasStartedOutlivesIt"),
+        one("what a program told one user is not another's", "daemon/home/inventory.hpp", ' + "\\n" + std::to_string(user); }', "; }",
+            "unit_home:Inventory.WhatAProgramToldOneUserIsNotKnownForAnother"),
         one("agents see an empty home", LOOK, '{{"HOME", directory},', '{{"HOME", place.home.home},',
             "unit_home:Inventory.ProgramsSeeAnEmptyHomeAndNoSecret"),
         one("nothing is written through what is planted there", SCRATCH, "O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW",

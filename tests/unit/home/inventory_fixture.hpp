@@ -19,8 +19,8 @@ namespace capsule {
 
 namespace asio = boost::asio;
 
-inline std::optional<AgentBinary> found_in(std::string_view path, std::string_view name) {
-    return find_binary(path, name).binary;
+inline std::optional<AgentBinary> found_in(std::string_view path, std::string_view name, uid_t user = 0) {
+    return find_binary(path, name, user).binary;
 }
 
 class Inventory : public testing::Test {

@@ -24,6 +24,17 @@ TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     EXPECT_EQ(runs(), 2U);
 }
 
+// That user may trace it. A reload may change whose sessions there are.
+TEST_F(Inventory, WhatAProgramToldOneUserIsNotKnownForAnother) {
+    const AgentBinary ours = codex("echo '{}'");
+    const AgentBinary theirs = *found_in(path(), "codex", 4711);
+    EXPECT_EQ(ours.path, theirs.path);
+    EXPECT_EQ(ours.identity, theirs.identity);
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, ours, place())).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(ours, path()).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(theirs, path()).own.has_value());
+}
+
 // npm's Codex is a script for `env node`.
 TEST_F(Inventory, WhatAProgramToldWithOnePathIsNotKnownForAnother) {
     const AgentBinary binary = codex("told");

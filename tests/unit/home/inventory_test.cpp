@@ -70,9 +70,9 @@ TEST_F(Inventory, ADirectoryThatDoesNotAnswerHidesNoOther) {
         directory_.program("claude", "true");
         const auto ended = test::run_with_fault({0, test::Calls::files, problem}, [&] {
             const HomeVisit visit;
-            const BinarySearch claude = find_binary(path, "claude");
+            const BinarySearch claude = find_binary(path, "claude", 0);
             if (!claude.binary || !claude.unreachable.empty()) return 1;
-            const BinarySearch codex = find_binary(path, "codex");
+            const BinarySearch codex = find_binary(path, "codex", 0);
             if (codex.binary || codex.unreachable.size() != 1) return 2;
             const auto& [code, message] = codex.unreachable.front();
             const std::string said = "agents may be installed in /usr/lib, which cannot be looked at (" +

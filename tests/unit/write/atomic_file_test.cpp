@@ -107,6 +107,19 @@ TEST(UpdateFile, KeepsTheAccessListAndGivesTheGroupNothing) {
     EXPECT_EQ(mode_of(path), 0600U) << "nobody else's, whatever the list says";
 }
 
+TEST(UpdateFile, TakesNoAccessListOfTheDirectorys) {
+    const TemporaryHome home;
+    const std::string path = home / "file";
+    write_bytes(path, "old");
+    ::chmod(path.c_str(), 0640);
+    const std::string list = list_for(4711);
+    if (::setxattr(home.path().c_str(), "system.posix_acl_default", list.data(), list.size(), 0) != 0)
+        GTEST_SKIP() << "needs a file system with access lists";
+    must(update_file(path, becomes("new")));
+    EXPECT_EQ(list_of(path), "");
+    EXPECT_EQ(mode_of(path), 0640U);
+}
+
 // A group that the file cannot be given to has rights of its mode that no other group is to have.
 TEST(UpdateFile, GivesNoOtherGroupItsGroupsRights) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
