@@ -1,6 +1,7 @@
 #include "daemon/broker/broker.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -25,8 +26,13 @@ constexpr std::chrono::milliseconds accept_again{100};
 constexpr int accepts_in_a_turn = 16;
 /// Memory is given back this often at most, as it takes milliseconds.
 constexpr std::chrono::seconds give_back_again{1};
-/// So many may come at the same time, however few places there are.
-constexpr std::uint32_t fewest_strangers = 64;
+/// So many may come at the same time, however few places there are; of few descriptors a part.
+std::uint32_t fewest_strangers() {
+    constexpr rlim_t most = 64;
+    rlimit files{};
+    return ::getrlimit(RLIMIT_NOFILE, &files) == 0 ? static_cast<std::uint32_t>(std::min(most, files.rlim_cur / 4))
+                                                   : most;
+}
 /// Of all unfinished heads of one user together: many hundreds of those that agents send.
 constexpr std::size_t most_head_bytes = 4 * 1024 * 1024;
 
@@ -68,7 +74,8 @@ Broker::Broker(Loop& loop, int listener, std::optional<std::string> authorities,
       workers_(std::make_shared<Workers>(loop)),
       clock_(loop),
       reporter_(loop),
-      stranger_reporter_(loop) {
+      stranger_reporter_(loop),
+      fewest_strangers_(fewest_strangers()) {
     if (!listener_.is_open()) throw bad_listener("the kernel does not watch it");
     sessions_.due()->on_due([this] { report_soon(); });
 }
@@ -122,7 +129,7 @@ void Broker::welcome(UniqueFd socket, const sockaddr_in& peer) {
         *this, std::move(socket), whose.known == PeerUid::Known::yes ? std::optional(whose.uid) : std::nullopt);
     watch_time();
     loop_.spawn(connection->run(connection));
-    turn_out(places_->turn_out_stranger(std::max(limits_.connections / 4, fewest_strangers)));
+    turn_out(places_->turn_out_stranger(std::max(limits_.connections / 4, fewest_strangers_)));
 }
 
 bool Broker::make_room(Places::Handle place, Share share) {

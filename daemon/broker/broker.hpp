@@ -86,6 +86,7 @@ class Broker {
     Clock::time_point gave_back_;
     Timer clock_, reporter_, stranger_reporter_;
     bool watching_ = false, reporting_ = false, telling_of_strangers_ = false;
+    const std::uint32_t fewest_strangers_;
 };
 
 }  // namespace capsule::broker

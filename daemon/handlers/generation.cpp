@@ -108,24 +108,27 @@ bool needs_broker_user(const Config& config) {
 }
 
 /// A connection takes a descriptor, and so does a session that ends with a process. One user's take no more than a part
-/// of what the process may open, however it was started.
-void fit_into_descriptors(LimitsConfig& limits) {
+/// of what the process may open, however it was started. So it is with the broker, which may open as many, and has one
+/// to the provider for each.
+void fit_into_descriptors(Config& config) {
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
     const auto part = [&](rlim_t parts) { return std::max<std::uint64_t>(files.rlim_max / parts, 1); };
-    const auto fit = [&](const char* name, auto& limit, std::uint64_t most) {
+    const auto fit = [&]<class Number>(const char* name, Number& limit, std::uint64_t most) {
         if (limit <= most) return false;
         spdlog::warn(
-            "[limits] {} is {} and not {}: only {} files may be open (ulimit -n); raise that: LimitNOFILE= of "
+            "{} is {} and not {}: only {} files may be open (ulimit -n); raise that: LimitNOFILE= of "
             "the service, --ulimit nofile of the container",
             name, most, limit, files.rlim_max);
-        limit = most;
+        limit = static_cast<Number>(most);
         return true;
     };
+    LimitsConfig& limits = config.limits;
     // Who gave one user a larger part did not mean it of so few.
-    if (fit("connections", limits.connections, part(2)))
-        fit("connections_per_user", limits.connections_per_user, one_users_part(limits.connections));
-    fit("sessions_per_user", limits.sessions_per_user, part(8));
+    if (fit("[limits] connections", limits.connections, part(2)))
+        fit("[limits] connections_per_user", limits.connections_per_user, one_users_part(limits.connections));
+    fit("[limits] sessions_per_user", limits.sessions_per_user, part(8));
+    if (runs_broker(config)) fit("[broker] connections", config.broker.connections, part(4));
 }
 
 /// Where there is one user, or few that trust one another, it may well be meant so.
@@ -168,7 +171,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
                                                           const std::map<std::string, Secret>& environment) {
     auto config = load_config(source.path, source.must_exist);
     if (!config) return config.error();
-    fit_into_descriptors(config->limits);
+    fit_into_descriptors(*config);
     tell_of_large_parts(config->limits);
     auto home = session_home(*config, environment);
     if (!home) return placed(*config, home.error());

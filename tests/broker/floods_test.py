@@ -124,6 +124,12 @@ class Floods(Case):
             self.served(kept=True)
         self.assertTrue(self.one.wait_for(lambda told: told.get("strangers", {}).get("uid") == FLOODER))
 
+    def test_idle_connections_where_descriptors_are_few(self):
+        self.one = self.broker(wrapper=("prlimit", "--nofile=64:64"), connections=16)
+        self.one.grant(self.provided, uid=AGENT)
+        with self.flooded(100):
+            self.served()
+
     def test_idle_connections_of_the_same_user_that_show_no_token(self):
         with self.flooded(1100, uid=AGENT):
             self.served()

@@ -5,9 +5,11 @@ import ctypes
 import os
 import select
 import socket
+import tempfile
 import unittest
+from pathlib import Path
 
-from capsule import Session, answer, read_reply, until
+from capsule import CAPSULED, Session, answer, read_reply, until
 from remote import ROOT, Remote
 
 STRANGER, FIRST = 4246, 100_000
@@ -39,16 +41,16 @@ class Shares(Remote):
         return Session({"session": given["session"], "env": {
             "ANTHROPIC_AUTH_TOKEN": given["token"], "ANTHROPIC_BASE_URL": given["base_urls"]["anthropic_messages"]}})  # fmt: skip
 
-    def refused(self, capsule, provider, asker, uids) -> list[bytes]:
-        """What some requests are answered, two for each of these, which the provider leaves waiting. Then there is a place
-        for another user's."""
+    def refused(self, capsule, provider, asker, uids, each: int = 2) -> list[bytes]:
+        """What some requests are answered, so many for each of these, which the provider leaves waiting. Then there is a
+        place for another user's."""
         others = capsule.connect()
         self.addCleanup(others.close)
         held = []
         mine = self.session(others, None if None in uids else 4250)
         for uid in uids:
             session = self.session(asker, uid)
-            for _ in range(2):
+            for _ in range(each):
                 held.append(connect_as(uid or 0, session))
                 self.addCleanup(held[-1].close)
                 held[-1].sendall(session.request(b'{"model":"held"}'))
@@ -57,7 +59,7 @@ class Shares(Remote):
         with connect_as(0 if None in uids else 4250, mine) as connection:
             connection.sendall(mine.request())
             self.assertEqual(read_reply(connection).status, 200)
-        return [read_reply(each).raw for each in answered()]
+        return [read_reply(answer).raw for answer in answered()]
 
     def test_by_who_asked_for_them(self):
         provider = self.provider(silent_where_asked)
@@ -65,6 +67,20 @@ class Shares(Remote):
         keys.socket.chmod(0o666)
         refused = self.refused(keys, provider, self.connection_of(STRANGER, keys), range(FIRST, FIRST + 12))
         self.assertGreaterEqual(len(refused), 12, refused)
+
+    def test_of_few_descriptors(self):
+        """A request has two, one to the provider."""
+        provider = self.provider(silent_where_asked)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        program = Path(folder.name) / "capsuled"
+        program.write_text(f'#!/bin/sh\nulimit -n 256\nexec {CAPSULED} "$@"\n')
+        program.chmod(0o755)
+        keys = self.capsule(provider, f'[broker]\nuser = "daemon"\n[access]\nspawn = ["{STRANGER}"]\n', program=str(program))
+        keys.socket.chmod(0o666)
+        refused = self.refused(keys, provider, self.connection_of(STRANGER, keys), range(FIRST, FIRST + 30), 5)
+        self.assertEqual(len(refused), 30 * 5 - 48, "three quarters of a quarter of 256")
+        self.assertIn("[broker] connections is 64 and not 1024: only 256 files may be open", keys.logged())
 
     def test_of_another_capsuled_by_who_asked_there(self):
         provider = self.provider(silent_where_asked)
