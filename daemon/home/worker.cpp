@@ -167,7 +167,8 @@ void HomeWorker::start_thread() {
 /// One is enough to go on with. The others are there before they are needed: agents may take all the processes and
 /// threads that the system has.
 void HomeWorker::start_missing_threads() {
-    while (shared_->may_start(threads_)) {
+    // Those that cannot serve are no reason to start others for as long as they come.
+    for (std::size_t left = threads_; left > 0 && shared_->may_start(threads_); --left) {
         try {
             start_thread();
         } catch (const Failure&) {

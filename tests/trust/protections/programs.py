@@ -48,6 +48,8 @@ def who_it_becomes() -> list[Protection]:
         one("nobody waits until such a thread has started", WORKER, "    prepare_interruptions();\n    start_missing_threads();\n",
             "    prepare_interruptions();\n    start_missing_threads();\n    shared_->why_none_serves();\n",
             "unit_home:ThreadStart.IsWaitedForByNobodyButItsOwnJobs"),
+        one("nor are there more and more where none can serve", WORKER, "left > 0 && shared_->may_start(threads_)",
+            "shared_->may_start(threads_)", "unit_home:ThreadStart.OfThoseWithoutTheIdentityAreNotMany"),
         one("one without the identity runs no job", WORKER, "            shared->forget_started(std::current_exception());\n            return;\n",
             "", "unit_home:ThreadStart.OfOneWithoutTheIdentityRunsNoJob"),
         one("programs run as the session's user", LOOK, "if (!place.home.same_user) request.user",

@@ -8,11 +8,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <string>
 #include <thread>
 
+#include "tests/support/system_calls.hpp"
 #include "tests/unit/home/worker_fixture.hpp"
 
 namespace capsule {
@@ -100,6 +103,20 @@ int start_as_one_that_it_cannot_become() {
 
 TEST(ThreadStart, OfOneWithoutTheIdentityRunsNoJob) {
     EXPECT_EXIT(::_exit(start_as_one_that_it_cannot_become()), ::testing::ExitedWithCode(0), "");
+}
+
+// Each of them may have ended before the next is started.
+TEST(ThreadStart, OfThoseWithoutTheIdentityAreNotMany) {
+    constexpr std::size_t never = 1'000'000;
+    const auto ended = test::run_with_fault({never, test::Calls::all}, start_as_one_that_it_cannot_become);
+    EXPECT_EQ(ended.status, 0);
+    const auto starts_a_thread = [](const std::string& call) {
+        return call == "system call " + std::to_string(SYS_clone3) ||
+               call == "system call " + std::to_string(SYS_clone);
+    };
+    const auto started = std::ranges::count_if(ended.calls, starts_a_thread);
+    EXPECT_GT(started, 0);
+    EXPECT_LE(started, 2 * static_cast<std::ptrdiff_t>(home_threads)) << "when it begins, and when it is asked";
 }
 
 }  // namespace
