@@ -1,14 +1,13 @@
 #include "client/verify/other_user.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -24,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds to_end{5000};  ///< for whoever was told to
+constexpr int look_again_ms = 50;     ///< nothing tells of new lines
 constexpr std::size_t most_said = std::size_t{64} * 1024 * 1024;
 
 /// While it lives, SIGINT and SIGTERM can only be read.
@@ -49,13 +49,13 @@ class SignalsToRead {
     UniqueFd descriptor_;
 };
 
-[[noreturn]] void run_child(const OtherUsersProcess& task, int pipe, const sigset_t& mask) {
+[[noreturn]] void run_child(const OtherUsersProcess& task, int said, const sigset_t& mask) {
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     ::setsid();
     const bool away = ::chdir("/") == 0;
     replace_with_nothing({STDIN_FILENO});
     for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO})
-        ::dup2(pipe, descriptor);
+        ::dup2(said, descriptor);
     close_all_but({0, 1, 2});
     if (away) task.work();
     ::_exit(1);
@@ -79,42 +79,47 @@ class Listener {
     Listener& operator=(const Listener&) = delete;
 
     Heard hear() {
-        bool interrupted = false;
         for (;;) {
-            std::array<pollfd, 3> polled{pollfd{said_.get(), POLLIN, 0}, pollfd{signals_.descriptor(), POLLIN, 0},
-                                         pollfd{end_.get(), POLLIN, 0}};
-            const auto left = std::chrono::ceil<milliseconds>(until_ - Clock::now());
-            const int ready =
-                ::poll(polled.data(), polled.size(), static_cast<int>(std::max(left, milliseconds(0)).count()));
-            if (ready < 0) continue;
-            if (ready == 0) return all_ ? Heard::all : interrupted ? Heard::interrupted : Heard::too_late;
-            if (polled[1].revents != 0) {
-                signalfd_siginfo info{};
-                if (::read(signals_.descriptor(), &info, sizeof info) > 0 && interrupted) return Heard::interrupted;
-                interrupted = true;
+            std::array<pollfd, 2> polled{pollfd{signals_.descriptor(), POLLIN, 0}, pollfd{end_.get(), POLLIN, 0}};
+            ::poll(polled.data(), polled.size(), look_again_ms);
+            signalfd_siginfo info{};
+            if (::read(signals_.descriptor(), &info, sizeof info) > 0) {
+                if (interrupted_) return Heard::interrupted;
+                interrupted_ = true;
                 signal_child(child_, SIGTERM);
                 until_ = Clock::now() + to_end;
             }
-            const bool more = polled[0].revents != 0 && read_some(interrupted);
+            const bool ended = has_ended();
+            while (count_ <= most_said && read_some()) {
+            }
             if (count_ > most_said) return Heard::too_much;
-            const bool over = polled[0].revents != 0 ? !more : polled[2].revents != 0;
-            if (over) return all_ ? Heard::all : interrupted ? Heard::interrupted : Heard::ended;
+            const bool late = Clock::now() >= until_;
+            if (ended || late)
+                return all_ ? Heard::all : interrupted_ ? Heard::interrupted : ended ? Heard::ended : Heard::too_late;
         }
     }
 
   private:
-    /// False at the end.
-    bool read_some(bool interrupted) {
+    /// Also where another process traces it and keeps its end to itself: waitid says nothing then, and the pidfd does.
+    bool has_ended() const {
+        siginfo_t info{};
+        pollfd polled{end_.get(), POLLIN, 0};
+        if (::waitid(P_PID, static_cast<id_t>(child_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return true;
+        return info.si_pid == child_ || ::poll(&polled, 1, 0) == 1;
+    }
+
+    /// False where there is nothing more now.
+    bool read_some() {
         std::array<char, 64 * 1024> chunk;
-        const ssize_t count = ::read(said_.get(), chunk.data(), chunk.size());
-        if (count <= 0) return count < 0;
+        const ssize_t count = ::pread(said_.get(), chunk.data(), chunk.size(), static_cast<off_t>(count_));
+        if (count <= 0) return false;
         count_ += static_cast<std::size_t>(count);
         std::size_t end = text_.size();
         text_.append(chunk.data(), static_cast<std::size_t>(count));
         std::size_t begin = 0;
         for (; (end = text_.find('\n', end)) != text_.npos; begin = ++end) {
             const auto limit = task_.take(std::string_view(text_).substr(begin, end - begin));
-            if (all_ || interrupted || !limit) continue;
+            if (all_ || interrupted_ || !limit) continue;
             all_ = *limit <= limit->zero();
             until_ = Clock::now() + (all_ ? to_end : *limit);
         }
@@ -131,20 +136,18 @@ class Listener {
     std::string text_;  ///< a line that has not ended
     std::size_t count_ = 0;
     bool all_ = false;
+    bool interrupted_ = false;
 };
 
 }  // namespace
 
 Heard hear_other_user(const OtherUsersProcess& task) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Heard::not_started;
-    UniqueFd said(ends[0]), saying(ends[1]);
-    ::fcntl(said.get(), F_SETFL, O_NONBLOCK);
+    UniqueFd said(::memfd_create("said", MFD_CLOEXEC));
+    if (!said) return Heard::not_started;
     const SignalsToRead signals;
     const pid_t child = ::fork();
-    if (child == 0) run_child(task, saying.get(), signals.before());
+    if (child == 0) run_child(task, said.get(), signals.before());
     if (child < 0) return Heard::not_started;
-    saying = UniqueFd();
     return Listener(task, child, std::move(said), signals).hear();
 }
 

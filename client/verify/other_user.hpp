@@ -1,6 +1,8 @@
 // A process that becomes another user's, and root's, which hears what it says. That user can take all that the one has
 // open, make it say anything, and keep it from ending, from a file system of its own even SIGKILL or not. So it has
-// nothing of root's but a pipe to write to, and whoever waits for it stays root and does so with a limit.
+// nothing of root's but a file without a name to write to, and whoever waits for it stays root and does so with a
+// limit. A pipe would not do: who writes to one can make its reader wait in the kernel. Nor would a socket, which
+// brings open files.
 #pragma once
 
 #include <chrono>
@@ -20,7 +22,7 @@ enum class Heard {
 };
 
 struct OtherUsersProcess {
-    /// What the new process does. It has /dev/null as 0 and the pipe as 1 and 2, leads a session without a terminal,
+    /// What the new process does. It has /dev/null as 0 and the file as 1 and 2, leads a session without a terminal,
     /// and is in "/".
     std::function<void()> work;
     /// Hears a line. Gives how long from now on another may take; zero: this was the last one; none: as before.

@@ -76,18 +76,30 @@ def whom_it_believes() -> list[Protection]:
         one("verify starts anew before it becomes the user", "client/commands/verify.cpp",
             "{[&] { start_again(subjects); }, take, longest_copy}", "{[&] { verify_for_root(subjects); }, take, longest_copy}",
             BY_VERIFY + "IsNothingOfRootsInTheMemoryThatBecomesTheUsers"),
-        one("nothing that root has open is its", OTHER, "        ::dup2(pipe, descriptor);\n    close_all_but({0, 1, 2});\n",
-            "        static_cast<void>(pipe), static_cast<void>(descriptor);\n    close_all_but({0, 1, 2});\n", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        one("nothing that root has open is its", OTHER, "        ::dup2(said, descriptor);\n    close_all_but({0, 1, 2});\n",
+            "        static_cast<void>(said), static_cast<void>(descriptor);\n    close_all_but({0, 1, 2});\n", BY_VERIFY + "IsNothingThatRootHasOpen"),
         one("nor what root reads", OTHER, "    replace_with_nothing({STDIN_FILENO});\n", "", BY_VERIFY + "IsNothingThatRootHasOpen"),
-        one("nor any other descriptor", OTHER, "    close_all_but({0, 1, 2});\n", "", "unit_client:OtherUser.HasNothingButThePipe"),
+        one("nor any other descriptor", OTHER, "    close_all_but({0, 1, 2});\n", "", "unit_client:OtherUser.HasNothingButItsOutput"),
         one("nor root's directory", OTHER, '::chdir("/") == 0', "true", BY_VERIFY + "IsNothingThatRootHasOpen"),
         one("nor root's terminal", OTHER, "    ::setsid();\n", "", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        Protection("nor can what root reads be held", [
+            Edit(OTHER, "#include <poll.h>\n", "#include <fcntl.h>\n#include <poll.h>\n"),
+            Edit(OTHER, '::memfd_create("said", MFD_CLOEXEC)', "open_pipe()"),
+            Edit(OTHER, "class Listener {", """int open_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return -1;
+    return ::open(("/proc/self/fd/" + std::to_string(ends[0])).c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+class Listener {"""),
+            Edit(OTHER, "::pread(said_.get(), chunk.data(), chunk.size(), static_cast<off_t>(count_))",
+                 "::read(said_.get(), chunk.data(), chunk.size())"),
+        ], ["unit_client:OtherUser.NorDoesWhoIsStillWritingToIt"]),
         one("verify waits with a limit for what it finds in a home", "client/commands/verify.cpp", "take, longest_copy}", "take, longest_trial}",
             "trust_verify:HostileAgent.AFileSystemOfItsUsersThatDoesNotAnswerKeepsRootFor20Seconds"),
-        one("which no line makes longer that says nothing", OTHER, "if (all_ || interrupted || !limit) continue;",
-            "if (!limit) until_ = Clock::now() + task_.first_limit;\n            if (all_ || interrupted || !limit) continue;",
+        one("which no line makes longer that says nothing", OTHER, "if (all_ || interrupted_ || !limit) continue;",
+            "if (!limit) until_ = Clock::now() + task_.first_limit;\n            if (all_ || interrupted_ || !limit) continue;",
             "unit_client:OtherUser.IsWaitedForWithALimit"),
-        one("and hears no more than anybody has to say", OTHER, "if (count_ > most_said)", "if (count_ == 0)", "unit_client:OtherUser.SaysTooMuch"),
+        one("and hears no more than anybody has to say", OTHER, "count_ <= most_said && read_some()", "read_some()", "unit_client:OtherUser.SaysTooMuch"),
         one("until root wants no more", OTHER, "until_ = Clock::now() + to_end;\n            }", "}", BY_VERIFY + "KeepsRootWaitingNoLongerThanRootLikes"),
         one("and what has become the user's ends with root's", "client/commands/verify.cpp", "if (message.offline) ::prctl(PR_SET_PDEATHSIG, SIGTERM);", "",
             BY_VERIFY + "EndsWithRoots"),

@@ -3,12 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "client/verify/other_user.hpp"
+#include "tests/support/silent_file.hpp"
+#include "tests/support/silent_mount.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace capsule {
 namespace {
@@ -61,7 +68,7 @@ TEST_F(OtherUser, MayEndBeforeThat) {
     EXPECT_EQ(hear([] { ::raise(SIGKILL); }), Heard::ended);
 }
 
-TEST_F(OtherUser, HasNothingButThePipe) {
+TEST_F(OtherUser, HasNothingButItsOutput) {
     EXPECT_EQ(hear([] {
                   std::string seen;
                   for (int descriptor = 0; descriptor < 1000; ++descriptor)
@@ -91,8 +98,8 @@ TEST_F(OtherUser, IsWaitedForWithALimit) {
         << "a line that says nothing makes it no longer";
 }
 
-// Whoever has taken the pipe keeps it open.
-TEST_F(OtherUser, WhoHasThePipeTooHoldsNothingUp) {
+// Whoever has taken what it writes to keeps it open.
+TEST_F(OtherUser, WhoHasItsOutputTooHoldsNothingUp) {
     const auto leave_one = [](std::string_view text) {
         if (::fork() == 0) {
             ::sleep(20);
@@ -102,6 +109,28 @@ TEST_F(OtherUser, WhoHasThePipeTooHoldsNothingUp) {
     };
     EXPECT_EQ(hear([&] { leave_one("one\n"); }), Heard::ended);
     EXPECT_EQ(hear([&] { leave_one("last\n"); }), Heard::all);
+}
+
+// The kernel copies from memory that never comes, into what root reads.
+TEST_F(OtherUser, NorDoesWhoIsStillWritingToIt) {
+    if (!test::has_mounts_of_its_own()) GTEST_SKIP() << "needs /dev/fuse and mounts of its own";
+    const test::TempDir directory;
+    const test::SilentFile silent(directory / "silent", std::chrono::seconds(60));
+    const auto began = std::chrono::steady_clock::now();
+    const auto hold = [&] {
+        const int file = ::open(silent.path().c_str(), O_RDONLY | O_CLOEXEC);
+        struct stat status {};
+        ::fstat(file, &status);  // the kernel asks how long it is
+        std::string line(4095, 'x');
+        line += '\n';
+        std::array<iovec, 2> parts{iovec{line.data(), line.size()},
+                                   iovec{::mmap(nullptr, line.size(), PROT_READ, MAP_PRIVATE, file, 0), line.size()}};
+        if (::fork() == 0) ::_exit(::writev(STDOUT_FILENO, parts.data(), parts.size()) > 0 ? 0 : 1);
+        say_no_more();
+    };
+    EXPECT_EQ(hear(hold, milliseconds(3000)), Heard::too_late);
+    EXPECT_TRUE(silent.was_read());
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(40));
 }
 
 TEST_F(OtherUser, SaysTooMuch) {
