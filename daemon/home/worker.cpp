@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <atomic>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -185,8 +186,10 @@ Result<void> HomeWorker::wait_until_it_serves() {
 }
 
 std::shared_ptr<HomeWorker::Ends> HomeWorker::ends(const asio::any_io_executor& executor) {
-    if (!ends_) ends_ = std::make_shared<Ends>(executor, wake_, shared_);
-    return ends_;
+    if (ends_) return ends_;
+    // The loop's own: that of a caller would have the end of everybody's job wait behind that one's other requests.
+    auto& loop = static_cast<asio::io_context&>(asio::query(executor, asio::execution::context));
+    return ends_ = std::make_shared<Ends>(loop.get_executor(), wake_, shared_);
 }
 
 Error HomeWorker::too_late() const {

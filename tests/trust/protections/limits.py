@@ -123,6 +123,8 @@ def turns() -> list[Protection]:
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
 """
     return [
+        one("the end of a user's job in the home waits for nobody else's requests", "daemon/home/worker.cpp", "std::make_shared<Ends>(loop.get_executor(), ", "std::make_shared<Ends>(((void)loop, executor), ",
+            "trust_turns:TurnsOfUsers.RequestsThatWaitForNothingAreNotServedForEachConnection"),
         one("turns among requests", SESSION,
             "        if (lines_.unread() > 0) co_await asio::post(asio::use_awaitable);\n", "",
             "trust_turns:Turns.ADeepPipelineOfWhatIsAnsweredAtOnceDoesNotHoldUpOthers"),
