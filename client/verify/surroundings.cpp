@@ -9,11 +9,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <system_error>
 
 #include "client/verify/agents/agent.hpp"
+#include "client/verify/moved_homes.hpp"
 #include "client/verify/start.hpp"
 #include "protocol/json_tree.hpp"
 #include "protocol/variable_name.hpp"
@@ -131,12 +133,6 @@ int remove_entry(const char* path, const struct stat*, int, struct FTW*) {
     return 0;
 }
 
-std::string variable(const ExplainResult& plan, std::string_view name) {
-    for (const auto& each : plan.env)
-        if (each.name == name) return each.value;
-    return "";
-}
-
 }  // namespace
 
 ScratchDirectory::ScratchDirectory() {
@@ -163,17 +159,21 @@ ScratchDirectory::~ScratchDirectory() {
 }
 
 void copy_configuration(const ExplainResult& plan, const fs::path& temporary_home, const std::string& dummy_key) {
-    const std::string home = variable(plan, "HOME");
+    std::map<std::string, std::string> env;
+    for (const auto& each : plan.env)
+        env[each.name] = each.value;
+    const MovedHomes homes(env, temporary_home.string());
     if (const TrialAgent* agent = trial_agent(plan.agent))
         agent->copy_configuration(
-            {home, [&](const std::string& path) { copy_file(fs::path(home) / path, temporary_home / path, dummy_key); },
-             [&](const std::string& path) {
-                 copy_directory(fs::path(home) / path, temporary_home / path, dummy_key);
-             }});
+            {[&](const std::string& path) { return fs::path(homes.real(path)); },
+             [&](const std::string& path) { copy_file(homes.real(path), temporary_home / path, dummy_key); },
+             [&](const std::string& path) { copy_directory(homes.real(path), temporary_home / path, dummy_key); }});
     for (const auto& file : plan.files) {
         // Files that the user's own text shares (config.toml, opencode.json) were copied, and the pins need neither.
         const bool ours_alone = file.path.ends_with(".models.json") || file.path.ends_with(".config.toml");
-        if (file.content && ours_alone) write(moved_home(file.path, home, temporary_home.string()), *file.content);
+        // The user's own files, which lie elsewhere, are not written.
+        const auto there = homes.moved(file.path);
+        if (file.content && ours_alone && there) write(*there, *file.content);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "client/verify/trial.hpp"
 
 #include "client/verify/agents/agent.hpp"
+#include "client/verify/moved_homes.hpp"
 
 namespace capsule {
 
@@ -24,36 +25,23 @@ void isolate(Trial& trial, const TrialPlace& place) {
         trial.env.erase(name);
     trial.env["NO_PROXY"] = "127.0.0.1";
     trial.env["HOME"] = place.home;
-    for (const auto& [name, directory] :
-         {std::pair{"CODEX_HOME", "/.codex"}, std::pair{"XDG_CONFIG_HOME", "/.config"},
-          std::pair{"CLAUDE_CONFIG_DIR", "/.claude"}, std::pair{"XDG_CACHE_HOME", "/.cache"}}) {
-        if (trial.env.contains(name)) trial.env[name] = place.home + directory;
-    }
+    for (const auto& [name, directory] : variables_of_homes)
+        if (const auto found = trial.env.find(std::string(name)); found != trial.env.end())
+            found->second = place.home + "/" + std::string(directory);
     trial.env.erase("XDG_RUNTIME_DIR");
 }
 
 }  // namespace
 
-std::string moved_home(std::string text, std::string_view real_home, std::string_view temporary_home) {
-    if (real_home.empty()) return text;
-    for (auto at = text.find(real_home); at != std::string::npos; at = text.find(real_home, at)) {
-        text.replace(at, real_home.size(), temporary_home);
-        at += temporary_home.size();
-    }
-    return text;
-}
-
 Result<Trial> make_trial(const ExplainResult& plan, const TrialPlace& place) {
     Trial trial;
     trial.agent = plan.agent;
     trial.provider = plan.provider;
-    std::string real_home;
-    for (const auto& variable : plan.env) {
-        if (variable.name == "HOME") real_home = variable.value;
+    for (const auto& variable : plan.env)
         trial.env[variable.name] = variable.value.starts_with(masked_prefix) ? place.dummy_key : variable.value;
-    }
+    const MovedHomes homes(trial.env, place.home);
     for (const auto& argument : plan.argv)
-        trial.argv.push_back(moved_home(argument, real_home, place.home));
+        trial.argv.push_back(homes.moved_in(argument));
 
     const TrialAgent* agent = trial_agent(plan.agent);
     if (!agent)

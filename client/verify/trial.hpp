@@ -37,7 +37,4 @@ struct Trial {
 /// Fails with config.conflict when the plan names no endpoint, which is itself a broken route.
 Result<Trial> make_trial(const ExplainResult& plan, const TrialPlace& place);
 
-/// Where a file of the real home is in the temporary one; as it is if it lies elsewhere.
-std::string moved_home(std::string text, std::string_view real_home, std::string_view temporary_home);
-
 }  // namespace capsule

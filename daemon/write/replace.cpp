@@ -39,6 +39,13 @@ bool not_later(const timespec& a, const timespec& b) {
     return std::tie(a.tv_sec, a.tv_nsec) <= std::tie(b.tv_sec, b.tv_nsec);
 }
 
+/// Whether the place still has the file that was read, as it was then.
+bool is_still_there(const Place& place, const Snapshot& base) {
+    const auto now = status_of(place, place.name);
+    return now && same_file(*now, base.status) && now->st_size == base.status.st_size &&
+           not_later(now->st_mtim, base.status.st_mtim);
+}
+
 /// Puts the file that came out of an exchange back in its place, where `ours` is. Should yet another version have
 /// arrived there meanwhile, that is the newer one, and goes back in turn.
 bool put_back(const Place& place, struct stat ours) {
@@ -134,6 +141,11 @@ Result<Outcome> replace(const Place& place, const Snapshot& base, const std::str
     const auto file = write_beside(place, text, mode, &base);
     if (!file) return file.error();
     const std::string name = temporary_name(place);
+    // To write and sync it took a while. A version that came meanwhile goes nowhere for even a moment.
+    if (!is_still_there(place, base)) {
+        unlink_in(place, name);
+        return Outcome::again;
+    }
     if (const int problem = rename_in(place, name, place.name, RENAME_EXCHANGE); problem != 0) {
         if (unsupported(problem)) return compare_and_rename(place, base, *file);
         unlink_in(place, name);

@@ -84,6 +84,31 @@ TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {
     EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(50));
 }
 
+// CODEX_HOME may be elsewhere than in the home. capsuled leaves a profile of the user's own alone, and verify has a
+// copy.
+TEST_F(HostileAgent, NoFileOfTheUsersIsWrittenToWhereverItIs) {
+    const fs::path elsewhere = dir_ / "elsewhere";
+    const std::string own = "model_reasoning_effort = \"high\"\n", settings = "model = \"mine\"\n";
+    fs::create_directories(elsewhere);
+    write_file(elsewhere / "zai.config.toml", own);
+    write_file(elsewhere / "config.toml", settings);
+    const fs::path seen = dir_ / "seen";
+    agents_.remove("codex");
+    write_file(
+        agents_.bin() / "codex",
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo codex-cli 0.150.0 && exit\n/bin/cat \"$CODEX_HOME/config.toml\" >" +
+            seen.string() + "\n");
+    fs::permissions(agents_.bin() / "codex", fs::perms{0755});
+    start({.config = "[session]\ncodex_home = \"" + elsewhere.string() + "\"\n"});
+    Program program = ctl_program({"verify", "codex", "--provider", "zai"});
+    program.env["TMPDIR"] = dir_.path().string();
+    run_command(program, {}, seconds(80));
+    EXPECT_EQ(read_file(elsewhere / "zai.config.toml"), own);
+    EXPECT_EQ(read_file(elsewhere / "config.toml"), settings);
+    EXPECT_EQ(std::distance(fs::directory_iterator(elsewhere), {}), 2);
+    EXPECT_THAT(read_file(seen), HasSubstr(settings)) << "it was copied from there";
+}
+
 // The daemon is not asked about it: nothing of a session's is there.
 TEST_F(HostileAgent, AFileSystemOfItsUsersThatDoesNotAnswerKeepsRootFor20Seconds) {
     if (!has_mounts_of_its_own()) GTEST_SKIP() << "needs /dev/fuse and mounts of its own";

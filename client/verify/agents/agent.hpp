@@ -22,7 +22,8 @@ struct TrialRun;
 /// Copies a file, or the text files of a directory, from the real home to the trial's, without keys; by its path below
 /// the home.
 struct ConfigurationCopy {
-    std::filesystem::path home;
+    /// Where the session has that path, which is one below the home.
+    std::function<std::filesystem::path(const std::string& path)> real;
     std::function<void(const std::string& path)> file;
     std::function<void(const std::string& path)> directory;
 };

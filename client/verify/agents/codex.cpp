@@ -45,7 +45,7 @@ std::vector<std::string> one_shot(const std::string& prompt, const std::string& 
 
 void copy_configuration(const ConfigurationCopy& copy) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(copy.home / ".codex", error)) {
+    for (const auto& entry : std::filesystem::directory_iterator(copy.real(".codex"), error)) {
         const auto name = entry.path().filename();
         if (name.extension() == ".toml" || name == "AGENTS.md") copy.file(".codex/" + name.string());
     }
