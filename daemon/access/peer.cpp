@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "daemon/users/subordinate.hpp"
+
 namespace capsule {
 
 Result<Peer> peer_of(int socket) {
@@ -24,6 +26,7 @@ Result<Peer> peer_of(int socket) {
         if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &size) != 0) return failed();
     }
     peer.groups.resize(size / sizeof(gid_t));
+    peer.counted = counted_as(peer.uid);
     return peer;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Peer {
     std::uint64_t connection = 0;     ///< no other one of this daemon has that number
     std::uint64_t connected_at = 0;   ///< in clock ticks since the machine started: a later process is another one
     std::uint64_t process_inode = 0;  ///< inode_of_peer() of daemon/sessions/process_life.hpp
+    std::optional<uid_t> counted{};   ///< counted_as() of daemon/users/subordinate.hpp; none: as itself
+
+    uid_t counted_as() const { return counted.value_or(uid); }
 };
 
 /// SO_PEERCRED and SO_PEERGROUPS of a connected Unix socket. Fails with io.error when the kernel does not tell.

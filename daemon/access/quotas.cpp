@@ -60,17 +60,18 @@ Result<Quotas::Place> Quotas::take_place(const Peer& peer, Standing standing, co
     if (counts_->connections >= places_for(standing, limits.connections))
         return overloaded("there are " + std::to_string(counts_->connections) + " connections already",
                           "close some, or raise [limits] connections");
-    const auto found = counts_->users.find(peer.uid);
+    const auto found = counts_->users.find(peer.counted_as());
     const std::uint64_t own = found == counts_->users.end() ? 0 : found->second.connections;
     if (standing != Standing::owner && own >= limits.connections_per_user)
-        return overloaded("user " + user_name(peer.uid) + " has " + std::to_string(own) + " connections already",
-                          "close some, or raise [limits] connections_per_user");
-    ++counts_->users[peer.uid].connections;
+        return overloaded(
+            "user " + user_name(peer.counted_as()) + " has " + std::to_string(own) + " connections already",
+            "close some, or raise [limits] connections_per_user");
+    ++counts_->users[peer.counted_as()].connections;
     ++counts_->connections;
     const std::uint64_t most_bytes = standing == Standing::owner
                                          ? std::numeric_limits<std::uint64_t>::max()
                                          : std::max(limits.memory_per_user, requests_that_fit * limits.request_bytes);
-    return Place(counts_, peer.uid, most_bytes);
+    return Place(counts_, peer.counted_as(), most_bytes);
 }
 
 Quotas::Place::Place(Place&& other) noexcept

@@ -39,7 +39,8 @@ Result<Process> by_start(Caller caller) {
 
 asio::awaitable<Result<Process>> asking_process(Services& services, Caller caller) {
     if (caller.process_inode != 0) co_return by_inode(caller);
-    auto found = co_await services.process_worker().run([caller] { return by_start(caller); }, look_limit, caller.uid);
+    auto found =
+        co_await services.process_worker().run([caller] { return by_start(caller); }, look_limit, caller.counted_as());
     if (!found)
         co_return Error{ErrorCode::io_error, "which process asks could not be found out",
                         "another user's process may keep /proc busy, the machine may be loaded, or no descriptors are "

@@ -9,7 +9,7 @@ namespace capsule {
 Handled<ConfigWriteResult> handle_config_write(Services& services, Caller caller, ConfigWriteParams params) {
     const auto agent = find_agent(params.agent);
     if (!agent) co_return agent.error();
-    auto applied = co_await write_agent_files(services, caller.uid, *agent);
+    auto applied = co_await write_agent_files(services, caller.counted_as(), *agent);
     if (!applied) co_return applied.error();
     ConfigWriteResult result;
     for (const Applied::File& file : applied->files) {

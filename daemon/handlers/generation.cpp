@@ -12,6 +12,7 @@
 
 #include "daemon/load/load_config.hpp"
 #include "daemon/sessions/authorities.hpp"
+#include "daemon/users/subordinate.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/utc_time.hpp"
@@ -169,6 +170,7 @@ Config check_generation(const ConfigSource& source, const std::map<std::string, 
 
 Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& source,
                                                           const std::map<std::string, Secret>& environment) {
+    look_for_subordinate_ids();
     auto config = load_config(source.path, source.must_exist);
     if (!config) return config.error();
     fit_into_descriptors(*config);

@@ -91,7 +91,7 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     asked.model = std::move(params.model);
     asked.workspace = std::move(params.workspace);
     asked.role = std::move(params.role);
-    auto session = co_await prepare_grant(services, caller.uid, std::move(asked));
+    auto session = co_await prepare_grant(services, caller.counted_as(), std::move(asked));
     if (!session) co_return session.error();
     if (auto checked = check_same_scope(*session, params.key_scope); !checked) co_return checked.error();
     if (auto checked = check_same_url(*session, params.provider_url); !checked) co_return checked.error();

@@ -65,7 +65,7 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
     SessionRef ref{std::nullopt, session.keys, std::move(ends_with)};
     SessionOwner owner;
     owner.connection = caller.connection;
-    owner.uid = caller.uid;
+    owner.uid = caller.counted_as();
     owner.asked_by = session.asked_by;
     if (!services.generation->policy.is_owner(caller.uid)) {
         owner.most = services.generation->config.limits.sessions_per_user;

@@ -117,7 +117,8 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
     auto look = [path, files = inline_keys(services, *generation), user = generation->home.user.uid] {
         return look_at_home(path, files, user);
     };
-    const auto looked = co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.uid));
+    const auto looked =
+        co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.counted_as()));
     const InTheHome found = looked ? *looked : InTheHome{};
     std::vector<Warning> broken;
     for (std::size_t i = 0; i < all_agents.size(); ++i) {
@@ -126,7 +127,7 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
         if (const auto& binary = found.agents[i]) {
             entry.binary = binary->path;
             // Where sessions never run, neither do agents to be asked: there may be no place for their files.
-            const AgentPlace place{generation->home, path, generation->inventory_worker, caller.uid};
+            const AgentPlace place{generation->home, path, generation->inventory_worker, caller.counted_as()};
             if (check_starts_sessions(*generation))
                 entry.version = services.inventory.version(agent.agent, *binary, place);
             if (const std::string problem = services.inventory.version_problem(*binary); !problem.empty())

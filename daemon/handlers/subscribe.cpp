@@ -8,7 +8,8 @@
 namespace capsule {
 
 Handled<SubscribeResult> handle_subscribe(Services& services, Caller caller, NoParams) {
-    if (!services.subscribers.add(caller.connection, caller.uid, services.generation->policy.is_owner(caller.uid)))
+    if (!services.subscribers.add(caller.connection, caller.counted_as(),
+                                  services.generation->policy.is_owner(caller.uid)))
         co_return Error{ErrorCode::server_overloaded,
                         fmt::format("user {} has {} connections already that are told of what happens",
                                     user_name(caller.uid), Subscribers::most_of_a_user),

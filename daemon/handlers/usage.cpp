@@ -34,7 +34,7 @@ Handled<UsageResult> handle_usage(Services& services, Caller caller, UsageParams
         if (!provider) co_return provider.error();
         ids.push_back((*provider)->id);
     }
-    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, caller.uid, std::move(params));
+    if (keys_are_remote(*generation)) co_return co_await remote_usage(services, caller.counted_as(), std::move(params));
     if (!params.provider) ids = all_with_a_plan(services, *generation);
     // The first wait is over when the slowest has answered: whoever is asked already is not asked again below.
     const auto executor = co_await asio::this_coro::executor;

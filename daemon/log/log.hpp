@@ -24,6 +24,9 @@ struct Caller {
     std::uint64_t connection = 0;     ///< no other one of this daemon has that number
     std::uint64_t connected_at = 0;   ///< ticks_since_boot() of daemon/sessions/process_life.hpp
     std::uint64_t process_inode = 0;  ///< inode_of_peer() of the same; 0: not known
+    std::optional<uid_t> counted{};   ///< as in daemon/access/peer.hpp
+
+    uid_t counted_as() const { return counted.value_or(uid); }
 };
 
 /// From now on spdlog's default logger writes to stderr, or to `file` if one is given (which throws Failure when it
@@ -34,6 +37,9 @@ void start_log(std::string_view level, LogFormat format, bool to_journal, const 
 /// Of one kind of line only so many a minute are written for each user (see LogLimit); the rest is counted. `call` is
 /// called when that begins, on any thread, and has tell_left_out() called from the next minute on until it says no.
 void on_left_out(std::function<void()> call);
+
+/// As whom a user is counted there; without this each as itself. From any thread.
+void count_lines_as(uid_t (*counted_as)(uid_t));
 
 /// Says how many lines were left out, of each kind and user that may be written again. `at_the_end`: of all. Whether
 /// there is more to tell later.

@@ -175,7 +175,8 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
         return hold(gathered);
     };
     {
-        const Turns::Turn turn = co_await turns_.take(client_.peer.uid, requests_in_work(client_.standing, limits_));
+        const Turns::Turn turn =
+            co_await turns_.take(client_.peer.counted_as(), requests_in_work(client_.standing, limits_));
         const Shares::Seat::InWork in_work(*client_.seat);
         answer = co_await answer_line(services_, client_.peer, std::move(line), std::move(room));
     }

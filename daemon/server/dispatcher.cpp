@@ -43,7 +43,7 @@ asio::awaitable<Result<std::string>> call(Services& services, const Peer& peer, 
                         "rpc.discover lists each method's params"};
     try {
         co_return co_await handler_of (*method)(
-            services, {peer.uid, peer.pid, peer.connection, peer.connected_at, peer.process_inode},
+            services, {peer.uid, peer.pid, peer.connection, peer.connected_at, peer.process_inode, peer.counted},
             std::move(request.params));
     } catch (const Failure& failure) {
         co_return failure.error();

@@ -13,6 +13,7 @@
 #include "daemon/access/peer.hpp"
 #include "daemon/log/log.hpp"
 #include "daemon/sessions/process_life.hpp"
+#include "daemon/users/subordinate.hpp"
 #include "protocol/json_rpc.hpp"
 
 namespace capsule {
@@ -57,6 +58,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       memory_timer_(executor),
       ended_(executor, asio::steady_timer::time_point::max()),
       shares_(executor) {
+    count_lines_as(counted_as);
     services_.subscribers.send_by([this](std::uint64_t number, const std::string& line) { notify(number, line); });
 }
 
@@ -132,7 +134,7 @@ void Server::start(Connection::Socket socket) {
         turn_away(socket, *peer, place->error());
         return closing_->close(socket);
     }
-    auto seat = shares_.seat_of(peer->uid);
+    auto seat = shares_.seat_of(peer->counted_as());
     const asio::any_io_executor share = Shares::Executor(seat);
     Client client{std::move(*peer), standing, std::move(**place), std::move(seat)};
     // It is there before its user's next step: it has a place, and is idle.

@@ -255,7 +255,7 @@ def places() -> list[Protection]:
         one("and of few descriptors a part", "daemon/broker/broker.cpp", "std::min(most, files.rlim_cur / 4)", "std::max(most, files.rlim_cur / 4)", "ctest:broker:floods"),
         one("sessions of one user take a part of the broker's descriptors", "daemon/handlers/generation.cpp",
             '    if (runs_broker(config)) fit("[broker] connections", config.broker.connections, part(4));\n', "", "ctest:sessions:shares"),
-        one("who has most makes room", path, "if (most_of(each) > most_of(found)) found = each;\n    return", "return",
+        one("who has most makes room", path, "if (most_of(each) > most_of(found)) found = each;\n    return", "(void)most_of(each);\n    return",
             unit + "WhoHasMostStrangersMakesRoom"),
         one("one user's requests", path, "if (its.working >= may_have) return false;", "",
             unit + "OneUsersRequestsLeavePlacesToOthers"),

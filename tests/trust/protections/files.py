@@ -109,7 +109,7 @@ def own_words() -> list[Protection]:
 
 
 def whose_identity() -> list[Protection]:
-    look = "co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.uid));"
+    look = "co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.counted_as()));"
     session = "auto done = co_await generation->worker->run(std::move(render), home_job_limit, asker);"
     return [
         one("agents are looked for with that identity", "daemon/handlers/session_pipeline.cpp", session,

@@ -156,7 +156,16 @@ def turns() -> list[Protection]:
 
 
 def quotas() -> list[Protection]:
+    subuids = "ctest:sessions:subuids"
     return [
+        one("all that one person can be is one user", "daemon/access/peer.cpp", "    peer.counted = counted_as(peer.uid);\n", "", subuids),
+        one("for sessions, too", "daemon/handlers/session_begin.cpp", "owner.uid = caller.counted_as();", "owner.uid = caller.uid;", subuids),
+        one("and lines of the log", "daemon/log/log.cpp", "return counted_as != nullptr && uid >= 0", "return false && uid >= 0",
+            "unit_log:Log.LinesOfOnePersonsManyUsersAreCountedTogether"),
+        one("its file is not looked for with each connection", "daemon/users/subordinate.cpp", "is_there_ = is_there_ && ::stat(", "is_there_ = ::stat(",
+            "unit_users:SubordinateIds.OfOneUserAreCountedAsTheFirst"),
+        one("but those in root's containers are others", "daemon/users/subordinate.cpp", ' || name == "root" || name == "0") continue;', ") continue;",
+            "unit_users:SubordinateIds.OfOneUserAreCountedAsTheFirst"),
         one("places of one user", QUOTAS, "own >= limits.connections_per_user)", "own >= limits.connections)",
             "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserShutNobodyOut"),
         one("one user takes no more than a part of the descriptors", "daemon/handlers/generation.cpp", "    fit_into_descriptors(*config);\n", "",

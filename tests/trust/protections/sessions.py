@@ -47,7 +47,7 @@ def protections() -> list[Protection]:
         one("whoever keeps /proc busy holds up no session", ASKING, "if (caller.process_inode != 0) co_return by_inode(caller);", "",
             "unit_handlers:AskingProcess.IsNotWaitedForLongWhereProcIsBusy"),
         one("whoever keeps /proc busy holds up nobody else's requests", ASKING,
-            "co_await services.process_worker().run([caller] { return by_start(caller); }, look_limit, caller.uid);", "by_start(caller);",
+            "co_await services.process_worker().run([caller] { return by_start(caller); }, look_limit, caller.counted_as());", "by_start(caller);",
             "unit_handlers:AskingProcess.IsNotWaitedForLongWhereProcIsBusy"),
         one("a later process with the pid is not the one that asks", ASKING, "if (identity->started > caller.connected_at) return Process();",
             "", "unit_handlers:AskingProcess.IsFoundByItsStartBeforeThat"),

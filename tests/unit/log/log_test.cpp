@@ -175,6 +175,18 @@ TEST(Log, LinesOfOneUsersHomeLeaveOutNoOthers) {
     EXPECT_EQ(lines.back(), "<4>agent.version_unknown home_of=1001");
 }
 
+TEST(Log, LinesOfOnePersonsManyUsersAreCountedTogether) {
+    with_log("info", LogFormat::text, true);
+    const auto lines = logged([] {
+        count_lines_as([](uid_t uid) { return uid >= 100000 ? uid_t{100000} : uid; });
+        for (int i = 0; i < 300; ++i)
+            log_warning("denied_to_many", {{"uid", 100000 + i}});
+        log_warning("denied_to_many", {{"uid", 1000}});
+        count_lines_as(nullptr);
+    });
+    EXPECT_EQ(lines.size(), 101U);
+}
+
 TEST(Log, ASpawnsLineTakesNoMemory) {
     for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
         with_log("warn", format, false);

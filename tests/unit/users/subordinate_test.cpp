@@ -1,0 +1,36 @@
+#include "daemon/users/subordinate.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/support/temp_dir.hpp"
+
+namespace capsule {
+namespace {
+
+TEST(SubordinateIds, OfOneUserAreCountedAsTheFirst) {
+    TempDir dir;
+    const std::string path = dir.path() + "/subuid";
+    SubordinateIds ids(path);
+    ids.look_for_file();
+    EXPECT_EQ(ids.counted_as(100001), 100001U) << "without the file";
+    std::ofstream(path)
+        << "agent:165536:65536\nroot:1000000:1000\n# a comment\n\nbad:x:1\nother:300000\nagent:100000:65536\n"
+           "1000:4294967290:65536\n0:5000:10\n";
+    EXPECT_EQ(ids.counted_as(100001), 100001U) << "what was not there is not looked for each time";
+    ids.look_for_file();
+    for (const uid_t uid : {100000U, 100001U, 165535U, 165536U, 231071U})
+        EXPECT_EQ(ids.counted_as(uid), 165536U) << uid;
+    EXPECT_EQ(ids.counted_as(4294967294U), 4294967290U);
+    for (const uid_t uid : {0U, 1000U, 5001U, 99999U, 231072U, 300000U, 1000001U})
+        EXPECT_EQ(ids.counted_as(uid), uid);
+    std::ofstream(path + ".new") << "agent:100000:10\n";
+    std::filesystem::rename(path + ".new", path);
+    EXPECT_EQ(ids.counted_as(100009), 100000U) << "it has changed";
+    EXPECT_EQ(ids.counted_as(100010), 100010U);
+}
+
+}  // namespace
+}  // namespace capsule
