@@ -221,8 +221,8 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
                                {"why", reason}});
     if (live->has_begun) sources_.happened("session.ended", live->record, live->counts, reason);
     ended_.push_back({live, reason, now_(), utc_now()});
-    if (ended_.size() > most_ended_sessions) ended_.pop_front();
     if (live->has_begun) keep_end(ended_.back());
+    forget_one_ended();
     return session_row(live->record, live->counts, reason, now_());
 }
 

@@ -237,6 +237,7 @@ class Sessions {
     void wait_for_end(const std::shared_ptr<Live>& live);
     void take_back(KeptSession kept);
     void take_back_ended();
+    void forget_one_ended();
     void keep_end(const Ended& ended);
     void look_every_second();
     void end_idle_ones();

@@ -76,11 +76,26 @@ void Sessions::take_back_ended() {
         session->record = each.session;
         session->counts = SessionCounts(each.counts, now);
         ended_.push_back({session, each.reason, now - age, each.at});
-        if (ended_.size() > most_ended_sessions) ended_.pop_front();
+        forget_one_ended();
         shown.push_back(std::move(each));
     }
     if (shown.empty()) return;
     if (auto kept = ended_file_.replace(shown); !kept) spdlog::warn("{}", kept.error().message);
+}
+
+/// Where there are too many: the first of whoever has asked for most of them. So nobody's are out of sight for another
+/// one's many.
+void Sessions::forget_one_ended() {
+    if (ended_.size() <= most_ended_sessions) return;
+    const auto asker = [](const Ended& each) {
+        const SessionRecord& record = each.session->record;
+        return std::pair(record.asker(), record.asked_there);
+    };
+    std::map<std::pair<std::uint32_t, std::optional<std::uint32_t>>, std::size_t> counts;
+    for (const Ended& each : ended_)
+        ++counts[asker(each)];
+    const auto most = std::ranges::max_element(counts, {}, [](const auto& each) { return each.second; })->first;
+    ended_.erase(std::ranges::find(ended_, most, asker));
 }
 
 void Sessions::keep_end(const Ended& ended) {

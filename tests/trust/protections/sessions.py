@@ -68,6 +68,8 @@ def protections() -> list[Protection]:
             "unit_sessions:SessionEnds.OfOneUserSoManyLiveAndTheIdlestMakesRoom"),
         one("not all sessions' files are written at once", ENDS, "        if (most-- == 0) return;\n", "",
             "unit_sessions:SessionsOfBefore.AreNotAllWrittenAtOnce"),
+        one("ends of one user's sessions hide no others", "daemon/sessions/sessions_ends.cpp", "    ended_.erase(std::ranges::find(ended_, most, asker));",
+            "    ended_.pop_front();", "unit_sessions:SessionEnds.OfOneUsersThousandHideNoOthers"),
         one("no session ends with the daemon", SESSIONS, "    if (stopping_) return;\n    std::vector<std::string> ids;",
             "    std::vector<std::string> ids;", "unit_sessions:SessionEnds.WithItsConnectionAndNoOther"),
         one("who must not have the keys starts no session", PIPELINE,

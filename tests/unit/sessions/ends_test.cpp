@@ -50,6 +50,29 @@ TEST_F(SessionEnds, ByItsIdOnce) {
     EXPECT_EQ(sessions_.list(true).size(), 1U);
 }
 
+TEST_F(SessionEnds, OfOneUsersThousandHideNoOthers) {
+    open(std::chrono::hours(24));
+    const auto ended_of = [&](std::uint32_t user, std::optional<std::uint32_t> there = std::nullopt) {
+        SessionOwner owner;
+        owner.uid = user;
+        owner.asked_by = there;
+        std::string id = begin(std::nullopt, owner).value();
+        sessions_.end(id, "why");
+        return id;
+    };
+    const std::string others = ended_of(7), of_another_daemons = ended_of(8, 1), first = ended_of(8);
+    for (std::size_t i = 0; i < most_ended_sessions; ++i)
+        ended_of(8);
+    const auto all = sessions_.list(true);
+    EXPECT_EQ(all.size(), most_ended_sessions);
+    const auto is_there = [&](const std::string& id) {
+        return std::ranges::any_of(all, [&](const SessionRow& each) { return each.id == id; });
+    };
+    EXPECT_TRUE(is_there(others));
+    EXPECT_TRUE(is_there(of_another_daemons));
+    EXPECT_FALSE(is_there(first));
+}
+
 TEST_F(SessionEnds, WithItsConnectionAndNoOther) {
     open(std::chrono::hours(24));
     ASSERT_TRUE(begin("connection", {nullptr, 7}));
