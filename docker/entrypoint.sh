@@ -37,11 +37,22 @@ as_agent() {
     env -i PATH="$PATH" setsid --wait setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@" </dev/null 2>/dev/null
 }
 
+# Answers of the agents' user, each ended by NUL, the last one "end". Their end is not waited for, which that user can hold up.
+ask_agent() {
+    local answer left
+    answers=()
+    while left=$((until - SECONDS)) && [ "$left" -gt 0 ] && IFS= read -r -d '' -t "$left" answer; do
+        if [ "$answer" = end ]; then return; fi
+        answers+=("$answer")
+    done < <(as_agent "$@")
+    refuse "it cannot be asked whether agents can read keys" "it needs the capabilities SETUID and SETGID (--cap-add); did something stop it?"
+}
+
 # A session that can read the files with keys has every provider's key. Where /run/secrets is the container's own directory
 # (Docker mounts single files into it) it is closed here; a mount of its own must be closed by whoever makes it, as must the
 # files elsewhere that capsuled, with these options, reads keys from.
 close_secrets() {
-    local secrets=/run/secrets names files found
+    local secrets=/run/secrets names files found answers until=$((SECONDS + 60))
     local -A listed
     names=$(capsuled "$@" --key-files)
     mapfile -t files <<<"$names"
@@ -54,15 +65,16 @@ close_secrets() {
         done < <(find "$secrets" ! -type d -print0 -o ! -uid 0 -print0 -prune -o -printf '%D:%i %p\0')
         wait $!
     fi
+    ask_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0"
+        [ $? -le 1 ] && printf "end\0"' sh "${files[@]}"
     # A directory that agents go through counts as open, unless they list it, or root did where they come to it.
-    while IFS= read -r -d '' found; do
-        if as_agent test -x "${listed[${found%% *}]:-}" >/dev/null; then continue; fi
+    for found in "${answers[@]}"; do
+        ask_agent sh -c 'test ! -x "$1" || printf "yes\0"; printf "end\0"' sh "${listed[${found%% *}]:-}"
+        if [ "${#answers[@]}" -gt 0 ]; then continue; fi
         printf -v found %q "${found#* }" # a name may have a line end
         refuse "agents can read $found, so a session would not be limited to its own key" \
             "close it (chmod 0600), or mount it for root alone: mode 0400 (Swarm), defaultMode 0400 and no fsGroup (Kubernetes)"
-    done < <(as_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0"
-        [ $? -le 1 ]' sh "${files[@]}")
-    wait $! || refuse "it cannot be asked whether agents can read keys" "give it the capabilities SETUID and SETGID (--cap-add)"
+    done
 }
 
 # A fresh volume belongs to root. One with something in it belongs to whom it should, or to the host.
@@ -130,10 +142,7 @@ prepare_one_user() {
 
 logs=/run/capsule
 prepare() {
-    is_root || {
-        prepare_one_user
-        return
-    }
+    if ! is_root; then prepare_one_user; return; fi
     close_secrets "$@"
     give_to_agent /home/agent
     give_to_agent /workspace
@@ -237,10 +246,7 @@ drain() {
         for status in /proc/[0-9]*/status; do
             pid='' parent=''
             while read -r name value; do
-                case $name in
-                Pid:) pid=$value ;;
-                PPid:) parent=$value ;;
-                esac
+                case $name in Pid:) pid=$value ;; PPid:) parent=$value ;; esac
             done 2>/dev/null <"$status" || true
             if [ "$parent" = 0 ] && [ "$pid" != 1 ] && [ "$pid" != $$ ]; then busy=true; fi
         done
@@ -249,9 +255,7 @@ drain() {
     done
 }
 
-for name in TERM HUP INT QUIT USR1 USR2; do
-    trap "forward $name" "$name"
-done
+for name in TERM HUP INT QUIT USR1 USR2; do trap "forward $name" "$name"; done
 
 case ${1:-} in
 serve)
@@ -265,12 +269,8 @@ keys)
     export CAPSULE_SOCKET=${CAPSULE_SOCKET:-/run/capsule-keys/capsule.sock}
     with_sessions_path capsuled "${@:2}"
     ;;
-drain)
-    drain
-    ;;
-help | --help | -h)
-    usage
-    ;;
+drain) drain ;;
+help | --help | -h) usage ;;
 '' | shell)
     if [ $# -eq 0 ] && ! { [ -t 0 ] && [ -t 1 ]; }; then
         say "no agent is named, and there is no terminal for a shell"

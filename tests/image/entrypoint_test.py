@@ -6,6 +6,7 @@ import pathlib
 import pty
 import subprocess
 import tempfile
+import time
 import unittest
 
 TEXT = (pathlib.Path(__file__).resolve().parents[2] / "docker/entrypoint.sh").read_text()
@@ -13,7 +14,7 @@ TEXT = (pathlib.Path(__file__).resolve().parents[2] / "docker/entrypoint.sh").re
 STAND_IN = """#!/bin/sh
 open=$(/usr/bin/ls -l /proc/$$/fd)
 { echo "asked $*"; /usr/bin/env; echo "terminal $(/usr/bin/cut -d' ' -f7 /proc/self/stat)"; echo "input $open"; } >>"${0%/*}/seen"
-case $* in *find*) printf '1:2 /there\\0' ;; esac
+case $* in *find*) printf '1:2 /there\\0end\\0' ;; *) printf 'yes\\0end\\0' ;; esac
 """
 
 
@@ -46,7 +47,7 @@ class Becoming(unittest.TestCase):
             self.assertIn("0 -> /dev/null", asked)
             self.assertNotIn("/dev/pts/", asked)
             self.assertIn("terminal 0\n", asked)
-        self.assertIn("test -x", asked)
+        self.assertIn("test ! -x", asked)
 
     def test_a_shells_has_no_key_and_the_terminals_type(self):
         script = "is_root() { true; }\n" + part("    identity=()", "    run_session") + '"${identity[@]}" true'
@@ -115,13 +116,13 @@ s=/run/secrets
 
 @unittest.skipIf(os.geteuid(), "needs root to be another user")
 class Closing(unittest.TestCase):
-    def start(self, made: str, instead: str = "") -> subprocess.CompletedProcess:
-        """With functions of the script's own replaced by those in `instead`."""
+    def start(self, made: str, instead: str = "", limit: int = 60) -> subprocess.CompletedProcess:
+        """With functions of the script's own replaced by those in `instead`, and so many seconds for the agents' user."""
         script = ("set -euo pipefail\nmount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=755 tmpfs /mnt\n" + PLACE + made + "\n"
-                  + part("say() {", "# Becomes a program") + part("as_agent() {", "# A fresh volume")
+                  + part("say() {", "# Becomes a program") + part("as_agent() {", "# A fresh volume").replace("SECONDS + 60", f"SECONDS + {limit}")
                   + instead + '\nclose_secrets --config /mnt/capsule.toml\necho started\n')  # fmt: skip
         bin = pathlib.Path(os.environ["CAPSULED"]).parent
-        return subprocess.run(["unshare", "--mount", "--propagation", "private", "bash", "-c", script],
+        return subprocess.run(["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "bash", "-c", script],
                               capture_output=True, text=True, stdin=subprocess.DEVNULL,
                               env={"PATH": f"{bin}:/usr/sbin:/usr/bin:/sbin:/bin", "STATE_DIRECTORY": "/mnt"})  # fmt: skip
 
@@ -143,6 +144,16 @@ class Closing(unittest.TestCase):
             with self.subTest(said):
                 done = self.start("touch /mnt/capsule.toml && chmod 711 $s", instead)
                 self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+                self.assertIn(said, done.stderr)
+
+    def test_who_is_kept_from_ending_keeps_nobody_waiting(self):
+        for answers, said in (("file /mnt/zai\\0", "it cannot be asked whether agents can read keys"), ("end\\0", "")):
+            with self.subTest(answers):
+                stopped = f"as_agent() {{ printf '{answers}'; exec sleep 240 2>/dev/null; }}"
+                began = time.monotonic()
+                done = self.start("touch /mnt/capsule.toml && chmod 711 $s", stopped, limit=2)
+                self.assertLess(time.monotonic() - began, 120)
+                self.assertEqual((done.returncode, done.stdout), (1, "") if said else (0, "started\n"), done.stderr)
                 self.assertIn(said, done.stderr)
 
 
