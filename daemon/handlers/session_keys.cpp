@@ -11,6 +11,8 @@
 #include "daemon/keys/key_scope.hpp"
 #include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/route.hpp"
+#include "daemon/users/subordinate.hpp"
+#include "daemon/users/users.hpp"
 #include "protocol/json_struct.hpp"
 #include "protocol/notice_messages.hpp"
 
@@ -152,7 +154,19 @@ asio::awaitable<void> read_key(Services& services, SessionRecord record) {
     co_await resolve_key(services, generation, keys, *provider, record.key_variable, scope);
 }
 
+/// Of the sessions that a user asked for, those of other people count for these: none of them pays for another one.
+/// Not those of this daemon's agents, which all run as one user, nor those of a uid that the asker may have itself.
+void leave_to_whose_it_is(const Services& services, broker::Grant& grant) {
+    if (grant.asked_there || !grant.uid) return;
+    const uid_t uid = *grant.uid, person = counted_as(uid);
+    if (person != uid)
+        grant.asked_by = person;
+    else if (uid != services.generation->home.user.uid && user_name(uid) != std::to_string(uid))
+        grant.asked_by.reset();
+}
+
 void describe(const Services& services, broker::Grant& grant) {
+    leave_to_whose_it_is(services, grant);
     const Provider* provider = services.generation->config.catalog.find(grant.provider);
     if (!provider) return;
     if (provider->timeout_ms > 0) grant.timeout_ms = static_cast<std::uint32_t>(provider->timeout_ms);

@@ -1,9 +1,14 @@
 #include "daemon/users/subordinate.hpp"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -22,6 +27,18 @@ bool are_same(const timespec& a, const timespec& b) {
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+/// By name, those of /etc/passwd: as user_name() has them.
+std::map<std::string, uid_t, std::less<>> users_by_name() {
+    std::map<std::string, uid_t, std::less<>> out;
+    const std::unique_ptr<FILE, int (*)(FILE*)> file(::fopen("/etc/passwd", "re"), ::fclose);
+    std::vector<char> buffer(16 * 1024);
+    passwd entry{};
+    passwd* found = nullptr;
+    while (file && ::fgetpwent_r(file.get(), &entry, buffer.data(), buffer.size(), &found) == 0)
+        out.emplace(found->pw_name, found->pw_uid);
+    return out;
+}
+
 }  // namespace
 
 void SubordinateIds::look_for_file() {
@@ -38,28 +55,32 @@ void SubordinateIds::read_what_has_changed() {
     seen_ = now;
     ranges_.clear();
     if (!is_there_) return;
-    std::map<std::string, uid_t, std::less<>> first_of;
+    const auto users = users_by_name();
+    std::map<std::string, uid_t, std::less<>> counted;
     std::ifstream file(path_);
     for (std::string line; std::getline(file, line);) {
         const std::string_view text(line);
         const std::size_t name_end = text.find(':'), first_end = text.find(':', name_end + 1);
         if (name_end == text.npos || first_end == text.npos) continue;
         const std::string_view name = text.substr(0, name_end);
+        const auto known = users.find(name);
+        const auto user = known != users.end() ? std::optional(known->second) : number(name);
         const auto first = number(text.substr(name_end + 1, first_end - name_end - 1));
         const auto count = number(text.substr(first_end + 1));
         // What root has it hands to other people's containers.
-        if (!first || !count || name == "root" || name == "0") continue;
-        const uid_t counted = first_of.try_emplace(std::string(name), *first).first->second;
-        ranges_.push_back({*first, std::uint64_t{*first} + *count, counted});
+        if (!first || !count || name == "root" || user == 0U) continue;
+        // The daemon's own user has no limits, but what others run as that one's uids has.
+        const uid_t as = user && *user != ::geteuid() ? *user : *first;
+        const std::string who = user ? std::to_string(*user) : std::string(name);
+        ranges_.push_back({*first, std::uint64_t{*first} + *count, counted.try_emplace(who, as).first->second});
     }
-    std::ranges::sort(ranges_, {}, &Range::first);
 }
 
 uid_t SubordinateIds::counted_as(uid_t uid) {
     read_what_has_changed();
-    const auto next = std::ranges::upper_bound(ranges_, std::uint64_t{uid}, {}, &Range::first);
-    if (next == ranges_.begin() || uid >= std::prev(next)->end) return uid;
-    return std::prev(next)->counted_as;
+    const auto found =
+        std::ranges::find_if(ranges_, [&](const Range& each) { return each.first <= uid && uid < each.end; });
+    return found == ranges_.end() ? uid : found->counted_as;
 }
 
 namespace {

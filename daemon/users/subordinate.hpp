@@ -16,9 +16,9 @@ class SubordinateIds {
     /// A file that is not there is looked for only here: any user can make that take long, as user_name() says.
     void look_for_file();
 
-    /// As whom a uid is counted where nobody may have more than others: the first one of all the ranges that the same
-    /// user has. A uid that is in none, or in one of root's, is counted as itself. The file is read anew when it has
-    /// changed.
+    /// As whom a uid is counted where nobody may have more than others: the user whose range it is in (where no uid of
+    /// that one's is known, or it is the daemon's: the first one of these ranges). A uid that is in none, or in one of
+    /// root's, is counted as itself. The file is read anew when it has changed.
     uid_t counted_as(uid_t uid);
 
   private:
@@ -31,7 +31,7 @@ class SubordinateIds {
     std::string path_;
     bool is_there_ = false;
     struct stat seen_ {};
-    std::vector<Range> ranges_;  ///< by first
+    std::vector<Range> ranges_;
 };
 
 /// The same of /etc/subuid. On any thread.

@@ -3,6 +3,7 @@ uids as it likes, and has many (subuid(5))."""
 
 import ctypes
 import os
+import pwd
 import select
 import socket
 import tempfile
@@ -12,7 +13,8 @@ from pathlib import Path
 from capsule import CAPSULED, Session, answer, read_reply, until
 from remote import ROOT, Remote
 
-STRANGER, FIRST = 4246, 100_000
+STRANGER, FIRST = 4246, 2_000_000_000  # in no range of subuid(5)
+BIN = pwd.getpwnam("bin").pw_uid
 PLACES = 16
 
 
@@ -89,6 +91,14 @@ class Shares(Remote):
         agents.socket.chmod(0o666)
         refused = self.refused(agents, provider, self.connection_of(STRANGER, agents), [None] * 12)
         self.assertGreaterEqual(len(refused), 12, refused)
+
+    def test_what_is_granted_for_other_people_counts_for_them(self):
+        """Who has sessions granted for many people need not be root: one who asks too much slows none of the others."""
+        provider = self.provider(silent_where_asked)
+        keys = self.capsule(provider, f'[broker]\nuser = "daemon"\nconnections = {PLACES}\n[access]\nspawn = ["{STRANGER}"]\n')
+        keys.socket.chmod(0o666)
+        refused = self.refused(keys, provider, self.connection_of(STRANGER, keys), [BIN] * 7)
+        self.assertEqual(len(refused), 2, refused)  # as of one who has asked itself: three quarters, and not a part of these
 
     def test_of_root_each_is_a_user(self):
         """Who has sessions granted for many people: none of them takes another one's places."""

@@ -164,7 +164,7 @@ def quotas() -> list[Protection]:
             "unit_log:Log.LinesOfOnePersonsManyUsersAreCountedTogether"),
         one("its file is not looked for with each connection", "daemon/users/subordinate.cpp", "is_there_ = is_there_ && ::stat(", "is_there_ = ::stat(",
             "unit_users:SubordinateIds.OfOneUserAreCountedAsTheFirst"),
-        one("but those in root's containers are others", "daemon/users/subordinate.cpp", ' || name == "root" || name == "0") continue;', ") continue;",
+        one("but those in root's containers are others", "daemon/users/subordinate.cpp", ' || name == "root" || user == 0U) continue;', ") continue;",
             "unit_users:SubordinateIds.OfOneUserAreCountedAsTheFirst"),
         one("places of one user", QUOTAS, "own >= limits.connections_per_user)", "own >= limits.connections)",
             "trust_quotas:Quotas.AThousandIdleConnectionsOfAnotherUserShutNobodyOut"),
