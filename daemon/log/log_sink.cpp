@@ -63,7 +63,12 @@ void LogSink::open_file() {
 void LogSink::rotate(std::size_t more) {
     if (path_.empty() || thread_ || file_size_ + more <= largest_file) return;
     ::rename(path_.c_str(), (path_ + ".1").c_str());
+    UniqueFd before = std::move(own_);
     open_file();
+    if (own_ || thread_) return;
+    // No descriptor is left, say: better there than nowhere, until it is full once more.
+    own_ = std::move(before);
+    descriptor_ = own_.get();
 }
 
 /// How many bytes could be written without waiting. What fails for another reason counts as written: a log that cannot

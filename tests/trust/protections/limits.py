@@ -300,6 +300,8 @@ def the_log() -> list[Protection]:
             "unit_log:LogThreads.WhoeverHoldsThePipeHoldsUpNobodyElse", "trust_log:DaemonsLog.APipeThatNobodyReadsDoesNotStopTheDaemon"),
         one("nor does one of a FIFO that it is", "daemon/log/log_sink.cpp", "    if (is_known && !S_ISREG(status.st_mode)) thread_", "    if (is_known && S_ISSOCK(status.st_mode)) thread_",
             "unit_log:LogThreads.NorDoesWhoeverHoldsTheFifoThatTheLogIs", "unit_log:LogThreads.AFifoIsNotRenamedHoweverMuchHasGoneThroughIt"),
+        one("no line of it goes nowhere for want of a descriptor", "daemon/log/log_sink.cpp", "    own_ = std::move(before);\n    descriptor_", "    descriptor_",
+            "unit_log:LogFile.WithoutADescriptorForTheNextTheLinesStayInTheOneBefore"),
         one("its own file does not grow without end", "daemon/log/log_sink.cpp", "    rotate(line.size());\n", "",
             "trust_log:DaemonsLog.AFileOfItsOwnIsBegunAnewBeforeItGrowsTooLarge"),
         one("nobody can forge a line", LOG_FORMAT, "} else if (is_obeyed(character.code)) {",

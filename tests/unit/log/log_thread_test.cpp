@@ -4,17 +4,20 @@
 #include <spdlog/spdlog.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
 
 #include "daemon/log/log.hpp"
+#include "daemon/log/log_sink.hpp"
 #include "tests/support/silent_file.hpp"
 #include "tests/support/silent_mount.hpp"
 
@@ -132,6 +135,26 @@ TEST(LogThreads, AFifoIsNotRenamedHoweverMuchHasGoneThroughIt) {
         }
     }
     EXPECT_TRUE(std::filesystem::is_fifo(log.path));
+}
+
+TEST(LogFile, WithoutADescriptorForTheNextTheLinesStayInTheOneBefore) {
+    const std::string directory = Named::own_directory(), path = directory + "/log";
+    start_log("info", LogFormat::text, false, path);
+    std::filesystem::resize_file(path, LogSink::largest_file);
+    start_log("info", LogFormat::text, false, path);  // which looks how large it is
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{3, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    spdlog::info("a line");
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    start_log("info", LogFormat::text, false);
+    std::ifstream file(path + ".1");
+    file.seekg(static_cast<std::streamoff>(LogSink::largest_file));
+    std::string line;
+    std::getline(file, line);
+    EXPECT_THAT(line, testing::EndsWith("a line"));
+    std::filesystem::remove_all(directory);
 }
 
 }  // namespace
