@@ -24,7 +24,7 @@ namespace capsule {
 namespace {
 
 /// How long a change may take to be seen. Listing takes microseconds where nobody holds the directory.
-constexpr std::chrono::milliseconds patience{500};
+constexpr std::chrono::milliseconds listed_within{500};
 
 struct Listing {
     std::mutex mutex;
@@ -163,7 +163,7 @@ bool is_missing(const std::string& path, std::chrono::milliseconds wait) {
 }  // namespace
 
 bool is_known_missing(const std::string& path) {
-    return is_missing(path, patience);
+    return is_missing(path, listed_within);
 }
 
 void learn_what_is_beside(const std::string& path) {
