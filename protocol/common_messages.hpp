@@ -14,7 +14,7 @@ inline constexpr int protocol_version = 1;
 
 /// What a capsuled can be asked for by another one whose [broker] remote it is. Raised with each param that the other
 /// one relies on: an older one refuses it.
-inline constexpr int remote_protocol_version = 3;
+inline constexpr int remote_protocol_version = 4;
 
 struct NoParams {};
 BOOST_DESCRIBE_STRUCT(NoParams, (), ())

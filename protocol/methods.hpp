@@ -57,7 +57,7 @@ inline constexpr std::array loading{config_conflict, io_error};
 }  // namespace method_errors
 
 inline constexpr std::tuple method_rows{
-    Method<NoParams, StatusResult>{
+    Method<StatusParams, StatusResult>{
         {"status", Tier::status, "The daemon, its configuration, the agents, each provider's key and cells"}},
     Method<ProvidersListParams, ProvidersListResult>{{"providers.list", Tier::status,
                                                       "What an agent can be started on now, and why not on the rest",

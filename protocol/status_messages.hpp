@@ -76,6 +76,11 @@ struct PingResult {
 };
 BOOST_DESCRIBE_STRUCT(PingResult, (), (version, protocol))
 
+struct StatusParams {
+    std::optional<bool> home;  ///< false: nothing is looked for in the session user's home or in the PATH
+};
+BOOST_DESCRIBE_STRUCT(StatusParams, (), (home))
+
 struct StatusResult {
     std::string version;
     int protocol = protocol_version;

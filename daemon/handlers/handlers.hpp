@@ -20,7 +20,7 @@ struct Written {
     std::string json;
 };
 
-Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams params);
+Handled<StatusResult> handle_status(Services& services, Caller caller, StatusParams params);
 Handled<ProvidersListResult> handle_providers_list(Services& services, ProvidersListParams params);
 Handled<AuthListResult> handle_auth_list(Services& services, AuthListParams params);
 Handled<AuthRow> handle_auth_set(Services& services, Caller caller, AuthSetParams params);

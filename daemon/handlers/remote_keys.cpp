@@ -78,12 +78,18 @@ asio::awaitable<Result<UsageResult>> remote_usage(Services& services, std::uint3
                                         RemoteLink::answer_limit);
 }
 
+/// That capsuled answers one request after the other, and sessions are granted over the same connection: so no second
+/// question of this kind is there before the first is answered, and it looks at nobody's home for it.
 asio::awaitable<Result<std::vector<ProviderStatus>>> remote_providers(Services& services) {
-    boost::json::value params = boost::json::object();
+    SharedAnswer<Result<StatusResult>>::Question question = [&link = services.sessions.remote()] {
+        boost::json::value params = without_nulls(to_json(StatusParams{false}));
+        return ask<StatusResult>(link, "status", std::move(params), at_once, RemoteLink::while_connected);
+    };
     auto status =
-        co_await ask<StatusResult>(services.sessions.remote(), "status", std::move(params), at_once, remote_soon);
-    if (!status) co_return status.error();
-    co_return std::move(status->providers);
+        co_await services.remote_status.ask(std::move(question), std::chrono::steady_clock::now() + remote_soon);
+    if (!status) co_return services.sessions.remote().has_not_answered("status");
+    if (!*status) co_return status->error();
+    co_return std::move((*status)->providers);
 }
 
 asio::awaitable<void> add_remote_notes(Services& services, ProvidersListResult& list, ProvidersListParams params) {

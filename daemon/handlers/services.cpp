@@ -28,7 +28,8 @@ Services::Services(asio::any_io_executor executor, std::map<std::string, Secret>
       inventory(executor, subprocesses, temporary_directory(environment)),
       op(executor, subprocesses, environment),
       stack_wiper(executor),
-      sessions(executor) {}
+      sessions(executor),
+      remote_status(executor) {}
 
 HomeWorker& Services::process_worker() {
     // What comes out of its jobs is a descriptor. None of its jobs opens another user's files.

@@ -19,9 +19,11 @@
 #include "daemon/keys/key_resolver.hpp"
 #include "daemon/keys/op_reader.hpp"
 #include "daemon/keys/stored_keys.hpp"
+#include "daemon/process/shared_answer.hpp"
 #include "daemon/process/stack_wiper.hpp"
 #include "daemon/process/subprocess.hpp"
 #include "daemon/sessions/sessions.hpp"
+#include "protocol/status_messages.hpp"
 
 namespace capsule {
 
@@ -51,6 +53,7 @@ struct Services {
     Sessions sessions;
     Subscribers subscribers;
     KnownUsage usage;
+    SharedAnswer<Result<StatusResult>> remote_status;  ///< of the capsuled that has the keys
 
     std::string socket;
     std::uint64_t requests = 0;

@@ -102,7 +102,7 @@ Result<InTheHome> look_at_home(std::string_view path, const std::vector<InlineKe
 
 }  // namespace
 
-Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams) {
+Handled<StatusResult> handle_status(Services& services, Caller caller, StatusParams params) {
     const auto generation = services.generation;
     StatusResult status;
     status.version = capsule_version;
@@ -114,11 +114,14 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, NoParams)
 
     const std::string path = default_session_path(services, *generation);
     status.path = path;
-    auto look = [path, files = inline_keys(services, *generation), user = generation->home.user.uid] {
-        return look_at_home(path, files, user);
-    };
-    const auto looked =
-        co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.counted_as()));
+    Result<InTheHome> looked = InTheHome{};
+    if (params.home.value_or(true)) {
+        auto look = [path, files = inline_keys(services, *generation), user = generation->home.user.uid] {
+            return look_at_home(path, files, user);
+        };
+        looked =
+            co_await generation->worker->run(std::move(look), home_limit, HomeWorker::looking(caller.counted_as()));
+    }
     const InTheHome found = looked ? *looked : InTheHome{};
     std::vector<Warning> broken;
     for (std::size_t i = 0; i < all_agents.size(); ++i) {

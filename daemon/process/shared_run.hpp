@@ -6,8 +6,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace capsule {
 
@@ -15,8 +17,9 @@ namespace capsule {
 template <class T>
 class SharedRun {
   public:
-    explicit SharedRun(const boost::asio::any_io_executor& executor)
-        : ended_(executor, boost::asio::steady_timer::time_point::max()) {}
+    using TimePoint = boost::asio::steady_timer::time_point;
+
+    explicit SharedRun(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
     /// Does it. To be called once; those that wait go on when `work` has ended, even by an exception.
     boost::asio::awaitable<T> run(boost::asio::awaitable<T> work) {
@@ -30,10 +33,14 @@ class SharedRun {
         co_return *result_;
     }
 
-    /// Waits for run(). None: it ended by an exception.
-    boost::asio::awaitable<std::optional<T>> wait() {
+    /// Waits for run(), at most until `end`. None: it is still under way then, or ended by an exception.
+    boost::asio::awaitable<std::optional<T>> wait(TimePoint end = TimePoint::max()) {
+        if (has_ended_) co_return result_;
+        const auto timer = std::make_shared<boost::asio::steady_timer>(executor_, end);
+        waiting_.push_back(timer);
         boost::system::error_code ignored;
-        if (!has_ended_) co_await ended_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+        co_await timer->async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+        std::erase(waiting_, timer);
         co_return result_;
     }
 
@@ -45,11 +52,13 @@ class SharedRun {
   private:
     void end() {
         has_ended_ = true;
-        ended_.cancel();
+        for (const auto& each : waiting_)
+            each->cancel();
     }
 
+    boost::asio::any_io_executor executor_;
     std::optional<T> result_;
-    boost::asio::steady_timer ended_;
+    std::vector<std::shared_ptr<boost::asio::steady_timer>> waiting_;
     bool has_ended_ = false;
 };
 

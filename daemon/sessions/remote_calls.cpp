@@ -38,12 +38,12 @@ asio::awaitable<Result<json::value>> RemoteLink::ask(std::shared_ptr<Shared> sha
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     shared->waiting.erase(id);
     if (!waiting->answer) {
-        // A short limit may say only that somebody else's request takes its time there.
-        if (shared->socket.is_open() && shared->unanswered_for() >= silent_from) shared->silent = true;
-        if (shared->silent && limit >= answer_limit && !std::exchange(shared->told_silent, true))
+        Error why = shared->has_not_answered(method);
+        const bool is_there = shared->socket.is_open();
+        if (is_there && shared->silent && limit >= answer_limit && !std::exchange(shared->told_silent, true))
             spdlog::log(shared->warns, "the capsuled that has the keys, at {}, does not answer: {} s for \"{}\"",
                         shared->path, std::chrono::duration_cast<std::chrono::seconds>(limit).count(), method);
-        co_return shared->unreachable("did not answer \"" + method + "\"");
+        co_return why;
     }
     shared->silent = shared->told_silent = false;
     if (!*waiting->answer) co_return shared->told(waiting->answer->error());

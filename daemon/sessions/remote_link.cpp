@@ -15,7 +15,9 @@
 #include "daemon/sessions/remote_shared.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/json_rpc.hpp"
+#include "protocol/json_struct.hpp"
 #include "protocol/message_sender.hpp"
+#include "protocol/status_messages.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
@@ -31,6 +33,8 @@ constexpr std::chrono::milliseconds longest_try_again{1'000};
 constexpr std::chrono::milliseconds greeting_limit{5'000};
 constexpr std::size_t longest_answer = 4 * 1024 * 1024;
 constexpr std::size_t piece_of_answer = 16 * 1024;
+
+constexpr std::string_view update_it = "update it: both sides must be the same version of capsuled";
 
 Error told_by_link(std::string what) {
     return {ErrorCode::io_error, std::move(what), ""};
@@ -48,6 +52,9 @@ Result<void> RemoteLink::check_greeting(const Result<json::value>& status, Share
     if (!status && shared.silent)
         return told_by_link(fmt::format("it takes connections, but has not answered for {} s",
                                         std::chrono::duration_cast<std::chrono::seconds>(greeting_limit).count()));
+    if (!status && status.error().code == ErrorCode::config_conflict)
+        return Error{ErrorCode::config_conflict, "it is older than this one, and does not know all that this one asks",
+                     std::string(update_it)};
     if (!status) return told_by_link(status.error().message);
     if (!protocol || *protocol != json::value(protocol_version))
         return Error{ErrorCode::config_conflict,
@@ -59,7 +66,7 @@ Result<void> RemoteLink::check_greeting(const Result<json::value>& status, Share
         return Error{ErrorCode::config_conflict,
                      fmt::format("it is older than this one (capsuled {}), and does not know all that this one asks",
                                  shared.version),
-                     "update it: both sides must be the same version of capsuled"};
+                     std::string(update_it)};
     const json::value* longest = member(members, "request_bytes");
     shared.longest_request = longest && longest->is_int64() ? static_cast<std::size_t>(longest->get_int64()) : max_line;
     const json::value* broker = member(members, "broker");
@@ -115,6 +122,10 @@ std::string RemoteLink::problem() const {
     return shared_->silent && shared_->ready ? "it does not answer" : shared_->problem.message;
 }
 
+Error RemoteLink::has_not_answered(std::string_view method) {
+    return shared_->has_not_answered(method);
+}
+
 std::uint64_t RemoteLink::connection() const noexcept {
     return shared_ ? shared_->connection : 0;
 }
@@ -129,9 +140,9 @@ asio::awaitable<void> RemoteLink::keep_connected(std::shared_ptr<Shared> shared)
     while (!shared->stopping) {
         Error why = co_await run_once(shared);
         const bool was_ready = std::exchange(shared->ready, false);
-        if (shared->stopping) break;
         for (const auto& [id, each] : shared->waiting)
             each->timer.cancel();
+        if (shared->stopping) break;
         if (was_ready) {
             next = first_try_again;
             told.clear();
@@ -195,10 +206,11 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
     co_return shared->ending;
 }
 
-/// Looks whether both speak the same protocol. Of its answer only what every version has is read.
+/// Looks whether both speak the same protocol. Of its answer only what every version has is read, and it looks at
+/// nobody's home for it: sessions wait.
 asio::awaitable<void> RemoteLink::greet(std::shared_ptr<Shared> shared, std::uint64_t connection) {
     std::string method = "status";
-    json::value params = json::object();
+    json::value params = without_nulls(to_json(StatusParams{false}));
     const auto status = co_await ask(shared, std::move(method), std::move(params), greeting_limit);
     if (shared->connection != connection || !shared->socket.is_open()) co_return;
     if (auto why_not = check_greeting(status, *shared); !why_not) {

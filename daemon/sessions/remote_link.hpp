@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/common_messages.hpp"
@@ -27,6 +28,8 @@ class RemoteLink {
     static constexpr std::chrono::milliseconds patience{10'000};
     /// And for its answer: a key may be read from a password manager meanwhile, which takes up to 10 s.
     static constexpr std::chrono::milliseconds answer_limit{15'000};
+    /// And as long as the connection lasts.
+    static constexpr std::chrono::milliseconds while_connected = std::chrono::hours(24 * 365);
     /// It counts as one that does not answer when nothing at all has come for so long.
     static constexpr std::chrono::milliseconds silent_from{5'000};
 
@@ -61,6 +64,8 @@ class RemoteLink {
     boost::asio::awaitable<Result<boost::json::value>> call(std::string method, boost::json::value params,
                                                             std::chrono::milliseconds wait,
                                                             std::chrono::milliseconds limit = answer_limit);
+    /// What call() fails with, for whoever does not wait for its answer any longer.
+    Error has_not_answered(std::string_view method);
     /// Null: the key has not been read there yet (GrantParams::key_is_read).
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant(GrantParams params,
                                                                        std::chrono::milliseconds wait);

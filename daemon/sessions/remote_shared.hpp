@@ -81,6 +81,12 @@ struct RemoteLink::Shared {
                 "see whether its container runs and shares that directory with this one ([broker] remote)"};
     }
 
+    /// A short wait may say only that somebody else's request takes its time there.
+    Error has_not_answered(std::string_view method) {
+        if (socket.is_open() && unanswered_for() >= silent_from) silent = true;
+        return unreachable(fmt::format("did not answer \"{}\"", method));
+    }
+
     Error too_large(std::size_t bytes, std::string_view method) const {
         return {ErrorCode::request_too_large,
                 fmt::format(

@@ -74,6 +74,16 @@ TEST_F(DeadMount, InThePathHidesNoAgentElsewhere) {
     EXPECT_THAT(json::serialize(missing), AllOf(HasSubstr(said), HasSubstr("OpenCode was not found: ")));
 }
 
+// As another capsuled asks, whose grants wait behind it.
+TEST_F(DeadMount, IsNotLookedAtWhereNobodyAsksForTheHome) {
+    const fs::path silent = dir_ / "silent";
+    fs::create_directories(silent);
+    const SilentMount busy(silent);
+    start({.config = "[env]\nPATH = \"" + silent.string() + ":" + path_variable() + "\"\n"});
+    EXPECT_THAT(codes(at(call("status", R"({"home":false})"), "/warnings")), Not(Contains("home.busy")));
+    EXPECT_THAT(codes(at(call("status"), "/warnings")), Contains("home.busy"));
+}
+
 TEST_F(DeadMount, AsCodexsHomeStopsNoSessionThatDoesNotNeedIt) {
     mount_dead(home() / ".codex");
     start();

@@ -95,7 +95,7 @@ class Beside(Remote):
            "source": "environment", "scope": "container", "masked": "…", "subscribe_url": None, "key_url": None,
            "notes": None, "warnings": []}  # fmt: skip
 
-    SAME = {"protocol": 1, "remote_protocol": 3}
+    SAME = {"protocol": 1, "remote_protocol": 4}
     GIVEN = {"session": {"id": "there", "keys": "broker", "ends_with": "connection"}, "token": None, "warnings": [],
              "key_scope": "container", "base_urls": {"anthropic_messages": "http://127.0.0.1:9/api/anthropic"}}  # fmt: skip
 

@@ -279,7 +279,7 @@ class OtherVersions(Beside):
         """systemd makes sockets for services, and the service's user may take such a one."""
         code = ("import os,socket,sys\ns=socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\nos.setuid(12345)\n"
                 "while True:\n c=s.accept()[0]\n f=c.makefile('rw')\n print(f.readline(),end='',flush=True)\n"
-                " f.write('{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"remote_protocol\":3,\"version\":\"1\"}}\\n')\n"
+                " f.write('{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"protocol\":1,\"remote_protocol\":4,\"version\":\"1\"}}\\n')\n"
                 " f.flush()\n print(f.readline(),end='',flush=True)\n print('closed',flush=True)")  # fmt: skip
         agents = self.agents_capsule(self.provider(), Path("/nonexistent/before"))
         stranger = self.stranger(code, agents.top / "open")

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 from capsule import BOUND, Capsule, Connection, Refused, answer, until
-from remote import ROOT, Remote, Server
+from remote import ROOT, Beside, Remote, Server
 
 STRANGER = 4245
 
@@ -257,6 +257,52 @@ class OneConnection(Remote):
 
     def received(self, connection: Connection) -> dict:
         return json.loads(connection.lines.readline())
+
+
+class AskedOfItsStatus(Beside):
+    """Its own `status` waits for its session user's home, and every grant is behind it."""
+
+    def test_nothing_that_waits_for_a_home_and_one_at_a_time(self):
+        asked, gate = [], threading.Event()
+        gate.set()
+
+        def status(params):
+            asked.append(params)
+            self.assertTrue(gate.wait(BOUND))
+            return answer
+
+        answer = {**self.SAME, "version": "1.0.0"}
+        agents = self.beside(status=status, auth_list={"rows": [self.ROW]}, grant=self.GIVEN)
+        self.addCleanup(gate.set)
+        self.spawn(agents)
+        self.assertEqual(asked, [{"home": False}], "to learn which version it is")
+        answer.update({key: value for key, value in agents.call("status").items() if key not in answer})
+        answer["broker"] = None
+        asked.clear()
+        gate.clear()
+        waiting = [agents.connect() for _ in range(3)]
+        for each in waiting:
+            self.addCleanup(each.close)
+            each.socket.sendall(b'{"jsonrpc":"2.0","id":1,"method":"status"}\n')
+        for each in waiting:
+            self.assertIn("keys.unreachable", each.lines.readline())
+        for _ in range(3):
+            self.assertIn('did not answer \\"status\\"', json.dumps(agents.call("status")["warnings"]))
+        gate.set()
+        looked = []
+
+        def has_answered():
+            looked.append(json.dumps(agents.call("status")["warnings"]))
+            return "keys.unreachable" not in looked[-1]
+
+        self.assertTrue(until(has_answered), looked[-1])
+        self.assertEqual([each for each in asked if each != {"home": False}], [])
+        self.assertLessEqual(len(asked), 2 + len(looked), "one, and one for all who came before that was answered")
+
+    def test_a_daemon_asked_so_looks_for_no_agents(self):
+        capsule = self.capsule(self.provider())
+        self.assertTrue(all(each["binary"] for each in capsule.call("status")["agents"]), capsule.call("status"))
+        self.assertEqual([each["binary"] for each in capsule.call("status", home=False)["agents"]], [None] * 3)
 
 
 if __name__ == "__main__":

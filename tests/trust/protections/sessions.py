@@ -16,7 +16,7 @@ PORT, PROGRAM = "daemon/sessions/sessions_port.cpp", "daemon/sessions/broker_pro
 SPAWNING, LIVES = "ctest:sessions:spawning", "ctest:sessions:lives"
 REMOTE_KEYS_SIDE, REMOTE_SESSIONS = "ctest:sessions:remote_keys", "ctest:sessions:remote_sessions"
 REMOTE_OTHERS, REMOTE_LONG = "ctest:sessions:remote_others", "ctest:sessions:remote_long"
-USERS = "ctest:sessions:users"
+USERS, REMOTE_SILENT = "ctest:sessions:users", "ctest:sessions:remote_silent"
 
 
 def protections() -> list[Protection]:
@@ -118,7 +118,17 @@ def protections() -> list[Protection]:
         one("usage holds up no spawn where the keys are elsewhere", "daemon/handlers/remote_keys.cpp",
             "    co_return co_await ask<UsageResult>(**link,",
             "    co_return co_await ask<UsageResult>(services.sessions.remote(),",
-            "ctest:sessions:remote_silent"),
+            REMOTE_SILENT),
+        one("nor does status, which waits for a home there", "daemon/handlers/remote_keys.cpp", "to_json(StatusParams{false})",
+            "to_json(StatusParams{})", REMOTE_SILENT),
+        one("nor does the question which version it is", "daemon/sessions/remote_link.cpp", "to_json(StatusParams{false})",
+            "to_json(StatusParams{})", REMOTE_SILENT),
+        one("where nobody asks for the home it is not looked at", "daemon/handlers/status.cpp", "    if (params.home.value_or(true)) {", "    {",
+            REMOTE_SILENT, "integration_dead_mount:DeadMount.IsNotLookedAtWhereNobodyAsksForTheHome"),
+        one("what does not answer is asked for its status once", "daemon/handlers/remote_keys.cpp", "at_once, RemoteLink::while_connected);",
+            "at_once, remote_soon);", REMOTE_SILENT),
+        one("and by one for all who want it", "daemon/process/shared_answer.hpp", "state->now ? state->next : state->now;", "state->now;",
+            "unit_process:SharedAnswers.AllWhoComeMeanwhileHaveTheNextOne"),
         one("one user's answer about a key is no other's", "daemon/sessions/sessions_keys.cpp",
             "record.provider, record.base_url, record.uid);", "record.provider, record.base_url, 0);", USERS),
         one("no server of a user with sessions gets a key, though it is named later", "daemon/sessions/sessions.cpp",
@@ -128,23 +138,23 @@ def protections() -> list[Protection]:
         one("nobody has sessions as the broker's user", "daemon/handlers/generation.cpp",
             "!(broker && *broker && (*broker)->uid == uid)", "true", USERS),
         one("nor many users' all grants", "daemon/sessions/remote_places.hpp", "most = 2;", "most = 16;",
-            "ctest:sessions:remote_silent", "unit_sessions:RemotePlacesTest.AreTwoAtATime"),
+            REMOTE_SILENT, "unit_sessions:RemotePlacesTest.AreTwoAtATime"),
         one("another capsuled's users take no place of each other's", "daemon/handlers/remote_keys.cpp",
             "    asked.asked_by = asker;\n", "", REMOTE_OTHERS),
         one("what ended where the keys are has ended", "daemon/sessions/remote_counts.cpp", "        params.all = true;\n", "", REMOTE_OTHERS),
         one("nor does a key that is being read", "daemon/sessions/sessions_remote.cpp",
-            "    params.key_is_read = true;\n    // A reload", "    // A reload", "ctest:sessions:remote_silent"),
+            "    params.key_is_read = true;\n    // A reload", "    // A reload", REMOTE_SILENT),
         one("one user's usage holds up no other's", "daemon/sessions/remote_places.cpp", "if (!at_work.contains(user->uid)) {", "{",
             "unit_sessions:RemotePlacesTest.AUserHasOneAtATime"),
         one("nor that of two a third one's for long", "daemon/sessions/remote_places.cpp", "users.splice(users.end(), users, user);",
             "users.splice(users.begin(), users, user);", "unit_sessions:RemotePlacesTest.GoRoundARequestOfEachUser"),
         one("nor does one that is read again for a session", "daemon/sessions/sessions_remote.cpp",
-            "    params.key_is_read = true;\n    params.token_sha256", "    params.token_sha256", "ctest:sessions:remote_silent"),
+            "    params.key_is_read = true;\n    params.token_sha256", "    params.token_sha256", REMOTE_SILENT),
         one("a key is read with a token that nobody has", "daemon/sessions/sessions_remote.cpp",
             "    params.token_sha256 = sha256_hex(make_token().reveal());\n", "", REMOTE_KEYS_SIDE),
         one("what their sessions did is asked once for all who ask", "daemon/sessions/remote_counts.cpp",
             "    if (const auto next = refresh.next) {", "    if (const auto next = refresh.next; false) {",
-            "ctest:sessions:remote_silent"),
+            REMOTE_SILENT),
         one("sessions of each user are granted anew in turns", "daemon/sessions/sessions_remote.cpp",
             "std::pair(was_refused, ++of_asker[live->record.asker()])", "std::pair(was_refused, of_asker.size())", REMOTE_OTHERS),
         one("all models are asked for of those that have done something since", "daemon/sessions/remote_counts.cpp",

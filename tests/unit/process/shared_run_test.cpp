@@ -65,5 +65,22 @@ TEST_F(SharedRuns, NobodyWaitsForOneThatEndedByAnException) {
     EXPECT_TRUE(shared_->has_failed());
 }
 
+TEST_F(SharedRuns, IsNotWaitedForLongerThanOneWants) {
+    bool is_over = false;
+    const auto impatient = [&]() -> asio::awaitable<void> {
+        told_.push_back(co_await shared_->wait(Run::TimePoint::min()));
+        EXPECT_FALSE(is_over) << "it is under way";
+    };
+    const auto slow = [&]() -> asio::awaitable<std::string> {
+        co_await asio::steady_timer(io_, std::chrono::milliseconds(50)).async_wait(asio::use_awaitable);
+        is_over = true;
+        co_return "done";
+    };
+    asio::co_spawn(io_, shared_->run(slow()), [](const std::exception_ptr&, const std::string&) {});
+    asio::co_spawn(io_, impatient(), asio::detached);
+    io_.run();
+    EXPECT_EQ(told_, std::vector<std::optional<std::string>>(1));
+}
+
 }  // namespace
 }  // namespace capsule

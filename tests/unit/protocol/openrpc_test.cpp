@@ -53,8 +53,11 @@ TEST(OpenRpc, ClosesParamsToWhatItNames) {
             "provider": {"type": "string"},
             "scope": {"type": "object", "additionalProperties": false,
                       "properties": {"workspace": {"type": "string"}, "role": {"type": "string"}}}}})"));
-    EXPECT_EQ(method_named("status").at("x-params"),
+    EXPECT_EQ(method_named("ping").at("x-params"),
               json::parse(R"({"type":"object","properties":{},"additionalProperties":false})"));
+    EXPECT_EQ(
+        method_named("status").at("x-params"),
+        json::parse(R"({"type":"object","properties":{"home":{"type":"boolean"}},"additionalProperties":false})"));
 }
 
 TEST(OpenRpc, LeavesResultsOpenAndNamesNull) {
