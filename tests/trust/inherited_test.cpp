@@ -99,9 +99,11 @@ class InheritedByVerify : public Inherited {
         started_ = start_program(verify, {of_root.get(), of_root.get(), of_root.get()});
         std::string note;
         ASSERT_TRUE(eventually([&] {
-            const auto all = all_notes();
-            if (!all.empty()) note = all.front();
-            return std::ranges::count(note, '\n') == 2;
+            // The daemon asks for versions, too.
+            for (const std::string& each : all_notes())
+                if (std::ranges::count(each, '\n') == 2 && is_of_verify(std::stoi(each.substr(each.find(' ')))))
+                    note = each;
+            return !note.empty();
         }));
         project_ = note.substr(note.find('/'), note.rfind('\n') - note.find('/'));
         verifying_ = std::stoi(note.substr(note.find(' ')));
@@ -111,6 +113,10 @@ class InheritedByVerify : public Inherited {
     int end() {
         write_file(dir_ / "looked", "");
         return wait_for_exit(started_, std::chrono::seconds(90));
+    }
+
+    bool is_of_verify(pid_t pid) const {
+        return fs::exists(proc_path(pid, "status")) && status_field(pid, "PPid") == std::to_string(started_);
     }
 
     pid_t started_ = -1;
