@@ -94,11 +94,11 @@ class Client {
     class Connection;
     explicit Client(std::unique_ptr<Connection> connection);
 
-    std::unique_ptr<Connection> connection_;
     /// Sends them with ids from `first_id` on, whatever they are.
     ClientResult<std::vector<ClientResult<boost::json::value>>> ask(const std::vector<Call>& calls,
                                                                     std::uint64_t first_id);
 
+    std::unique_ptr<Connection> connection_;
     std::uint64_t last_id_ = 0;
     std::deque<Notification> notifications_;  ///< that came before an answer
 };

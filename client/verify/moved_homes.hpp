@@ -31,8 +31,6 @@ class MovedHomes {
     /// Where the session has what is at `relative` (".codex/config.toml") below the temporary home.
     std::string real(std::string_view relative) const;
 
-    const std::string& temporary() const { return temporary_; }
-
   private:
     std::string temporary_;
     /// Real, and below the temporary home ("" for HOME). The one that is below another comes first.

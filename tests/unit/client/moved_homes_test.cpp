@@ -6,15 +6,15 @@ namespace capsule {
 namespace {
 
 const MovedHomes homes({{"HOME", "/home/agent"},
-                        {"CODEX_HOME", "/home/agent/work/codex/"},
+                        {"CODEX_HOME", "/home/agent/tools/codex/"},
                         {"XDG_CONFIG_HOME", "/data/config"},
                         {"CLAUDE_CONFIG_DIR", "relative"}},
                        "/tmp/trial");
 
 TEST(MovedHomes, AFileIsMovedWithTheDirectoryThatItIsIn) {
     EXPECT_EQ(homes.moved("/home/agent/x"), "/tmp/trial/x");
-    EXPECT_EQ(homes.moved("/home/agent/work/codex/zai.config.toml"), "/tmp/trial/.codex/zai.config.toml");
-    EXPECT_EQ(homes.moved("/home/agent/work/other"), "/tmp/trial/work/other");
+    EXPECT_EQ(homes.moved("/home/agent/tools/codex/zai.config.toml"), "/tmp/trial/.codex/zai.config.toml");
+    EXPECT_EQ(homes.moved("/home/agent/tools/other"), "/tmp/trial/tools/other");
     EXPECT_EQ(homes.moved("/data/config/opencode/opencode.json"), "/tmp/trial/.config/opencode/opencode.json");
 }
 
@@ -25,7 +25,7 @@ TEST(MovedHomes, OneThatIsElsewhereHasNoPlaceThere) {
 }
 
 TEST(MovedHomes, PathsInAnArgumentAreMoved) {
-    EXPECT_EQ(homes.moved_in("model_catalog_json=\"/home/agent/work/codex/zai.models.json\""),
+    EXPECT_EQ(homes.moved_in("model_catalog_json=\"/home/agent/tools/codex/zai.models.json\""),
               "model_catalog_json=\"/tmp/trial/.codex/zai.models.json\"");
     EXPECT_EQ(homes.moved_in("/home/agent:/home/agent/bin"), "/tmp/trial:/tmp/trial/bin");
     EXPECT_EQ(homes.moved_in("{\"a\":\"/data/config\"}"), "{\"a\":\"/tmp/trial/.config\"}");
@@ -34,7 +34,7 @@ TEST(MovedHomes, PathsInAnArgumentAreMoved) {
 }
 
 TEST(MovedHomes, WhatIsCopiedIsWhereTheSessionHasIt) {
-    EXPECT_EQ(homes.real(".codex/config.toml"), "/home/agent/work/codex/config.toml");
+    EXPECT_EQ(homes.real(".codex/config.toml"), "/home/agent/tools/codex/config.toml");
     EXPECT_EQ(homes.real(".config/opencode"), "/data/config/opencode");
     EXPECT_EQ(homes.real(".claude/settings.json"), "/home/agent/.claude/settings.json");
     EXPECT_EQ(homes.real(".claude.json"), "/home/agent/.claude.json");
