@@ -171,7 +171,7 @@ ExitCode verify_as_root(const Globals& globals, const std::vector<Subject>& subj
             break;
         case Heard::not_started:
             verification.give_up("verify cannot start a process: " + std::generic_category().message(errno),
-                                 "is there room for one more, and for its pipe?");
+                                 "is there room for one more, and a little memory?");
             break;
         case Heard::ended:
             verification.give_up("the process that verifies as " + user.name + " ended before it was done",
