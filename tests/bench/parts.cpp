@@ -261,7 +261,5 @@ BENCHMARK(codex_dotenv_bytes)->Apply(file_sizes);
 int main(int argc, char** argv) {
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-    capsule::bench::Growth growth;
-    benchmark::RunSpecifiedBenchmarks(&growth);
-    return growth.all_linear() ? 0 : 1;
+    return capsule::bench::all_are_linear() ? 0 : 1;
 }
