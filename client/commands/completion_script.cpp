@@ -169,7 +169,8 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
         "    done\n"
         "    case \"$at $prev\" in\n";
     out += value_cases(commands, [](const OptionInfo& option) {
-        if (option.is_path) return std::string("COMPREPLY=($(compgen -f -- \"$cur\"))");
+        // bash's own completion quotes names: others may have made them, to be run by whoever completes them.
+        if (option.is_path) return std::string("compopt -o default");
         const std::string words =
             option.asked.empty() ? "'" + joined(option.choices) + "'" : "\"" + answer_to(option.asked) + "\"";
         return "COMPREPLY=($(compgen -W " + words + " -- \"$cur\"))";

@@ -263,4 +263,6 @@ def what_completion_offers() -> list[Protection]:
     return [
         one("completion offers nothing that a shell would run", "client/commands/words.cpp", "        if (is_plain(word)) text",
             "        text", "integration_cli:Cli.CompletionAsksTheDaemonForNames"),
+        one("nor puts a file's name on root's line as it is", "client/commands/completion_script.cpp", '"compopt -o default"',
+            '"COMPREPLY=($(compgen -f -- \\"$cur\\"))"', "terminal:CompletionAtTheTerminal.AFilesNameRunsNothing"),
     ]  # fmt: skip

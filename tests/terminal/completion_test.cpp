@@ -1,0 +1,44 @@
+// What bash puts on the line at TAB.
+#include "tests/terminal/terminal_test.hpp"
+
+namespace capsule::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class CompletionAtTheTerminal : public TerminalTest {
+  protected:
+    void SetUp() override {
+        TerminalTest::SetUp();
+        start();
+        open_terminal();
+        terminal().run("PS1='bash> ' bash --norc");
+        terminal().wait_for("bash>");
+        terminal().type("source <(capsulectl completion bash); echo 'completion' is there\n");
+        terminal().wait_for("\ncompletion is there");
+    }
+    /// Types this, TAB and Enter. Comes back when the command has ended.
+    void complete_and_run(std::string_view words, std::string_view completed) const {
+        terminal().type(words);
+        terminal().press({"Tab"});
+        terminal().wait_for(completed);
+        terminal().press({"Enter"});
+        terminal().type("echo 'it has' ended\n");
+        terminal().wait_for("\nit has ended");
+    }
+};
+
+TEST_F(CompletionAtTheTerminal, AFilesNameRunsNothing) {
+    fs::create_directory(project() / "work$(touch${IFS}ran)");
+    complete_and_run("capsulectl exec claude --provider zai --cwd wo", R"(--cwd work\$\(touch\$\{IFS\}ran\))");
+    EXPECT_FALSE(fs::exists(project() / "ran"));
+}
+
+TEST_F(CompletionAtTheTerminal, AFilesNameWithABlankIsOneWord) {
+    fs::create_directory(project() / "my work");
+    complete_and_run("capsulectl exec claude --provider zai --cwd my", R"(--cwd my\ work/)");
+    EXPECT_THAT(terminal().screen(), ::testing::HasSubstr("STARTED claude on zai"));
+}
+
+}  // namespace
+}  // namespace capsule::test
