@@ -52,7 +52,7 @@ ask_agent() {
 # (Docker mounts single files into it) it is closed here; a mount of its own must be closed by whoever makes it, as must the
 # files elsewhere that capsuled, with these options, reads keys from.
 close_secrets() {
-    local secrets=/run/secrets names files found answers until=$((SECONDS + 60))
+    local secrets=/run/secrets names files each found answers until=$((SECONDS + 60))
     local -A listed
     names=$(capsuled "$@" --key-files)
     mapfile -t files <<<"$names"
@@ -65,6 +65,10 @@ close_secrets() {
         done < <(find "$secrets" ! -type d -print0 -o ! -uid 0 -print0 -prune -o -printf '%D:%i %p\0')
         wait $!
     fi
+    # What find took for its own words it would not look for: it would end with 1, as where a file is not there.
+    for each in "${!files[@]}"; do
+        case ${files[each]} in '' | /*) ;; *) files[each]=./${files[each]} ;; esac
+    done
     ask_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0"
         [ $? -le 1 ] && printf "end\0"' sh "${files[@]}"
     # A directory that agents go through counts as open, unless they list it, or root did where they come to it.

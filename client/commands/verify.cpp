@@ -1,4 +1,5 @@
 // verify: after an agent's upgrade, is the session still the one that was asked for? Without a network, without a key.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -107,13 +108,17 @@ void say(const VerifyMessage& message) {
         left.remove_prefix(static_cast<std::size_t>(count));
 }
 
+/// A file without a name that nobody writes to any more: only start_again() makes such a one.
+constexpr int seals_of_plans = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+
 /// Whoever a process becomes can open its memory for a moment (go_offline() makes that possible). So root starts this
 /// program anew, which has nothing in its memory but the plans, and that one becomes the user. Only returns where it
 /// fails, and says so as that one would.
 void start_again(const std::vector<Subject>& subjects) {
     const std::string text = json::serialize(to_json(subjects));
-    const int plans = ::memfd_create("plans", 0);
-    const bool written = ::write(plans, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const int plans = ::memfd_create("plans", MFD_ALLOW_SEALING);
+    const bool written = ::write(plans, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                         ::fcntl(plans, F_ADD_SEALS, seals_of_plans) == 0;
     const std::vector<std::string> words{"capsulectl", "verify", "--plans", std::to_string(plans)};
     const std::vector<std::string> variables;
     if (written) ::execve("/proc/self/exe", pointers(words).data(), pointers(variables).data());
@@ -122,18 +127,21 @@ void start_again(const std::vector<Subject>& subjects) {
              "it needs /proc and a little memory"}});
 }
 
+/// Who may start this program as root by a rule of sudo's, say, is not to say as whom it runs what.
 Result<std::vector<Subject>> read_plans(int descriptor) {
     const UniqueFd plans(descriptor);
     struct stat status {};
-    std::string text(::fstat(descriptor, &status) == 0 ? static_cast<std::size_t>(status.st_size) : 0, '\0');
+    const bool is_own = ::fstat(descriptor, &status) == 0 && status.st_uid == ::geteuid() && status.st_nlink == 0 &&
+                        ::fcntl(descriptor, F_GET_SEALS) == seals_of_plans;
+    if (!is_own) return Error{ErrorCode::invalid_params, "--plans is for capsulectl itself", "leave it out"};
+    std::string text(static_cast<std::size_t>(status.st_size), '\0');
     boost::system::error_code error;
     json::value value;
     if (::pread(descriptor, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()))
         value = json::parse(text, error);
     std::vector<Subject> subjects;
     if (auto done = from_json(subjects, value, "plans", Unknown::ignore); !done) return done.error();
-    if (subjects.empty())
-        return Error{ErrorCode::invalid_params, "there is nothing to verify", "--plans is for capsulectl itself"};
+    if (subjects.empty()) return Error{ErrorCode::invalid_params, "there is nothing to verify", "name an agent"};
     return subjects;
 }
 

@@ -143,10 +143,12 @@ int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* li
     const int fd = file.fd.get();
     if (const int problem = write_all(fd, text); problem != 0) return problem;
     if (::fstat(fd, &file.status) != 0) return errno;
-    const bool has_list = like != nullptr && like->access_list && mode == (like->status.st_mode & 0777U);
+    const bool had_list = like != nullptr && like->access_list && mode == (like->status.st_mode & 0777U);
+    const bool has_group = like == nullptr || give_to(fd, file.status, like->status);
+    const bool has_list = had_list && has_group;  // a list has rights of the file's group
     mode_t given = mode;
-    if (like != nullptr && !give_to(fd, file.status, like->status)) given &= ~static_cast<mode_t>(S_IRWXG);
-    if (has_list) given &= S_IRWXU;
+    if (!has_group) given &= ~static_cast<mode_t>(S_IRWXG);
+    if (had_list) given &= S_IRWXU;
     // The directory may give each new file a list.
     if (like != nullptr && !has_list) std::ignore = ::fremovexattr(fd, access_list_name);
     if (::fchmod(fd, S_ISVTX | given) != 0) return errno;

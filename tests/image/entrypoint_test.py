@@ -98,6 +98,7 @@ OPEN = {
         f"mkdir -p $s/theirs/$'a\nb' && echo {KEY} >$s/theirs/$'a\nb'/KEY && chown -R agent $s/theirs && chmod 711 $s && mount -o remount,ro $s",
         r"$'/run/secrets/theirs/a\nb/KEY'"),
     "a file of a variable": (f"echo {KEY} >/mnt/zai && export ZAI_API_KEY_FILE=/mnt/zai", "/mnt/zai"),
+    "a file with a name that find could take for its own word": (f"cd /mnt && echo {KEY} >-n && export ZAI_API_KEY_FILE=-n", "./-n"),
     "a configuration with a key": (f"printf '{TOML}' >/mnt/capsule.toml", "/mnt/capsule.toml"),
     "stored keys": (f"printf '{TOML}' >/mnt/auth.toml", "/mnt/auth.toml"),
     "a directory that is closed here": (f"echo {KEY} >$s/ZAI_API_KEY", None),

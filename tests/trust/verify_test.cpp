@@ -1,4 +1,5 @@
 // What an agent's program does to `capsulectl verify`, which runs it several times and reads what it writes.
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -74,6 +75,20 @@ TEST_F(HostileAgent, AProcessThatTracesItAndKeepsItsEndIsNotWaitedFor) {
     EXPECT_FALSE(fs::exists(dir_ / "let-go"));
     write_file(dir_ / "let-go", "");
     EXPECT_NE(outcome.exit_code, 0);
+}
+
+// Who may run it as root, by a rule of sudo's, would say as whom it runs what.
+TEST_F(HostileAgent, APlanIsTakenFromNobodyElse) {
+    set_claude("echo ran >\"" + (dir_ / "ran").string() + "\"\n");
+    start();
+    const std::string plan = ctl({"--json", "explain", "claude", "--provider", "zai"}).out;
+    write_file(dir_ / "plans", "[{\"version\": \"\", \"plan\": " + plan + "}]");
+    const UniqueFd plans(open((dir_ / "plans").c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd said(open((dir_ / "said").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    const pid_t verify = start_program(ctl_program({"verify", "--plans", "0"}), {plans.get(), said.get(), said.get()});
+    EXPECT_EQ(wait_for_exit(verify, seconds(90)), 2);
+    EXPECT_THAT(read_file(dir_ / "said"), HasSubstr("--plans is for capsulectl itself"));
+    EXPECT_FALSE(fs::exists(dir_ / "ran"));
 }
 
 TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {

@@ -69,7 +69,7 @@ TEST(UpdateFile, KeepsTheOwner) {
 }
 
 /// Version 2 of the kernel's form: its owner and another user may read it, its group may not, and the mask is `r`.
-std::string list_for(std::uint32_t user) {
+std::string list_for(std::uint32_t user, std::uint16_t others = 0) {
     struct Entry {
         std::uint16_t tag, rights;
         std::uint32_t id;
@@ -78,7 +78,7 @@ std::string list_for(std::uint32_t user) {
     const std::uint32_t version = 2;
     std::string list(reinterpret_cast<const char*>(&version), sizeof version);
     for (const Entry& entry :
-         {Entry{0x01, 6, nobody}, {0x02, 4, user}, {0x04, 0, nobody}, {0x10, 4, nobody}, {0x20, 0, nobody}})
+         {Entry{0x01, 6, nobody}, {0x02, 4, user}, {0x04, 0, nobody}, {0x10, 4, nobody}, {0x20, others, nobody}})
         list.append(reinterpret_cast<const char*>(&entry), sizeof entry);
     return list;
 }
@@ -120,15 +120,15 @@ TEST(UpdateFile, TakesNoAccessListOfTheDirectorys) {
     EXPECT_EQ(mode_of(path), 0640U);
 }
 
-// A group that the file cannot be given to has rights of its mode that no other group is to have.
-TEST(UpdateFile, GivesNoOtherGroupItsGroupsRights) {
-    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
-    const TemporaryHome home;
-    const std::string path = home / "file";
+/// A file of another user's, whose group that user is not in, with this list or none. Changes it as that user, and
+/// looks whether it is that user's group's now.
+void change_with_another_group(const std::string& home, const std::string& path, const std::string& list) {
     write_bytes(path, "old");
-    ASSERT_EQ(::chown(home.path().c_str(), 4711, 4711), 0);
+    ASSERT_EQ(::chown(home.c_str(), 4711, 4711), 0);
     ASSERT_EQ(::chown(path.c_str(), 4711, 4712), 0);
-    ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+    ASSERT_EQ(::chmod(path.c_str(), 0644), 0);
+    if (!list.empty() && ::setxattr(path.c_str(), "system.posix_acl_access", list.data(), list.size(), 0) != 0)
+        GTEST_SKIP() << "needs a file system with access lists";
     const pid_t child = ::fork();
     if (child == 0) {
         if (::setgroups(0, nullptr) != 0 || ::setgid(4711) != 0 || ::setuid(4711) != 0) ::_exit(1);
@@ -140,7 +140,23 @@ TEST(UpdateFile, GivesNoOtherGroupItsGroupsRights) {
     struct stat now {};
     ::stat(path.c_str(), &now);
     EXPECT_EQ(now.st_gid, 4711U);
-    EXPECT_EQ(mode_of(path), 0600U);
+}
+
+// A group that the file cannot be given to has rights of its mode that no other group is to have.
+TEST(UpdateFile, GivesNoOtherGroupItsGroupsRights) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const TemporaryHome home;
+    change_with_another_group(home.path(), home / "file", "");
+    EXPECT_EQ(mode_of(home / "file"), 0604U);
+}
+
+// Nor those of its access list, and whom the list let in, or kept out, nobody else is.
+TEST(UpdateFile, GivesNoOtherGroupWhatItsGroupMightByAList) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const TemporaryHome home;
+    change_with_another_group(home.path(), home / "file", list_for(4713, 4));
+    EXPECT_EQ(list_of(home / "file"), "");
+    EXPECT_EQ(mode_of(home / "file"), 0600U);
 }
 
 TEST(UpdateFile, ForcesAPrivateMode) {
