@@ -21,6 +21,14 @@ inline constexpr std::size_t most_written_at_once = 20;
 inline constexpr std::chrono::minutes use_is_kept_within{5};
 
 struct Sessions::Live {
+    /// Another one where a request has begun or ended since: at its end its model is told.
+    struct Done {
+        explicit Done(const SessionCounts& counts) : requests(counts.requests.total), streams(counts.streams) {}
+        bool operator==(const Done&) const = default;
+
+        std::uint64_t requests, streams;
+    };
+
     SessionRecord record;
     SessionCounts counts;
     std::string key_fingerprint{};  ///< of the key that the broker has
@@ -28,7 +36,7 @@ struct Sessions::Live {
     std::uint64_t connection = 0;  ///< 0: none to end with
     std::optional<boost::asio::posix::stream_descriptor> process{};
     bool told_of_model = false;
-    std::optional<std::uint64_t> all_models_of{};  ///< how many requests all its models are known of
+    std::optional<Done> all_models_of{};  ///< when all its models were known
     bool has_file = false;
     bool changed = false;  ///< since its file was written
     BootClock::time_point written{};

@@ -24,6 +24,11 @@ constexpr std::chrono::seconds look_at_counts{60};
 /// models. Brief rows come in parts of the same size: who asks for one kind waits behind a part of the other each time.
 constexpr std::size_t rows_at_once = 256;
 
+/// What is younger is not asked for again: a thousand rows take this side and that one some 50 ms.
+constexpr std::chrono::milliseconds counts_are_young_for{250};
+/// A program that asks for its own sessions has a few, and wants to know what they did up to now.
+constexpr std::size_t asked_for_alone = 4;
+
 /// What stands around the ids in a request.
 constexpr std::size_t around_ids = 160;
 
@@ -41,51 +46,44 @@ std::vector<std::string> first_of(std::span<const std::string> ids, std::size_t 
 }  // namespace
 
 asio::awaitable<void> Sessions::refresh_counts(ShownModels models, std::chrono::milliseconds limit) {
-    const Wanted all;
-    co_await refresh_counts(all, models, Clock::now() + limit);
+    co_await refresh_counts(models, Clock::now() + limit);
 }
 
+/// Who names a few waits for nobody's thousand. Many are asked for as all are, so that no user's many are asked for
+/// again and again.
 asio::awaitable<void> Sessions::refresh_counts_of(const std::vector<std::string>& ids, ShownModels models) {
-    const Wanted these = std::set<std::string>(ids.begin(), ids.end());
-    co_await refresh_counts(these, models, Clock::now() + RemoteLink::answer_limit);
+    const std::set<std::string> once(ids.begin(), ids.end());
+    const auto end = Clock::now() + RemoteLink::answer_limit;
+    if (once.size() > asked_for_alone)
+        co_await refresh_counts(models, end);
+    else if (remote_.connected())
+        co_await ask_for_counts({once.begin(), once.end()}, models, end);
 }
 
-/// The counts are asked for once for all who want to know at the same time, whichever sessions each wants. Whoever
-/// comes while they are being asked for has what is asked for next, so that nothing is missing that had happened when
-/// it came.
-asio::awaitable<void> Sessions::refresh_counts(const Wanted& wanted, ShownModels models, Clock::time_point end) {
+/// The counts are asked for once for all who want to know, one question of each kind at a time.
+asio::awaitable<void> Sessions::refresh_counts(ShownModels models, Clock::time_point end) {
     if (!remote_.connected() || !any_with_token()) co_return;
-    if (models == ShownModels::all) co_await refresh_counts(wanted, ShownModels::first_other, end);
-    if (to_ask_for(wanted, models).empty()) co_return;
+    const auto young_enough = Clock::now() - counts_are_young_for;
+    if (models == ShownModels::all) co_await refresh_counts(ShownModels::first_other, end);
+    if (to_ask_for(models).empty()) co_return;
     RefreshOfCounts& refresh = refreshes_[models];
-    if (const auto next = refresh.next) {
-        if (!wanted)
-            refresh.wanted_next.reset();
-        else if (refresh.wanted_next)
-            refresh.wanted_next->insert(wanted->begin(), wanted->end());
-        co_await next->wait();
+    const auto under_way = [&] { return refresh.now && !refresh.now->has_ended() ? refresh.now : nullptr; };
+    if (const auto earlier = under_way())
+        if (!co_await earlier->wait(end)) co_return;
+    if (refresh.began && *refresh.began >= young_enough) {
+        if (const auto of_another = under_way()) co_await of_another->wait(end);
         co_return;
     }
     const auto own = std::make_shared<SharedRun<bool>>(executor_);
-    Wanted by_all = wanted;
-    if (const auto now = refresh.now) {
-        refresh.next = own;
-        refresh.wanted_next = wanted;
-        co_await now->wait();
-        refresh.next = nullptr;
-        by_all = std::exchange(refresh.wanted_next, std::nullopt);
-    }
     refresh.now = own;
-    co_await own->run(ask_for_counts(to_ask_for(by_all, models), models, end));
-    if (refresh.now == own) refresh.now = nullptr;
+    refresh.began = Clock::now();
+    co_await own->run(ask_for_counts(to_ask_for(models), models, end));
 }
 
-std::vector<std::string> Sessions::to_ask_for(const Wanted& wanted, ShownModels models) const {
+std::vector<std::string> Sessions::to_ask_for(ShownModels models) const {
     std::vector<std::string> ids;
-    for (const auto& [id, live] : live_) {
-        if (wanted && !wanted->contains(id)) continue;
-        if (models != ShownModels::all || live->all_models_of != live->counts.requests.total) ids.push_back(id);
-    }
+    for (const auto& [id, live] : live_)
+        if (models != ShownModels::all || live->all_models_of != Live::Done(live->counts)) ids.push_back(id);
     return ids;
 }
 
@@ -151,8 +149,7 @@ void Sessions::take_counts(Live& live, SessionRow row, ShownModels models) {
     live.counts.tokens = row.tokens;
     if (models == ShownModels::all) {
         live.counts.models = std::move(row.models);
-        // Of a request that is under way the model is not known yet.
-        live.all_models_of = row.streams == 0 ? std::optional(row.requests.total) : std::nullopt;
+        live.all_models_of = Live::Done(live.counts);
     } else if (!live.told_of_model) {
         std::ranges::move(row.models, std::back_inserter(live.counts.models));
     }

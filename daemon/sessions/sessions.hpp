@@ -137,11 +137,12 @@ class Sessions {
     boost::asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> grant_remotely(std::uint32_t asker,
                                                                                 GrantParams params);
 
-    /// Asks that capsuled what the sessions did, and waits for `limit`. Nothing where there is none. All models are
-    /// asked for of those alone that have done something since.
+    /// Asks that capsuled what the sessions did, and waits for `limit`; an answer of some hundred milliseconds ago is
+    /// good enough. Nothing where there is none. All models are asked for of those alone that have done something
+    /// since.
     boost::asio::awaitable<void> refresh_counts(ShownModels models,
                                                 std::chrono::milliseconds limit = RemoteLink::answer_limit);
-    /// Of these alone.
+    /// Of these alone, and what they did up to now, where they are a few.
     boost::asio::awaitable<void> refresh_counts_of(const std::vector<std::string>& ids, ShownModels models);
 
     /// Ends the session with that token, if one lives: it is about to be granted anew.
@@ -208,10 +209,8 @@ class Sessions {
     boost::asio::awaitable<Result<void>> have_key_read(std::uint32_t asker, GrantParams params);
     boost::asio::awaitable<void> read_before_grant(std::shared_ptr<Live> live);
     static void is_not_granted(Live& live, const Error& error);
-    using Wanted = std::optional<std::set<std::string>>;  ///< sessions' ids; none: all
-    boost::asio::awaitable<void> refresh_counts(const Wanted& wanted, ShownModels models,
-                                                std::chrono::steady_clock::time_point end);
-    std::vector<std::string> to_ask_for(const Wanted& wanted, ShownModels models) const;
+    boost::asio::awaitable<void> refresh_counts(ShownModels models, std::chrono::steady_clock::time_point end);
+    std::vector<std::string> to_ask_for(ShownModels models) const;
     boost::asio::awaitable<bool> ask_for_counts(std::vector<std::string> ids, ShownModels models,
                                                 std::chrono::steady_clock::time_point end);
     boost::asio::awaitable<void> watch_counts();
@@ -260,8 +259,8 @@ class Sessions {
     RemotePlaces remote_places_;
     std::set<std::uint32_t> reading_for_;  ///< for whom a key is read there, before a session is granted anew
     struct RefreshOfCounts {
-        std::shared_ptr<SharedRun<bool>> now, next;  ///< under way; begins when that one has ended
-        Wanted wanted_next;                          ///< by those who wait for `next`
+        std::shared_ptr<SharedRun<bool>> now;  ///< the last that began
+        std::optional<std::chrono::steady_clock::time_point> began;
     };
     std::map<ShownModels, RefreshOfCounts> refreshes_;
     std::optional<std::uint16_t> port_;

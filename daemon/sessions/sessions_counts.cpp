@@ -91,18 +91,24 @@ std::optional<SessionLimit> Sessions::limit_of_live(const std::string& provider)
 
 std::vector<ListedSession> Sessions::listed(bool all, const std::optional<std::vector<std::string>>& ids) const {
     std::vector<ListedSession> out;
-    std::set<std::string_view> wanted;
-    if (ids) wanted.insert(ids->begin(), ids->end());
     const auto add = [&](const std::shared_ptr<Live>& live, const std::optional<std::string>& ended) {
-        if (!ids || wanted.contains(live->record.id))
-            out.push_back({{live, &live->record}, {live, &live->counts}, ended});
+        out.push_back({{live, &live->record}, {live, &live->counts}, ended});
     };
+    std::set<std::string_view> left;  // of those that are named
+    if (ids) left.insert(ids->begin(), ids->end());
+    if (ids)
+        std::erase_if(left, [&](std::string_view id) {
+            const auto found = live_.find(std::string(id));
+            if (found != live_.end()) add(found->second, std::nullopt);
+            return found != live_.end();
+        });
+    else
+        for (const auto& [id, live] : live_)
+            add(live, std::nullopt);
     const auto then = now_() - ended_are_shown;
-    if (all)
+    if (all && (!ids || !left.empty()))
         for (const Ended& each : ended_)
-            if (each.at > then) add(each.session, each.reason);
-    for (const auto& [id, live] : live_)
-        add(live, std::nullopt);
+            if (each.at > then && (!ids || left.contains(each.session->record.id))) add(each.session, each.reason);
     std::ranges::stable_sort(
         out, {}, [](const ListedSession& each) -> auto& { return each.record->started_at; });
     return out;

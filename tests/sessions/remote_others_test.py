@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import threading
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +12,7 @@ from remote import ROOT, Beside, Remote
 
 STRANGER = 4246
 SESSIONS = 400
+YOUNG = 0.25  # seconds; an answer of that age is good enough
 
 
 class WithoutKeys(Remote):
@@ -102,44 +103,46 @@ class OtherUsers(Remote):
         self.assertEqual(len(keys.call("sessions.list")["sessions"]), 3 + 7)
 
 
-class NamedSessions(Beside):
-    def test_all_that_are_named_meanwhile_are_asked_for_together(self):
-        rows, asked, held, gate = {}, [], threading.Event(), threading.Event()
+class HowOftenItIsAsked(Beside):
+    def setUp(self):
+        super().setUp()
+        self.rows, self.asked = {}, []
 
         def grant(_):
-            id = f"there{len(rows)}"
-            rows[id] = self.row(id)
+            id = f"there{len(self.rows)}"
+            self.rows[id] = self.row(id)
             return self.GIVEN | {"session": {"id": id, "keys": "broker", "ends_with": "connection"}}
 
         def listed(params):
-            asked.append(params["ids"])
-            held.set()
-            self.assertTrue(gate.wait(60))
-            return {"sessions": [rows[id] for id in params["ids"]]}
+            self.asked.append(sorted(params["ids"]))
+            return {"sessions": [self.rows[id] for id in params["ids"]]}
 
-        agents = self.beside(status=self.SAME, auth_list={"rows": [self.ROW]}, grant=grant, sessions_list=listed)
-        ids = [self.spawn(agents).id for _ in range(5)]
-        waiting = [agents.connect() for _ in range(4)]
-        for each in waiting:
-            self.addCleanup(each.close)
+        self.agents = self.beside(status=self.SAME, auth_list={"rows": [self.ROW]}, grant=grant, sessions_list=listed)
+        self.ids = [self.spawn(self.agents).id for _ in range(6)]
 
-        def ask(connection, named):
-            params = {"ids": named, "brief": True}
-            connection.socket.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "sessions.list", "params": params}).encode() + b"\n")
+    def often(self, most: int, ask):
+        """Not more often than an answer gets old, however fast it is asked for."""
+        begin = time.monotonic()
+        for _ in range(60):
+            ask()
+        self.assertLessEqual(len(self.asked), most * ((time.monotonic() - begin) / YOUNG + 2))
 
-        ask(waiting[0], ids[:1])
-        self.assertTrue(held.wait(60))
-        for each, named in zip(waiting[1:], (ids[1:3], ids[2:4], ids[2:3])):
-            ask(each, named)
-        for _ in range(10):
-            agents.call("rpc.discover")
-        for each in rows.values():
-            each["requests"] = each["requests"] | {"total": 9}
-        gate.set()
-        answers = [json.loads(each.lines.readline())["result"]["sessions"] for each in waiting]
-        self.assertEqual([len(each) for each in answers], [1, 2, 2, 1])
-        self.assertEqual([row["requests"]["total"] for each in answers for row in each], [9] * 6)
-        self.assertEqual(sorted(map(sorted, asked)), [["there0"], ["there1", "there2", "there3"]])
+    def test_a_young_answer_is_good_enough_for_all(self):
+        self.often(2, lambda: self.agents.call("sessions.list"))
+
+    def test_and_for_who_names_many(self):
+        self.often(1, lambda: self.agents.call("sessions.list", ids=self.ids[:5], brief=True))
+        self.assertEqual(set(map(len, self.asked)), {6})
+
+    def test_who_names_a_few_has_what_they_did_up_to_now(self):
+        self.agents.call("sessions.list")
+        for total in range(100, 110):
+            self.asked.clear()
+            for each in self.rows.values():
+                each["requests"] = each["requests"] | {"total": total}
+            seen = self.agents.call("sessions.list", ids=self.ids[:4])["sessions"]
+            self.assertEqual([each["requests"]["total"] for each in seen], [total] * 4)
+            self.assertEqual(self.asked, [[f"there{i}" for i in range(4)]])
 
 
 class OtherVersions(Beside):
@@ -174,11 +177,17 @@ class OtherVersions(Beside):
         self.assertEqual(of_all_models(), SESSIONS)
         asked.clear()
         rows["there7"]["requests"]["total"] = rows["there8"]["streams"] = 1
+        time.sleep(2 * YOUNG)
         self.assertEqual(len(agents.call("sessions.list")["sessions"]), SESSIONS)
-        self.assertEqual(of_all_models(), 1, "all models are asked for of those that have done something since")
+        self.assertEqual(of_all_models(), 2, "all models are asked for of those that have done something since")
         asked.clear()
+        time.sleep(2 * YOUNG)
         agents.call("sessions.list")
-        self.assertEqual(of_all_models(), 0)
+        self.assertEqual(of_all_models(), 0, "though a request is under way, whose model is told at its end")
+        rows["there8"]["streams"] = 0
+        time.sleep(2 * YOUNG)
+        agents.call("sessions.list")
+        self.assertEqual(of_all_models(), 1)
         asked.clear()
         self.assertEqual(len(agents.call("sessions.list", ids=[seen[0]["id"]])["sessions"]), 1)
         self.assertEqual([len(params["ids"]) for params in asked], [1], "who asks for one has one asked for")
@@ -190,6 +199,7 @@ class OtherVersions(Beside):
         asked.clear()
         for each in rows.values():
             each["requests"]["total"] = 8
+        time.sleep(2 * YOUNG)
         agents.call("status")
         self.assertEqual([params["brief"] for params in asked], [True, True], "status needs no models but another one's")
         self.assertEqual(len(rows), SESSIONS)  # none was granted anew
