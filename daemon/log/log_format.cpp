@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <limits>
 #include <memory>
 
 #include "protocol/utf8.hpp"
@@ -12,6 +13,11 @@ namespace capsule {
 namespace {
 
 using Buffer = spdlog::memory_buf_t;
+
+/// Others choose what fields have in them, a path of 4096 characters, say, of which each takes six bytes. Lines are
+/// limited by their number, so each has to be of a size.
+constexpr std::size_t most_of_a_field = 1024;
+constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 void append(Buffer& out, std::string_view text) {
     out.append(text.data(), text.data() + text.size());
@@ -47,9 +53,11 @@ void append_escape(Buffer& out, char32_t code) {
 }
 
 /// `text` as one line of UTF-8, and as what may stand between a JSON string's quotes if `quoted`. Each byte that is no
-/// UTF-8 becomes U+FFFD.
-void append_escaped(Buffer& out, std::string_view text, bool quoted) {
+/// UTF-8 becomes U+FFFD. What takes more than `most` bytes ends with "…".
+void append_escaped(Buffer& out, std::string_view text, bool quoted, std::size_t most) {
+    const std::size_t begin = out.size();
     while (!text.empty()) {
+        if (out.size() - begin >= most) return append(out, "\u2026");
         const Utf8Character character = first_utf8_character(text);
         if (character.bytes == 0) {
             append(out, "\xef\xbf\xbd");
@@ -63,9 +71,9 @@ void append_escaped(Buffer& out, std::string_view text, bool quoted) {
     }
 }
 
-void append_quoted(Buffer& out, std::string_view text) {
+void append_quoted(Buffer& out, std::string_view text, std::size_t most) {
     out.push_back('"');
-    append_escaped(out, text, true);
+    append_escaped(out, text, true, most);
     out.push_back('"');
 }
 
@@ -144,9 +152,9 @@ void LineFormatter::format(const spdlog::details::log_msg& record, Buffer& out) 
     if (logger == fields_logger)
         append(out, payload);
     else if (format_ == LogFormat::json)
-        append_quoted(out, payload);
+        append_quoted(out, payload, no_limit);
     else
-        append_escaped(out, payload, false);
+        append_escaped(out, payload, false, no_limit);
     append(out, format_ == LogFormat::json ? "}\n" : "\n");
 }
 
@@ -165,9 +173,9 @@ void append_field(Buffer& out, LogFormat format, const LogField& field) {
     if (const auto* number = std::get_if<std::int64_t>(&field.value)) return append_number(out, *number);
     const auto text = std::get<std::string_view>(field.value);
     if (json || !is_word(text))
-        append_quoted(out, text);
+        append_quoted(out, text, most_of_a_field);
     else
-        append_escaped(out, text, false);
+        append_escaped(out, text, false, most_of_a_field);
 }
 
 }  // namespace capsule

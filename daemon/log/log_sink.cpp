@@ -71,9 +71,9 @@ void LogSink::rotate(std::size_t more) {
     descriptor_ = own_.get();
 }
 
-/// How many bytes could be written without waiting. What fails for another reason counts as written: a log that cannot
-/// be written is no reason to stop.
+/// How many bytes could be written without waiting, be it for want of a reader or of room on the disk: why_unwritten_.
 std::size_t LogSink::write_some(std::string_view text) {
+    why_unwritten_ = EAGAIN;
     if (thread_) return thread_->put(text) ? text.size() : 0;
     ssize_t written = -1;
     do {
@@ -81,7 +81,8 @@ std::size_t LogSink::write_some(std::string_view text) {
                                       : ::write(descriptor_, text.data(), text.size());
     } while (written < 0 && errno == EINTR);
     if (written >= 0) return static_cast<std::size_t>(written);
-    return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : text.size();
+    why_unwritten_ = errno;
+    return 0;
 }
 
 /// False when not even its beginning could be written. What is left of it is written before the next line.
@@ -103,24 +104,31 @@ void LogSink::sink_it_(const spdlog::details::log_msg& record) {
         const std::string rest = std::exchange(unfinished_, {});
         if (!write(rest)) unfinished_ = rest;
         if (!unfinished_.empty()) {
-            ++unread_;
+            leave_out();
             return;
         }
     }
     spdlog::memory_buf_t line;
-    if (unread_ > 0) {
-        const std::string text = std::to_string(unread_) + " lines were left out here: nobody read the log";
+    if (left_out_ > 0) {
+        const std::string text =
+            std::to_string(left_out_) + " lines were left out here: " +
+            (why_left_out_ == EAGAIN ? "nobody read the log" : std::generic_category().message(why_left_out_));
         formatter_->format({record.time, {}, "capsuled", spdlog::level::warn, text}, line);
         if (!write({line.data(), line.size()})) {
-            ++unread_;
+            leave_out();
             return;
         }
-        unread_ = 0;
+        left_out_ = 0;
         line.clear();
     }
     formatter_->format(record, line);
     rotate(line.size());
-    if (!unfinished_.empty() || !write({line.data(), line.size()})) ++unread_;
+    if (!unfinished_.empty() || !write({line.data(), line.size()})) leave_out();
+}
+
+void LogSink::leave_out() {
+    ++left_out_;
+    why_left_out_ = why_unwritten_;
 }
 
 }  // namespace capsule

@@ -40,6 +40,7 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     void rotate(std::size_t more);
     bool write(std::string_view text);
     std::size_t write_some(std::string_view text);
+    void leave_out();
 
     std::string path_;  ///< empty: stderr
     UniqueFd own_;
@@ -47,8 +48,10 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     Way way_ = Way::file;
     std::unique_ptr<LogThread> thread_;  ///< for what else it is: a pipe, a terminal
     std::size_t file_size_ = 0;
-    std::string unfinished_;    ///< the rest of a line of which a part is written
-    std::uint64_t unread_ = 0;  ///< lines that were left out since nobody read
+    std::string unfinished_;      ///< the rest of a line of which a part is written
+    int why_unwritten_ = 0;       ///< of what was not written last: errno; EAGAIN: nobody reads
+    std::uint64_t left_out_ = 0;  ///< lines that could not be written, and why the last one could not
+    int why_left_out_ = 0;
 };
 
 }  // namespace capsule

@@ -164,6 +164,24 @@ TEST(Log, AValueThatLooksLikeTheNextFieldIsQuoted) {
                 ElementsAre(R"(<6>e a="" b="c=d" e="f\"g" h="i\\j")"));
 }
 
+// A user's path of control characters is 24 KiB of log.
+TEST(Log, AFieldHasASize) {
+    for (const std::string_view text : {"\x01", "x", "\"", "\xf0\x9f\x90\x9f"}) {
+        std::string many;
+        for (int i = 0; i < 4000; ++i)
+            many += text;
+        for (const LogFormat format : {LogFormat::text, LogFormat::json}) {
+            with_log("info", format, true);
+            const auto lines = logged([&] { log_info("e", {{"a", many}, {"us", 1}}); });
+            ASSERT_EQ(lines.size(), 1U);
+            EXPECT_LT(lines[0].size(), 1200U);
+            EXPECT_GT(lines[0].size(), 1000U);
+            EXPECT_THAT(lines[0], testing::HasSubstr("\u2026"));
+            EXPECT_THAT(lines[0], testing::EndsWith(format == LogFormat::json ? R"("us":1})" : " us=1"));
+        }
+    }
+}
+
 TEST(Log, LinesOfOneUsersHomeLeaveOutNoOthers) {
     with_log("info", LogFormat::text, true);
     const auto lines = logged([] {

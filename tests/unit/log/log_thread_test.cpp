@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <signal.h>
 #include <spdlog/spdlog.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -135,6 +137,33 @@ TEST(LogThreads, AFifoIsNotRenamedHoweverMuchHasGoneThroughIt) {
         }
     }
     EXPECT_TRUE(std::filesystem::is_fifo(log.path));
+}
+
+// What could not be written is no reason to put what was written aside.
+TEST(LogFile, OnAFullDiskWhatWasWrittenStays) {
+    const std::string directory = Named::own_directory(), path = directory + "/log";
+    start_log("info", LogFormat::text, false, path);
+    spdlog::info("the first line");
+    // As a disk that is full, of which this process alone knows.
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const rlimit full{4096, before.rlim_max};
+    const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    const std::string line(LogSink::largest_file / 16, 'x');
+    for (int i = 0; i < 40; ++i)
+        spdlog::info(line);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ::signal(SIGXFSZ, handler);
+    spdlog::info("a line with room");
+    start_log("info", LogFormat::text, false);
+    std::ifstream file(path);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    EXPECT_LT(text.find("the first line\n"), 100U);
+    const std::size_t told = text.find("39 lines were left out here: File too large\n");
+    EXPECT_LT(told, text.find("a line with room\n"));
+    EXPECT_FALSE(std::filesystem::exists(path + ".1"));
+    std::filesystem::remove_all(directory);
 }
 
 TEST(LogFile, WithoutADescriptorForTheNextTheLinesStayInTheOneBefore) {
