@@ -65,12 +65,13 @@ close_secrets() {
         done < <(find "$secrets" ! -type d -print0 -o ! -uid 0 -print0 -prune -o -printf '%D:%i %p\0')
         wait $!
     fi
-    # What find took for its own words it would not look for: it would end with 1, as where a file is not there.
+    # What find took for its own words it would not look for.
     for each in "${!files[@]}"; do
         case ${files[each]} in '' | /*) ;; *) files[each]=./${files[each]} ;; esac
     done
-    ask_agent sh -c 'find -L "$@" -type f -readable -printf "file %p\0" -quit -o -type d -executable ! -readable -printf "%D:%i %p\0"
-        [ $? -le 1 ] && printf "end\0"' sh "${files[@]}"
+    # find's exit code is 1 where it failed, and also where a file is not there. So it says itself that it came to the last name.
+    ask_agent find -L "${files[@]}" /dev/./null -type f -readable -printf 'file %p\0end\0' -quit -o \
+        -type d -executable ! -readable -printf '%D:%i %p\0' -o -path /dev/./null -printf 'end\0'
     # A directory that agents go through counts as open, unless they list it, or root did where they come to it.
     for found in "${answers[@]}"; do
         ask_agent sh -c 'test ! -x "$1" || printf "yes\0"; printf "end\0"' sh "${listed[${found%% *}]:-}"

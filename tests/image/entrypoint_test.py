@@ -141,6 +141,8 @@ class Closing(unittest.TestCase):
 
     def test_where_it_cannot_be_known_nothing_starts(self):
         for instead, said in (("as_agent() { echo no capability >&2 && return 127; }", "it cannot be asked whether agents can read keys"),
+                              ("printf '#!/bin/sh\\nexit 1\\n' >/mnt/find && chmod 755 /mnt/find\n"
+                               "as_agent() { env -i PATH=\"/mnt:$PATH\" \"$@\"; }", "it cannot be asked whether agents can read keys"),
                               ("find() { command find \"$@\" && echo no directory >&2 && return 1; }", "no directory")):  # fmt: skip
             with self.subTest(said):
                 done = self.start("touch /mnt/capsule.toml && chmod 711 $s", instead)
