@@ -20,10 +20,6 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-/// Whoever only gets tokens here asks anew for them after a restart: within a second (RemoteLink's pause), or five
-/// after one that failed (Sessions::grant_anew). Twice that.
-constexpr std::uint32_t grants_come_within_ms = 10'000;
-
 std::optional<std::string> variable(const Services& services, const char* upper, const char* lower) {
     for (const char* name : {upper, lower})
         if (const auto found = services.environment.find(name);
@@ -52,7 +48,7 @@ BrokerSettings broker_settings(const Services& services) {
         out.link.identity = *generation.broker_user;
     else
         out.link.cannot_start = generation.broker_user.error();
-    if (generation.config.access.own_user == Tier::spawn) out.link.configure.grants_ms = grants_come_within_ms;
+    out.only_grants = generation.config.access.own_user == Tier::spawn;
     out.link.configure.connections = config.connections;
     out.link.configure.streams = config.streams;
     if (generation.authorities)

@@ -95,6 +95,14 @@ Result<void> SessionFiles::foresee() const {
     return foresee_state_files(directory_);
 }
 
+bool SessionFiles::has_granted() const {
+    return !directory_.empty() && read_state_file(directory_ + "/granted", largest_file).value_or("") == boot_id();
+}
+
+Result<void> SessionFiles::keep_that_it_granted() const {
+    return put("granted", boot_id());
+}
+
 std::optional<KeptPort> SessionFiles::port() const {
     if (directory_.empty()) return std::nullopt;
     std::istringstream text(read_state_file(directory_ + "/port", largest_file).value_or(""));

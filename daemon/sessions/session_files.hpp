@@ -52,6 +52,11 @@ class SessionFiles {
     /// What can be known of that without a change. Fails with io.error.
     Result<void> foresee() const;
 
+    /// Whether keep_that_it_granted() was called since the machine started, by an earlier daemon, too.
+    bool has_granted() const;
+    /// That another capsuled has had sessions here. Fails with io.error.
+    Result<void> keep_that_it_granted() const;
+
     /// That of the last time; none: not known.
     std::optional<KeptPort> port() const;
     /// Fails with io.error.

@@ -7,6 +7,8 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <tuple>
+#include <utility>
 
 #include "daemon/broker/core/base_url.hpp"
 #include "daemon/log/log.hpp"
@@ -16,6 +18,13 @@
 
 namespace capsule {
 namespace asio = boost::asio;
+namespace {
+
+/// Whoever only gets tokens here asks anew for them after a restart: within a second (RemoteLink's pause), or five
+/// after one that failed (Sessions::grant_anew). Twice that.
+constexpr std::uint32_t grants_come_within_ms = 10'000;
+
+}  // namespace
 
 Sessions::Sessions(asio::any_io_executor executor, Now now)
     : executor_(executor),
@@ -36,6 +45,8 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     take_back_ended();
     sources_ = std::move(sources);
     settings_ = std::move(settings);
+    has_granted_ = files_.has_granted();
+    expect_grants();
     std::vector<std::string> problems;
     for (KeptSession& kept : files_.load(problems))
         take_back(std::move(kept));
@@ -59,9 +70,21 @@ void Sessions::end_those_of_other_keys() {
                         [&](const SessionRecord& record) { return record.remote_url.has_value() != remote; });
 }
 
+/// Another capsuled asks anew for its sessions' tokens when this one has started. Until then they are not known here,
+/// and an agent that is told so gives up.
+void Sessions::expect_grants() {
+    if (settings_.only_grants || has_granted_) settings_.link.configure.grants_ms = grants_come_within_ms;
+}
+
+/// Once. A grant does not fail for it: where it cannot be kept, only what agents are told after a restart is worse.
+void Sessions::keep_that_it_granted() {
+    if (settings_.only_grants || std::exchange(has_granted_, true)) return;
+    std::ignore = files_.keep_that_it_granted();
+}
+
 /// Of grants to another capsuled none is kept.
 void Sessions::look_at_state(bool needed) {
-    if (!needed || settings_.link.configure.grants_ms) return;
+    if (!needed || settings_.only_grants) return;
     const auto checked = files_.check();
     if (checked) return;
     storing_problem_ = checked.error();
@@ -132,6 +155,7 @@ void Sessions::leave_out_agents() {
 
 void Sessions::configure(BrokerSettings settings, bool needed) {
     settings_ = std::move(settings);
+    expect_grants();
     if (remote_.started()) return;
     leave_out_agents();
     link_.change(settings_.link);
@@ -181,6 +205,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
         live->has_file = true;
         if (!remote) hold_port();
     }
+    if (live->record.asked_anew) keep_that_it_granted();
     live->has_begun = !brokered;
     live_.emplace(id, live);
     if (remote) {

@@ -70,6 +70,7 @@ struct BrokerSettings {
     BrokerLink::Settings link;
     std::chrono::hours idle{24};
     std::optional<std::string> remote{};  ///< the socket of the capsuled that has the keys; none: this one
+    bool only_grants = false;             ///< all sessions are another capsuled's, and none is kept
 };
 
 /// What sessions need to know of the rest of the daemon.
@@ -200,6 +201,8 @@ class Sessions {
     void start_broker();
     void open_remote(std::string path);
     void look_at_state(bool needed);
+    void expect_grants();
+    void keep_that_it_granted();
     void leave_out_agents();
     void grant_anew_soon();
     bool has_grant(const Live& live) const;
@@ -269,6 +272,7 @@ class Sessions {
     bool port_is_taken_ = false;  ///< and was waited for
     std::optional<Error> storing_problem_;
     bool finding_port_ = false;
+    bool has_granted_ = false;  ///< to another capsuled, since the machine started
     std::map<std::string, std::shared_ptr<Live>> live_;
     std::deque<Ended> ended_;
     KnownLimits limits_;

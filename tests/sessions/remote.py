@@ -52,11 +52,12 @@ class Server:
 
 
 class Remote(Case):
-    def keys_capsule(self, provider, port: int | None = None, more: str = "", broker: str | None = None, **members) -> Capsule:
+    def keys_capsule(self, provider, port: int | None = None, more: str = "", broker: str | None = None, own_user: str = "spawn",
+                     **members) -> Capsule:  # fmt: skip
         user = 'user = "daemon"\n' if ROOT else ""
         provider_is_ours = f'upstream_users = ["{os.geteuid()}"]\n'
         config = (f'[broker]\n{user}listen = {port or free_port()}\n{provider_is_ours if broker is None else broker}'
-                  f'[access]\nown_user = "spawn"\n{more}')  # fmt: skip
+                  f'[access]\nown_user = "{own_user}"\n{more}')  # fmt: skip
         return self.capsule(provider, config, **members)
 
     def agents_capsule(self, provider, remote: Path, more: str = "", **members) -> Capsule:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import unittest
 
 from capsule import KEY, OTHER_KEY, Session, until
@@ -127,6 +128,27 @@ class Agents(Remote):
             seen = []
             self.assertTrue(until(lambda: self.status_of(session, seen) == 200), agents.logged())
             self.assertLessEqual(set(seen), {0, 200, 503}, "an agent asks again after these")
+
+    def test_nor_before_its_token_is_asked_for_anew(self):
+        for own_user in ("spawn", "admin"):
+            with self.subTest(own_user=own_user):
+                provider = self.provider()
+                keys = self.keys_capsule(provider, own_user=own_user)
+                agents = self.agents_capsule(provider, keys.socket)
+                session = self.spawn(agents)
+                for end in (keys.kill, keys.stop):
+                    end()
+                    if own_user == "spawn":
+                        shutil.rmtree(keys.top / "state")
+                    os.kill(agents.process.pid, signal.SIGSTOP)
+                    try:
+                        keys.start()
+                        seen = []
+                        self.assertTrue(until(lambda seen=seen: self.status_of(session, seen)), keys.logged())
+                        self.assertEqual(seen[-1], 503)
+                    finally:
+                        os.kill(agents.process.pid, signal.SIGCONT)
+                    self.assertTrue(until(session.answered), agents.logged())
 
     def status_of(self, session: Session, seen: list[int]) -> int:
         try:
