@@ -14,6 +14,7 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <system_error>
 #include <thread>
 
@@ -112,15 +113,16 @@ void say(const VerifyMessage& message) {
 constexpr int seals_of_plans = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 /// Whoever a process becomes can open its memory for a moment (go_offline() makes that possible). So root starts this
-/// program anew, which has nothing in its memory but the plans, and that one becomes the user. Only returns where it
-/// fails, and says so as that one would.
+/// program anew, which has nothing in its memory but the plans and where temporary files go, and that one becomes the
+/// user. Only returns where it fails, and says so as that one would.
 void start_again(const std::vector<Subject>& subjects) {
     const std::string text = json::serialize(to_json(subjects));
     const int plans = ::memfd_create("plans", MFD_ALLOW_SEALING);
     const bool written = ::write(plans, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
                          ::fcntl(plans, F_ADD_SEALS, seals_of_plans) == 0;
     const std::vector<std::string> words{"capsulectl", "verify", "--plans", std::to_string(plans)};
-    const std::vector<std::string> variables;
+    std::vector<std::string> variables;
+    if (const char* temporary = std::getenv("TMPDIR")) variables.push_back(std::string("TMPDIR=") + temporary);
     if (written) ::execve("/proc/self/exe", pointers(words).data(), pointers(variables).data());
     say({.failure = VerifyFailure{
              false, "verify cannot start itself as the session's user: " + std::generic_category().message(errno),

@@ -31,10 +31,14 @@ void verify_as_user(const std::vector<Subject>& subjects, const std::function<vo
     tell({.offline = go_offline()});
     const auto recorder = Recorder::start();
     if (!recorder) return fail(false, recorder.error());
-    for (const auto& subject : subjects) {
-        const CellVerdict verdict = verify_cell(subject.plan, **recorder, [&] { tell({.copied = true}); });
-        tell({.verdict = verdict});
-        if (verdict.interrupted) return;
+    try {
+        for (const auto& subject : subjects) {
+            const CellVerdict verdict = verify_cell(subject.plan, **recorder, [&] { tell({.copied = true}); });
+            tell({.verdict = verdict});
+            if (verdict.interrupted) return;
+        }
+    } catch (const Failure& failure) {
+        fail(false, failure.error());
     }
 }
 

@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class HostileAgent : public CapsuleTest {
   protected:
@@ -29,9 +30,25 @@ class HostileAgent : public CapsuleTest {
 
     /// It throws where verify does not end in time.
     Outcome verify() const {
+        fs::create_directories(temporary());
+        fs::permissions(temporary(), fs::perms{01777});
+        return verify_in(temporary());
+    }
+    Outcome verify_in(const fs::path& place) const {
         Program program = ctl_program({"verify", "claude", "--provider", "zai"});
-        program.env["TMPDIR"] = dir_.path().string();  // what it leaves ends with the test
+        program.env["TMPDIR"] = place.string();  // what it leaves ends with the test
         return run_command(program, {}, seconds(80));
+    }
+    fs::path temporary() const { return dir_ / "temporary"; }
+
+    /// Sessions are another user's, whose home this is.
+    void start_for(uid_t user, const fs::path& home) {
+        const std::string id = std::to_string(user);
+        write_file(dir_ / "passwd",
+                   read_file("/etc/passwd") + "agent:x:" + id + ":" + id + "::" + home.string() + ":/bin/sh\n");
+        fs::permissions(dir_ / "passwd", fs::perms{0644});
+        fs::permissions(dir_.path(), fs::perms{0755});
+        start({.config = "[session]\nuser = \"agent\"\n", .passwd = dir_ / "passwd"});
     }
 };
 
@@ -61,7 +78,7 @@ TEST_F(HostileAgent, MoreFilesThanAnAgentMakesAreLeft) {
     start();
     const Outcome outcome = verify();
     EXPECT_THAT(outcome.err, HasSubstr("is left: the agent has made more than 100000 files there"));
-    const bool is_left = std::ranges::any_of(fs::directory_iterator(dir_.path()), [](const fs::directory_entry& each) {
+    const bool is_left = std::ranges::any_of(fs::directory_iterator(temporary()), [](const fs::directory_entry& each) {
         return each.path().filename().string().starts_with("capsule-verify-");
     });
     EXPECT_TRUE(is_left) << "it has followed to the end";
@@ -75,6 +92,20 @@ TEST_F(HostileAgent, AProcessThatTracesItAndKeepsItsEndIsNotWaitedFor) {
     EXPECT_FALSE(fs::exists(dir_ / "let-go"));
     write_file(dir_ / "let-go", "");
     EXPECT_NE(outcome.exit_code, 0);
+}
+
+// Also where root starts it, and it becomes another user.
+TEST_F(HostileAgent, ItsTemporaryHomeIsWhereTmpdirSays) {
+    if (!am_root()) GTEST_SKIP() << "needs root to serve another user";
+    set_claude("cd .. && pwd >>\"" + (temporary() / "seen").string() + "\"\n");
+    fs::create_directory(dir_ / "theirs");
+    start_for(4711, dir_ / "theirs");
+    verify();
+    EXPECT_THAT(read_file(temporary() / "seen"), HasSubstr(temporary().string() + "/capsule-verify-"));
+    const Outcome refused = verify_in(dir_ / "theirs");
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_THAT(refused.err, HasSubstr("cannot make a directory in " + (dir_ / "theirs").string()));
+    EXPECT_THAT(refused.err, Not(HasSubstr("ended before it was done"))) << "one error is enough";
 }
 
 // Who may run it as root, by a rule of sudo's, would say as whom it runs what.
@@ -130,11 +161,7 @@ TEST_F(HostileAgent, AFileSystemOfItsUsersThatDoesNotAnswerKeepsRootFor20Seconds
     constexpr uid_t agent = 4713;  // nobody's in other tests
     const fs::path agents = dir_ / "theirs/.claude/agents";
     fs::create_directories(agents);
-    write_file(dir_ / "passwd",
-               read_file("/etc/passwd") + "agent:x:4713:4713::" + (dir_ / "theirs").string() + ":/bin/sh\n");
-    fs::permissions(dir_ / "passwd", fs::perms{0644});
-    fs::permissions(dir_.path(), fs::perms{0755});
-    start({.config = "[session]\nuser = \"agent\"\n", .passwd = dir_ / "passwd"});
+    start_for(agent, dir_ / "theirs");
     const SilentMount mounted(agents, agent);
     const Outcome outcome = verify();
     EXPECT_EQ(outcome.exit_code, 1);

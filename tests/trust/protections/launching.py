@@ -82,6 +82,8 @@ def whom_it_believes() -> list[Protection]:
             BY_VERIFY + "IsNothingOfRootsInTheMemoryThatBecomesTheUsers"),
         one("nothing that root has open is its", OTHER, "        ::dup2(said, descriptor);\n    close_all_but({0, 1, 2});\n",
             "        static_cast<void>(said), static_cast<void>(descriptor);\n    close_all_but({0, 1, 2});\n", BY_VERIFY + "IsNothingThatRootHasOpen"),
+        one("nor is its failure told twice", "client/verify/verify_as_user.cpp", "        fail(false, failure.error());\n", "        throw;\n",
+            "trust_verify:HostileAgent.ItsTemporaryHomeIsWhereTmpdirSays"),
         one("nor does anybody else say as whom it verifies what", "client/commands/verify.cpp", "    if (!is_own) return", "    if (false) return",
             "trust_verify:HostileAgent.APlanIsTakenFromNobodyElse"),
         one("nor what root reads", OTHER, "    replace_with_nothing({STDIN_FILENO});\n", "", BY_VERIFY + "IsNothingThatRootHasOpen"),
