@@ -160,6 +160,7 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
         "# capsulectl's completion for bash: source <(capsulectl completion bash)\n"
         "_capsulectl() {\n"
         "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} at= words= i\n"
+        "    if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
         "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
         "        case \"$at ${COMP_WORDS[i]}\" in\n"
         "            " +

@@ -18,14 +18,18 @@ class CompletionAtTheTerminal : public TerminalTest {
         terminal().wait_for("\ncompletion is there");
     }
     /// Types this, TAB and Enter. Comes back when the command has ended.
-    void complete_and_run(std::string_view words, std::string_view completed) const {
+    void complete_and_run(std::string_view words, std::string_view completed) {
         terminal().type(words);
         terminal().press({"Tab"});
         terminal().wait_for(completed);
         terminal().press({"Enter"});
-        terminal().type("echo 'it has' ended\n");
-        terminal().wait_for("\nit has ended");
+        const std::string ended = std::to_string(++commands_) + " has ended";
+        terminal().type("echo " + std::to_string(commands_) + "' has' ended\n");
+        terminal().wait_for("\n" + ended);
     }
+
+  private:
+    int commands_ = 0;
 };
 
 TEST_F(CompletionAtTheTerminal, AFilesNameRunsNothing) {
@@ -38,6 +42,8 @@ TEST_F(CompletionAtTheTerminal, AFilesNameWithABlankIsOneWord) {
     fs::create_directory(project() / "my work");
     complete_and_run("capsulectl exec claude --provider zai --cwd my", R"(--cwd my\ work/)");
     EXPECT_THAT(terminal().screen(), ::testing::HasSubstr("STARTED claude on zai"));
+    complete_and_run("capsulectl exec codex --provider minimax --cwd=my", R"(--cwd=my\ work/)");
+    EXPECT_THAT(terminal().screen(), ::testing::HasSubstr("STARTED codex on minimax"));
 }
 
 }  // namespace

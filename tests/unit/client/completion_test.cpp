@@ -34,6 +34,8 @@ TEST(Completion, WorksInBash) {
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl auth s"), "set\n");
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl --json auth set --w"), "--workspace\n");
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl spawn --format s"), "shell\n");
+    EXPECT_EQ(bash_completes(outcome.out, "capsulectl spawn --format = s"), "shell\n") << "bash splits at the =";
+    EXPECT_EQ(bash_completes(outcome.out, "capsulectl spawn --format ="), "json shell env0\n");
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl exec co"), "codex\n");
     EXPECT_EQ(bash_completes(outcome.out, "capsulectl completion z"), "zsh\n");
 }
