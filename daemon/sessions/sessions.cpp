@@ -45,7 +45,7 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     take_back_ended();
     sources_ = std::move(sources);
     settings_ = std::move(settings);
-    has_granted_ = files_.has_granted();
+    has_granted_ = expects_grants_ = files_.has_granted();
     expect_grants();
     std::vector<std::string> problems;
     for (KeptSession& kept : files_.load(problems))
@@ -70,13 +70,15 @@ void Sessions::end_those_of_other_keys() {
                         [&](const SessionRecord& record) { return record.remote_url.has_value() != remote; });
 }
 
-/// Another capsuled asks anew for its sessions' tokens when this one has started. Until then they are not known here,
-/// and an agent that is told so gives up.
+/// Another capsuled asks anew for its sessions' tokens when this one has started. Until then the broker does not know
+/// them, and an agent that is told so gives up. What is set here stays the same while this daemon runs: with another
+/// setting, a reload would start the broker anew.
 void Sessions::expect_grants() {
-    if (settings_.only_grants || has_granted_) settings_.link.configure.grants_ms = grants_come_within_ms;
+    if (settings_.only_grants || expects_grants_) settings_.link.configure.grants_ms = grants_come_within_ms;
 }
 
-/// Once. A grant does not fail for it: where it cannot be kept, only what agents are told after a restart is worse.
+/// Writes the file once. The grant goes on where it cannot be written: then only what agents are told after a restart
+/// is worse.
 void Sessions::keep_that_it_granted() {
     if (settings_.only_grants || std::exchange(has_granted_, true)) return;
     std::ignore = files_.keep_that_it_granted();

@@ -272,7 +272,8 @@ class Sessions {
     bool port_is_taken_ = false;  ///< and was waited for
     std::optional<Error> storing_problem_;
     bool finding_port_ = false;
-    bool has_granted_ = false;  ///< to another capsuled, since the machine started
+    bool has_granted_ = false;     ///< to another capsuled, since the machine started
+    bool expects_grants_ = false;  ///< an earlier daemon had
     std::map<std::string, std::shared_ptr<Live>> live_;
     std::deque<Ended> ended_;
     KnownLimits limits_;

@@ -78,6 +78,9 @@ class Remote(Case):
         self.addCleanup(connection.close)
         return connection
 
+    def keyless(self, agents) -> str:
+        return "\n".join(each["message"] for each in agents.call("status")["warnings"] if each["code"] == "session.no_key")
+
     def raises(self, capsule: Capsule, method: str, **params) -> dict:
         with self.assertRaises(Refused) as refused:
             capsule.call(method, **params)
