@@ -65,11 +65,9 @@ close_secrets() {
         done < <(find "$secrets" ! -type d -print0 -o ! -uid 0 -print0 -prune -o -printf '%D:%i %p\0')
         wait $!
     fi
-    # What find took for its own words it would not look for.
-    for each in "${!files[@]}"; do
-        case ${files[each]} in '' | /*) ;; *) files[each]=./${files[each]} ;; esac
-    done
-    # find's exit code is 1 where it failed, and also where a file is not there. So it says itself that it came to the last name.
+    # find takes a name that begins with "-" for an option, and does not look for the file.
+    for each in "${!files[@]}"; do [[ ${files[each]} =~ ^(/|$) ]] || files[each]=./${files[each]}; done
+    # find's exit code is 1 where a file is missing, and where find itself failed. So find says when it has come to the last name.
     ask_agent find -L "${files[@]}" /dev/./null -type f -readable -printf 'file %p\0end\0' -quit -o \
         -type d -executable ! -readable -printf '%D:%i %p\0' -o -path /dev/./null -printf 'end\0'
     # A directory that agents go through counts as open, unless they list it, or root did where they come to it.
@@ -84,9 +82,7 @@ close_secrets() {
 
 # A fresh volume belongs to root. One with something in it belongs to whom it should, or to the host.
 give_to_agent() {
-    if [ -O "$1" ] && [ -z "$(ls -A "$1")" ]; then
-        chmod 0755 "$1" && chown agent:agent "$1"
-    fi
+    if [ -O "$1" ] && [ -z "$(ls -A "$1")" ]; then chmod 0755 "$1" && chown agent:agent "$1"; fi
 }
 
 # A user namespace with one uid, as a rootless engine without /etc/subuid makes it, has no agent.
@@ -223,8 +219,7 @@ start_daemon() {
         if ! kill -0 "$daemon_job" 2>/dev/null || [ "$tries" -gt 200 ] || $signalled; then
             stop_daemon
             if [ -n "$log" ]; then cat "$log" >&2; fi
-            say "capsuled did not start"
-            exit 1
+            say "capsuled did not start" && exit 1
         fi
         sleep 0.05
     done

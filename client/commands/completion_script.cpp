@@ -170,7 +170,7 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
         "    done\n"
         "    case \"$at $prev\" in\n";
     out += value_cases(commands, [](const OptionInfo& option) {
-        // bash's own completion quotes names: others may have made them, to be run by whoever completes them.
+        // Another user may have made a name with a command in it. bash's own completion quotes what it inserts.
         if (option.is_path) return std::string("compopt -o default");
         const std::string words =
             option.asked.empty() ? "'" + joined(option.choices) + "'" : "\"" + answer_to(option.asked) + "\"";

@@ -109,7 +109,7 @@ void say(const VerifyMessage& message) {
         left.remove_prefix(static_cast<std::size_t>(count));
 }
 
-/// A file without a name that nobody writes to any more: only start_again() makes such a one.
+/// Of the file without a name in which start_again() hands over the plans: nobody can change it any more.
 constexpr int seals_of_plans = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 /// Whoever a process becomes can open its memory for a moment (go_offline() makes that possible). So root starts this
@@ -129,7 +129,8 @@ void start_again(const std::vector<Subject>& subjects) {
              "it needs /proc and a little memory"}});
 }
 
-/// Who may start this program as root by a rule of sudo's, say, is not to say as whom it runs what.
+/// A rule of sudo's may let somebody run `capsulectl verify` as root. That person must not choose a program and whom it
+/// runs as.
 Result<std::vector<Subject>> read_plans(int descriptor) {
     const UniqueFd plans(descriptor);
     struct stat status {};

@@ -14,8 +14,8 @@ namespace {
 
 using Buffer = spdlog::memory_buf_t;
 
-/// Others choose what fields have in them, a path of 4096 characters, say, of which each takes six bytes. Lines are
-/// limited by their number, so each has to be of a size.
+/// Other users choose what is in a field: a path of 4096 control characters takes 24 KiB here. The log's limits count
+/// lines, so a line needs an upper bound.
 constexpr std::size_t most_of_a_field = 1024;
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 

@@ -71,7 +71,8 @@ void LogSink::rotate(std::size_t more) {
     descriptor_ = own_.get();
 }
 
-/// How many bytes could be written without waiting, be it for want of a reader or of room on the disk: why_unwritten_.
+/// Gives how many bytes were written without waiting. Where there are none, why_unwritten_ says why: nobody reads, say,
+/// or the disk is full.
 std::size_t LogSink::write_some(std::string_view text) {
     why_unwritten_ = EAGAIN;
     if (thread_) return thread_->put(text) ? text.size() : 0;

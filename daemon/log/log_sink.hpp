@@ -49,9 +49,9 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     std::unique_ptr<LogThread> thread_;  ///< for what else it is: a pipe, a terminal
     std::size_t file_size_ = 0;
     std::string unfinished_;      ///< the rest of a line of which a part is written
-    int why_unwritten_ = 0;       ///< of what was not written last: errno; EAGAIN: nobody reads
-    std::uint64_t left_out_ = 0;  ///< lines that could not be written, and why the last one could not
-    int why_left_out_ = 0;
+    int why_unwritten_ = 0;       ///< errno of the last write that failed; EAGAIN: nobody reads
+    std::uint64_t left_out_ = 0;  ///< lines that could not be written
+    int why_left_out_ = 0;        ///< why_unwritten_ of the last of them
 };
 
 }  // namespace capsule

@@ -21,7 +21,7 @@ inline constexpr std::size_t most_written_at_once = 20;
 inline constexpr std::chrono::minutes use_is_kept_within{5};
 
 struct Sessions::Live {
-    /// Another one where a request has begun or ended since: at its end its model is told.
+    /// Changes when a request begins or ends. A request's model is known once it has ended.
     struct Done {
         explicit Done(const SessionCounts& counts) : requests(counts.requests.total), streams(counts.streams) {}
         bool operator==(const Done&) const = default;
@@ -36,7 +36,7 @@ struct Sessions::Live {
     std::uint64_t connection = 0;  ///< 0: none to end with
     std::optional<boost::asio::posix::stream_descriptor> process{};
     bool told_of_model = false;
-    std::optional<Done> all_models_of{};  ///< when all its models were known
+    std::optional<Done> all_models_of{};  ///< when all its models were asked for last
     bool has_file = false;
     bool changed = false;  ///< since its file was written
     BootClock::time_point written{};

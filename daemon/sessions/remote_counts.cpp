@@ -24,7 +24,7 @@ constexpr std::chrono::seconds look_at_counts{60};
 /// models. Brief rows come in parts of the same size: who asks for one kind waits behind a part of the other each time.
 constexpr std::size_t rows_at_once = 256;
 
-/// What is younger is not asked for again: a thousand rows take this side and that one some 50 ms.
+/// An answer that is younger is used again: a thousand rows take both sides some 50 ms.
 constexpr std::chrono::milliseconds counts_are_young_for{250};
 /// A program that asks for its own sessions has a few, and wants to know what they did up to now.
 constexpr std::size_t asked_for_alone = 4;
@@ -49,8 +49,8 @@ asio::awaitable<void> Sessions::refresh_counts(ShownModels models, std::chrono::
     co_await refresh_counts(models, Clock::now() + limit);
 }
 
-/// Who names a few waits for nobody's thousand. Many are asked for as all are, so that no user's many are asked for
-/// again and again.
+/// A few sessions are asked for alone, so that whoever names them does not wait for the thousand of somebody else.
+/// Many are asked for together with all others, so that one user cannot have them asked for again and again.
 asio::awaitable<void> Sessions::refresh_counts_of(const std::vector<std::string>& ids, ShownModels models) {
     const std::set<std::string> once(ids.begin(), ids.end());
     const auto end = Clock::now() + RemoteLink::answer_limit;

@@ -145,7 +145,7 @@ int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* li
     if (::fstat(fd, &file.status) != 0) return errno;
     const bool had_list = like != nullptr && like->access_list && mode == (like->status.st_mode & 0777U);
     const bool has_group = like == nullptr || give_to(fd, file.status, like->status);
-    const bool has_list = had_list && has_group;  // a list has rights of the file's group
+    const bool has_list = had_list && has_group;  // the list says what the file's group may
     mode_t given = mode;
     if (!has_group) given &= ~static_cast<mode_t>(S_IRWXG);
     if (had_list) given &= S_IRWXU;

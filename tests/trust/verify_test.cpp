@@ -108,7 +108,7 @@ TEST_F(HostileAgent, ItsTemporaryHomeIsWhereTmpdirSays) {
     EXPECT_THAT(refused.err, Not(HasSubstr("ended before it was done"))) << "one error is enough";
 }
 
-// Who may run it as root, by a rule of sudo's, would say as whom it runs what.
+// Else somebody whom a rule of sudo's lets run it as root could run anything as root.
 TEST_F(HostileAgent, APlanIsTakenFromNobodyElse) {
     set_claude("echo ran >\"" + (dir_ / "ran").string() + "\"\n");
     start();

@@ -212,7 +212,7 @@ def what_comes_along() -> list[Protection]:
             'then files+=("$found"); else', "then :; else", "ctest:image:entrypoint"),
         one("where a name has a line end, too", "docker/entrypoint.sh", "mapfile -t files <<<\"$names\"\n    if",
             "mapfile -t files <<<\"$names\"\n    find() { command find \"$@\" | tr '\\n' _; }\n    if", "ctest:image:entrypoint"),
-        one("or could be a word of find's", "docker/entrypoint.sh", "*) files[each]=./${files[each]} ;;", "*) ;;", "ctest:image:entrypoint"),
+        one("or could be a word of find's", "docker/entrypoint.sh", "|| files[each]=./${files[each]};", "|| :;", "ctest:image:entrypoint"),
         one("nor counts as looked at what find did not come to", "docker/entrypoint.sh", "ask_agent find -L",
             "ask_agent sh -c '\"$@\"; printf \"end\\0\"' sh find -L", "ctest:image:entrypoint"),
         one("be it of another file with keys", "daemon/lifecycle.cpp", "if (file.find('\\n') != file.npos)", "if (false)",

@@ -139,7 +139,7 @@ TEST(LogThreads, AFifoIsNotRenamedHoweverMuchHasGoneThroughIt) {
     EXPECT_TRUE(std::filesystem::is_fifo(log.path));
 }
 
-// What could not be written is no reason to put what was written aside.
+// Lines that could not be written do not fill the file, so they do not put it aside.
 TEST(LogFile, OnAFullDiskWhatWasWrittenStays) {
     const std::string directory = Named::own_directory(), path = directory + "/log";
     start_log("info", LogFormat::text, false, path);
@@ -162,6 +162,7 @@ TEST(LogFile, OnAFullDiskWhatWasWrittenStays) {
     EXPECT_LT(text.find("the first line\n"), 100U);
     const std::size_t told = text.find("39 lines were left out here: File too large\n");
     EXPECT_LT(told, text.find("a line with room\n"));
+    EXPECT_NE(text.find("a line with room\n"), text.npos);
     EXPECT_FALSE(std::filesystem::exists(path + ".1"));
     std::filesystem::remove_all(directory);
 }
