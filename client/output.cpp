@@ -199,7 +199,7 @@ std::string Table::text(const Style& style, std::size_t indent) const {
 }
 
 std::string paragraph(std::string_view text, const Style& style) {
-    return wrapped(text, style.width, 0) + "\n";
+    return wrapped(printable(text), style.width, 0) + "\n";
 }
 
 std::string warnings_text(const std::vector<Warning>& warnings, const Style& style) {

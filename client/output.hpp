@@ -59,7 +59,7 @@ class Table {
     std::vector<std::vector<Cell>> rows_;
 };
 
-/// `text` on lines of its own, broken at words.
+/// `text` on lines of its own, made printable() and broken at words.
 std::string paragraph(std::string_view text, const Style& style);
 
 /// "! message" for each, wrapped; nothing when there are none.

@@ -92,9 +92,9 @@ std::string set_page(const AuthRow& row, const std::optional<AuthScope>& scope, 
     const auto is_news = [](const Warning& each) { return each.code == "session.new_key"; };
     std::erase_if(shown.warnings, is_news);
     std::string page = table_of({shown}).text(style) + warnings_of({shown}, style) + "\n" +
-                       paragraph("New sessions use it: " + printable(command), style);
+                       paragraph("New sessions use it: " + command, style);
     for (const Warning& each : row.warnings)
-        if (is_news(each)) page += paragraph(printable("Also " + each.message), style);
+        if (is_news(each)) page += paragraph("Also " + each.message, style);
     return page;
 }
 
@@ -103,7 +103,7 @@ std::string unset_page(const AuthRow& row, const Style& style) {
         std::ranges::none_of(row.warnings, [](const Warning& each) { return each.code == "auth.not_stored"; });
     const std::string still = still_there(row, style);
     return table_of({row}).text(style) + warnings_of({row}, style) + (was_stored || !still.empty() ? "\n" : "") +
-           (was_stored ? paragraph("Removed the stored key of " + printable(row.label) + ".", style) : "") + still;
+           (was_stored ? paragraph("Removed the stored key of " + row.label + ".", style) : "") + still;
 }
 
 std::string auth_page(const AuthListResult& list, const Style& style) {

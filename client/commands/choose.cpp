@@ -105,11 +105,9 @@ ProvidersListResult with_plans(const Globals& globals, const ProvidersListParams
 
 void tell_default(const ProvidersListResult& list) {
     const auto chosen = std::ranges::find(list.choices, *list.default_, &Choice::id);
-    std::fputs(paragraph((chosen == list.choices.end() ? *list.default_ : printable(chosen->tab_label)) +
-                             ": the default of " + printable(*list.default_from) + ". Choose another by --choose.",
-                         error_style())
-                   .c_str(),
-               stderr);
+    const std::string& which = chosen == list.choices.end() ? *list.default_ : chosen->tab_label;
+    const std::string text = which + ": the default of " + *list.default_from + ". Choose another by --choose.";
+    std::fputs(paragraph(text, error_style()).c_str(), stderr);
 }
 
 /// `after_agent`: a page for the agent went before, and can be gone back to. Where a default is configured, it is

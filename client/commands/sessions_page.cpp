@@ -244,7 +244,7 @@ std::string watch_page(SessionsListResult list, const Style& style, std::size_t 
 }
 
 std::string session_end_text(const SessionRow& session) {
-    const std::string id = "Session " + printable(session.id);
+    const std::string id = "Session " + session.id;
     if (session.keys == "broker") return id + " has ended: its next request is refused. Its agent may still run.";
     return id +
            " is no longer listed, but its agent has its key or login itself: its requests go on. To stop it, end " +

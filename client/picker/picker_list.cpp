@@ -71,6 +71,7 @@ Layout layout(std::size_t height, std::size_t entries) {
 }  // namespace
 
 PickerList::PickerList(PickerPage page) : page_(std::move(page)) {
+    page_.title = printable(page_.title);
     for (PickerEntry& entry : page_.entries) {
         widths_.resize(std::max(widths_.size(), entry.cells.size()));
         for (std::size_t i = 0; i < entry.cells.size(); ++i) {

@@ -75,8 +75,11 @@ class Leader {
         if (closer_ > 0 && ::waitpid(closer_, nullptr, WNOHANG) != 0) closer_ = -1;
         int status = 0;
         pid_t told = 0;
-        while (!ended_ && (told = ::waitpid(program_, &status, WNOHANG | WUNTRACED)) == program_) {
-            ended_ = !WIFSTOPPED(status);
+        // Any process of the program's user can stop and continue it, as often as it likes. The relay is told of one
+        // stop at a time: so it is never behind, and this process never waits for it.
+        while (!ended_ && (told = ::waitpid(program_, &status, WNOHANG | (stopped_ ? 0 : WUNTRACED))) == program_) {
+            stopped_ = WIFSTOPPED(status);
+            ended_ = !stopped_;
             tell(channel_,
                  ended_ ? TerminalMessage{Kind::ended, status} : TerminalMessage{Kind::stopped, WSTOPSIG(status)});
         }
@@ -96,7 +99,10 @@ class Leader {
         if (ended_) return;  // the relay ends, too, and then this process
         if (message.kind == Kind::hang_up) closer_ = close_apart(std::exchange(master_, -1));
         if (message.kind == Kind::signal_program) signal_child(program_, message.value);
-        if (message.kind == Kind::proceed) signal_child(program_, SIGCONT, true);
+        if (message.kind == Kind::proceed) {
+            stopped_ = false;
+            signal_child(program_, SIGCONT, true);
+        }
     }
 
     /// The relay is gone. This process's end takes the terminal from all that is left in the session.
@@ -109,10 +115,11 @@ class Leader {
     int channel_;
     int master_;
     pid_t program_;
-    pid_t closer_ = -1;   ///< closes the terminal, while the program goes on
-    int end_;             ///< the program's pidfd, until its end was seen
-    bool gone_ = false;   ///< its process has ended, whoever may reap it
-    bool ended_ = false;  ///< and the relay has been told
+    pid_t closer_ = -1;     ///< closes the terminal, while the program goes on
+    int end_;               ///< the program's pidfd, until its end was seen
+    bool gone_ = false;     ///< its process has ended, whoever may reap it
+    bool stopped_ = false;  ///< the relay has been told, and has not said `proceed` since
+    bool ended_ = false;    ///< and the relay has been told
 };
 
 }  // namespace

@@ -248,9 +248,14 @@ void Connection::cut() {
 
 /// The agent must not take half an answer for a whole one: a reset, and not an orderly end.
 void Connection::reset_client() {
-    const linger at_once{1, 0};
-    ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ends_by_reset(true);
     client_.close();
+}
+
+/// Whoever closes it: the kernel does when this process ends.
+void Connection::ends_by_reset(bool on) {
+    const linger at_once{on, 0};
+    ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 void Connection::look_at_the_time(Clock::time_point now) {

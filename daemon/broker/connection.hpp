@@ -66,6 +66,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void tell_tokens(Exchange& exchange);
     void settle(Exchange& exchange);
     void reset_client();
+    void ends_by_reset(bool on);
 
     void limit(Bound what, std::uint32_t milliseconds) {
         limit_ = what;

@@ -231,6 +231,8 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     auto passing = pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
     std::string().swap(exchange.got);  // and with it what `head` and `first` show
+    const bool only_its_end_tells = exchange.received.ends_with_connection();
+    if (only_its_end_tells) ends_by_reset(true);
     bool good = co_await passing;
     Turn turn;
     while (good && !exchange.received.done() && !exchange.received.bad()) {
@@ -265,7 +267,10 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         exchange.provider->keep(std::move(upstream_), broker_.loop().now());
         broker_.watch_time();
     }
-    if (!good) reset_client();
+    if (!good)
+        reset_client();
+    else if (only_its_end_tells)
+        ends_by_reset(false);
     if (upstream_) upstream_->close();  // upload() may wait for a provider that takes no more
     upstream_.reset();
     co_return good;

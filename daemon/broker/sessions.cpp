@@ -182,11 +182,17 @@ std::vector<Payer> Sessions::payers_of(std::uint32_t uid) const {
 }
 
 void Sessions::set_key(const Key& key) {
-    for (const auto& [id, session] : by_id_) {
-        if (key.session ? id != *key.session : session->grant.provider != key.provider.value_or("")) continue;
-        session->upstream = key.value ? upstream_for(session->base, Secret(*key.value)) : nullptr;
-        session->why_no_key = key.reason.value_or("");
+    const auto set = [&](Session& session) {
+        session.upstream = key.value ? upstream_for(session.base, Secret(*key.value)) : nullptr;
+        session.why_no_key = key.reason.value_or("");
+    };
+    // capsuled names each session whose key has changed: a key may be that of ten thousand.
+    if (key.session) {
+        if (const auto found = by_id_.find(*key.session); found != by_id_.end()) set(*found->second);
+        return;
     }
+    for (const auto& [id, session] : by_id_)
+        if (session->grant.provider == key.provider.value_or("")) set(*session);
 }
 
 std::shared_ptr<Session> Sessions::revoke(const Revoke& revoke) {

@@ -1,15 +1,18 @@
 // What the broker's one thread reads of strangers' bytes: heads, bodies, answers. Each input is of the kind that would
 // cost the most for its size, and none may take more than in proportion: all other sessions wait meanwhile.
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "daemon/broker/core/answer_reader.hpp"
 #include "daemon/broker/core/chunks.hpp"
 #include "daemon/broker/core/http_head.hpp"
 #include "daemon/broker/core/rewrite.hpp"
+#include "daemon/broker/sessions.hpp"
 
 namespace capsule::broker {
 namespace {
@@ -91,6 +94,27 @@ void answer_head_bytes(benchmark::State& state, std::string_view part) {
     state.SetComplexityN(state.range(0));
 }
 
+/// A key that many sessions have is rotated: capsuled tells the new one of each.
+void rotated_keys(benchmark::State& state) {
+    const auto count = static_cast<std::size_t>(state.range(0));
+    Sessions sessions;
+    std::vector<std::string> ids;
+    for (std::size_t i = 0; i < count; ++i) {
+        Grant grant;
+        grant.session = ids.emplace_back("s" + std::to_string(i));
+        grant.token_sha256 = fmt::format("{:064x}", i);
+        grant.provider = "zai";
+        grant.base_url = "http://localhost:1/api";
+        grant.surface = "anthropic_messages";
+        grant.key = "FAKE-key";
+        if (!sessions.grant(std::move(grant))) throw std::runtime_error("a grant is refused");
+    }
+    for (auto _ : state)
+        for (const std::string& id : ids)
+            sessions.set_key(Key{id, std::nullopt, "FAKE-new-key", std::nullopt});
+    state.SetComplexityN(state.range(0));
+}
+
 void pieces(benchmark::internal::Benchmark* part) {
     part->Arg(4'000)->Arg(60'000)->Complexity(benchmark::oN)->Unit(benchmark::kMicrosecond);
 }
@@ -119,6 +143,8 @@ BENCHMARK_CAPTURE(request_head_bytes, connection, "Connection: a,a,a,a,a,a,a,a\r
 BENCHMARK_CAPTURE(request_head_bytes, value, "cst_FAK")->Apply(pieces);
 BENCHMARK_CAPTURE(answer_head_bytes, fields, "c:\r\n")->Apply(pieces);
 BENCHMARK_CAPTURE(answer_head_bytes, connection, "Connection: a,a,a,a,a,a,a,a\r\n")->Apply(pieces);
+
+BENCHMARK(rotated_keys)->Arg(100)->Arg(1'000)->Complexity(benchmark::oN)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace capsule::broker

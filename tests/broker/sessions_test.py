@@ -141,6 +141,28 @@ class Sessions(Case):
         broker.tell("end")
         self.assertEqual(broker.process.wait(20), 0)
 
+    def test_its_end_is_not_that_of_an_answer_that_only_ends(self):
+        """Only the end of the connection says that such an answer is whole."""
+        for end in (lambda broker: broker.control.shutdown(socket.SHUT_RDWR), lambda broker: broker.tell("end"),
+                    lambda broker: broker.process.kill()):  # fmt: skip
+            stop = threading.Event()
+            broker, _ = self.pair(half_an_answer(stop))
+            connection = self.begun(broker)
+            end(broker)
+            with self.assertRaises(ConnectionResetError):
+                while connection.recv(65536):
+                    pass
+            stop.set()
+
+
+def half_an_answer(stop: threading.Event):
+    def serve(peer, _):
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: one\n\n")
+        stop.wait(60)
+
+    return serve
+
 
 def ask_as(uid: int, port: int, text: bytes, answers):
     os.setgroups([])

@@ -97,6 +97,17 @@ TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 
+// Any process of the agent's can stop and continue it.
+TEST_F(OwnTerminal, AnAgentThatWasStoppedManyTimesStopsTheJobOnce) {
+    exec(
+        "(for i in 1 2 3 4 5 6 7 8 9; do kill -STOP $$; sleep 0.1; kill -CONT $$; sleep 0.1; done; touch enough) & "
+        "wait; exit 5");
+    terminal().wait_for("Stopped");
+    EXPECT_TRUE(noted("enough"));
+    terminal().run("fg");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 5);
+}
+
 // The terminal that script(1) makes is one that takes 20 KB a second. No shell looks after it, so the agent goes on.
 TEST_F(OwnTerminal, WhatOthersWriteWithoutEndKeepsNoJobFromStopping) {
     agent_does("for i in 1 2 3 4; do yes & done; sleep 1; kill -STOP $$; touch continued; kill $(jobs -p); exit 6");

@@ -30,6 +30,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import access  # noqa: E402
 import believed  # noqa: E402
 import broker  # noqa: E402
+import broker_places  # noqa: E402
 import sessions  # noqa: E402
 import files  # noqa: E402
 import keys  # noqa: E402
@@ -47,7 +48,7 @@ AT_ONCE = 3  # tests side by side
 LIMIT = 100  # seconds for one test: without its protection it may hang
 FILE_LIMIT = 400  # for a whole file of them, which is what ctest runs
 WITNESS = Protection("a whole launch", [], ["integration_spawn:Spawn.ClaudeOnItsThreeAlternatives", "ctest:broker:passing"])
-THEMES = (access, limits, log_lines, memory, files, own_words, keys, launching, programs, believed, broker, sessions)
+THEMES = (access, limits, log_lines, memory, files, own_words, keys, launching, programs, believed, broker, broker_places, sessions)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
 
 

@@ -126,6 +126,10 @@ TEST(Table, LetsNoCellCommandTheTerminal) {
     EXPECT_THAT(headed.text(plain), testing::StartsWith("?[2Jx?y?\n"));
 }
 
+TEST(Paragraph, LetsNoTextCommandTheTerminal) {
+    EXPECT_EQ(paragraph("\x1b[6n x\ny\xc2\x9b\u202E", plain), "?[6n x?y??\n");
+}
+
 TEST(Paint, ColoursOnlyWhereThereAreColours) {
     EXPECT_EQ(paint("x", Tone::bad, plain), "x");
     EXPECT_EQ(paint("x", Tone::bad, colourful), "\x1b[31mx\x1b[0m");

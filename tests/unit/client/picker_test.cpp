@@ -44,6 +44,12 @@ TEST(PickerList, SelectsTheFirstEntryOrThePreselectedOne) {
     EXPECT_EQ(PickerList(page).selected(), "id0");
 }
 
+TEST(PickerList, LetsNoTitleTurnText) {
+    PickerPage page = page_of(2);
+    page.title = "agent\u202E\x1b[6n: which?";
+    EXPECT_EQ(texts(PickerList(page), 12, 60).front(), "agent??[6n: which?");
+}
+
 TEST(PickerList, StopsAtBothEnds) {
     PickerList list(page_of(3));
     list.move(-1);

@@ -1,0 +1,58 @@
+"""Who has how much of the key broker: connections, time, memory, and lines of the log."""
+
+from protection import Protection, one
+
+
+def protections() -> list[Protection]:
+    path = "daemon/broker/core/places.cpp"
+    unit = "unit_broker:BrokerPlaces."
+    return [
+        one("places of those that show no token", path, "if (strangers_.size() <= most) return nullptr;", "return nullptr;",
+            unit + "WhoHasMostStrangersMakesRoom", "ctest:broker:floods"),
+        one("and of few descriptors a part", "daemon/broker/broker.cpp", "std::min(most, files.rlim_cur / 4)", "std::max(most, files.rlim_cur / 4)", "ctest:broker:floods"),
+        one("sessions of one user take a part of the broker's descriptors", "daemon/handlers/generation.cpp",
+            '    if (runs_broker(config)) fit("[broker] connections", config.broker.connections, part(4));\n', "", "ctest:sessions:shares"),
+        one("who has most makes room", path, "if (most_of(each) > most_of(found)) found = each;\n    return", "(void)most_of(each);\n    return",
+            unit + "WhoHasMostStrangersMakesRoom"),
+        one("one user's requests", path, "if (its.working >= may_have) return false;", "",
+            unit + "OneUsersRequestsLeavePlacesToOthers"),
+        one("of all for whom a user has asked together", "daemon/broker/sessions.cpp", "if (grant.asked_by) return Share{", "if (false) return Share{",
+            "ctest:sessions:shares"),
+        one("of another capsuled's users each", "daemon/sessions/sessions_keys.cpp", "if (is_daemons) grant.asked_there", "if (false) grant.asked_there",
+            "ctest:sessions:shares"),
+        one("other people pay for themselves", "daemon/handlers/session_keys.cpp", "        grant.asked_by.reset();\n", "        (void)0;\n", "ctest:sessions:shares"),
+        one("those for whom it has asked leave places to each other", path, "if (share.is_anothers() && ones.working", "if (false && ones.working",
+            unit + "ThoseForWhomAUserPaysLeavePlacesToEachOther"),
+        one("who shows no token is counted for who asked, too", "daemon/broker/connection.cpp", "return {*std::ranges::min_element(payers, {}, connections), uid};", "(void)connections;\n    return {payer_of(*uid), uid};",
+            "ctest:broker:floods"),
+        one("unfinished heads of one user", path, "if (place->user->second.all.head_bytes <= most) return nullptr;", "return nullptr;",
+            unit + "UnfinishedHeadsOfOneUserAreBoundedTogether"),
+        one("a key that was removed meanwhile goes nowhere", "daemon/broker/exchange.cpp",
+            "if (!exchange.session->upstream) co_return", "if (false) co_return", "ctest:broker:sessions"),
+        one("a handshake computes on another thread", "daemon/broker/upstream.cpp", "co_await way.workers.run(attempt.work, attempt.owner, base.authority);",
+            "tls->step();", "ctest:broker:handshakes"),
+        one("one owner's work holds up no other", "daemon/broker/workers.cpp", "other.owner == job.owner && ",
+            "", "unit_broker:BrokerWorkers.WhatOneOwnerHasComputedHoldsUpNoOther"),
+        one("and has its turn", "daemon/broker/workers.cpp", "(out == jobs_.end() || turn < last_turn)", "out == jobs_.end()",
+            "unit_broker:BrokerWorkers.WhoeverHasWaitedLongestIsNext"),
+        one("each has some threads", "daemon/broker/workers.cpp", "++running == most_of_an_owner || ", "++running == 0 || ",
+            "unit_broker:BrokerWorkers.AnOwnerHasTwoAtATime"),
+        one("and one for each provider", "daemon/broker/workers.cpp", " || other.place == job.place)", ")",
+            "unit_broker:BrokerWorkers.OfTheseOneForEachPlace"),
+        one("the threads are there before agents can take them", "daemon/broker/broker.cpp", "    workers_->start();", "    ",
+            "ctest:broker:handshakes"),
+        one("a proxy's head has a bound", "daemon/broker/upstream.cpp", " && answer.size() < most_of_proxy", "", "ctest:broker:passing"),
+        one("the broker gives its memory back", "daemon/broker/broker.cpp", "            memory_.give_back();\n", "", "ctest:broker:floods"),
+        one("it tells later what capsuled has not read", "daemon/broker/broker.cpp", "while (!capsuled_.is_behind())", "while (true)",
+            "ctest:broker:clients"),
+        one("many users without a session count as one", "daemon/broker/connection.cpp",
+            "if (payers.empty()) return {};", "if (payers.empty()) return {payer_of(*uid), uid};", "ctest:broker:floods"),
+        one("refusals are told once in ten seconds", "daemon/broker/broker.cpp", "std::max(now + report_after, strangers_told_ + tell_of_strangers_again)",
+            "now + report_after", "ctest:broker:refusals"),
+        one("with a line for only so many users without a session", "daemon/broker/broker.cpp", ", most_of_no_session = 16;", ", most_of_no_session = 1024;",
+            "ctest:broker:refusals"),
+        one("and whose they are", "daemon/broker/connection.cpp", "count_stranger(refusal.code, uid_);\n    const std::string answer", "count_stranger(refusal.code);\n    const std::string answer",
+            "ctest:broker:refusals", "ctest:sessions:limits"),
+        one("who shows no token is closed soon", "daemon/broker/connection.cpp",
+            "if (place_->state == Places::State::stranger) deadline_ = std::min(deadline_, stranger_until_);", "", "ctest:broker:floods"),
+    ]  # fmt: skip
