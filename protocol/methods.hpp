@@ -49,6 +49,9 @@ inline constexpr std::array listing{scope_unknown};
 inline constexpr std::array asking{provider_unknown};
 inline constexpr std::array planning{agent_unknown, provider_unknown, scope_unknown,   cell_unsupported, cell_blocked,
                                      key_absent,    key_error,        config_conflict, io_error};
+inline constexpr std::array granting{agent_unknown, provider_unknown, scope_unknown, cell_unsupported,
+                                     cell_blocked,  key_absent,       key_error,     config_conflict,
+                                     io_error,      session_unknown};
 inline constexpr std::array writing{agent_unknown, key_error, config_conflict, io_error};
 inline constexpr std::array storing{provider_unknown, config_conflict, io_error};
 inline constexpr std::array ending{session_unknown};
@@ -89,7 +92,7 @@ inline constexpr std::tuple method_rows{
          "Counts since the daemon's start, for monitoring: sessions, requests, tokens, refusals"}},
     Method<GrantParams, GrantResult>{{"grant", Tier::spawn,
                                       "A token for a session that somebody else starts, and where it is good",
-                                      method_errors::planning}},
+                                      method_errors::granting}},
     Method<NoParams, NamesListResult>{
         {"names.list", Tier::spawn, "The names of providers, models, workspaces and roles, for completion"}},
     Method<ConfigWriteParams, ConfigWriteResult>{

@@ -92,6 +92,9 @@ Handled<GrantResult> handle_grant(Services& services, Caller caller, GrantParams
     asked.workspace = std::move(params.workspace);
     asked.role = std::move(params.role);
     auto session = co_await prepare_grant(services, caller.counted_as(), std::move(asked));
+    const bool has_begun = params.key_scope.has_value();
+    if (!session && has_begun)
+        if (auto checked = services.sessions.check_port(); !checked) co_return checked.error();
     if (!session) co_return session.error();
     if (auto checked = check_same_scope(*session, params.key_scope); !checked) co_return checked.error();
     if (auto checked = check_same_url(*session, params.provider_url); !checked) co_return checked.error();

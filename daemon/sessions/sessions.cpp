@@ -45,7 +45,7 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     take_back_ended();
     sources_ = std::move(sources);
     settings_ = std::move(settings);
-    has_granted_ = expects_grants_ = files_.has_granted();
+    has_granted_ = expects_grants_ = settings_.only_grants || files_.has_granted();
     expect_grants();
     std::vector<std::string> problems;
     for (KeptSession& kept : files_.load(problems))
@@ -74,13 +74,13 @@ void Sessions::end_those_of_other_keys() {
 /// them, and an agent that is told so gives up. What is set here stays the same while this daemon runs: with another
 /// setting, a reload would start the broker anew.
 void Sessions::expect_grants() {
-    if (settings_.only_grants || expects_grants_) settings_.link.configure.grants_ms = grants_come_within_ms;
+    if (expects_grants_) settings_.link.configure.grants_ms = grants_come_within_ms;
 }
 
 /// Writes the file once. The grant goes on where it cannot be written: then only what agents are told after a restart
 /// is worse.
 void Sessions::keep_that_it_granted() {
-    if (settings_.only_grants || std::exchange(has_granted_, true)) return;
+    if (std::exchange(has_granted_, true)) return;
     std::ignore = files_.keep_that_it_granted();
 }
 
@@ -123,12 +123,6 @@ void Sessions::take_back(KeptSession kept) {
 
 bool Sessions::any_with_token() const {
     return std::ranges::any_of(live_, [](const auto& each) { return each.second->record.brokered(); });
-}
-
-/// Such a one goes on without the daemon.
-bool Sessions::any_kept_with_token() const {
-    return std::ranges::any_of(
-        live_, [](const auto& each) { return each.second->record.brokered() && each.second->has_file; });
 }
 
 /// Where a server's user gets keys, an agent that runs as that user could listen for everybody's keys. A grant for such
@@ -205,8 +199,8 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
             co_return kept.error();
         }
         live->has_file = true;
-        if (!remote) hold_port();
     }
+    if (brokered && !remote) hold_port();
     if (live->record.asked_anew) keep_that_it_granted();
     live->has_begun = !brokered;
     live_.emplace(id, live);
@@ -277,7 +271,7 @@ bool Sessions::ends_with_connection(std::uint64_t connection) const {
 void Sessions::stop() {
     if (!stopping_) keep_counts({}, live_.size());
     stopping_ = true;
-    if (!any_kept_with_token()) holder_.finish();
+    if (!any_has_port()) holder_.finish();
     clock_.cancel();
     grant_pause_.cancel();
     link_.stop();

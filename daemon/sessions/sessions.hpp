@@ -119,6 +119,9 @@ class Sessions {
     /// Asks a provider what is left of a plan, by the broker, which is started if there is none. Fails with io.error.
     boost::asio::awaitable<Result<broker::UsageAnswer>> ask_usage(broker::AskUsage question,
                                                                   std::function<bool()> is_wanted);
+    /// Of a session that was given this broker's address before: session.unknown where another program has taken the
+    /// port meanwhile.
+    Result<void> check_port() const;
     bool broker_runs() const noexcept { return link_.state() == BrokerLink::State::running; }
 
     /// From here on the session lives: its end is watched for, it is kept on disk and told to the broker, which has
@@ -246,7 +249,7 @@ class Sessions {
     void make_room(const SessionOwner& owner);
     void keep_counts(std::chrono::seconds older_than, std::size_t most);
     bool any_with_token() const;
-    bool any_kept_with_token() const;
+    bool any_has_port() const;
 
     boost::asio::any_io_executor executor_;
     Now now_;
@@ -272,8 +275,8 @@ class Sessions {
     bool port_is_taken_ = false;  ///< and was waited for
     std::optional<Error> storing_problem_;
     bool finding_port_ = false;
-    bool has_granted_ = false;     ///< to another capsuled, since the machine started
-    bool expects_grants_ = false;  ///< an earlier daemon had
+    bool has_granted_ = false;     ///< to another capsuled, since the machine started; true where it does nothing else
+    bool expects_grants_ = false;  ///< that, when this daemon started
     std::map<std::string, std::shared_ptr<Live>> live_;
     std::deque<Ended> ended_;
     KnownLimits limits_;

@@ -23,6 +23,12 @@ constexpr std::chrono::milliseconds try_port_again{20};
 constexpr std::chrono::milliseconds try_port_later{1000};
 constexpr std::chrono::seconds wait_for_port{5};
 
+std::string is_taken(std::uint16_t port) {
+    return fmt::format(
+        "another program took 127.0.0.1:{} while capsuled was not there, and can read what the session sends there",
+        port);
+}
+
 }  // namespace
 
 Result<LoopbackSocket> Sessions::take_port(std::uint16_t port, const std::optional<uid_t>& maker) {
@@ -38,7 +44,7 @@ bool Sessions::try_port(std::uint16_t port) {
     auto socket = take_port(port, maker);
     if (const bool is_of_before = before && before->port == port; !socket && maker && is_of_before) {
         // It is held as before an update, or for another [broker] user: for the sessions that have it, not for good.
-        if (!any_kept_with_token()) {
+        if (!any_has_port()) {
             forget_in_systemd();
         } else if (const uid_t other = before->maker.value_or(::geteuid()); other != *maker) {
             maker = other;
@@ -58,9 +64,15 @@ bool Sessions::try_port(std::uint16_t port) {
     if (before) kept.holder = before->holder;
     if (auto done = files_.keep_port(kept); !done) spdlog::warn("{}", done.error().message);
     link_.start(std::move(*socket), settings_.link);
-    if (any_kept_with_token()) hold_port();
+    if (any_has_port()) hold_port();
     look_every_second();
     return true;
+}
+
+/// Whether an agent may send its requests to the port when this daemon is not there. Another capsuled's agents do:
+/// their sessions outlive the daemon, which knows them anew when they are granted anew.
+bool Sessions::any_has_port() const {
+    return any_with_token() || has_granted_;
 }
 
 void Sessions::hold_port() {
@@ -106,13 +118,17 @@ asio::awaitable<void> Sessions::find_port(std::uint16_t port) {
         if (Clock::now() < limit || port_is_taken_) continue;
         spdlog::error("{}", port_problem_);
         port_is_taken_ = true;
-        end_those_of_before(fmt::format(
-            "another program took 127.0.0.1:{} while capsuled was not there, and can read what the session sends there",
-            port));
+        end_those_of_before(is_taken(port));
         // A port that nobody asked for by its number is not worth waiting for.
         if (!settings_.port && try_port(0)) break;
     }
     finding_port_ = false;
+}
+
+Result<void> Sessions::check_port() const {
+    if (!port_is_taken_) return {};
+    return Error{ErrorCode::session_unknown, is_taken(settings_.port.value_or(0)),
+                 "end that program, or set another [broker] listen"};
 }
 
 asio::awaitable<Result<std::string>> Sessions::broker_url() {

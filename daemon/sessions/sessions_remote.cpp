@@ -140,6 +140,10 @@ asio::awaitable<bool> Sessions::grant_anew(std::shared_ptr<Live> live) {
     GrantParams params = asked_anew(live->record);
     auto granted = co_await remote_.grant(std::move(params), std::chrono::milliseconds(0));
     if (stopping_ || !live_.contains(id)) co_return true;
+    if (!granted && granted.error().code == ErrorCode::session_unknown) {
+        end(id, granted.error().message);
+        co_return true;
+    }
     if (!granted) {
         is_not_granted(*live, granted.error());
         co_return false;

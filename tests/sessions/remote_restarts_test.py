@@ -33,6 +33,7 @@ class Restarts(Remote):
         for _ in range(3):
             keys.kill()
             self.assertTrue(until(lambda: not sessions[0].answered()), "the broker ends with its daemon")
+            keys.end_holder()
             shutil.rmtree(keys.top / "state")
             keys.start()
             for session in sessions:
@@ -47,6 +48,7 @@ class Restarts(Remote):
         session = self.spawn(agents)
         for end in (keys.kill, keys.stop):
             end()
+            keys.end_holder()
             shutil.rmtree(keys.top / "state")
             keys.start()
             seen = []
@@ -63,6 +65,7 @@ class Restarts(Remote):
                 for end in (keys.kill, keys.stop):
                     end()
                     if own_user == "spawn":
+                        keys.end_holder()
                         shutil.rmtree(keys.top / "state")
                     os.kill(agents.process.pid, signal.SIGSTOP)
                     try:

@@ -17,6 +17,7 @@ SPAWNING, LIVES = "ctest:sessions:spawning", "ctest:sessions:lives"
 REMOTE_KEYS_SIDE, REMOTE_SESSIONS = "ctest:sessions:remote_keys", "ctest:sessions:remote_sessions"
 REMOTE_OTHERS, REMOTE_LONG = "ctest:sessions:remote_others", "ctest:sessions:remote_long"
 REMOTE_RESTARTS, REMOTE_COUNTS = "ctest:sessions:remote_restarts", "ctest:sessions:remote_counts"
+REMOTE_PORT = "ctest:sessions:remote_port"
 USERS, REMOTE_SILENT = "ctest:sessions:users", "ctest:sessions:remote_silent"
 
 
@@ -143,11 +144,17 @@ def protections() -> list[Protection]:
         one("another capsuled's users take no place of each other's", "daemon/handlers/remote_keys.cpp",
             "    asked.asked_by = asker;\n", "", REMOTE_OTHERS),
         one("no agent is told that its session has ended before its token may be granted anew", SESSIONS,
-            "if (settings_.only_grants || expects_grants_)", "if (settings_.only_grants)", REMOTE_RESTARTS),
-        one("nor by one that grants no other sessions", SESSIONS, "if (settings_.only_grants || expects_grants_)", "if (expects_grants_)",
+            "settings_.only_grants || files_.has_granted();", "settings_.only_grants;", REMOTE_RESTARTS),
+        one("nor by one that grants no other sessions", SESSIONS, "settings_.only_grants || files_.has_granted();", "files_.has_granted();",
             REMOTE_RESTARTS),
-        one("and no reload after the first grant ends all requests", SESSIONS, "if (settings_.only_grants || expects_grants_)",
-            "if (settings_.only_grants || has_granted_)", REMOTE_RESTARTS),
+        one("and no reload after the first grant ends all requests", SESSIONS, "    if (expects_grants_) settings_", "    if (has_granted_) settings_",
+            REMOTE_RESTARTS),
+        one("nobody gets the port of another capsuled's sessions", SESSIONS, "    if (brokered && !remote) hold_port();",
+            "    if (live->has_file && !remote) hold_port();", REMOTE_PORT),
+        one("nor when both have gone", PORT, "    return any_with_token() || has_granted_;", "    return any_with_token();", REMOTE_PORT),
+        one("or they end", "daemon/sessions/sessions_remote.cpp", "if (!granted && granted.error().code == ErrorCode::session_unknown)",
+            "if (!granted && granted.error().code == ErrorCode::parse_error)", REMOTE_PORT),
+        one("and are told so", "daemon/handlers/grant.cpp", "if (!session && has_begun)", "if (!session && has_begun && false)", REMOTE_PORT),
         one("what ended where the keys are has ended", "daemon/sessions/remote_counts.cpp", "        params.all = true;\n", "", REMOTE_OTHERS),
         one("nor does a key that is being read", "daemon/sessions/sessions_remote.cpp",
             "    params.key_is_read = true;\n    // A reload", "    // A reload", REMOTE_SILENT),
@@ -205,8 +212,8 @@ def protections() -> list[Protection]:
         one("systemd has the port", "daemon/sessions/port_holder.cpp", "keep_in_systemd(held_.get());", "static_cast<void>(keep_in_systemd);", "ctest:sessions:port"),
         one("two daemons do not share a port", PROGRAM, "kept && port != 0 && somebody_listens(port)",
             "kept && port != 0 && somebody_listens(port) && false", "ctest:sessions:port"),
-        one("sessions whose port is lost end", PORT, "        end_those_of_before(fmt::format(\n            \"another",
-            "        static_cast<void>(fmt::format(\n            \"another", "ctest:sessions:port"),
+        one("sessions whose port is lost end", PORT, "        end_those_of_before(is_taken(port));\n",
+            "", "ctest:sessions:port"),
         one("sessions of another port end", PORT, "else if (port != kept->port)", "else if (false)", "ctest:sessions:port"),
         one("sessions of an unknown port end", PORT, "    if (!kept)\n", "    if (false)\n",
             "unit_sessions:SessionsOfBefore.EndWhereTheirPortIsNotKnown"),
