@@ -50,7 +50,9 @@ class Names : public std::enable_shared_from_this<Names> {
     /// enough. A name that is not asked for yet when the last one has let go of its Lookup is not asked for any more.
     Task<void> look_up(std::shared_ptr<Lookup> lookup, std::string host, std::string port);
 
-    static constexpr std::size_t most_threads = 4;
+    /// Hosts are the operator's, and one takes one thread: more than anybody has providers, so that nobody waits for a
+    /// thread however many name servers are silent.
+    static constexpr std::size_t most_threads = 32;
     static constexpr std::chrono::seconds keep{5}, keep_failure{1};
 
   private:

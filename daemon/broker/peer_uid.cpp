@@ -186,10 +186,13 @@ bool PeerUid::is_elsewhere(const sockaddr_storage& other) {
 }
 
 PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted) {
+    // The question takes longer than all else about a connection, and whoever breaks connections off can send
+    // thousands.
+    if (!is_still_established(accepted)) return {};
     bool answered = false;
     const auto found = find(any(peer), any(own), answered);
-    // A client that has gone closes our end, too. What it has sent can be read all the same, and the socket that was
-    // found is then another client's, who has its port now.
+    // Nor one that has gone meanwhile: what it has sent can be read all the same, and the socket that was found is then
+    // another client's, who has its port now.
     if (!answered || !is_still_established(accepted)) return {};
     // Nobody is elsewhere who has an address of this machine's: any user hides a connected socket by binding it to
     // another interface.

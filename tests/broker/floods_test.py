@@ -3,8 +3,12 @@
 import contextlib
 import multiprocessing
 import os
+import re
 import selectors
+import signal
 import socket
+import struct
+import tempfile
 import time
 import unittest
 
@@ -123,6 +127,21 @@ class Floods(Case):
             self.served()
             self.served(kept=True)
         self.assertTrue(self.one.wait_for(lambda told: told.get("strangers", {}).get("uid") == FLOODER))
+
+    def test_connections_that_are_broken_off_are_asked_nothing_about(self):
+        """Whose one is takes the kernel longer to say than all else, and who waits behind thousands of them waits for that."""
+        with tempfile.NamedTemporaryFile("r") as trace:
+            one = self.broker(wrapper=("strace", "-f", "-qq", "-o", trace.name, "-e", "trace=accept4,sendto"))
+            one.grant(self.provided)
+            os.kill(one.told[0]["ready"]["pid"], signal.SIGSTOP)
+            for _ in range(100):
+                with socket.create_connection(("127.0.0.1", one.port)) as connection:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets
+            os.kill(one.told[0]["ready"]["pid"], signal.SIGCONT)
+            self.assertEqual(self.ask(one).status, 200)
+            calls = trace.read()
+        self.assertGreater(len(re.findall(r"accept4\(.*\) = \d", calls)), 100)
+        self.assertEqual(len(re.findall("nlmsg_type=(?:SOCK_DIAG|0x14)", calls)), 1, "the one that asked, and none of those")
 
     def test_idle_connections_where_descriptors_are_few(self):
         self.one = self.broker(wrapper=("prlimit", "--nofile=64:64"), connections=16)

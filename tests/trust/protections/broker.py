@@ -44,10 +44,12 @@ def names() -> list[Protection]:
             unit + "OneIsAskedOnceForAllThatWaitAndForTheNextOnes", "ctest:broker:names"),
         one("a name that nobody answers holds up no other", path, "if (asked >= most_threads) return;", "if (asked >= 1) return;",
             unit + "ThoseThatNobodyAnswersHoldUpNoOther", "ctest:broker:names"),
+        one("nor do the silent names of all providers", "daemon/broker/names.hpp", "most_threads = 32;", "most_threads = 4;",
+            unit + "HoweverManyProvidersHaveNoNameServerAnotherOnesIsAsked", "ctest:broker:names"),
         one("nor with its other port", path, "if (std::ranges::any_of(wanted_, same)) continue;", "if (each.is_asked) continue;",
             unit + "ThoseThatNobodyAnswersHoldUpNoOther"),
         one("no name that nobody waits for", path, "    std::erase_if(wanted_, of_nobody);\n", "",
-            unit + "FourAreAskedAtOnceAndNoneThatNobodyWaitsForAnyMore"),
+            unit + "NoMoreAreAskedAtOnceThanThreadsAndNoneThatNobodyWaitsForAnyMore"),
         one("a failed lookup is asked again soon", path, "answer.error == 0 ? keep : keep_failure", "keep", unit + "AFailureIsKeptForASecond"),
     ]  # fmt: skip
 
@@ -109,8 +111,9 @@ def what_it_reads() -> list[Protection]:
             "ctest:broker:sessions"),
         one("nor is a hidden one of another network namespace", PEER_UID, "is_elsewhere(any(peer)) ? Known::no", "true ? Known::no",
             "ctest:broker:sessions"),
-        one("nor is one that is closed another user's who has its port now", PEER_UID, "!answered || !is_still_established(accepted)", "!answered",
-            "ctest:broker:sessions"),
+        Protection("nor is one that is closed another user's who has its port now", [
+            Edit(PEER_UID, "    if (!is_still_established(accepted)) return {};\n", ""), Edit(PEER_UID, "!answered || !is_still_established(accepted)", "!answered")],
+            ["ctest:broker:sessions"]),
         one("answers that only say go on have an end", "daemon/broker/exchange.cpp", "            interim += *size;\n", "",
             "ctest:broker:providers"),
         one("a provider that takes no more holds no upload", "daemon/broker/exchange.cpp",

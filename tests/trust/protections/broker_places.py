@@ -53,6 +53,8 @@ def protections() -> list[Protection]:
             "ctest:broker:refusals"),
         one("and whose they are", "daemon/broker/connection.cpp", "count_stranger(refusal.code, uid_);\n    const std::string answer", "count_stranger(refusal.code);\n    const std::string answer",
             "ctest:broker:refusals", "ctest:sessions:limits"),
+        one("nothing is asked about who has broken the connection off", "daemon/broker/peer_uid.cpp", "    if (!is_still_established(accepted)) return {};\n", "",
+            "ctest:broker:floods"),
         one("who shows no token is closed soon", "daemon/broker/connection.cpp",
             "if (place_->state == Places::State::stranger) deadline_ = std::min(deadline_, stranger_until_);", "", "ctest:broker:floods"),
     ]  # fmt: skip

@@ -219,24 +219,48 @@ TEST_F(BrokerNames, ThoseThatNobodyAnswersHoldUpNoOther) {
     tell(story());
 }
 
-TEST_F(BrokerNames, FourAreAskedAtOnceAndNoneThatNobodyWaitsForAnyMore) {
-    const std::vector four{look_up("1.test"), look_up("2.test"), look_up("3.test"), look_up("4.test")};
+std::vector<std::string> hosts(std::size_t count) {
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < count; ++i)
+        out.push_back(std::to_string(i) + ".test");
+    return out;
+}
+
+TEST_F(BrokerNames, HoweverManyProvidersHaveNoNameServerAnotherOnesIsAsked) {
+    std::vector<std::shared_ptr<Lookup>> silent;
+    for (const std::string& host : hosts(20))
+        silent.push_back(look_up(host));
     const auto story = [&]() -> Task<void> {
-        co_await until([] { return servers().at_once() == 4; });
+        const auto other = look_up("other.test");
+        servers().let_answer("other.test");
+        co_await until([&] { return !other->answer.found.empty(); });
+        for (const auto& each : silent)
+            each->done.fire();
+        co_await until_answered();
+    };
+    tell(story());
+}
+
+TEST_F(BrokerNames, NoMoreAreAskedAtOnceThanThreadsAndNoneThatNobodyWaitsForAnyMore) {
+    const std::vector<std::string> asked = hosts(Names::most_threads);
+    std::vector<std::shared_ptr<Lookup>> waiting;
+    for (const std::string& host : asked)
+        waiting.push_back(look_up(host));
+    const auto story = [&]() -> Task<void> {
+        co_await until([] { return servers().at_once() == static_cast<int>(Names::most_threads); });
         auto left = look_up("left.test");
         const auto stays = look_up("stays.test");
         left->done.fire();
         left.reset();
-        co_await until([&] { return waiting_ == 5; });
+        co_await until([&] { return waiting_ == static_cast<int>(asked.size()) + 1; });
         EXPECT_EQ(servers().asked("stays.test"), 0);
         servers().let_answer("stays.test");
         servers().let_answer("left.test");
-        servers().let_answer("1.test");
+        servers().let_answer(asked.front());
         co_await until([&] { return !stays->answer.found.empty(); });
         EXPECT_EQ(servers().asked("left.test"), 0);
-        servers().let_answer("2.test");
-        servers().let_answer("3.test");
-        servers().let_answer("4.test");
+        for (const std::string& host : asked)
+            servers().let_answer(host);
         co_await until_answered();
     };
     tell(story());
