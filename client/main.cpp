@@ -3,10 +3,12 @@
 #include <exception>
 
 #include "client/commands/run.hpp"
+#include "client/roots_environment.hpp"
 #include "protocol/own_signals.hpp"
 
 int main(int argc, char** argv) {
     capsule::take_own_signals();
+    capsule::leave_out_locales_of_others();
     try {
         return static_cast<int>(capsule::run_capsulectl({argv + (argc > 0 ? 1 : 0), argv + argc}));
     } catch (const capsule::Failure& failure) {

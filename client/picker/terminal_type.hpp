@@ -7,8 +7,8 @@ namespace capsule {
 bool can_place_cursor();
 
 /// Has root's curses look for terminal types at no place that another user could change: what they say is written to
-/// the terminal as it stands. Nor for a locale, or for code that knows its characters. Takes TERMINFO, TERMINFO_DIRS,
-/// HOME, LOCPATH and GCONV_PATH out of this process's environment where they name one.
+/// the terminal as it stands. Takes TERMINFO, TERMINFO_DIRS and HOME out of this process's environment where they name
+/// one.
 void leave_out_types_of_others();
 
 }  // namespace capsule

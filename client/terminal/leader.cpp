@@ -97,7 +97,10 @@ class Leader {
 
     void obey(const TerminalMessage& message) {
         if (ended_) return;  // the relay ends, too, and then this process
-        if (message.kind == Kind::hang_up) closer_ = close_apart(std::exchange(master_, -1));
+        if (message.kind == Kind::hang_up) {
+            signal_hang_up();
+            closer_ = close_apart(std::exchange(master_, -1));
+        }
         if (message.kind == Kind::signal_program) signal_child(program_, message.value);
         if (message.kind == Kind::proceed) {
             stopped_ = false;
@@ -105,10 +108,15 @@ class Leader {
         }
     }
 
-    /// The relay is gone. This process's end takes the terminal from all that is left in the session.
-    [[noreturn]] void hang_up() const {
+    /// The kernel tells the session's leader alone that its terminal is gone: here that is this process.
+    void signal_hang_up() const {
         for (const int signal : {SIGHUP, SIGCONT})
             if (!ended_) signal_child(program_, signal, true);
+    }
+
+    /// The relay is gone. This process's end takes the terminal from all that is left in the session.
+    [[noreturn]] void hang_up() const {
+        signal_hang_up();
         ::_exit(0);
     }
 

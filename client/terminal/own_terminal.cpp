@@ -43,7 +43,9 @@ Result<NewTerminal> open_terminal(const UserTerminal& user) {
     NewTerminal made;
     const winsize size = user.size();
     const termios settings = user.settings();
-    if (::openpty(&made.master, &made.slave, nullptr, &settings, &size) != 0) return failed("openpty");
+    const bool is_known = user.exists();
+    if (::openpty(&made.master, &made.slave, nullptr, is_known ? &settings : nullptr, is_known ? &size : nullptr) != 0)
+        return failed("openpty");
     for (const int descriptor : {made.master, made.slave})
         ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     ::fcntl(made.master, F_SETFL, O_RDWR | O_NONBLOCK);
@@ -91,8 +93,11 @@ bool is_led(int channel) {
 bool has_terminal(const std::vector<int>& kept) {
     if (!terminals_among(kept).empty()) return true;
     const int controlling = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    // Every other error is one of a terminal that there is: another process has made it its own alone (TIOCEXCL), or no
+    // descriptor or memory is left. Who becomes another user could open it later.
+    const bool exists = controlling >= 0 || errno != ENXIO;
     if (controlling >= 0) ::close(controlling);
-    return controlling >= 0;
+    return exists;
 }
 
 Result<int> run_on_own_terminal(OwnTerminalTask task) {

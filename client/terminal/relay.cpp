@@ -24,6 +24,7 @@ constexpr int look_again = 1000;  ///< ms: a job that runs in the background is 
 constexpr int leader_is_gone = 1 << 8;                   ///< as waitpid gives exit status 1
 constexpr std::size_t most_left_over = 4 * 1024 * 1024;  ///< bytes read after the end, however much is written
 constexpr std::size_t most_before_stop = 64 * 1024;      ///< bytes; the rest comes when the job is continued
+constexpr int without_reader = 2000;  ///< ms: so long a terminal may take nothing when this process is to end or stop
 
 class Relay {
   public:
@@ -36,6 +37,7 @@ class Relay {
         ::close(channel_);  // the leader waits for this, and ends
         ::close(signals_);
         ::explicit_bzero(chunk_.data(), chunk_.size());
+        ::explicit_bzero(shown_.data(), shown_.size());
     }
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
@@ -44,6 +46,8 @@ class Relay {
         user_.make_raw();
         while (!ended_)
             step();
+        is_to_end_ = is_to_end_ || (status_ && WIFSIGNALED(*status_));
+        // Waits for the person's terminal as the program itself would, which then could not have ended.
         pass_output_up_to(most_left_over);
         return status_;
     }
@@ -52,14 +56,17 @@ class Relay {
     void step() {
         const bool reads_keys = user_.keys() >= 0 && typed_.empty() && master_ >= 0 && user_.is_in_foreground();
         const bool is_away = user_.keys() >= 0 && !user_.is_in_foreground();
-        const auto wanted = static_cast<short>(POLLIN | (typed_.empty() ? 0 : POLLOUT));
-        std::array<pollfd, 4> polled{pollfd{channel_, POLLIN, 0}, pollfd{signals_, POLLIN, 0},
-                                     pollfd{master_, wanted, 0}, pollfd{reads_keys ? user_.keys() : -1, POLLIN, 0}};
+        // What the person's terminal does not take is not read here, so that the program waits, and only the program.
+        const auto wanted = static_cast<short>((unshown() ? 0 : POLLIN) | (typed_.empty() ? 0 : POLLOUT));
+        std::array<pollfd, 5> polled{pollfd{channel_, POLLIN, 0}, pollfd{signals_, POLLIN, 0},
+                                     pollfd{wanted != 0 ? master_ : -1, wanted, 0},
+                                     pollfd{reads_keys ? user_.keys() : -1, POLLIN, 0}, awaited_output()};
         if (::poll(polled.data(), polled.size(), is_away ? look_again : -1) < 0) return;
         user_.make_raw();  // nothing where it is raw, or another job has the keys
         if ((polled[1].revents & POLLIN) != 0) take_signal();
         if (polled[3].revents != 0) take_keys();
         if ((polled[2].revents & POLLOUT) != 0) pass_keys();
+        if (polled[4].revents != 0) show();
         if ((polled[2].revents & (POLLIN | POLLHUP)) != 0) pass_output();
         if (polled[0].revents != 0) take_message();
     }
@@ -90,25 +97,54 @@ class Relay {
         typed_.erase(0, static_cast<std::size_t>(count));
     }
 
-    /// False when there is nothing to pass on now.
+    bool unshown() const { return shown_from_ < shown_to_; }
+    pollfd awaited_output() const { return {unshown() ? user_.output() : -1, POLLOUT, 0}; }
+
+    /// False when there is nothing to pass on now, or the person's terminal takes no more.
     bool pass_output() {
-        if (master_ < 0) return false;
-        const ssize_t count = ::read(master_, chunk_.data(), chunk_.size());
+        if (master_ < 0 || unshown()) return false;
+        const ssize_t count = ::read(master_, shown_.data(), shown_.size());
         if (count <= 0) return count < 0 && errno == EINTR;
-        if (user_.write({chunk_.data(), static_cast<std::size_t>(count)})) return true;
-        hang_up();
-        return false;
+        shown_from_ = 0;
+        shown_to_ = static_cast<std::size_t>(count);
+        return show();
+    }
+
+    /// Shows more of what was read. False when some is left, or the terminal is gone.
+    bool show() {
+        while (unshown()) {
+            const auto count = user_.write({shown_.data() + shown_from_, shown_to_ - shown_from_});
+            if (!count) hang_up();
+            if (!count || *count == 0) return false;
+            shown_from_ += *count;
+        }
+        return true;
+    }
+
+    /// Waits for the terminal, but only while it takes some when this process is to end or stop. It is as it was found
+    /// then: Ctrl-C is a signal, which ends the waiting. False: nobody reads it.
+    bool show_all() {
+        while (unshown()) {
+            user_.restore();
+            std::array<pollfd, 2> polled{awaited_output(), pollfd{signals_, POLLIN, 0}};
+            const bool has_limit = is_to_end_ || !ended_;
+            if (::poll(polled.data(), polled.size(), has_limit ? without_reader : -1) == 0) return false;
+            if ((polled[1].revents & POLLIN) != 0) take_signal();
+            if (polled[0].revents != 0) show();
+        }
+        return true;
     }
 
     void pass_output_up_to(std::size_t left) {
-        while (left > 0 && pass_output())
-            left -= std::min(left, chunk_.size());
+        while (show_all() && left > 0 && (pass_output() || unshown()))
+            left -= std::min(left, shown_.size());
     }
 
     void take_signal() {
         signalfd_siginfo info{};
         if (::read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
         const int number = static_cast<int>(info.ssi_signo);
+        if (number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP) is_to_end_ = true;
         if (number == SIGCHLD) {
             look_at_resizer();
         } else if (number == SIGCONT) {
@@ -168,8 +204,8 @@ class Relay {
         tell(channel_, {Kind::proceed, 0});
     }
 
-    /// All that is on the session's terminal gets SIGHUP from the kernel.
     void hang_up() {
+        shown_from_ = shown_to_;
         if (master_ >= 0) {
             ::close(std::exchange(master_, -1));  // not as the last one: see leader.hpp
             tell(channel_, {Kind::hang_up, 0});
@@ -186,7 +222,11 @@ class Relay {
     bool size_is_old_ = false;  ///< it has changed since the resizer was started
     std::string typed_;         ///< not yet taken by the session's terminal
     std::array<char, 16 * 1024> chunk_{};
+    std::array<char, 16 * 1024> shown_{};  ///< what was read from the session's terminal
+    std::size_t shown_from_ = 0;           ///< what the person's terminal has not taken yet begins here,
+    std::size_t shown_to_ = 0;             ///< and ends there
     bool ended_ = false;
+    bool is_to_end_ = false;  ///< somebody has told this process or the program to end
     std::optional<int> status_;
 };
 

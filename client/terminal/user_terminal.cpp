@@ -1,11 +1,11 @@
 #include "client/terminal/user_terminal.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <string>
 
 namespace capsule {
 namespace {
@@ -21,12 +21,31 @@ bool leads_to_another_program(int descriptor) {
     return ::fstat(descriptor, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
+int open_output(const std::string& path) {
+    return ::open(path.c_str(), O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+bool are_one_terminal(int one, int other) {
+    unsigned first = 0, second = 0;
+    return ::ioctl(one, TIOCGDEV, &first) == 0 && ::ioctl(other, TIOCGDEV, &second) == 0 && first == second;
+}
+
+/// The terminal `descriptor`, opened anew: whoever shares the descriptor, a shell, is not to find it non-blocking. A
+/// copy where that cannot be done, of a terminal that is another process's alone (TIOCEXCL).
+int opened_anew(int descriptor) {
+    for (const std::string& path : {"/proc/self/fd/" + std::to_string(descriptor), std::string("/dev/tty")}) {
+        const int anew = open_output(path);
+        if (are_one_terminal(anew, descriptor)) return anew;
+        if (anew >= 0) ::close(anew);  // the other side of a new one, where `descriptor` is such a side
+    }
+    return copy_of(descriptor);
+}
+
 int find_output() {
     for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO})
-        if (::isatty(descriptor) != 0) return copy_of(descriptor);
-    const int controlling = ::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (controlling >= 0) return controlling;
-    return ::isatty(STDIN_FILENO) != 0 ? copy_of(STDIN_FILENO) : -1;
+        if (::isatty(descriptor) != 0) return opened_anew(descriptor);
+    if (const int controlling = open_output("/dev/tty"); controlling >= 0) return controlling;
+    return ::isatty(STDIN_FILENO) != 0 ? opened_anew(STDIN_FILENO) : -1;
 }
 
 }  // namespace
@@ -57,27 +76,21 @@ void UserTerminal::make_raw() {
     if (raw_ || keys_ < 0 || !is_in_foreground()) return;
     termios raw = found_;
     ::cfmakeraw(&raw);
-    raw_ = ::tcsetattr(keys_, TCSADRAIN, &raw) == 0;
+    raw_ = ::tcsetattr(keys_, TCSANOW, &raw) == 0;
 }
 
 void UserTerminal::restore() {
-    if (raw_) ::tcsetattr(keys_, TCSAFLUSH, &found_);
+    // Not TCSAFLUSH, which would wait for the terminal's reader.
+    if (raw_ && ::tcsetattr(keys_, TCSANOW, &found_) == 0) ::tcflush(keys_, TCIFLUSH);
     raw_ = false;
 }
 
-bool UserTerminal::write(std::string_view text) const {
-    while (!text.empty()) {
-        const ssize_t count = ::write(output_, text.data(), text.size());
-        if (count >= 0) {
-            text.remove_prefix(static_cast<std::size_t>(count));
-        } else if (errno == EAGAIN) {  // somebody else made the terminal non-blocking
-            pollfd writable{output_, POLLOUT, 0};
-            ::poll(&writable, 1, -1);
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    return true;
+std::optional<std::size_t> UserTerminal::write(std::string_view text) const {
+    if (!exists()) return text.size();
+    const ssize_t count = ::write(output_, text.data(), text.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno == EAGAIN || errno == EINTR) return 0;
+    return std::nullopt;
 }
 
 }  // namespace capsule

@@ -4,6 +4,8 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+#include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace capsule {
@@ -20,6 +22,8 @@ class UserTerminal {
     bool exists() const noexcept { return output_ >= 0; }
     /// What keys are read from, or -1.
     int keys() const noexcept { return keys_; }
+    /// What write() writes to, or -1.
+    int output() const noexcept { return output_; }
     /// Its settings as they were found.
     const termios& settings() const noexcept { return found_; }
     winsize size() const noexcept;
@@ -30,8 +34,9 @@ class UserTerminal {
     void make_raw();
     /// The settings that were found. What was typed, or sent by the terminal, and not read yet is dropped.
     void restore();
-    /// False when the terminal is gone.
-    bool write(std::string_view text) const;
+    /// Writes what the terminal takes now, and gives how many bytes that is; none: the terminal is gone. Waits for no
+    /// reader, but for the one of a terminal that could not be opened anew. Without a terminal all of it is dropped.
+    std::optional<std::size_t> write(std::string_view text) const;
 
   private:
     int keys_ = -1;

@@ -15,6 +15,7 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/found_settings.hpp"
+#include "daemon/home/project_directories.hpp"
 #include "daemon/write/file_access.hpp"
 #include "daemon/write/io_error.hpp"
 #include "protocol/utf8.hpp"
@@ -25,29 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_directories = 32;
-
 bool is_absent(int problem) {
     return problem == ENOENT || problem == ENOTDIR;
-}
-
-/// Or may be there: not all can be seen by this user.
-bool is_a_repository(const std::string& directory) {
-    struct stat status {};
-    return !is_absent(look_up(directory + "/.git", status, LastLink::itself));
-}
-
-/// The session's directory and those above it up to the root of its repository; outside of one, itself alone.
-std::vector<std::string> directories_of(const std::string& cwd) {
-    std::vector<std::string> directories;
-    for (fs::path at = fs::path(cwd).lexically_normal(); directories.size() < most_directories; at = at.parent_path()) {
-        if (!at.has_filename() && at.has_relative_path()) at = at.parent_path();  // a slash at the end
-        directories.push_back(at == at.root_path() ? "" : at.string());
-        if (is_a_repository(directories.back())) return directories;
-        if (at == at.root_path()) break;
-    }
-    directories.resize(1);
-    return directories;
 }
 
 /// Whether an agent takes a file of this name, in a directory of that format.
@@ -87,6 +67,11 @@ class Survey {
         at.directory.assign(place.path, 0, slash);
         at.name.assign(place.path, slash + 1);
         place.directory ? look_into(place, at, problem) : look_at_file(place, at, place.path);
+    }
+
+    void not_looked_at(const SettingsPlace& place, const std::string& path, const std::string& why) {
+        note_extra_pin(place, std::nullopt, {});
+        add(place, {{with_bytes_escaped(path), "", "cannot be looked at: " + why, std::nullopt}});
     }
 
     FoundSettings take() { return std::move(found_); }
@@ -141,11 +126,6 @@ class Survey {
         return read_through_links(file, limit);
     }
 
-    void not_looked_at(const SettingsPlace& place, const std::string& path, const std::string& why) {
-        note_extra_pin(place, std::nullopt, {});
-        add(place, {{with_bytes_escaped(path), "", "cannot be looked at: " + why, std::nullopt}});
-    }
-
     void note_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,
                         const std::vector<FoundSetting>& settings) {
         const auto needs = descriptor_of(session_.route.agent).needs_extra_pin;
@@ -173,8 +153,12 @@ class Survey {
     FoundSettings found_;
 };
 
-Survey survey_places(const std::vector<SettingsPlace>& places, const SurveyedSession& session) {
+Survey survey_places(const std::vector<SettingsPlace>& places, const std::string& cwd, bool are_all,
+                     const SurveyedSession& session) {
     Survey survey(session);
+    const auto of_project = std::ranges::find(places, SettingsOwner::project, &SettingsPlace::owner);
+    if (!are_all && of_project != places.end())
+        survey.not_looked_at(*of_project, cwd, "it leads to directories that are not known");
     for (const SettingsPlace& place : places)
         survey.look_at(place);
     return survey;
@@ -191,14 +175,15 @@ std::vector<FoundSetting> finish(Survey& survey, Plan& plan) {
 std::vector<FoundSetting> survey_session(const SessionHome& home, const std::string& cwd, const Route& route,
                                          ProjectSettings project_settings, const HomeFacts& facts, Plan& plan) {
     SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore, &facts};
-    auto places = settings_places(route.agent, home, directories_of(cwd));
+    const ProjectDirectories directories = project_directories(cwd);
+    auto places = settings_places(route.agent, home, directories.paths);
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
-    Survey survey = survey_places(places, session);
+    Survey survey = survey_places(places, cwd, directories.are_all, session);
     if (!survey.needs_extra_pin()) return finish(survey, plan);
     descriptor_of(route.agent).add_extra_pin(plan, session);
-    Survey held = survey_places(places, session);
+    Survey held = survey_places(places, cwd, directories.are_all, session);
     return finish(held, plan);
 }
 

@@ -259,6 +259,10 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
                             "set HOME for the daemon (an absolute path), or [session] user to a user with a home");
     if (home.same_user)
         if (auto checked = check_own_home(home.home, entry.user.uid); !checked) return checked.error();
+    // Nothing else is looked at in another user's home: root is not to wait for a file system of that user's.
+    if (!home.same_user && home.home == "/")
+        return cannot_serve("[session] user: the home of " + entry.user.name + " is /, where that user cannot write",
+                            "give that user a home in the password file");
 
     const auto place = [&](const std::optional<std::string>& configured, const char* variable) {
         if (configured || !home.same_user) return configured;

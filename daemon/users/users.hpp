@@ -46,8 +46,8 @@ std::string user_name(uid_t uid);
 
 /// Whose session it is and where its files are: [session], else the daemon's own user and environment. Fails with
 /// config.conflict: an unknown user, the one whom unknown users look like, another user without being root or in a user
-/// namespace that does not have it, no home, a home of `/`, a home of somebody else's that the daemon's user cannot
-/// write to.
+/// namespace that does not have it, no home, a home of `/`, a home of somebody else's that the daemon's own user cannot
+/// write to where sessions are that user's.
 Result<SessionHome> session_home(const Config& config, const std::map<std::string, Secret>& environment);
 
 }  // namespace capsule

@@ -185,6 +185,19 @@ TEST_F(OwnTerminal, AKilledRelayHangsTheSessionUp) {
     EXPECT_TRUE(noted("hung-up"));
 }
 
+// The terminal that is gone is one that script(1) has made. A program that works reads and writes nothing there.
+TEST_F(OwnTerminal, TheAgentIsToldThatRootsTerminalIsGone) {
+    agent_does(
+        "trap 'touch hung-up; exit' HUP; cut -d ' ' -f 4 /proc/$PPID/stat >new; mv new relay; while :; do sleep 0.05; "
+        "done");
+    terminal().run("script -qec 'capsulectl exec claude --provider zai' /dev/null");
+    pid_t script = static_cast<pid_t>(std::stol(note("relay")));
+    while (status_field(script, "Name").find("script") == std::string::npos)
+        script = static_cast<pid_t>(std::stol(status_field(script, "PPid")));
+    kill(script, SIGKILL);
+    EXPECT_TRUE(noted("hung-up"));
+}
+
 TEST_F(OwnTerminal, PipesAndFilesArePassedOnAndOnlyTerminalsReplaced) {
     agent_does("[ -t 0 ] || echo piped; [ -t 1 ] || echo to-file; [ -t 2 ] && echo shown >&2; cat");
     terminal().run("echo through | capsulectl exec claude --provider zai >$NOTES/out");
@@ -204,6 +217,18 @@ TEST_F(OwnTerminal, RootsControllingTerminalIsOutOfReachWhereNoDescriptorIsATerm
     EXPECT_TRUE(noted("done"));
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
     EXPECT_FALSE(fs::exists(notes() / "typed"));
+}
+
+// It is one that nobody can open for now, as terminal programs make theirs (TIOCEXCL).
+TEST_F(OwnTerminal, NorIsTheSessionOnItWhereItCannotBeOpened) {
+    agent_does("cut -d ' ' -f 7 /proc/$$/stat >its");
+    terminal().run("cut -d ' ' -f 7 /proc/$$/stat >$NOTES/of-root; python3 -c 'import fcntl; fcntl.ioctl(0, 0x540c)'");
+    terminal().run(
+        "setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "
+        "capsulectl exec claude --provider zai </dev/null >$NOTES/out 2>&1");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+    EXPECT_NE(note("its"), note("of-root")) << "the number of its controlling terminal";
+    EXPECT_NE(note("its"), "");
 }
 
 TEST_F(OwnTerminal, AKeptDescriptorThatIsRootsTerminalIsReplacedToo) {

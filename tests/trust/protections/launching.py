@@ -8,16 +8,11 @@ BECOME = "client/commands/become.cpp"
 VERIFY = "client/verify/start.cpp"
 EXEC = "client/commands/exec.cpp"
 DESCRIPTORS = "client/terminal/descriptors.cpp"
-LEADER = "client/terminal/leader.cpp"
-RELAY = "client/terminal/relay.cpp"
-OWN = "client/terminal/own_terminal.cpp"
-PAGER = "client/commands/pager.cpp"
 
 SERVER = "trust_client:UntrustedServer."
 SESSION = "integration_exec:SessionOfAnother."
 ATTACK = "trust_programs:Programs."
 TERMINAL = "terminal:OwnTerminal."
-HELD = "terminal:HeldTerminal."
 INHERITED = "trust_inherited:Inherited"
 STARTED = "trust_started:Started."
 BY_VERIFY = "trust_inherited:InheritedByVerify."
@@ -25,7 +20,7 @@ OTHER = "client/verify/other_user.cpp"
 
 
 def protections() -> list[Protection]:
-    return whom_it_believes() + whose_terminal() + what_comes_along() + whose_pager() + what_completion_offers()
+    return whom_it_believes() + what_comes_along()
 
 
 def whom_it_believes() -> list[Protection]:
@@ -127,61 +122,6 @@ class Listener {"""),
     ]  # fmt: skip
 
 
-def whose_terminal() -> list[Protection]:
-    own = "if (becomes_another && has_terminal(options.kept)) return"
-    return [
-        one("a terminal of its own", EXEC, own, "if (false) return", TERMINAL + "IsNotRoots",
-            TERMINAL + "NothingThatTheAgentTypesReachesRootsShell", TERMINAL + "AProcessThatIsLeftBehindReadsNoKey",
-            TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
-        one("where root's is only the controlling one, too", OWN, "    return controlling >= 0;\n", "    return false;\n",
-            TERMINAL + "RootsControllingTerminalIsOutOfReachWhereNoDescriptorIsATerminal"),
-        one("output without end keeps no job from stopping", "client/terminal/relay.cpp", "pass_output_up_to(most_before_stop);",
-            "while (pass_output()) {\n        }", TERMINAL + "WhatOthersWriteWithoutEndKeepsNoJobFromStopping"),
-        one("a kept descriptor that is a terminal is replaced", DESCRIPTORS,
-            "std::vector<int> descriptors = standard_and(kept);\n    std::erase_if(descriptors, [](int descriptor) { return ::isatty",
-            "std::vector<int> descriptors = standard_and(kept.empty() ? kept : std::vector<int>{});\n"
-            "    std::erase_if(descriptors, [](int descriptor) { return ::isatty",
-            TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
-        one("and one that only names it", EXEC, "    if (becomes_another) replace_names_of_terminals(options.kept);\n", "",
-            TERMINAL + "ADescriptorThatOnlyNamesRootsTerminalIsReplacedToo"),
-        one("it is the session's before it is another user's", LEADER,
-            "    if (::ioctl(task.terminal, TIOCSCTTY, 0) != 0 || ::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0) {",
-            "    if (::fchown(task.terminal, task.owner, static_cast<gid_t>(-1)) != 0 || ::usleep(100000) != 0 ||\n"
-            "        ::ioctl(task.terminal, TIOCSCTTY, 0) != 0) {",
-            "terminal:OnlyTerminal.AProcessOfAnEarlierSessionDoesNotGetTheNextOnesTerminal"),
-        one("whoever holds it up holds its leader up", LEADER, "    Leader(task.channel, task.master, program).run();",
-            "    ::close(task.master);\n    Leader(task.channel, -1, program).run();",
-            HELD + "AProcessThatIsStillWritingKeepsNoExecFromEnding"),
-        one("who is not waited for", OWN, "bound_ms = 2000;", "bound_ms = -1;",
-            HELD + "AProcessThatIsStillWritingKeepsNoExecFromEnding", HELD + "NorDoesItKeepAKilledOneFromEnding"),
-        one("nor held up while the program goes on", LEADER, "closer_ = close_apart(std::exchange(master_, -1));",
-            "::close(std::exchange(master_, -1));", HELD + "NorOneWhoseOwnTerminalIsGone"),
-        one("nor is the relay by another size", RELAY,
-            "        resizer_ = do_apart({master_}, [&] { ::ioctl(master_, TIOCSWINSZ, &size); });\n",
-            "        ::ioctl(master_, TIOCSWINSZ, &size);\n", HELD + "NorAnotherSizeFromReachingTheOthers"),
-        one("it ends with the session", LEADER, "    ::setsid();\n", "", TERMINAL + "IsNotRoots"),
-        one("and with the relay", LEADER, "            if (!message) hang_up();\n", "            if (!message) continue;\n",
-            TERMINAL + "AKilledRelayHangsTheSessionUp"),
-        one("who leads it keeps nothing that it was given", LEADER, "    close_all_but({0, 1, 2, task.terminal, task.master, task.channel});\n", "",
-            TERMINAL + "WhoLeadsTheSessionHasNothingThatWasGivenToIt"),
-        one("one that was stopped many times stops root's job once", LEADER, "WNOHANG | (stopped_ ? 0 : WUNTRACED)",
-            "WNOHANG | WUNTRACED", TERMINAL + "AnAgentThatWasStoppedManyTimesStopsTheJobOnce"),
-        one("a session whose end a tracer keeps is not waited for", LEADER, "is_kept() ? tracer_ms : -1", "-1",
-            TERMINAL + "AProcessThatTracesTheSessionAndKeepsItsEndHoldsNothingUp"),
-        one("a session that ends by a signal has nothing of root's dumped", OWN, "    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);\n", "",
-            "unit_client:EndAlike.LeavesNoDump"),
-        one("nor by verify while it runs", VERIFY, " || (kept_since_ && now > *kept_since_ + std::chrono::seconds(1))",
-            "", "trust_verify:HostileAgent.AProcessThatTracesItAndKeepsItsEndIsNotWaitedFor"),
-        one("nor by verify when it has killed it", VERIFY, " && look < most_looks", " && look >= 0",
-            "trust_verify:HostileAgent.AProcessThatTracesItAndKeepsItsEndIsNotWaitedFor"),
-        one("a terminal's signal is the kernel's to send", RELAY, "            ::ioctl(master_, TIOCSIG, number);\n",
-            "            ::kill(-::tcgetpgrp(master_), number);\n",
-            TERMINAL + "CtrlCReachesNobodyWhoHasTheNumberOfAGroupThatEnded"),
-        one("the shell gets its terminal back", RELAY, "        user_.restore();\n", "",
-            TERMINAL + "CtrlZStopsTheJobAndFgContinuesIt"),
-    ]  # fmt: skip
-
-
 def what_comes_along() -> list[Protection]:
     gains = SESSION + "CanGainNoPrivileges"
     return [
@@ -247,35 +187,10 @@ def what_comes_along() -> list[Protection]:
         one("nor by its name, as the controlling one", "docker/entrypoint.sh", "setsid --wait setpriv", "setpriv", "ctest:image:entrypoint"),
         one("nor has what becomes the agents' shell", "docker/entrypoint.sh", '        identity=("$(command -v env)" -i)\n',
             '        identity=("$(command -v env)")\n', "ctest:image:entrypoint"),
-        one("nor takes terminal types from one", "client/picker/picker_screen.cpp", "    leave_out_types_of_others();\n",
-            "", "terminal:TerminalTypes.RootTakesNoneFromAPlaceOfAnotherUsers"),
-        one("nor a locale", "client/picker/terminal_type.cpp", '"HOME", "LOCPATH", "GCONV_PATH"', '"HOME", "GCONV_PATH"',
-            "terminal:TerminalTypes.RootTakesNoLocaleFromAPlaceOfAnotherUsers"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
         one("a session has not the keyring of root's login", BECOME, "    leave_session_keyring();\n", "",
             "trust_inherited:Inherited.NobodyHasTheKeyringOfRootsLogin"),
         one("unless the administrator says otherwise", BECOME, "    if (keep) return become_user(user);\n", "",
             SESSION + "MayGainThemWhereTheAdministratorSaysSo"),
-    ]  # fmt: skip
-
-
-def whose_pager() -> list[Protection]:
-    test = "unit_client:PagerTest.RootNeverRunsAnAgentsPager"
-    return [
-        one("root's pager is not looked for in PATH", PAGER, "if (uid != 0) {", "if (uid != 0 || !pager.argv.empty()) {", test),
-        one("nor is it any program", PAGER, 'roots_pagers.end() ? "less" : chosen', "nullptr ? \"less\" : chosen", test),
-        one("nor told anything by arguments", PAGER, "    pager.argv = {roots_choice(pager.argv.front())};\n",
-            "    pager.argv.front() = roots_choice(pager.argv.front());\n", test),
-        one("root's pager is told nothing by variables", PAGER, "pager.with_callers_environment = false;",
-            "pager.with_callers_environment = true;", test),
-    ]  # fmt: skip
-
-
-def what_completion_offers() -> list[Protection]:
-    return [
-        one("completion offers nothing that a shell would run", "client/commands/words.cpp", "        if (is_plain(word)) text",
-            "        text", "integration_cli:Cli.CompletionAsksTheDaemonForNames"),
-        one("nor puts a file's name on root's line as it is", "client/commands/completion_script.cpp", '"compopt -o default"',
-            '"COMPREPLY=($(compgen -f -- \\"$cur\\"))"', "terminal:CompletionAtTheTerminal.AFilesNameRunsNothing"),
     ]  # fmt: skip

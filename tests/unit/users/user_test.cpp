@@ -153,6 +153,30 @@ TEST(SessionHome, SlashIsRefused) {
     EXPECT_THAT(home.error().message, ::testing::StartsWith("the home directory is /"));
 }
 
+TEST(SessionHome, SlashIsRefusedForAnotherUserToo) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    std::string passwd = "/tmp/capsule-passwd-XXXXXX";
+    const UniqueFd file(::mkstemp(passwd.data()));
+    const std::string_view entry = "root:x:0:0::/root:/bin/sh\nagent:x:4711:4711::/:/bin/sh\n";
+    ASSERT_EQ(::write(file.get(), entry.data(), entry.size()), static_cast<ssize_t>(entry.size()));
+    constexpr int no_mounts = 2;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+            ::mount(passwd.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) != 0)
+            ::_exit(no_mounts);
+        Config config;
+        config.session.user = "agent";
+        const auto home = session_home(config, {});
+        ::_exit(!home && home.error().message.starts_with("[session] user: the home of agent is /") ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ::unlink(passwd.c_str());
+    if (WIFEXITED(status) && WEXITSTATUS(status) == no_mounts) GTEST_SKIP() << "no mounts here";
+    EXPECT_EQ(status, 0);
+}
+
 TEST(SessionHome, AFileIsRefused) {
     std::map<std::string, Secret> file;
     file.emplace("HOME", Secret("/etc/passwd"));
