@@ -108,7 +108,7 @@ void Connection::turn_out() {
     const Refusal refusal = too_many();
     broker_.count_stranger(refusal.code, uid_);
     client_.try_write(error_answer(surface_, refusal));
-    client_.close();
+    reset_client();
 }
 
 /// Who has shown no token waits for a head no longer than strangers may.
@@ -137,7 +137,7 @@ Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
         if (in_.size() > usual_head) broker_.hold_head(place_, in_.capacity());
         // A connection that is idle holds no room for what may come.
         const bool came = co_await client_.readable();
-        const Io io = came ? client_.try_read(scratch()) : Io{};
+        const Io io = came && !late_ ? client_.try_read(scratch()) : Io{};
         if (io.waits()) continue;
         if (io.is != Io::Is::done) co_return std::nullopt;
         const bool first = in_.empty();
@@ -246,7 +246,8 @@ void Connection::cut() {
     reset_client();
 }
 
-/// The agent must not take half an answer for a whole one: a reset, and not an orderly end.
+/// A reset, and not an orderly end: the agent must not take half an answer for a whole one. And after an orderly end
+/// the client's port would stay taken for as long as the client likes: one user could have all ports that lead here.
 void Connection::reset_client() {
     ends_by_reset(true);
     client_.close();
@@ -265,8 +266,10 @@ void Connection::look_at_the_time(Clock::time_point now) {
     late_ = true;
     if (over == Bound::provider && upstream_)
         upstream_->close();
+    else if (over == Bound::idle || over == Bound::header)
+        client_.end_wait_to_read();  // leave() is next
     else
-        client_.close();
+        reset_client();
 }
 
 }  // namespace capsule::broker

@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/fsuid.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <system_error>
+#include <tuple>
 #include <vector>
 
 #include "daemon/base/trusted_path.hpp"
@@ -122,6 +124,12 @@ Result<LoopbackSocket> bind_to_loopback(std::uint16_t port, const std::optional<
 bool somebody_listens(std::uint16_t port) {
     const UniqueFd socket = new_socket();
     const sockaddr_in address = loopback(port);
+    // From any other address of the loopback: another user may have all ports of the usual one that lead there.
+    std::uint32_t other = 0;
+    std::ignore = ::getrandom(&other, sizeof other, GRND_NONBLOCK);
+    sockaddr_in from = loopback(0);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + other % 0xFF'0000);
+    ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from);
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
     constexpr int refused_within_ms = 100;
     pollfd wanted{socket.get(), POLLOUT, 0};

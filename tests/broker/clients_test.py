@@ -180,6 +180,24 @@ class Clients(Case):
         self.assertEqual(told, sessions * rounds * models)
         self.assertLess(size, 800_000)
 
+    def test_one_that_is_turned_out_keeps_no_way_to_the_broker_taken(self):
+        """After an orderly end its port leads there for as long as it likes, and one user could have all of them."""
+        broker, _ = self.pair(stranger_ms=300, header_ms=300)
+        idle, begun, refused = (self.connect(broker) for _ in range(3))
+        begun.sendall(b"POST /api")
+        refused.sendall(request(broker.port, token="cst_wrong"))
+        self.assertEqual(read_reply(refused).status, 401)
+        for each in idle, begun, refused:
+            self.assertEqual(each.recv(100), b"", "first there is an orderly end")
+            self.assertTrue(until(lambda each=each: self.is_closed(each)))
+        strangers = [self.connect(broker) for _ in range(600)]
+        self.assertEqual(read_reply(strangers[0]).status, 503)
+        self.assertTrue(until(lambda: self.is_closed(strangers[0])))
+
+    def is_closed(self, connection: socket.socket) -> bool:
+        closed = 7  # TCP_CLOSE
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == closed
+
 
 if __name__ == "__main__":
     unittest.main()

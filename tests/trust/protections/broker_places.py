@@ -7,6 +7,14 @@ def protections() -> list[Protection]:
     path = "daemon/broker/core/places.cpp"
     unit = "unit_broker:BrokerPlaces."
     return [
+        one("who is turned out keeps no way to the broker taken", "daemon/broker/connection.cpp",
+            "    client_.try_write(error_answer(surface_, refusal));\n    reset_client();", "    client_.try_write(error_answer(surface_, refusal));\n    client_.close();",
+            "ctest:broker:clients"),
+        one("nor does who stays", "daemon/broker/connection.cpp", "// leave() is next\n    else\n        reset_client();",
+            "// leave() is next\n    else\n        client_.close();", "ctest:broker:clients"),
+        one("though all ways are taken the port is had after a restart", "daemon/sessions/broker_program.cpp",
+            "    ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from);\n", "    static_cast<void>(from);\n",
+            "unit_sessions:BrokerPort.IsHadThoughAnotherUserHasEveryWayToIt"),
         one("places of those that show no token", path, "if (strangers_.size() <= most) return nullptr;", "return nullptr;",
             unit + "WhoHasMostStrangersMakesRoom", "ctest:broker:floods"),
         one("and of few descriptors a part", "daemon/broker/broker.cpp", "std::min(most, files.rlim_cur / 4)", "std::max(most, files.rlim_cur / 4)", "ctest:broker:floods"),
