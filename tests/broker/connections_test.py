@@ -260,6 +260,7 @@ class KeptConnections(Case):
             def serve(peer, _, status=status, came=came):
                 peer.request_head()
                 peer.send(answer(b"{}", status)[:-2])
+                peer.more()
                 came.wait(BOUND)
                 peer.send(b"{}")
                 while True:
