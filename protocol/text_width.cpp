@@ -104,10 +104,11 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
             out += ' ';
             ++column;
         }
-        for (; wide > width; wide = display_width(word)) {
+        while (wide > width) {
             const std::size_t part = bytes_that_fit(word, width);
             if (part == word.size()) break;
             out.append(word.substr(0, part)).append("\n").append(indent, ' ');
+            wide -= display_width(word.substr(0, part));  // not of the whole rest for each line
             word.remove_prefix(part);
         }
         out += word;

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -75,6 +76,8 @@ ExitCode set(const Globals& globals, const KeyOptions& options) {
     if (const auto refused = role_alone(globals, options.workspace, options.role)) return *refused;
     if (options.op) return store(globals, options, *options.op);
     if (const auto ready = check_before_asking(globals, options); !ready) return fail(globals, ready.error());
+    // A crash, or Ctrl-\ later, is not to leave the key in a file of the current directory.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     auto answer = ask_key(STDIN_FILENO, "Key for " + options.provider + " (it does not show): ");
     if (std::holds_alternative<Cancelled>(answer)) return ExitCode::cancelled;
     if (const auto* error = std::get_if<Error>(&answer)) return fail(globals, ExitCode::usage, "client.usage", *error);

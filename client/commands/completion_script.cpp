@@ -170,8 +170,9 @@ std::string bash_script(const std::vector<CommandInfo>& commands) {
         "    done\n"
         "    case \"$at $prev\" in\n";
     out += value_cases(commands, [](const OptionInfo& option) {
-        // Another user may have made a name with a command in it. bash's own completion quotes what it inserts.
-        if (option.is_path) return std::string("compopt -o default");
+        // Another user may have made a name with a command in it. bash's own completion quotes what it inserts, but may
+        // run what stands in a name that it has found through a variable.
+        if (option.is_path) return std::string("[[ $cur == *[\\$\\`]* ]] || compopt -o default");
         const std::string words =
             option.asked.empty() ? "'" + joined(option.choices) + "'" : "\"" + answer_to(option.asked) + "\"";
         return "COMPREPLY=($(compgen -W " + words + " -- \"$cur\"))";

@@ -38,7 +38,9 @@ std::optional<std::string> absolute_directory(const std::optional<std::string>& 
     std::error_code error;
     auto path = given ? std::filesystem::absolute(*given, error) : std::filesystem::current_path(error);
     if (error) return std::nullopt;  // it is only looked at, so a vanished directory is no reason to fail
-    std::string text = path.lexically_normal().string();
+    // Behind a link, ".." is not what stands before it: the daemon looks where it leads.
+    const bool goes_up = std::ranges::find(path, std::filesystem::path("..")) != path.end();
+    std::string text = (goes_up ? path : path.lexically_normal()).string();
     if (!is_utf8(text)) {
         print_warnings({{"client.left_out",
                          "the directory was not named to the daemon: its path has a byte that is no "

@@ -30,7 +30,8 @@ namespace {
 Error failed(const std::string& what) {
     return {ErrorCode::io_error,
             "cannot give the session a terminal of its own: " + what + ": " + std::generic_category().message(errno),
-            "is /dev/pts mounted, and is there room for one more? Without any terminal (setsid, input and output "
+            "is /dev/pts mounted, and is there room for one more (kernel.pty.max; who has /dev/ptmx open)? Without any "
+            "terminal (setsid, input and output "
             "redirected) none is needed"};
 }
 

@@ -40,12 +40,17 @@ struct SettingsPlace {
     bool directory = false;
     /// A larger file is not looked at.
     std::size_t largest = survey_file_bytes;
+    bool is_above = false;  ///< of the project's: it is above what looks like the project's root
 };
 
 /// Every place where the agent looks, an outer directory's after an inner one's. `directories` are the session's
 /// directory and those above it up to the root of its repository.
 std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
                                            const std::vector<std::string>& directories);
+
+/// Of the directories above that root those places where the agent may look all the same.
+std::vector<SettingsPlace> places_above(Agent agent, const SessionHome& home,
+                                        const std::vector<std::string>& directories, bool has_root);
 
 /// What a finding depends on besides the file.
 struct SurveyedSession {

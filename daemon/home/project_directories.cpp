@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_directories = 32;
+constexpr std::size_t most_directories = 128;
 
 bool is_not_there(int problem) {
     return problem == ENOENT || problem == ENOTDIR;
@@ -32,16 +32,22 @@ bool is_a_repository(const std::string& directory) {
 
 ProjectDirectories up_from(const fs::path& path) {
     ProjectDirectories out;
-    for (fs::path at = path; out.paths.size() < most_directories; at = at.parent_path()) {
+    std::vector<std::string> all;
+    for (fs::path at = path; all.size() < most_directories; at = at.parent_path()) {
         if (!at.has_filename() && at.has_relative_path()) at = at.parent_path();  // a slash at the end
-        out.paths.push_back(at == at.root_path() ? "" : at.string());
-        if (is_a_repository(out.paths.back())) return out;
-        if (at == at.root_path()) {
-            out.paths.resize(1);
-            return out;
+        all.push_back(at == at.root_path() ? "" : at.string());
+        if (!out.has_root && is_a_repository(all.back())) {
+            out.has_root = true;
+            out.paths = std::exchange(all, {});
         }
+        if (at == at.root_path()) break;
     }
-    out.are_all = false;
+    out.are_all = out.paths.size() + all.size() < most_directories;
+    if (!out.has_root) {
+        out.paths.assign(1, all.front());
+        all.erase(all.begin());
+    }
+    out.above = std::move(all);
     return out;
 }
 
@@ -53,24 +59,37 @@ std::optional<std::string> path_of(const UniqueFd& directory) {
     return std::string(path.data(), static_cast<std::size_t>(size));
 }
 
-/// Those of `named` that are none of `real`, which gets their names for what are the same directories.
-std::vector<std::string> take_names(std::vector<std::string> named, std::vector<std::string>& real) {
-    const auto identity = [](const std::string& path) {
-        struct stat status {};
-        const SharedFd directory = open_directory(path.empty() ? "/" : path);
-        const bool is_known = directory && ::fstat(directory.get(), &status) == 0;
-        return is_known ? std::optional(std::pair(status.st_dev, status.st_ino)) : std::nullopt;
-    };
-    std::map<std::pair<dev_t, ino_t>, std::string*> places;
-    for (std::string& path : real)
-        if (const auto known = identity(path)) places.emplace(*known, &path);
-    std::erase_if(named, [&](const std::string& name) {
-        const auto known = identity(name);
+using Identity = std::pair<dev_t, ino_t>;
+
+std::optional<Identity> identity_of(const std::string& path) {
+    struct stat status {};
+    const SharedFd directory = open_directory(path.empty() ? "/" : path);
+    const bool is_known = directory && ::fstat(directory.get(), &status) == 0;
+    return is_known ? std::optional(Identity(status.st_dev, status.st_ino)) : std::nullopt;
+}
+
+/// Appends those of `named` that are none of `real`. These get their names for what are the same directories.
+void add_named(ProjectDirectories& real, const ProjectDirectories& named) {
+    std::map<Identity, std::string*> places;
+    for (auto* part : {&real.paths, &real.above})
+        for (std::string& path : *part)
+            if (const auto known = identity_of(path)) places.emplace(*known, &path);
+    const auto add = [&](const std::string& name, std::vector<std::string>& to) {
+        const auto known = identity_of(name);
         const auto place = known ? places.find(*known) : places.end();
-        if (place != places.end()) *place->second = name;
-        return place != places.end();
-    });
-    return named;
+        if (place != places.end())
+            *place->second = name;
+        else
+            to.push_back(name);
+    };
+    std::vector<std::string> paths, above;
+    for (const std::string& name : named.paths)
+        add(name, paths);
+    for (const std::string& name : named.above)
+        add(name, above);
+    real.paths.insert(real.paths.end(), paths.begin(), paths.end());
+    real.above.insert(real.above.end(), above.begin(), above.end());
+    real.are_all = real.are_all && named.are_all;
 }
 
 }  // namespace
@@ -84,9 +103,7 @@ ProjectDirectories project_directories(const std::string& cwd) {
     if (!path) out.are_all = false;  // a link into the kernel's own files, or no time is left
     if (!path || *path == out.paths.front()) return out;
     ProjectDirectories real = up_from(*path);
-    const std::vector<std::string> others = take_names(std::move(out.paths), real.paths);
-    real.paths.insert(real.paths.end(), others.begin(), others.end());
-    real.are_all = real.are_all && out.are_all;
+    add_named(real, out);
     return real;
 }
 

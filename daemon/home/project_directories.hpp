@@ -7,15 +7,19 @@
 namespace capsule {
 
 struct ProjectDirectories {
+    /// The session's directory and those above it up to the root of its repository; outside of one, itself alone.
     std::vector<std::string> paths;
-    bool are_all = true;  ///< false: the agent may look at others, too
+    /// The others up to `/`. An agent that has git say what a repository is may go on to them: git takes none that is
+    /// another user's, or is broken, and may not be installed.
+    std::vector<std::string> above{};
+    bool has_root = false;  ///< there is a repository
+    bool are_all = true;    ///< false: the agent may look at others, too
 };
 
-/// The session's directory and those above it up to the root of its repository; outside of one, itself alone. `cwd` is
-/// its name, absolute. First come those that are above where it is when all links are followed, as the agent finds
-/// itself there; then those that are above its name alone, which its shell may know. Each is there once, by its name
-/// where it has one. Looks with the calling thread's identity, and follows no link into the kernel's own files, where a
-/// lookup may wait.
+/// `cwd` is the directory's name, absolute. First come those that are above where it is when all links are followed, as
+/// the agent finds itself there; then those that are above its name alone, which its shell may know. Each is there
+/// once, by its name where it has one. Looks with the calling thread's identity, and follows no link into the kernel's
+/// own files, where a lookup may wait.
 ProjectDirectories project_directories(const std::string& cwd);
 
 }  // namespace capsule

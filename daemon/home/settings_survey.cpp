@@ -30,6 +30,11 @@ bool is_absent(int problem) {
     return problem == ENOENT || problem == ENOTDIR;
 }
 
+/// As messages name it: a repository's file may have any name, and a launcher shows the message as it is.
+std::string shown_path(const std::string& path) {
+    return harmless_text(with_bytes_escaped(path), '?');
+}
+
 /// Whether an agent takes a file of this name, in a directory of that format.
 bool is_taken(const SettingsPlace& place, std::string_view name) {
     if (name == "." || name == "..") return false;
@@ -55,7 +60,7 @@ std::vector<std::string> files_in(int directory, const SettingsPlace& place, std
 
 class Survey {
   public:
-    explicit Survey(const SurveyedSession& session) : session_(session) {}
+    Survey(const SurveyedSession& session, uid_t user) : session_(session), user_(user) {}
 
     void look_at(const SettingsPlace& place) {
         const std::size_t slash = place.path.rfind('/');
@@ -71,7 +76,7 @@ class Survey {
 
     void not_looked_at(const SettingsPlace& place, const std::string& path, const std::string& why) {
         note_extra_pin(place, std::nullopt, {});
-        add(place, {{with_bytes_escaped(path), "", "cannot be looked at: " + why, std::nullopt}});
+        add(place, {{shown_path(path), "", "cannot be looked at: " + why, std::nullopt}});
     }
 
     FoundSettings take() { return std::move(found_); }
@@ -111,10 +116,19 @@ class Survey {
         ++files_;
         if (!text) return not_looked_at(place, path, "too large, no regular file, or not readable");
         bytes_ += (*text)->size();
-        auto settings = survey_settings(place, with_bytes_escaped(path), **text, session_);
+        if (place.is_above && is_strangers(file)) note_extra_pin(place, std::nullopt, {});
+        auto settings = survey_settings(place, shown_path(path), **text, session_);
         if (!settings) return not_looked_at(place, path, settings.error().message);
         note_extra_pin(place, *text, *settings);
         add(place, *std::move(settings));
+    }
+
+    /// Neither root's nor the session user's: whoever may write to a directory above (/tmp) is not to say what the
+    /// session does.
+    bool is_strangers(const Place& file) const {
+        struct stat status {};
+        return ::fstatat(file.directory_fd.get(), file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+               (status.st_uid != 0 && status.st_uid != user_);
     }
 
     /// What was read for the facts a moment ago is not read again.
@@ -145,6 +159,7 @@ class Survey {
     }
 
     const SurveyedSession& session_;
+    uid_t user_;
     std::set<std::string> seen_;
     std::set<std::tuple<dev_t, ino_t, SettingsFormat>> listed_;
     bool needs_extra_pin_ = false;
@@ -154,8 +169,8 @@ class Survey {
 };
 
 Survey survey_places(const std::vector<SettingsPlace>& places, const std::string& cwd, bool are_all,
-                     const SurveyedSession& session) {
-    Survey survey(session);
+                     const SurveyedSession& session, uid_t user) {
+    Survey survey(session, user);
     const auto of_project = std::ranges::find(places, SettingsOwner::project, &SettingsPlace::owner);
     if (!are_all && of_project != places.end())
         survey.not_looked_at(*of_project, cwd, "it leads to directories that are not known");
@@ -177,13 +192,15 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
     SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore, &facts};
     const ProjectDirectories directories = project_directories(cwd);
     auto places = settings_places(route.agent, home, directories.paths);
+    std::ranges::move(places_above(route.agent, home, directories.above, directories.has_root),
+                      std::back_inserter(places));
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
-    Survey survey = survey_places(places, cwd, directories.are_all, session);
+    Survey survey = survey_places(places, cwd, directories.are_all, session, home.user.uid);
     if (!survey.needs_extra_pin()) return finish(survey, plan);
     descriptor_of(route.agent).add_extra_pin(plan, session);
-    Survey held = survey_places(places, cwd, directories.are_all, session);
+    Survey held = survey_places(places, cwd, directories.are_all, session, home.user.uid);
     return finish(held, plan);
 }
 

@@ -38,6 +38,19 @@ TEST_F(CompletionAtTheTerminal, AFilesNameRunsNothing) {
     EXPECT_FALSE(fs::exists(project() / "ran"));
 }
 
+// bash expands the word to find the file, and looks at what it has found once more.
+TEST_F(CompletionAtTheTerminal, NorDoesOneBehindAVariable) {
+    fs::create_directory(project() / "work${x[$(touch ran)]}");
+    for (const char* word : {"--cwd $PWD/wo", "--cwd=$PWD/wo", "--cwd ${PWD}/wo"}) {
+        terminal().type("capsulectl exec claude --provider none " + std::string(word));
+        terminal().press({"Tab", "C-a"});
+        terminal().type("echo 'before' '" + std::string(word) + "' #");
+        terminal().press({"Enter"});
+        terminal().wait_for("\nbefore " + std::string(word));
+    }
+    EXPECT_FALSE(fs::exists(project() / "ran"));
+}
+
 TEST_F(CompletionAtTheTerminal, AFilesNameWithABlankIsOneWord) {
     fs::create_directory(project() / "my work");
     complete_and_run("capsulectl exec claude --provider zai --cwd my", R"(--cwd my\ work/)");

@@ -38,6 +38,15 @@ TEST_F(HiddenKey, IsStoredAndNeverOnTheScreen) {
     expect_echo();
 }
 
+TEST_F(HiddenKey, IsInNoCoreFile) {
+    terminal().run("ulimit -c unlimited; sh -c 'echo $$ >pid; exec capsulectl auth set zai'");
+    terminal().wait_for(prompt);
+    kill(std::stoi(read_file(project() / "pid")), SIGABRT);
+    terminal().wait_for("Aborted");
+    EXPECT_THAT(terminal().screen(), Not(HasSubstr("core dumped")));
+    terminal().run("stty sane");
+}
+
 TEST_F(HiddenKey, TakesCorrectionsByBackspace) {
     terminal().run("capsulectl auth set zai");
     terminal().wait_for(prompt);

@@ -194,7 +194,7 @@ def what_it_says() -> list[Protection]:
     names = "integration_bytes:Bytes.ARepositorysFileNamesAreTold"
     return [
         Protection("no file's name makes an answer unreadable", [
-            Edit("daemon/home/settings_survey.cpp", "survey_settings(place, with_bytes_escaped(path),", "survey_settings(place, path,"),
+            Edit("daemon/home/settings_survey.cpp", "survey_settings(place, shown_path(path),", "survey_settings(place, path,"),
             Edit("daemon/server/method_table.cpp", "    escape_bytes(answer);\n", "    static_cast<void>(escape_bytes);\n")],
             [names]),
         one("an error may quote a file's name", "protocol/json_rpc.cpp",

@@ -116,6 +116,11 @@ def what_completion_offers() -> list[Protection]:
     return [
         one("completion offers nothing that a shell would run", "client/commands/words.cpp", "        if (is_plain(word)) text",
             "        text", "integration_cli:Cli.CompletionAsksTheDaemonForNames"),
-        one("nor puts a file's name on root's line as it is", "client/commands/completion_script.cpp", '"compopt -o default"',
-            '"COMPREPLY=($(compgen -f -- \\"$cur\\"))"', "terminal:CompletionAtTheTerminal.AFilesNameRunsNothing"),
+        one("nor puts a file's name on root's line as it is", "client/commands/completion_script.cpp",
+            r'"[[ $cur == *[\\$\\`]* ]] || compopt -o default"', '"COMPREPLY=($(compgen -f -- \\"$cur\\"))"',
+            "terminal:CompletionAtTheTerminal.AFilesNameRunsNothing"),
+        one("nor has bash look behind a variable", "client/commands/completion_script.cpp",
+            r'"[[ $cur == *[\\$\\`]* ]] || compopt', '"compopt', "terminal:CompletionAtTheTerminal.NorDoesOneBehindAVariable"),
+        one("a typed key is in no core file", "client/commands/auth.cpp", "    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);\n", "",
+            "terminal:HiddenKey.IsInNoCoreFile"),
     ]  # fmt: skip

@@ -146,6 +146,14 @@ TEST(Printable, TurnsNoText) {
     EXPECT_EQ(printable("\xff\u0085\u00e9"), "??\u00e9");
 }
 
+// Each character is looked at once: with the whole rest measured for each line, this would take minutes.
+TEST(Wrapped, BreaksAWordOfMegabytes) {
+    std::string word;
+    for (int i = 0; i < 2'000'000; ++i)
+        word += "é";
+    EXPECT_EQ(wrapped(word, 100, 0).size(), word.size() + 19'999);
+}
+
 TEST(Wrapped, BreaksAtSpacesAndIndents) {
     EXPECT_EQ(wrapped("one two three", 7, 2), "one two\n  three");
     EXPECT_EQ(wrapped("averylongword b", 4, 1), "aver\n ylon\n gwor\n d b");

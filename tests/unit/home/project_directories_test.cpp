@@ -2,6 +2,7 @@
 #include "daemon/home/project_directories.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -57,24 +58,83 @@ TEST_F(ProjectDirectoriesTest, SayWhereOthersMayBe) {
     fs::create_directory_symlink("/proc/self/root" + top() + "/repo/a/b", top() + "/links/kernel");
     EXPECT_FALSE(project_directories(top() + "/links/kernel").are_all);
     std::string deep = "/repo";
-    for (int i = 0; i < 40; ++i)
+    for (int i = 0; i < 200; ++i)
         deep += "/d";
     fs::create_directories(top() + deep);
     EXPECT_FALSE(project_directories(top() + deep).are_all);
 }
 
-TEST_F(ProjectDirectoriesTest, OfALinkLeaveOutAProjectWhoseOpenCodeWouldSendSomethingOut) {
-    std::ofstream(top() + "/repo/opencode.json") << R"({"share": "auto"})";
-    fs::create_directory_symlink("/proc/self/root" + top() + "/repo/a/b", top() + "/links/kernel");
-    Provider provider;
-    provider.id = "zai";
-    SessionHome home;
-    home.home = top() + "/home";
-    for (const char* cwd : {"/repo/a/b", "/links/l", "/links/l/..", "/links/kernel"}) {
+TEST_F(ProjectDirectoriesTest, HaveOthersAbove) {
+    const auto found = project_directories(top() + "/repo/a");
+    EXPECT_TRUE(found.has_root);
+    EXPECT_THAT(found.above, ElementsAre(top(), "/tmp", ""));
+    const auto alone = project_directories(top());
+    EXPECT_FALSE(alone.has_root);
+    EXPECT_THAT(alone.above, ElementsAre("/tmp", ""));
+    EXPECT_THAT(project_directories(top() + "/links/l").above, ::testing::IsSupersetOf({top(), std::string("/tmp")}));
+}
+
+/// Whether OpenCode is told to leave the project's configuration out, and with how many warnings.
+class OpenCodesProject : public ProjectDirectoriesTest {
+  protected:
+    bool is_left_out(const std::string& cwd) {
+        Provider provider;
+        provider.id = "zai";
+        SessionHome home;
+        home.home = top() + "/home";
+        home.user.uid = ::geteuid();
         Route route{Agent::opencode, &provider, false, Located<std::string>{"m", "catalog"}, {}};
         Plan plan;
         survey_session(home, top() + cwd, route, ProjectSettings::allow, {}, plan);
-        EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG")) << cwd;
+        return plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG");
+    }
+    void write(const std::string& path, const std::string& text) const {
+        fs::create_directories(fs::path(top() + path).parent_path());
+        std::ofstream(top() + path) << text;
+    }
+    static constexpr const char* sends = R"({"share": "auto"})";
+};
+
+TEST_F(OpenCodesProject, IsLeftOutThroughALinkToo) {
+    write("/repo/opencode.json", sends);
+    fs::create_directory_symlink("/proc/self/root" + top() + "/repo/a/b", top() + "/links/kernel");
+    for (const char* cwd : {"/repo/a/b", "/links/l", "/links/l/..", "/links/kernel"})
+        EXPECT_TRUE(is_left_out(cwd)) << cwd;
+    EXPECT_FALSE(is_left_out("/links"));
+}
+
+// Where git takes nothing for a repository, OpenCode goes up to the root of the file system.
+TEST_F(OpenCodesProject, IsLeftOutForWhatStandsAboveIt) {
+    write("/plain/opencode.json", sends);
+    write("/plain/empty/.git/x", "");
+    fs::remove(top() + "/plain/empty/.git/x");
+    write("/plain/broken/.git", "gitdir: /nonexistent\n");
+    fs::create_directories(top() + "/plain/dangling");
+    fs::create_symlink("nothing", top() + "/plain/dangling/.git");
+    write("/plain/whole/.git/HEAD", "ref: refs/heads/main\n");
+    std::string deep = "/plain/deep";
+    for (int i = 0; i < 40; ++i)
+        deep += "/d";
+    for (const std::string& cwd :
+         {std::string("/plain/none"), std::string("/plain/empty"), std::string("/plain/broken"),
+          std::string("/plain/dangling"), std::string("/plain/whole"), deep}) {
+        fs::create_directories(top() + cwd);
+        EXPECT_TRUE(is_left_out(cwd)) << cwd;
+    }
+    write("/plain/opencode.json", R"({"theme": "x"})");
+    EXPECT_FALSE(is_left_out(deep)) << "and what changes nothing stays";
+}
+
+TEST_F(OpenCodesProject, IsLeftOutWhereAnotherUserCanSayWhatItIs) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
+    write("/shared/opencode.json", R"({"theme": "x"})");
+    write("/shared/.opencode/plugin/x.js", "");
+    write("/shared/own/.git/HEAD", "");
+    EXPECT_FALSE(is_left_out("/shared/own"));
+    for (const char* file : {"/shared/opencode.json", "/shared/.opencode/plugin/x.js"}) {
+        ASSERT_EQ(::chown((top() + file).c_str(), 4711, 4711), 0);
+        EXPECT_TRUE(is_left_out("/shared/own")) << file;
+        ASSERT_EQ(::chown((top() + file).c_str(), 0, 0), 0);
     }
 }
 

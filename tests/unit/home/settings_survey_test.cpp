@@ -163,11 +163,13 @@ TEST_F(SettingsSurvey, LooksWhereCodexAndOpenCodeDo) {
                             "/repo/.opencode/plugin/x.js: plugin"));
 }
 
-TEST_F(SettingsSurvey, OutsideOfARepositoryTheDirectoryItselfIsAll) {
+TEST_F(SettingsSurvey, OutsideOfARepositoryOnlyOpenCodeGoesUp) {
     fs::remove_all(top() + "/repo/.git");
     write("/repo/opencode.json", R"({"model": "x/y"})");
-    EXPECT_THAT(survey(Agent::opencode, "/repo/a"), IsEmpty());
-    EXPECT_THAT(survey(Agent::opencode, "/repo"), ElementsAre("/repo/opencode.json: model"));
+    write("/repo/.codex/config.toml", "model = \"y\"\n");
+    EXPECT_THAT(survey(Agent::codex, "/repo/a"), IsEmpty());
+    for (const char* cwd : {"/repo/a", "/repo"})
+        EXPECT_THAT(survey(Agent::opencode, cwd), ElementsAre("/repo/opencode.json: model"));
     EXPECT_THAT(survey(Agent::opencode, "/gone/for/good"), IsEmpty());
 }
 
