@@ -26,7 +26,7 @@ def whose_terminal() -> list[Protection]:
         one("a terminal of its own", EXEC, own, "if (false) return", TERMINAL + "IsNotRoots",
             TERMINAL + "NothingThatTheAgentTypesReachesRootsShell", TERMINAL + "AProcessThatIsLeftBehindReadsNoKey",
             TERMINAL + "AKeptDescriptorThatIsRootsTerminalIsReplacedToo"),
-        one("where root's is only the controlling one, too", OWN, "    return exists;\n", "    return false;\n",
+        one("where root's is only the controlling one, too", OWN, "    return exists;\n", "    return exists && false;\n",
             TERMINAL + "RootsControllingTerminalIsOutOfReachWhereNoDescriptorIsATerminal"),
         one("and where that cannot be opened for now", OWN, " || errno != ENXIO;", ";", TERMINAL + "NorIsTheSessionOnItWhereItCannotBeOpened"),
         one("who does not read root's terminal keeps no signal from the session", USERS,
