@@ -104,7 +104,7 @@ def odd_files() -> list[Protection]:
         one("and most of all what is another user's", "daemon/home/settings_survey.cpp", "if (place.is_above && is_strangers(file))", "if (false)",
             "unit_home:OpenCodesProject.IsLeftOutWhereAnotherUserCanSayWhatItIs"),
         one("and anywhere, where that is not known", "daemon/home/settings_survey.cpp", "if (!are_all && of_project", "if (!are_all && false && of_project",
-            "unit_home:OpenCodesProject.IsLeftOutThroughALinkToo"),
+            "unit_home:OpenCodesProject.IsLeftOutWhereNotAllAboveItIsLookedAt"),
         one("a project has only so many files", "daemon/home/settings_survey.cpp", "if (files_ >= survey_files || ",
             "if (",
             "unit_home:SettingsSurvey.SoManyInAllAndNotInEachDirectory"),

@@ -125,6 +125,14 @@ TEST_F(OpenCodesProject, IsLeftOutForWhatStandsAboveIt) {
     EXPECT_FALSE(is_left_out(deep)) << "and what changes nothing stays";
 }
 
+TEST_F(OpenCodesProject, IsLeftOutWhereNotAllAboveItIsLookedAt) {
+    std::string deep = "/plain";
+    for (int i = 0; i < 140; ++i)
+        deep += "/d";
+    fs::create_directories(top() + deep);
+    EXPECT_TRUE(is_left_out(deep));
+}
+
 TEST_F(OpenCodesProject, IsLeftOutWhereAnotherUserCanSayWhatItIs) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
     write("/shared/opencode.json", R"({"theme": "x"})");
