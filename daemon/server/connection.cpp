@@ -170,7 +170,7 @@ asio::awaitable<void> Connection::answer_one(std::string line) {
     std::string answer;
     // What a batch has gathered so far is the user's, too: sixty-four answers may be megabytes.
     Room room = [this](std::size_t gathered, bool only_tells) -> Result<void> {
-        if (only_tells && has_gone(socket_))
+        if (only_tells && has_gone(socket_.native_handle()))
             return Error{ErrorCode::io_error, "the client has gone", "wait for the answer"};
         return hold(gathered);
     };

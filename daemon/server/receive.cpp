@@ -28,8 +28,8 @@ asio::awaitable<std::size_t> receive(Socket& socket, std::span<char> room, boost
     co_return count;
 }
 
-bool has_gone(asio::local::stream_protocol::socket& socket) {
-    pollfd end{socket.native_handle(), 0, 0};
+bool has_gone(int socket) {
+    pollfd end{socket, 0, 0};
     return ::poll(&end, 1, 0) == 1 && (end.revents & POLLHUP) != 0;
 }
 

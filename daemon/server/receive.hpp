@@ -18,6 +18,6 @@ boost::asio::awaitable<std::size_t> receive(boost::asio::local::stream_protocol:
                                             boost::system::error_code& error);
 
 /// Whether nobody has the other end any more. Not where the client only sends nothing more: it may still read.
-bool has_gone(boost::asio::local::stream_protocol::socket& socket);
+bool has_gone(int socket);
 
 }  // namespace capsule

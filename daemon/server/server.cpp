@@ -1,6 +1,7 @@
 #include "daemon/server/server.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,9 +10,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 
 #include "daemon/access/peer.hpp"
 #include "daemon/log/log.hpp"
+#include "daemon/server/receive.hpp"
 #include "daemon/sessions/process_life.hpp"
 #include "daemon/users/subordinate.hpp"
 #include "protocol/json_rpc.hpp"
@@ -35,15 +38,27 @@ bool is_passing(const boost::system::error_code& error) {
            error == boost::system::errc::too_many_files_open_in_system || error == asio::error::no_buffer_space;
 }
 
-/// One answer to a connection that is one too many, without waiting for it.
-void turn_away(Connection::Socket& socket, const Peer& peer, const Error& error) {
+/// The next one of the kernel's queue. Would_block: there is none.
+UniqueFd accept_one(int listening, boost::system::error_code& error) {
+    UniqueFd socket(::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    error = socket ? boost::system::error_code() : boost::system::error_code(errno, boost::system::system_category());
+    return socket;
+}
+
+/// Whether the client has closed its end and has asked for nothing. Where no byte is left, no descriptor is, either.
+bool has_left_nothing(int socket) {
+    int unread = 0;
+    return has_gone(socket) && ::ioctl(socket, FIONREAD, &unread) == 0 && unread == 0;
+}
+
+/// One answer to a connection that is one too many, without waiting for it. Nobody waits where the client has gone.
+void turn_away(int socket, const Peer& peer, const Error& error) {
     log_warning("turned_away",
                 {{"uid", std::int64_t{peer.uid}}, {"pid", std::int64_t{peer.pid}}, {"why", error.message}});
+    if (has_gone(socket)) return;
     const std::string answer = error_answer({}, error) + "\n";
-    boost::system::error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket.write_some(asio::buffer(answer), ignored);
-    socket.shutdown(Connection::Socket::shutdown_send, ignored);
+    [[maybe_unused]] const auto sent = ::send(socket, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    ::shutdown(socket, SHUT_WR);
 }
 
 }  // namespace
@@ -83,20 +98,14 @@ asio::awaitable<void> Server::accept_connections() {
     boost::system::error_code error;
     acceptor_.non_blocking(true, error);
     while (!stopping_) {
-        Connection::Socket socket = co_await acceptor_.async_accept(asio::redirect_error(asio::use_awaitable, error));
-        for (int taken = 0; !error;) {
-            start_or_say_why(std::move(socket));
-            if (stopping_ || ++taken == accepted_at_once) break;  // whoever was accepted is answered all the same
-            socket = Connection::Socket(executor_);
-            acceptor_.accept(socket, error);
-        }
+        co_await acceptor_.async_wait(asio::socket_base::wait_read, asio::redirect_error(asio::use_awaitable, error));
+        if (stopping_ || error == asio::error::operation_aborted) co_return;
+        if (!error) error = accept_some();
         if (!error || error == asio::error::would_block) continue;
         if (is_passing(error)) {
             spdlog::error("cannot accept connections: {}; trying again", error.message());
             pause.expires_after(accept_pause);
             co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-        } else if (error == asio::error::operation_aborted) {
-            co_return;
         } else {
             // The client went before it was accepted, for example.
             spdlog::debug("accept: {}", error.message());
@@ -104,8 +113,22 @@ asio::awaitable<void> Server::accept_connections() {
     }
 }
 
+/// As many as have a turn together. Fails as accept() does.
+///
+/// Whoever connects and closes without a pause must not keep the queue full: connect() fails there with EAGAIN for
+/// everybody who does not wait in it.
+boost::system::error_code Server::accept_some() {
+    boost::system::error_code error;
+    for (int taken = 0; taken < accepted_at_once; ++taken) {
+        UniqueFd socket = accept_one(acceptor_.native_handle(), error);
+        if (error) break;
+        if (!has_left_nothing(socket.get())) start_or_say_why(std::move(socket));
+    }
+    return error;
+}
+
 /// What one connection fails with is no other's: the others, and those that come later, are still to be served.
-void Server::start_or_say_why(Connection::Socket socket) {
+void Server::start_or_say_why(UniqueFd socket) {
     try {
         start(std::move(socket));
     } catch (const std::exception& failure) {
@@ -113,15 +136,12 @@ void Server::start_or_say_why(Connection::Socket socket) {
     }
 }
 
-void Server::start(Connection::Socket socket) {
-    auto peer = peer_of(socket.native_handle());
+void Server::start(UniqueFd accepted) {
+    auto peer = peer_of(accepted.get());
     if (!peer) {
         spdlog::error("{}", peer.error().message);
         return;
     }
-    peer->connection = ++last_connection_;
-    peer->connected_at = ticks_since_boot();
-    peer->process_inode = inode_of_peer(socket.native_handle());
     const Generation& generation = *services_.generation;
     const Standing standing = standing_of(generation.policy, *peer);
     const auto& limits = generation.config.limits;
@@ -131,9 +151,14 @@ void Server::start(Connection::Socket socket) {
     if (!*place && agents_too && make_room_for(*peer))
         place.emplace(services_.quotas.take_place(*peer, standing, limits));
     if (!*place) {
-        turn_away(socket, *peer, place->error());
-        return closing_->close(socket);
+        turn_away(accepted.get(), *peer, place->error());
+        return closing_->close(accepted.release());
     }
+    peer->connection = ++last_connection_;
+    peer->connected_at = ticks_since_boot();
+    peer->process_inode = inode_of_peer(accepted.get());
+    Connection::Socket socket(executor_, asio::local::stream_protocol(), accepted.get());
+    accepted.release();
     auto seat = shares_.seat_of(peer->counted_as());
     const asio::any_io_executor share = Shares::Executor(seat);
     Client client{std::move(*peer), standing, std::move(**place), std::move(seat)};
@@ -207,8 +232,7 @@ asio::awaitable<void> Server::serve_queued(std::chrono::steady_clock::time_point
     boost::system::error_code error;
     acceptor_.non_blocking(true, error);
     for (int taken = 0; taken < most_queued && std::chrono::steady_clock::now() < deadline;) {
-        Connection::Socket socket(executor_);
-        acceptor_.accept(socket, error);
+        UniqueFd socket = accept_one(acceptor_.native_handle(), error);
         if (error) break;
         start_or_say_why(std::move(socket));
         if (++taken % accepted_at_once == 0) co_await asio::post(executor_, asio::use_awaitable);

@@ -32,9 +32,10 @@ class Server {
   private:
     boost::asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
     boost::asio::awaitable<void> serve_queued(std::chrono::steady_clock::time_point deadline);
-    void start(Connection::Socket socket);
+    boost::system::error_code accept_some();
+    void start(UniqueFd accepted);
     bool make_room_for(const Peer& peer);
-    void start_or_say_why(Connection::Socket socket);
+    void start_or_say_why(UniqueFd socket);
     void give_back_soon();
     void notify(std::uint64_t number, const std::string& line);
 

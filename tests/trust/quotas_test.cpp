@@ -266,6 +266,17 @@ TEST_F(Quotas, AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests) {
     EXPECT_LT(before, queued / 10) << "root waited for what stood before it in the queue";
 }
 
+// Somebody may connect and close without a pause.
+TEST_F(Quotas, WhoHasHungUpTakesNoPlace) {
+    start_open("[limits]\nconnections_per_user = 8\n");
+    daemon().suspend();
+    connect_as(nobody, 40).clear();
+    std::vector<RawConnection> waits = connect_as(nobody, 1);
+    waits.front().send(request("1", "status") + "\n");
+    daemon().signal(SIGCONT);
+    EXPECT_THAT(waits.front().read_line().value(), HasSubstr("\"result\""));
+}
+
 TEST_F(Quotas, SoAreBatches) {
     start_open();
     std::vector<RawConnection> attackers = connect_as(nobody, 100);
