@@ -81,8 +81,8 @@ EscapeLayer::Meaning EscapeLayer::meaning() const {
         if (text.size() == 1) return {Kind::open};
         if (text[1] == 'u')
             out = of_digits(text.substr(2), 4);
-        else if (text[1] == 'n' || text[1] == 'r')
-            out = {Kind::character, text[1] == 'n' ? '\n' : '\r'};
+        else if (text[1] == 'n' || text[1] == 'r' || text[1] == 't')
+            out = {Kind::character, text[1] == 'n' ? '\n' : text[1] == 'r' ? '\r' : '\t'};
         // Their like are no part of a key, nor of base64.
         else if (!is_ascii_letter(text[1]) && !is_ascii_digit(text[1]))
             out = {Kind::character, text[1]};

@@ -7,6 +7,7 @@ namespace capsule::broker {
 namespace {
 
 constexpr std::uint8_t most_line_ends = 2;  ///< characters: "\r\n"
+constexpr std::uint8_t most_indentation = 32;
 
 }  // namespace
 
@@ -21,14 +22,16 @@ KeyFinder::KeyFinder(const KeyForms& forms, std::size_t most) : forms_(forms) {
 void KeyFinder::look(Level& level, const Character& next, std::optional<Span>& out) const {
     // Most of a text.
     if (level.idle && !forms_.first[static_cast<unsigned char>(next.c)]) return;
-    // Base64 is written in lines. More ends than one in a row end it: what could be a begin is not held back for ever.
-    if (next.c == '\r' || next.c == '\n') {
-        const bool ends_it = ++level.line_ends > most_line_ends;
+    // Base64 is written in lines, which may be indented. More ends than one in a row end it: what could be a begin is
+    // not held back for ever.
+    const bool indents = level.line_ends > 0 && (next.c == ' ' || next.c == '\t');
+    if (indents || next.c == '\r' || next.c == '\n') {
+        const bool ends_it = indents ? ++level.indentation > most_indentation : ++level.line_ends > most_line_ends;
         for (std::size_t i = 0; i < forms_.all.size(); ++i)
             if (ends_it || !forms_.all[i].is_base64) level.found[i] = 0;
         return;
     }
-    level.line_ends = 0;
+    level.line_ends = level.indentation = 0;
     level.begins[level.count++ & (level.begins.size() - 1)] = next.begin;
     level.idle = true;
     for (std::size_t i = 0; i < forms_.all.size(); ++i) {

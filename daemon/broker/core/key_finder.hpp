@@ -36,6 +36,7 @@ class KeyFinder {
     struct Level {
         std::array<std::size_t, KeyForms::most> found{};  ///< of each form: so many of its characters have just come
         std::uint8_t line_ends = 0;                       ///< that have just come, in a row
+        std::uint8_t indentation = 0;                     ///< characters that have come behind them
         bool idle = true;                                 ///< none of any
         std::vector<std::uint64_t> begins;  ///< where the last characters are, as many as a form has; a ring
         std::uint64_t count = 0;

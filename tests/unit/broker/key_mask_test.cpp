@@ -91,13 +91,17 @@ TEST(KeyMask, FindsItInBase64WhateverStandsAroundIt) {
 }
 
 TEST(KeyMask, FindsItInBase64ThatIsWrittenInLines) {
-    for (const std::string_view end : {"\n", "\r\n", "\\n", "\\r\\n", "%0D%0A", "\\u000a", "&#10;", "\\\\n"}) {
-        const std::string line(end);
+    const std::string far = "\n" + std::string(32, ' ');
+    for (const std::string& line :
+         std::vector<std::string>{"\n", "\r\n", "\\n", "\\r\\n", "%0D%0A", "\\u000a", "&#10;", "\\\\n", "\n  ",
+                                  "\r\n\t", "\\n  ", "\\n\\t", "%0A%20", far}) {
         EXPECT_EQ(masked("k eEZBS0" + line + "UvemFpK2tleV" + line + "9hPWIuYy8wMTIz k", sharp_key),
                   "k eE" + std::string(30 + 2 * line.size(), '*') + " k");
     }
-    const std::string_view lines = "k eE\nZBS\n\n\n0UvemFpK2tleV9hPWIuYy8wMTIz FAKE/zai\n+key_a=b.c/0123";
-    EXPECT_EQ(masked(lines, sharp_key), lines) << "no base64 has empty lines, and no key an end of one";
+    for (const std::string& lines :
+         {std::string("k eE\nZBS\n\n\n0UvemFpK2tleV9hPWIuYy8wMTIz FAKE/zai\n+key_a=b.c/0123"),
+          "eEZBS0" + far + " UvemFpK2tleV9hPWIuYy8wMTIz", std::string("eEZBS0 UvemFpK2tleV9hPWIuYy8wMTIz")})
+        EXPECT_EQ(masked(lines, sharp_key), lines) << "no base64 has empty lines, and no key an end of one";
     const KeyForms forms{Secret(sharp_key)};
     KeyMask mask{forms};
     EXPECT_EQ(mask.feed("Z" + std::string(10'000, '\n')).size(), 10'001) << "it is held back without end";
