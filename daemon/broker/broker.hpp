@@ -40,9 +40,7 @@ class Broker {
     Sessions& sessions() noexcept { return sessions_; }
     const Configure& limits() const noexcept { return limits_; }
     /// Whether a token that is not known may be granted in a moment.
-    bool grants_may_come() const noexcept {
-        return loop_.now() < started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
-    }
+    bool grants_may_come() const noexcept { return loop_.now() < grants_until_; }
     const std::string& address() const noexcept { return address_; }
     WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner}; }
     Loop& loop() noexcept { return loop_; }
@@ -62,6 +60,7 @@ class Broker {
     Task<void> accept();
     void welcome(UniqueFd socket, const sockaddr_in& peer);
     void turn_out(Connection* connection);
+    void expect_grants(Clock::time_point from, std::optional<std::uint32_t> milliseconds);
     void look_at_the_time();
     void report_soon();
     void report();
@@ -70,6 +69,7 @@ class Broker {
     Descriptor listener_;
     Capsuled capsuled_;
     const Clock::time_point started_ = Clock::now();
+    Clock::time_point grants_until_;
     std::uint16_t port_ = 0;
     std::string address_;
     std::optional<std::string> authorities_;

@@ -183,8 +183,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
         const std::string why = broker_.sessions().ended(credentials.front().token);
         if (why.empty() && broker_.grants_may_come())
             return Refusal{503, "capsule_starting",
-                           "the key broker has just started, and this session's token may be granted anew: try again",
-                           1};
+                           "capsuled has just started, and this session's token may be granted anew: try again", 1};
         return Refusal{
             401, "capsule_session_ended",
             (why.empty() ? "this session has ended, or its token was never one" : "this session has ended: " + why) +

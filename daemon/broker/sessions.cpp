@@ -202,6 +202,7 @@ std::shared_ptr<Session> Sessions::revoke(const Revoke& revoke) {
     no_longer_live(*session);
     session->upstream.reset();
     by_id_.erase(found);
+    if (revoke.grants_ms) return session;  // it is as one that was never known
     ended_.emplace_back(session->token, revoke.reason);
     if (ended_.size() > remembered_ends) ended_.pop_front();
     return session;

@@ -109,7 +109,7 @@ std::string gone_of_before(const Services& services, const SessionRecord& record
     return record.known_workspace && !known.workspaces.contains(*record.known_workspace) ? "workspace" : "";
 }
 
-KeyNow key_now(const Services& services, const SessionRecord& record) {
+KeyNow key_now(const Services& services, const KeyResolver& keys, const SessionRecord& record) {
     const auto generation = services.generation;
     if (auto why = why_not_its_key(generation->config, record)) return {std::nullopt, *std::move(why)};
     const auto told = [](const Error& error) { return KeyNow{std::nullopt, error.message + ". " + error.hint}; };
@@ -120,7 +120,7 @@ KeyNow key_now(const Services& services, const SessionRecord& record) {
                      conflict->hint});
     const Provider* provider = generation->config.catalog.find(record.provider);
     const KeyScope scope{record.workspace, record.role};
-    KeyFinding finding = resolver(services, *generation).find(record.key_variable, scope);
+    KeyFinding finding = keys.find(record.key_variable, scope);
     const std::string began = record.key_scope ? *record.key_scope : gone_of_before(services, record);
     if (finding.state != KeyState::absent && !is_as_narrow(finding.scope, began))
         return {std::nullopt, fmt::format("{}; {}", gone_from_scope(began, scope), configure_it_again)};
@@ -137,6 +137,14 @@ KeyNow key_now(const Services& services, const SessionRecord& record) {
             break;
     }
     return told(key_absent(*provider, finding.state));
+}
+
+KeyLook look(const Services& services) {
+    const auto read = std::make_shared<InContainer>();
+    KeyResolver keys = resolver(services, *services.generation, read.get());
+    return [&services, read, generation = services.generation, keys = std::move(keys)](const SessionRecord& record) {
+        return key_now(services, keys, record);
+    };
 }
 
 /// Of a password manager's keys alone; the answer is remembered, which is what counts here.
@@ -179,7 +187,7 @@ bool keeps_sessions(const Config& config) {
 
 void open_sessions(Services& services) {
     SessionSources sources{
-        [&services](const SessionRecord& record) { return key_now(services, record); },
+        [&services] { return look(services); },
         [&services](const SessionRecord& record) { return read_key(services, record); },
         [&services](broker::Grant& grant) { describe(services, grant); },
         [&services](std::string_view what, const SessionRecord& record, const SessionCounts& counts,

@@ -36,6 +36,9 @@ struct KeyFinding {
 /// What `auth.set` has stored, by scope; an empty value means "ignore".
 class StoredKeys;
 
+/// What the container's own places say of a variable, best first.
+using InContainer = std::map<std::string, std::vector<KeyFinding>>;
+
 /// For one request: the container's directories are looked at when it is made, whatever is asked of it then.
 class KeyResolver {
   public:
@@ -47,6 +50,8 @@ class KeyResolver {
         std::string secrets_directory = "/run/secrets";
         /// An op:// that was read already; none: not yet.
         std::function<std::optional<Result<Secret>>(const std::string& reference)> remembered;
+        /// Where many scopes are asked for at once, each file is read once: kept here. None: with each find() anew.
+        InContainer* in_container = nullptr;
     };
 
     explicit KeyResolver(Sources sources);
@@ -70,6 +75,7 @@ class KeyResolver {
 
   private:
     std::vector<std::string> files(const std::string& variable, bool in_closed_directories) const;
+    std::vector<KeyFinding> look_in_container(const std::string& variable) const;
 
     Sources sources_;
     bool credentials_closed_;

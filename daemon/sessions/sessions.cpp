@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 namespace {
 
 /// Whoever only gets tokens here asks anew for them after a restart: within a second (RemoteLink's pause), or five
-/// after one that failed (Sessions::grant_anew). Twice that.
+/// after one that failed (Sessions::grant_anew). Twice that. So it does when it has started anew itself.
 constexpr std::uint32_t grants_come_within_ms = 10'000;
 
 }  // namespace
@@ -210,7 +210,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
         if (!has_grant(*live)) grant_anew_soon();
     } else if (brokered) {
         look_every_second();
-        broker::ToBroker grant = grant_of(*live);
+        broker::ToBroker grant = grant_of(*live, sources_.look());
         auto taken = co_await link_.tell_and_wait(std::move(grant));
         if (!taken) {
             end(id, "it never began");
@@ -224,7 +224,7 @@ asio::awaitable<Result<std::string>> Sessions::begin(SessionRecord record, Sessi
     co_return id;
 }
 
-std::optional<SessionRow> Sessions::end(const std::string& id, const std::string& reason) {
+std::optional<SessionRow> Sessions::end(const std::string& id, const std::string& reason, bool may_come_again) {
     const auto found = live_.find(id);
     if (found == live_.end()) return std::nullopt;
     const auto live = found->second;
@@ -234,7 +234,9 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
     if (live->record.brokered()) {
         // First from the disk: it must not come back, whatever happens next.
         if (auto gone = files_.forget(id); !gone) spdlog::error("{}", gone.error().message);
-        link_.tell(broker::Revoke{id, reason});
+        broker::Revoke revoke{id, reason};
+        if (may_come_again) revoke.grants_ms = grants_come_within_ms;
+        link_.tell(broker::ToBroker(std::move(revoke)));
     }
     log_info("session_ended", {{"session", id},
                                {"uid", std::int64_t{live->record.uid}},
@@ -250,18 +252,20 @@ std::optional<SessionRow> Sessions::end(const std::string& id, const std::string
 void Sessions::end_with_token(const std::string& token_sha256) {
     for (const auto& [id, live] : live_)
         if (live->record.token_sha256 == token_sha256) {
-            end(std::string(id), "its token is granted anew");
+            end(std::string(id), "its token is granted anew", true);
             return;
         }
 }
 
 void Sessions::connection_closed(std::uint64_t connection) {
     if (stopping_) return;
-    std::vector<std::string> ids;
+    // Another capsuled, which has started anew perhaps, asks for tokens again.
+    std::vector<std::pair<std::string, bool>> ending;
     for (const auto& [id, live] : live_)
-        if (live->connection == connection) ids.push_back(id);
-    for (const std::string& id : ids)
-        end(id, "the connection that asked for it was closed");
+        if (live->connection == connection)
+            ending.emplace_back(id, live->record.asked_anew || live->record.asked_there);
+    for (const auto& [id, may_come_again] : ending)
+        end(id, "the connection that asked for it was closed", may_come_again);
 }
 
 bool Sessions::ends_with_connection(std::uint64_t connection) const {

@@ -39,6 +39,8 @@ struct KeyNow {
     std::string scope{};   ///< where it was found: role, workspace, global, container
 };
 
+using KeyLook = std::function<KeyNow(const SessionRecord&)>;
+
 /// Live sessions that are worth a warning.
 struct Conspicuous {
     struct Some {
@@ -75,8 +77,8 @@ struct BrokerSettings {
 
 /// What sessions need to know of the rest of the daemon.
 struct SessionSources {
-    /// Without waiting.
-    std::function<KeyNow(const SessionRecord&)> key;
+    /// Without waiting. For one pass over sessions: it reads a file once, however many of them have their key there.
+    std::function<KeyLook()> look;
     /// Reads what key() would have to wait for (a password manager), if there is such a thing.
     std::function<boost::asio::awaitable<void>(const SessionRecord&)> read_key;
     /// Adds to a grant what the catalog says of the provider.
@@ -152,8 +154,9 @@ class Sessions {
     /// Ends the session with that token, if one lives: it is about to be granted anew.
     void end_with_token(const std::string& token_sha256);
 
-    /// Ends a session; none: no live one has that id.
-    std::optional<SessionRow> end(const std::string& id, const std::string& reason);
+    /// Ends a session; none: no live one has that id. `may_come_again`: whoever has its token may ask for it again in
+    /// some seconds, and its agents are told to try again until then.
+    std::optional<SessionRow> end(const std::string& id, const std::string& reason, bool may_come_again = false);
 
     /// Those that end with that connection end, unless the daemon stops, which ends none.
     void connection_closed(std::uint64_t connection);
@@ -230,7 +233,7 @@ class Sessions {
     boost::asio::awaitable<void> read_keys();
     std::vector<broker::Grant> grants();
     static void keep_scope(Live& live, const std::string& scope);
-    broker::Grant grant_of(Live& live);
+    broker::Grant grant_of(Live& live, const KeyLook& key_of);
     std::vector<broker::Key> changed_keys();
     void count(const broker::Traffic& traffic);
     void broker_has_ended();

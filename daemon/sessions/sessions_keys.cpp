@@ -60,8 +60,8 @@ void Sessions::keep_scope(Live& live, const std::string& scope) {
     live.changed = true;
 }
 
-broker::Grant Sessions::grant_of(Live& live) {
-    const KeyNow key = sources_.key(live.record);
+broker::Grant Sessions::grant_of(Live& live, const KeyLook& key_of) {
+    const KeyNow key = key_of(live.record);
     keep_scope(live, key.scope);
     const bool first = live.key_fingerprint.empty();
     live.key_fingerprint = fingerprint(key);
@@ -86,20 +86,23 @@ broker::Grant Sessions::grant_of(Live& live) {
 
 std::vector<broker::Grant> Sessions::grants() {
     std::vector<broker::Grant> out;
+    const KeyLook key_of = sources_.look();
     for (const auto& [id, live] : live_)
-        if (live->record.brokered()) out.push_back(grant_of(*live));
+        if (live->record.brokered()) out.push_back(grant_of(*live, key_of));
     return out;
 }
 
-/// One look at each place where a key may be, however many sessions have it.
+/// One look at each place where a key may be, however many sessions have it, and one at each file, however many such
+/// places lead to it: whoever asks for sessions may name as many workspaces and roles.
 std::vector<broker::Key> Sessions::changed_keys() {
     std::map<std::string, KeyNow> seen;
+    const KeyLook key_of = sources_.look();
     std::vector<broker::Key> out;
     for (const auto& [id, live] : live_) {
         if (!live->record.brokered()) continue;
         const std::string place = key_place(live->record);
         auto found = seen.find(place);
-        if (found == seen.end()) found = seen.emplace(place, sources_.key(live->record)).first;
+        if (found == seen.end()) found = seen.emplace(place, key_of(live->record)).first;
         const KeyNow& key = found->second;
         keep_scope(*live, key.scope);
         if (key.value) live->record.key_source = key.source;

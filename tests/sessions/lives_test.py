@@ -1,12 +1,15 @@
 """When a session ends, and that it ends with nothing else: deaths of daemon and broker, restarts, changed keys."""
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -240,6 +243,29 @@ class Survives(Case):
         self.refused(replies[0], 401, "capsule_session_ended")
 
 
+class Opened:
+    """How often a file has been opened."""
+
+    EVENT = struct.Struct("iIII")
+    OPEN, CLOSE = 0x20, 0x18  # two of one kind in a row would be told as one
+
+    def __init__(self, file: Path):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.events = libc.inotify_init1(os.O_NONBLOCK)
+        if libc.inotify_add_watch(self.events, os.fsencode(file), self.OPEN | self.CLOSE) < 0:
+            raise OSError(ctypes.get_errno(), "inotify_add_watch")
+        self.count = 0
+
+    def so_far(self) -> int:
+        with contextlib.suppress(BlockingIOError):
+            while events := os.read(self.events, 1000 * self.EVENT.size):
+                self.count += sum(mask == self.OPEN for _, mask, *_ in self.EVENT.iter_unpack(events))
+        return self.count
+
+    def close(self):
+        os.close(self.events)
+
+
 class Keys(Case):
     def setUp(self):
         self.folder = None
@@ -287,6 +313,25 @@ class Keys(Case):
         self.refused(reply, 401, "capsule_key_absent")
         self.assertIn("ZAI_API_KEY", reply.error["message"])
         self.goes_on(stream)
+
+    def test_in_a_file_that_is_read_once_for_all_scopes(self):
+        """Any workspace and role may be named where none is configured."""
+        provider = self.provider()
+        capsule = self.capsule(provider, keys={})
+        file = capsule.top / "secrets" / "zai"
+        file.write_text(KEY)
+        file.chmod(0o600)
+        self.assertEqual(capsule.stop(), 0)
+        capsule.keys = {"ZAI_API_KEY_FILE": str(file)}
+        capsule.start()
+        sessions = [self.spawn(capsule, workspace=f"w{number}", role=f"r{number}") for number in range(200)]
+        opened = Opened(file)
+        self.addCleanup(opened.close)
+        began = time.monotonic()
+        file.write_text(OTHER_KEY)
+        self.assertTrue(until(lambda: all(self.has(each, provider, OTHER_KEY) for each in (sessions[0], sessions[-1]))))
+        looks = 1 + time.monotonic() - began  # one each second
+        self.assertLess(opened.so_far(), 20 * looks)
 
     def test_by_auth_set_at_once(self):
         capsule, provider = self.pair(slowly)

@@ -17,6 +17,7 @@ class Restarts(Remote):
         session = self.spawn(agents)
         agents.kill()
         self.assertTrue(until(lambda: self.states(keys) == {}))
+        self.assertTrue(until(lambda: session.ask().status == 401), "after the seconds in which it may be granted anew")
         self.refused(session.ask(), 401, "capsule_session_ended")
 
     def test_its_own_restart_ends_no_session(self):
@@ -76,6 +77,26 @@ class Restarts(Remote):
                     finally:
                         os.kill(agents.process.pid, signal.SIGCONT)
                     self.assertTrue(until(session.answered), agents.logged())
+
+    def test_nor_when_the_one_that_asks_for_it_starts_anew(self):
+        """Once with the grant of its first connection, and once with a later one's."""
+        keys, agents, _ = self.two()
+        session = self.spawn(agents)
+        for end in (agents.kill, agents.stop):
+            end()
+            self.assertTrue(until(lambda: self.states(keys) == {}))
+            self.refused(session.ask(), 503, "capsule_starting")
+            agents.start()
+            seen = []
+            self.assertTrue(until(lambda seen=seen: self.status_of(session, seen) == 200), agents.logged())
+            self.assertLessEqual(set(seen), {200, 503})
+
+    def test_but_when_its_user_ends_it(self):
+        keys, agents, _ = self.two()
+        session = self.spawn(agents)
+        agents.call("sessions.end", id=session.id)
+        self.assertTrue(until(lambda: self.states(keys) == {}))
+        self.refused(session.ask(), 401, "capsule_session_ended")
 
     def status_of(self, session: Session, seen: list[int]) -> int:
         try:

@@ -26,8 +26,9 @@ TEST(Control, EveryMessageComesBackAsItWas) {
     EXPECT_EQ(std::get<Grant>(*read).refusals.at(0).code, "1308");
     EXPECT_EQ(std::get<Grant>(*read).refusals.at(0).text, std::nullopt);
     EXPECT_EQ(std::get<Grant>(*read).uid, 1000U);
-    for (const ToBroker& message : {ToBroker(Configure{}), ToBroker(Key{"s1", {}, "FAKE-key", {}}),
-                                    ToBroker(Revoke{"s1", "ended"}), ToBroker(End{})}) {
+    for (const ToBroker& message :
+         {ToBroker(Configure{}), ToBroker(Key{"s1", {}, "FAKE-key", {}}), ToBroker(Revoke{"s1", "ended"}),
+          ToBroker(Revoke{"s1", "ended", 10'000}), ToBroker(End{})}) {
         const auto back = read_to_broker(control_line(message));
         ASSERT_TRUE(back) << back.error().message;
         EXPECT_EQ(back->index(), message.index());

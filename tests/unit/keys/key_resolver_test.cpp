@@ -244,6 +244,19 @@ TEST(Files, RotationShowsAtOnce) {
     EXPECT_EQ(capsule.find().state, KeyState::absent);
 }
 
+TEST(Files, AreReadOnceForManyScopes) {
+    Capsule capsule;
+    const std::string path = capsule.secrets + "/" + variable;
+    write_file(path, "FAKE-old\n");
+    InContainer read;
+    const KeyResolver keys = capsule.resolver(&read);
+    EXPECT_EQ(keys.find(variable, {}).value.reveal(), "FAKE-old");
+    write_file(path, "FAKE-new\n");
+    EXPECT_EQ(keys.find(variable, {"any", "one"}).value.reveal(), "FAKE-old");
+    EXPECT_EQ(keys.find("MINIMAX_API_KEY", {}).state, KeyState::absent) << "another variable is another file";
+    EXPECT_EQ(capsule.find({"any", "one"}).value.reveal(), "FAKE-new");
+}
+
 TEST(Files, TheNamedFileMustBeThereAndAbsolute) {
     Capsule capsule;
     capsule.set_env("ZAI_API_KEY_FILE", capsule.directory / "missing");

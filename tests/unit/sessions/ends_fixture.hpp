@@ -22,7 +22,7 @@ inline BootClock::time_point injected_now;
 class SessionEnds : public ::testing::Test {
   protected:
     void open(std::chrono::hours idle, SessionFiles files = {}, EndedFile ended_file = {}) {
-        SessionSources sources{[](const SessionRecord&) { return KeyNow{}; },
+        SessionSources sources{[] { return [](const SessionRecord&) { return KeyNow{}; }; },
                                [](const SessionRecord&) -> asio::awaitable<void> { co_return; }, [](broker::Grant&) {},
                                [this](std::string_view what, const SessionRecord&, const SessionCounts&,
                                       const std::optional<std::string>& ended) {
