@@ -255,7 +255,7 @@ TEST_F(Quotas, NothingIsToldToThoseWhoHaveGone) {
 TEST_F(Quotas, AQueueFullOfAnotherUsersConnectionsIsNoneOfItsRequests) {
     start_open("[limits]\nconnections = 4096\nconnections_per_user = 2048\n");
     daemon().suspend();
-    constexpr int queued = 1000;
+    constexpr int queued = 500;
     std::vector<RawConnection> theirs = connect_as(nobody, queued);
     for (RawConnection& each : theirs)
         each.send(request("1", "status") + "\n");
