@@ -125,6 +125,8 @@ struct AgentDescriptor {
                             const std::vector<FoundSetting>& settings, const SurveyedSession& session) = nullptr;
     /// Adds a pin that not every session can have, since it costs something.
     void (*add_extra_pin)(Plan& plan, SurveyedSession& session) = nullptr;
+    /// Then it is added also where another user can put settings above the session's directory.
+    bool extra_pin_leaves_project_out = false;
 };
 
 /// The descriptor of an agent. See list.cpp for the list.

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "daemon/base/home_visit.hpp"
+#include "daemon/users/user_namespace.hpp"
 
 namespace capsule {
 namespace {
@@ -92,7 +93,34 @@ void add_named(ProjectDirectories& real, const ProjectDirectories& named) {
     real.are_all = real.are_all && named.are_all;
 }
 
+/// Of an owner whom this user namespace does not know: the machine's, outside of it.
+bool is_of_nobody_here(uid_t uid) {
+    return uid == overflow_uid() && !has_user(uid);
+}
+
+bool is_others(const struct stat& above, const struct stat& own, const SessionUser& user) {
+    const bool known_owner =
+        above.st_uid == 0 || above.st_uid == user.uid || above.st_uid == own.st_uid || is_of_nobody_here(above.st_uid);
+    const bool by_all = (above.st_mode & ~own.st_mode & S_IWOTH) != 0;
+    const bool group_has_own = (own.st_mode & S_IWGRP) != 0 && above.st_gid == own.st_gid;
+    const bool known_group = above.st_gid == 0 || above.st_gid == user.gid || group_has_own;
+    const bool by_group = (above.st_mode & S_IWGRP) != 0 && !known_group;
+    return !known_owner || by_all || by_group;
+}
+
 }  // namespace
+
+std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionUser& user) {
+    const auto named = [](const std::string& directory) { return directory.empty() ? "/" : directory; };
+    struct stat own {};
+    if (look_up(named(directories.paths.front()), own) != 0) return std::nullopt;
+    for (const auto* part : {&directories.paths, &directories.above})
+        for (const std::string& each : *part) {
+            struct stat above {};
+            if (look_up(named(each), above) == 0 && is_others(above, own, user)) return named(each);
+        }
+    return std::nullopt;
+}
 
 ProjectDirectories project_directories(const std::string& cwd) {
     ProjectDirectories out = up_from(fs::path(cwd).lexically_normal());

@@ -1,8 +1,11 @@
 // Where an agent looks for a project's settings.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "protocol/common_messages.hpp"
 
 namespace capsule {
 
@@ -21,5 +24,9 @@ struct ProjectDirectories {
 /// once, by its name where it has one. Looks with the calling thread's identity, and follows no link into the kernel's
 /// own files, where a lookup may wait.
 ProjectDirectories project_directories(const std::string& cwd);
+
+/// The nearest directory above the session's in which somebody else can put settings at any time: neither root nor
+/// `user`, nor anybody who can write to the session's directory. None: there is none.
+std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionUser& user);
 
 }  // namespace capsule

@@ -197,9 +197,20 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
+    const AgentDescriptor& agent = descriptor_of(route.agent);
+    // What is not there yet is there when the agent looks, if another user likes.
+    const auto open = agent.extra_pin_leaves_project_out && !session.ignore_project
+                          ? open_to_others(directories, home.user)
+                          : std::nullopt;
+    if (open) {
+        agent.add_extra_pin(plan, session);
+        plan.warnings.push_back({"settings.neutralised",
+                                 "The project's settings have no effect on this session: another user can write to " +
+                                     shown_path(*open) + ", above its directory, and so add some."});
+    }
     Survey survey = survey_places(places, cwd, directories.are_all, session, home.user.uid);
     if (!survey.needs_extra_pin()) return finish(survey, plan);
-    descriptor_of(route.agent).add_extra_pin(plan, session);
+    agent.add_extra_pin(plan, session);
     Survey held = survey_places(places, cwd, directories.are_all, session, home.user.uid);
     return finish(held, plan);
 }

@@ -68,6 +68,8 @@ World::World() : home_(directory_ / "home"), repository_(directory_ / "repositor
     fs::create_directories(repository_ / ".git" / "objects");
     fs::create_directories(repository_ / ".git" / "refs");
     test::write_file(repository_ / ".git" / "HEAD", "ref: refs/heads/main\n");
+    // As all may write to /tmp, above it: else OpenCode leaves out what a repository says, and no pin is tried.
+    fs::permissions(repository_, fs::perms::all);
     const Authority authority = make_authority(hosts);
     test::write_file(directory_ / "ca.pem", authority.ca_certificate);
     recorder_ = Recorder::start_tls(443, authority.certificate, authority.private_key).value();

@@ -107,7 +107,7 @@ bool needs_extra_pin(const SettingsPlace& place, const std::optional<std::string
 
 void add_extra_pin(Plan& plan, SurveyedSession& session) {
     session.ignore_project = true;
-    leave_project_out(plan, "capsuled: the project's configuration would send something out");
+    leave_project_out(plan, "capsuled: a configuration around the session would send something out, or could");
 }
 
 }  // namespace
@@ -138,6 +138,7 @@ const AgentDescriptor opencode_agent{
     .project_cure = "[session] project_settings = \"ignore\" keeps it out.",
     .needs_extra_pin = needs_extra_pin,
     .add_extra_pin = add_extra_pin,
+    .extra_pin_leaves_project_out = true,
 };
 
 }  // namespace capsule

@@ -67,11 +67,11 @@ TEST_F(ProjectDirectoriesTest, SayWhereOthersMayBe) {
 TEST_F(ProjectDirectoriesTest, HaveOthersAbove) {
     const auto found = project_directories(top() + "/repo/a");
     EXPECT_TRUE(found.has_root);
-    EXPECT_THAT(found.above, ElementsAre(top(), "/tmp", ""));
+    EXPECT_THAT(found.above, ::testing::IsSupersetOf({top(), std::string()}));
     const auto alone = project_directories(top());
     EXPECT_FALSE(alone.has_root);
-    EXPECT_THAT(alone.above, ElementsAre("/tmp", ""));
-    EXPECT_THAT(project_directories(top() + "/links/l").above, ::testing::IsSupersetOf({top(), std::string("/tmp")}));
+    EXPECT_THAT(alone.above, ::testing::Contains(fs::path(top()).parent_path().string()));
+    EXPECT_THAT(project_directories(top() + "/links/l").above, ::testing::IsSupersetOf({top(), std::string()}));
 }
 
 /// Whether OpenCode is told to leave the project's configuration out, and with how many warnings.
@@ -85,6 +85,9 @@ class OpenCodesProject : public ProjectDirectoriesTest {
         home.user.uid = ::geteuid();
         Route route{Agent::opencode, &provider, false, Located<std::string>{"m", "catalog"}, {}};
         Plan plan;
+        // All may write to /tmp, above it: so to it, too, that it makes no difference.
+        std::error_code not_there;
+        fs::permissions(top() + cwd, fs::perms::all, not_there);
         survey_session(home, top() + cwd, route, ProjectSettings::allow, {}, plan);
         return plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG");
     }

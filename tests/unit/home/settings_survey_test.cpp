@@ -27,6 +27,10 @@ class SettingsSurvey : public ::testing::Test {
         home.home = top() + "/home";
         fs::create_directories(top() + "/repo/.git");
         fs::create_directories(top() + "/repo/a/b");
+        home.user.uid = ::geteuid();
+        // All may write to /tmp, above them: so to them, too, that it makes no difference.
+        for (const char* each : {"/repo", "/repo/a", "/repo/a/b"})
+            fs::permissions(top() + each, fs::perms::all);
     }
 
     std::string top() const { return directory.path(); }
