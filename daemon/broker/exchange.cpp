@@ -227,12 +227,12 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     // The body says whether a 200 is an error, and the head may have been sent by then.
     std::string out = head_without_key(response_for_agent(head, !again, key.key.reveal()), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
+    const bool only_its_end_tells = exchange.received.ends_with_connection();
+    if (only_its_end_tells) ends_by_reset(true);
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
     auto passing = pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
     std::string().swap(exchange.got);  // and with it what `head` and `first` show
-    const bool only_its_end_tells = exchange.received.ends_with_connection();
-    if (only_its_end_tells) ends_by_reset(true);
     bool good = co_await passing;
     Turn turn;
     while (good && !exchange.received.done() && !exchange.received.bad()) {
