@@ -96,7 +96,9 @@ TEST_F(Cli, ProvidersAndAuthForPeople) {
 TEST_F(Cli, SpawnInThreeFormats) {
     const std::string odd = "it's \"odd\" $HOME `x` \\ \n two lines";
     start({.env = with(all_keys(), {{"JACKIN_GIT_ODD", odd}})});
-    const json::value plan = call("spawn", R"({"agent":"opencode","provider":"zai"})");
+    // capsulectl names its directory, which is below /tmp.
+    const json::value plan =
+        call("spawn", R"({"agent":"opencode","provider":"zai","cwd":")" + dir_.path().string() + "\"}");
     EXPECT_EQ(string_map(at(printed({"spawn", "opencode", "--provider", "zai"}), "/env")),
               string_map(at(plan, "/env")));
 

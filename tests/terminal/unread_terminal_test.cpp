@@ -14,6 +14,7 @@ class UnreadTerminal : public OwnTerminal {
     void exec_until_stuck(const std::string& then) {
         agent_does(R"sh(exec python3 -c '
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # what Python says of Ctrl-C would wait for the terminal
 os.set_blocking(1, False)
 tries = 0
 while tries < 20:
