@@ -176,6 +176,10 @@ UniqueFd open_path(const std::string& path, LastLink last, Meant meant) {
     return open_path_at(AT_FDCWD, path, last, budget, meant);
 }
 
+bool is_not_there(int problem) {
+    return problem == ENOENT || problem == ENOTDIR;
+}
+
 bool means_absent(int problem) {
     constexpr std::array absent{ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, in_the_kernels_files};
     return std::ranges::find(absent, problem) != absent.end();

@@ -37,6 +37,9 @@ UniqueFd open_path_at(int directory, const std::string& path, LastLink last, Lin
                       Meant meant = Meant::anything);
 UniqueFd open_path(const std::string& path, LastLink last = LastLink::followed, Meant meant = Meant::anything);
 
+/// Whether such an errno says that nothing has that name.
+bool is_not_there(int problem);
+
 /// Whether such an errno says that there is nothing for this user. Any other (no descriptors, no memory, no time, a
 /// disk's error) says nothing of what is there.
 bool means_absent(int problem);

@@ -21,10 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_directories = 128;
 
-bool is_not_there(int problem) {
-    return problem == ENOENT || problem == ENOTDIR;
-}
-
 /// Or may be there: not all can be seen by this user.
 bool is_a_repository(const std::string& directory) {
     struct stat status {};

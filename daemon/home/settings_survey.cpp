@@ -26,10 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_absent(int problem) {
-    return problem == ENOENT || problem == ENOTDIR;
-}
-
 /// As messages name it: a repository's file may have any name, and a launcher shows the message as it is.
 std::string shown_path(const std::string& path) {
     return harmless_text(with_bytes_escaped(path), '?');
@@ -95,7 +91,7 @@ class Survey {
             if (!found) problem = errno;
             file.directory_fd = SharedFd(std::move(found));
         }
-        if (is_absent(problem) || problem == EACCES) return;
+        if (is_not_there(problem) || problem == EACCES) return;
         struct stat status {};
         if (problem == 0 && ::fstat(file.directory_fd.get(), &status) != 0) problem = errno;
         if (problem != 0)

@@ -69,27 +69,31 @@ KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope)
     if (scope.workspace && scope.role) look_in(scope, "role");
     if (scope.workspace) look_in({scope.workspace, std::nullopt}, "workspace");
     look_in({}, "global");
-    InContainer found_now;
-    InContainer& found = sources_.in_container ? *sources_.in_container : found_now;
-    auto known = found.find(variable);
-    if (known == found.end()) known = found.emplace(variable, look_in_container(variable)).first;
+    if (!sources_.in_container) {
+        look_in_container(variable, [&](std::optional<KeyFinding> finding) { findings.add(std::move(finding)); });
+        return std::move(findings).result();
+    }
+    auto known = sources_.in_container->find(variable);
+    if (known == sources_.in_container->end()) {
+        std::vector<KeyFinding> found;
+        look_in_container(variable, [&](std::optional<KeyFinding> finding) {
+            if (finding) found.push_back(*std::move(finding));
+        });
+        known = sources_.in_container->emplace(variable, std::move(found)).first;
+    }
     for (const KeyFinding& each : known->second)
         findings.add(each);
     return std::move(findings).result();
 }
 
-std::vector<KeyFinding> KeyResolver::look_in_container(const std::string& variable) const {
-    std::vector<KeyFinding> out;
-    const auto add = [&](std::optional<KeyFinding> finding) {
-        if (finding) out.push_back(*std::move(finding));
-    };
+template <class Add>
+void KeyResolver::look_in_container(const std::string& variable, Add add) const {
     if (sources_.environment) {
         add(environment_source(*sources_.environment, variable));
         add(file_source(*sources_.environment, variable));
     }
     if (!credentials_closed_) add(credential_source(sources_.credentials_directory, variable));
     if (!secrets_closed_) add(docker_secret_source(sources_.secrets_directory, variable));
-    return out;
 }
 
 std::vector<std::string> KeyResolver::files(const std::string& variable, bool in_closed_directories) const {

@@ -75,7 +75,9 @@ class KeyResolver {
 
   private:
     std::vector<std::string> files(const std::string& variable, bool in_closed_directories) const;
-    std::vector<KeyFinding> look_in_container(const std::string& variable) const;
+    /// Calls add(std::optional<KeyFinding>) with what each place says, best first.
+    template <class Add>
+    void look_in_container(const std::string& variable, Add add) const;
 
     Sources sources_;
     bool credentials_closed_;

@@ -284,8 +284,7 @@ class Keys(Case):
         before = len(provider.bytes)
         return session.answered() and key.encode() in provider.bytes[before:]
 
-    def test_in_a_file(self):
-        provider = self.provider(slowly)
+    def with_key_file(self, provider):
         capsule = self.capsule(provider, keys={})
         file = capsule.top / "secrets" / "zai"
         file.write_text(KEY)
@@ -293,6 +292,11 @@ class Keys(Case):
         self.assertEqual(capsule.stop(), 0)
         capsule.keys = {"ZAI_API_KEY_FILE": str(file)}
         capsule.start()
+        return capsule, file
+
+    def test_in_a_file(self):
+        provider = self.provider(slowly)
+        capsule, file = self.with_key_file(provider)
         session = self.spawn(capsule)
         stream = self.streaming(capsule, session)
         self.assertTrue(self.has(session, provider, KEY))
@@ -317,13 +321,7 @@ class Keys(Case):
     def test_in_a_file_that_is_read_once_for_all_scopes(self):
         """Any workspace and role may be named where none is configured."""
         provider = self.provider()
-        capsule = self.capsule(provider, keys={})
-        file = capsule.top / "secrets" / "zai"
-        file.write_text(KEY)
-        file.chmod(0o600)
-        self.assertEqual(capsule.stop(), 0)
-        capsule.keys = {"ZAI_API_KEY_FILE": str(file)}
-        capsule.start()
+        capsule, file = self.with_key_file(provider)
         sessions = [self.spawn(capsule, workspace=f"w{number}", role=f"r{number}") for number in range(200)]
         opened = Opened(file)
         self.addCleanup(opened.close)
