@@ -1,5 +1,7 @@
 #include "daemon/broker/connection.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,9 +11,6 @@
 
 namespace capsule::broker {
 namespace {
-
-/// How long a client that was refused may go on sending before the answer is cut off.
-constexpr std::uint32_t leave_ms = 2000;
 
 /// Whose share of the broker a connection takes that has shown no token. All whose user cannot be known are one, and
 /// so are all users without a session: one person can have many uids (subuid(5)). Of several who have asked for
@@ -214,7 +213,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
 Task<void> Connection::refuse(Refusal refusal) {
     if (!whose_) broker_.count_stranger(refusal.code, uid_);
     const std::string answer = error_answer(surface_, refusal, head_only_);
-    limit(Bound::client, leave_ms);
+    limit(Bound::client, client_ms_);
     co_await write_all(client_, answer);
 }
 
@@ -258,9 +257,19 @@ void Connection::ends_by_reset(bool on) {
     ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+/// Behind shutdown(): whether the client has not taken all of what was written. The kernel had room for some megabytes.
+bool Connection::is_on_its_way() const {
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    return ::getsockopt(client_.native(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_FIN_WAIT1;
+}
+
 void Connection::look_at_the_time(Clock::time_point now) {
     if (limit_ == Bound::provider) watch_for_leaving();
     if (limit_ == Bound::none || now < deadline_) return;
+    // A reset takes back what is on its way, and a client may pause while it reads.
+    const auto last = deadline_ + std::chrono::milliseconds(client_ms_);
+    if (limit_ == Bound::leaving && now < last && is_on_its_way()) return;
     const Bound over = std::exchange(limit_, Bound::none);
     late_ = true;
     if (over == Bound::provider && upstream_)

@@ -43,6 +43,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     };
     struct Exchange;
 
+    /// How long a client that was refused may go on sending before the answer is cut off.
+    static constexpr std::uint32_t leave_ms = 2000;
+
     // connection.cpp
     Task<std::optional<std::size_t>> read_head(Refusal& refusal);
     std::optional<Refusal> check_browser(const RequestHead& head) const;
@@ -67,6 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void settle(Exchange& exchange);
     void reset_client();
     void ends_by_reset(bool on);
+    bool is_on_its_way() const;
 
     void limit(Bound what, std::uint32_t milliseconds) {
         limit_ = what;
@@ -93,6 +97,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool watching_ = false, client_left_ = false, late_ = false, cut_ = false;
     Bound limit_ = Bound::none;
     Clock::time_point deadline_;
+    std::uint32_t client_ms_ = leave_ms;  ///< how long the client may take to read what was written
 };
 
 }  // namespace capsule::broker

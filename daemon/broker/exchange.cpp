@@ -63,6 +63,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
                                                   bool& again) {
     const auto exchange = std::make_shared<Exchange>(broker_.loop().now());
     exchange->session = session_ = admitted.session;
+    client_ms_ = session_->grant.timeout_ms;
     exchange->provider = session_->upstream;
     surface_ = session_->surface;
     const UnderWay under_way(broker_.sessions().due(), session_);
@@ -83,7 +84,7 @@ Task<std::optional<Refusal>> Connection::exchange(RequestHead head, std::size_t 
     std::optional<Refusal> refusal;
     if (exchange->sent.bad()) refusal = bad_request("a chunked body with extensions, trailers or another mistake");
     if (!refusal && expects) {
-        limit(Bound::client, session_->grant.timeout_ms);
+        limit(Bound::client, client_ms_);
         co_await write_all(client_, proceed);
     }
     if (!refusal) refusal = co_await ask(*exchange);
@@ -214,7 +215,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
             const Limit limit{*kind, instead.message, exchange.retry_at};
             exchange.counts.limit = limit;
         }
-        limit(Bound::client, exchange.session->grant.timeout_ms);
+        limit(Bound::client, client_ms_);
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }

@@ -34,7 +34,7 @@ WriteAll Connection::pass_on(Exchange& exchange, std::string_view bytes, std::st
     if (!was_on && exchange.answer->may_be_error())
         exchange.mask = std::make_unique<KeyMask>(exchange.provider->key_forms());
     exchange.counts.bytes_down += taken;
-    limit(Bound::client, exchange.session->grant.timeout_ms);
+    limit(Bound::client, client_ms_);
     std::string payload;  // of an answer that is masked: what may go out
     if (exchange.mask)
         out += masked(exchange, before, bytes.substr(0, taken), was_on, payload);

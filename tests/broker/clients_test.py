@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from case import Case
+from case import Case, sending
 from harness import TOKEN, answer, read_reply, request, until
 
 
@@ -193,6 +193,36 @@ class Clients(Case):
         strangers = [self.connect(broker) for _ in range(600)]
         self.assertEqual(read_reply(strangers[0]).status, 503)
         self.assertTrue(until(lambda: self.is_closed(strangers[0])))
+
+    def of_megabytes(self, *headers: bytes):
+        """What answers with two of them: more than a client's kernel takes, and less than the broker's has room for."""
+        return sending(b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Type: text/plain", *headers]) + b"\r\n\r\n" + b"x" * 2_000_000)
+
+    def test_one_that_pauses_while_it_reads_has_all_of_a_whole_answer(self):
+        """The kernel has it, and a reset would take it back."""
+        length = b"Content-Length: 2000000"
+        reading = []
+        for ends, provider_says, agent_says in (("agent", [length], ["Connection: close"]), ("provider", [b"Connection: close"], []), ("idle", [length], [])):
+            broker, provider = self.broker(idle_ms=300), self.provider(self.of_megabytes(*provider_says), tls=False)
+            broker.grant(provider)
+            connection = self.connect(broker)
+            connection.sendall(request(broker.port, *agent_says))
+            reading.append((ends, connection, connection.recv(1024)))
+        time.sleep(4)  # longer than who is refused may take to go
+        for ends, connection, got in reading:
+            with self.subTest(ends):
+                while piece := connection.recv(1 << 20):
+                    got += piece
+                self.assertEqual(len(got.partition(b"\r\n\r\n")[2]), 2_000_000)
+                self.assertTrue(until(lambda connection=connection: self.is_closed(connection)), "and then keeps no way to the broker taken")
+
+    def test_one_that_never_reads_on_keeps_none_taken_either(self):
+        broker, provider = self.broker(), self.provider(self.of_megabytes(), tls=False)
+        broker.grant(provider, timeout_ms=500)
+        connection = self.connect(broker)
+        connection.sendall(request(broker.port))
+        connection.recv(1024)
+        self.assertTrue(until(lambda: self.is_closed(connection)))
 
     def is_closed(self, connection: socket.socket) -> bool:
         closed = 7  # TCP_CLOSE
