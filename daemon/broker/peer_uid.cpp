@@ -217,14 +217,22 @@ PeerUid::Server PeerUid::of_server(int connected) {
         // It waits in a queue, or is closed. Who listens says whether it is worth waiting for who takes it.
         out.for_data = found->socket.idiag_state == TCP_SYN_RECV;
         out.waits = out.for_data || found->is_established();
-        sockaddr_storage nobody{};
-        nobody.ss_family = server.ss_family;
-        found = find(server, nobody, answered);
-        if (found && (found->socket.idiag_state != TCP_LISTEN || !found->is_somebodys())) found.reset();
+        found.reset();
     }
-    if (found) out.uid = found->socket.idiag_uid;
+    if (found) out.taken_by = found->socket.idiag_uid;
+    if (out.is_here) out.listener = listener(server);
     out.is_open = is_still_established(connected);
     return out;
+}
+
+std::optional<std::uint32_t> PeerUid::listener(const sockaddr_storage& server) {
+    const sockaddr_storage here = plain(server);
+    sockaddr_storage nobody{};
+    nobody.ss_family = here.ss_family;
+    bool answered = false;
+    const auto found = find(here, nobody, answered);
+    if (!found || found->socket.idiag_state != TCP_LISTEN || !found->is_somebodys()) return std::nullopt;
+    return found->socket.idiag_uid;
 }
 
 }  // namespace capsule::broker

@@ -32,13 +32,16 @@ class PeerUid {
     struct Server {
         bool is_open = false;  ///< the connection is; else nothing here is about it
         bool is_here = true;   ///< at an address of this machine's, or nobody says that it is not
-        /// Who has taken the connection, or who listens there while nobody has. None: the kernel does not say.
-        std::optional<std::uint32_t> uid;
+        /// Who has taken the connection, and who listens there. Neither alone says whose it is: where the kernel itself
+        /// takes one for a user (AF_SMC does), it says root. None: it does not say, or `waits`, or nobody listens.
+        std::optional<std::uint32_t> taken_by, listener;
         bool waits = false;     ///< nobody has taken it: that may be another one than who listens
         bool for_data = false;  ///< nor will anybody before something is sent (TCP_DEFER_ACCEPT), or the queue is full
     };
     /// Who is at the other end of a connection that was made from here.
     Server of_server(int connected);
+    /// Who listens at that address of this machine's. None: nobody, or the kernel does not say.
+    std::optional<std::uint32_t> listener(const sockaddr_storage& server);
 
   private:
     struct Found;

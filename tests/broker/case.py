@@ -81,9 +81,9 @@ class Case(unittest.TestCase):
         place = 'cd "$0" && for each in *; do mount --bind "$each" "/etc/$each" || exit 1; done; exec "$@"'
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", place, folder.name]
 
-    def provider(self, serve=None, tls: bool = True, name: str = "localhost", oldest: bool = False) -> Provider:
+    def provider(self, serve=None, tls: bool = True, name: str = "localhost", oldest: bool = False, listener: socket.socket | None = None) -> Provider:
         context = authority().server_context(name, oldest) if tls else None
-        provider = Provider(serve or answering(answer()), context)
+        provider = Provider(serve or answering(answer()), context, listener)
         self.addCleanup(provider.close)
         return provider
 

@@ -37,6 +37,20 @@ class ServersOfOthers(Case):
         self.assertIn("uid 4711 listens there", reply.error["message"])
         self.assertEqual(server.stdout.readline(), "b''\n")
 
+    def test_get_none_where_root_takes_what_comes_to_them(self):
+        """The kernel says that it is root's where it takes one itself for a user, as it does for AF_SMC."""
+        os.seteuid(4711)
+        try:
+            theirs = socket.create_server(("127.0.0.1", 0))
+        finally:
+            os.seteuid(0)
+        broker, provider = self.broker(), self.provider(tls=False, listener=theirs)
+        broker.grant(provider)
+        reply = self.ask(broker)
+        self.refused(reply, 502, "capsule_upstream_unreachable")
+        self.assertIn("uid 4711 listens there", reply.error["message"])
+        self.assertEqual(provider.bytes, b"")
+
     def test_get_it_where_the_operator_says_so(self):
         broker, (server, url) = self.broker(upstream_uids=[17, 4711]), self.server("takes")
         broker.grant(base_url=url)
@@ -77,22 +91,48 @@ class ServersOfOthers(Case):
             self.assertEqual(self.ask(broker).status, status)
             self.assertEqual(KEY.encode() in provider.bytes, status == 200)
 
+    HOSTS = {"hosts": "127.0.0.1 localhost\n::1 localhost\n"}
+
     def test_on_one_address_do_not_take_the_operators_on_another(self):
-        hosts = {"hosts": "127.0.0.1 localhost\n::1 localhost\n"}
         for does in ("takes", "waits", "is full"):
             with self.subTest(does):
-                broker, provider = self.broker(wrapper=self.with_etc(hosts)), self.provider(tls=False)
-                server, _ = self.server(does, "::1", provider.port)
+                broker, provider = self.broker(wrapper=self.with_etc(self.HOSTS)), self.provider(tls=False)
+                self.server(does, "::1", provider.port)
                 broker.grant(provider)
                 reply = self.ask(broker)
                 self.assertEqual(reply.status, 200, reply.raw)
                 self.assertIn(KEY.encode(), provider.bytes)
-                if does == "takes":
-                    self.assertEqual(server.stdout.readline(), "b''\n")
                 provider.close()
                 broker.grant(session="s2", token=TOKEN + "2", base_url=f"http://localhost:{provider.port}/api/anthropic", key=KEY + "2")
                 if does != "is full":
                     self.assertIn("uid 4711 listens there", self.ask(broker, token=TOKEN + "2").error["message"])
+
+    def test_are_not_even_tried_there(self):
+        """Who lets connections wait has each new one to the right server wait. And over TLS, who takes them is the only one tried."""
+        for tls in (False, True):
+            with self.subTest(tls=tls):
+                broker, provider = self.broker(wrapper=self.with_etc(self.HOSTS)), self.provider(tls=tls)
+                server, _ = self.server("takes", "::1", provider.port)
+                broker.grant(provider)
+                reply = self.ask(broker)
+                self.assertEqual(reply.status, 200, reply.raw)
+                with socket.create_connection(("::1", provider.port)) as first:
+                    first.sendall(b"first")
+                    self.assertEqual(server.stdout.readline(), "b'first'\n")
+
+    def test_that_take_nothing_for_root_do_not_either(self):
+        """Of a server of root's without a place for a connection nothing tells whether it will have one."""
+        for backlog in (0, 8):
+            with self.subTest(backlog=backlog):
+                broker, provider = self.broker(wrapper=self.with_etc(self.HOSTS)), self.provider(tls=False)
+                with contextlib.ExitStack() as open_:
+                    full = open_.enter_context(socket.create_server(("::1", provider.port), family=socket.AF_INET6, backlog=backlog))
+                    for _ in range(0 if backlog else 4):
+                        filling = open_.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+                        filling.connect_ex(full.getsockname())
+                    broker.grant(provider)
+                    reply = self.ask(broker)
+                    self.assertEqual(reply.status, 200, reply.raw)
 
 
 class ServersThatTakeTheirTime(Case):

@@ -55,10 +55,10 @@ class Authority:
 class Provider:
     """A server that keeps every byte it gets and answers as `serve(connection, provider)` does, a thread per connection."""
 
-    def __init__(self, serve, context: ssl.SSLContext | None):
+    def __init__(self, serve, context: ssl.SSLContext | None, listener: socket.socket | None = None):
         self.serve, self.context = serve, context
         self.received: list[bytes] = []  # one per connection
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = listener or socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()

@@ -9,6 +9,7 @@ MASK = "daemon/broker/core/key_mask.cpp"
 FINDER = "daemon/broker/core/key_finder.cpp"
 CHUNKS = "daemon/broker/core/chunks.cpp"
 PEER_UID = "daemon/broker/peer_uid.cpp"
+UPSTREAM = "daemon/broker/upstream.cpp"
 TARGET = "unit_broker:CheckTarget."
 TO_PROVIDER = "unit_broker:RequestForProvider."
 TO_AGENT = "unit_broker:ResponseForAgent."
@@ -118,29 +119,35 @@ def what_it_reads() -> list[Protection]:
             "ctest:broker:providers"),
         one("a provider that takes no more holds no upload", "daemon/broker/exchange.cpp",
             "    if (upstream_) upstream_->close();  // upload() may", "    // upload() may", "ctest:broker:providers"),
-        one("no key to just any user's port", "daemon/broker/upstream.cpp", "        if (!to_right_owner) co_return",
+        one("no key to just any user's port", UPSTREAM, "        if (!to_right_owner) co_return",
             "        if (!to_right_owner || !places.empty()) co_return", "ctest:broker:connections"),
-        one("nor a proxy's password at another address of this machine", "daemon/broker/upstream.cpp", "        if (!to_right_owner) co_return", "        if (!is_near) co_return",
+        one("nor a proxy's password at another address of this machine", UPSTREAM, "        if (!to_right_owner) co_return", "        if (!is_near) co_return",
             "ctest:broker:addresses"),
         one("whose socket is not found there", PEER_UID, "!found && answered && is_elsewhere(server)", "!found && answered", "ctest:broker:addresses"),
         one("nor where no interface has the address", PEER_UID, "route->rtm_type == RTN_UNICAST", "route->rtm_type != RTN_BLACKHOLE", "ctest:broker:addresses"),
         one("no interfaces are listed for it: any user can make that wait", PEER_UID, "out.header.nlmsg_type = RTM_GETROUTE;", "out.header.nlmsg_type = RTM_GETLINK;",
             "ctest:broker:addresses"),
-        one("nor to an agent's of the daemon's own user", "daemon/broker/upstream.cpp", "const bool is_agents = uid && uid == way.limits.agents_uid;",
+        one("nor to an agent's of the daemon's own user", UPSTREAM, "const bool is_agents = uid && uid == limits.agents_uid;",
             "const bool is_agents = false;", "ctest:broker:connections", "ctest:sessions:remote_keys"),
         one("a session's end takes no other's token away", "daemon/broker/sessions.cpp", "if (its != last) by_token_.erase(its);",
             "by_token_.erase(session.token);", "ctest:broker:sessions"),
         one("the broker is told whose processes agents are", "daemon/handlers/session_keys.cpp",
             "if (generation.config.access.own_user != Tier::admin) out.link", "if (false) out.link", "ctest:sessions:remote_keys"),
-        one("nor does that user's server keep the right one's connections away", "daemon/broker/upstream.cpp", "        if (!wrong) wrong = taken.wrong;\n        if (!taken.wrong && !slow)",
-            "        if (taken.wrong) co_return *taken.wrong;\n        if (!taken.wrong && !slow)", "ctest:broker:connections"),
-        one("nor by taking none", "daemon/broker/upstream.cpp", "if (is_near && i + 1 < places.size())", "if (false)", "ctest:broker:connections"),
+        one("nor is another user's tried before the right one", UPSTREAM, "    right_ones_first(places, way);\n", "", "ctest:broker:connections"),
+        Protection("nor does that user's server keep the right one's connections away", [
+            Edit(UPSTREAM, "    right_ones_first(places, way);\n", ""),
+            Edit(UPSTREAM, "        if (!wrong) wrong = taken.wrong;\n        if (!taken.wrong && !slow)", "        if (taken.wrong) co_return *taken.wrong;\n        if (!taken.wrong && !slow)")],
+            ["ctest:broker:connections"]),
+        one("nor does one that takes none", UPSTREAM, "if (is_near && i + 1 < places.size())", "if (false)", "ctest:broker:connections"),
+        one("nor where the kernel takes the connection for that user", UPSTREAM, "return wrong ? wrong : wrong_user(way.limits, server.listener);",
+            "return wrong || !server.waits ? wrong : wrong_user(way.limits, server.listener);", "ctest:broker:connections"),
         Protection("nor while nobody has taken the connection", [
             Edit(PEER_UID, "if (found && !found->is_somebodys()) {", "if (found && !found->is_somebodys() && own.ss_family == AF_INET6) {"),
+            Edit(UPSTREAM, "return wrong ? wrong : wrong_user(way.limits, server.listener);", "return wrong;"),
             # Newer kernels (6.18) say by themselves whose the queue is; others uid 0.
             Edit(PEER_UID, "    return Found{*socket};\n", "    Found found{*socket};\n    if (!found.is_somebodys()) found.socket.idiag_uid = 0;\n    return found;\n")],
             ["ctest:broker:connections"]),
-        one("nor while another one may take it than who listens", "daemon/broker/upstream.cpp", "Taken out{wrong_owner(way, server), server.waits};",
+        one("nor while another one may take it than who listens", UPSTREAM, "Taken out{wrong_owner(way, server), server.waits};",
             "Taken out{wrong_owner(way, server), false};", "ctest:broker:connections"),
         one("no header makes it another request", REWRITE, '    Row{"x-rewrite-", Fate::another},\n', "",
             TO_PROVIDER + "DropsWhatWouldMakeItAnotherRequest"),
