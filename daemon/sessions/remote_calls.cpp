@@ -38,6 +38,7 @@ asio::awaitable<Result<json::value>> RemoteLink::ask(std::shared_ptr<Shared> sha
     co_await waiting->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     shared->waiting.erase(id);
     if (!waiting->answer) {
+        if (method == "grant") shared->given_up.insert(id);
         Error why = shared->has_not_answered(method);
         const bool is_there = shared->socket.is_open();
         if (is_there && shared->silent && limit >= answer_limit && !std::exchange(shared->told_silent, true))
@@ -90,12 +91,17 @@ asio::awaitable<Result<std::shared_ptr<RemoteGrant>>> RemoteLink::grant(GrantPar
     json::value asked = without_nulls(to_json(params));
     const auto answer = co_await call(std::move(method), std::move(asked), wait);
     if (!answer) co_return answer.error();
+    co_return granted(shared, *answer);
+}
+
+Result<std::shared_ptr<RemoteGrant>> RemoteLink::granted(const std::shared_ptr<Shared>& shared,
+                                                         const json::value& answer) {
     GrantResult given;
-    if (auto read = from_json(given, *answer, "result", Unknown::ignore); !read)
-        co_return shared->told({ErrorCode::invalid_params, read.error().message, ""});
-    if (given.key_is_unread.value_or(false)) co_return nullptr;
-    if (!given.session.id) co_return shared->told({ErrorCode::invalid_params, "its grant has no session", ""});
-    co_return std::make_shared<RemoteGrant>(shared, shared->connection, std::move(given));
+    if (auto read = from_json(given, answer, "result", Unknown::ignore); !read)
+        return shared->told({ErrorCode::invalid_params, read.error().message, ""});
+    if (given.key_is_unread.value_or(false)) return std::shared_ptr<RemoteGrant>();
+    if (!given.session.id) return shared->told({ErrorCode::invalid_params, "its grant has no session", ""});
+    return std::make_shared<RemoteGrant>(shared, shared->connection, std::move(given));
 }
 
 RemoteGrant::RemoteGrant(std::weak_ptr<RemoteLink::Shared> link, std::uint64_t connection, GrantResult given)

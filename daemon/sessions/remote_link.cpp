@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <tuple>
 #include <utility>
 
 #include "daemon/process/essential.hpp"
@@ -165,6 +166,7 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
     shared->socket = Socket(shared->executor, asio::local::stream_protocol(), keys->socket.release());
     TrustedServer server = std::move(keys->server);
     shared->out.clear();
+    shared->given_up.clear();
     shared->silent = shared->told_silent = false;
     shared->unanswered_since.reset();
     shared->ending = told_by_link("it closed the connection");
@@ -197,7 +199,12 @@ asio::awaitable<Error> RemoteLink::run_once(std::shared_ptr<Shared> shared) {
             }
             shared->has_answered(answer->id);
             const auto found = shared->waiting.find(answer->id);
-            if (found == shared->waiting.end()) continue;  // nobody waits for it any more
+            if (found == shared->waiting.end()) {  // nobody waits for it any more
+                // The session may have ended meanwhile, and then nobody could end what was granted.
+                if (shared->given_up.erase(answer->id) > 0 && answer->outcome)
+                    std::ignore = granted(shared, *answer->outcome);
+                continue;
+            }
             found->second->answer = std::move(answer->outcome);
             found->second->timer.cancel();
         }

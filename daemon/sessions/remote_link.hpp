@@ -80,6 +80,9 @@ class RemoteLink {
     static boost::asio::awaitable<Result<boost::json::value>> ask(std::shared_ptr<Shared> shared, std::string method,
                                                                   boost::json::value params,
                                                                   std::chrono::milliseconds limit);
+    /// Of its answer to "grant".
+    static Result<std::shared_ptr<RemoteGrant>> granted(const std::shared_ptr<Shared>& shared,
+                                                        const boost::json::value& answer);
     static void send(const std::shared_ptr<Shared>& shared, std::string line);
     static boost::asio::awaitable<void> write(std::shared_ptr<Shared> shared);
 

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,6 +37,7 @@ struct RemoteLink::Shared {
     boost::asio::local::stream_protocol::socket socket;
     boost::asio::steady_timer pause;
     std::map<std::string, std::shared_ptr<Asked>> waiting;  ///< by the request's id
+    std::set<std::string> given_up;                         ///< ids of grants for which nobody waits any longer
     std::string out;
     Error problem{ErrorCode::io_error, "", ""};  ///< why it has not answered over a connection, as far as is known
     Error ending = problem;                      ///< why this side closed the connection

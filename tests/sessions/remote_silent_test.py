@@ -259,6 +259,30 @@ class OneConnection(Remote):
         return json.loads(connection.lines.readline())
 
 
+class GrantsTooLate(Beside):
+    def test_and_has_it_given_back(self):
+        """The session may have ended meanwhile, or never begun: nobody here could end its token."""
+        gate, ended = threading.Event(), []
+
+        def grant(_):
+            self.assertTrue(gate.wait(3 * BOUND))
+            return self.GIVEN
+
+        def end(params):
+            ended.append(params)
+            return {"session": self.row("there")}
+
+        agents = self.beside(status=self.SAME, auth_list={"rows": [self.ROW]}, grant=grant, sessions_end=end)
+        self.addCleanup(gate.set)
+        with self.assertRaises(Refused):
+            self.spawn(agents)
+        gate.set()
+        self.assertTrue(until(lambda: ended), agents.logged())
+        self.assertEqual(ended, [{"id": "there"}])
+        self.assertTrue(self.spawn(agents), "it is asked again over the same connection")
+        self.assertEqual(len(ended), 1)
+
+
 class AskedOfItsStatus(Beside):
     """Its own `status` waits for its session user's home, and every grant is behind it."""
 

@@ -105,6 +105,8 @@ def protections() -> list[Protection]:
             "co_return *std::move(conflict);", "static_cast<void>(conflict);", USERS),
         one("a token is its user's", "daemon/handlers/session_begin.cpp",
             "    if (session.uid) record.uid = *session.uid;\n", "", REMOTE_KEYS_SIDE),
+        one("one that comes too late is given back", "daemon/sessions/remote_calls.cpp", '        if (method == "grant") shared->given_up.insert(id);\n', "",
+            "ctest:sessions:remote_silent"),
         one("a grant ends with the session", "daemon/sessions/remote_calls.cpp",
             "    if (!link || link->stopping || !link->ready || link->connection != connection_) return;", "    return;", REMOTE_SESSIONS),
         one("abandoned sessions end", ENDS, "        end_idle_ones();\n", "", "unit_sessions:SessionsOfBefore.EndAfterAWhileWithoutARequest"),
