@@ -7,8 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -18,13 +20,14 @@
 namespace capsule {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Kind = TerminalMessage::Kind;
+using std::chrono::milliseconds;
 
 constexpr int look_again = 1000;  ///< ms: a job that runs in the background is told of nothing when it is brought back
-constexpr int leader_is_gone = 1 << 8;                   ///< as waitpid gives exit status 1
-constexpr std::size_t most_left_over = 4 * 1024 * 1024;  ///< bytes read after the end, however much is written
-constexpr std::size_t most_before_stop = 64 * 1024;      ///< bytes; the rest comes when the job is continued
-constexpr int without_reader = 2000;  ///< ms: so long a terminal may take nothing when this process is to end or stop
+constexpr int leader_is_gone = 1 << 8;             ///< as waitpid gives exit status 1
+constexpr std::size_t most_left_over = 64 * 1024;  ///< bytes: a terminal holds less, and more is what others write
+constexpr milliseconds longest_showing{2000};      ///< of what is left over when this process is to end or stop
 
 class Relay {
   public:
@@ -48,7 +51,7 @@ class Relay {
             step();
         is_to_end_ = is_to_end_ || (status_ && WIFSIGNALED(*status_));
         // Waits for the person's terminal as the program itself would, which then could not have ended.
-        pass_output_up_to(most_left_over);
+        pass_left_over();
         return status_;
     }
 
@@ -121,23 +124,33 @@ class Relay {
         return true;
     }
 
-    /// Waits for the terminal, but only while it takes some when this process is to end or stop. It is as it was found
-    /// then: Ctrl-C is a signal, which ends the waiting. False: nobody reads it.
+    /// Waits for the terminal, but with a limit when this process is to end or stop. It is as it was found then: Ctrl-C
+    /// is a signal, which tells this process to end. False: the terminal has not taken all.
     bool show_all() {
         while (unshown()) {
             user_.restore();
             std::array<pollfd, 2> polled{awaited_output(), pollfd{signals_, POLLIN, 0}};
-            const bool has_limit = is_to_end_ || !ended_;
-            if (::poll(polled.data(), polled.size(), has_limit ? without_reader : -1) == 0) return false;
+            if (::poll(polled.data(), polled.size(), showing_ms()) == 0) return false;
             if ((polled[1].revents & POLLIN) != 0) take_signal();
             if (polled[0].revents != 0) show();
         }
         return true;
     }
 
-    void pass_output_up_to(std::size_t left) {
+    /// How long poll() may wait. Less each time, so that no terminal that takes little at a time makes it longer.
+    int showing_ms() {
+        if (ended_ && !is_to_end_) return -1;
+        if (!until_) until_ = Clock::now() + longest_showing;
+        const auto left = std::chrono::ceil<milliseconds>(*until_ - Clock::now());
+        return static_cast<int>(std::max(left, milliseconds(0)).count());
+    }
+
+    /// What the program wrote before it ended or was stopped.
+    void pass_left_over() {
+        until_.reset();
+        std::size_t left = most_left_over;
         while (show_all() && left > 0 && (pass_output() || unshown()))
-            left -= std::min(left, shown_.size());
+            left -= std::min(left, shown_to_);
     }
 
     void take_signal() {
@@ -148,7 +161,7 @@ class Relay {
         if (number == SIGCHLD) {
             look_at_resizer();
         } else if (number == SIGCONT) {
-            user_.make_raw();
+            user_.make_raw(true);
             copy_size();
         } else if (number == SIGWINCH) {
             copy_size();
@@ -191,7 +204,7 @@ class Relay {
     /// The shell gets its terminal back as it gave it, and sees its job stopped, until it continues it. A group that no
     /// shell looks after is not stopped by SIGTSTP: then the program goes on at once.
     void stop_too() {
-        pass_output_up_to(most_before_stop);
+        pass_left_over();
         user_.restore();
         sigset_t stop;
         ::sigemptyset(&stop);
@@ -226,7 +239,8 @@ class Relay {
     std::size_t shown_from_ = 0;           ///< what the person's terminal has not taken yet begins here,
     std::size_t shown_to_ = 0;             ///< and ends there
     bool ended_ = false;
-    bool is_to_end_ = false;  ///< somebody has told this process or the program to end
+    bool is_to_end_ = false;                  ///< somebody has told this process or the program to end
+    std::optional<Clock::time_point> until_;  ///< what is left over is shown, once there is a limit
     std::optional<int> status_;
 };
 

@@ -17,7 +17,7 @@ sigset_t relayed_signals();
 /// Takes both descriptors. When the program is stopped, this process stops with its job, and continues the program when
 /// it is continued itself. When the person's terminal is gone, the session's is hung up. While nobody reads the
 /// person's terminal, only the program waits. What it wrote before its end is waited for without a limit, until
-/// SIGTERM, Ctrl-C or the like.
+/// SIGTERM, Ctrl-C or the like, and for 2 s from then on. So much is shown as a terminal holds, whoever writes on.
 std::optional<int> relay_terminal(UserTerminal& user, int master, int channel);
 
 }  // namespace capsule

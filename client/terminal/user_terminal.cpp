@@ -72,7 +72,8 @@ bool UserTerminal::is_in_foreground() const noexcept {
     return front < 0 || front == ::getpgrp();  // < 0: it is not the controlling terminal, and has no jobs
 }
 
-void UserTerminal::make_raw() {
+void UserTerminal::make_raw(bool anew) {
+    raw_ = raw_ && !anew;
     if (raw_ || keys_ < 0 || !is_in_foreground()) return;
     termios raw = found_;
     ::cfmakeraw(&raw);
@@ -81,7 +82,7 @@ void UserTerminal::make_raw() {
 
 void UserTerminal::restore() {
     // Not TCSAFLUSH, which would wait for the terminal's reader.
-    if (raw_ && ::tcsetattr(keys_, TCSANOW, &found_) == 0) ::tcflush(keys_, TCIFLUSH);
+    if (raw_ && is_in_foreground() && ::tcsetattr(keys_, TCSANOW, &found_) == 0) ::tcflush(keys_, TCIFLUSH);
     raw_ = false;
 }
 

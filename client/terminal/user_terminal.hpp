@@ -30,9 +30,11 @@ class UserTerminal {
     /// Whether keys are this process's to read now.
     bool is_in_foreground() const noexcept;
 
-    /// Hands each key through as it is. Nothing without keys() or in the background.
-    void make_raw();
-    /// The settings that were found. What was typed, or sent by the terminal, and not read yet is dropped.
+    /// Hands each key through as it is. Nothing without keys() or in the background. `anew`: whoever had the terminal
+    /// meanwhile, a shell, has set it as it likes.
+    void make_raw(bool anew = false);
+    /// The settings that were found. What was typed, or sent by the terminal, and not read yet is dropped. Nothing in
+    /// the background, where both are another job's.
     void restore();
     /// Writes what the terminal takes now, and gives how many bytes that is; none: the terminal is gone. Waits for no
     /// reader, but for the one of a terminal that could not be opened anew. Without a terminal all of it is dropped.

@@ -97,6 +97,41 @@ TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 
+/// Somebody stops the job, which has no time to give the terminal back.
+class StoppedByOthers : public OwnTerminal {
+  protected:
+    pid_t exec_and_stop(const std::string& script) const {
+        terminal().run(
+            "exec env n=1 bash --norc");  // it gives itself the terminal as it wants it, as not every shell does
+        exec("cut -d ' ' -f 4 /proc/$PPID/stat >new; mv new relay; " + script);
+        const auto relay = static_cast<pid_t>(std::stol(note("relay")));
+        kill(relay, SIGSTOP);
+        terminal().wait_for("Stopped");
+        return relay;
+    }
+};
+
+TEST_F(StoppedByOthers, AJobThatIsInTheBackgroundLeavesTheTerminalAsItIs) {
+    const pid_t relay = exec_and_stop("until [ -e end ]; do sleep 0.05; done");
+    terminal().run("bg");
+    terminal().run("capsulectl auth set kimi");
+    terminal().wait_for("it does not show");
+    write_file(notes() / "end", "");
+    EXPECT_TRUE(eventually([&] { return kill(relay, 0) != 0; }));
+    terminal().type(keys::kimi);
+    terminal().press({"Enter"});
+    terminal().wait_for("New sessions use it");
+}
+
+TEST_F(StoppedByOthers, KeysAreTheAgentsAgainWhenItIsContinued) {
+    exec_and_stop("stty -icanon; head -c 1 >typed.new; mv typed.new typed; echo");
+    terminal().run("fg");
+    terminal().wait_for("fg\ncapsulectl exec");
+    terminal().type("x");
+    EXPECT_EQ(note("typed"), "x");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+}
+
 // Any process of the agent's can stop and continue it.
 TEST_F(OwnTerminal, AnAgentThatWasStoppedManyTimesStopsTheJobOnce) {
     exec(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A terminal that nobody reads until the note "read" is there, and a command on it.
+"""A terminal that nobody reads until the note "read" is there, or "slowly", at 5 KB a second. And a command on it.
 
     unread_terminal.py NOTES COMMAND…
 
@@ -33,6 +33,9 @@ def main() -> None:
         if (notes / "type").exists():
             os.write(terminal, (notes / "type").read_bytes())
             (notes / "type").unlink()
+        if (notes / "slowly").exists() and select.select([terminal], [], [], 0)[0]:
+            shown += os.read(terminal, 512)
+            time.sleep(0.08)
         while (notes / "read").exists() and select.select([terminal], [], [], 0)[0]:
             try:
                 shown += os.read(terminal, 4096)

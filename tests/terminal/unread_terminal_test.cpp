@@ -11,8 +11,9 @@ namespace fs = std::filesystem;
 class UnreadTerminal : public OwnTerminal {
   protected:
     /// The agent writes until nothing has taken more of it for a second; `then` is Python's.
-    void exec_until_stuck(const std::string& then) {
-        agent_does(R"sh(exec python3 -c '
+    void exec_until_stuck(const std::string& then, const std::string& first = "") {
+        agent_does(first + R"sh(
+exec python3 -c '
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # what Python says of Ctrl-C would wait for the terminal
 os.set_blocking(1, False)
@@ -59,6 +60,22 @@ TEST_F(UnreadTerminal, WhatWasWrittenBeforeTheEndWaitsUntilSomebodyReadsOrEndsEx
     exec_until_stuck("os._exit(7)");
     kill(std::stoi(note("pid")), SIGTERM);
     EXPECT_EQ(WEXITSTATUS(status()), 7);
+}
+
+// A terminal holds no more than some of it.
+TEST_F(UnreadTerminal, WhatOthersWriteOnIsNotWaitedFor) {
+    const std::string others = "(trap '' HUP; exec yes) &";
+    exec_until_stuck("os._exit(7)", others);
+    write_file(notes() / "read", "");
+    EXPECT_EQ(WEXITSTATUS(status()), 7);
+    EXPECT_LT(note("shown").size(), 400'000U);
+    again();
+    fs::remove(notes() / "read");
+    exec_until_stuck("os._exit(7)", others);
+    kill(std::stoi(note("pid")), SIGTERM);
+    write_file(notes() / "slowly", "");
+    EXPECT_EQ(WEXITSTATUS(status()), 7);
+    EXPECT_LT(note("shown").size(), 30'000U) << "what is shown in 2 s";
 }
 
 TEST_F(UnreadTerminal, TheDescriptorThatRootsShellHasWaitsAsBefore) {

@@ -33,7 +33,10 @@ def whose_terminal() -> list[Protection]:
             "    for (const std::string& path : {\"/proc/self/fd/\" + std::to_string(descriptor), std::string(\"/dev/tty\")}) {",
             "    for (const std::string& path : {\"/nonexistent\" + std::to_string(descriptor), std::string(\"/nonexistent\")}) {",
             UNREAD + "SigtermAndCtrlCEndTheAgentAndSoExec"),
-        one("nor exec from ending with it", RELAY, "has_limit ? without_reader : -1", "has_limit ? -1 : -1", UNREAD + "SigtermAndCtrlCEndTheAgentAndSoExec"),
+        one("nor exec from ending with it", RELAY, "if (ended_ && !is_to_end_) return -1;", "if (ended_) return -1;", UNREAD + "SigtermAndCtrlCEndTheAgentAndSoExec"),
+        one("nor what others write on", RELAY, "most_left_over = 64 * 1024;", "most_left_over = 64 * 1024 * 1024;",
+            UNREAD + "WhatOthersWriteOnIsNotWaitedFor"),
+        one("nor a terminal that takes little at a time", RELAY, "if (!until_) until_", "until_", UNREAD + "WhatOthersWriteOnIsNotWaitedFor"),
         one("nor what the agent wrote last", RELAY, "            if ((polled[1].revents & POLLIN) != 0) take_signal();\n            if (polled[0]",
             "            if (polled[0]", UNREAD + "WhatWasWrittenBeforeTheEndWaitsUntilSomebodyReadsOrEndsExec"),
         one("and root's shell has its terminal as it was", USERS, "    for (const std::string& path",
@@ -41,8 +44,8 @@ def whose_terminal() -> list[Protection]:
             UNREAD + "TheDescriptorThatRootsShellHasWaitsAsBefore"),
         one("when root's terminal is gone, the session is told", LEADER, "            signal_hang_up();\n", "",
             TERMINAL + "TheAgentIsToldThatRootsTerminalIsGone"),
-        one("output without end keeps no job from stopping", "client/terminal/relay.cpp", "pass_output_up_to(most_before_stop);",
-            "while (pass_output() || unshown()) {\n            show_all();\n        }", TERMINAL + "WhatOthersWriteWithoutEndKeepsNoJobFromStopping"),
+        one("output without end keeps no job from stopping", "client/terminal/relay.cpp", "        pass_left_over();\n        user_.restore();",
+            "        while (pass_output() || unshown()) {\n            show_all();\n        }\n        user_.restore();", TERMINAL + "WhatOthersWriteWithoutEndKeepsNoJobFromStopping"),
         one("a kept descriptor that is a terminal is replaced", DESCRIPTORS,
             "std::vector<int> descriptors = standard_and(kept);\n    std::erase_if(descriptors, [](int descriptor) { return ::isatty",
             "std::vector<int> descriptors = standard_and(kept.empty() ? kept : std::vector<int>{});\n"
@@ -85,6 +88,8 @@ def whose_terminal() -> list[Protection]:
             TERMINAL + "CtrlCReachesNobodyWhoHasTheNumberOfAGroupThatEnded"),
         one("the shell gets its terminal back", RELAY, "        user_.restore();\n        sigset_t stop;\n", "        sigset_t stop;\n",
             TERMINAL + "CtrlZStopsTheJobAndFgContinuesIt"),
+        one("and no other job's is set from the background", USERS, "if (raw_ && is_in_foreground() && ", "if (raw_ && ",
+            "terminal:StoppedByOthers.AJobThatIsInTheBackgroundLeavesTheTerminalAsItIs"),
     ]  # fmt: skip
 
 
