@@ -295,6 +295,7 @@ help | --help | -h) usage ;;
 *)
     prepare
     start_daemon
-    run_session "$(command -v capsulectl)" exec "$@"
+    # Nothing here continues a job that was stopped, as a shell does.
+    run_session "$(command -v env)" --ignore-signal=TSTP "$(command -v capsulectl)" exec "$@"
     ;;
 esac

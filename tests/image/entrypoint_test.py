@@ -4,6 +4,7 @@ And that it finds what that user can read."""
 import os
 import pathlib
 import pty
+import signal
 import subprocess
 import tempfile
 import time
@@ -55,6 +56,17 @@ class Becoming(unittest.TestCase):
             seen = self.seen_of(script, **more).rpartition("input")[0].rpartition("input")[2]  # the first asks what it may
             self.assertNotIn("FAKE", seen)
             self.assertEqual("TERM=xterm-256color" in seen, bool(more))
+
+
+class Stopping(unittest.TestCase):
+    def test_nothing_stops_a_session_for_good(self):
+        with tempfile.TemporaryDirectory() as directory:
+            program = pathlib.Path(directory, "capsulectl")
+            program.write_text("#!/bin/sh\ngrep SigIgn /proc/self/status\n")
+            program.chmod(0o755)
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", 'run_session() { "$@"; }\n' + part("    # Nothing here continues", "    ;;"), "", "claude"],
+                                  check=True, capture_output=True, text=True, env={"PATH": f"{directory}:/usr/bin:/bin"})  # fmt: skip
+        self.assertTrue(int(done.stdout.split()[1], 16) >> (signal.SIGTSTP - 1) & 1, done.stdout)
 
 
 KEY = "FAKE-entrypoint-key"

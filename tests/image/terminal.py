@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import time
 
@@ -58,4 +59,11 @@ class Terminal(ImageTest):
         self.read_until(terminal, "up\r\n")
         os.write(terminal, b"\x03")
         self.read_until(terminal, "interrupted 1 daemon 0")
+        self.assertEqual(run.wait(timeout=30), 5)
+
+    def test_an_agent_that_stops_itself_goes_on_and_ends_with_the_container(self):
+        agent = "echo up; kill -STOP $$; echo went on; kill -TSTP $$; trap 'exit 5' TERM; echo went on again; while :; do sleep 0.05; done"
+        run, terminal = self.on_terminal("claude", "--provider", "zai", "--no-title", "--", "run:" + agent)
+        self.read_until(terminal, "went on again\r\n")
+        os.kill(self.process(run, "tini"), signal.SIGTERM)
         self.assertEqual(run.wait(timeout=30), 5)
