@@ -24,7 +24,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds to_end{5000};  ///< for whoever was told to
 constexpr int look_again_ms = 50;     ///< nothing tells of new lines
-constexpr std::size_t most_said = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t most_said =
+    std::size_t{4} * 1024 * 1024;  ///< bytes: a report has a few KB, and all are read as JSON
 
 /// While it lives, SIGINT and SIGTERM can only be read.
 class SignalsToRead {

@@ -140,6 +140,12 @@ TEST_F(OtherUser, SaysTooMuch) {
     };
     EXPECT_EQ(hear([&] { talk(std::string(65536, 'x')); }), Heard::too_much);
     EXPECT_THAT(lines_, IsEmpty());
+    EXPECT_EQ(hear([] {
+                  for (int i = 0; i < 128; ++i)
+                      say(std::string(65535, 'x') + "\n");
+                  say("last\n");
+              }),
+              Heard::too_much);
 }
 
 TEST_F(OtherUser, ASignalToRootsEndsTheWait) {
