@@ -100,6 +100,9 @@ struct AgentDescriptor {
     /// Adds the route's variables, arguments and files. Fails with config.conflict where something in the home would
     /// defeat the route, key.absent without the key that the route needs.
     Result<void> (*render)(Plan& plan, const Route& route, const SessionInputs& inputs) = nullptr;
+    /// Looks in the home for what would outrank a session with these variables, whatever it pins. Fails with
+    /// config.conflict. Null: there is no such thing.
+    Result<void> (*check_home)(const Plan& plan, const HomeReader& reader) = nullptr;
     /// How a session can do with a token in the place of the key that was found under `variable`.
     BrokeredRoute (*brokered)(const Route& route, std::string_view variable) = nullptr;
     /// The files of config.write, without a route. Null: it needs none.

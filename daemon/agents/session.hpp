@@ -3,6 +3,8 @@
 
 #include <any>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -44,6 +46,9 @@ struct HomeFacts {
     const std::any& of(Agent agent) const { return found[static_cast<std::size_t>(agent)]; }
 };
 
+/// `count` bytes of a file from `offset`; fewer at its end.
+using FilePart = std::function<std::string(std::uint64_t offset, std::size_t count)>;
+
 /// How an agent looks into the home, under the session user's identity.
 struct HomeReader {
     /// The text of a file of at most `limit` bytes. None: there is none, or that user cannot read it.
@@ -51,6 +56,10 @@ struct HomeReader {
     std::function<bool(const std::string& path)> is_file;
     /// Whether one of the above could not tell of `path`, as its file system does not answer.
     std::function<bool(const std::string& path)> is_unreachable = [](const std::string&) { return false; };
+    /// A regular file, of which only parts are read. None: there is none, or that user cannot read it.
+    std::function<std::optional<FilePart>(const std::string& path)> parts = [](const std::string&) {
+        return std::optional<FilePart>();
+    };
 };
 
 /// What a provider's key is for the files: global scope only, and whether any scope has it.

@@ -99,6 +99,7 @@ Result<Rendered> render_at_home(Work& work, const Route& route, const std::optio
     work.material.facts = read_home_facts(route.agent, home);
     auto plan = render_session(route, work.inputs);
     if (!plan) return plan.error();
+    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();
     auto applied = apply(plan->files, mode, ApplyFor::session);
     if (!applied) return applied.error();
     for (const auto& amend : applied->amend)

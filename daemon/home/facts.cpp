@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
@@ -34,6 +36,13 @@ class Reader {
   public:
     explicit Reader(HomeFacts& facts) : facts_(facts) {}
 
+    HomeReader as_agents_see_it() {
+        return {[this](const std::string& path, std::size_t limit) { return text(path, limit); },
+                [this](const std::string& path) { return is_file(path); },
+                [this](const std::string& path) { return facts_.unreachable.contains(path); },
+                [this](const std::string& path) { return parts(path); }};
+    }
+
     std::optional<std::string> text(const std::string& path, std::size_t limit) {
         auto text = read_file(path, limit);
         if (!text) {
@@ -51,7 +60,28 @@ class Reader {
         return problem == 0 && S_ISREG(status.st_mode);
     }
 
+    std::optional<FilePart> parts(const std::string& path) {
+        const UniqueFd found = open_path(path);
+        struct stat status {};
+        if (!found || ::fstat(found.get(), &status) != 0) return none(path, errno);
+        if (!S_ISREG(status.st_mode) || is_of_the_kernels_files(found.get())) return std::nullopt;
+        const auto file = std::make_shared<const UniqueFd>(open_again(found, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+        if (!*file) return none(path, errno);
+        return [this, path, file](std::uint64_t offset, std::size_t count) {
+            std::string text(count, '\0');
+            const ssize_t size = ::pread(file->get(), text.data(), count, static_cast<off_t>(offset));
+            if (size < 0) none(path, errno);
+            text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+            return text;
+        };
+    }
+
   private:
+    std::optional<FilePart> none(const std::string& path, int problem) {
+        if (!means_absent(problem)) note(path, problem, io_error("read", path, problem));
+        return std::nullopt;
+    }
+
     void note(const std::string& path, int problem, const Error& error) {
         // EAGAIN: a program of that user has a lease on it, so it is there.
         if (is_the_daemons_own(problem) || problem == EAGAIN) throw Failure(error);
@@ -66,11 +96,15 @@ class Reader {
 HomeFacts read_home_facts(Agent agent, const SessionHome& home) {
     HomeFacts facts;
     Reader reader(facts);
-    const HomeReader how{[&](const std::string& path, std::size_t limit) { return reader.text(path, limit); },
-                         [&](const std::string& path) { return reader.is_file(path); },
-                         [&](const std::string& path) { return facts.unreachable.contains(path); }};
-    if (const auto look = descriptor_of(agent).look_at_home) facts.of(agent) = look(home, how);
+    if (const auto look = descriptor_of(agent).look_at_home) facts.of(agent) = look(home, reader.as_agents_see_it());
     return facts;
+}
+
+Result<void> check_home(Agent agent, const Plan& plan) {
+    HomeFacts facts;
+    Reader reader(facts);
+    const auto check = descriptor_of(agent).check_home;
+    return check ? check(plan, reader.as_agents_see_it()) : Result<void>();
 }
 
 }  // namespace capsule

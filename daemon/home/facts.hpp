@@ -9,4 +9,8 @@ namespace capsule {
 /// read either. Throws Failure with io.error where that is not so: no descriptors, no memory, no time.
 HomeFacts read_home_facts(Agent agent, const SessionHome& home);
 
+/// Fails with config.conflict where something in the home would outrank the session that was rendered
+/// (AgentDescriptor::check_home). As read_home_facts() in all else.
+Result<void> check_home(Agent agent, const Plan& plan);
+
 }  // namespace capsule

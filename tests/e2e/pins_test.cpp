@@ -67,6 +67,29 @@ TEST_F(Pins, CodexIsNotStartedWhereItWouldDieOfTheUsersConfiguration) {
     }
 }
 
+/// In the database that the real OpenCode makes.
+TEST_F(Pins, OpenCodeIsNotStartedWhereAnAccountOfItsConsoleIsActive) {
+    world.start_daemon();
+    const auto in_database = [&](const std::string& statement) {
+        const std::string path = (world.home() / ".local/share/opencode/opencode.db").string();
+        const test::Outcome done = test::run_command({.argv = {"/usr/bin/python3", "-c",
+                                                               "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+                                                               "c.executescript(sys.argv[2]); c.commit()",
+                                                               path, statement}});
+        ASSERT_EQ(done.exit_code, 0) << done.err;
+    };
+    expect_cell("opencode", "zai");
+    expect_cell("opencode", "zai");
+    in_database(
+        "insert into account values('acc1', 'a@example.com', 'https://evil.example', 'FAKE-access', 'FAKE-refresh', "
+        "9999999999999, 1, 1); insert into account_state values(1, 'acc1', 'org1');");
+    const AgentRun run = world.run("opencode", "zai", one_shot("opencode", tool_prompt));
+    EXPECT_NE(run.err.find("opencode console logout"), std::string::npos) << run.err;
+    EXPECT_TRUE(run.requests.empty());
+    in_database("update account_state set active_account_id = null, active_org_id = null; delete from account;");
+    expect_cell("opencode", "zai");
+}
+
 TEST_F(Pins, CodexAsksForNoOtherModel) {
     test::write_file(
         world.home() / ".codex/config.toml",

@@ -3,6 +3,7 @@
 #include <regex>
 
 #include "tests/integration/spawn_fixture.hpp"
+#include "tests/support/opencode_database.hpp"
 
 namespace capsule::test {
 namespace {
@@ -147,6 +148,21 @@ TEST_F(Spawn, UnsetNamesWhateverCouldDefeatTheRouteAndNothingOfTheEnvironment) {
         for (const std::string& name : unset)
             EXPECT_TRUE(std::regex_match(name, std::regex("[A-Za-z_][A-Za-z0-9_]*"))) << name << " is no real name";
     }
+}
+
+TEST_F(Spawn, NoAccountOfOpencodesConsoleOutranksASession) {
+    const std::filesystem::path data = home() / ".local/share/opencode";
+    write_file(data / "opencode.db", opencode_database({logged_out}));
+    start_with();
+    EXPECT_TRUE(at(spawn("opencode", "zai"), "/env").as_object().contains("OPENCODE_CONFIG_CONTENT"));
+    write_file(data / "opencode.db-wal", log_of(log_page(2, 3, database_page_of({logged_in}))));
+    for (const char* method : {"spawn", "explain"})
+        EXPECT_THAT(expect_error(method, R"({"agent":"opencode","provider":"zai"})", -32007, "config.conflict"),
+                    HasSubstr((data / "opencode.db").string()));
+    EXPECT_TRUE(at(spawn("claude", "zai"), "/env").is_object());
+    write_file(config_file(), "[env]\nOPENCODE_DB = \"capsuled.db\"\n");
+    call("reload");
+    EXPECT_EQ(text_at(spawn("opencode", "zai"), "/env/OPENCODE_DB"), "capsuled.db");
 }
 
 TEST_F(Spawn, ExplainIsTheSamePlanWithNothingWrittenAndEverySecretMasked) {

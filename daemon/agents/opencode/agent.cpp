@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "daemon/agents/list.hpp"
+#include "daemon/agents/opencode/accounts.hpp"
 #include "daemon/agents/opencode/cell.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
@@ -129,6 +130,7 @@ const AgentDescriptor opencode_agent{
     .read_settings = read_settings,
     .refused_argument = refused_argument,
     .render = render_opencode,
+    .check_home = refuse_active_account,
     .brokered = brokered_opencode,
     .files = opencode_files,
     .inline_keys = inline_keys,

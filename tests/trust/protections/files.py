@@ -27,7 +27,7 @@ MERGE = "unit_merge:"
 
 
 def protections() -> list[Protection]:
-    return whose_identity() + odd_files() + links() + each_write() + other_writers()
+    return whose_identity() + what_others_left() + odd_files() + links() + each_write() + other_writers()
 
 
 def whose_identity() -> list[Protection]:
@@ -40,6 +40,21 @@ def whose_identity() -> list[Protection]:
         one("and so for status", "daemon/handlers/status.cpp", look,
             "look();",
             AS_ANOTHER + "WhatThatUserCannotRunIsNotThere"),
+    ]  # fmt: skip
+
+
+def what_others_left() -> list[Protection]:
+    pipeline, accounts = "daemon/handlers/session_pipeline.cpp", "daemon/agents/opencode/accounts.cpp"
+    of_a_console = "unit_agents:OpencodeAccounts."
+    return [
+        one("no account of OpenCode's console outranks a session", pipeline,
+            "    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();\n", "",
+            "integration_spawn:Spawn.NoAccountOfOpencodesConsoleOutranksASession"),
+        one("nor one that is only in the log beside the database", accounts, "        if (log_ != nullptr) read_log();\n", "",
+            of_a_console + "WhatIsInTheLogCounts"),
+        one("nor one that something else than a table would make", accounts,
+            'if (kind == "view" || kind == "trigger") throw Unexpected();', "",
+            of_a_console + "WhatOpencodeDoesNotWriteIsNotTakenForNone"),
     ]  # fmt: skip
 
 

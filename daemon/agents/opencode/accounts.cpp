@@ -1,0 +1,245 @@
+#include "daemon/agents/opencode/accounts.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/base/time_limit.hpp"
+
+namespace capsule {
+namespace {
+
+/// What is read at most; OpenCode's list of tables has six pages, and its log is written back every thousand.
+constexpr std::size_t most_pages = 1000, most_log_pages = 1'000'000;
+
+/// Something is not as OpenCode's SQLite writes it.
+struct Unexpected {};
+
+std::uint64_t number(std::string_view bytes, std::size_t at, std::size_t width) {
+    if (at > bytes.size() || width > bytes.size() - at) throw Unexpected();
+    std::uint64_t out = 0;
+    for (const char byte : bytes.substr(at, width))
+        out = out << 8U | static_cast<unsigned char>(byte);
+    return out;
+}
+
+/// SQLite's number of one to nine bytes; `at` is behind it then.
+std::uint64_t short_number(std::string_view bytes, std::size_t& at) {
+    std::uint64_t out = 0;
+    for (int count = 0; count < 8; ++count) {
+        const std::uint64_t byte = number(bytes, at++, 1);
+        out = out << 7U | (byte & 0x7FU);
+        if (byte < 0x80U) return out;
+    }
+    return out << 8U | number(bytes, at++, 1);
+}
+
+struct Column {
+    std::uint64_t type;  ///< 0: NULL
+    std::size_t at;
+    std::size_t size;
+};
+
+struct Row {
+    std::string_view page;
+    std::vector<Column> columns;
+
+    const Column& column(std::size_t index) const {
+        if (index >= columns.size()) throw Unexpected();
+        return columns[index];
+    }
+    std::string lower_text(std::size_t index) const {
+        const Column& found = column(index);
+        if (found.at > page.size() || found.size > page.size() - found.at) throw Unexpected();
+        std::string text(page.substr(found.at, found.size));
+        std::ranges::transform(text, text.begin(),
+                               [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+        return text;
+    }
+};
+
+std::size_t size_of_type(std::uint64_t type) {
+    constexpr std::size_t of_numbers[] = {0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0};
+    return type < std::size(of_numbers) ? of_numbers[type] : static_cast<std::size_t>((type - 12) / 2);
+}
+
+/// The first columns of the row at `at`: all that begin on its page.
+Row row_at(std::string_view page, std::size_t at) {
+    Row row{page, {}};
+    short_number(page, at);  // its length
+    short_number(page, at);  // its number
+    const std::size_t head = at;
+    const std::uint64_t head_size = short_number(page, at);
+    if (head_size > page.size()) throw Unexpected();
+    std::size_t value = head + static_cast<std::size_t>(head_size);
+    while (at < head + head_size && value <= page.size()) {
+        const std::uint64_t type = short_number(page, at);
+        row.columns.push_back({type, value, size_of_type(type)});
+        if (row.columns.back().size > page.size()) break;
+        value += row.columns.back().size;
+    }
+    return row;
+}
+
+class Database {
+  public:
+    Database(const FilePart& file, const FilePart* log) : file_(file), log_(log) {
+        const std::string head = file(0, 100);
+        if (!head.starts_with(std::string_view("SQLite format 3\0", 16))) throw Unexpected();
+        page_size_ = static_cast<std::size_t>(number(head, 16, 2));
+        if (page_size_ == 1) page_size_ = 65536;
+        if (page_size_ < 512 || (page_size_ & (page_size_ - 1)) != 0) throw Unexpected();
+        if (log_ != nullptr) read_log();
+        constexpr std::uint64_t utf8 = 1;
+        if (const std::uint64_t encoding = number(page(1), 56, 4); encoding != utf8 && encoding != 0)
+            throw Unexpected();
+    }
+
+    template <typename Visit>
+    void each_row(std::uint64_t root, Visit visit) {
+        std::vector<std::uint64_t> left{root};
+        while (!left.empty()) {
+            if (++pages_ > most_pages || left.size() > most_pages || time_is_up()) throw Unexpected();
+            const std::uint64_t index = left.back();
+            left.pop_back();
+            const std::string text = page(index);
+            const std::size_t head = index == 1 ? 100 : 0;
+            const std::uint64_t kind = number(text, head, 1);
+            if (kind != with_rows && kind != above_others) throw Unexpected();
+            std::size_t at = head + (kind == with_rows ? 8 : 12);
+            for (std::uint64_t rest = number(text, head + 3, 2); rest > 0; --rest, at += 2) {
+                const auto place = static_cast<std::size_t>(number(text, at, 2));
+                if (kind == with_rows)
+                    visit(row_at(text, place));
+                else
+                    left.push_back(number(text, place, 4));
+            }
+            if (kind == above_others) left.push_back(number(text, head + 8, 4));
+        }
+    }
+
+  private:
+    static constexpr std::uint64_t with_rows = 13, above_others = 5;
+    static constexpr std::size_t log_head_size = 32, page_head_size = 24, salt_at = 8;
+
+    std::string page(std::uint64_t index) const {
+        if (index == 0) throw Unexpected();
+        const auto logged = in_log_.find(index);
+        std::string text = logged != in_log_.end() ? (*log_)(logged->second, page_head_size + page_size_)
+                                                   : file_((index - 1) * page_size_, page_size_);
+        if (logged != in_log_.end()) {
+            if (!is_of_this_log(text) || number(text, 0, 4) != index) throw Unexpected();
+            text.erase(0, page_head_size);
+        }
+        if (text.size() != page_size_) throw Unexpected();
+        return text;
+    }
+
+    /// What an earlier log of the same file left behind it has other salts.
+    bool is_of_this_log(std::string_view page_head) const {
+        return page_head.size() >= page_head_size && page_head.substr(salt_at, salt_.size()) == salt_;
+    }
+
+    /// Only what was committed counts, and of a page's versions the last one.
+    void read_log() {
+        const std::string head = (*log_)(0, log_head_size);
+        if (head.size() < log_head_size || (number(head, 0, 4) & ~std::uint64_t{1}) != 0x377F0682U) return;
+        if (number(head, 8, 4) != page_size_) throw Unexpected();
+        salt_ = head.substr(16, 8);
+        std::unordered_map<std::uint64_t, std::uint64_t> pending;
+        std::uint64_t at = log_head_size;
+        for (std::size_t count = 0;; ++count, at += page_head_size + page_size_) {
+            if (count >= most_log_pages || time_is_up()) throw Unexpected();
+            const std::string page_head = (*log_)(at, page_head_size);
+            if (!is_of_this_log(page_head) || number(page_head, 0, 4) == 0) return;
+            pending[number(page_head, 0, 4)] = at;
+            if (number(page_head, 4, 4) == 0) continue;
+            for (const auto& [index, place] : pending)
+                in_log_[index] = place;
+            pending.clear();
+        }
+    }
+
+    const FilePart& file_;
+    const FilePart* log_;
+    std::size_t page_size_ = 0;
+    std::size_t pages_ = 0;
+    std::string salt_;
+    std::unordered_map<std::uint64_t, std::uint64_t> in_log_;
+};
+
+ActiveAccount look_for_active_account(const FilePart& file, const FilePart* log) {
+    if (file(0, 1).empty()) return ActiveAccount::none;
+    Database database(file, log);
+    std::uint64_t table = 0;
+    database.each_row(1, [&](const Row& row) {
+        const std::string kind = row.lower_text(0);
+        // OpenCode has none. One could be named as the table, or write to it.
+        if (kind == "view" || kind == "trigger") throw Unexpected();
+        if (kind != "table" || row.lower_text(1) != "account_state") return;
+        const Column& root = row.column(3);
+        table = number(row.page, root.at, root.size);
+        if (table == 0) throw Unexpected();
+    });
+    if (table == 0) return ActiveAccount::none;
+    bool active = false;
+    database.each_row(table, [&](const Row& row) {
+        constexpr std::size_t account = 1, organisation = 2;
+        active = active || (row.column(account).type != 0 && row.column(organisation).type != 0);
+    });
+    return active ? ActiveAccount::one : ActiveAccount::none;
+}
+
+std::string variable(const Plan& plan, const char* name) {
+    const auto found = plan.env.find(name);
+    return found == plan.env.end() ? std::string() : std::string(found->second.reveal());
+}
+
+/// As OpenCode finds it; empty: it keeps none.
+std::string database_of(const Plan& plan) {
+    std::string name = variable(plan, "OPENCODE_DB");
+    if (name == ":memory:") return "";
+    if (name.starts_with('/')) return name;
+    if (name.empty()) name = "opencode.db";
+    std::string data = variable(plan, "XDG_DATA_HOME");
+    if (data.empty()) data = variable(plan, "HOME") + "/.local/share";
+    return data + "/opencode/" + name;
+}
+
+}  // namespace
+
+ActiveAccount active_account(const FilePart& database, const FilePart* log) {
+    try {
+        return look_for_active_account(database, log);
+    } catch (const Unexpected&) {
+        return ActiveAccount::unknown;
+    }
+}
+
+Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
+    const std::string path = database_of(plan);
+    auto found = ActiveAccount::none;
+    // Another OpenCode may be writing to it: then what is read does not fit together, which soon is over.
+    for (int attempt = 0; attempt < 10; ++attempt) {
+        const auto database = path.empty() ? std::nullopt : reader.parts(path);
+        if (!database) return {};
+        const auto log = reader.parts(path + "-wal");
+        found = active_account(*database, log ? &*log : nullptr);
+        if (found != ActiveAccount::unknown) break;
+    }
+    if (found == ActiveAccount::none) return {};
+    return Error{ErrorCode::config_conflict,
+                 found == ActiveAccount::one
+                     ? "OpenCode's account of a console (" + path + ") has settings that outrank this session's"
+                     : path +
+                           " is not as OpenCode writes it, so it may have an account whose settings outrank this "
+                           "session's",
+                 "run `opencode console logout` as that user, or give sessions a database of their own: [env] "
+                 "OPENCODE_DB = \"capsuled.db\" in capsule.toml"};
+}
+
+}  // namespace capsule

@@ -1,0 +1,24 @@
+// OpenCode's accounts of a console. Of the active one it fetches an organisation's settings, which outrank
+// OPENCODE_CONFIG_CONTENT: another address, another SDK, plugins. Nothing that a session can be given comes later but
+// what an administrator has, so a session does not start where there may be such an account.
+#pragma once
+
+#include "daemon/agents/agent.hpp"
+
+namespace capsule {
+
+enum class ActiveAccount {
+    none,
+    one,
+    unknown,  ///< the database is not as OpenCode writes it, or was written to meanwhile
+};
+
+/// Whether an account with an organisation is active in OpenCode's database, of SQLite's format. `log` is what SQLite
+/// has written beside it (NAME-wal) and not yet into it; null: there is none. Reads the few pages that say so. They are
+/// the home's: whatever is in them, it ends.
+ActiveAccount active_account(const FilePart& database, const FilePart* log);
+
+/// For AgentDescriptor::check_home: config.conflict where the database that a session would use may have one.
+Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader);
+
+}  // namespace capsule
