@@ -9,6 +9,7 @@
 #include "daemon/handlers/remote_keys.hpp"
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
+#include "daemon/home/temporary_directory.hpp"
 #include "daemon/keys/key_shape.hpp"
 #include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/choices.hpp"
@@ -100,6 +101,8 @@ Result<Rendered> render_at_home(Work& work, const Route& route, const std::optio
     auto plan = render_session(route, work.inputs);
     if (!plan) return plan.error();
     if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();
+    // systemd gives a service a /tmp of its own, which the session does not have.
+    if (!work.inputs.daemon_env.contains("INVOCATION_ID")) give_temporary_directory(*plan, home, mode);
     auto applied = apply(plan->files, mode, ApplyFor::session);
     if (!applied) return applied.error();
     for (const auto& amend : applied->amend)

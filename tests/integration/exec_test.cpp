@@ -166,6 +166,20 @@ TEST_F(ExecAsAnother, TheSessionIsThatUsers) {
     EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr("own user")));
 }
 
+TEST_F(ExecAsAnother, ItsTemporaryFilesAreInADirectoryOfItsOwn) {
+    const std::string own = text_at(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/env/TMPDIR");
+    EXPECT_EQ(own, "/tmp/capsule-4711");
+    struct stat status {};
+    ASSERT_EQ(lstat(own.c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, agent_id);
+    EXPECT_EQ(status.st_mode, S_IFDIR | 0700U);
+    stop();
+    const std::string config = "[session]\nuser = \"agent\"\n";
+    start({.env = with(all_keys(), {{"INVOCATION_ID", "of systemd"}}), .config = config, .passwd = dir_ / "passwd"});
+    EXPECT_FALSE(has(call("spawn", R"({"agent":"claude","provider":"zai"})"), "/env/TMPDIR"))
+        << "a service's /tmp is not the session's";
+}
+
 TEST_F(ExecAsAnother, AnyNameThatTheSystemKnowsWillDo) {
     stop();
     const std::string name = "user@corp.example.com";

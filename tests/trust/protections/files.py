@@ -44,8 +44,9 @@ def whose_identity() -> list[Protection]:
 
 
 def what_others_left() -> list[Protection]:
-    pipeline, accounts = "daemon/handlers/session_pipeline.cpp", "daemon/agents/opencode/accounts.cpp"
-    of_a_console = "unit_agents:OpencodeAccounts."
+    pipeline, accounts, temporary = (
+        "daemon/handlers/session_pipeline.cpp", "daemon/agents/opencode/accounts.cpp", "daemon/home/temporary_directory.cpp")
+    of_a_console, others = "unit_agents:OpencodeAccounts.", "unit_home:TemporaryDirectory.IsNoneThatOthersMade"
     return [
         one("no account of OpenCode's console outranks a session", pipeline,
             "    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();\n", "",
@@ -55,6 +56,13 @@ def what_others_left() -> list[Protection]:
         one("nor one that something else than a table would make", accounts,
             'if (kind == "view" || kind == "trigger") throw Unexpected();', "",
             of_a_console + "WhatOpencodeDoesNotWriteIsNotTakenForNone"),
+        one("a session's temporary files are in a directory of its user's", pipeline,
+            "give_temporary_directory(*plan, home, mode);", "{}",
+            AS_ANOTHER + "ItsTemporaryFilesAreInADirectoryOfItsOwn"),
+        one("not in one that another user made first", temporary, "status.st_uid == user", "user + 1 != 0", others),
+        one("nor where a link leads", temporary, "AT_SYMLINK_NOFOLLOW", "0", others),
+        one("nor where others may put another in its place", temporary,
+            "    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (status.st_mode & S_ISVTX) == 0) return false;\n", "", others),
     ]  # fmt: skip
 
 

@@ -1,0 +1,17 @@
+// Where a session of another user than the daemon's has its temporary files. Agents load code from there, and refuse to
+// start where another user has a directory of theirs, all under names that others can foresee and make first in /tmp.
+#pragma once
+
+#include <string>
+
+#include "daemon/agents/session.hpp"
+#include "daemon/write/apply.hpp"
+
+namespace capsule {
+
+/// Gives the session a TMPDIR of its user's alone, unless it has one from [env] or the request: ABOVE/capsule-UID or,
+/// where another user has that name, one in the home. With ApplyMode::write it is made. Where it cannot be: none, and
+/// the warning session.tmpdir. Acts with the calling thread's identity, the session user's.
+void give_temporary_directory(Plan& plan, const SessionHome& home, ApplyMode mode, const std::string& above = "/tmp");
+
+}  // namespace capsule
