@@ -87,7 +87,7 @@ Broker::~Broker() {
 void Broker::configure(Configure limits) {
     tls_ = std::make_unique<TlsContext>(std::exchange(authorities_, std::nullopt));
     limits_ = std::move(limits);
-    expect_grants(started_, limits_.grants_ms);
+    grants_until_ = started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     workers_->start();  // not before the program is confined: so are they then
     loop_.spawn(accept());
 }
@@ -149,13 +149,8 @@ void Broker::turn_out(Connection* connection) {
     if (connection) connection->turn_out();
 }
 
-void Broker::expect_grants(Clock::time_point from, std::optional<std::uint32_t> milliseconds) {
-    grants_until_ = std::max(grants_until_, from + std::chrono::milliseconds(milliseconds.value_or(0)));
-}
-
 void Broker::revoke(const Revoke& revoke) {
-    expect_grants(loop_.now(), revoke.grants_ms);
-    const auto session = sessions_.revoke(revoke);
+    const auto session = sessions_.revoke(revoke, loop_.now());
     if (!session) return;
     places_->for_each([&](Connection& each) {
         if (each.serves(*session)) each.cut();

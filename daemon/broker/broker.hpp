@@ -39,8 +39,10 @@ class Broker {
 
     Sessions& sessions() noexcept { return sessions_; }
     const Configure& limits() const noexcept { return limits_; }
-    /// Whether a token that is not known may be granted in a moment.
-    bool grants_may_come() const noexcept { return loop_.now() < grants_until_; }
+    /// Whether a token that is not known may be granted in a moment: any after the start, else one that was known.
+    bool may_be_granted(std::string_view token) const {
+        return loop_.now() < grants_until_ || sessions_.may_come_again(token, loop_.now());
+    }
     const std::string& address() const noexcept { return address_; }
     WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner}; }
     Loop& loop() noexcept { return loop_; }
@@ -60,7 +62,6 @@ class Broker {
     Task<void> accept();
     void welcome(UniqueFd socket, const sockaddr_in& peer);
     void turn_out(Connection* connection);
-    void expect_grants(Clock::time_point from, std::optional<std::uint32_t> milliseconds);
     void look_at_the_time();
     void report_soon();
     void report();

@@ -180,7 +180,7 @@ Allowed<Connection::Admitted> Connection::admit(const RequestHead& head) {
             if (auto session = broker_.sessions().find(each.token)) out = Admitted{std::move(session), each};
     if (!out) {
         const std::string why = broker_.sessions().ended(credentials.front().token);
-        if (why.empty() && broker_.grants_may_come())
+        if (why.empty() && broker_.may_be_granted(credentials.front().token))
             return Refusal{503, "capsule_starting",
                            "capsuled has just started, and this session's token may be granted anew: try again", 1};
         return Refusal{

@@ -96,7 +96,7 @@ BOOST_DESCRIBE_STRUCT(Key, (), (session, provider, value, reason))
 struct Revoke {
     std::string session;
     std::string reason;
-    /// So long it may be granted anew, and an unknown token is 503 in place of 401: as Configure::grants_ms.
+    /// So long it may be granted anew, and its next request gets 503 in place of 401.
     std::optional<std::uint32_t> grants_ms{};
 };
 BOOST_DESCRIBE_STRUCT(Revoke, (), (session, reason, grants_ms))

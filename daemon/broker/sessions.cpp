@@ -195,17 +195,29 @@ void Sessions::set_key(const Key& key) {
         if (session->grant.provider == key.provider.value_or("")) set(*session);
 }
 
-std::shared_ptr<Session> Sessions::revoke(const Revoke& revoke) {
+std::shared_ptr<Session> Sessions::revoke(const Revoke& revoke, Clock::time_point now) {
     const auto found = by_id_.find(revoke.session);
     if (found == by_id_.end()) return nullptr;
     const auto session = found->second;
     no_longer_live(*session);
     session->upstream.reset();
     by_id_.erase(found);
-    if (revoke.grants_ms) return session;  // it is as one that was never known
+    if (revoke.grants_ms) {
+        if (may_come_again_.size() >= most_that_may_come_) {
+            std::erase_if(may_come_again_, [now](const auto& each) { return each.second <= now; });
+            most_that_may_come_ = std::max(remembered_ends, 2 * may_come_again_.size());
+        }
+        may_come_again_[session->token] = now + std::chrono::milliseconds(*revoke.grants_ms);
+        return session;
+    }
     ended_.emplace_back(session->token, revoke.reason);
     if (ended_.size() > remembered_ends) ended_.pop_front();
     return session;
+}
+
+bool Sessions::may_come_again(std::string_view token, Clock::time_point now) const {
+    const auto found = may_come_again_.find(digest_of(token));
+    return found != may_come_again_.end() && now < found->second;
 }
 
 std::shared_ptr<Session> Sessions::find(std::string_view token) const {

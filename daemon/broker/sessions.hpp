@@ -111,13 +111,16 @@ class Sessions {
     void set_key(const Key& key);
 
     /// Gives the session that has ended, for its streams to be cut.
-    std::shared_ptr<Session> revoke(const Revoke& revoke);
+    std::shared_ptr<Session> revoke(const Revoke& revoke, Clock::time_point now);
 
     /// By its token; none: unknown. Takes the same time for every token that is not one.
     std::shared_ptr<Session> find(std::string_view token) const;
 
     /// Why a token is none any more; empty: it never was one, or long ago.
     std::string ended(std::string_view token) const;
+
+    /// Whether it was one, and may be granted anew.
+    bool may_come_again(std::string_view token, Clock::time_point now) const;
 
     /// Who pays for that user's live sessions: that user alone, if for one of them, or if one is anybody's who has its
     /// token.
@@ -151,6 +154,9 @@ class Sessions {
     std::map<std::pair<Uid, Payer>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
     std::deque<std::pair<Digest, std::string>> ended_;
+    /// Until when each may be granted anew. When there are so many, those whose time is over are left out.
+    std::unordered_map<Digest, Clock::time_point, Hash> may_come_again_;
+    std::size_t most_that_may_come_ = 0;
     std::shared_ptr<DueTraffic> due_ = std::make_shared<DueTraffic>();
 };
 

@@ -56,6 +56,17 @@ class Sessions(Case):
             broker.tell("revoke", session=goes_on, reason="it was ended")
             self.refused(self.ask(broker), 401, "capsule_session_ended")
 
+    def test_only_a_token_that_may_be_granted_anew_is_told_to_ask_again(self):
+        broker, provider = self.pair()
+        self.refused(self.ask(broker, token=TOKEN + "2"), 401, "capsule_session_ended")
+        broker.tell("revoke", session="s1", reason="its connection has ended", grants_ms=3_000_000)
+        self.refused(self.ask(broker), 503, "capsule_starting")
+        self.refused(self.ask(broker, token=TOKEN + "2"), 401, "capsule_session_ended")
+        broker.grant(provider)
+        self.assertEqual(self.ask(broker).status, 200)
+        broker.tell("revoke", session="s1", reason="its connection has ended", grants_ms=1)
+        self.assertTrue(until(lambda: self.ask(broker).status == 401), "and no longer than that")
+
     def test_a_rotated_key_is_the_next_requests_and_streams_go_on(self):
         gate = {"open": False}
         broker, provider = self.pair(streaming(gate))
