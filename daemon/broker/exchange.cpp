@@ -8,6 +8,9 @@
 namespace capsule::broker {
 namespace {
 
+/// So much is looked through for the key at a time. It may take a millisecond, and others have their turn then.
+constexpr std::size_t looked_through_at_once = 4096;
+
 constexpr std::string_view proceed = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Whatever an answer says of its error: a message, else a type, else a code.
@@ -141,7 +144,8 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
     for (;;) {
         limit(Bound::provider, exchange.session->grant.timeout_ms);
         // Not only when the kernel tells of something: TLS may have taken it in already.
-        const Io io = upstream_->try_read(scratch());
+        // What comes with the head may be an error's.
+        const Io io = upstream_->try_read(scratch().first(looked_through_at_once));
         if (io.waits()) {
             co_await upstream_->ready_for(io.is);
             continue;  // of one that was closed the next read fails
@@ -237,7 +241,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     bool good = co_await passing;
     Turn turn;
     while (good && !exchange.received.done() && !exchange.received.bad()) {
-        const Io io = upstream_->try_read(scratch());
+        const Io io = upstream_->try_read(exchange.mask ? scratch().first(looked_through_at_once) : scratch());
         if (io.is == Io::Is::done) {
             const std::uint64_t before = exchange.counts.bytes_down;
             const std::string_view bytes(scratch().data(), io.bytes);

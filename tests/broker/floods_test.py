@@ -1,5 +1,6 @@
 """One user's flood of connections and heads is nothing to another user's session, and little to another session of that user."""
 
+import base64
 import contextlib
 import multiprocessing
 import os
@@ -14,7 +15,7 @@ import unittest
 
 from case import Case
 from clients_test import memory
-from harness import TOKEN, read_reply, request, until
+from harness import KEY, TOKEN, read_reply, request, until
 
 AGENT, FLOODER = 4242, 4243
 OTHER = "cst_" + "F" * 43
@@ -227,6 +228,20 @@ class Floods(Case):
         self.one.grant(self.provider(endless, tls=False), session="s3", token=OTHER[:-1] + "3", uid=FLOODER)
         text = request(self.one.port, "Content-Length: 99999999999", token=OTHER, length=False, body=b'{"x":"' + b"\\n" * 100000)
         with self.flooded(60, text, again=True), self.flooded(60, request(self.one.port, token=OTHER[:-1] + "3")):
+            self.served()
+
+    def test_errors_that_cost_the_most_to_look_through_for_the_key(self):
+        """A number of HTML that goes on and on, and the begin of what the key is in base64."""
+        dear = (b"&#0000000000" + base64.b64encode(KEY.encode())[:9]) * 4096
+
+        def endless(peer, _):
+            peer.request()
+            peer.send(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 99999999999\r\n\r\n")
+            while True:
+                peer.send(dear)
+
+        self.one.grant(self.provider(endless, tls=False), session="s2", token=OTHER, uid=FLOODER)
+        with self.flooded(8, request(self.one.port, token=OTHER)):
             self.served()
 
 
