@@ -1,5 +1,6 @@
 #include "protocol/json_tree.hpp"
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/error.hpp>
 #include <cstdint>
@@ -75,6 +76,7 @@ class TreeBuilder {
     bool on_double(double number, string_view part, error_code& error) { return on_number(number, part, error); }
     bool on_bool(bool flag, error_code& error) { return is_one_more(error) && add(json::value(flag, storage_)); }
     bool on_null(error_code& error) { return is_one_more(error) && add(json::value(nullptr, storage_)); }
+    // The parser wants these two. It is never told to take comments: it does not see the end of one in "**/".
     bool on_comment_part(string_view, error_code&) { return true; }
     bool on_comment(string_view, error_code&) { return true; }
 
@@ -207,14 +209,34 @@ Result<Tree> parse_tree(std::string_view text, const json::storage_ptr& storage,
 
 }  // namespace detail
 
+std::string without_comments(std::string_view text) {
+    std::string out(text);
+    for (std::size_t at = text.find_first_of("\"/"); at < text.size(); at = text.find_first_of("\"/", at)) {
+        std::size_t end = at + 1;
+        if (text[at] == '"') {
+            while (end < text.size() && text[end] != '"')
+                end += text[end] == '\\' ? 2 : 1;
+            ++end;
+        } else if (const auto begin = text.substr(at, 2); begin == "//" || begin == "/*") {
+            end = begin == "//" ? std::min(text.find_first_of("\r\n", at), text.size()) : text.find("*/", at + 2);
+            if (end == text.npos) break;
+            if (begin == "/*") end += 2;
+            out.replace(at, end - at, end - at, ' ');
+        }
+        at = end;
+    }
+    return out;
+}
+
 Result<boost::json::value> parse_json(std::string_view text, const JsonRules& rules) {
     namespace json = boost::json;
     json::parse_options options;
     constexpr std::size_t any_number = std::numeric_limits<std::size_t>::max();
     options.max_depth = rules.max_depth;
-    options.allow_comments = options.allow_trailing_commas = rules.comments;
-    detail::Parsed done =
-        detail::parse(text, json::storage_ptr(), options, {max_members, any_number, false, rules.is_too_late});
+    options.allow_trailing_commas = rules.comments;
+    const std::string bare = rules.comments ? without_comments(text) : std::string();
+    detail::Parsed done = detail::parse(rules.comments ? bare : text, json::storage_ptr(), options,
+                                        {max_members, any_number, false, rules.is_too_late});
     if (!done.error) return std::move(done.tree.items.front().value);
     if (done.error == json::error::object_too_large)
         return Error{ErrorCode::request_too_large, detail::many_members(max_members)};

@@ -7,6 +7,7 @@
 #include "daemon/agents/survey_parts.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "protocol/json_tree.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 
@@ -106,6 +107,7 @@ std::string shown_name(std::string_view name) {
 
 Result<boost::json::object> read_settings_json(std::string_view text) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    if (!is_utf8(text)) return Error{ErrorCode::parse_error, "it is not UTF-8"};  // nor may a comment be something else
     JsonRules lenient;
     lenient.comments = true;
     lenient.is_too_late = time_is_up;

@@ -19,6 +19,7 @@ inline constexpr std::string_view other_provider = "takes another provider";
 inline constexpr std::string_view adds_to_requests = "adds to what is sent";
 inline constexpr std::string_view runs_code = "runs with the session's environment, the key included";
 inline constexpr std::string_view sends_out = "sends the session, a variable or a file to an address of its own";
+inline constexpr std::string_view read_otherwise = "is read otherwise by the agent, and so may have any effect";
 inline constexpr std::string_view reads_address = "reads instructions from another address";
 inline constexpr std::string_view names_server = "names a server that may be given the session's environment";
 
@@ -68,7 +69,7 @@ class Findings {
 std::string shown_name(std::string_view name);
 
 /// Reads JSON as the agents do, with comments and trailing commas. Fails as parse_json() does; with parse_error, too,
-/// if it is no object.
+/// if it is no object or not UTF-8. An agent may take what fails here: jsonc-parser takes half a surrogate pair.
 Result<boost::json::object> read_settings_json(std::string_view text);
 
 /// The value of `name` in the "name: value" lines at the top of a Markdown file, without quotes. Empty: there is none.

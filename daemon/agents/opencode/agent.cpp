@@ -103,7 +103,7 @@ std::optional<InlineKeys> inline_keys(const Config& config, const SessionHome& h
 bool needs_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,
                      const std::vector<FoundSetting>& settings, const SurveyedSession& session) {
     if (session.ignore_project || place.owner != SettingsOwner::project) return false;
-    return !text || (place.format == SettingsFormat::opencode_config && may_send_out(*text, settings));
+    return !text || (place.format == SettingsFormat::opencode_config && may_send_out(settings));
 }
 
 void add_extra_pin(Plan& plan, SurveyedSession& session) {

@@ -19,7 +19,7 @@ std::string without_provider(std::string_view model, const Provider& provider);
 
 /// Whether a configuration, of which these settings were found, would have OpenCode send something out by itself (a
 /// URL with {env:…} in it, a shared session), or may: not all of it is understood.
-bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings);
+bool may_send_out(const std::vector<FoundSetting>& settings);
 
 /// Has OpenCode leave the project's configuration out: for sessions where it would send something out by itself.
 void leave_project_out(Plan& plan, std::string_view from);

@@ -5,6 +5,7 @@
 #include "daemon/agents/opencode/agent.hpp"
 #include "daemon/agents/opencode/cell.hpp"
 #include "daemon/agents/survey_parts.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 
@@ -86,8 +87,20 @@ void survey_provider(Findings& findings, const json::object& provider, const std
                                findings.route().model && findings.route().model->value == model.key());
 }
 
+bool is_switched_off(const json::value& program) {
+    const json::object* settings = program.if_object();
+    const json::value* off = settings ? settings->if_contains("disabled") : nullptr;
+    return off && off->is_bool() && off->get_bool();
+}
+
 void survey_what_runs(Findings& findings, const json::object& file) {
-    if (file.contains("plugin")) findings.add_of_project("plugin", runs_code);
+    for (const char* name : {"plugin", "shell"})
+        if (file.contains(name)) findings.add_of_project(name, runs_code);
+    for (const char* kind : {"lsp", "formatter"})
+        if (const json::object* programs = object_in(file, kind))
+            for (const auto& program : *programs)
+                if (!is_switched_off(program.value()))
+                    findings.add_of_project(kind + ("." + shown_name(program.key())), runs_code);
     if (const json::object* servers = object_in(file, "mcp"))
         for (const auto& server : *servers)
             findings.add_of_project("mcp." + shown_name(server.key()), names_server);
@@ -101,6 +114,35 @@ bool has_substitution(const json::value& value) {
         return std::ranges::any_of(
             *members, [](const auto& member) { return substitutes(member.key()) || has_substitution(member.value()); });
     return false;
+}
+
+bool has_name_with_substitution(const json::value& value);
+
+bool is_named_by_substitution(const json::key_value_pair& member) {
+    return substitutes(member.key()) || has_name_with_substitution(member.value());
+}
+
+bool has_name_with_substitution(const json::value& value) {
+    if (const json::array* elements = value.if_array())
+        return std::ranges::any_of(*elements, has_name_with_substitution);
+    const json::object* members = value.if_object();
+    return members && std::ranges::any_of(*members, is_named_by_substitution);
+}
+
+/// Whether a substitution may change more than one value. A variable that is not there makes "share" of
+/// "sh{env:NONE}are" and the end of a comment of "*{env:NONE}/"; the name of another may go on beyond a string's end.
+bool changes_more_than_values(std::string_view text, const json::object& file) {
+    const std::string bare = without_comments(text);
+    for (std::size_t at = text.find('{'); at != text.npos; at = text.find('{', at + 1)) {
+        if (!text.substr(at).starts_with("{env:") && !text.substr(at).starts_with("{file:")) continue;
+        const std::size_t end = text.find_first_of("{}\"\\\r\n", at + 1);
+        const std::size_t before = text.substr(0, at).find_last_of("{}\"");
+        const bool in_comment = bare[at] != '{';
+        const bool is_whole = end != text.npos && text[end] == '}';
+        const bool makes_another = before != text.npos && text[before] == '{';  // "{fi{env:NONE}le:"
+        if (in_comment || !is_whole || makes_another) return true;
+    }
+    return std::ranges::any_of(file, is_named_by_substitution);
 }
 
 bool names_address(const json::value& value) {
@@ -136,21 +178,30 @@ void survey_config(Findings& findings, const json::object& file) {
 
 }  // namespace
 
-bool may_send_out(std::string_view text, const std::vector<FoundSetting>& settings) {
+bool may_send_out(const std::vector<FoundSetting>& settings) {
     if (settings.size() >= max_findings) return true;
-    // OpenCode replaces {env:…} before it reads the text. A text that is no JSON before that may be JSON afterwards.
-    if (!read_settings_json(text) && substitutes(text)) return true;
-    return std::ranges::any_of(
-        settings, [](const FoundSetting& setting) { return setting.effect == sends_out && !setting.neutralised_by; });
+    return std::ranges::any_of(settings, [](const FoundSetting& setting) {
+        return (setting.effect == sends_out || setting.effect == read_otherwise) && !setting.neutralised_by;
+    });
 }
 
 void survey_opencode(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::plugin) return findings.add_of_project("plugin", runs_code);
     if (findings.place().format == SettingsFormat::agent_definition)
         return survey_model(findings, "model", head_value(text, "model"));
+    const bool is_config = findings.place().format == SettingsFormat::opencode_config;
     const auto file = read_settings_json(text);
-    if (!file) return findings.not_read(file.error());
-    if (findings.place().format == SettingsFormat::opencode_config) return survey_config(findings, *file);
+    if (!file) {
+        // OpenCode's parser takes more than this one, and what it replaces first may make a text JSON. An empty file is
+        // none to it.
+        const bool is_empty = text.find_first_not_of(" \t\r\n") == text.npos;
+        if (is_config && !is_empty && file.error().code == ErrorCode::parse_error)
+            findings.add_of_project("(no JSON)", read_otherwise);
+        return findings.not_read(file.error());
+    }
+    if (is_config && changes_more_than_values(text, *file))
+        findings.add_of_project("{env:} or {file:}", read_otherwise);
+    if (is_config) return survey_config(findings, *file);
     const std::string& id = findings.route().provider->id;
     if (file->contains(id) && findings.has_variable(findings.route().provider->key_env))
         findings.add(id, other_key, pin);

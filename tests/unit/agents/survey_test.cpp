@@ -113,6 +113,14 @@ TEST_F(Survey, NamesWhatOpenCodeWouldSendOrFetch) {
     EXPECT_THAT(survey(Agent::opencode, "zai", config, R"({"share": "auto"})"), IsEmpty()) << "the user's own is meant";
 }
 
+TEST_F(Survey, NamesTheProgramsThatOpenCodeWouldRun) {
+    EXPECT_THAT(
+        survey(Agent::opencode, "zai", opencode_project, R"({"shell": "x", "lsp": {"a": {"command": ["x"]}},
+        "formatter": {"b": {"command": ["x"]}, "c": {"environment": {}}, "d": {"disabled": true}}})"),
+        UnorderedElementsAre(Pair("shell", ""), Pair("lsp.a", ""), Pair("formatter.b", ""), Pair("formatter.c", "")));
+    EXPECT_THAT(survey(Agent::opencode, "zai", opencode_project, R"({"lsp": false, "formatter": true})"), IsEmpty());
+}
+
 TEST_F(Survey, AnEarlierLoginGivesWayToTheSessionsKey) {
     const SettingsPlace state{"", home, SettingsFormat::claude_json};
     EXPECT_EQ(survey(Agent::claude, "zai", state, R"({"primaryApiKey": "FAKE-x"})").at("primaryApiKey"), "--settings");
@@ -209,7 +217,7 @@ TEST_F(Survey, NamesWhatHoldsEachOfOpenCodes) {
 TEST_F(Survey, ABrokenFileGivesNothing) {
     for (const char* text : {"", "{", "[]", "null", "{\"env\": 1, \"mcpServers\": []}", "\xff\xfe"}) {
         EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text), IsEmpty()) << text;
-        EXPECT_THAT(survey(Agent::opencode, "zai", opencode_project, text), IsEmpty()) << text;
+        EXPECT_THAT(survey(Agent::opencode, "zai", {"", home, SettingsFormat::opencode_config}, text), IsEmpty());
         EXPECT_THAT(survey(Agent::codex, "minimax", codex_project, text), IsEmpty()) << text;
     }
 }

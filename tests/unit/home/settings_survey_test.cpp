@@ -139,8 +139,10 @@ TEST_F(SettingsSurvey, AProjectWhoseOpenCodeWouldSendSomethingOutIsLeftOut) {
         for (const Warning& warning : plan.warnings)
             EXPECT_NE(warning.code, "settings.not_held") << warning.message;
     }
-    for (const char* text : {R"({"instructions": ["docs/*.md", "https://x/y.md"]})", R"({"model": "zai/x"})",
-                             R"({"mcp": {"a": {"url": "https://x/{env:MINE}"}}})", "broken"}) {
+    for (const char* text :
+         {R"({"instructions": ["docs/*.md", "https://x/y.md"]})", R"({"model": "zai/x"})",
+          R"({"mcp": {"a": {"url": "https://x/{env:MINE}"}}})",
+          R"({"agent": {"a": {"prompt": "{file:./a.txt} and {file:./b.txt}"}}} // {"share": "auto"})", "", " \n"}) {
         write("/repo/.opencode/opencode.json", text);
         survey(Agent::opencode, "/repo/a");
         EXPECT_THAT(plan.env, IsEmpty()) << text;
@@ -148,6 +150,35 @@ TEST_F(SettingsSurvey, AProjectWhoseOpenCodeWouldSendSomethingOutIsLeftOut) {
     write("/home/.config/opencode/opencode.json", R"({"share": "auto"})");
     survey(Agent::opencode, "/repo/a");
     EXPECT_THAT(plan.env, IsEmpty()) << "the user's own";
+}
+
+TEST_F(SettingsSurvey, WhatOpenCodeReadsOtherwiseThanCapsuledIsNotTaken) {
+    const std::string shares = R"("share": "auto")";
+    const std::vector<std::string> texts{"{// a\r" + shares + "\n}",
+                                         "{/* **/" + shares + "/* */}",
+                                         "{/***/" + shares + "/* */}",
+                                         "{// \"\n" + shares + "// \"\n}",
+                                         R"({"a": "\\", /* ", */ )" + shares + "}",
+                                         R"({"a": "\ud800"})",
+                                         "{\"a\": \"\xff\"}",
+                                         "{} // \xe2\n",
+                                         "\xEF\xBB\xBF\xEF\xBB\xBF{}",
+                                         "broken",
+                                         "{} /*",
+                                         "{env:NONE}{}",
+                                         R"({"sh{env:NONE}are": "auto"})",
+                                         R"({"a": [{"{file:b}": 1}]})",
+                                         "{/* *{env:NONE}/" + shares + "/* */}",
+                                         "{} // {env:NONE}",
+                                         R"({"a": "{env:", "b": "}"})",
+                                         R"({"a": "{fi{env:NONE}le:", "b": "}"})"};
+    for (const std::string& text : texts) {
+        write("/repo/opencode.json", text);
+        EXPECT_FALSE(survey(Agent::opencode, "/repo/a").empty()) << text;
+        EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG")) << text;
+        ASSERT_FALSE(plan.warnings.empty()) << text;
+        EXPECT_EQ(plan.warnings.front().code, "settings.neutralised");
+    }
 }
 
 TEST_F(SettingsSurvey, LooksWhereCodexAndOpenCodeDo) {

@@ -47,8 +47,26 @@ TEST(ParseJson, ReadsAsBoostDoes) {
         EXPECT_EQ(json::serialize(*read), json::serialize(json::parse(text)));
     }
     EXPECT_TRUE(parse_json("{\"a\":1,} // x", {.comments = true}));
+    EXPECT_FALSE(parse_json("{} /* x", {.comments = true}));
     for (const char* text : {"", "x", "{\"a\":1,}", "{} {}", "[1", "\"\xff\""})
         EXPECT_EQ(parse_json(text).error().code, ErrorCode::parse_error) << text;
+}
+
+TEST(WithoutComments, SeesThoseThatOpenCodeSees) {
+    for (const auto& [text, bare] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"1//a\r2", "1   \r2"},
+             {"1//a\n2", "1   \n2"},
+             {"1 // a", "1     "},
+             {"1/**/2/***/3", "1    2     3"},
+             {"1/* a\n **/2/* */", "1         2     "},
+             {"/*/1*/2", "      2"},
+             {"\"//\"/*\"*/\"\\\"/**/\"", "\"//\"     \"\\\"/**/\""},
+             {"\"\\\\\"//", "\"\\\\\"  "},
+             {"1/2/ *", "1/2/ *"},
+             {"1/* 2 /*", "1/* 2 /*"},
+             {"/", "/"},
+             {"\"\\", "\"\\"}})
+        EXPECT_EQ(without_comments(text), bare);
 }
 
 TEST(ParseJson, BoundsTheMembersOfAnObject) {
