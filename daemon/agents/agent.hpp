@@ -128,8 +128,9 @@ struct AgentDescriptor {
                             const std::vector<FoundSetting>& settings, const SurveyedSession& session) = nullptr;
     /// Adds a pin that not every session can have, since it costs something.
     void (*add_extra_pin)(Plan& plan, SurveyedSession& session) = nullptr;
-    /// Then it is added also where another user can put settings above the session's directory.
-    bool extra_pin_leaves_project_out = false;
+    /// Keeps out of the session what other users can put above its directory at any time, and for that the project's
+    /// own settings, too, where the agent has a `project_switch`. False: the operator's own arguments say otherwise.
+    bool (*leave_project_out)(Plan& plan, const std::string& from) = nullptr;
 };
 
 /// The descriptor of an agent. See list.cpp for the list.

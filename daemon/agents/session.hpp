@@ -24,6 +24,9 @@ namespace capsule {
 struct SessionHome {
     SessionUser user;
     bool same_user = true;  ///< as the daemon
+    /// Of root's group and the user's own those that nobody else is in. What such a group can write to, only these two
+    /// can.
+    std::vector<std::uint32_t> private_groups{};
     std::string home;
     std::string shell;
     std::string shell_from = "session user";       ///< for explain

@@ -32,12 +32,11 @@ std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
 }
 
 std::vector<SettingsPlace> places_above(Agent agent, const SessionHome& home,
-                                        const std::vector<std::string>& directories, bool has_root) {
+                                        const std::vector<std::string>& directories) {
     auto places = descriptor_of(agent).settings_places(home, directories);
     std::erase_if(places, [&](const SettingsPlace& place) {
         const bool may_be_taken = place.format == SettingsFormat::opencode_config ||
-                                  place.format == SettingsFormat::plugin ||
-                                  (place.format == SettingsFormat::mcp_json && !has_root);
+                                  place.format == SettingsFormat::plugin || place.format == SettingsFormat::mcp_json;
         // What the home has for every project is no project's.
         const bool is_homes = place.directory && place.path.starts_with(home.home + "/.");
         return place.owner != SettingsOwner::project || !may_be_taken || is_homes;

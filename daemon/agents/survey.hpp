@@ -50,7 +50,7 @@ std::vector<SettingsPlace> settings_places(Agent agent, const SessionHome& home,
 
 /// Of the directories above that root those places where the agent may look all the same.
 std::vector<SettingsPlace> places_above(Agent agent, const SessionHome& home,
-                                        const std::vector<std::string>& directories, bool has_root);
+                                        const std::vector<std::string>& directories);
 
 /// What a finding depends on besides the file.
 struct SurveyedSession {

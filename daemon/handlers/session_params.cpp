@@ -1,5 +1,6 @@
 #include "daemon/handlers/session_params.hpp"
 
+#include <climits>
 #include <utility>
 
 #include "daemon/catalog/names.hpp"
@@ -40,6 +41,9 @@ Result<void> check_params(const SpawnParams& params) {
     if (auto checked = check_chosen_by(params); !checked) return checked;
     if (params.cwd && (!params.cwd->starts_with('/') || params.cwd->find('\0') != std::string::npos))
         return bad_params("params.cwd: not an absolute path", "give the session's directory from the root on");
+    if (params.cwd && params.cwd->size() >= PATH_MAX)
+        return bad_params("params.cwd: the kernel takes no path of " + std::to_string(params.cwd->size()) + " bytes",
+                          "give one of less than " + std::to_string(PATH_MAX));
     return {};
 }
 

@@ -1,8 +1,10 @@
 #include "daemon/home/project_directories.hpp"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -13,6 +15,7 @@
 
 #include "daemon/base/home_visit.hpp"
 #include "daemon/users/user_namespace.hpp"
+#include "daemon/write/file_access.hpp"
 
 namespace capsule {
 namespace {
@@ -27,6 +30,30 @@ bool is_a_repository(const std::string& directory) {
     return !is_not_there(look_up(directory + "/.git", status, LastLink::itself));
 }
 
+/// The first line of a small file of git's, without `prefix`. None: there is none that begins so.
+std::optional<std::string> line_in(const std::string& directory, const std::string& name, std::string_view prefix) {
+    constexpr std::size_t longest = 4096;
+    const Place place{.directory = directory, .name = name, .directory_fd = open_directory(directory)};
+    const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
+    if (!text || !*text || !(*text)->starts_with(prefix)) return std::nullopt;
+    return (*text)->substr(prefix.size(), (*text)->find('\n') - prefix.size());
+}
+
+/// Of a linked worktree whose root this is: the root of the main checkout, where Claude Code takes settings from, too.
+std::optional<std::string> main_checkout(const std::string& root) {
+    struct stat status {};
+    if (look_up(root + "/.git", status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    const auto own = line_in(root, ".git", "gitdir: ");
+    if (!own) return std::nullopt;
+    const fs::path directory = (fs::path(root) / *own).lexically_normal();
+    const auto common = line_in(directory.string(), "commondir", "");
+    if (!common) return std::nullopt;
+    fs::path repository = (directory / *common).lexically_normal();
+    if (!repository.has_filename()) repository = repository.parent_path();
+    if (repository.filename() != ".git") return std::nullopt;
+    return repository.parent_path().string();
+}
+
 ProjectDirectories up_from(const fs::path& path) {
     ProjectDirectories out;
     std::vector<std::string> all;
@@ -36,6 +63,9 @@ ProjectDirectories up_from(const fs::path& path) {
         if (!out.has_root && is_a_repository(all.back())) {
             out.has_root = true;
             out.paths = std::exchange(all, {});
+            if (auto main = main_checkout(out.paths.back());
+                main && std::ranges::find(out.paths, *main) == out.paths.end())
+                out.paths.push_back(*std::move(main));
         }
         if (at == at.root_path()) break;
     }
@@ -94,26 +124,35 @@ bool is_of_nobody_here(uid_t uid) {
     return uid == overflow_uid() && !has_user(uid);
 }
 
-bool is_others(const struct stat& above, const struct stat& own, const SessionUser& user) {
-    const bool known_owner =
-        above.st_uid == 0 || above.st_uid == user.uid || above.st_uid == own.st_uid || is_of_nobody_here(above.st_uid);
-    const bool by_all = (above.st_mode & ~own.st_mode & S_IWOTH) != 0;
+/// In which whoever is in its group can make files, and who that is, is not known to be the session's user or root.
+/// With an access list the group's bits are for all whom the list names.
+bool is_groups(const std::string& directory, const struct stat& above, const struct stat& own,
+               const SessionHome& home) {
+    if ((above.st_mode & S_IWGRP) == 0) return false;
+    const UniqueFd opened = open_path(directory, LastLink::followed, Meant::directory);
+    if (!opened || ::getxattr(own_name(opened).c_str(), "system.posix_acl_access", nullptr, 0) >= 0) return true;
     const bool group_has_own = (own.st_mode & S_IWGRP) != 0 && above.st_gid == own.st_gid;
-    const bool known_group = above.st_gid == 0 || above.st_gid == user.gid || group_has_own;
-    const bool by_group = (above.st_mode & S_IWGRP) != 0 && !known_group;
-    return !known_owner || by_all || by_group;
+    return !group_has_own && std::ranges::find(home.private_groups, above.st_gid) == home.private_groups.end();
+}
+
+bool is_others(const std::string& directory, const struct stat& above, const struct stat& own,
+               const SessionHome& home) {
+    const bool known_owner = above.st_uid == 0 || above.st_uid == home.user.uid || above.st_uid == own.st_uid ||
+                             is_of_nobody_here(above.st_uid);
+    const bool by_all = (above.st_mode & ~own.st_mode & S_IWOTH) != 0;
+    return !known_owner || by_all || is_groups(directory, above, own, home);
 }
 
 }  // namespace
 
-std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionUser& user) {
+std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionHome& home) {
     const auto named = [](const std::string& directory) { return directory.empty() ? "/" : directory; };
     struct stat own {};
     if (look_up(named(directories.paths.front()), own) != 0) return std::nullopt;
     for (const auto* part : {&directories.paths, &directories.above})
         for (const std::string& each : *part) {
             struct stat above {};
-            if (look_up(named(each), above) == 0 && is_others(above, own, user)) return named(each);
+            if (look_up(named(each), above) == 0 && is_others(named(each), above, own, home)) return named(each);
         }
     return std::nullopt;
 }

@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "protocol/common_messages.hpp"
+#include "daemon/agents/session.hpp"
 
 namespace capsule {
 
 struct ProjectDirectories {
-    /// The session's directory and those above it up to the root of its repository; outside of one, itself alone.
+    /// The session's directory and those above it up to the root of its repository; outside of one, itself alone. In a
+    /// linked worktree the main checkout's root comes last.
     std::vector<std::string> paths;
     /// The others up to `/`. An agent that has git say what a repository is may go on to them: git takes none that is
     /// another user's, or is broken, and may not be installed.
@@ -26,7 +27,7 @@ struct ProjectDirectories {
 ProjectDirectories project_directories(const std::string& cwd);
 
 /// The nearest directory above the session's in which somebody else can put settings at any time: neither root nor
-/// `user`, nor anybody who can write to the session's directory. None: there is none.
-std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionUser& user);
+/// the session's user, nor anybody who can write to the session's directory. None: there is none.
+std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionHome& home);
 
 }  // namespace capsule

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
@@ -38,20 +39,33 @@ bool is_taken(const SettingsPlace& place, std::string_view name) {
     return fs::path(name).extension() == (place.format == SettingsFormat::codex_role ? ".toml" : ".md");
 }
 
-/// The names in a directory, sorted, at most `limit` of those there first.
-std::vector<std::string> files_in(int directory, const SettingsPlace& place, std::size_t limit) {
-    std::vector<std::string> names;
+constexpr const char* no_time = "no time was left";
+const std::string too_many = "more than " + std::to_string(survey_files) + " files";
+
+struct Listing {
+    std::vector<std::string> names;  ///< sorted
+    std::string why_not_all;         ///< empty: they are all
+};
+
+/// The names in a directory, at most survey_files of those there first.
+Listing files_in(int directory, const SettingsPlace& place) {
+    Listing out;
     UniqueFd readable(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const std::unique_ptr<DIR, int (*)(DIR*)> listing(readable ? ::fdopendir(readable.get()) : nullptr, ::closedir);
-    if (!listing) return names;
+    if (!listing) {
+        if (errno != EACCES) out.why_not_all = "the directory cannot be listed: " + io_problem(errno);
+        return out;
+    }
     readable.release();  // it is the listing's
     std::size_t seen = 0;
     while (const dirent* entry = ::readdir(listing.get())) {
-        if (++seen > limit + 2 || time_is_up()) break;  // itself and the one above are there, too
-        if (is_taken(place, entry->d_name)) names.emplace_back(entry->d_name);
+        if (time_is_up()) out.why_not_all = no_time;
+        if (++seen > survey_files + 2) out.why_not_all = too_many;  // itself and the one above are there, too
+        if (!out.why_not_all.empty()) break;
+        if (is_taken(place, entry->d_name)) out.names.emplace_back(entry->d_name);
     }
-    std::ranges::sort(names);
-    return names;
+    std::ranges::sort(out.names);
+    return out;
 }
 
 class Survey {
@@ -78,6 +92,10 @@ class Survey {
     FoundSettings take() { return std::move(found_); }
     /// Whether one of the files calls for the agent's extra pin, or may: not all of it was looked at.
     bool needs_extra_pin() const { return needs_extra_pin_; }
+    /// Whether one of those above the project is another user's.
+    bool has_strangers() const { return has_strangers_; }
+    /// Whether there were more files than are looked at.
+    bool is_over_limit() const { return is_over_limit_; }
 
   private:
     /// By whatever links a directory has many names, it is listed once.
@@ -97,7 +115,12 @@ class Survey {
         if (problem != 0)
             return not_looked_at(place, place.path, "the directory cannot be opened: " + io_problem(problem));
         if (!listed_.emplace(status.st_dev, status.st_ino, place.format).second) return;
-        for (std::string& name : files_in(file.directory_fd.get(), place, survey_files)) {
+        Listing files = files_in(file.directory_fd.get(), place);
+        if (!files.why_not_all.empty()) {
+            is_over_limit_ = is_over_limit_ || files.why_not_all == too_many;
+            not_looked_at(place, place.path, files.why_not_all);
+        }
+        for (std::string& name : files.names) {
             file.name = std::move(name);
             look_at_file(place, file, file.path());
         }
@@ -105,18 +128,31 @@ class Survey {
 
     void look_at_file(const SettingsPlace& place, const Place& file, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
-        if (files_ >= survey_files || !seen_.insert(path).second) return;
-        if (time_is_up()) return not_looked_at(place, path, "no time was left");
+        if (!seen_.insert(path).second) return;
+        if (files_ >= survey_files) return one_too_many(place, file, path);
+        if (time_is_up()) return not_looked_at(place, path, no_time);
         const auto text = text_of(file, path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
         ++files_;
         if (!text) return not_looked_at(place, path, "too large, no regular file, or not readable");
         bytes_ += (*text)->size();
-        if (place.is_above && is_strangers(file)) note_extra_pin(place, std::nullopt, {});
+        if (place.is_above && is_strangers(file)) has_strangers_ = true;
         auto settings = survey_settings(place, shown_path(path), **text, session_);
         if (!settings) return not_looked_at(place, path, settings.error().message);
         note_extra_pin(place, *text, *settings);
         add(place, *std::move(settings));
+    }
+
+    /// It is told of the first one alone.
+    void one_too_many(const SettingsPlace& place, const Place& file, const std::string& path) {
+        struct stat status {};
+        const bool may_be_there =
+            !file.directory_fd ||
+            ::fstatat(file.directory_fd.get(), file.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 ||
+            !is_not_there(errno);
+        if (!may_be_there) return;
+        if (!std::exchange(is_over_limit_, true)) return not_looked_at(place, path, too_many);
+        note_extra_pin(place, std::nullopt, {});
     }
 
     /// Neither root's nor the session user's: whoever may write to a directory above (/tmp) is not to say what the
@@ -159,6 +195,8 @@ class Survey {
     std::set<std::string> seen_;
     std::set<std::tuple<dev_t, ino_t, SettingsFormat>> listed_;
     bool needs_extra_pin_ = false;
+    bool has_strangers_ = false;
+    bool is_over_limit_ = false;
     std::size_t files_ = 0;
     std::size_t bytes_ = 0;
     FoundSettings found_;
@@ -175,9 +213,27 @@ Survey survey_places(const std::vector<SettingsPlace>& places, const std::string
     return survey;
 }
 
-std::vector<FoundSetting> finish(Survey& survey, Plan& plan) {
+/// For an agent that has a switch for it, all that is the project's. `why` ends a sentence.
+void leave_out(Plan& plan, SurveyedSession& session, const std::string& why) {
+    const AgentDescriptor& agent = descriptor_of(session.route.agent);
+    const bool has_switch = !agent.project_switch.empty();
+    if (has_switch && session.ignore_project) return;
+    if (!agent.leave_project_out(plan, "capsuled: " + why)) return;
+    session.ignore_project = has_switch;
+    plan.warnings.push_back(
+        {"settings.neutralised",
+         (has_switch ? "The project's settings and instructions have no effect on this session: "
+                     : "Settings and instructions above the session's directory have no effect on it: ") +
+             why + "."});
+}
+
+std::vector<FoundSetting> finish(Survey& survey, const SurveyedSession& session, Plan& plan) {
     FoundSettings found = survey.take();
     std::ranges::move(found.take_warnings(), std::back_inserter(plan.warnings));
+    if (survey.is_over_limit() && !session.ignore_project)
+        plan.warnings.push_back(
+            {"settings.not_held",
+             "There are " + too_many + " of settings around this session: not all of them were looked at."});
     return found.take();
 }
 
@@ -188,27 +244,20 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
     SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore, &facts};
     const ProjectDirectories directories = project_directories(cwd);
     auto places = settings_places(route.agent, home, directories.paths);
-    std::ranges::move(places_above(route.agent, home, directories.above, directories.has_root),
-                      std::back_inserter(places));
+    std::ranges::move(places_above(route.agent, home, directories.above), std::back_inserter(places));
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
-    const AgentDescriptor& agent = descriptor_of(route.agent);
     // What is not there yet is there when the agent looks, if another user likes.
-    const auto open = agent.extra_pin_leaves_project_out && !session.ignore_project
-                          ? open_to_others(directories, home.user)
-                          : std::nullopt;
-    if (open) {
-        agent.add_extra_pin(plan, session);
-        plan.warnings.push_back({"settings.neutralised",
-                                 "The project's settings have no effect on this session: another user can write to " +
-                                     shown_path(*open) + ", above its directory, and so add some."});
-    }
-    Survey survey = survey_places(places, cwd, directories.are_all, session, home.user.uid);
-    if (!survey.needs_extra_pin()) return finish(survey, plan);
-    agent.add_extra_pin(plan, session);
-    Survey held = survey_places(places, cwd, directories.are_all, session, home.user.uid);
-    return finish(held, plan);
+    if (const auto open = open_to_others(directories, home))
+        leave_out(plan, session, "another user can write to " + shown_path(*open) + ", above its directory");
+    const auto look = [&] { return survey_places(places, cwd, directories.are_all, session, home.user.uid); };
+    Survey survey = look();
+    if (!survey.needs_extra_pin() && !survey.has_strangers()) return finish(survey, session, plan);
+    if (survey.needs_extra_pin()) descriptor_of(route.agent).add_extra_pin(plan, session);
+    if (survey.has_strangers()) leave_out(plan, session, "another user's file is above its directory");
+    Survey held = look();
+    return finish(held, session, plan);
 }
 
 }  // namespace capsule

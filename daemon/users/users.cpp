@@ -194,6 +194,29 @@ std::optional<gid_t> find_group(const std::string& name) {
     return entry.gr_gid;
 }
 
+bool is_private_group(gid_t gid, const SessionUser& user, const std::string& group_file, const std::string& user_file) {
+    const auto file_of = [](const std::string& path) {
+        return std::unique_ptr<FILE, int (*)(FILE*)>(::fopen(path.c_str(), "re"), ::fclose);
+    };
+    std::vector<char> buffer(entry_buffer_bytes);
+    bool has_own_name = gid == user.uid;  // as containers have it, without an entry
+    const auto groups = file_of(group_file);
+    group entry{};
+    group* found = nullptr;
+    while (groups && ::fgetgrent_r(groups.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+        if (found->gr_gid != gid) continue;
+        has_own_name = found->gr_name == (gid == 0 ? std::string("root") : user.name);
+        for (char** member = found->gr_mem; *member != nullptr; ++member)
+            if (*member != user.name && *member != std::string("root")) return false;
+    }
+    const auto users = file_of(user_file);
+    passwd other{};
+    passwd* next = nullptr;
+    while (users && ::fgetpwent_r(users.get(), &other, buffer.data(), buffer.size(), &next) == 0)
+        if (next->pw_gid == gid && next->pw_uid != user.uid && next->pw_uid != 0) return false;
+    return has_own_name || gid == 0;
+}
+
 bool can_give_to_group(gid_t gid) {
     if (::geteuid() == 0 || gid == ::getegid()) return true;
     std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
@@ -237,6 +260,8 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
         entry = *std::move(named);
     }
     home.user = entry.user;
+    for (const gid_t gid : {gid_t{0}, entry.user.gid})
+        if (is_private_group(gid, entry.user)) home.private_groups.push_back(gid);
     home.home = entry.home;
     set_shell(home, entry.shell);
     // It could not be said in an answer, and another place in silence would be another account.

@@ -26,7 +26,7 @@ ALLOWED = {
                                   "::faccessat(AT_FDCWD, own_name(path)"],
     "daemon/home/scratch_home.cpp": ["::mkdtemp(path.data())", "::chmod(own_name(place)"],
     "daemon/home/settings_survey.cpp": ["namespace fs = std::filesystem;"],
-    "daemon/home/project_directories.cpp": ["namespace fs = std::filesystem;", "::readlink(own_name(directory)"],
+    "daemon/home/project_directories.cpp": ["namespace fs = std::filesystem;", "::readlink(own_name(directory)", "::getxattr(own_name(opened)"],
     "daemon/home/file_identity.cpp": ["SYS_setgroups"],
 }  # fmt: skip
 

@@ -113,6 +113,11 @@ TEST_F(Errors, BadParametersAreNamed) {
     const std::string long_name(65, 'w');
     expect_error("spawn", R"({"agent":"claude","workspace":")" + long_name + "\"}", -32602, "");
     call("spawn", R"({"agent":"claude","workspace":")" + long_name.substr(1) + R"(","role":"a.b_c-1"})");
+    const auto in = [](std::size_t bytes) {
+        return R"({"agent":"claude","provider":"zai","cwd":")" + std::string(bytes, '/') + "\"}";
+    };
+    call("explain", in(4095));
+    EXPECT_THAT(expect_error("explain", in(4096), -32602, ""), HasSubstr("4096 bytes"));
 }
 
 // Without this the session would run on the global key, in silence.

@@ -152,6 +152,7 @@ const AgentDescriptor claude_agent{
     .project_cure = "[session] project_settings = \"ignore\" keeps it out.",
     .needs_extra_pin = needs_extra_pin,
     .add_extra_pin = add_extra_pin,
+    .leave_project_out = leave_claude_project_out,
 };
 
 }  // namespace capsule

@@ -11,6 +11,9 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
 std::vector<SettingsPlace> claude_settings_places(const SessionHome& home, const std::vector<std::string>& directories);
 void survey_claude(Findings& findings, std::string_view text);
 
+/// Keeps all files of the project's out of the session. False: the operator's own --setting-sources says otherwise.
+bool leave_claude_project_out(Plan& plan, const std::string& from);
+
 /// Proxies that Claude Code takes from a settings file all the same: its requests, an API key with them, would go
 /// there.
 inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_proxy"};

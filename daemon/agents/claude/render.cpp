@@ -187,6 +187,15 @@ bool can_hold_proxy(const Plan& plan, std::string_view name) {
            (!found->second.secret() && found->second.reveal().find('@') == std::string_view::npos);
 }
 
+bool leave_claude_project_out(Plan& plan, const std::string& from) {
+    constexpr std::string_view option = "--setting-sources";
+    if (std::ranges::any_of(plan.argv, [&](const Argument& each) { return is_option(each.value, option); }))
+        return false;
+    // Before all that the operator has added: "--" may be among it.
+    plan.argv.insert(plan.argv.begin() + 1, {{std::string(option), from}, {"user", from}});
+    return true;
+}
+
 void hold_claude_socket(Plan& plan) {
     // A settings file overrides a variable that is only empty here. Once one file has set the socket, no later file and
     // no
@@ -222,10 +231,8 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
     }
     tunnel_through_proxy(plan);
     add_settings(plan, route, inputs.facts);
-    if (inputs.config.session.project_settings == ProjectSettings::ignore) {
-        add_argument(plan, "--setting-sources", "capsule.toml: [session] project_settings");
-        add_argument(plan, "user", "capsule.toml: [session] project_settings");
-    }
+    if (inputs.config.session.project_settings == ProjectSettings::ignore)
+        leave_claude_project_out(plan, "capsule.toml: [session] project_settings");
     add_configured_arguments(plan, Agent::claude, inputs.config);
     return {};
 }

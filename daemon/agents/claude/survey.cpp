@@ -183,11 +183,12 @@ void survey_claude(Findings& findings, std::string_view text) {
 std::vector<SettingsPlace> claude_settings_places(const SessionHome& home,
                                                   const std::vector<std::string>& directories) {
     std::vector<SettingsPlace> places;
-    // Claude Code reads settings in the session's directory only, but agents and servers in the directories above it,
-    // too.
+    // Claude Code reads settings.json in the session's directory only, and settings.local.json in the repository's
+    // root, too (of a linked worktree: the main checkout's); agents and servers in all directories above it.
     if (!directories.empty())
-        for (const char* name : {"/.claude/settings.json", "/.claude/settings.local.json"})
-            places.push_back({directories.front() + name, SettingsOwner::project, SettingsFormat::claude_settings});
+        places.push_back(
+            {directories.front() + "/.claude/settings.json", SettingsOwner::project, SettingsFormat::claude_settings});
+    add_project(places, directories, ".claude/settings.local.json", SettingsFormat::claude_settings);
     add_project(places, directories, ".mcp.json", SettingsFormat::mcp_json);
     add_project(places, directories, ".claude/agents", SettingsFormat::agent_definition, true);
     const std::string own = home.claude_config_dir.value_or(home.home + "/.claude");

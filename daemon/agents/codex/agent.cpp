@@ -126,6 +126,12 @@ const ModelListQuestion model_list{
     reading_list,
 };
 
+/// It then takes the session's directory for the project's root, and looks at none above it.
+bool leave_project_out(Plan& plan, const std::string& from) {
+    plan.argv.insert(plan.argv.begin() + 1, {{"-c", from}, {"project_root_markers=[]", from}});
+    return true;
+}
+
 }  // namespace
 
 const AgentDescriptor codex_agent{
@@ -143,6 +149,7 @@ const AgentDescriptor codex_agent{
     .survey = survey_codex,
     // It has no switch that keeps a project's settings out: what is not trusted is not read.
     .project_cure = "Codex reads a project's only if you trust that project.",
+    .leave_project_out = leave_project_out,
 };
 
 }  // namespace capsule

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "daemon/agents/build.hpp"
 #include "daemon/agents/list.hpp"
 #include "daemon/agents/opencode/accounts.hpp"
 #include "daemon/agents/opencode/cell.hpp"
@@ -111,6 +112,14 @@ void add_extra_pin(Plan& plan, SurveyedSession& session) {
     leave_project_out(plan, "capsuled: a configuration around the session would send something out, or could");
 }
 
+bool leave_out(Plan& plan, const std::string& from) {
+    leave_project_out(plan, from);
+    // Those above the project would come in by another way.
+    set_variable(plan, "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS", "1", from);
+    std::erase(plan.unset, "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS");
+    return true;
+}
+
 }  // namespace
 
 std::string without_provider(std::string_view model, const Provider& provider) {
@@ -140,7 +149,7 @@ const AgentDescriptor opencode_agent{
     .project_cure = "[session] project_settings = \"ignore\" keeps it out.",
     .needs_extra_pin = needs_extra_pin,
     .add_extra_pin = add_extra_pin,
-    .extra_pin_leaves_project_out = true,
+    .leave_project_out = leave_out,
 };
 
 }  // namespace capsule

@@ -94,7 +94,7 @@ def pins():
     for name in ["claude_socket_variable), \"\"", '"CLAUDE_CODE_ENVIRONMENT_KIND", "byoc"']:
         start = "    set_variable(plan, " + ("std::string(" if name.startswith("claude") else "")
         yield f"claude socket: {name}", CLAUDE, *line(f"{start}{name}, from_capsuled);\n"), CLAUDE_SOCKET
-    yield "claude --setting-sources", CLAUDE, "== ProjectSettings::ignore) {", "== ProjectSettings::ignore && false) {", [
+    yield "claude --setting-sources", CLAUDE, "== ProjectSettings::ignore)\n", "== ProjectSettings::ignore && false)\n", [
         "ProjectSettings"]
     # Codex
     yield ("codex native model_provider", CODEX, *line(

@@ -50,6 +50,8 @@ def sizes() -> list[Protection]:
         one("a file that only the agent reads is not one without settings", "daemon/agents/survey_parts.hpp",
             "        if (error.code != ErrorCode::parse_error) over_limit_ = std::move(error);\n", "",
             "unit_home:SettingsSurvey.NamesAFileThatTheAgentReadsAndCapsuledDoesNot"),
+        one("no name of a directory is longer than the kernel takes", "daemon/handlers/session_params.cpp", "params.cwd->size() >= PATH_MAX", "false",
+            "integration_errors:Errors.BadParametersAreNamed"),
         Protection("whoever parses what strangers wrote has the bound", [
             Edit(SURVEY, "    auto value = parse_json(text, lenient);\n",
                  "    Result<boost::json::value> value = boost::json::parse(text);\n"),

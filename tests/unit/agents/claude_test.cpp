@@ -210,8 +210,8 @@ TEST(Claude, ProjectSettingsIgnoredAndConfiguredArgumentsComeLast) {
     session.config.session.project_settings = ProjectSettings::ignore;
     session.config.agents[Agent::claude].args = {{"--dangerously-skip-permissions", "--verbose"}, "capsule.toml:20"};
     const Plan plan = session.plan(Agent::claude, "zai");
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", token_settings("131072"), "--setting-sources",
-                                           "user", "--dangerously-skip-permissions", "--verbose"));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--setting-sources", "user", "--settings",
+                                           token_settings("131072"), "--dangerously-skip-permissions", "--verbose"));
     EXPECT_EQ(plan.argv.back().from, "capsule.toml:20");
 }
 

@@ -1,9 +1,15 @@
 // Above which sessions another user can put settings, and what then holds.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "daemon/home/project_directories.hpp"
 #include "daemon/home/settings_survey.hpp"
@@ -13,6 +19,8 @@ namespace capsule::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -33,7 +41,7 @@ class OpenToOthers : public ::testing::Test {
         EXPECT_EQ(::chmod(own().c_str(), own_mode), 0);
         EXPECT_EQ(::chmod(above().c_str(), above_mode), 0);
     }
-    std::string open() const { return open_to_others(project_directories(own()), home.user).value_or(""); }
+    std::string open() const { return open_to_others(project_directories(own()), home).value_or(""); }
 
     TemporaryHome directory;
     SessionHome home;
@@ -52,38 +60,86 @@ TEST_F(OpenToOthers, IsADirectoryOfAnotherUserOrGroup) {
     const auto after = [&](uid_t own_uid, uid_t above_uid, gid_t above_gid) {
         EXPECT_EQ(::chown(own().c_str(), own_uid, 0), 0);
         EXPECT_EQ(::chown(above().c_str(), above_uid, above_gid), 0);
-        set_modes(0777, 0775);
+        set_modes(0757, 0775);
         return open();
     };
     home.user.uid = home.user.gid = 4711;
+    EXPECT_EQ(after(4711, 0, 0), above()) << "others may be in root's group";
+    home.private_groups = {0, 4711};
     EXPECT_EQ(after(4711, 0, 0), "");
     EXPECT_EQ(after(4711, 4711, 4711), "");
     EXPECT_EQ(after(4712, 4712, 0), "") << "a mounted folder of somebody else's";
     EXPECT_EQ(after(4711, 4712, 0), above());
     EXPECT_EQ(after(4711, 4711, 4712), above());
     EXPECT_EQ(::chown(own().c_str(), 4711, 4712), 0);
+    set_modes(0777, 0775);
     EXPECT_EQ(open(), "") << "whose group can write to the project";
 }
 
-// What is not there yet would be there by the time that OpenCode looks.
-TEST_F(OpenToOthers, LeavesOpenCodesProjectOut) {
+// The group's bits of a directory with an access list are for all whom the list names.
+TEST_F(OpenToOthers, IsADirectoryWithAnAccessListThatLetsSomebodyWrite) {
+    home.private_groups = {static_cast<std::uint32_t>(::getegid())};
+    set_modes(0757, 0775);
+    EXPECT_EQ(open(), "");
+    // Version 2, then tag, permissions, id of each: user::rwx, user:4711:rwx, group::r-x, mask::rwx, other::r-x.
+    constexpr std::uint32_t none = 0xffffffff;
+    constexpr std::array<std::array<std::uint32_t, 3>, 5> entries{
+        {{0x01, 7, none}, {0x02, 7, 4711}, {0x04, 5, none}, {0x10, 7, none}, {0x20, 5, none}}};
+    std::string list("\x02\0\0\0", 4);
+    for (const auto& [tag, permissions, id] : entries)
+        for (const auto& [value, bytes] : {std::pair(tag, 2), std::pair(permissions, 2), std::pair(id, 4)})
+            for (int i = 0; i < bytes; ++i)
+                list += static_cast<char>((value >> (8 * i)) & 0xff);
+    if (::setxattr(above().c_str(), "system.posix_acl_access", list.data(), list.size(), 0) != 0)
+        GTEST_SKIP() << "this file system has no access lists";
+    EXPECT_EQ(open(), above());
+}
+
+// What is not there yet would be there by the time that the agent looks.
+TEST_F(OpenToOthers, LeavesTheProjectOutOfEachAgent) {
     Provider provider;
     provider.id = "zai";
-    const auto plan_of = [&](Agent agent, ProjectSettings settings) {
+    Plan plan;
+    const auto look = [&](Agent agent, ProjectSettings settings, std::vector<std::string> own_arguments = {}) {
         const Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}};
-        Plan plan;
+        plan = {};
+        plan.argv = {{"agent", ""}};
+        for (std::string& each : own_arguments)
+            plan.argv.push_back({std::move(each), ""});
+        plan.unset = {"OPENCODE_DISABLE_PROJECT_CONFIG", "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS"};
         survey_session(home, own(), route, settings, {}, plan);
-        return plan;
+        std::vector<std::string> words;
+        for (const Argument& each : plan.argv)
+            words.push_back(each.value);
+        return words;
     };
-    EXPECT_THAT(plan_of(Agent::opencode, ProjectSettings::allow).env, IsEmpty());
+    for (const Agent agent : {Agent::claude, Agent::codex, Agent::opencode}) {
+        EXPECT_THAT(look(agent, ProjectSettings::allow), ElementsAre("agent"));
+        EXPECT_THAT(plan.env, IsEmpty());
+        EXPECT_THAT(plan.warnings, IsEmpty());
+    }
     set_modes(0755, 01777);
-    const Plan held = plan_of(Agent::opencode, ProjectSettings::allow);
-    EXPECT_TRUE(held.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG"));
-    ASSERT_EQ(held.warnings.size(), 1U);
-    EXPECT_EQ(held.warnings.front().code, "settings.neutralised");
-    EXPECT_THAT(held.warnings.front().message, HasSubstr("another user can write to " + above()));
-    EXPECT_THAT(plan_of(Agent::opencode, ProjectSettings::ignore).warnings, IsEmpty());
-    EXPECT_THAT(plan_of(Agent::claude, ProjectSettings::allow).warnings, IsEmpty());
+    const auto said = [&] { return plan.warnings.size() == 1 ? plan.warnings.front().message : ""; };
+    EXPECT_THAT(look(Agent::claude, ProjectSettings::allow, {"--", "x"}),
+                ElementsAre("agent", "--setting-sources", "user", "--", "x"));
+    EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
+    EXPECT_EQ(plan.warnings.front().code, "settings.neutralised");
+    EXPECT_THAT(look(Agent::codex, ProjectSettings::allow), ElementsAre("agent", "-c", "project_root_markers=[]"));
+    EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
+    EXPECT_THAT(look(Agent::opencode, ProjectSettings::allow), ElementsAre("agent"));
+    EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
+    EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG"));
+    EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_CLAUDE_CODE_SKILLS"));
+    EXPECT_THAT(plan.unset, IsEmpty());
+
+    EXPECT_THAT(look(Agent::codex, ProjectSettings::ignore), Contains("project_root_markers=[]"));
+    for (const Agent agent : {Agent::claude, Agent::opencode}) {
+        look(agent, ProjectSettings::ignore);
+        EXPECT_THAT(plan.warnings, IsEmpty()) << "that keeps all of it out already";
+    }
+    look(Agent::claude, ProjectSettings::allow, {"--setting-sources=user,project"});
+    EXPECT_THAT(plan.warnings, IsEmpty()) << "the operator says what counts";
+    EXPECT_EQ(plan.argv.size(), 2U);
 }
 
 }  // namespace

@@ -44,6 +44,22 @@ TEST_F(ProjectDirectoriesTest, AreThoseUpToTheRepositorysRoot) {
     EXPECT_THAT(paths("/repo/a/b"), ElementsAre("/repo/a/b"));
 }
 
+TEST_F(ProjectDirectoriesTest, HaveTheMainCheckoutOfALinkedWorktree) {
+    const auto write = [&](const std::string& path, const std::string& text) {
+        fs::create_directories(fs::path(top() + path).parent_path());
+        std::ofstream(top() + path) << text;
+    };
+    write("/tree/.git", "gitdir: " + top() + "/repo/.git/worktrees/tree\n");
+    write("/repo/.git/worktrees/tree/commondir", "../..\n");
+    EXPECT_THAT(paths("/tree"), ElementsAre("/tree", "/repo"));
+    write("/tree/.git", "gitdir: ../repo/.git/worktrees/tree");
+    EXPECT_THAT(paths("/tree"), ElementsAre("/tree", "/repo"));
+    for (const char* text : {"gitdir: ../repo/.git/worktrees/none\n", "../repo/.git/worktrees/tree\n", ""}) {
+        write("/tree/.git", text);
+        EXPECT_THAT(paths("/tree"), ElementsAre("/tree")) << text;
+    }
+}
+
 TEST_F(ProjectDirectoriesTest, AreThoseAboveWhereALinkLeads) {
     EXPECT_THAT(paths("/links/l"), ElementsAre("/links/l", "/repo/a", "/repo", "/links"));
     EXPECT_THAT(paths("/links/r/a"), ElementsAre("/links/r/a", "/links/r"));
@@ -85,6 +101,7 @@ class OpenCodesProject : public ProjectDirectoriesTest {
         home.user.uid = ::geteuid();
         Route route{Agent::opencode, &provider, false, Located<std::string>{"m", "catalog"}, {}};
         Plan plan;
+        plan.argv = {{"opencode", "capsuled"}};
         // All may write to /tmp, above it: so to it, too, that it makes no difference.
         std::error_code not_there;
         fs::permissions(top() + cwd, fs::perms::all, not_there);

@@ -16,6 +16,7 @@ namespace capsule::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -27,9 +28,10 @@ class SettingsSurvey : public ::testing::Test {
         home.home = top() + "/home";
         fs::create_directories(top() + "/repo/.git");
         fs::create_directories(top() + "/repo/a/b");
+        fs::create_directories(top() + "/home");
         home.user.uid = ::geteuid();
         // All may write to /tmp, above them: so to them, too, that it makes no difference.
-        for (const char* each : {"/repo", "/repo/a", "/repo/a/b"})
+        for (const char* each : {"/repo", "/repo/a", "/repo/a/b", "/home"})
             fs::permissions(top() + each, fs::perms::all);
     }
 
@@ -44,6 +46,7 @@ class SettingsSurvey : public ::testing::Test {
         Route route{agent, &provider, false, Located<std::string>{"m", "catalog"}, {}};
         std::vector<std::string> found;
         plan = {};
+        plan.argv = {{"agent", "capsuled"}};
         plan.unset = {"ANTHROPIC_UNIX_SOCKET", "CLAUDE_CODE_ENVIRONMENT_KIND", "OTHER"};
         for (const FoundSetting& setting :
              survey_session(home, top() + cwd, route, ProjectSettings::allow, facts, plan))
@@ -62,8 +65,9 @@ class SettingsSurvey : public ::testing::Test {
 constexpr const char* claude_settings = R"({"model": "x"})";
 
 TEST_F(SettingsSurvey, LooksWhereClaudeCodeDoes) {
-    for (const char* path : {"/repo/a/b/.claude/settings.json", "/repo/a/b/.claude/settings.local.json",
-                             "/repo/a/.claude/settings.json", "/home/.claude/settings.json"})
+    for (const char* path :
+         {"/repo/a/b/.claude/settings.json", "/repo/a/b/.claude/settings.local.json", "/repo/a/.claude/settings.json",
+          "/repo/.claude/settings.local.json", "/.claude/settings.local.json", "/home/.claude/settings.json"})
         write(path, claude_settings);
     write("/repo/.mcp.json", R"({"mcpServers": {"one": {}}})");
     write("/.mcp.json", R"({"mcpServers": {"above": {}}})");
@@ -71,9 +75,10 @@ TEST_F(SettingsSurvey, LooksWhereClaudeCodeDoes) {
     write("/repo/.claude/agents/x.txt", "---\nmodel: y\n---\n");
     EXPECT_THAT(survey(Agent::claude, "/repo/a/b/"),
                 ElementsAre("/home/.claude/settings.json: model", "/repo/a/b/.claude/settings.json: model",
-                            "/repo/a/b/.claude/settings.local.json: model", "/repo/.mcp.json: mcpServers.one",
-                            "/repo/.claude/agents/x.md: model"));
-    EXPECT_EQ(plan.warnings.size(), 4U) << "one for each of the project's files, none for the home's";
+                            "/repo/a/b/.claude/settings.local.json: model", "/repo/.claude/settings.local.json: model",
+                            "/repo/.mcp.json: mcpServers.one", "/repo/.claude/agents/x.md: model",
+                            "/.mcp.json: mcpServers.above"));
+    EXPECT_EQ(plan.warnings.size(), 6U) << "one for each of the project's files, none for the home's";
 }
 
 TEST_F(SettingsSurvey, WarnsOfEachRoleOfCodexsThatNamesAModel) {
@@ -223,6 +228,29 @@ TEST_F(SettingsSurvey, WaitsForNothingAndNamesWhatItDidNotLookAt) {
                 ElementsAre("/repo/.claude/settings.json: " + why, "/repo/.claude/settings.local.json: " + why));
 }
 
+// What is over a limit may say anything.
+TEST_F(SettingsSurvey, OneFileTooManyIsNotTakenForHarmless) {
+    const auto is_left_out = [&] { return plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG"); };
+    for (std::size_t i = 0; i + 1 < survey_files; ++i)
+        write("/repo/a/.opencode/agent/a" + std::to_string(i) + ".md", "x");
+    write("/opencode.json", "{}");
+    survey(Agent::opencode, "/repo/a");
+    EXPECT_FALSE(is_left_out()) << "as many as are looked at";
+    write("/repo/a/.opencode/mode/more.md", "x");
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a"),
+                Contains(HasSubstr("/opencode.json: cannot be looked at: more than")));
+    EXPECT_TRUE(is_left_out());
+    fs::remove(top() + "/opencode.json");
+    survey(Agent::opencode, "/repo/a");
+    EXPECT_FALSE(is_left_out()) << "what is not there is not one too many";
+
+    for (const char* name : {"/more1.md", "/more2.md", "/more3.md"})
+        write("/repo/a/.opencode/agent" + std::string(name), "x");
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a"),
+                Contains(HasSubstr("/repo/a/.opencode/agent: cannot be looked at: more than")));
+    EXPECT_TRUE(is_left_out());
+}
+
 TEST_F(SettingsSurvey, FollowsLinksButNoneIntoProc) {
     write("/elsewhere/settings.json", claude_settings);
     write("/elsewhere/agents/x.md", "---\nmodel: y\n---\n");
@@ -288,7 +316,7 @@ TEST_F(SettingsSurvey, NamesAFileThatTheAgentReadsAndCapsuledDoesNot) {
 TEST_F(SettingsSurvey, ReadsSoManyFilesAndNoMore) {
     for (int i = 0; i < 300; ++i)
         write("/repo/.claude/agents/" + std::to_string(i) + ".md", "---\nmodel: x\n---\n");
-    EXPECT_EQ(survey(Agent::claude, "/repo").size(), survey_files);
+    EXPECT_EQ(survey(Agent::claude, "/repo").size(), survey_files + 1) << "and one that says that there are more";
 }
 
 TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
@@ -296,7 +324,11 @@ TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
     for (int i = 0; i < 200; ++i)
         for (const char* where : {"/repo", "/repo/sub"})
             write(where + ("/.claude/agents/" + std::to_string(i)) + ".md", "---\nmodel: x\n---\n");
-    EXPECT_EQ(survey(Agent::claude, "/repo/sub").size(), survey_files);
+    fs::permissions(top() + "/repo/sub", fs::perms::all);
+    const auto found = survey(Agent::claude, "/repo/sub");
+    EXPECT_EQ(found.size(), survey_files + 1);
+    EXPECT_THAT(found.back(), HasSubstr("cannot be looked at: more than"));
+    EXPECT_THAT(plan.warnings.back().message, HasSubstr("not all of them were looked at"));
 }
 
 std::size_t bytes_of(const std::vector<std::string>& texts) {
