@@ -38,7 +38,7 @@ std::vector<SettingsPlace> places_above(Agent agent, const SessionHome& home,
         const bool may_be_taken = place.format == SettingsFormat::opencode_config ||
                                   place.format == SettingsFormat::plugin || place.format == SettingsFormat::mcp_json;
         // What the home has for every project is no project's.
-        const bool is_homes = place.directory && place.path.starts_with(home.home + "/.");
+        const bool is_homes = place.directory && place.path.starts_with(home.home + "/.opencode/");
         return place.owner != SettingsOwner::project || !may_be_taken || is_homes;
     });
     for (SettingsPlace& place : places)

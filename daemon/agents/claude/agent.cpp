@@ -115,8 +115,10 @@ std::any look_at_home(const SessionHome& home, const HomeReader& reader) {
     constexpr std::size_t largest_file = 16 * 1024 * 1024;  // it has the history of all projects
     const auto text = reader.text(home.claude_json(), largest_file);
     // Its name anywhere in the file counts. One too many costs a notice, one too few would send that key elsewhere.
-    return ClaudeHome{text ? text->find("\"primaryApiKey\"") != std::string::npos
-                           : reader.is_unreachable(home.claude_json())};
+    const std::string others(claude_others_key_file);
+    return ClaudeHome{.primary_key = text ? text->find("\"primaryApiKey\"") != std::string::npos
+                                          : reader.is_unreachable(home.claude_json()),
+                      .others_key = reader.text(others, largest_file).has_value() || reader.is_unreachable(others)};
 }
 
 bool needs_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,

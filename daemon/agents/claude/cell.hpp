@@ -41,7 +41,12 @@ inline ClaudeSettings claude_settings(const Config& config) {
 /// HomeFacts of Claude Code.
 struct ClaudeHome {
     bool primary_key = false;  ///< .claude.json has a login's own key (primaryApiKey)
+    bool others_key = false;   ///< claude_others_key_file is there, or may be
 };
+
+/// Where Claude Code 2.1.332 looks for an API key whatever the home is: the one of its own cloud. It sends what is
+/// there as x-api-key, beside a token or in the place of a login.
+inline constexpr std::string_view claude_others_key_file = "/home/claude/.claude/remote/.api_key";
 
 inline ClaudeHome claude_home(const HomeFacts& facts) {
     const auto* own = std::any_cast<ClaudeHome>(&facts.of(Agent::claude));

@@ -179,6 +179,16 @@ void tunnel_through_proxy(Plan& plan) {
     }
 }
 
+/// Nothing that a session can be given holds it, but a key under its own name. The broker takes it out.
+Result<void> refuse_others_key(const Plan& plan, const SessionInputs& inputs) {
+    if (!claude_home(inputs.facts).others_key || inputs.broker_url) return {};
+    if (plan.env.contains(std::string(api_key_variable))) return {};
+    const std::string path(claude_others_key_file);
+    return Error{ErrorCode::config_conflict,
+                 "Claude Code would send the key in " + path + " with each request of this session",
+                 "remove that file, or set [session] keys = \"broker\", which lets no other key through"};
+}
+
 }  // namespace
 
 bool can_hold_proxy(const Plan& plan, std::string_view name) {
@@ -229,6 +239,7 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
     } else {
         render_other_backend(plan, route, inputs);
     }
+    if (Result<void> fine = refuse_others_key(plan, inputs); !fine) return fine;
     tunnel_through_proxy(plan);
     add_settings(plan, route, inputs.facts);
     if (inputs.config.session.project_settings == ProjectSettings::ignore)

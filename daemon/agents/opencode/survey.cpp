@@ -55,10 +55,12 @@ void survey_models(Findings& findings, const json::object& file) {
 }
 
 void survey_model_entry(Findings& findings, const std::string& member, const json::object& model, bool pinned) {
-    for (const char* name : {"id", "provider"})
-        if (model.contains(name))
-            findings.add(member + "." + name, name == std::string_view("id") ? other_model : other_address,
-                         pinned ? pin : "");
+    if (model.contains("id")) findings.add(member + ".id", other_model, pinned ? pin : "");
+    // Another model's SDK may have an option of its own for where the key goes, and any subagent may ask for that
+    // model.
+    if (model.contains("provider"))
+        findings.add(member + ".provider", findings.project() && !pinned ? sends_out : other_address,
+                     pinned ? pin : "");
     for (const char* name : {"headers", "options"})
         if (model.contains(name)) findings.add(member + "." + name, adds_to_requests, "");
 }
@@ -209,14 +211,14 @@ void survey_opencode(Findings& findings, std::string_view text) {
 
 std::vector<SettingsPlace> opencode_settings_places(const SessionHome& home,
                                                     const std::vector<std::string>& directories) {
-    constexpr std::size_t in_a_directory = 10, elsewhere = 8;
+    constexpr std::size_t in_a_directory = 12, elsewhere = 8;
     std::vector<SettingsPlace> places;
     places.reserve(directories.size() * in_a_directory + elsewhere);
     for (const char* name : {".opencode/opencode.json", ".opencode/opencode.jsonc", "opencode.json", "opencode.jsonc"})
         add_project(places, directories, name, SettingsFormat::opencode_config);
     for (const char* name : {".opencode/agent", ".opencode/agents", ".opencode/mode", ".opencode/modes"})
         add_project(places, directories, name, SettingsFormat::agent_definition, true);
-    for (const char* name : {".opencode/plugin", ".opencode/plugins"})
+    for (const char* name : {".opencode/plugin", ".opencode/plugins", ".opencode/tool", ".opencode/tools"})
         add_project(places, directories, name, SettingsFormat::plugin, true);
     const std::string own = home.xdg_config_home.value_or(home.home + "/.config") + "/opencode/";
     for (const std::string& path : {own + "config.json", own + "opencode.json", own + "opencode.jsonc",

@@ -251,6 +251,26 @@ TEST(Claude, ArgumentsNeverHoldAKey) {
         }
 }
 
+// Claude Code sends the key of that file, too, and a provider may take it for the session's.
+TEST(Claude, NoSessionCarriesTheKeyOfAnotherUsersFile) {
+    Session session = keyed();
+    session.facts.of(Agent::claude) = ClaudeHome{.others_key = true};
+    for (const char* provider : {"zai", "anthropic"}) {
+        if (provider == std::string("anthropic")) session.key.reset();
+        const Result<Plan> plan = session.try_plan(Agent::claude, provider);
+        ASSERT_FALSE(plan) << provider;
+        EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
+        EXPECT_NE(plan.error().message.find(claude_others_key_file), std::string::npos);
+    }
+    session = keyed();
+    session.facts.of(Agent::claude) = ClaudeHome{.others_key = true};
+    SessionInputs inputs = session.inputs();
+    inputs.broker_url = "http://127.0.0.1:4587";
+    const Result<Route> route = route_session(session.config, {Agent::claude, "zai", {}, {}});
+    ASSERT_TRUE(route);
+    EXPECT_TRUE(render_session(*route, inputs)) << "the broker takes it out";
+}
+
 TEST(Claude, WithoutAKeyThereIsNoSession) {
     Session session = keyed();
     session.key.reset();

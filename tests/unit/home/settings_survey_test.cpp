@@ -137,7 +137,8 @@ TEST_F(SettingsSurvey, AProjectWhoseOpenCodeWouldSendSomethingOutIsLeftOut) {
         R"({"x": "\ud800 {env:X}", "share": "auto"})";  // OpenCode reads it, a strict parser not
     for (const std::string& text :
          {std::string(R"({"share": "auto"})"), std::string(R"({"instructions": ["http://x/{file:y}"]})"), after_many,
-          surrogate, std::string(survey_file_bytes, ' ') + R"({"share": "auto"})"}) {
+          std::string(R"({"provider": {"zai": {"models": {"other": {"provider": {"npm": "x"}}}}}})"), surrogate,
+          std::string(survey_file_bytes, ' ') + R"({"share": "auto"})"}) {
         write("/repo/.opencode/opencode.json", text);
         survey(Agent::opencode, "/repo/a");
         EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG")) << text.substr(0, 80);
@@ -196,11 +197,12 @@ TEST_F(SettingsSurvey, LooksWhereCodexAndOpenCodeDo) {
          {"/repo/opencode.jsonc", "/repo/a/.opencode/opencode.json", "/home/.config/opencode/opencode.json"})
         write(path, R"({"model": "x/y",})");
     write("/repo/.opencode/plugin/x.js", "");
+    write("/repo/.opencode/tool/y.js", "");
     write("/repo/.opencode/agent/x.md", "---\nmodel: x/y\n---\n");
     EXPECT_THAT(survey(Agent::opencode, "/repo/a/b"),
                 ElementsAre("/home/.config/opencode/opencode.json: model", "/repo/a/.opencode/opencode.json: model",
                             "/repo/opencode.jsonc: model", "/repo/.opencode/agent/x.md: model",
-                            "/repo/.opencode/plugin/x.js: plugin"));
+                            "/repo/.opencode/plugin/x.js: plugin", "/repo/.opencode/tool/y.js: plugin"));
 }
 
 TEST_F(SettingsSurvey, OutsideOfARepositoryOnlyOpenCodeGoesUp) {
