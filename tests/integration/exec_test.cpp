@@ -33,7 +33,9 @@ TEST_F(Exec, BecomesTheAgentWithExactlyTheAnswersEnvironment) {
     const Outcome outcome = run_command(exec({"claude", "--provider", "zai", "--", "-p", "hi", "--provider", "x"}));
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     const SeenStart seen = FakeAgents::parse(outcome.out);
-    const json::value plan = call("spawn", R"({"agent":"claude","provider":"zai"})");
+    // capsulectl names its directory, which is below /tmp.
+    const json::value plan =
+        call("spawn", R"({"agent":"claude","provider":"zai","cwd":")" + dir_.path().string() + "\"}");
     std::vector<std::string> expected = strings(at(plan, "/argv"));
     expected.erase(expected.begin());
     for (const char* argument : {"-p", "hi", "--provider", "x"})
