@@ -96,7 +96,10 @@ Result<void> SessionFiles::foresee() const {
 }
 
 bool SessionFiles::has_granted() const {
-    return !directory_.empty() && read_state_file(directory_ + "/granted", largest_file).value_or("") == boot_id();
+    if (directory_.empty()) return false;
+    // Where /proc does not show the machine's boot (ProcSubset=pid), both say nothing: that there is a file counts.
+    const auto kept = read_state_file(directory_ + "/granted", largest_file);
+    return kept && *kept == boot_id();
 }
 
 Result<void> SessionFiles::keep_that_it_granted() const {
