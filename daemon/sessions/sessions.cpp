@@ -58,7 +58,7 @@ void Sessions::open(SessionFiles files, EndedFile ended, SessionSources sources,
     leave_out_agents();
     if (settings_.remote)
         open_remote(*settings_.remote);
-    else if (needed || any_with_token() || files_.has_granted())
+    else if (needed || any_with_token())
         start_broker();
 }
 
@@ -155,7 +155,7 @@ void Sessions::configure(BrokerSettings settings, bool needed) {
     if (remote_.started()) return;
     leave_out_agents();
     link_.change(settings_.link);
-    if (needed || any_with_token() || files_.has_granted()) start_broker();
+    if (needed || any_with_token()) start_broker();
 }
 
 asio::awaitable<Result<broker::UsageAnswer>> Sessions::ask_usage(broker::AskUsage question,

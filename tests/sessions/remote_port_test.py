@@ -43,23 +43,6 @@ class RemotePort(Remote, HeldPort):
             self.assertFalse(taken.is_set())
 
     @AS_ROOT
-    def test_nor_where_the_keys_are_for_no_session_of_their_own(self):
-        """That capsuled's own sessions have keys ([session] keys = "env"), and nobody asks it for one after its restart."""
-        for own_user in ("spawn", "admin"):
-            with self.subTest(own_user=own_user):
-                keys, agents, _ = self.two(own_user=own_user, session="")
-                session = self.spawn(agents)
-                self.holder(keys)
-                self.assertEqual(agents.stop(), 0)
-                self.assertEqual(keys.stop(), 0)
-                keys.start()
-                keys.end_holder()  # as it does by itself after ten minutes
-                self.assertTrue(until(lambda keys=keys: (keys.call("status")["broker"] or {}).get("state") == "running"), keys.logged())
-                self.assertIsNone(listen(session.port, (socket.SO_REUSEADDR,)))
-                agents.start()
-                self.assertTrue(until(session.answered), agents.logged())
-
-    @AS_ROOT
     def test_nor_that_of_a_session_that_ends_with_its_connection(self):
         """Its agent may run on, with the address and a token that is worth nothing."""
         capsule, _ = self.pair()

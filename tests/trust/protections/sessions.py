@@ -90,8 +90,6 @@ def protections() -> list[Protection]:
             "return found != may_come_again_.end() || !may_come_again_.empty();", "ctest:broker:sessions"),
         one("nor for ever", "daemon/broker/sessions.cpp", "return found != may_come_again_.end() && now < found->second;",
             "static_cast<void>(now);\n    return found != may_come_again_.end();", "ctest:broker:sessions"),
-        one("no other user gets the broker's port where only other capsuleds have sessions", SESSIONS,
-            "    else if (needed || any_with_token() || files_.has_granted())\n        start_broker();", "    else if (needed || any_with_token())\n        start_broker();", "ctest:sessions:remote_port"),
         one("nor when the capsuled that asks for tokens starts anew", SESSIONS,
             "if (may_come_again) revoke.grants_ms", "if (false) revoke.grants_ms", REMOTE_RESTARTS),
         one("a home is not replaced in silence", "daemon/users/users.cpp",
