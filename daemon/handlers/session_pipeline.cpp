@@ -7,9 +7,8 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/handlers/provider_notes.hpp"
 #include "daemon/handlers/remote_keys.hpp"
+#include "daemon/handlers/session_at_home.hpp"
 #include "daemon/home/facts.hpp"
-#include "daemon/home/settings_survey.hpp"
-#include "daemon/home/temporary_directory.hpp"
 #include "daemon/keys/key_shape.hpp"
 #include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/choices.hpp"
@@ -18,35 +17,6 @@
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
-
-/// What a renderer reads.
-struct Material {
-    HomeFacts facts;
-    ModelList models{{}, "the program is not installed"};
-    std::map<std::string, std::string> request_env;
-    std::map<std::string, FileKey> keys;
-
-    SessionInputs inputs(const Services& services, const Generation& generation) const {
-        return {generation.config, generation.home, facts, models, services.environment,
-                request_env,       std::nullopt,    {},    {},     keys,
-                std::nullopt};
-    }
-};
-
-/// In one place that outlives the awaits in between. A job of the home's thread has a share in it: it may be left
-/// behind with it.
-struct Work {
-    Work(const Services& services, std::shared_ptr<const Generation> current)
-        : generation(std::move(current)), inputs(material.inputs(services, *generation)) {}
-    Work(const Work&) = delete;
-    Work& operator=(const Work&) = delete;
-
-    std::shared_ptr<const Generation> generation;
-    Material material;
-    SessionInputs inputs;  ///< refers to the two above
-    KnownModels known_models;
-    std::optional<AgentBinary> to_ask;  ///< for its models, before anything can be rendered
-};
 
 AgentPlace agent_place(const Generation& generation, std::string path, uid_t asker) {
     return {generation.home, std::move(path), generation.inventory_worker, asker};
@@ -63,55 +33,6 @@ PreparedSession prepared_from(const Wiring& wiring) {
     out.key_scope = wiring.key.scope;
     out.scope = wiring.scope;
     return out;
-}
-
-/// What the home thread makes of a session.
-struct Rendered {
-    Plan plan;
-    Applied applied;
-    std::vector<FoundSetting> settings;
-};
-
-/// Looks for the agent's program and for what is known of its models. What a session needs and nobody knows yet is then
-/// in `to_ask`.
-void find_program(Work& work, const Route& route, const std::string& path) {
-    auto search = find_binary(path, id_of(route.agent), work.generation->home.user.uid);
-    work.inputs.unreachable = std::move(search.unreachable);
-    const auto& binary = search.binary;
-    if (!binary) return;
-    work.inputs.binary = binary->path;
-    if (!descriptor_of(route.agent).model_list) return;
-    work.material.models = work.known_models.of(*binary, path);
-    // Only a session whose arguments name a list that is derived from the agent's own waits for that.
-    if (!route.native && !work.material.models.own.has_value()) work.to_ask = binary;
-}
-
-/// All that a session takes from the home and puts there, in one visit of the home's thread. Nothing yet where the
-/// agent is `to_ask`; it is called again with the answer.
-Result<Rendered> render_at_home(Work& work, const Route& route, const std::optional<std::string>& cwd,
-                                const std::string& path, ApplyMode mode) {
-    const HomeVisit visit;
-    const SessionHome& home = work.generation->home;
-    const ProjectSettings project_settings = work.generation->config.session.project_settings;
-    if (!work.to_ask) {
-        find_program(work, route, path);
-        if (work.to_ask) return Rendered();
-    }
-    work.material.facts = read_home_facts(route.agent, home);
-    auto plan = render_session(route, work.inputs);
-    if (!plan) return plan.error();
-    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();
-    // systemd gives a service a /tmp of its own, which the session does not have.
-    if (!work.inputs.daemon_env.contains("INVOCATION_ID")) give_temporary_directory(*plan, home, mode);
-    auto applied = apply(plan->files, mode, ApplyFor::session);
-    if (!applied) return applied.error();
-    for (const auto& amend : applied->amend)
-        amend(*plan);
-    for (const Applied::File& file : applied->files)
-        if (file.change != FileChange::unchanged) work.material.facts.texts.erase(file.path);
-    std::vector<FoundSetting> settings;
-    if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
-    return Rendered{std::move(*plan), std::move(*applied), std::move(settings)};
 }
 
 /// Gives the session a token in the place of its key. Fails with io.error where there is no broker.
@@ -195,7 +116,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid
         if (!token) co_return token.error();
     }
 
-    const auto work = std::make_shared<Work>(services, generation);
+    const auto work = std::make_shared<SessionWork>(services, generation);
     work->material.request_env = std::move(params.env);
     work->material.keys = std::move(wiring->file_keys);
     SessionInputs& inputs = work->inputs;
@@ -252,14 +173,14 @@ asio::awaitable<Result<PreparedSession>> prepare_grant(Services& services, uid_t
 }
 
 std::string default_session_path(const Services& services, const Generation& generation) {
-    const Material material;
+    const SessionMaterial material;
     return session_path(material.inputs(services, generation));
 }
 
 asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t asker, Agent agent) {
     const auto generation = services.generation;
     if (auto may = check_starts_sessions(*generation); !may) co_return may.error();
-    const auto work = std::make_shared<Work>(services, generation);
+    const auto work = std::make_shared<SessionWork>(services, generation);
     const KeyResolver keys = resolver(services, *generation);
     work->material.keys = file_keys(generation->config, keys);
     if (keys_are_remote(*generation)) {

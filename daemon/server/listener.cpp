@@ -18,6 +18,7 @@
 
 #include "daemon/process/sent_descriptors.hpp"
 #include "daemon/server/socket_place.hpp"
+#include "daemon/users/groups.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/unique_fd.hpp"

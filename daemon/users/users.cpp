@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "daemon/base/trusted_path.hpp"
+#include "daemon/users/groups.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "protocol/utf8.hpp"
 
@@ -192,36 +193,6 @@ std::optional<gid_t> find_group(const std::string& name) {
     if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
         return number_in(name);
     return entry.gr_gid;
-}
-
-bool is_private_group(gid_t gid, const SessionUser& user, const std::string& group_file, const std::string& user_file) {
-    const auto file_of = [](const std::string& path) {
-        return std::unique_ptr<FILE, int (*)(FILE*)>(::fopen(path.c_str(), "re"), ::fclose);
-    };
-    std::vector<char> buffer(entry_buffer_bytes);
-    bool has_own_name = gid == user.uid;  // as containers have it, without an entry
-    const auto groups = file_of(group_file);
-    group entry{};
-    group* found = nullptr;
-    while (groups && ::fgetgrent_r(groups.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
-        if (found->gr_gid != gid) continue;
-        has_own_name = found->gr_name == (gid == 0 ? std::string("root") : user.name);
-        for (char** member = found->gr_mem; *member != nullptr; ++member)
-            if (*member != user.name && *member != std::string("root")) return false;
-    }
-    const auto users = file_of(user_file);
-    passwd other{};
-    passwd* next = nullptr;
-    while (users && ::fgetpwent_r(users.get(), &other, buffer.data(), buffer.size(), &next) == 0)
-        if (next->pw_gid == gid && next->pw_uid != user.uid && next->pw_uid != 0) return false;
-    return has_own_name || gid == 0;
-}
-
-bool can_give_to_group(gid_t gid) {
-    if (::geteuid() == 0 || gid == ::getegid()) return true;
-    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
-    groups.resize(static_cast<std::size_t>(std::max(::getgroups(static_cast<int>(groups.size()), groups.data()), 0)));
-    return std::ranges::find(groups, gid) != groups.end();
 }
 
 std::string user_name(uid_t uid) {

@@ -37,16 +37,6 @@ bool runs_commands(const std::string& shell, const std::string& list_of_shells =
 std::optional<uid_t> find_uid(const std::string& name);
 std::optional<gid_t> find_group(const std::string& name);
 
-/// Whether only root and `user` are in that group: the file of groups has it under the user's own name (root's as
-/// "root") and without other members, and the file of users gives it to nobody else. A group without an entry is the
-/// user's where it has the user's number. Users of another service (nsswitch.conf) are in none of these files, so a
-/// group with another name may be theirs.
-bool is_private_group(gid_t gid, const SessionUser& user, const std::string& group_file = "/etc/group",
-                      const std::string& user_file = "/etc/passwd");
-
-/// Whether this process could give something to that group: it is root, or in the group.
-bool can_give_to_group(gid_t gid);
-
 /// "agent", or the number where /etc/passwd has no name. Asks no other service (nsswitch.conf): systemd's looks into
 /// /run for each number without an entry, which any user can make take long, and one of a network may be away.
 std::string user_name(uid_t uid);

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 FOLDERS = ("daemon/agents", "daemon/edit", "daemon/home", "daemon/write")
-FILES = ("daemon/base/home_path.cpp", "daemon/base/home_visit.cpp", "daemon/handlers/session_pipeline.cpp", "daemon/handlers/status.cpp")
+FILES = ("daemon/base/home_path.cpp", "daemon/base/home_visit.cpp", "daemon/handlers/session_at_home.cpp",
+         "daemon/handlers/session_pipeline.cpp", "daemon/handlers/status.cpp")
 CALLS = ("stat lstat stat64 statx statfs statvfs open open64 creat fopen freopen opendir scandir ftw nftw glob access eaccess euidaccess "
          "readlink realpath canonicalize_file_name mkdir rmdir unlink remove rename link symlink chmod chown lchown truncate "
          "utime utimes mkfifo mknod mkdtemp mkstemp mkostemp tmpnam chdir chroot execve execvp posix_spawn getxattr lgetxattr "

@@ -208,8 +208,7 @@ bool leave_claude_project_out(Plan& plan, const std::string& from) {
 
 void hold_claude_socket(Plan& plan) {
     // A settings file overrides a variable that is only empty here. Once one file has set the socket, no later file and
-    // no
-    // --settings takes it back. In a "byoc" environment Claude Code lets no settings file override a variable.
+    // no --settings takes it back. In a "byoc" environment Claude Code lets no settings file override a variable.
     set_variable(plan, std::string(claude_socket_variable), "", from_capsuled);
     set_variable(plan, "CLAUDE_CODE_ENVIRONMENT_KIND", "byoc", from_capsuled);
     std::erase_if(plan.unset, [&](const std::string& name) { return plan.env.contains(name); });

@@ -10,6 +10,7 @@ FINDER = "daemon/broker/core/key_finder.cpp"
 CHUNKS = "daemon/broker/core/chunks.cpp"
 PEER_UID = "daemon/broker/peer_uid.cpp"
 UPSTREAM = "daemon/broker/upstream.cpp"
+OWNER = "daemon/broker/upstream_owner.cpp"
 TARGET = "unit_broker:CheckTarget."
 TO_PROVIDER = "unit_broker:RequestForProvider."
 TO_AGENT = "unit_broker:ResponseForAgent."
@@ -127,7 +128,7 @@ def what_it_reads() -> list[Protection]:
         one("nor where no interface has the address", PEER_UID, "route->rtm_type == RTN_UNICAST", "route->rtm_type != RTN_BLACKHOLE", "ctest:broker:addresses"),
         one("no interfaces are listed for it: any user can make that wait", PEER_UID, "out.header.nlmsg_type = RTM_GETROUTE;", "out.header.nlmsg_type = RTM_GETLINK;",
             "ctest:broker:addresses"),
-        one("nor to an agent's of the daemon's own user", UPSTREAM, "const bool is_agents = uid && uid == limits.agents_uid;",
+        one("nor to an agent's of the daemon's own user", OWNER, "const bool is_agents = uid && uid == limits.agents_uid;",
             "const bool is_agents = false;", "ctest:broker:connections", "ctest:sessions:remote_keys"),
         one("a session's end takes no other's token away", "daemon/broker/sessions.cpp", "if (its != last) by_token_.erase(its);",
             "by_token_.erase(session.token);", "ctest:broker:sessions"),
@@ -139,11 +140,11 @@ def what_it_reads() -> list[Protection]:
             Edit(UPSTREAM, "        if (!wrong) wrong = taken.wrong;\n        if (!taken.wrong && !slow)", "        if (taken.wrong) co_return *taken.wrong;\n        if (!taken.wrong && !slow)")],
             ["ctest:broker:connections"]),
         one("nor does one that takes none", UPSTREAM, "if (is_near && i + 1 < places.size())", "if (false)", "ctest:broker:connections"),
-        one("nor where the kernel takes the connection for that user", UPSTREAM, "return wrong ? wrong : wrong_user(way.limits, server.listener);",
+        one("nor where the kernel takes the connection for that user", OWNER, "return wrong ? wrong : wrong_user(way.limits, server.listener);",
             "return wrong || !server.waits ? wrong : wrong_user(way.limits, server.listener);", "ctest:broker:connections"),
         Protection("nor while nobody has taken the connection", [
             Edit(PEER_UID, "if (found && !found->is_somebodys()) {", "if (found && !found->is_somebodys() && own.ss_family == AF_INET6) {"),
-            Edit(UPSTREAM, "return wrong ? wrong : wrong_user(way.limits, server.listener);", "return wrong;"),
+            Edit(OWNER, "return wrong ? wrong : wrong_user(way.limits, server.listener);", "return wrong;"),
             # Newer kernels (6.18) say by themselves whose the queue is; others uid 0.
             Edit(PEER_UID, "    return Found{*socket};\n", "    Found found{*socket};\n    if (!found.is_somebodys()) found.socket.idiag_uid = 0;\n    return found;\n")],
             ["ctest:broker:connections"]),

@@ -47,11 +47,11 @@ def whose_identity() -> list[Protection]:
 
 
 def what_others_left() -> list[Protection]:
-    pipeline, accounts, temporary = (
-        "daemon/handlers/session_pipeline.cpp", "daemon/agents/opencode/accounts.cpp", "daemon/home/temporary_directory.cpp")
+    at_home, accounts, temporary = (
+        "daemon/handlers/session_at_home.cpp", "daemon/agents/opencode/accounts.cpp", "daemon/home/temporary_directory.cpp")
     of_a_console, others = "unit_agents:OpencodeAccounts.", "unit_home:TemporaryDirectory.IsNoneThatOthersMade"
     return [
-        one("no account of OpenCode's console outranks a session", pipeline,
+        one("no account of OpenCode's console outranks a session", at_home,
             "    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();\n", "",
             "integration_spawn:Spawn.NoAccountOfOpencodesConsoleOutranksASession"),
         one("nor one that is only in the log beside the database", accounts, "        if (log_ != nullptr) read_log();\n", "",
@@ -59,7 +59,7 @@ def what_others_left() -> list[Protection]:
         one("nor one that something else than a table would make", accounts,
             'if (kind == "view" || kind == "trigger") throw Unexpected();', "",
             of_a_console + "WhatOpencodeDoesNotWriteIsNotTakenForNone"),
-        one("a session's temporary files are in a directory of its user's", pipeline,
+        one("a session's temporary files are in a directory of its user's", at_home,
             "give_temporary_directory(*plan, home, mode);", "{}",
             AS_ANOTHER + "ItsTemporaryFilesAreInADirectoryOfItsOwn"),
         one("not in one that another user made first", temporary, "status.st_uid == user", "user + 1 != 0", others),
@@ -112,11 +112,11 @@ def odd_files() -> list[Protection]:
             OPEN + "IsADirectoryOfAnotherUserOrGroup"),
         one("or one of its group", DIRECTORIES, "return !known_owner || by_all || is_groups(directory, above, own, home);",
             "return !known_owner || by_all;", OPEN + "IsADirectoryOfAnotherUserOrGroup"),
-        one("in which others are, too", "daemon/users/users.cpp", "            if (*member != user.name && *member != std::string(\"root\")) return false;\n",
+        one("in which others are, too", "daemon/users/groups.cpp", "            if (*member != user.name && *member != std::string(\"root\")) return false;\n",
             "            static_cast<void>(member);\n", "unit_users:PrivateGroup.IsOneThatNobodyElseIsIn"),
-        one("as the file of users may say", "daemon/users/users.cpp", "if (next->pw_gid == gid && ", "if (false && ",
+        one("as the file of users may say", "daemon/users/groups.cpp", "if (next->pw_gid == gid && ", "if (false && ",
             "unit_users:PrivateGroup.IsOneThatNobodyElseIsIn"),
-        one("or a directory service", "daemon/users/users.cpp", "return has_own_name || gid == 0;", "return true;",
+        one("or a directory service", "daemon/users/groups.cpp", "return has_own_name || gid == 0;", "return true;",
             "unit_users:PrivateGroup.IsOneThatNobodyElseIsIn"),
         one("or one whom an access list names", DIRECTORIES, "if (!opened || ::getxattr(", "if (!opened || false && ::getxattr(",
             OPEN + "IsADirectoryWithAnAccessListThatLetsSomebodyWrite"),

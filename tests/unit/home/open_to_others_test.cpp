@@ -4,7 +4,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "daemon/home/project_directories.hpp"
 #include "daemon/home/settings_survey.hpp"
+#include "tests/support/access_list.hpp"
 #include "tests/unit/write/temporary_home.hpp"
 
 namespace capsule::test {
@@ -81,15 +81,8 @@ TEST_F(OpenToOthers, IsADirectoryWithAnAccessListThatLetsSomebodyWrite) {
     home.private_groups = {static_cast<std::uint32_t>(::getegid())};
     set_modes(0757, 0775);
     EXPECT_EQ(open(), "");
-    // Version 2, then tag, permissions, id of each: user::rwx, user:4711:rwx, group::r-x, mask::rwx, other::r-x.
-    constexpr std::uint32_t none = 0xffffffff;
-    constexpr std::array<std::array<std::uint32_t, 3>, 5> entries{
-        {{0x01, 7, none}, {0x02, 7, 4711}, {0x04, 5, none}, {0x10, 7, none}, {0x20, 5, none}}};
-    std::string list("\x02\0\0\0", 4);
-    for (const auto& [tag, permissions, id] : entries)
-        for (const auto& [value, bytes] : {std::pair(tag, 2), std::pair(permissions, 2), std::pair(id, 4)})
-            for (int i = 0; i < bytes; ++i)
-                list += static_cast<char>((value >> (8 * i)) & 0xff);
+    const std::string list =
+        AccessList{.owner = 7, .user = 4711, .users = 7, .group = 5, .mask = 7, .others = 5}.text();
     if (::setxattr(above().c_str(), "system.posix_acl_access", list.data(), list.size(), 0) != 0)
         GTEST_SKIP() << "this file system has no access lists";
     EXPECT_EQ(open(), above());

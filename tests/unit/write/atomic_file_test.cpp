@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "temporary_home.hpp"
+#include "tests/support/access_list.hpp"
 
 namespace capsule {
 namespace {
@@ -68,19 +69,9 @@ TEST(UpdateFile, KeepsTheOwner) {
     EXPECT_EQ(status.st_gid, 65534U);
 }
 
-/// Version 2 of the kernel's form: its owner and another user may read it, its group may not, and the mask is `r`.
+/// Its owner and another user may read it, its group may not.
 std::string list_for(std::uint32_t user, std::uint16_t others = 0) {
-    struct Entry {
-        std::uint16_t tag, rights;
-        std::uint32_t id;
-    };
-    constexpr std::uint32_t nobody = ~0U;
-    const std::uint32_t version = 2;
-    std::string list(reinterpret_cast<const char*>(&version), sizeof version);
-    for (const Entry& entry :
-         {Entry{0x01, 6, nobody}, {0x02, 4, user}, {0x04, 0, nobody}, {0x10, 4, nobody}, {0x20, others, nobody}})
-        list.append(reinterpret_cast<const char*>(&entry), sizeof entry);
-    return list;
+    return test::AccessList{.owner = 6, .user = user, .users = 4, .group = 0, .mask = 4, .others = others}.text();
 }
 
 std::string list_of(const std::string& path) {

@@ -1,0 +1,56 @@
+#include "daemon/handlers/session_at_home.hpp"
+
+#include <utility>
+
+#include "daemon/agents/agent.hpp"
+#include "daemon/base/home_visit.hpp"
+#include "daemon/home/facts.hpp"
+#include "daemon/home/settings_survey.hpp"
+#include "daemon/home/temporary_directory.hpp"
+
+namespace capsule {
+namespace {
+
+/// Looks for the agent's program and for what is known of its models. What a session needs and nobody knows yet is then
+/// in `to_ask`.
+void find_program(SessionWork& work, const Route& route, const std::string& path) {
+    auto search = find_binary(path, id_of(route.agent), work.generation->home.user.uid);
+    work.inputs.unreachable = std::move(search.unreachable);
+    const auto& binary = search.binary;
+    if (!binary) return;
+    work.inputs.binary = binary->path;
+    if (!descriptor_of(route.agent).model_list) return;
+    work.material.models = work.known_models.of(*binary, path);
+    // Only a session whose arguments name a list that is derived from the agent's own waits for that.
+    if (!route.native && !work.material.models.own.has_value()) work.to_ask = binary;
+}
+
+}  // namespace
+
+Result<RenderedSession> render_at_home(SessionWork& work, const Route& route, const std::optional<std::string>& cwd,
+                                       const std::string& path, ApplyMode mode) {
+    const HomeVisit visit;
+    const SessionHome& home = work.generation->home;
+    const ProjectSettings project_settings = work.generation->config.session.project_settings;
+    if (!work.to_ask) {
+        find_program(work, route, path);
+        if (work.to_ask) return RenderedSession();
+    }
+    work.material.facts = read_home_facts(route.agent, home);
+    auto plan = render_session(route, work.inputs);
+    if (!plan) return plan.error();
+    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();
+    // systemd gives a service a /tmp of its own, which the session does not have.
+    if (!work.inputs.daemon_env.contains("INVOCATION_ID")) give_temporary_directory(*plan, home, mode);
+    auto applied = apply(plan->files, mode, ApplyFor::session);
+    if (!applied) return applied.error();
+    for (const auto& amend : applied->amend)
+        amend(*plan);
+    for (const Applied::File& file : applied->files)
+        if (file.change != FileChange::unchanged) work.material.facts.texts.erase(file.path);
+    std::vector<FoundSetting> settings;
+    if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
+    return RenderedSession{std::move(*plan), std::move(*applied), std::move(settings)};
+}
+
+}  // namespace capsule
