@@ -60,7 +60,7 @@ void fill_standard_descriptors() {
 void replace_with_nothing(const std::vector<int>& descriptors) {
     const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (const int descriptor : descriptors)
-        ::dup2(nothing, descriptor);
+        nothing >= 0 ? ::dup2(nothing, descriptor) : ::close(descriptor);
     if (nothing >= first_after_standard) ::close(nothing);
 }
 

@@ -12,7 +12,7 @@ namespace capsule {
 /// Opens /dev/null as each of 0, 1 and 2 that is closed, so that nothing else takes its number.
 void fill_standard_descriptors();
 
-/// /dev/null in the place of each.
+/// /dev/null in the place of each; where that cannot be opened, nothing is there.
 void replace_with_nothing(const std::vector<int>& descriptors);
 
 /// Fails with invalid_params when one of `kept` is not open. To be asked before this program opens any of its own.

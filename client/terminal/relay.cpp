@@ -256,6 +256,13 @@ sigset_t relayed_signals() {
 }
 
 std::optional<int> relay_terminal(UserTerminal& user, int master, int channel) {
+    // So the kernel stops this process as any job that writes from the background where root does not want it (stty
+    // tostop).
+    sigset_t of_jobs;
+    ::sigemptyset(&of_jobs);
+    ::sigaddset(&of_jobs, SIGTTIN);
+    ::sigaddset(&of_jobs, SIGTTOU);
+    ::sigprocmask(SIG_UNBLOCK, &of_jobs, nullptr);
     Relay relay(user, master, channel);
     const auto status = relay.run();
     user.restore();  // before anything of the session's is closed

@@ -9,7 +9,7 @@
 
 namespace capsule {
 
-/// The signals that relay_terminal() takes note of; they must be blocked, SIGTTIN and SIGTTOU too.
+/// The signals that relay_terminal() takes note of; they must be blocked.
 sigset_t relayed_signals();
 
 /// Runs until the session's leader at the other end of `channel` says that the program has ended, and gives waitpid's

@@ -52,6 +52,8 @@ int find_output() {
 
 UserTerminal::UserTerminal() : output_(find_output()) {
     if (::isatty(STDIN_FILENO) != 0 && !leads_to_another_program(STDOUT_FILENO)) keys_ = copy_of(STDIN_FILENO);
+    // Of a session without a terminal, where this one is nobody's yet. Another session's stays that one's.
+    if (keys_ >= 0 && ::tcgetpgrp(keys_) < 0) ::ioctl(keys_, TIOCSCTTY, 0);
     if (exists()) ::tcgetattr(keys_ >= 0 ? keys_ : output_, &found_);
 }
 
@@ -69,7 +71,8 @@ winsize UserTerminal::size() const noexcept {
 
 bool UserTerminal::is_in_foreground() const noexcept {
     const pid_t front = ::tcgetpgrp(keys_ >= 0 ? keys_ : output_);
-    return front < 0 || front == ::getpgrp();  // < 0: it is not the controlling terminal, and has no jobs
+    // ENOTTY: it is not this session's terminal, so somebody else's shell may be in front. Else it is gone.
+    return front < 0 ? errno != ENOTTY : front == ::getpgrp();
 }
 
 void UserTerminal::make_raw(bool anew) {

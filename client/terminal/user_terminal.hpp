@@ -27,7 +27,8 @@ class UserTerminal {
     /// Its settings as they were found.
     const termios& settings() const noexcept { return found_; }
     winsize size() const noexcept;
-    /// Whether keys are this process's to read now.
+    /// Whether keys are this process's to read now: it is its session's terminal, and no other job is in front. True of
+    /// one that is gone, which a read tells.
     bool is_in_foreground() const noexcept;
 
     /// Hands each key through as it is. Nothing without keys() or in the background. `anew`: whoever had the terminal

@@ -1,6 +1,10 @@
 // Root's exec of another user's agent: on a terminal of its own, in all else as if it were root's. An agent that has
 // root's terminal types commands into root's shell, and reads what root types there later.
 #include "tests/terminal/own_terminal.hpp"
+
+#include <fcntl.h>
+#include <termios.h>
+
 #include "tests/support/tracer_script.hpp"
 
 namespace capsule::test {
@@ -94,6 +98,45 @@ TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
     terminal().wait_for("Stopped");
     terminal().run("fg");
     terminal().wait_for("\nagain");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 0);
+}
+
+// Of a session that is not the terminal's, which somebody has left with setsid(1).
+TEST_F(OwnTerminal, AnotherSessionsKeysAreNotTheAgents) {
+    terminal().run("tty >$NOTES/of-root");
+    agent_does("echo the agent is here; until [ -e end ]; do sleep 0.05; done");
+    terminal().run("setsid capsulectl exec claude --provider zai");
+    terminal().wait_for("the agent is here");
+    const std::string of_root = note("of-root");
+    const int open_terminal = open(of_root.substr(0, of_root.size() - 1).c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    termios settings{};
+    EXPECT_EQ(tcgetattr(open_terminal, &settings), 0);
+    close(open_terminal);
+    EXPECT_NE(settings.c_lflag & ICANON, 0U) << "root's shell reads it";
+    EXPECT_NE(settings.c_lflag & ECHO, 0U);
+    write_file(notes() / "end", "");
+}
+
+TEST_F(OwnTerminal, ButThoseOfANewTerminalThatIsNobodysAre) {
+    agent_does("head -c 1 >typed; exit 5");
+    terminal().run(
+        "python3 -c 'import os, pty, subprocess, sys; ours, theirs = pty.openpty(); os.write(ours, b\"x\\n\"); "
+        "sys.exit(subprocess.call(sys.argv[1:], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True))' "
+        "capsulectl exec claude --provider zai");
+    EXPECT_EQ(terminal().wait_for_exit_status(), 5);
+    EXPECT_EQ(note("typed"), "x");
+}
+
+TEST_F(OwnTerminal, AJobInTheBackgroundIsStoppedWhereItMayNotWrite) {
+    agent_does("echo the agent is here");
+    terminal().run("exec env n=1 bash --norc");
+    terminal().run("stty tostop");
+    terminal().run("capsulectl exec claude --provider zai &");
+    terminal().run("until jobs | grep Stopped; do sleep 0.1; done");
+    terminal().wait_for("[1]+  Stopped");
+    EXPECT_THAT(terminal().screen(), Not(HasSubstr("the agent is here")));
+    terminal().run("fg");
+    terminal().wait_for("the agent is here");
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 

@@ -88,6 +88,12 @@ def whose_terminal() -> list[Protection]:
             TERMINAL + "CtrlCReachesNobodyWhoHasTheNumberOfAGroupThatEnded"),
         one("the shell gets its terminal back", RELAY, "        user_.restore();\n        sigset_t stop;\n", "        sigset_t stop;\n",
             TERMINAL + "CtrlZStopsTheJobAndFgContinuesIt"),
+        one("nor another session's set or read", USERS, "front < 0 ? errno != ENOTTY : front == ::getpgrp();", "front < 0 || front == ::getpgrp();",
+            TERMINAL + "AnotherSessionsKeysAreNotTheAgents"),
+        one("nor one written to from the background that is not to be", RELAY, "    ::sigaddset(&of_jobs, SIGTTOU);\n", "",
+            TERMINAL + "AJobInTheBackgroundIsStoppedWhereItMayNotWrite"),
+        one("nor is one left where /dev/null cannot be opened", DESCRIPTORS, "nothing >= 0 ? ::dup2(nothing, descriptor) : ::close(descriptor);",
+            "::dup2(nothing, descriptor);", "unit_client:Nothing.IsInTheirPlaceWhereDevNullCannotBeOpened"),
         one("and no other job's is set from the background", USERS, "if (raw_ && is_in_foreground() && ", "if (raw_ && ",
             "terminal:StoppedByOthers.AJobThatIsInTheBackgroundLeavesTheTerminalAsItIs"),
     ]  # fmt: skip
