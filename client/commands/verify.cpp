@@ -151,8 +151,10 @@ Result<std::vector<Subject>> read_plans(int descriptor) {
 /// In the process that start_again() has started.
 ExitCode verify_for_root(const std::vector<Subject>& subjects) {
     close_others({});
-    verify_as_user(subjects, [](const VerifyMessage& message) {
+    const pid_t parent = ::getppid();
+    verify_as_user(subjects, [parent](const VerifyMessage& message) {
         if (message.offline) ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // becoming another user has taken it back
+        if (message.offline && ::getppid() != parent) ::raise(SIGTERM);
         say(message);
     });
     return ExitCode::done;

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -50,8 +51,10 @@ class SignalsToRead {
     UniqueFd descriptor_;
 };
 
-[[noreturn]] void run_child(const OtherUsersProcess& task, int said, const sigset_t& mask) {
+[[noreturn]] void run_child(const OtherUsersProcess& task, int said, const sigset_t& mask, pid_t parent) {
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(1);
     ::setsid();
     const bool away = ::chdir("/") == 0;
     replace_with_nothing({STDIN_FILENO});
@@ -146,8 +149,9 @@ Heard hear_other_user(const OtherUsersProcess& task) {
     UniqueFd said(::memfd_create("said", MFD_CLOEXEC));
     if (!said) return Heard::not_started;
     const SignalsToRead signals;
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
-    if (child == 0) run_child(task, said.get(), signals.before());
+    if (child == 0) run_child(task, said.get(), signals.before(), parent);
     if (child < 0) return Heard::not_started;
     return Listener(task, child, std::move(said), signals).hear();
 }

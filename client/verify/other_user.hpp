@@ -23,7 +23,7 @@ enum class Heard {
 
 struct OtherUsersProcess {
     /// What the new process does. It has /dev/null as 0 and the file as 1 and 2, leads a session without a terminal,
-    /// and is in "/".
+    /// and is in "/". It gets SIGTERM when root's ends, until it becomes another user.
     std::function<void()> work;
     /// Hears a line. Gives how long from now on another may take; zero: this was the last one; none: as before.
     std::function<std::optional<std::chrono::milliseconds>(std::string_view line)> take;

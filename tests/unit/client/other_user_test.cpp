@@ -2,16 +2,23 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <new>
 #include <string>
 #include <vector>
 
+#include "client/terminal/descriptors.hpp"
 #include "client/verify/other_user.hpp"
 #include "tests/support/silent_file.hpp"
 #include "tests/support/silent_mount.hpp"
@@ -96,6 +103,44 @@ TEST_F(OtherUser, IsWaitedForWithALimit) {
                   short_limit),
               Heard::too_late)
         << "a line that says nothing makes it no longer";
+}
+
+TEST_F(OtherUser, EndsWithRoots) {
+    void* const page =
+        ::mmap(nullptr, sizeof(std::atomic<pid_t>), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    auto* const its = new (page) std::atomic<pid_t>(0);
+    const pid_t root = ::fork();
+    if (root == 0) {
+        hear([&] {
+            *its = ::getpid();
+            say_no_more();
+        });
+        ::_exit(0);
+    }
+    for (int i = 0; i < 60'000 && *its == 0; ++i)
+        ::usleep(1000);
+    ASSERT_NE(*its, 0);
+    const int end = static_cast<int>(::syscall(SYS_pidfd_open, its->load(), 0));
+    ::kill(root, SIGKILL);
+    ::waitpid(root, nullptr, 0);
+    pollfd polled{end, POLLIN, 0};
+    EXPECT_EQ(::poll(&polled, 1, 60'000), 1);
+    ::kill(*its, SIGKILL);
+    ::close(end);
+    ::munmap(page, sizeof(std::atomic<pid_t>));
+}
+
+TEST(Nothing, IsInTheirPlaceWhereDevNullCannotBeOpened) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const rlimit none{0, 0};
+        ::setrlimit(RLIMIT_NOFILE, &none);
+        replace_with_nothing({STDIN_FILENO});
+        ::_exit(::fcntl(STDIN_FILENO, F_GETFD) < 0 ? 0 : 1);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
 }
 
 // Whoever has taken what it writes to keeps it open.
