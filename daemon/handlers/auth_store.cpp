@@ -51,11 +51,10 @@ void KeyHolders::add_warnings(std::vector<Warning>& warnings, const Services& se
         if (same_key(before, now)) continue;
         const bool is_gone = now.state == KeyState::absent || now.state == KeyState::ignored;
         const bool may_have_it = usable(now.state) && is_as_narrow(now.scope, record.key_scope.value_or(""));
-        const SessionRow row = services.sessions.row_of(session);
-        if (row.keys == session_keys::env)
-            (is_gone ? old_key_alone : old_key).add(row);
+        if (record.keys == session_keys::env)
+            (is_gone ? old_key_alone : old_key).add(record);
         else
-            (may_have_it ? new_key : no_key).add(row);
+            (may_have_it ? new_key : no_key).add(record);
     }
     const auto add = [&](Warning warning, const NamedSessions& sessions, std::string_view cure) {
         if (!sessions.any()) return;

@@ -11,8 +11,9 @@ namespace capsule {
 
 class NamedSessions {
   public:
-    void add(const SessionRow& row) {
-        if (++count_ <= most) ids_ += (ids_.empty() ? "" : ", ") + row.id + " (" + row.agent + ")";
+    /// A SessionRow or a SessionRecord.
+    void add(const auto& session) {
+        if (++count_ <= most) ids_ += (ids_.empty() ? "" : ", ") + session.id + " (" + session.agent + ")";
     }
     bool any() const { return count_ > 0; }
     std::string text() const { return count_ > most ? fmt::format("{} and {} more", ids_, count_ - most) : ids_; }

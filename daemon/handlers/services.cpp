@@ -97,9 +97,8 @@ asio::awaitable<Result<void>> reload_configuration(Services& services) {
     co_return loaded;
 }
 
-KeyResolver resolver(const Services& services, const Generation& generation, InContainer* in_container) {
+KeyResolver resolver(const Services& services, const Generation& generation) {
     KeyResolver::Sources sources;
-    sources.in_container = in_container;
     sources.config = &generation.config;
     sources.environment = &services.environment;
     sources.stored = &services.stored;

@@ -75,7 +75,7 @@ struct Services {
 boost::asio::awaitable<Result<void>> reload_configuration(Services& services);
 
 /// The first source that has a provider's key, without waiting. `generation` must outlive the resolver.
-KeyResolver resolver(const Services& services, const Generation& generation, InContainer* in_container = nullptr);
+KeyResolver resolver(const Services& services, const Generation& generation);
 
 /// The state of each provider's key.
 KeyStates key_states(KeyResolver keys, KeyScope scope);

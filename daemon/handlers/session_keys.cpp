@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/http_url.hpp"
@@ -140,22 +141,30 @@ KeyNow key_now(const Services& services, const KeyResolver& keys, const SessionR
 }
 
 KeyLook look(const Services& services) {
-    const auto read = std::make_shared<InContainer>();
-    KeyResolver keys = resolver(services, *services.generation, read.get());
-    return [&services, read, generation = services.generation, keys = std::move(keys)](const SessionRecord& record) {
+    KeyResolver keys = resolver(services, *services.generation);
+    return [&services, generation = services.generation, keys = std::move(keys)](const SessionRecord& record) {
         return key_now(services, keys, record);
     };
 }
 
-/// Of a password manager's keys alone; the answer is remembered, which is what counts here.
-asio::awaitable<void> read_key(Services& services, SessionRecord record) {
+/// What a password manager has to be asked for, so that these sessions' keys are known.
+std::set<std::string> unread_references(const Services& services, const Generation& generation,
+                                        const std::vector<SessionRecord>& records) {
+    const KeyResolver keys = resolver(services, generation);
+    std::set<std::string> references;
+    for (const SessionRecord& record : records) {
+        if (!generation.config.catalog.find(record.provider)) continue;
+        const KeyFinding finding = keys.find(record.key_variable, {record.workspace, record.role});
+        if (finding.state == KeyState::unresolved) references.insert(finding.reference);
+    }
+    return references;
+}
+
+/// The answers are remembered, which is what counts here.
+asio::awaitable<void> read_keys(Services& services, std::vector<SessionRecord> records) {
     const auto generation = services.generation;
-    const Provider* provider = generation->config.catalog.find(record.provider);
-    if (!provider) co_return;
-    const KeyScope scope{record.workspace, record.role};
-    const KeyResolver keys = resolver(services, *generation);
-    if (keys.find(record.key_variable, scope).state != KeyState::unresolved) co_return;
-    co_await resolve_key(services, generation, keys, *provider, record.key_variable, scope);
+    for (const std::string& reference : unread_references(services, *generation, records))
+        co_await services.op.read(reference, generation->config.keys.op);
 }
 
 /// Of the sessions that a user asked for, those of other people count for these: none of them pays for another one.
@@ -188,7 +197,7 @@ bool keeps_sessions(const Config& config) {
 void open_sessions(Services& services) {
     SessionSources sources{
         [&services] { return look(services); },
-        [&services](const SessionRecord& record) { return read_key(services, record); },
+        [&services](std::vector<SessionRecord> records) { return read_keys(services, std::move(records)); },
         [&services](broker::Grant& grant) { describe(services, grant); },
         [&services](std::string_view what, const SessionRecord& record, const SessionCounts& counts,
                     const std::optional<std::string>& ended) {

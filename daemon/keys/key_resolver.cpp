@@ -69,21 +69,19 @@ KeyFinding KeyResolver::find(const std::string& variable, const KeyScope& scope)
     if (scope.workspace && scope.role) look_in(scope, "role");
     if (scope.workspace) look_in({scope.workspace, std::nullopt}, "workspace");
     look_in({}, "global");
-    if (!sources_.in_container) {
-        look_in_container(variable, [&](std::optional<KeyFinding> finding) { findings.add(std::move(finding)); });
-        return std::move(findings).result();
-    }
-    auto known = sources_.in_container->find(variable);
-    if (known == sources_.in_container->end()) {
-        std::vector<KeyFinding> found;
-        look_in_container(variable, [&](std::optional<KeyFinding> finding) {
-            if (finding) found.push_back(*std::move(finding));
-        });
-        known = sources_.in_container->emplace(variable, std::move(found)).first;
-    }
-    for (const KeyFinding& each : known->second)
+    for (const KeyFinding& each : in_container(variable))
         findings.add(each);
     return std::move(findings).result();
+}
+
+const std::vector<KeyFinding>& KeyResolver::in_container(const std::string& variable) const {
+    const auto known = read_->find(variable);
+    if (known != read_->end()) return known->second;
+    std::vector<KeyFinding> found;
+    look_in_container(variable, [&](std::optional<KeyFinding> finding) {
+        if (finding) found.push_back(*std::move(finding));
+    });
+    return read_->insert_or_assign(variable, std::move(found)).first->second;
 }
 
 template <class Add>

@@ -36,10 +36,8 @@ struct KeyFinding {
 /// What `auth.set` has stored, by scope; an empty value means "ignore".
 class StoredKeys;
 
-/// What the container's own places say of a variable, best first.
-using InContainer = std::map<std::string, std::vector<KeyFinding>>;
-
-/// For one request: the container's directories are looked at when it is made, whatever is asked of it then.
+/// For one request, or one pass over sessions. The container's directories are looked at when it is made, and each of
+/// its files is read once, however many scopes are asked for: whoever asks for sessions may name a thousand.
 class KeyResolver {
   public:
     struct Sources {
@@ -50,8 +48,6 @@ class KeyResolver {
         std::string secrets_directory = "/run/secrets";
         /// An op:// that was read already; none: not yet.
         std::function<std::optional<Result<Secret>>(const std::string& reference)> remembered;
-        /// Where many scopes are asked for at once, each file is read once: kept here. None: with each find() anew.
-        InContainer* in_container = nullptr;
     };
 
     explicit KeyResolver(Sources sources);
@@ -78,8 +74,12 @@ class KeyResolver {
     /// Calls add(std::optional<KeyFinding>) with what each place says, best first.
     template <class Add>
     void look_in_container(const std::string& variable, Add add) const;
+    const std::vector<KeyFinding>& in_container(const std::string& variable) const;
 
     Sources sources_;
+    /// By variable, what look_in_container() has found. Copies of a resolver share it.
+    std::shared_ptr<std::map<std::string, std::vector<KeyFinding>>> read_ =
+        std::make_shared<std::map<std::string, std::vector<KeyFinding>>>();
     bool credentials_closed_;
     bool secrets_closed_;
 };

@@ -79,8 +79,8 @@ struct BrokerSettings {
 struct SessionSources {
     /// Without waiting. For one pass over sessions: it reads a file once, however many of them have their key there.
     std::function<KeyLook()> look;
-    /// Reads what key() would have to wait for (a password manager), if there is such a thing.
-    std::function<boost::asio::awaitable<void>(const SessionRecord&)> read_key;
+    /// Reads what look() would have to wait for (a password manager), if there is such a thing.
+    std::function<boost::asio::awaitable<void>(std::vector<SessionRecord>)> read_keys;
     /// Adds to a grant what the catalog says of the provider.
     std::function<void(broker::Grant&)> describe;
     /// What happened to a session (session.started, session.ended, session.limit); `ended` as in session_row().

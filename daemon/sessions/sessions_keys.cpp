@@ -47,8 +47,10 @@ asio::awaitable<void> Sessions::read_keys() {
     std::map<std::string, SessionRecord> places;
     for (const auto& [id, live] : live_)
         if (live->record.brokered()) places.emplace(key_place(live->record), live->record);
-    for (const auto& [place, record] : places)
-        co_await sources_.read_key(record);
+    std::vector<SessionRecord> records;
+    for (auto& [place, record] : places)
+        records.push_back(std::move(record));
+    co_await sources_.read_keys(std::move(records));
 }
 
 /// A session that an older daemon kept has the scope of the first key that is found for it.
@@ -92,8 +94,7 @@ std::vector<broker::Grant> Sessions::grants() {
     return out;
 }
 
-/// One look at each place where a key may be, however many sessions have it, and one at each file, however many such
-/// places lead to it: whoever asks for sessions may name as many workspaces and roles.
+/// One look at each place where a key may be, however many sessions have it.
 std::vector<broker::Key> Sessions::changed_keys() {
     std::map<std::string, KeyNow> seen;
     const KeyLook key_of = sources_.look();

@@ -318,6 +318,10 @@ class Keys(Case):
         self.assertIn("ZAI_API_KEY", reply.error["message"])
         self.goes_on(stream)
 
+    @staticmethod
+    def looks_since(began: float) -> float:
+        return 1 + time.monotonic() - began  # one each second
+
     def test_in_a_file_that_is_read_once_for_all_scopes(self):
         """Any workspace and role may be named where none is configured."""
         provider = self.provider()
@@ -328,8 +332,13 @@ class Keys(Case):
         began = time.monotonic()
         file.write_text(OTHER_KEY)
         self.assertTrue(until(lambda: all(self.has(each, provider, OTHER_KEY) for each in (sessions[0], sessions[-1]))))
-        looks = 1 + time.monotonic() - began  # one each second
-        self.assertLess(opened.so_far(), 20 * looks)
+        self.assertLess(opened.so_far(), 20 * self.looks_since(began))
+        before, began = opened.so_far(), time.monotonic()
+        changes = [("reload", {}), ("auth.set", {"provider": "zai", "value": KEY}), ("auth.unset", {"provider": "zai"})]
+        for method, params in changes:
+            capsule.call(method, **params)
+        # Each looks at the keys, too.
+        self.assertLess(opened.so_far() - before, 20 * (len(changes) + self.looks_since(began)))
 
     def test_by_auth_set_at_once(self):
         capsule, provider = self.pair(slowly)

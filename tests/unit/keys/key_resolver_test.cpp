@@ -248,8 +248,7 @@ TEST(Files, AreReadOnceForManyScopes) {
     Capsule capsule;
     const std::string path = capsule.secrets + "/" + variable;
     write_file(path, "FAKE-old\n");
-    InContainer read;
-    const KeyResolver keys = capsule.resolver(&read);
+    const KeyResolver keys = capsule.resolver();
     EXPECT_EQ(keys.find(variable, {}).value.reveal(), "FAKE-old");
     write_file(path, "FAKE-new\n");
     EXPECT_EQ(keys.find(variable, {"any", "one"}).value.reveal(), "FAKE-old");

@@ -52,7 +52,7 @@ void Capsule::set_env(const std::string& name, std::string_view value) {
     environment.insert_or_assign(name, Secret(value));
 }
 
-KeyResolver Capsule::resolver(InContainer* in_container) const {
+KeyResolver Capsule::resolver() const {
     return KeyResolver({.config = &config,
                         .environment = &environment,
                         .stored = &stored,
@@ -62,8 +62,7 @@ KeyResolver Capsule::resolver(InContainer* in_container) const {
                             const auto found = remembered.find(reference);
                             if (found == remembered.end()) return std::nullopt;
                             return found->second;
-                        },
-                        .in_container = in_container});
+                        }});
 }
 
 }  // namespace capsule::test

@@ -51,7 +51,7 @@ class Capsule {
         return {Secret(value), "capsule.toml:" + std::to_string(line)};
     }
 
-    KeyResolver resolver(InContainer* in_container = nullptr) const;
+    KeyResolver resolver() const;
     KeyFinding find(const KeyScope& scope = {}) const { return resolver().find(variable, scope); }
 };
 

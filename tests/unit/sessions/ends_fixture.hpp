@@ -23,7 +23,8 @@ class SessionEnds : public ::testing::Test {
   protected:
     void open(std::chrono::hours idle, SessionFiles files = {}, EndedFile ended_file = {}) {
         SessionSources sources{[] { return [](const SessionRecord&) { return KeyNow{}; }; },
-                               [](const SessionRecord&) -> asio::awaitable<void> { co_return; }, [](broker::Grant&) {},
+                               [](const std::vector<SessionRecord>&) -> asio::awaitable<void> { co_return; },
+                               [](broker::Grant&) {},
                                [this](std::string_view what, const SessionRecord&, const SessionCounts&,
                                       const std::optional<std::string>& ended) {
                                    told_ += std::string(what) + " " + ended.value_or("") + ";";
