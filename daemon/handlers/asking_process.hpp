@@ -10,9 +10,13 @@
 
 namespace capsule {
 
-/// The process that connected. Null: it has ended, or lives in another PID namespace. Before Linux 6.9 a thread of
-/// process_worker() looks into /proc for it, which another user's process may keep busy. Fails with io.error where it
-/// cannot be found out, or not within two seconds.
-boost::asio::awaitable<Result<std::shared_ptr<WatchedProcess>>> asking_process(Services& services, Caller caller);
+struct FoundProcess {
+    std::shared_ptr<WatchedProcess> process;  ///< null: it has ended, or cannot be seen (another PID namespace's)
+    bool has_ended = false;
+};
+
+/// The process that connected. Before Linux 6.9 a thread of process_worker() looks into /proc for it, which another
+/// user's process may keep busy. Fails with io.error where it cannot be found out, or not within two seconds.
+boost::asio::awaitable<Result<FoundProcess>> asking_process(Services& services, Caller caller);
 
 }  // namespace capsule

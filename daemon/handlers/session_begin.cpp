@@ -72,9 +72,14 @@ asio::awaitable<Result<SessionRef>> begin_session(Services& services, Caller cal
         owner.most_in_all = *owner.most * (is_another_daemon(caller.uid) ? most_askers_of_another : 1);
     }
     if (ref.ends_with) {
-        auto process = co_await asking_process(services, caller);
-        if (!process) co_return process.error();
-        owner.process = std::move(*process);
+        auto asking = co_await asking_process(services, caller);
+        if (!asking) co_return asking.error();
+        // A connection may be handed on to another process, and lives on with that.
+        if (asking->has_ended && ref.ends_with == ends_with::caller)
+            co_return Error{ErrorCode::io_error, "the process that connected has ended, and its session with it",
+                            "connect and ask from a process that lives as long as the agent, or send ends_with: "
+                            "\"connection\""};
+        owner.process = std::move(asking->process);
     }
     if (ref.ends_with == ends_with::caller && !owner.process) {
         ref.ends_with.reset();

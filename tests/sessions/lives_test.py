@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -123,6 +124,35 @@ class Ends(Case):
         caller.wait()
         self.assertTrue(until(lambda: session.id not in self.states(capsule)))
         self.refused(session.ask(), 401, "capsule_session_ended")
+
+    def test_none_with_a_process_that_has_ended_already(self):
+        capsule, _ = self.pair()
+        ours, its = socket.socketpair()
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                connecting = socket.socket(socket.AF_UNIX)
+                connecting.connect(str(capsule.socket))
+                socket.send_fds(its, [b"x"], [connecting.fileno()])
+            os._exit(0)
+        os.waitpid(child, 0)
+        [descriptor] = socket.recv_fds(ours, 1, 1)[1]
+        ours.close()
+        its.close()
+        with socket.socket(fileno=descriptor) as handed_on, handed_on.makefile("rw") as lines:
+
+            def spawn(ends_with: str) -> dict:
+                params = {"agent": "claude", "provider": "zai", "ends_with": ends_with}
+                lines.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "spawn", "params": params}) + "\n")
+                lines.flush()
+                return json.loads(lines.readline())
+
+            self.assertIn("the process that connected has ended", spawn("caller")["error"]["message"])
+            self.assertEqual(self.states(capsule), {})
+            # The connection was handed on, and lives.
+            session = Session(spawn("connection")["result"])
+            self.assertEqual(session.ask().status, 200)
+        self.assertTrue(until(lambda: session.id not in self.states(capsule)))
 
     def test_a_caller_that_died_while_no_daemon_ran_has_no_session_any_more(self):
         capsule, _ = self.pair()

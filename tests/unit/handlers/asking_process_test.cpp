@@ -15,8 +15,6 @@ namespace capsule {
 namespace {
 
 namespace asio = boost::asio;
-using Process = std::shared_ptr<WatchedProcess>;
-
 class AskingProcess : public ::testing::Test {
   protected:
     void SetUp() override {
@@ -37,10 +35,10 @@ class AskingProcess : public ::testing::Test {
         out.connected_at = ticks_since_boot();
         return out;
     }
-    Result<Process> ask(Caller caller) {
-        std::optional<Result<Process>> out;
+    Result<FoundProcess> ask(Caller caller) {
+        std::optional<Result<FoundProcess>> out;
         asio::co_spawn(io_, asking_process(services_, caller),
-                       [&](const std::exception_ptr& failed, Result<Process> found) {
+                       [&](const std::exception_ptr& failed, Result<FoundProcess> found) {
                            if (!failed) out = std::move(found);
                        });
         io_.restart();
@@ -48,7 +46,8 @@ class AskingProcess : public ::testing::Test {
             continue;
         return out.value();
     }
-    static bool has_ended(const WatchedProcess& process, int milliseconds) {
+    static bool has_ended(const Result<FoundProcess>& found) { return found && !found->process && found->has_ended; }
+    static bool is_over(const WatchedProcess& process, int milliseconds) {
         pollfd one{process.end.get(), POLLIN, 0};
         return ::poll(&one, 1, milliseconds) == 1;
     }
@@ -63,32 +62,39 @@ TEST_F(AskingProcess, IsFoundByItsInode) {
     asks.process_inode = process_with(pid_)->inode;
     if (asks.process_inode == 0) GTEST_SKIP() << "needs Linux 6.9";
     const auto found = ask(asks);
-    ASSERT_TRUE(found && *found);
-    EXPECT_FALSE(has_ended(**found, 0));
+    ASSERT_TRUE(found && found->process);
+    EXPECT_FALSE(is_over(*found->process, 0));
     ++asks.process_inode;
-    EXPECT_FALSE(ask(asks).value()) << "another process has the pid";
+    EXPECT_TRUE(has_ended(ask(asks))) << "another process has the pid";
+    --asks.process_inode;
     end();
-    EXPECT_TRUE(has_ended(**found, 20'000));
+    EXPECT_TRUE(is_over(*found->process, 20'000));
+    EXPECT_TRUE(has_ended(ask(asks)));
 }
 
 TEST_F(AskingProcess, IsFoundByItsStartBeforeThat) {
     Caller asks = caller();
     const auto found = ask(asks);
-    ASSERT_TRUE(found && *found);
-    EXPECT_FALSE(has_ended(**found, 0));
-    asks.connected_at = (*found)->identity.started - 1;
-    EXPECT_FALSE(ask(asks).value()) << "the process that connected then is another one";
+    ASSERT_TRUE(found && found->process);
+    EXPECT_FALSE(is_over(*found->process, 0));
+    asks.connected_at = found->process->identity.started - 1;
+    EXPECT_TRUE(has_ended(ask(asks))) << "the process that connected then is another one";
+    asks.connected_at = caller().connected_at;
     end();
-    EXPECT_TRUE(has_ended(**found, 20'000));
+    EXPECT_TRUE(is_over(*found->process, 20'000));
+    EXPECT_TRUE(has_ended(ask(asks)));
 }
 
 TEST_F(AskingProcess, OfAnotherPidNamespaceIsNotKnown) {
     Caller asks = caller();
     asks.process_inode = process_with(pid_)->inode;
     asks.pid = 0;
-    EXPECT_FALSE(ask(asks).value());
-    asks.process_inode = 0;
-    EXPECT_FALSE(ask(asks).value());
+    for (const std::uint64_t inode : {asks.process_inode, std::uint64_t{0}}) {
+        asks.process_inode = inode;
+        const auto found = ask(asks);
+        ASSERT_TRUE(found);
+        EXPECT_TRUE(!found->process && !found->has_ended);
+    }
 }
 
 TEST_F(AskingProcess, IsNotWaitedForLongWhereProcIsBusy) {
@@ -97,7 +103,7 @@ TEST_F(AskingProcess, IsNotWaitedForLongWhereProcIsBusy) {
     asks.process_inode = process_with(pid_)->inode;
     const test::SilentMount busy("/proc");
     if (asks.process_inode != 0) {
-        EXPECT_TRUE(ask(asks).value()) << "/proc is not needed";
+        EXPECT_TRUE(ask(asks).value().process) << "/proc is not needed";
     }
     asks.process_inode = 0;
     const auto found = ask(asks);
