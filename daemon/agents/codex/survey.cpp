@@ -82,7 +82,11 @@ void survey_codex(Findings& findings, std::string_view text) {
     const HomeFacts* facts = findings.session().facts;
     const auto file = codex_config_file(text, facts ? codex_home(*facts).config_file : nullptr);
     const toml::parse_result& parsed = file->parsed;
-    if (!parsed) return;
+    // Codex has neither of these limits, and its TOML may be of another version.
+    if (!parsed) {
+        std::string why = why_not_parsed(text).value_or("capsuled cannot read it as TOML");
+        return findings.not_read({ErrorCode::io_error, std::move(why), ""});
+    }
     if (findings.place().format == SettingsFormat::codex_role) return survey_role(findings, parsed.table());
     survey_address(findings, parsed.table());
     survey_model(findings, parsed.table());

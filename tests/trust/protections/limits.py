@@ -52,6 +52,8 @@ def sizes() -> list[Protection]:
             "unit_home:SettingsSurvey.NamesAFileThatTheAgentReadsAndCapsuledDoesNot"),
         one("no name of a directory is longer than the kernel takes", "daemon/handlers/session_params.cpp", "params.cwd->size() >= PATH_MAX", "false",
             "integration_errors:Errors.BadParametersAreNamed"),
+        one("nor is one of Codex's", "daemon/agents/codex/survey.cpp", "return findings.not_read({ErrorCode::io_error,",
+            "return findings.not_read({ErrorCode::parse_error,", "unit_home:SettingsSurvey.NamesAFileOfCodexsThatCapsuledDoesNotRead"),
         Protection("whoever parses what strangers wrote has the bound", [
             Edit(SURVEY, "    auto value = parse_json(text, lenient);\n",
                  "    Result<boost::json::value> value = boost::json::parse(text);\n"),

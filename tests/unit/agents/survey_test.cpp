@@ -218,7 +218,6 @@ TEST_F(Survey, ABrokenFileGivesNothing) {
     for (const char* text : {"", "{", "[]", "null", "{\"env\": 1, \"mcpServers\": []}", "\xff\xfe"}) {
         EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text), IsEmpty()) << text;
         EXPECT_THAT(survey(Agent::opencode, "zai", {"", home, SettingsFormat::opencode_config}, text), IsEmpty());
-        EXPECT_THAT(survey(Agent::codex, "minimax", codex_project, text), IsEmpty()) << text;
     }
 }
 

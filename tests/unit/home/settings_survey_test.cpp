@@ -315,6 +315,21 @@ TEST_F(SettingsSurvey, NamesAFileThatTheAgentReadsAndCapsuledDoesNot) {
                             "/repo/.claude/settings.local.json: cannot be looked at: it is nested deeper than 32"));
 }
 
+TEST_F(SettingsSurvey, NamesAFileOfCodexsThatCapsuledDoesNotRead) {
+    const std::string server = "[mcp_servers.x]\ncommand = \"x\"\n";
+    std::string long_key = "a";
+    for (int part = 0; part < 32; ++part)
+        long_key += ".a";
+    for (const auto& [text, why] :
+         {std::pair<std::string, std::string>{long_key + " = 1\n" + server, "a key in it has more than 32 parts"},
+          {server + "#" + std::string(256 * 1024, 'x'), "it has more than 256 KiB"},
+          {"a = \"\\e\"\n" + server, "capsuled cannot read it as TOML"}}) {
+        write("/repo/.codex/config.toml", text);
+        EXPECT_THAT(survey(Agent::codex, "/repo"),
+                    ElementsAre("/repo/.codex/config.toml: cannot be looked at: " + why));
+    }
+}
+
 TEST_F(SettingsSurvey, ReadsSoManyFilesAndNoMore) {
     for (int i = 0; i < 300; ++i)
         write("/repo/.claude/agents/" + std::to_string(i) + ".md", "---\nmodel: x\n---\n");
