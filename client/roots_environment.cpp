@@ -33,10 +33,6 @@ void leave_out_places_of_others(std::initializer_list<const char*> names) {
 
 void leave_out_locales_of_others() {
     leave_out_places_of_others({"LOCPATH", "GCONV_PATH"});
-    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
-        if (const char* value = std::getenv(name);
-            value != nullptr && std::string_view(value).find('/') != std::string_view::npos)
-            leave_out_places_of_others({name});
 }
 
 }  // namespace capsule

@@ -106,8 +106,6 @@ def what_is_shown() -> list[Protection]:
             "", types + "RootTakesNoneFromAPlaceOfAnotherUsers"),
         one("nor a locale", "client/main.cpp", "    capsule::leave_out_locales_of_others();\n", "",
             types + "RootTakesNoLocaleFromAPlaceOfAnotherUsers"),
-        one("nor one that is named by its path", "client/roots_environment.cpp", '{"LC_ALL", "LC_CTYPE", "LANG"}', '{"LC_CTYPE", "LANG"}',
-            types + "RootTakesNoLocaleFromAPlaceOfAnotherUsers"),
     ]  # fmt: skip
 
 
