@@ -109,9 +109,14 @@ class Capsule:
         assert until(self.answers), self.logged()
 
     def answers(self) -> bool:
+        """A connection alone may be one that nobody has accepted yet."""
         with contextlib.suppress(OSError):
-            Connection(self.socket).close()
-            return True
+            connection = Connection(self.socket)
+            try:
+                connection.call("ping")
+                return True
+            finally:
+                connection.close()
         return False
 
     def logged(self) -> str:
