@@ -228,8 +228,7 @@ void print_key_files(const CommandLine& line, const std::map<std::string, Secret
     const std::vector<std::string> container = KeyResolver(std::move(sources)).files(config.catalog);
     std::set<std::string> files(container.begin(), container.end());
     if (const auto path = stored_keys_path(environment)) files.insert(*path);
-    const bool has_password = config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos;
-    if (config.path && (holds_keys(config) || has_password)) files.insert(*config.path);
+    if (config.path && holds_keys(config)) files.insert(*config.path);
     for (const std::string& file : files)
         if (file.find('\n') != file.npos)
             throw Failure({ErrorCode::config_conflict,

@@ -95,6 +95,7 @@ void read_workspaces(TableReader& in, Config& config, Problems& problems) {
 
 bool holds_keys(const Config& config) {
     const auto found = [&](const EnvTable& env) { return has_key(env, config.catalog, true); };
+    if (config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos) return true;
     if (has_key(config.env, config.catalog, false)) return true;
     return std::any_of(config.workspaces.begin(), config.workspaces.end(), [&](const auto& item) {
         const auto& roles = item.second.roles;

@@ -128,10 +128,12 @@ TEST_F(OwnTerminal, ButThoseOfANewTerminalThatIsNobodysAre) {
 }
 
 TEST_F(OwnTerminal, AJobInTheBackgroundIsStoppedWhereItMayNotWrite) {
-    agent_does("echo the agent is here");
+    agent_does("touch began; until [ -e on ]; do sleep 0.05; done; echo the agent is here");
     terminal().run("exec env n=1 bash --norc");
-    terminal().run("stty tostop");
     terminal().run("capsulectl exec claude --provider zai &");
+    EXPECT_TRUE(noted("began"));
+    terminal().run("stty tostop");
+    write_file(notes() / "on", "");
     terminal().run("until jobs | grep Stopped; do sleep 0.1; done");
     terminal().wait_for("[1]+  Stopped");
     EXPECT_THAT(terminal().screen(), Not(HasSubstr("the agent is here")));

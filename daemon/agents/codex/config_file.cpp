@@ -1,5 +1,7 @@
 #include "daemon/agents/codex/config_file.hpp"
 
+#include <charconv>
+
 #include "daemon/edit/toml_text.hpp"
 
 namespace capsule {
@@ -23,6 +25,21 @@ toml::parse_result parse_codex_toml(std::string_view text) {
     if (auto why = why_not_parsed(text))
         return toml::parse_result(toml::parse_error(*std::move(why), toml::source_region{}));
     return toml::parse(text);
+}
+
+std::string without_escapes(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char kind = text[at] == '\\' && at + 1 < text.size() ? text[at + 1] : ' ';
+        const std::size_t digits = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
+        const std::string_view number = digits == 0 ? std::string_view() : text.substr(at + 2, digits);
+        unsigned code = 0;
+        const auto read = std::from_chars(number.data(), number.data() + number.size(), code, 16);
+        const bool is_one = digits > 0 && number.size() == digits && read.ptr == number.data() + digits && code < 0x80;
+        out += is_one ? static_cast<char>(code) : text[at];
+        if (is_one) at += 1 + digits;
+    }
+    return out;
 }
 
 CodexConfigFile::CodexConfigFile(std::string_view config_toml) : text(config_toml), parsed(parse_codex_toml(text)) {}

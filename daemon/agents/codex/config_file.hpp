@@ -16,12 +16,16 @@ std::optional<std::string> why_not_parsed(std::string_view text);
 /// An error, too, where why_not_parsed() has a reason.
 toml::parse_result parse_codex_toml(std::string_view text);
 
+/// The text with a character of ASCII in the place of each \xHH, \uHHHH and \UHHHHHHHH, wherever that stands.
+std::string without_escapes(std::string_view text);
+
 struct CodexConfigFile {
     explicit CodexConfigFile(std::string_view config_toml);
 
-    /// Whether it has a provider of that id. What toml++ cannot read may have one where the id stands in it at all.
+    /// Whether it has a provider of that id. What toml++ cannot read may have one where the id stands in it at all, be
+    /// that with escapes.
     bool may_have_provider(std::string_view id) const {
-        if (!parsed) return text.find(id) != std::string::npos;
+        if (!parsed) return without_escapes(text).find(id) != std::string::npos;
         const toml::table* providers = parsed.table()["model_providers"].as_table();
         return providers != nullptr && providers->contains(id);
     }

@@ -309,4 +309,7 @@ def other_writers() -> list[Protection]:
         one("a table of the session's name is not merged into it", "daemon/agents/codex/render.cpp",
             "    if (!taken) return first;\n", "    return first;\n",
             "unit_agents:Codex.AProviderThatAUserHasIsNotMergedIntoTheSessions"),
+        one("nor one that only Codex can read", "daemon/agents/codex/config_file.hpp", "without_escapes(text).find(id)", "text.find(id)",
+            "unit_agents:Codex.AProviderThatAUserHasIsNotMergedIntoTheSessions"),
+        one("what a user wrote behind a mark stays", "daemon/edit/toml_text.cpp", " && !is_longer", "", "unit_agents:Corpus.ConfigToml"),
     ]  # fmt: skip

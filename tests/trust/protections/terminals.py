@@ -1,6 +1,6 @@
 """Root's terminal: who else can read, write and hold it, and what is shown there."""
 
-from protection import Protection, one
+from protection import Edit, Protection, one
 
 EXEC = "client/commands/exec.cpp"
 DESCRIPTORS = "client/terminal/descriptors.cpp"
@@ -94,8 +94,10 @@ def whose_terminal() -> list[Protection]:
             TERMINAL + "AJobInTheBackgroundIsStoppedWhereItMayNotWrite"),
         one("nor is one left where /dev/null cannot be opened", DESCRIPTORS, "nothing >= 0 ? ::dup2(nothing, descriptor) : ::close(descriptor);",
             "::dup2(nothing, descriptor);", "unit_client:Nothing.IsInTheirPlaceWhereDevNullCannotBeOpened"),
-        one("and no other job's is set from the background", USERS, "if (raw_ && is_in_foreground() && ", "if (raw_ && ",
-            "terminal:StoppedByOthers.AJobThatIsInTheBackgroundLeavesTheTerminalAsItIs"),
+        Protection("and no other job's is set from the background", [
+            Edit(USERS, "if (raw_ && is_in_foreground() && ", "if (raw_ && "),
+            Edit(USERS, "raw_ = raw_ && !anew;", "(void)anew;"),
+        ], ["terminal:StoppedByOthers.AJobThatIsInTheBackgroundLeavesTheTerminalAsItIs"]),
     ]  # fmt: skip
 
 

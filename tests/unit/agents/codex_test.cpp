@@ -242,6 +242,9 @@ TEST(Codex, AProviderThatAUserHasIsNotMergedIntoTheSessions) {
              {"[model_providers.\"capsule\\u002dminimax\"]\n", "capsule-minimax-2"},
              {"[model_providers.capsule-zai]\n# capsule-minimax\n", "capsule-minimax"},
              {"x = {\n}\n[model_providers.capsule-minimax]\n", "capsule-minimax-2"},
+             {"x = {\n}\n[model_providers.\"capsule\\u002dminima\\U00000078\"]\n", "capsule-minimax-2"},
+             {"[model_providers.\"capsule-\\x6dinimax\"]\n# capsule-minimax-\\x32\n", "capsule-minimax-3"},
+             {"x = {\n}\ny = \"capsule\\u00ad-\\x6\\u006\\\"\n", "capsule-minimax"},
          }) {
         for (const char* path : {"/home/agent/.codex/config.toml", "/etc/codex/config.toml"}) {
             SCOPED_TRACE(path + (": " + text));
