@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "tests/e2e/cells.hpp"
+#include "tests/e2e/hostile.hpp"
+#include "tests/e2e/secrets.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace capsule::e2e {
@@ -53,6 +55,19 @@ TEST_F(Pins, ACopyOfTheSessionsOwnProviderIsNotMergedIntoCodexs) {
             EXPECT_EQ(name.find("evil"), std::string::npos) << name;
     }
     EXPECT_NE(run.err.find("capsule-minimax-2"), std::string::npos) << run.err;
+}
+
+/// Of both variables that keep a repository's provider settings out, one keeps the home's login out, too.
+TEST_F(Pins, ALoginInTheHomeIsUsedAtItsVendorsHost) {
+    plant_hostile_repository(world.repository());
+    test::write_file(world.home() / ".claude/.credentials.json",
+                     R"({"claudeAiOauth": {"accessToken": ")" + secret("CLAUDE_CODE_OAUTH_TOKEN") +
+                         R"(", "refreshToken": "FAKE", "expiresAt": 9999999999999, "scopes": ["user:inference"],)"
+                         R"( "subscriptionType": "max"}})");
+    world.start_daemon("[claude]\nnative = \"home\"\n");
+    const AgentRun run = world.run("claude", "anthropic", one_shot("claude", tool_prompt));
+    expect_printed(run, "capsule-tool-ran");
+    expect_route(run, without_key(cell("claude", "anthropic")));
 }
 
 TEST_F(Pins, CodexIsNotStartedWhereItWouldDieOfTheUsersConfiguration) {

@@ -115,10 +115,14 @@ std::any look_at_home(const SessionHome& home, const HomeReader& reader) {
     constexpr std::size_t largest_file = 16 * 1024 * 1024;  // it has the history of all projects
     const auto text = reader.text(home.claude_json(), largest_file);
     // Its name anywhere in the file counts. One too many costs a notice, one too few would send that key elsewhere.
-    const std::string others(claude_others_key_file);
+    const auto may_be_there = [&](std::string_view file) {
+        const std::string path(file);
+        return reader.text(path, largest_file).has_value() || reader.is_unreachable(path);
+    };
     return ClaudeHome{.primary_key = text ? text->find("\"primaryApiKey\"") != std::string::npos
                                           : reader.is_unreachable(home.claude_json()),
-                      .others_key = reader.text(others, largest_file).has_value() || reader.is_unreachable(others)};
+                      .others_key = may_be_there(claude_others_key_file),
+                      .others_login = may_be_there(claude_others_login_file)};
 }
 
 bool needs_extra_pin(const SettingsPlace& place, const std::optional<std::string>& text,

@@ -17,6 +17,9 @@ bool leave_claude_project_out(Plan& plan, const std::string& from);
 /// Proxies that Claude Code takes from a settings file all the same: its requests, an API key with them, would go
 /// there.
 inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_proxy"};
+/// Those that a session on a login in the home needs --settings for, too.
+inline constexpr std::string_view claude_login_proxies[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
+                                                            "http_proxy",  "NO_PROXY",    "no_proxy"};
 
 /// Whether --settings can hold this one: not where the session has one with a password, which is not for arguments.
 bool can_hold_proxy(const Plan& plan, std::string_view name);

@@ -40,13 +40,24 @@ inline ClaudeSettings claude_settings(const Config& config) {
 
 /// HomeFacts of Claude Code.
 struct ClaudeHome {
-    bool primary_key = false;  ///< .claude.json has a login's own key (primaryApiKey)
-    bool others_key = false;   ///< claude_others_key_file is there, or may be
+    bool primary_key = false;   ///< .claude.json has a login's own key (primaryApiKey)
+    bool others_key = false;    ///< claude_others_key_file is there, or may be
+    bool others_login = false;  ///< claude_others_login_file is there, or may be
 };
 
 /// Where Claude Code 2.1.332 looks for an API key whatever the home is: the one of its own cloud. It sends what is
 /// there as x-api-key, beside a token or in the place of a login.
 inline constexpr std::string_view claude_others_key_file = "/home/claude/.claude/remote/.api_key";
+
+/// The same for a login, which it takes where it is given no credential.
+inline constexpr std::string_view claude_others_login_file = "/home/claude/.claude/remote/.oauth_token";
+
+/// Of a session on a login in the home. Set to the name of any variable, it has Claude Code ignore the provider
+/// variables of settings files, as `claude_managed_variable` does. With that one 2.1.332 takes no login of the home.
+inline constexpr std::string_view claude_login_variable = "CLAUDE_CODE_HOST_AUTH_ENV_VAR";
+
+/// Of every other session: set to 1.
+inline constexpr std::string_view claude_managed_variable = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST";
 
 inline ClaudeHome claude_home(const HomeFacts& facts) {
     const auto* own = std::any_cast<ClaudeHome>(&facts.of(Agent::claude));

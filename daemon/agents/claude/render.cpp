@@ -1,4 +1,4 @@
-// Claude Code: environment variables, and --settings for what they cannot hold. CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST
+// Claude Code: environment variables, and --settings for what they cannot hold. One of them (claude_managed_variable)
 // makes it ignore provider variables in every settings file, so that neither a repository nor the home can send the
 // session elsewhere; other variables of those files it takes over its own environment, but not over --settings.
 #include <algorithm>
@@ -133,6 +133,9 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
         hold_variable(env, plan, name);
     for (const std::string_view name : claude_held_proxies)
         if (can_hold_proxy(plan, name)) hold_variable(env, plan, std::string(name));
+    for (const std::string_view name : claude_login_proxies)
+        if (plan.env.contains(std::string(claude_login_variable)) && can_hold_proxy(plan, name))
+            hold_variable(env, plan, std::string(name));
     for (const auto& [name, value] : route.cell().env)
         hold_variable(env, plan, name);
     for (const Model& model : route.provider->models)
@@ -179,13 +182,19 @@ void tunnel_through_proxy(Plan& plan) {
     }
 }
 
-/// Nothing that a session can be given holds it, but a key under its own name. The broker takes it out.
-Result<void> refuse_others_key(const Plan& plan, const SessionInputs& inputs) {
-    if (!claude_home(inputs.facts).others_key || inputs.broker_url) return {};
-    if (plan.env.contains(std::string(api_key_variable))) return {};
-    const std::string path(claude_others_key_file);
+/// Nothing that a session can be given holds a key, but one under its own name, nor a login, but a credential. The
+/// broker takes a key out.
+Result<void> refuse_others_account(const Plan& plan, const SessionInputs& inputs) {
+    const ClaudeHome& home = claude_home(inputs.facts);
+    if (home.others_login && !inputs.key)
+        return Error{ErrorCode::config_conflict,
+                     "Claude Code would use the login in " + std::string(claude_others_login_file) +
+                         " in the place of this home's",
+                     "remove that file, or set CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY"};
+    if (!home.others_key || inputs.broker_url || plan.env.contains(std::string(api_key_variable))) return {};
     return Error{ErrorCode::config_conflict,
-                 "Claude Code would send the key in " + path + " with each request of this session",
+                 "Claude Code would send the key in " + std::string(claude_others_key_file) +
+                     " with each request of this session",
                  "remove that file, or set [session] keys = \"broker\", which lets no other key through"};
 }
 
@@ -232,13 +241,14 @@ Result<void> render_claude(Plan& plan, const Route& route, const SessionInputs& 
         return Error{ErrorCode::config_conflict, route.provider->label + " has no model for Claude Code",
                      "Set opus_model, sonnet_model and haiku_model in [providers." + route.provider->id + ".claude]."};
     add_argument(plan, "claude", from_capsuled);
-    set_variable(plan, "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1", from_capsuled);
+    if (inputs.key) set_variable(plan, std::string(claude_managed_variable), "1", from_capsuled);
+    if (!inputs.key) set_variable(plan, std::string(claude_login_variable), std::string(oauth_variable), from_capsuled);
     if (route.native) {
         render_own_account(plan, route, inputs);
     } else {
         render_other_backend(plan, route, inputs);
     }
-    if (Result<void> fine = refuse_others_key(plan, inputs); !fine) return fine;
+    if (Result<void> fine = refuse_others_account(plan, inputs); !fine) return fine;
     tunnel_through_proxy(plan);
     add_settings(plan, route, inputs.facts);
     if (inputs.config.session.project_settings == ProjectSettings::ignore)

@@ -14,8 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view managed = "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST=1";
-
 // What Claude Code 2.1.197 drops from the `env` of every settings file where its provider is managed by the host.
 constexpr std::array dropped = std::to_array<std::string_view>({"ANTHROPIC_API_KEY",
                                                                 "ANTHROPIC_AUTH_TOKEN",
@@ -69,10 +67,15 @@ bool is_dropped(std::string_view name) {
     return std::ranges::any_of(dropped, [&](std::string_view pattern) { return matches(pattern, name); });
 }
 
+bool is_login_proxy(const Findings& findings, std::string_view name) {
+    return findings.has_variable(claude_login_variable) &&
+           std::ranges::find(claude_login_proxies, name) != std::end(claude_login_proxies);
+}
+
 bool is_held(const Findings& findings, std::string_view name) {
     if (std::ranges::find(held, name) != held.end()) return true;
     if (findings.route().cell().env.contains(std::string(name))) return true;
-    if (std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
+    if (std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies) || is_login_proxy(findings, name))
         return can_hold_proxy(findings.session().plan, name);
     return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&
            findings.has_variable(name);
@@ -88,14 +91,16 @@ std::string_view effect_of(std::string_view name) {
 }
 
 void survey_variable(Findings& findings, const std::string& name) {
-    std::string_view by;
-    if (is_dropped(name)) {
-        by = managed;
+    std::string by;
+    if (is_dropped(name) && !is_login_proxy(findings, name)) {
+        by = findings.has_variable(claude_login_variable) ? std::string(claude_login_variable)
+                                                          : std::string(claude_managed_variable) + "=1";
     } else if (name == claude_socket_variable && findings.has_variable(name)) {
         by = "CLAUDE_CODE_ENVIRONMENT_KIND=byoc";
     } else if (is_held(findings, name)) {
         if (!findings.machine()) by = "--settings";
-    } else if (!is_reserved(name) && std::ranges::find(claude_held_proxies, name) == std::end(claude_held_proxies)) {
+    } else if (!is_reserved(name) && !is_login_proxy(findings, name) &&
+               std::ranges::find(claude_held_proxies, name) == std::end(claude_held_proxies)) {
         return;
     }
     findings.add("env." + name, effect_of(name), by);
@@ -152,6 +157,12 @@ void survey_definition(Findings& findings, std::string_view text) {
     findings.add("model", "has this subagent ask the session's provider for another model", "");
 }
 
+/// Claude Code takes half a surrogate pair, bytes that are no UTF-8, and settings in UTF-16.
+bool may_be_text_of_another_kind(std::string_view text) {
+    return text.find("\\ud") != text.npos || text.find("\\uD") != text.npos ||
+           std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 }  // namespace
 
 bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& settings) {
@@ -164,6 +175,8 @@ bool may_name_a_socket(std::string_view text, const std::vector<FoundSetting>& s
 void survey_claude(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::agent_definition) return survey_definition(findings, text);
     const auto file = read_settings_json(text);
+    if (!file && file.error().code == ErrorCode::parse_error && may_be_text_of_another_kind(text))
+        findings.add_of_project("(no JSON)", read_otherwise);
     if (!file) return findings.not_read(file.error());
     switch (findings.place().format) {
         case SettingsFormat::claude_settings:

@@ -59,7 +59,11 @@ def pins():
     line = lambda text: (text, "")
     # Claude Code
     yield ("claude MANAGED_BY_HOST", CLAUDE,
-           *line('    set_variable(plan, "CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1", from_capsuled);\n'), CLAUDE_ALL)
+           *line('    if (inputs.key) set_variable(plan, std::string(claude_managed_variable), "1", from_capsuled);\n'), CLAUDE_ALL)
+    yield ("claude HOST_AUTH_ENV_VAR", CLAUDE, "    if (!inputs.key) set_variable(", "    if (false) set_variable(",
+           ["Pins.ALoginInTheHome"])
+    yield ("claude HTTPS_PROXY of a login's session", CLAUDE, "plan.env.contains(std::string(claude_login_variable)) && ", "false && ",
+           ["Pins.ALoginInTheHome"])
     yield ("claude ANTHROPIC_BASE_URL", CLAUDE, *line(
         '    set_variable(plan, "ANTHROPIC_BASE_URL", session_url(inputs, route.cell().base_url),\n'
         '                 session_url_from(inputs, provider.origin));\n'), CLAUDE_ALL)

@@ -189,8 +189,8 @@ TEST(Claude, NativeByTheHome) {
     Session session = keyed();
     session.key.reset();
     const Plan plan = session.plan(Agent::claude, "anthropic");
-    EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}}));
-    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", home_settings));
+    EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_HOST_AUTH_ENV_VAR", "CLAUDE_CODE_OAUTH_TOKEN"}}));
+    EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", HasSubstr(R"("HTTPS_PROXY":"","https_proxy":"")")));
     EXPECT_THAT(plan.files, IsEmpty());
 }
 
@@ -269,6 +269,17 @@ TEST(Claude, NoSessionCarriesTheKeyOfAnotherUsersFile) {
     const Result<Route> route = route_session(session.config, {Agent::claude, "zai", {}, {}});
     ASSERT_TRUE(route);
     EXPECT_TRUE(render_session(*route, inputs)) << "the broker takes it out";
+}
+
+TEST(Claude, NoSessionRunsOnAnotherUsersLogin) {
+    Session session = keyed();
+    session.facts.of(Agent::claude) = ClaudeHome{.others_login = true};
+    EXPECT_TRUE(session.try_plan(Agent::claude, "zai")) << "its key outranks the login";
+    session.key.reset();
+    const Result<Plan> plan = session.try_plan(Agent::claude, "anthropic");
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
+    EXPECT_NE(plan.error().message.find(claude_others_login_file), std::string::npos);
 }
 
 TEST(Claude, WithoutAKeyThereIsNoSession) {

@@ -19,7 +19,7 @@ Plan bare(const Session& session) {
 
 StringMap bare_env(const Session& session) {
     StringMap env = env_of(bare(session));
-    EXPECT_EQ(env.erase("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST"), 1u);
+    EXPECT_EQ(env.erase("CLAUDE_CODE_HOST_AUTH_ENV_VAR"), 1u);
     return env;
 }
 

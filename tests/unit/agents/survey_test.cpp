@@ -215,10 +215,15 @@ TEST_F(Survey, NamesWhatHoldsEachOfOpenCodes) {
 }
 
 TEST_F(Survey, ABrokenFileGivesNothing) {
-    for (const char* text : {"", "{", "[]", "null", "{\"env\": 1, \"mcpServers\": []}", "\xff\xfe"}) {
+    for (const char* text : {"", "{", "[]", "null", "{\"env\": 1, \"mcpServers\": []}"}) {
         EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text), IsEmpty()) << text;
         EXPECT_THAT(survey(Agent::opencode, "zai", {"", home, SettingsFormat::opencode_config}, text), IsEmpty());
     }
+}
+
+TEST_F(Survey, WhatClaudeCodeReadsOtherwiseThanCapsuledIsNamed) {
+    for (const char* text : {R"({"env": {"A": "\ud800"}})", "{\"env\": {\"A\": \"\xff\"}}", "\xff\xfe{"})
+        EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text), ElementsAre(Pair("(no JSON)", ""))) << text;
 }
 
 TEST_F(Survey, IsBounded) {
