@@ -25,6 +25,7 @@ enum class SettingsFormat {
     opencode_auth,
     agent_definition,  ///< Markdown with a head of "name: value" lines
     codex_role,        ///< TOML, of one of Codex's agents
+    codex_places,      ///< environments.toml: where Codex runs commands
     plugin,            ///< code: that it is there is all that matters
 };
 

@@ -124,36 +124,76 @@ bool is_of_nobody_here(uid_t uid) {
     return uid == overflow_uid() && !has_user(uid);
 }
 
+/// Those of others who can write to the session's directory, as far as they can come to it. They need no directory
+/// above it to put settings there.
+class WhoCanWriteThere {
+  public:
+    WhoCanWriteThere(const std::string& directory, const struct stat& own) : at_(directory), own_(own) {}
+
+    /// `directory` is the next one that is looked at. Where the one before is not in it, nobody is known to come on.
+    void go_up_to(const std::string& directory) {
+        const bool is_in_it = fs::path(at_).parent_path() == fs::path(directory);
+        if (at_ != directory && !is_in_it) all_come_ = group_comes_ = false;
+        at_ = directory;
+    }
+    /// What `directory` has.
+    void pass(const struct stat& status) {
+        all_come_ = all_come_ && (status.st_mode & S_IXOTH) != 0;
+        group_comes_ = group_comes_ && (status.st_mode & S_IXGRP) != 0 && status.st_gid == own_.st_gid;
+    }
+    bool are_all() const { return all_come_ && (own_.st_mode & S_IWOTH) != 0; }
+    bool are_group(gid_t gid) const { return group_comes_ && (own_.st_mode & S_IWGRP) != 0 && gid == own_.st_gid; }
+    bool is_owner(uid_t uid) const { return uid == own_.st_uid; }
+
+  private:
+    std::string at_;
+    struct stat own_;
+    bool all_come_ = true, group_comes_ = true;
+};
+
 /// In which whoever is in its group can make files, and who that is, is not known to be the session's user or root.
 /// With an access list the group's bits are for all whom the list names.
-bool is_groups(const std::string& directory, const struct stat& above, const struct stat& own,
+bool is_groups(const std::string& directory, const struct stat& above, const WhoCanWriteThere& known,
                const SessionHome& home) {
     if ((above.st_mode & S_IWGRP) == 0) return false;
     const UniqueFd opened = open_path(directory, LastLink::followed, Meant::directory);
-    if (!opened || ::getxattr(own_name(opened).c_str(), "system.posix_acl_access", nullptr, 0) >= 0) return true;
-    const bool group_has_own = (own.st_mode & S_IWGRP) != 0 && above.st_gid == own.st_gid;
-    return !group_has_own && std::ranges::find(home.private_groups, above.st_gid) == home.private_groups.end();
+    if (!opened) return true;
+    if (::getxattr(own_name(opened).c_str(), "system.posix_acl_access", nullptr, 0) >= 0) return true;
+    return !known.are_group(above.st_gid) &&
+           std::ranges::find(home.private_groups, above.st_gid) == home.private_groups.end();
 }
 
-bool is_others(const std::string& directory, const struct stat& above, const struct stat& own,
+bool is_others(const std::string& directory, const struct stat& above, const WhoCanWriteThere& known,
                const SessionHome& home) {
-    const bool known_owner = above.st_uid == 0 || above.st_uid == home.user.uid || above.st_uid == own.st_uid ||
+    const bool known_owner = above.st_uid == 0 || above.st_uid == home.user.uid || known.is_owner(above.st_uid) ||
                              is_of_nobody_here(above.st_uid);
-    const bool by_all = (above.st_mode & ~own.st_mode & S_IWOTH) != 0;
-    return !known_owner || by_all || is_groups(directory, above, own, home);
+    const bool by_all = (above.st_mode & S_IWOTH) != 0 && !known.are_all();
+    return !known_owner || by_all || is_groups(directory, above, known, home);
 }
 
 }  // namespace
 
-std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionHome& home) {
+std::optional<OpenDirectory> open_to_others(const ProjectDirectories& directories, const SessionHome& home) {
     const auto named = [](const std::string& directory) { return directory.empty() ? "/" : directory; };
     struct stat own {};
-    if (look_up(named(directories.paths.front()), own) != 0) return std::nullopt;
+    // Where the session's own cannot be looked at, or is not there for now, nobody is known to write to it.
+    const bool is_there = look_up(named(directories.paths.front()), own) == 0;
+    if (!is_there) {
+        own = {};
+        own.st_uid = home.user.uid;
+    }
+    WhoCanWriteThere known(named(directories.paths.front()), own);
     for (const auto* part : {&directories.paths, &directories.above})
         for (const std::string& each : *part) {
             struct stat above {};
-            if (look_up(named(each), above) == 0 && is_others(named(each), above, own, home)) return named(each);
+            const int problem = look_up(named(each), above);
+            if (problem == ENOENT || problem == ENOTDIR) continue;  // who can put it there can write above it
+            if (problem != 0) return OpenDirectory{named(each), false};
+            known.go_up_to(named(each));
+            if (is_others(named(each), above, known, home)) return OpenDirectory{named(each), true};
+            known.pass(above);
         }
+    if (!directories.are_all) return OpenDirectory{named(directories.paths.front()), false};
     return std::nullopt;
 }
 

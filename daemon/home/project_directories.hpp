@@ -26,8 +26,13 @@ struct ProjectDirectories {
 /// own files, where a lookup may wait.
 ProjectDirectories project_directories(const std::string& cwd);
 
+struct OpenDirectory {
+    std::string path;
+    bool is_known;  ///< false: it, or what is above it, cannot be looked at, so somebody may
+};
+
 /// The nearest directory above the session's in which somebody else can put settings at any time: neither root nor
-/// the session's user, nor anybody who can write to the session's directory. None: there is none.
-std::optional<std::string> open_to_others(const ProjectDirectories& directories, const SessionHome& home);
+/// the session's user, nor anybody who can write to the session's directory and come to it. None: there is none.
+std::optional<OpenDirectory> open_to_others(const ProjectDirectories& directories, const SessionHome& home);
 
 }  // namespace capsule

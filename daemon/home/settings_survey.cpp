@@ -179,9 +179,11 @@ class Survey {
     }
 
     void add(const SettingsPlace& place, std::vector<FoundSetting> settings) {
-        // A role of Codex's asks another provider for its model, which the user of the home did not mean.
+        // A role of Codex's asks another provider for its model, which the user of the home did not mean. A server that
+        // runs its commands may be another one by now.
         std::vector<FoundSetting> warned_of;
-        if (place.owner == SettingsOwner::project || place.format == SettingsFormat::codex_role)
+        if (place.owner == SettingsOwner::project || place.format == SettingsFormat::codex_role ||
+            place.format == SettingsFormat::codex_places)
             std::ranges::copy_if(settings, std::back_inserter(warned_of),
                                  [](const FoundSetting& setting) { return !setting.member.empty(); });
         for (Warning& warning : survey_warnings(warned_of, session_))
@@ -250,7 +252,9 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
                              [](const SettingsPlace& place) { return place.owner == SettingsOwner::project; });
     // What is not there yet is there when the agent looks, if another user likes.
     if (const auto open = open_to_others(directories, home))
-        leave_out(plan, session, "another user can write to " + shown_path(*open) + ", above its directory");
+        leave_out(plan, session,
+                  open->is_known ? "another user can write to " + shown_path(open->path) + ", above its directory"
+                                 : "not all from " + shown_path(open->path) + " up can be looked at");
     const auto look = [&] { return survey_places(places, cwd, directories.are_all, session, home.user.uid); };
     Survey survey = look();
     if (!survey.needs_extra_pin() && !survey.has_strangers()) return finish(survey, session, plan);

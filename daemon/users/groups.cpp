@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -15,23 +16,25 @@ bool is_private_group(gid_t gid, const SessionUser& user, const std::string& gro
     const auto file_of = [](const std::string& path) {
         return std::unique_ptr<FILE, int (*)(FILE*)>(::fopen(path.c_str(), "re"), ::fclose);
     };
-    constexpr std::size_t entry_buffer_bytes = 16 * 1024;
-    std::vector<char> buffer(entry_buffer_bytes);
+    std::vector<char> buffer(longest_group_entry);
     bool has_own_name = gid == user.uid;  // as containers have it, without an entry
     const auto groups = file_of(group_file);
     group entry{};
     group* found = nullptr;
-    while (groups && ::fgetgrent_r(groups.get(), &entry, buffer.data(), buffer.size(), &found) == 0) {
+    int problem = ENOENT;  // that nothing is left
+    while (groups && (problem = ::fgetgrent_r(groups.get(), &entry, buffer.data(), buffer.size(), &found)) == 0) {
         if (found->gr_gid != gid) continue;
         has_own_name = found->gr_name == (gid == 0 ? std::string("root") : user.name);
         for (char** member = found->gr_mem; *member != nullptr; ++member)
             if (*member != user.name && *member != std::string("root")) return false;
     }
+    if (problem != ENOENT) return false;
     const auto users = file_of(user_file);
     passwd other{};
     passwd* next = nullptr;
-    while (users && ::fgetpwent_r(users.get(), &other, buffer.data(), buffer.size(), &next) == 0)
+    while (users && (problem = ::fgetpwent_r(users.get(), &other, buffer.data(), buffer.size(), &next)) == 0)
         if (next->pw_gid == gid && next->pw_uid != user.uid && next->pw_uid != 0) return false;
+    if (problem != ENOENT) return false;
     return has_own_name || gid == 0;
 }
 

@@ -187,7 +187,7 @@ std::optional<uid_t> find_uid(const std::string& name) {
 }
 
 std::optional<gid_t> find_group(const std::string& name) {
-    std::vector<char> buffer(entry_buffer_bytes);
+    std::vector<char> buffer(longest_group_entry);
     group entry{};
     group* found = nullptr;
     if (::getgrnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)

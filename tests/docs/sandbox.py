@@ -38,6 +38,7 @@ class Sandbox:
         self.top = Path(tempfile.mkdtemp(prefix="capsule-docs-"))
         for name in ("bin", "run", "etc", "state", "home/project"):
             (self.top / name).mkdir(parents=True, mode=0o750)
+        self.top.chmod(0o755)
         (self.top / "home/project").chmod(0o777)  # as /tmp above it, so it makes no difference
         self.config = self.top / "etc/capsule.toml"
         self.config.touch(mode=0o600)

@@ -31,19 +31,20 @@ TEST_F(Spawn, ClaudeOnItsThreeAlternatives) {
 TEST_F(Spawn, NativeClaudeTakesTheLoginTokenAndNeverBoth) {
     start_with();
     const Environment managed{{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}};
+    const Environment on_a_login{{"CLAUDE_CODE_HOST_AUTH_ENV_VAR", "CLAUDE_CODE_OAUTH_TOKEN"}};
     expect_claude("anthropic", with(managed, {{"CLAUDE_CODE_OAUTH_TOKEN", std::string(keys::oauth)}}));
     stop();
     start({.env = {{"ANTHROPIC_API_KEY", std::string(keys::anthropic)}}});
     expect_claude("anthropic", with(managed, {{"ANTHROPIC_API_KEY", std::string(keys::anthropic)}}));
     stop();
     start({.env = {}});
-    expect_claude("anthropic", managed);
+    expect_claude("anthropic", on_a_login);
     stop();
     start_with("[claude]\nnative = \"api_key\"\n");
     expect_claude("anthropic", with(managed, {{"ANTHROPIC_API_KEY", std::string(keys::anthropic)}}));
     stop();
     start_with("[claude]\nnative = \"home\"\n");
-    expect_claude("anthropic", managed);
+    expect_claude("anthropic", on_a_login);
 }
 
 TEST_F(Spawn, CodexOnMinimaxIsPinnedInItsArguments) {

@@ -79,6 +79,11 @@ void survey_tables(Findings& findings, const toml::table& file) {
 }  // namespace
 
 void survey_codex(Findings& findings, std::string_view text) {
+    if (findings.place().format == SettingsFormat::codex_places) {
+        if (!text.empty())
+            findings.add("environments", "may have commands run elsewhere, and instructions read there", "");
+        return;
+    }
     const HomeFacts* facts = findings.session().facts;
     const auto file = codex_config_file(text, facts ? codex_home(*facts).config_file : nullptr);
     const toml::parse_result& parsed = file->parsed;
@@ -98,6 +103,8 @@ std::vector<SettingsPlace> codex_settings_places(const SessionHome& home, const 
     add_project(places, directories, ".codex/config.toml", SettingsFormat::codex_config);
     add_project(places, directories, ".codex/agents", SettingsFormat::codex_role, true);
     places.push_back({home.codex_directory() + "/config.toml", SettingsOwner::home, SettingsFormat::codex_config});
+    places.push_back(
+        {home.codex_directory() + "/environments.toml", SettingsOwner::home, SettingsFormat::codex_places});
     for (const std::string_view name : codex_machine_files)
         places.push_back({std::string(name), SettingsOwner::machine, SettingsFormat::codex_config});
     places.push_back({home.codex_directory() + "/agents", SettingsOwner::home, SettingsFormat::codex_role, true});

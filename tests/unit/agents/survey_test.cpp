@@ -1,6 +1,8 @@
 // What settings files would do to a session, and what holds against each.
 #include "daemon/agents/survey.hpp"
 
+#include <algorithm>
+
 #include "daemon/routing/route.hpp"
 #include "tests/unit/agents/support.hpp"
 
@@ -9,6 +11,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
@@ -219,6 +222,17 @@ TEST_F(Survey, ABrokenFileGivesNothing) {
         EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text), IsEmpty()) << text;
         EXPECT_THAT(survey(Agent::opencode, "zai", {"", home, SettingsFormat::opencode_config}, text), IsEmpty());
     }
+}
+
+TEST_F(Survey, NamesWhereCodexRunsCommands) {
+    const SettingsPlace place{"", SettingsOwner::home, SettingsFormat::codex_places};
+    EXPECT_THAT(survey(Agent::codex, "zai", place, "default = \"x\"\n"), ElementsAre(Pair("environments", "")));
+    EXPECT_THAT(survey(Agent::codex, "zai", place, ""), IsEmpty());
+    SessionHome there;
+    there.home = "/home/agent";
+    EXPECT_TRUE(std::ranges::any_of(settings_places(Agent::codex, there, {}), [](const SettingsPlace& each) {
+        return each.path == "/home/agent/.codex/environments.toml" && each.format == SettingsFormat::codex_places;
+    }));
 }
 
 TEST_F(Survey, WhatClaudeCodeReadsOtherwiseThanCapsuledIsNamed) {

@@ -41,7 +41,10 @@ class OpenToOthers : public ::testing::Test {
         EXPECT_EQ(::chmod(own().c_str(), own_mode), 0);
         EXPECT_EQ(::chmod(above().c_str(), above_mode), 0);
     }
-    std::string open() const { return open_to_others(project_directories(own()), home).value_or(""); }
+    std::string open() const {
+        const auto found = open_to_others(project_directories(own()), home);
+        return found ? found->path + (found->is_known ? "" : "?") : "";
+    }
 
     TemporaryHome directory;
     SessionHome home;
@@ -49,10 +52,56 @@ class OpenToOthers : public ::testing::Test {
 
 TEST_F(OpenToOthers, IsADirectoryThatAllCanWriteTo) {
     EXPECT_EQ(open(), "");
-    set_modes(0777, 01777);
+    set_modes(0777, 01757);
     EXPECT_EQ(open(), "") << "whoever can write there can write to the project";
-    set_modes(0755, 01777);
+    set_modes(0755, 01757);
     EXPECT_EQ(open(), above());
+    set_modes(0776, 01757);
+    EXPECT_EQ(open(), above()) << "nobody can write there without entering it";
+}
+
+// The session is given its directory by root, and is in it all the same.
+TEST_F(OpenToOthers, IsADirectoryAboveOneThatOthersCannotEnter) {
+    const std::string inner = own() + "/inner";
+    fs::create_directories(inner);
+    EXPECT_EQ(::chmod(inner.c_str(), 0777), 0);
+    const auto open_from_inner = [&] {
+        const auto found = open_to_others(project_directories(inner), home);
+        return found ? found->path : "";
+    };
+    set_modes(0755, 01757);
+    EXPECT_EQ(open_from_inner(), "");
+    set_modes(0700, 01757);
+    EXPECT_EQ(open_from_inner(), above());
+    set_modes(0710, 0775);
+    EXPECT_NE(open_from_inner(), above()) << "whose group can write to the session's, too";
+    set_modes(0701, 0775);
+    EXPECT_EQ(open_from_inner(), above());
+}
+
+TEST_F(OpenToOthers, IsWhatCannotBeLookedAt) {
+    set_modes(0777, 01757);
+    EXPECT_EQ(open(), "");
+    fs::remove(own());
+    EXPECT_EQ(open(), above()) << "who has moved it away for the moment can bring it back";
+    fs::create_directory(own());
+    set_modes(0755, 0755);
+    std::string deep = own();
+    for (int i = 0; i < 130; ++i)
+        deep += "/d";
+    fs::create_directories(deep);
+    const auto found = open_to_others(project_directories(deep), home);
+    ASSERT_TRUE(found);
+    EXPECT_FALSE(found->is_known);
+    if (::geteuid() != 0) GTEST_SKIP() << "giving a directory away takes root";
+    set_modes(0755, 0700);
+    EXPECT_EQ(::chown(above().c_str(), 4712, 4712), 0);
+    home.user.uid = home.user.gid = 4711;
+    EXPECT_EQ(::chown(own().c_str(), 4711, 4711), 0);
+    ASSERT_EQ(::seteuid(4711), 0);
+    const std::string seen = open();
+    ASSERT_EQ(::seteuid(0), 0);
+    EXPECT_EQ(seen, own() + "?");
 }
 
 TEST_F(OpenToOthers, IsADirectoryOfAnotherUserOrGroup) {

@@ -27,6 +27,10 @@ TEST(PrivateGroup, IsOneThatNobodyElseIsIn) {
     EXPECT_FALSE(is_private(4712, "agent:x:4712:", "eve:x:4713:4712::/e:/bin/sh"));
     EXPECT_FALSE(is_private(0, "", "eve:x:4713:0::/e:/bin/sh"));
     EXPECT_FALSE(is_private(0, "root:x:0:eve"));
+    const auto behind_one_of = [](std::size_t size) { return "long:x:9:" + std::string(size, 'x') + "\n"; };
+    EXPECT_TRUE(is_private(4711, behind_one_of(20'000)));
+    EXPECT_FALSE(is_private(4711, behind_one_of(20'000) + "agent:x:4711:eve"));
+    EXPECT_FALSE(is_private(4711, behind_one_of(longest_group_entry))) << "nobody knows what is behind it";
     for (const std::string& path : {groups, users})
         std::filesystem::remove(path);
 }
