@@ -4,6 +4,7 @@
 // A function that is null is one that this agent does not need; its comment says what that means.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <span>
@@ -56,6 +57,13 @@ struct BrokeredRoute {
     std::string base_url{};      ///< the provider's own
     std::string_view surface{};  ///< the protocol that is spoken: anthropic_messages, openai_responses, openai_chat
     std::string_view why_not{};  ///< why they cannot, for people; empty: they can
+};
+
+/// A name in a project, of something that an agent takes whatever it is told.
+struct UnheldName {
+    std::string_view name;
+    /// A file counts only where one of these stands in it, or it cannot be read. All empty: it counts as it is.
+    std::array<std::string_view, 4> only_with{};
 };
 
 struct AgentDescriptor {
@@ -120,6 +128,10 @@ struct AgentDescriptor {
     void (*survey)(Findings& findings, std::string_view text) = nullptr;
     /// What keeps a project's settings out with [session] project_settings = "ignore"; empty: nothing does.
     std::string_view project_switch{};
+    /// What it takes of a project's all the same: names in the session's directory and in those above it, up to the
+    /// root of what git takes for its repository, else up to `/`. Those of the home that begin with a dot are the
+    /// home's own. Not empty: where another user can put something above the session, it is not to start.
+    std::span<const UnheldName> unheld{};
     /// What the operator can do about a project's setting that no pin holds.
     std::string_view project_cure{};
     /// Whether a settings file calls for the extra pin; `text` is none where it could not be looked at. Null: there is

@@ -101,6 +101,7 @@ struct Plan {
     std::vector<std::string> dropped;
     std::vector<FileIntent> files;
     std::vector<Warning> warnings;
+    std::string project_left_out{};  ///< why the agent is to take nothing of its project's; empty: it may
 };
 
 }  // namespace capsule

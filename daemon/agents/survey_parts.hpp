@@ -41,6 +41,12 @@ class Findings {
         if (project()) add(std::move(member), effect, {});
     }
 
+    /// The same of what no switch keeps out.
+    void add_unheld_of_project(std::string member, std::string_view effect) {
+        if (project() && found_.size() < max_findings)
+            found_.push_back({path_, std::move(member), std::string(effect), std::nullopt});
+    }
+
     bool project() const { return place_.owner == SettingsOwner::project; }
     bool machine() const { return place_.owner == SettingsOwner::machine; }
     const SurveyedSession& session() const { return session_; }

@@ -7,6 +7,7 @@
 #include "daemon/home/facts.hpp"
 #include "daemon/home/settings_survey.hpp"
 #include "daemon/home/temporary_directory.hpp"
+#include "daemon/home/unheld_project.hpp"
 
 namespace capsule {
 namespace {
@@ -50,6 +51,11 @@ Result<RenderedSession> render_at_home(SessionWork& work, const Route& route, co
         if (file.change != FileChange::unchanged) work.material.facts.texts.erase(file.path);
     std::vector<FoundSetting> settings;
     if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
+    if (cwd && !plan->project_left_out.empty()) {
+        const bool has_git = find_binary(path, "git", home.user.uid).binary.has_value();
+        if (auto held = refuse_unheld_project(descriptor_of(route.agent), *plan, home, *cwd, has_git); !held)
+            return held.error();
+    }
     return RenderedSession{std::move(*plan), std::move(*applied), std::move(settings)};
 }
 

@@ -219,6 +219,7 @@ Survey survey_places(const std::vector<SettingsPlace>& places, const std::string
 void leave_out(Plan& plan, SurveyedSession& session, const std::string& why) {
     const AgentDescriptor& agent = descriptor_of(session.route.agent);
     const bool has_switch = !agent.project_switch.empty();
+    if (plan.project_left_out.empty()) plan.project_left_out = why;
     if (has_switch && session.ignore_project) return;
     if (!agent.leave_project_out(plan, "capsuled: " + why)) return;
     session.ignore_project = has_switch;

@@ -173,6 +173,10 @@ class ThievesOfOpenCode : public Thieves {};
 
 /// The tests above say that each of them would be started.
 TEST_P(ThievesOfOpenCode, AreNotStartedWhereTheProjectIsIgnored) {
+    const AgentRun refused = run("broker", "ignore");
+    EXPECT_NE(refused.err.find((world.repository() / "opencode.json").string()), std::string::npos) << refused.err;
+    EXPECT_TRUE(refused.requests.empty());
+    fs::remove(world.repository() / "opencode.json");
     EXPECT_EQ(names_of(loot(run("broker", "ignore"))), std::set<std::string>{"command"});
 }
 

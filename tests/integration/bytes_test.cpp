@@ -41,6 +41,7 @@ TEST_F(Bytes, ARepositorysFileNamesAreTold) {
     start();
     const fs::path repository = dir_ / "repository";
     fs::create_directories(repository / ".git");
+    fs::permissions(repository, fs::perms::all);  // as /tmp above it: else OpenCode does not start there
     for (const char* name : {".claude/agents/N.md", ".claude/commands/N.md", ".claude/skills/N/SKILL.md",
                              ".claude/N.json", ".codex/agents/N.toml", ".codex/N.config.toml", ".opencode/agent/N.md",
                              ".opencode/agents/N.md", ".opencode/mode/N.md", ".opencode/modes/N.md",
@@ -58,6 +59,7 @@ TEST_F(Bytes, NorDoWhatFilesHoldOrWhereLinksGoMatter) {
     start();
     const fs::path repository = dir_ / "repository";
     fs::create_directories(repository / ".git");
+    fs::permissions(repository, fs::perms::all);
     for (const fs::path& top : {repository, home()}) {
         for (const char* name :
              {".claude/settings.json", ".mcp.json", ".codex/config.toml", "opencode.json", ".opencode/opencode.jsonc",

@@ -98,8 +98,8 @@ TEST_F(Cli, SpawnInThreeFormats) {
     start({.env = with(all_keys(), {{"JACKIN_GIT_ODD", odd}})});
     // capsulectl names its directory, which is below /tmp.
     const json::value plan =
-        call("spawn", R"({"agent":"opencode","provider":"zai","cwd":")" + dir_.path().string() + "\"}");
-    EXPECT_EQ(string_map(at(printed({"spawn", "opencode", "--provider", "zai"}), "/env")),
+        call("spawn", R"({"agent":"opencode","provider":"zai","cwd":")" + open_project().string() + "\"}");
+    EXPECT_EQ(string_map(at(printed({"spawn", "opencode", "--provider", "zai", "--cwd", open_project()}), "/env")),
               string_map(at(plan, "/env")));
 
     Environment expected = string_map(at(plan, "/env"));
@@ -108,6 +108,7 @@ TEST_F(Cli, SpawnInThreeFormats) {
     for (const std::string& launcher : {"eval \"$(" + spawn + "shell)\"", spawn + "env0 | xargs -0 env -i"}) {
         Program program = ctl_program({});
         program.argv = {"/bin/sh", "-c", launcher};
+        program.cwd = open_project();
         program.env["PATH"] += ":" + fs::path(CAPSULECTL_BINARY).parent_path().string();
         expected["PATH"] = program.env["PATH"];
         program.env["CAPSULE_SOCKET"] = socket();
@@ -144,7 +145,8 @@ TEST_F(Cli, ExplainForPeople) {
                                   Not(HasSubstr(keys::mark))));
     EXPECT_THAT(ctl({"explain", "claude"}).out, HasSubstr("Anthropic, because it is the agent's own account\n"));
     for (const char* agent : {"claude", "opencode"})
-        EXPECT_THAT(ctl({"explain", agent, "--provider", "zai"}).out, HasSubstr("api.z.ai (https://api.z.ai/"))
+        EXPECT_THAT(ctl({"explain", agent, "--provider", "zai", "--cwd", open_project()}).out,
+                    HasSubstr("api.z.ai (https://api.z.ai/"))
             << agent;
     const Outcome outcome = ctl({"explain", "codex", "--provider", "minimax", "--all"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

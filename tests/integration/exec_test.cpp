@@ -44,7 +44,9 @@ TEST_F(Exec, HoldsTheSelectedKeyOnceAndNoOtherSecret) {
     for (const Cell& cell : {Cell{"claude", "zai", keys::zai, 1}, Cell{"claude", "anthropic", keys::oauth, 1},
                              Cell{"codex", "minimax", keys::minimax, 1}, Cell{"codex", "openai", keys::openai, 2},
                              Cell{"opencode", "kimi", keys::kimi, 1}}) {
-        const Outcome outcome = run_command(exec({cell.agent, "--provider", cell.provider}));
+        Program program = exec({cell.agent, "--provider", cell.provider});
+        program.cwd = open_project();
+        const Outcome outcome = run_command(program);
         ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
         std::size_t of_the_cell = 0;
         for (const auto& [name, value] : FakeAgents::parse(outcome.out).env) {
@@ -57,8 +59,9 @@ TEST_F(Exec, HoldsTheSelectedKeyOnceAndNoOtherSecret) {
 
 TEST_F(Exec, TheRoutesArgumentsComeBeforeTheUsers) {
     start();
-    const SeenStart seen =
-        FakeAgents::parse(run_command(exec({"opencode", "--provider", "zai", "--", "run", "hello"})).out);
+    Program program = exec({"opencode", "--provider", "zai", "--", "run", "hello"});
+    program.cwd = open_project();
+    const SeenStart seen = FakeAgents::parse(run_command(program).out);
     EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.3", "run", "hello"));
 }
 

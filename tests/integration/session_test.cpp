@@ -91,7 +91,23 @@ TEST_F(Session, ProjectSettingsCanBeIgnored) {
     start_with("[session]\nproject_settings = \"ignore\"\n");
     EXPECT_THAT(take_claude_pin(strings(at(spawn("claude", "zai"), "/argv"))),
                 ElementsAre("claude", "--setting-sources", "user"));
-    EXPECT_EQ(text_at(spawn("opencode", "zai"), "/env/OPENCODE_DISABLE_PROJECT_CONFIG"), "1");
+    const json::value plan = spawn("opencode", "zai");
+    EXPECT_EQ(text_at(plan, "/env/OPENCODE_DISABLE_PROJECT_CONFIG"), "1");
+    for (const char* programs : {"/lsp", "/formatter"})
+        EXPECT_EQ(at(parse(text_at(plan, "/env/OPENCODE_CONFIG_CONTENT")), programs), json::value(false));
+}
+
+/// What OpenCode takes all the same.
+TEST_F(Session, OpencodeDoesNotStartInAProjectThatItCannotIgnore) {
+    const std::filesystem::path project = home() / "project";
+    write_file(project / ".opencode/plugin/x.js", "");
+    const std::string cwd = R"("cwd":")" + project.string() + "\"";
+    start_with("[session]\nproject_settings = \"ignore\"\n");
+    for (const char* method : {"spawn", "explain"})
+        EXPECT_THAT(
+            expect_error(method, R"({"agent":"opencode","provider":"zai",)" + cwd + "}", -32007, "config.conflict"),
+            HasSubstr((project / ".opencode").string()));
+    EXPECT_TRUE(at(spawn("claude", "zai", "," + cwd), "/env").is_object());
 }
 
 TEST_F(Session, AnOperatorsDataChangesACell) {
@@ -182,6 +198,7 @@ TEST_F(Session, SettingsThatAreBrokenOrNoFilesStopNothing) {
     start_with();
     const std::filesystem::path project = dir_ / "project";
     write_file(project / ".mcp.json", "{");
+    std::filesystem::permissions(project, std::filesystem::perms::all);
     ASSERT_EQ(mkfifo((project / "opencode.json").c_str(), 0600), 0);
     std::filesystem::create_directories(project / ".codex/config.toml");
     const std::string cwd = R"(,"cwd":")" + project.string() + "\"";

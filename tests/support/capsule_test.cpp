@@ -109,6 +109,13 @@ void CapsuleTest::expect_alive() const {
     EXPECT_EQ(at(call("status"), "/pid").to_number<int>(), daemon_->pid());
 }
 
+std::filesystem::path CapsuleTest::open_project() const {
+    std::filesystem::path project = dir_ / "open-project";
+    std::filesystem::create_directories(project);
+    std::filesystem::permissions(project, std::filesystem::perms::all);
+    return project;
+}
+
 Program CapsuleTest::ctl_program(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {CAPSULECTL_BINARY, "--socket", socket().string()});
     return {.argv = std::move(arguments),

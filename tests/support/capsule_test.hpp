@@ -68,6 +68,8 @@ class CapsuleTest : public ::testing::Test {
     Program ctl_program(std::vector<std::string> arguments) const;
 
     std::filesystem::path home() const { return dir_ / "home"; }
+    /// A directory to start agents in. All may write to it, as to /tmp above it, so that nothing of it is left out.
+    std::filesystem::path open_project() const;
     std::filesystem::path socket() const { return dir_ / "run/capsule.sock"; }
     std::filesystem::path config_file() const { return dir_ / "capsule.toml"; }
     std::string path_variable() const { return agents_.bin().string() + ":/usr/bin:/bin"; }

@@ -37,6 +37,8 @@ class TerminalTest : public CapsuleTest {
     /// Opens a terminal in `cwd` (else project()), with `more` in its shell's environment.
     Tmux& open_terminal(const Environment& more = {}, Tmux::Size size = {}, std::filesystem::path cwd = {}) {
         std::filesystem::create_directories(project());
+        // As to /tmp above it: else OpenCode does not start there.
+        std::filesystem::permissions(project(), std::filesystem::perms::all);
         const Environment env =
             with({{"PATH", std::filesystem::path(CAPSULECTL_BINARY).parent_path().string() + ":" + path_variable()},
                   {"HOME", home().string()},

@@ -90,6 +90,7 @@ TEST_P(Planted, HangsNothingInTheProjectEither) {
         fs::create_directories((project / where).parent_path());
         GetParam().put(project / where);
     }
+    fs::permissions(project, fs::perms::all);  // as /tmp above it: else OpenCode does not start there
     for (const char* agent : {"claude", "codex", "opencode"})
         for (const char* method : {"spawn", "explain"})
             EXPECT_THAT(

@@ -169,6 +169,7 @@ TEST_F(Programs, RootsIdentityGoesNowhereThatIsTheAgents) {
     const fs::path project = dir_ / "agents-project";
     write_file(project / "opencode.json", "{}");
     write_file(project / ".claude/settings.json", "{}");
+    fs::permissions(project, fs::perms::all);  // as /tmp above it: else OpenCode does not start there
     start_for_agent();
     for (const fs::path& top : {project, agents_.bin()}) {
         ASSERT_EQ(chown(top.c_str(), agent.uid, agent.gid), 0);

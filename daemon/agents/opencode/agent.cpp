@@ -112,11 +112,23 @@ void add_extra_pin(Plan& plan, SurveyedSession& session) {
     leave_project_out(plan, "capsuled: a configuration around the session would send something out, or could");
 }
 
+/// A second reader of its takes the first three, and has no switch: plugins of theirs run, `references` are fetched.
+/// The others say what `esprima` is, which runs at each start: in the nearest node_modules up to `/`, the package's own
+/// name, or a path by another name (an escape may stand in each).
+constexpr UnheldName unheld_names[] = {{".opencode"},
+                                       {"opencode.json"},
+                                       {"opencode.jsonc"},
+                                       {"node_modules/esprima"},
+                                       {"package.json", {"esprima", "\\"}},
+                                       {"tsconfig.json", {"paths", "baseUrl", "extends", "\\"}},
+                                       {"jsconfig.json", {"paths", "baseUrl", "extends", "\\"}}};
+
 bool leave_out(Plan& plan, const std::string& from) {
     leave_project_out(plan, from);
-    // Those above the project would come in by another way.
-    set_variable(plan, "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS", "1", from);
-    std::erase(plan.unset, "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS");
+    leave_programs_out(plan);
+    // Those of .claude and .agents above the project would come in by another way.
+    set_variable(plan, "OPENCODE_DISABLE_EXTERNAL_SKILLS", "1", from);
+    std::erase(plan.unset, "OPENCODE_DISABLE_EXTERNAL_SKILLS");
     return true;
 }
 
@@ -146,7 +158,8 @@ const AgentDescriptor opencode_agent{
     .settings_places = opencode_settings_places,
     .survey = survey_opencode,
     .project_switch = "OPENCODE_DISABLE_PROJECT_CONFIG=1",
-    .project_cure = "[session] project_settings = \"ignore\" keeps it out.",
+    .unheld = unheld_names,
+    .project_cure = "With [session] project_settings = \"ignore\" OpenCode does not start there.",
     .needs_extra_pin = needs_extra_pin,
     .add_extra_pin = add_extra_pin,
     .leave_project_out = leave_out,

@@ -24,4 +24,8 @@ bool may_send_out(const std::vector<FoundSetting>& settings);
 /// Has OpenCode leave the project's configuration out: for sessions where it would send something out by itself.
 void leave_project_out(Plan& plan, std::string_view from);
 
+/// Has OpenCode start no language server and no formatter: it takes those of `node_modules/.bin` in the project and
+/// above.
+void leave_programs_out(Plan& plan);
+
 }  // namespace capsule

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "daemon/agents/build.hpp"
@@ -134,6 +135,15 @@ void leave_project_out(Plan& plan, std::string_view from) {
     std::erase(plan.unset, "OPENCODE_DISABLE_PROJECT_CONFIG");
 }
 
+void leave_programs_out(Plan& plan) {
+    const auto content = plan.env.find("OPENCODE_CONFIG_CONTENT");
+    if (content == plan.env.end()) return;
+    json::object pin = json::parse(content->second.reveal()).as_object();
+    pin["lsp"] = false;
+    pin["formatter"] = false;
+    content->second.value = json::serialize(pin);
+}
+
 BrokeredRoute brokered_opencode(const Route& route, std::string_view /*variable*/) {
     const std::string& npm = opencode_npm(route.cell());
     BrokeredRoute out{.base_url = route.cell().base_url};
@@ -165,8 +175,11 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
     // Without a way to the internet OpenCode would wait ten seconds for its registry of models. The pin names the
     // model, and OpenCode brings a list of its own for what else it wants to know.
     if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);
-    if (inputs.config.session.project_settings == ProjectSettings::ignore)
+    if (inputs.config.session.project_settings == ProjectSettings::ignore) {
         leave_project_out(plan, "capsule.toml: [session] project_settings");
+        leave_programs_out(plan);
+        plan.project_left_out = "[session] project_settings is \"ignore\"";
+    }
     OpencodeJsonIntent intent = json_intent(inputs);
     intent.only_remove = false;
     plan.files.push_back(file_intent(std::move(intent)));

@@ -29,6 +29,13 @@ std::string_view text_in(const json::object& object, std::string_view name) {
     return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
 }
 
+/// As "provider/model", or as an object.
+std::string model_in(const json::object& object, std::string_view name) {
+    if (const json::object* parts = object_in(object, name))
+        return std::string(text_in(*parts, "providerID")) + "/" + std::string(text_in(*parts, "model"));
+    return std::string(text_in(object, name));
+}
+
 /// A model of another provider cannot be reached: enabled_providers in the pin names the session's own alone.
 void survey_model(Findings& findings, const std::string& member, std::string_view model) {
     if (model.empty()) return;
@@ -44,14 +51,14 @@ void survey_models(Findings& findings, const json::object& file) {
         if (pinned) {
             findings.add(name, other_model, pin);
         } else {
-            survey_model(findings, name, text_in(file, name));
+            survey_model(findings, name, model_in(file, name));
         }
     }
-    for (const char* kind : {"agent", "mode", "command"})
+    for (const char* kind : {"agent", "agents", "mode", "command", "commands"})
         if (const json::object* entries = object_in(file, kind))
             for (const auto& entry : *entries)
                 if (const json::object* one = entry.value().if_object())
-                    survey_model(findings, kind + ("." + shown_name(entry.key())) + ".model", text_in(*one, "model"));
+                    survey_model(findings, kind + ("." + shown_name(entry.key())) + ".model", model_in(*one, "model"));
 }
 
 void survey_model_entry(Findings& findings, const std::string& member, const json::object& model, bool pinned) {
@@ -95,17 +102,26 @@ bool is_switched_off(const json::value& program) {
     return off && off->is_bool() && off->get_bool();
 }
 
+void survey_servers(Findings& findings, const std::string& prefix, const json::object& servers) {
+    for (const auto& server : servers) {
+        const json::object* more = server.key() == "servers" && prefix == "mcp." ? server.value().if_object() : nullptr;
+        if (more)
+            survey_servers(findings, "mcp.servers.", *more);
+        else
+            findings.add_of_project(prefix + shown_name(server.key()), names_server);
+    }
+}
+
 void survey_what_runs(Findings& findings, const json::object& file) {
-    for (const char* name : {"plugin", "shell"})
-        if (file.contains(name)) findings.add_of_project(name, runs_code);
+    for (const char* name : {"plugin", "plugins"})
+        if (file.contains(name)) findings.add_unheld_of_project(name, runs_code);
+    if (file.contains("shell")) findings.add_of_project("shell", runs_code);
     for (const char* kind : {"lsp", "formatter"})
         if (const json::object* programs = object_in(file, kind))
             for (const auto& program : *programs)
                 if (!is_switched_off(program.value()))
                     findings.add_of_project(kind + ("." + shown_name(program.key())), runs_code);
-    if (const json::object* servers = object_in(file, "mcp"))
-        for (const auto& server : *servers)
-            findings.add_of_project("mcp." + shown_name(server.key()), names_server);
+    if (const json::object* servers = object_in(file, "mcp")) survey_servers(findings, "mcp.", *servers);
 }
 
 /// A text with {env:NAME} or {file:PATH}, which OpenCode replaces before anything else.
@@ -156,8 +172,10 @@ bool names_address(const json::value& value) {
 
 /// What OpenCode fetches or posts by itself, before a model says anything.
 void survey_what_is_sent(Findings& findings, const json::object& file) {
-    for (const char* name : {"share", "autoshare", "enterprise", "skills", "reference", "references"})
+    for (const char* name : {"share", "autoshare", "enterprise", "skills"})
         if (file.contains(name)) findings.add_of_project(name, sends_out);
+    for (const char* name : {"reference", "references"})
+        if (file.contains(name)) findings.add_unheld_of_project(name, sends_out);
     const json::value* instructions = file.if_contains("instructions");
     if (!instructions) return;
     if (has_substitution(*instructions)) {
@@ -188,7 +206,12 @@ bool may_send_out(const std::vector<FoundSetting>& settings) {
 }
 
 void survey_opencode(Findings& findings, std::string_view text) {
-    if (findings.place().format == SettingsFormat::plugin) return findings.add_of_project("plugin", runs_code);
+    if (findings.place().format == SettingsFormat::plugin) {
+        const std::string& path = findings.place().path;
+        const bool is_tool = path.ends_with("/tool") || path.ends_with("/tools");
+        return is_tool ? findings.add_of_project("plugin", runs_code)
+                       : findings.add_unheld_of_project("plugin", runs_code);
+    }
     if (findings.place().format == SettingsFormat::agent_definition)
         return survey_model(findings, "model", head_value(text, "model"));
     const bool is_config = findings.place().format == SettingsFormat::opencode_config;
@@ -220,6 +243,9 @@ std::vector<SettingsPlace> opencode_settings_places(const SessionHome& home,
         add_project(places, directories, name, SettingsFormat::agent_definition, true);
     for (const char* name : {".opencode/plugin", ".opencode/plugins", ".opencode/tool", ".opencode/tools"})
         add_project(places, directories, name, SettingsFormat::plugin, true);
+    std::erase_if(places, [&](const SettingsPlace& place) {
+        return place.directory && place.path.starts_with(home.home + "/.opencode/");  // the home's own
+    });
     const std::string own = home.xdg_config_home.value_or(home.home + "/.config") + "/opencode/";
     for (const std::string& path : {own + "config.json", own + "opencode.json", own + "opencode.jsonc",
                                     home.home + "/.opencode/opencode.json", home.home + "/.opencode/opencode.jsonc"})

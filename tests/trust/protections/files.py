@@ -14,6 +14,7 @@ CONFIG_FILES = "daemon/load/config_files.cpp"
 
 DIRECTORIES = "daemon/home/project_directories.cpp"
 OPEN = "unit_home:OpenToOthers."
+UNHELD = "daemon/home/unheld_project.cpp"
 
 ONE_CALL, STEPS = "unit_base:All/HomePath.InOneCall/", "unit_base:All/HomePath.WithoutOpenat2/"
 AS_ANOTHER = "integration_exec:ExecAsAnother."
@@ -136,8 +137,19 @@ def odd_files() -> list[Protection]:
             OPEN + "LeavesTheProjectOutOfEachAgent"),
         one("of Codex", "daemon/agents/codex/agent.cpp", "project_root_markers=[]", "project_root_markers=[\\\".git\\\"]",
             OPEN + "LeavesTheProjectOutOfEachAgent"),
+        one("OpenCode does not start where it would take something all the same", "daemon/handlers/session_at_home.cpp",
+            "        if (auto held = refuse_unheld_project(", "        if (auto held = true ? Result<void>() : refuse_unheld_project(",
+            "integration_session:Session.OpencodeDoesNotStartInAProjectThatItCannotIgnore"),
+        one("also above each name of the directory", UNHELD, "if (auto fine = look.up_from(named); !fine) return fine;", "",
+            "unit_home:UnheldProject.IsLookedForAboveEachNameOfTheDirectory"),
+        one("up to the root of what git takes for a repository", UNHELD, "status.st_uid != user) return false;",
+            "false) return false;", "unit_home:UnheldProject.IsLookedForUpToTheRootOfARepositoryThatGitTakes"),
+        one("or where another user can put something there", UNHELD, "const auto open = open_to_others(seen, home_);",
+            "const auto open = std::optional<std::string>();", "unit_home:UnheldProject.IsRefusedWhereAnotherUserCanPutSomething"),
+        one("it starts no language server of the project's", "daemon/agents/opencode/render.cpp", "        leave_programs_out(plan);\n", "",
+            "integration_session:Session.ProjectSettingsCanBeIgnored"),
         one("of OpenCode with its skills", "daemon/agents/opencode/agent.cpp",
-            "    set_variable(plan, \"OPENCODE_DISABLE_CLAUDE_CODE_SKILLS\", \"1\", from);\n", "", OPEN + "LeavesTheProjectOutOfEachAgent"),
+            "    set_variable(plan, \"OPENCODE_DISABLE_EXTERNAL_SKILLS\", \"1\", from);\n", "", OPEN + "LeavesTheProjectOutOfEachAgent"),
         one("what the repository's root has is looked at", "daemon/agents/claude/survey.cpp",
             "add_project(places, directories, \".claude/settings.local.json\",", "add_project(places, {directories.front()}, \".claude/settings.local.json\",",
             "unit_home:SettingsSurvey.LooksWhereClaudeCodeDoes"),

@@ -148,7 +148,7 @@ TEST_F(OpenToOthers, LeavesTheProjectOutOfEachAgent) {
         plan.argv = {{"agent", ""}};
         for (std::string& each : own_arguments)
             plan.argv.push_back({std::move(each), ""});
-        plan.unset = {"OPENCODE_DISABLE_PROJECT_CONFIG", "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS"};
+        plan.unset = {"OPENCODE_DISABLE_PROJECT_CONFIG", "OPENCODE_DISABLE_EXTERNAL_SKILLS"};
         survey_session(home, own(), route, settings, {}, plan);
         std::vector<std::string> words;
         for (const Argument& each : plan.argv)
@@ -171,7 +171,7 @@ TEST_F(OpenToOthers, LeavesTheProjectOutOfEachAgent) {
     EXPECT_THAT(look(Agent::opencode, ProjectSettings::allow), ElementsAre("agent"));
     EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
     EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG"));
-    EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_CLAUDE_CODE_SKILLS"));
+    EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_EXTERNAL_SKILLS"));
     EXPECT_THAT(plan.unset, IsEmpty());
 
     EXPECT_THAT(look(Agent::codex, ProjectSettings::ignore), Contains("project_root_markers=[]"));

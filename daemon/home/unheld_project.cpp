@@ -1,0 +1,122 @@
+#include "daemon/home/unheld_project.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+#include "daemon/base/home_visit.hpp"
+#include "daemon/home/project_directories.hpp"
+#include "daemon/write/file_access.hpp"
+#include "protocol/utf8.hpp"
+
+namespace capsule {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Git is sure to take it for a repository's root: what is above is no repository's.
+bool is_root_of(uid_t user, const std::string& directory) {
+    for (const char* name : {"/.", "/.git", "/.git/HEAD", "/.git/objects", "/.git/refs"}) {
+        struct stat status {};
+        if (look_up(directory + name, status, LastLink::itself) != 0 || status.st_uid != user) return false;
+        if (S_ISDIR(status.st_mode) == std::string_view(name).ends_with("HEAD")) return false;
+    }
+    return true;
+}
+
+bool may_be_there(const std::string& path) {
+    struct stat status {};
+    const int problem = look_up(path, status, LastLink::itself);
+    return !is_not_there(problem) && problem != EACCES;
+}
+
+/// Whether it is a file in which nothing is that would count.
+bool says_nothing(const std::string& directory, const UnheldName& of) {
+    constexpr std::size_t longest = 256 * 1024;
+    if (of.only_with.front().empty()) return false;
+    const Place place{
+        .directory = directory, .name = std::string(of.name), .directory_fd = open_directory(directory + "/")};
+    const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
+    return text && *text && std::ranges::none_of(of.only_with, [&](std::string_view word) {
+               return !word.empty() && (*text)->find(word) != std::string::npos;
+           });
+}
+
+bool is_same_directory(const std::string& one, const std::string& other) {
+    struct stat of_one {
+    }, of_other{};
+    return look_up(one, of_one) == 0 && look_up(other, of_other) == 0 && same_file(of_one, of_other);
+}
+
+std::string shown(const std::string& path) {
+    return harmless_text(with_bytes_escaped(path), '?');
+}
+
+class Look {
+  public:
+    Look(const AgentDescriptor& agent, const SessionHome& home, const std::string& why, bool has_git)
+        : agent_(agent), home_(home), why_(why), has_git_(has_git) {}
+
+    Result<void> up_from(const fs::path& start) const {
+        ProjectDirectories seen;
+        bool is_within = true;
+        for (fs::path at = start;; at = at.parent_path()) {
+            seen.paths.push_back(at == at.root_path() ? "" : at.string());
+            const std::string& directory = seen.paths.back();
+            if (is_within)
+                if (auto fine = look_into(directory); !fine) return fine;
+            is_within = is_within && !(has_git_ && is_root_of(home_.user.uid, directory));
+            if (at == at.root_path()) break;
+        }
+        const auto open = open_to_others(seen, home_);
+        return open ? refused("what another user can put into " + shown(open->path),
+                              "put the project where only its user can write to the directories above it, for example "
+                              "in the home")
+                    : Result<void>();
+    }
+
+    Error refused(const std::string& what, const std::string& cure) const {
+        return {ErrorCode::config_conflict,
+                "This session is to take nothing of its project's (" + why_ + "), but no switch of " +
+                    std::string(facts_of(agent_.agent).label) + "'s keeps out " + what,
+                cure + ", or take another agent"};
+    }
+
+  private:
+    Result<void> look_into(const std::string& directory) const {
+        const bool is_home = is_same_directory(directory + "/", home_.home);
+        for (const UnheldName& each : agent_.unheld) {
+            const std::string path = directory + "/" + std::string(each.name);
+            if ((is_home && each.name.starts_with('.')) || !may_be_there(path)) continue;
+            if (!says_nothing(directory, each)) return refused(shown(path), "move it away");
+        }
+        return {};
+    }
+
+    const AgentDescriptor& agent_;
+    const SessionHome& home_;
+    const std::string& why_;
+    bool has_git_;
+};
+
+}  // namespace
+
+Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& plan, const SessionHome& home,
+                                   const std::string& cwd, bool has_git) {
+    if (agent.unheld.empty() || plan.project_left_out.empty()) return {};
+    const Look look(agent, home, plan.project_left_out, has_git);
+    // The agent may take the directory's name as its shell knows it, or where that is when all links are followed.
+    const fs::path named = fs::path(cwd + "/.").lexically_normal().parent_path();
+    if (auto fine = look.up_from(named); !fine) return fine;
+    const UniqueFd directory = open_path(cwd, LastLink::followed, Meant::directory);
+    if (!directory && (is_not_there(errno) || errno == EACCES)) return {};  // nor can the agent go there
+    if (!directory) return look.refused("what may be in " + shown(cwd), "try again");
+    std::error_code error;
+    const fs::path real = fs::read_symlink(own_name(directory), error);
+    return real == named ? Result<void>() : look.up_from(real.is_absolute() ? real : fs::path("/"));
+}
+
+}  // namespace capsule
