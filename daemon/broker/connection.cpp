@@ -29,6 +29,14 @@ constexpr std::size_t usual_head = 1536;
 /// Who has shown no token is not kept.
 constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+/// Whoever closes it: the kernel does when this process ends. The agent must not take half an answer for a whole one.
+/// And after an orderly end ports would stay taken for as long as the client likes: one user could have all ports that
+/// lead here, and keep the broker's own from the next one.
+void close_by_reset(const Stream& client) {
+    const linger at_once{1, 0};
+    ::setsockopt(client.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 Refusal too_many() {
     return {503, "capsule_too_many_connections",
             "too many connections to the key broker at once ([broker] connections): try again", 1};
@@ -46,6 +54,7 @@ Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint3
       place_(places_->enter(this, share_)),
       stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {
     client_.belongs_to(owner_);
+    close_by_reset(client_);
 }
 
 Connection::~Connection() {
@@ -107,7 +116,7 @@ void Connection::turn_out() {
     const Refusal refusal = too_many();
     broker_.count_stranger(refusal.code, uid_);
     client_.try_write(error_answer(surface_, refusal));
-    reset_client();
+    client_.close();
 }
 
 /// Who has shown no token waits for a head no longer than strangers may.
@@ -217,51 +226,49 @@ Task<void> Connection::refuse(Refusal refusal) {
     co_await write_all(client_, answer);
 }
 
-/// Closing with bytes unread would take the answer back from a client that still sends.
+/// An orderly end, and then the client has its time to take what is on its way and to leave.
 Task<void> Connection::leave() {
     discarding_ = true;
     if (upstream_) upstream_->close();
     upstream_.reset();
-    bool open = client_.is_open() && ::shutdown(client_.native(), SHUT_WR) == 0;
+    const bool told = client_.is_open() && ::shutdown(client_.native(), SHUT_WR) == 0;
     limit(Bound::leaving, leave_ms);
     if (uploading_) co_return;  // that coroutine reads on, and is the last one here
-    while (open) {
-        const Io io = client_.try_read(scratch());
-        if (io.is != Io::Is::done && !io.waits()) break;
-        // A client that sends on and on has its turn like others, and its time is looked at.
-        if (io.is == Io::Is::done)
-            co_await broker_.loop().others_have_their_turn(owner_);
-        else
-            open = co_await client_.readable();
-    }
+    if (told) co_await let_it_leave();
     client_.close();
+}
+
+/// Closing takes back what the client has not taken: also from one that still sends, or will send nothing more.
+Task<void> Connection::let_it_leave() {
+    for (bool open = true; open;) {
+        const Io io = client_.try_read(scratch());
+        if (io.is == Io::Is::done) {
+            // A client that sends on and on has its turn like others, and its time is looked at.
+            co_await broker_.loop().others_have_their_turn(owner_);
+            continue;
+        }
+        if (!io.waits()) {
+            if (!is_on_its_way()) co_return;
+            client_.nothing_to_read();  // the kernel tells when all has been taken
+        }
+        open = co_await client_.readable();
+    }
 }
 
 void Connection::cut() {
     cut_ = true;
     stop_connecting_();
     if (upstream_) upstream_->close();
-    reset_client();
-}
-
-/// A reset, and not an orderly end: the agent must not take half an answer for a whole one. And after an orderly end
-/// the client's port would stay taken for as long as the client likes: one user could have all ports that lead here.
-void Connection::reset_client() {
-    ends_by_reset(true);
     client_.close();
-}
-
-/// Whoever closes it: the kernel does when this process ends.
-void Connection::ends_by_reset(bool on) {
-    const linger at_once{on, 0};
-    ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 /// Behind shutdown(): whether the client has not taken all of what was written. The kernel had room for some megabytes.
 bool Connection::is_on_its_way() const {
     tcp_info info{};
     socklen_t size = sizeof info;
-    return ::getsockopt(client_.native(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_FIN_WAIT1;
+    if (::getsockopt(client_.native(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+    // The second and third: the client has ended its side.
+    return info.tcpi_state == TCP_FIN_WAIT1 || info.tcpi_state == TCP_CLOSING || info.tcpi_state == TCP_LAST_ACK;
 }
 
 void Connection::look_at_the_time(Clock::time_point now) {
@@ -277,7 +284,7 @@ void Connection::look_at_the_time(Clock::time_point now) {
     else if (over == Bound::idle || over == Bound::header)
         client_.end_wait_to_read();  // leave() is next
     else
-        reset_client();
+        client_.close();
 }
 
 }  // namespace capsule::broker

@@ -53,6 +53,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool is_probe(const RequestHead& head) const;
     Task<void> refuse(Refusal refusal);
     Task<void> leave();
+    Task<void> let_it_leave();
 
     // exchange.cpp
     Task<std::optional<Refusal>> exchange(RequestHead head, std::size_t head_bytes, Admitted admitted, bool& again);
@@ -68,8 +69,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Task<void> watch(Self self);
     void tell_tokens(Exchange& exchange);
     void settle(Exchange& exchange);
-    void reset_client();
-    void ends_by_reset(bool on);
     bool is_on_its_way() const;
 
     void limit(Bound what, std::uint32_t milliseconds) {

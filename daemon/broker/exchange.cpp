@@ -232,8 +232,6 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     // The body says whether a 200 is an error, and the head may have been sent by then.
     std::string out = head_without_key(response_for_agent(head, !again, key.key.reveal()), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
-    const bool only_its_end_tells = exchange.received.ends_with_connection();
-    if (only_its_end_tells) ends_by_reset(true);
     const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
     auto passing = pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
@@ -272,10 +270,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         exchange.provider->keep(std::move(upstream_), broker_.loop().now());
         broker_.watch_time();
     }
-    if (!good)
-        reset_client();
-    else if (only_its_end_tells)
-        ends_by_reset(false);
+    if (!good) client_.close();
     if (upstream_) upstream_->close();  // upload() may wait for a provider that takes no more
     upstream_.reset();
     co_return good;

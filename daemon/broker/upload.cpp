@@ -38,10 +38,12 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
         }
     }
     uploading_ = false;
-    if (discarding_)
+    if (discarding_) {
+        co_await let_it_leave();
         client_.close();
-    else if (client_left_ || exchange->bad_body)
+    } else if (client_left_ || exchange->bad_body) {
         to->close();
+    }
 }
 
 /// An agent that has gone (somebody pressed Escape) shall not cost its plan any more of the answer. Begun when an

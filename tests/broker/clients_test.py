@@ -202,12 +202,16 @@ class Clients(Case):
         """The kernel has it, and a reset would take it back."""
         length = b"Content-Length: 2000000"
         reading = []
-        for ends, provider_says, agent_says in (("agent", [length], ["Connection: close"]), ("provider", [b"Connection: close"], []), ("idle", [length], [])):
-            broker, provider = self.broker(idle_ms=300), self.provider(self.of_megabytes(*provider_says), tls=False)
+        for ends, provider_says, agent_says in (("agent", [length], ["Connection: close"]), ("provider", [b"Connection: close"], []), ("idle", [length], []),
+                                                ("half", [length], [])):  # fmt: skip
+            broker, provider = self.broker(idle_ms=60_000 if ends == "half" else 300), self.provider(self.of_megabytes(*provider_says), tls=False)
             broker.grant(provider)
             connection = self.connect(broker)
             connection.sendall(request(broker.port, *agent_says))
             reading.append((ends, connection, connection.recv(1024)))
+            if ends == "half":  # it has nothing more to say
+                broker.traffic()
+                connection.shutdown(socket.SHUT_WR)
         time.sleep(4)  # longer than who is refused may take to go
         for ends, connection, got in reading:
             with self.subTest(ends):

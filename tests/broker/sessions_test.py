@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from case import Case, inside
+from case import Case, inside, sending
 from harness import Broker, KEY, TOKEN, answer, read_reply, request, until
 
 NEW = "FAKE-rotated-key-5555555555"
@@ -164,6 +164,42 @@ class Sessions(Case):
                 while connection.recv(65536):
                     pass
             stop.set()
+
+    def test_nor_is_its_end_that_of_a_whole_one_that_is_not_taken(self):
+        """The kernel would try on without the broker, and a connection of no process keeps the next one from the port."""
+        body = bytes(2_000_000)  # more than a client's kernel takes, and less than the broker's has room for
+        length = b"Content-Length: %d\r\n\r\n" % len(body) + body
+        chunks = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
+        for name, answered, headers, ends_its_side in (
+            ("length", length, (), False), ("chunks", chunks, (), False), ("closes", length, ("Connection: close",), False),
+            ("only its end", b"Connection: close\r\n\r\n" + body, (), False), ("has no more to say", length, (), True),
+        ):  # fmt: skip
+            with self.subTest(name):
+                serve = sending(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" + answered)
+                broker, provider = self.broker(), self.provider(serve, tls=False)
+                broker.grant(provider)
+                connection = socket.socket()
+                self.addCleanup(connection.close)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.connect(("127.0.0.1", broker.port))
+                connection.sendall(request(broker.port, *headers))
+                self.assertEqual(broker.traffic()["failed"], 0, "all of it has passed")
+                if ends_its_side:
+                    connection.shutdown(socket.SHUT_WR)
+                    time.sleep(0.5)
+                broker.process.kill()
+                broker.process.wait()
+                self.assertEqual(left_at(broker.port), [])
+                with self.assertRaises(ConnectionResetError):
+                    while connection.recv(65536):
+                        pass
+
+
+def left_at(port: int) -> list[str]:
+    """What the kernel still sends from there."""
+    sending_on = ("04", "09", "0B")  # FIN-WAIT-1, LAST-ACK, CLOSING
+    with open("/proc/net/tcp") as table:
+        return [line for line in table if line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] in sending_on]
 
 
 def half_an_answer(stop: threading.Event):

@@ -172,8 +172,10 @@ def what_it_reads() -> list[Protection]:
 def what_passes() -> list[Protection]:
     drops = TO_PROVIDER + "DropsEveryOtherCredential"
     return [
-        one("half an answer is not taken for the whole where the broker ends", "daemon/broker/exchange.cpp",
-            "    if (only_its_end_tells) ends_by_reset(true);\n", "", "ctest:broker:sessions"),
+        one("half an answer is not taken for the whole where the broker ends", "daemon/broker/connection.cpp",
+            "    close_by_reset(client_);\n", "    static_cast<void>(close_by_reset);\n", "ctest:broker:sessions"),
+        one("nor does a whole one that is not taken keep its port then", "daemon/broker/connection.cpp",
+            "            if (!is_on_its_way()) co_return;\n", "            const linger in_order{};\n            ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &in_order, sizeof in_order);\n            co_return;\n", "ctest:broker:sessions"),
         one("no cookie", REWRITE, '    Row{"cookie", Fate::credential},\n', "", drops),
         one("no second key", REWRITE, '    Row{"x-api-key", Fate::credential},\n', "", drops),
         one("nothing that Connection names", REWRITE, "passes_to_provider(each.name) && !of_the_connection.have(each.name)",

@@ -7,12 +7,11 @@ def protections() -> list[Protection]:
     path = "daemon/broker/core/places.cpp"
     unit = "unit_broker:BrokerPlaces."
     return [
-        one("who is turned out keeps no way to the broker taken", "daemon/broker/connection.cpp",
-            "    client_.try_write(error_answer(surface_, refusal));\n    reset_client();", "    client_.try_write(error_answer(surface_, refusal));\n    client_.close();",
-            "ctest:broker:clients"),
-        one("nor does who stays", "daemon/broker/connection.cpp", "// leave() is next\n    else\n        reset_client();",
-            "// leave() is next\n    else\n        client_.close();", "ctest:broker:clients"),
+        one("who is turned out, or stays, keeps no way to the broker taken", "daemon/broker/connection.cpp",
+            "    close_by_reset(client_);\n", "    static_cast<void>(close_by_reset);\n", "ctest:broker:clients"),
         one("and what it has not read yet is not taken back", "daemon/broker/connection.cpp", "now < last && is_on_its_way()", "false && last == now",
+            "ctest:broker:clients"),
+        one("nor is it from who has nothing more to say", "daemon/broker/connection.cpp", "            if (!is_on_its_way()) co_return;\n", "            co_return;\n",
             "ctest:broker:clients"),
         one("but not kept for ever", "daemon/broker/connection.cpp", "now < last && is_on_its_way()", "(last == now || is_on_its_way())", "ctest:broker:clients"),
         one("though all ways are taken the port is had after a restart", "daemon/sessions/broker_program.cpp",
