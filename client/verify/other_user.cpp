@@ -53,6 +53,8 @@ class SignalsToRead {
 
 [[noreturn]] void run_child(const OtherUsersProcess& task, int said, const sigset_t& mask, pid_t parent) {
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    // Where whoever started root's process ignores it, the kernel's would say nothing to this one either.
+    ::signal(SIGTERM, SIG_DFL);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(1);
     ::setsid();
