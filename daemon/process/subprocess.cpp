@@ -14,10 +14,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <cstdlib>
-#include <system_error>
 
 #include "daemon/process/child.hpp"
-#include "daemon/process/closing_thread.hpp"
+#include "daemon/process/closing_threads.hpp"
 #include "daemon/process/sent_descriptors.hpp"
 
 namespace capsule {
@@ -37,13 +36,14 @@ struct Output {
     Output(const Output&) = delete;
     Output& operator=(const Output&) = delete;
     ~Output() {
-        if (closing) closing->close(from.release());
+        if (closing) closing->close(from.release(), user);
     }
 
     asio::posix::stream_descriptor from;
     bool is_socket;
     std::size_t limit;
-    std::shared_ptr<ClosingThread> closing;  ///< none: no descriptors can be in it
+    std::shared_ptr<ClosingThreads> closing;  ///< none: no descriptors can be in it
+    uid_t user = 0;                           ///< whose program it is, where they can
     std::string text;
     bool is_over = false;  ///< what comes from now on is not waited for
 
@@ -243,16 +243,9 @@ asio::awaitable<Result<SubprocessResult>> SubprocessRunner::run(SubprocessReques
     const auto run = start(request, executor, pipes);
     if (!run) co_return cannot_start(program, errno);
     if (!pipes.refuse_descriptors) {
-        try {
-            if (!closing_) closing_ = std::make_shared<ClosingThread>(executor);
-        } catch (const std::system_error&) {
-            run->child->kill_all();
-            run->take_output();
-            asio::co_spawn(executor, reap_when_it_ends(run, {}, std::make_shared<Counted>(left_, request.asked_by)),
-                           asio::detached);
-            co_return cannot_start(program, EAGAIN);
-        }
+        if (!closing_) closing_ = std::make_shared<ClosingThreads>();
         run->out->closing = run->err->closing = closing_;
+        run->out->user = run->err->user = request.user->uid;
     }
 
     running_.insert(run->child);

@@ -17,7 +17,7 @@
 namespace capsule {
 
 class Child;
-class ClosingThread;
+class ClosingThreads;
 
 /// So many programs of an asker's may have ended and left something that is not ended yet.
 inline constexpr std::size_t most_left_of_an_asker = 4;
@@ -68,7 +68,7 @@ class SubprocessRunner {
 
     std::set<std::shared_ptr<Child>> running_;
     std::shared_ptr<Counts> left_ = std::make_shared<Counts>();
-    std::shared_ptr<ClosingThread> closing_;  ///< none: no program could send descriptors yet
+    std::shared_ptr<ClosingThreads> closing_;  ///< none: no program could send descriptors yet
     bool stopping_ = false;
 };
 

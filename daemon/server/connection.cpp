@@ -51,7 +51,7 @@ Error not_complete(const LimitsConfig& limits) {
 }  // namespace
 
 Connection::Connection(Socket socket, Client client, Services& services, Turns& turns,
-                       std::shared_ptr<ClosingThread> closing)
+                       std::shared_ptr<ClosingThreads> closing)
     : closing_(std::move(closing)),
       socket_(std::move(socket)),
       client_(std::move(client)),
@@ -72,8 +72,7 @@ void Connection::stop() {
 
 Connection::~Connection() {
     call_off_cut();
-    [[maybe_unused]] const auto nothing = client_.place.hold(0);
-    closing_->close(socket_, std::make_shared<Quotas::Place>(std::move(client_.place)));
+    closing_->close(socket_, client_.peer.counted_as());
 }
 
 /// Cancels what waits at the deadline; timed_out_ then says why.

@@ -12,7 +12,7 @@
 
 #include "daemon/access/quotas.hpp"
 #include "daemon/handlers/services.hpp"
-#include "daemon/process/closing_thread.hpp"
+#include "daemon/process/closing_threads.hpp"
 #include "daemon/server/output.hpp"
 #include "daemon/server/shares.hpp"
 #include "daemon/server/turns.hpp"
@@ -33,7 +33,7 @@ class Connection {
     using Clock = std::chrono::steady_clock;
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<ClosingThread> closing);
+    Connection(Socket socket, Client client, Services& services, Turns& turns, std::shared_ptr<ClosingThreads> closing);
     ~Connection();
 
     /// Serves the connection to its end. Never throws.
@@ -70,7 +70,7 @@ class Connection {
     void cut_at(std::chrono::steady_clock::time_point deadline);
     void call_off_cut();
 
-    std::shared_ptr<ClosingThread> closing_;
+    std::shared_ptr<ClosingThreads> closing_;
     Socket socket_;
     Client client_;
     Services& services_;

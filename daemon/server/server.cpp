@@ -32,6 +32,8 @@ constexpr int accepted_at_once = 64;
 constexpr int most_queued = 4096;
 /// Those that leave together are one occasion to give their memory back.
 constexpr std::chrono::seconds give_back_after{1};
+/// Whose connection is closed of which the kernel does not say who connected.
+constexpr auto nobody = static_cast<uid_t>(-1);
 
 bool is_passing(const boost::system::error_code& error) {
     return error == asio::error::no_descriptors || error == asio::error::no_memory ||
@@ -69,7 +71,7 @@ Server::Server(asio::any_io_executor executor, ListeningSocket socket, Services&
       acceptor_(executor, asio::local::stream_protocol(), listening_.release()),
       services_(services),
       turns_(executor),
-      closing_(std::make_shared<ClosingThread>(executor)),
+      closing_(std::make_shared<ClosingThreads>()),
       memory_timer_(executor),
       ended_(executor, asio::steady_timer::time_point::max()),
       shares_(executor) {
@@ -140,7 +142,7 @@ void Server::start(UniqueFd accepted) {
     auto peer = peer_of(accepted.get());
     if (!peer) {
         spdlog::error("{}", peer.error().message);
-        return;
+        return closing_->close(accepted.release(), nobody);
     }
     const Generation& generation = *services_.generation;
     const Standing standing = standing_of(generation.policy, *peer);
@@ -152,7 +154,7 @@ void Server::start(UniqueFd accepted) {
         place.emplace(services_.quotas.take_place(*peer, standing, limits));
     if (!*place) {
         turn_away(accepted.get(), *peer, place->error());
-        return closing_->close(accepted.release());
+        return closing_->close(accepted.release(), peer->counted_as());
     }
     peer->connection = ++last_connection_;
     peer->connected_at = ticks_since_boot();

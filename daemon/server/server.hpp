@@ -44,7 +44,7 @@ class Server {
     boost::asio::local::stream_protocol::acceptor acceptor_;
     Services& services_;
     Turns turns_;
-    std::shared_ptr<ClosingThread> closing_;
+    std::shared_ptr<ClosingThreads> closing_;
     std::set<Connection*> connections_;
     MemoryAfter memory_;
     boost::asio::steady_timer memory_timer_;

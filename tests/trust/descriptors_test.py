@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -46,13 +47,13 @@ class Daemon:
         self.home.mkdir()
         (self.home / "capsule.toml").write_text("[limits]\nrequest_bytes = 4096\n")
 
-    def start(self):
+    def start(self, preload: str = ""):
         given = self.listener.fileno()
         # The shell's pid is the daemon's.
         script = 'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@" 3<&%d' % given
         self.process = subprocess.Popen(
             ["/bin/bash", "-c", script, os.environ["CAPSULED"], "--config", str(self.home / "capsule.toml")],
-            env={"HOME": str(self.home), "PATH": "/usr/bin:/bin"}, pass_fds=[given], stderr=subprocess.PIPE)  # fmt: skip
+            env={"HOME": str(self.home), "PATH": "/usr/bin:/bin", "LD_PRELOAD": preload}, pass_fds=[given], stderr=subprocess.PIPE)  # fmt: skip
         self.listener.close()
 
     def connect(self) -> socket.socket:
@@ -114,6 +115,8 @@ class Descriptors(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.daemon = Daemon(self.folder.name)
+        Path(self.folder.name).chmod(0o711)
+        self.daemon.path.chmod(0o666)
         self.kept: list = []
         self.addCleanup(self.folder.cleanup)
 
@@ -145,6 +148,35 @@ class Descriptors(unittest.TestCase):
         self.wait_until_it_keeps(idle + 1)
         self.assertIn("it sends descriptors", self.daemon.stop(), "the log says who did it")
         self.end()
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be another user")
+    def test_what_waits_at_its_end_for_good_is_that_users_alone(self):
+        """A file system that does not answer is not interrupted."""
+        (self.daemon.home / "capsule.toml").write_text("[limits]\nconnections = 16\n")
+        with contextlib.ExitStack() as stack:
+            kept = [self.descriptor_of(65534), self.descriptor_of(65534), self.descriptor_of(0)]
+            for end in kept:
+                stack.callback(os.close, end)
+            self.daemon.start(os.environ["HELD_CLOSE"])
+            self.addCleanup(self.daemon.process.kill)
+            for _ in range(40):
+                self.assertIn("version", self.daemon.status(), "each connection's place is free when it has ended")
+            self.assertTrue(select.select([kept[2]], [], [], 60)[0], "root's descriptor has come to its end")
+            self.assertFalse(select.select(kept[:2], [], [], 0)[0], "the other user's still wait")
+        self.daemon.stop()
+
+    def descriptor_of(self, uid: int) -> int:
+        """That user sends the one end of a pipe and goes. The other end."""
+        stays, sent = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.setresuid(uid, uid, uid)
+            with self.daemon.connect() as client:
+                socket.send_fds(client, [b"{"], [sent])
+            os._exit(0)
+        os.close(sent)
+        self.assertEqual(os.waitpid(pid, 0)[1], 0)
+        return stays
 
     def test_the_daemons_own_listener_takes_none(self):
         self.daemon.start()

@@ -7,6 +7,7 @@ OUTSIDE = "daemon/server/connection_outside.cpp"
 SERVER = "daemon/server/server.cpp"
 SHARES = "daemon/server/shares.cpp"
 QUOTAS = "daemon/access/quotas.cpp"
+CLOSING = "daemon/process/closing_threads.cpp"
 APP = "daemon/lifecycle.cpp"
 JSON_RPC = "protocol/json_rpc.cpp"
 LOAD = "daemon/load/load_config.cpp"
@@ -70,11 +71,12 @@ def sizes() -> list[Protection]:
             "ctest:trust:descriptors"),
         one("an urgent byte is read in its place", "daemon/server/receive.cpp", "    urgent_bytes_in_place(socket.native_handle());\n", "",
             "ctest:trust:descriptors"),
-        one("connections are closed on another thread", "daemon/process/closing_thread.cpp",
-            "    if (!error) close(descriptor, std::move(held));\n", "    if (!error) ::close(descriptor);\n",
+        one("connections are closed on another thread", CLOSING, "    if (read_away(socket)) {\n", "    if (read_away(socket) || true) {\n",
             "ctest:trust:descriptors"),
-        one("what waits at its end is interrupted", "daemon/process/closing_thread.cpp",
-            "if (shared_->busy && shared_->closed == before)", "if (false)",
+        one("each user's are closed on a thread of its own", CLOSING, "    const std::lock_guard lock(shared_->mutex);\n    if (shared_->ended) return;\n",
+            "    user = 0;\n    const std::lock_guard lock(shared_->mutex);\n    if (shared_->ended) return;\n",
+            "ctest:trust:descriptors"),
+        one("what waits at its end is interrupted", CLOSING, "if (is_set_) ::timer_settime", "if (false) ::timer_settime",
             "ctest:trust:descriptors"),
         one("a deep key is not parsed", "daemon/agents/codex/config_file.cpp", "has_toml_key_longer_than(text, longest_key)", "false",
             "unit_merge:TomlBlock.WhatWouldExhaustTheDaemonIsNotParsed"),
