@@ -61,8 +61,11 @@ class Reader {
     }
 
     std::optional<FilePart> parts(const std::string& path) {
-        const UniqueFd found = open_path(path);
         struct stat status {};
+        // What SQLite has beside a database is then where the link leads to.
+        if (look_up(path, status, LastLink::itself) == 0 && S_ISLNK(status.st_mode))
+            throw Failure({ErrorCode::config_conflict, path + " is a link", "put the file itself in its place"});
+        const UniqueFd found = open_path(path);
         if (!found || ::fstat(found.get(), &status) != 0) return none(path, errno);
         if (!S_ISREG(status.st_mode) || is_of_the_kernels_files(found.get())) return std::nullopt;
         const auto file = std::make_shared<const UniqueFd>(open_again(found, O_RDONLY | O_NONBLOCK | O_NOCTTY));

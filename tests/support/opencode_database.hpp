@@ -57,8 +57,9 @@ inline std::string database_page_of(const std::vector<std::string>& cells, bool 
 }
 
 /// A row of the list of tables.
-inline std::string table_row(const std::string& name, char page, const std::string& kind = "table") {
-    return database_row({kind, name, name, std::string(1, page), "CREATE TABLE `" + name + "` (…)"}, 3);
+inline std::string table_row(const std::string& name, char page, const std::string& kind = "table",
+                             const std::string& columns = "…") {
+    return database_row({kind, name, name, std::string(1, page), "CREATE TABLE `" + name + "` (" + columns + ")"}, 3);
 }
 
 /// A page in the log; `pages`: of the whole database, where it ends a transaction, else 0.

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "daemon/base/time_limit.hpp"
@@ -13,8 +14,8 @@
 namespace capsule {
 namespace {
 
-/// What is read at most; OpenCode's list of tables has six pages, and its log is written back every thousand.
-constexpr std::size_t most_pages = 1000, most_log_pages = 1'000'000;
+/// What is read at most; OpenCode's list of tables has six pages, and its log is written back every thousand pages.
+constexpr std::size_t most_pages = 10'000, most_log_pages = 1'000'000;
 
 /// Something is not as OpenCode's SQLite writes it.
 struct Unexpected {};
@@ -67,7 +68,7 @@ std::size_t size_of_type(std::uint64_t type) {
     return type < std::size(of_numbers) ? of_numbers[type] : static_cast<std::size_t>((type - 12) / 2);
 }
 
-/// The first columns of the row at `at`: all that begin on its page.
+/// The row at `at`, whose values may go on elsewhere.
 Row row_at(std::string_view page, std::size_t at) {
     Row row{page, {}};
     short_number(page, at);  // its length
@@ -76,10 +77,9 @@ Row row_at(std::string_view page, std::size_t at) {
     const std::uint64_t head_size = short_number(page, at);
     if (head_size > page.size()) throw Unexpected();
     std::size_t value = head + static_cast<std::size_t>(head_size);
-    while (at < head + head_size && value <= page.size()) {
+    while (at < head + head_size) {
         const std::uint64_t type = short_number(page, at);
-        row.columns.push_back({type, value, size_of_type(type)});
-        if (row.columns.back().size > page.size()) break;
+        row.columns.push_back({type, value, std::min(size_of_type(type), page.size() + 1)});
         value += row.columns.back().size;
     }
     return row;
@@ -95,72 +95,66 @@ class Database {
         if (page_size_ < 512 || (page_size_ & (page_size_ - 1)) != 0) throw Unexpected();
         if (log_ != nullptr) read_log();
         constexpr std::uint64_t utf8 = 1;
-        if (const std::uint64_t encoding = number(page(1), 56, 4); encoding != utf8 && encoding != 0)
-            throw Unexpected();
+        for (const std::string& text : versions(1))
+            if (const std::uint64_t encoding = number(text, 56, 4); encoding != utf8 && encoding != 0)
+                throw Unexpected();
     }
 
+    /// In every version of its pages. SQLite takes one of them; which, is not asked.
     template <typename Visit>
     void each_row(std::uint64_t root, Visit visit) {
         std::vector<std::uint64_t> left{root};
+        std::set<std::uint64_t> seen;
         while (!left.empty()) {
-            if (++pages_ > most_pages || left.size() > most_pages || time_is_up()) throw Unexpected();
             const std::uint64_t index = left.back();
             left.pop_back();
-            const std::string text = page(index);
-            const std::size_t head = index == 1 ? 100 : 0;
-            const std::uint64_t kind = number(text, head, 1);
-            if (kind != with_rows && kind != above_others) throw Unexpected();
-            std::size_t at = head + (kind == with_rows ? 8 : 12);
-            for (std::uint64_t rest = number(text, head + 3, 2); rest > 0; --rest, at += 2) {
-                const auto place = static_cast<std::size_t>(number(text, at, 2));
-                if (kind == with_rows)
-                    visit(row_at(text, place));
-                else
-                    left.push_back(number(text, place, 4));
+            if (!seen.insert(index).second) continue;
+            bool is_of_a_table = false;
+            for (const std::string& text : versions(index)) {
+                if (++pages_ > most_pages || left.size() > most_pages || time_is_up()) throw Unexpected();
+                const std::size_t head = index == 1 ? 100 : 0;
+                const std::uint64_t kind = number(text, head, 1);
+                if (kind != with_rows && kind != above_others) continue;  // it had another use then
+                is_of_a_table = true;
+                std::size_t at = head + (kind == with_rows ? 8 : 12);
+                for (std::uint64_t rest = number(text, head + 3, 2); rest > 0; --rest, at += 2) {
+                    const auto place = static_cast<std::size_t>(number(text, at, 2));
+                    if (kind == with_rows)
+                        visit(row_at(text, place));
+                    else
+                        left.push_back(number(text, place, 4));
+                }
+                if (kind == above_others) left.push_back(number(text, head + 8, 4));
             }
-            if (kind == above_others) left.push_back(number(text, head + 8, 4));
+            if (!is_of_a_table) throw Unexpected();
         }
     }
 
   private:
     static constexpr std::uint64_t with_rows = 13, above_others = 5;
-    static constexpr std::size_t log_head_size = 32, page_head_size = 24, salt_at = 8;
+    static constexpr std::size_t log_head_size = 32, page_head_size = 24;
 
-    std::string page(std::uint64_t index) const {
+    std::vector<std::string> versions(std::uint64_t index) const {
         if (index == 0) throw Unexpected();
-        const auto logged = in_log_.find(index);
-        std::string text = logged != in_log_.end() ? (*log_)(logged->second, page_head_size + page_size_)
-                                                   : file_((index - 1) * page_size_, page_size_);
-        if (logged != in_log_.end()) {
-            if (!is_of_this_log(text) || number(text, 0, 4) != index) throw Unexpected();
-            text.erase(0, page_head_size);
-        }
-        if (text.size() != page_size_) throw Unexpected();
-        return text;
+        std::vector<std::string> all{file_((index - 1) * page_size_, page_size_)};
+        const auto [begin, end] = in_log_.equal_range(index);
+        for (auto logged = begin; logged != end; ++logged)
+            all.push_back((*log_)(logged->second, page_size_));
+        std::erase_if(all, [&](const std::string& text) { return text.size() != page_size_; });
+        return all;
     }
 
-    /// What an earlier log of the same file left behind it has other salts.
-    bool is_of_this_log(std::string_view page_head) const {
-        return page_head.size() >= page_head_size && page_head.substr(salt_at, salt_.size()) == salt_;
-    }
-
-    /// Only what was committed counts, and of a page's versions the last one.
+    /// What an earlier log of the same file left behind it has other salts. Checksums are not looked at.
     void read_log() {
         const std::string head = (*log_)(0, log_head_size);
         if (head.size() < log_head_size || (number(head, 0, 4) & ~std::uint64_t{1}) != 0x377F0682U) return;
         if (number(head, 8, 4) != page_size_) throw Unexpected();
-        salt_ = head.substr(16, 8);
-        std::unordered_map<std::uint64_t, std::uint64_t> pending;
         std::uint64_t at = log_head_size;
         for (std::size_t count = 0;; ++count, at += page_head_size + page_size_) {
             if (count >= most_log_pages || time_is_up()) throw Unexpected();
             const std::string page_head = (*log_)(at, page_head_size);
-            if (!is_of_this_log(page_head) || number(page_head, 0, 4) == 0) return;
-            pending[number(page_head, 0, 4)] = at;
-            if (number(page_head, 4, 4) == 0) continue;
-            for (const auto& [index, place] : pending)
-                in_log_[index] = place;
-            pending.clear();
+            if (page_head.size() < page_head_size || page_head.compare(8, 8, head, 16, 8) != 0) return;
+            in_log_.emplace(number(page_head, 0, 4), at + page_head_size);
         }
     }
 
@@ -168,29 +162,31 @@ class Database {
     const FilePart* log_;
     std::size_t page_size_ = 0;
     std::size_t pages_ = 0;
-    std::string salt_;
-    std::unordered_map<std::uint64_t, std::uint64_t> in_log_;
+    std::multimap<std::uint64_t, std::uint64_t> in_log_;
 };
 
 ActiveAccount look_for_active_account(const FilePart& file, const FilePart* log) {
     if (file(0, 1).empty()) return ActiveAccount::none;
     Database database(file, log);
-    std::uint64_t table = 0;
+    std::set<std::uint64_t> tables;
     database.each_row(1, [&](const Row& row) {
         const std::string kind = row.lower_text(0);
         // OpenCode has none. One could be named as the table, or write to it.
         if (kind == "view" || kind == "trigger") throw Unexpected();
         if (kind != "table" || row.lower_text(1) != "account_state") return;
+        // A column that is computed (AS) or has a default is in no row.
+        const std::string statement = row.lower_text(4);
+        if (statement.find("as") != statement.npos || statement.find("default") != statement.npos) throw Unexpected();
         const Column& root = row.column(3);
-        table = number(row.page, root.at, root.size);
-        if (table == 0) throw Unexpected();
+        tables.insert(number(row.page, root.at, root.size));
     });
-    if (table == 0) return ActiveAccount::none;
     bool active = false;
-    database.each_row(table, [&](const Row& row) {
-        constexpr std::size_t account = 1, organisation = 2;
-        active = active || (row.column(account).type != 0 && row.column(organisation).type != 0);
-    });
+    for (const std::uint64_t table : tables)
+        database.each_row(table, [&](const Row& row) {
+            // Whatever the order of the columns, the account's or its organisation's is not the first.
+            for (std::size_t index = 1; index < row.columns.size(); ++index)
+                active = active || row.columns[index].type != 0;
+        });
     return active ? ActiveAccount::one : ActiveAccount::none;
 }
 
@@ -227,8 +223,9 @@ Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
     for (int attempt = 0; attempt < 10; ++attempt) {
         const auto database = path.empty() ? std::nullopt : reader.parts(path);
         if (!database) return {};
-        const auto log = reader.parts(path + "-wal");
-        found = active_account(*database, log ? &*log : nullptr);
+        const auto log = reader.parts(path + "-wal"), undo = reader.parts(path + "-journal");
+        found =
+            undo && !(*undo)(0, 1).empty() ? ActiveAccount::unknown : active_account(*database, log ? &*log : nullptr);
         if (found != ActiveAccount::unknown) break;
     }
     if (found == ActiveAccount::none) return {};
@@ -238,8 +235,10 @@ Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
                      : path +
                            " is not as OpenCode writes it, so it may have an account whose settings outrank this "
                            "session's",
-                 "run `opencode console logout` as that user, or give sessions a database of their own: [env] "
-                 "OPENCODE_DB = \"capsuled.db\" in capsule.toml"};
+                 std::string(found == ActiveAccount::one
+                                 ? "run `opencode console logout` as that user while no other OpenCode runs"
+                                 : "start OpenCode once by hand, and end it") +
+                     ", or give sessions a database of their own: [env] OPENCODE_DB = \"capsuled.db\" in capsule.toml"};
 }
 
 }  // namespace capsule

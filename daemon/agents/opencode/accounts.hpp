@@ -13,9 +13,9 @@ enum class ActiveAccount {
     unknown,  ///< the database is not as OpenCode writes it, or was written to meanwhile
 };
 
-/// Whether an account with an organisation is active in OpenCode's database, of SQLite's format. `log` is what SQLite
-/// has written beside it (NAME-wal) and not yet into it; null: there is none. Reads the few pages that say so. They are
-/// the home's: whatever is in them, it ends.
+/// Whether an account is active in OpenCode's database, of SQLite's format. `log` is what SQLite has written beside it
+/// (NAME-wal) and not yet into it; null: there is none. What it says of any version of a page counts. Reads the few
+/// pages that say so. They are the home's: whatever is in them, it ends.
 ActiveAccount active_account(const FilePart& database, const FilePart* log);
 
 /// For AgentDescriptor::check_home: config.conflict where the database that a session would use may have one.
