@@ -27,6 +27,10 @@ bool is_root_of(uid_t user, const std::string& directory) {
     return true;
 }
 
+std::string named(const std::string& directory) {
+    return directory.empty() ? "/" : directory;
+}
+
 bool may_be_there(const std::string& path) {
     struct stat status {};
     const int problem = look_up(path, status, LastLink::itself);
@@ -38,7 +42,7 @@ bool says_nothing(const std::string& directory, const UnheldName& of) {
     constexpr std::size_t longest = 256 * 1024;
     if (of.only_with.front().empty()) return false;
     const Place place{
-        .directory = directory, .name = std::string(of.name), .directory_fd = open_directory(directory + "/")};
+        .directory = directory, .name = std::string(of.name), .directory_fd = open_directory(named(directory))};
     const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
     return text && *text && std::ranges::none_of(of.only_with, [&](std::string_view word) {
                return !word.empty() && (*text)->find(word) != std::string::npos;
@@ -87,7 +91,7 @@ class Look {
 
   private:
     Result<void> look_into(const std::string& directory) const {
-        const bool is_home = is_same_directory(directory + "/", home_.home);
+        const bool is_home = is_same_directory(named(directory), home_.home);
         for (const UnheldName& each : agent_.unheld) {
             const std::string path = directory + "/" + std::string(each.name);
             if ((is_home && each.name.starts_with('.')) || !may_be_there(path)) continue;

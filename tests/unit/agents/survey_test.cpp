@@ -75,8 +75,15 @@ TEST_F(Survey, AProjectThatIsIgnoredIsHeldByThat) {
     const StringMap members = survey(Agent::claude, "zai", claude_project, claude_settings);
     EXPECT_EQ(members.at("hooks"), "--setting-sources user");
     EXPECT_EQ(members.at("env.ANTHROPIC_UNIX_SOCKET"), "--setting-sources user");
-    EXPECT_EQ(survey(Agent::opencode, "zai", opencode_project, R"({"plugin": ["x"]})").at("plugin"),
-              "OPENCODE_DISABLE_PROJECT_CONFIG=1");
+    const std::string by = "OPENCODE_DISABLE_PROJECT_CONFIG=1";
+    const StringMap of_opencode =
+        survey(Agent::opencode, "zai", opencode_project,
+               R"({"shell": "x", "mcp": {"servers": {"a": {}}}, "agents": {"a": {"model": "zai/other"}},
+                   "plugin": ["x"], "plugins": ["x"], "references": {}})");
+    EXPECT_THAT(of_opencode,
+                UnorderedElementsAre(Pair("shell", by), Pair("mcp.servers.a", by), Pair("agents.a.model", by),
+                                     Pair("plugin", ""), Pair("plugins", ""), Pair("references", "")))
+        << "no switch holds the last three";
 }
 
 TEST_F(Survey, TheHomesOwnHooksAndServersAreMeant) {
