@@ -130,7 +130,7 @@ struct AgentDescriptor {
     std::string_view project_switch{};
     /// What it takes of a project's all the same: names in the session's directory and in those above it, up to the
     /// root of what git takes for its repository, else up to `/`. Those of the home that begin with a dot are the
-    /// home's own. Not empty: where another user can put something above the session, it is not to start.
+    /// home's own.
     std::span<const UnheldName> unheld{};
     /// What the operator can do about a project's setting that no pin holds.
     std::string_view project_cure{};

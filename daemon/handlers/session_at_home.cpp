@@ -52,8 +52,9 @@ Result<RenderedSession> render_at_home(SessionWork& work, const Route& route, co
     std::vector<FoundSetting> settings;
     if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
     if (cwd && !plan->project_left_out.empty()) {
-        const bool has_git = find_binary(path, "git", home.user.uid).binary.has_value();
-        if (auto held = refuse_unheld_project(descriptor_of(route.agent), *plan, home, *cwd, has_git); !held)
+        const UnheldLook how{.has_git = find_binary(path, "git", home.user.uid).binary.has_value(),
+                             .only_strangers = project_settings != ProjectSettings::ignore};
+        if (auto held = refuse_unheld_project(descriptor_of(route.agent), *plan, home, *cwd, how); !held)
             return held.error();
     }
     return RenderedSession{std::move(*plan), std::move(*applied), std::move(settings)};

@@ -133,22 +133,23 @@ class WhoCanWriteThere {
     /// `directory` is the next one that is looked at. Where the one before is not in it, nobody is known to come on.
     void go_up_to(const std::string& directory) {
         const bool is_in_it = fs::path(at_).parent_path() == fs::path(directory);
-        if (at_ != directory && !is_in_it) all_come_ = group_comes_ = false;
+        if (at_ != directory && !is_in_it) all_come_ = group_comes_ = owner_comes_ = false;
         at_ = directory;
     }
     /// What `directory` has.
     void pass(const struct stat& status) {
+        owner_comes_ = owner_comes_ && (status.st_uid == own_.st_uid || (status.st_mode & S_IXOTH) != 0);
         all_come_ = all_come_ && (status.st_mode & S_IXOTH) != 0;
         group_comes_ = group_comes_ && (status.st_mode & S_IXGRP) != 0 && status.st_gid == own_.st_gid;
     }
     bool are_all() const { return all_come_ && (own_.st_mode & S_IWOTH) != 0; }
     bool are_group(gid_t gid) const { return group_comes_ && (own_.st_mode & S_IWGRP) != 0 && gid == own_.st_gid; }
-    bool is_owner(uid_t uid) const { return uid == own_.st_uid; }
+    bool is_owner(uid_t uid) const { return owner_comes_ && uid == own_.st_uid; }
 
   private:
     std::string at_;
     struct stat own_;
-    bool all_come_ = true, group_comes_ = true;
+    bool all_come_ = true, group_comes_ = true, owner_comes_ = true;
 };
 
 /// In which whoever is in its group can make files, and who that is, is not known to be the session's user or root.

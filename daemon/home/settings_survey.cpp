@@ -220,6 +220,13 @@ void leave_out(Plan& plan, SurveyedSession& session, const std::string& why) {
     const AgentDescriptor& agent = descriptor_of(session.route.agent);
     const bool has_switch = !agent.project_switch.empty();
     if (plan.project_left_out.empty()) plan.project_left_out = why;
+    if (!agent.unheld.empty())
+        plan.warnings.push_back(
+            {"settings.not_held", std::string(facts_of(agent.agent).label) +
+                                      " runs plugins and modules that others put above its session, whatever it is "
+                                      "told: " +
+                                      why +
+                                      ". Put the project where only its user can write to the directories above it."});
     if (has_switch && session.ignore_project) return;
     if (!agent.leave_project_out(plan, "capsuled: " + why)) return;
     session.ignore_project = has_switch;

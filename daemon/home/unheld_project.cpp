@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "daemon/base/home_visit.hpp"
-#include "daemon/home/project_directories.hpp"
 #include "daemon/write/file_access.hpp"
 #include "protocol/utf8.hpp"
 
@@ -61,25 +60,17 @@ std::string shown(const std::string& path) {
 
 class Look {
   public:
-    Look(const AgentDescriptor& agent, const SessionHome& home, const std::string& why, bool has_git)
-        : agent_(agent), home_(home), why_(why), has_git_(has_git) {}
+    Look(const AgentDescriptor& agent, const SessionHome& home, const std::string& why, const UnheldLook& how)
+        : agent_(agent), home_(home), why_(why), how_(how) {}
 
     Result<void> up_from(const fs::path& start) const {
-        ProjectDirectories seen;
-        bool is_within = true;
         for (fs::path at = start;; at = at.parent_path()) {
-            seen.paths.push_back(at == at.root_path() ? "" : at.string());
-            const std::string& directory = seen.paths.back();
-            if (is_within)
-                if (auto fine = look_into(directory); !fine) return fine;
-            is_within = is_within && !(has_git_ && is_root_of(home_.user.uid, directory));
-            if (at == at.root_path()) break;
+            const std::string directory = at == at.root_path() ? "" : at.string();
+            if (auto fine = look_into(directory); !fine) return fine;
+            // Modules are looked for above a repository, too, which is for others to put there alone.
+            const bool is_end = !how_.only_strangers && how_.has_git && is_root_of(home_.user.uid, directory);
+            if (is_end || at == at.root_path()) return {};
         }
-        const auto open = open_to_others(seen, home_);
-        return open ? refused("what another user can put into " + shown(open->path),
-                              "put the project where only its user can write to the directories above it, for example "
-                              "in the home")
-                    : Result<void>();
     }
 
     Error refused(const std::string& what, const std::string& cure) const {
@@ -95,23 +86,29 @@ class Look {
         for (const UnheldName& each : agent_.unheld) {
             const std::string path = directory + "/" + std::string(each.name);
             if ((is_home && each.name.starts_with('.')) || !may_be_there(path)) continue;
+            if (how_.only_strangers && is_known_users(path)) continue;
             if (!says_nothing(directory, each)) return refused(shown(path), "move it away");
         }
         return {};
     }
 
+    bool is_known_users(const std::string& path) const {
+        struct stat status {};
+        return look_up(path, status, LastLink::itself) == 0 && (status.st_uid == 0 || status.st_uid == home_.user.uid);
+    }
+
     const AgentDescriptor& agent_;
     const SessionHome& home_;
     const std::string& why_;
-    bool has_git_;
+    UnheldLook how_;
 };
 
 }  // namespace
 
 Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& plan, const SessionHome& home,
-                                   const std::string& cwd, bool has_git) {
+                                   const std::string& cwd, const UnheldLook& how) {
     if (agent.unheld.empty() || plan.project_left_out.empty()) return {};
-    const Look look(agent, home, plan.project_left_out, has_git);
+    const Look look(agent, home, plan.project_left_out, how);
     // The agent may take the directory's name as its shell knows it, or where that is when all links are followed.
     const fs::path named = fs::path(cwd + "/.").lexically_normal().parent_path();
     if (auto fine = look.up_from(named); !fine) return fine;

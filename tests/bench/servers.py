@@ -134,6 +134,10 @@ class Place:
         for name, text in PROJECT.items():
             (self.project / name).parent.mkdir(parents=True, exist_ok=True)
             (self.project / name).write_text(text)
+        # As all may write to /tmp, above it: else agents leave the project out, and OpenCode does not start.
+        self.top.chmod(0o755)
+        for folder in (self.project, *(each for each in self.project.rglob("*") if each.is_dir())):
+            folder.chmod(0o777)
         for agent in ("claude", "opencode"):
             shutil.copy(programs["bench_agent"], self.top / "bin" / agent)
         (self.top / "bin/codex").write_text(CODEX)

@@ -115,13 +115,13 @@ void add_extra_pin(Plan& plan, SurveyedSession& session) {
 /// A second reader of its takes the first three, and has no switch: plugins of theirs run, `references` are fetched.
 /// The others say what `esprima` is, which runs at each start: in the nearest node_modules up to `/`, the package's own
 /// name, or a path by another name (an escape may stand in each).
-constexpr UnheldName unheld_names[] = {{".opencode"},
-                                       {"opencode.json"},
-                                       {"opencode.jsonc"},
-                                       {"node_modules/esprima"},
-                                       {"package.json", {"esprima", "\\"}},
-                                       {"tsconfig.json", {"paths", "baseUrl", "extends", "\\"}},
-                                       {"jsconfig.json", {"paths", "baseUrl", "extends", "\\"}}};
+constexpr UnheldName unheld_names[] = {{.name = ".opencode"},
+                                       {.name = "opencode.json"},
+                                       {.name = "opencode.jsonc"},
+                                       {.name = "node_modules/esprima"},
+                                       {.name = "package.json", .only_with = {"esprima", "\\"}},
+                                       {.name = "tsconfig.json", .only_with = {"paths", "baseUrl", "extends", "\\"}},
+                                       {.name = "jsconfig.json", .only_with = {"paths", "baseUrl", "extends", "\\"}}};
 
 bool leave_out(Plan& plan, const std::string& from) {
     leave_project_out(plan, from);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "daemon/agents/build.hpp"
@@ -12,6 +11,7 @@
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/agents/opencode/whose_block.hpp"
 #include "daemon/catalog/key_state.hpp"
+#include "protocol/json_tree.hpp"
 
 namespace capsule {
 
@@ -138,10 +138,11 @@ void leave_project_out(Plan& plan, std::string_view from) {
 void leave_programs_out(Plan& plan) {
     const auto content = plan.env.find("OPENCODE_CONFIG_CONTENT");
     if (content == plan.env.end()) return;
-    json::object pin = json::parse(content->second.reveal()).as_object();
-    pin["lsp"] = false;
-    pin["formatter"] = false;
-    content->second.value = json::serialize(pin);
+    auto pin = parse_json(content->second.reveal());
+    if (!pin || !pin->is_object()) return;  // it is this file's own
+    pin->get_object()["lsp"] = false;
+    pin->get_object()["formatter"] = false;
+    content->second.value = json::serialize(*pin);
 }
 
 BrokeredRoute brokered_opencode(const Route& route, std::string_view /*variable*/) {

@@ -79,6 +79,24 @@ TEST_F(OpenToOthers, IsADirectoryAboveOneThatOthersCannotEnter) {
     EXPECT_EQ(open_from_inner(), above());
 }
 
+TEST_F(OpenToOthers, IsADirectoryOfTheSessionsOwnersWhoCannotComeThere) {
+    if (::geteuid() != 0) GTEST_SKIP() << "giving a directory away takes root";
+    const std::string inner = own() + "/inner";
+    fs::create_directories(inner);
+    home.user.uid = home.user.gid = 4711;
+    for (const std::string& theirs : {inner, above()})
+        EXPECT_EQ(::chown(theirs.c_str(), 4712, 4712), 0);
+    EXPECT_EQ(::chown(own().c_str(), 4711, 4711), 0);
+    EXPECT_EQ(::chmod(inner.c_str(), 0757), 0);
+    const auto open_from_inner = [&](mode_t between) {
+        set_modes(between, 0755);
+        const auto found = open_to_others(project_directories(inner), home);
+        return found ? found->path : "";
+    };
+    EXPECT_NE(open_from_inner(0755), above());
+    EXPECT_EQ(open_from_inner(0700), above());
+}
+
 TEST_F(OpenToOthers, IsWhatCannotBeLookedAt) {
     set_modes(0777, 01757);
     EXPECT_EQ(open(), "");
@@ -169,16 +187,19 @@ TEST_F(OpenToOthers, LeavesTheProjectOutOfEachAgent) {
     EXPECT_THAT(look(Agent::codex, ProjectSettings::allow), ElementsAre("agent", "-c", "project_root_markers=[]"));
     EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
     EXPECT_THAT(look(Agent::opencode, ProjectSettings::allow), ElementsAre("agent"));
-    EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
+    ASSERT_EQ(plan.warnings.size(), 2U);
+    EXPECT_EQ(plan.warnings.front().code, "settings.not_held");
+    for (const Warning& warning : plan.warnings)
+        EXPECT_THAT(warning.message, HasSubstr("another user can write to " + above()));
     EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_PROJECT_CONFIG"));
     EXPECT_TRUE(plan.env.contains("OPENCODE_DISABLE_EXTERNAL_SKILLS"));
     EXPECT_THAT(plan.unset, IsEmpty());
 
     EXPECT_THAT(look(Agent::codex, ProjectSettings::ignore), Contains("project_root_markers=[]"));
-    for (const Agent agent : {Agent::claude, Agent::opencode}) {
-        look(agent, ProjectSettings::ignore);
-        EXPECT_THAT(plan.warnings, IsEmpty()) << "that keeps all of it out already";
-    }
+    look(Agent::claude, ProjectSettings::ignore);
+    EXPECT_THAT(plan.warnings, IsEmpty()) << "that keeps all of it out already";
+    look(Agent::opencode, ProjectSettings::ignore);
+    EXPECT_EQ(plan.warnings.size(), 1U) << "not all, of OpenCode's";
     look(Agent::claude, ProjectSettings::allow, {"--setting-sources=user,project"});
     EXPECT_THAT(plan.warnings, IsEmpty()) << "the operator says what counts";
     EXPECT_EQ(plan.argv.size(), 2U);

@@ -44,8 +44,8 @@ class UnheldProject : public ::testing::Test {
     void remove(const std::string& path) const { fs::remove_all(directory.path() + "/" + path); }
     /// Why the session is refused; empty: it is not.
     std::string why(const std::string& cwd, Agent agent = Agent::opencode, bool has_git = true) const {
-        const auto held =
-            refuse_unheld_project(descriptor_of(agent), plan, home, directory.path() + "/" + cwd, has_git);
+        const auto held = refuse_unheld_project(descriptor_of(agent), plan, home, directory.path() + "/" + cwd,
+                                                {has_git, only_strangers});
         if (held) return "";
         EXPECT_EQ(held.error().code, ErrorCode::config_conflict);
         EXPECT_NE(held.error().hint, "");
@@ -55,6 +55,7 @@ class UnheldProject : public ::testing::Test {
     TemporaryHome directory;
     SessionHome home;
     Plan plan;
+    bool only_strangers = false;
 };
 
 TEST_F(UnheldProject, IsRefusedWhereItHasWhatTheAgentTakes) {
@@ -129,12 +130,18 @@ TEST_F(UnheldProject, IsNotWhatTheHomeHasForAll) {
     EXPECT_NE(why("home/project"), "");
 }
 
-// What is not there yet would be there by the time that the agent looks.
-TEST_F(UnheldProject, IsRefusedWhereAnotherUserCanPutSomething) {
-    make_repository("open/project/sub");
-    EXPECT_EQ(why("open/project/sub"), "");
-    EXPECT_EQ(::chmod((directory.path() + "/open/project/sub").c_str(), 0755), 0);
-    EXPECT_THAT(why("open/project/sub"), HasSubstr(directory.path() + "/open/project"));
+// A project that is left out for others alone is its user's own.
+TEST_F(UnheldProject, IsAnotherUsersAlsoAboveARepository) {
+    if (::geteuid() != 0) GTEST_SKIP() << "giving a file away takes root";
+    make_repository("open/project");
+    only_strangers = true;
+    for (const char* name : {"open/project/opencode.json", "open/node_modules/esprima"}) {
+        write(name);
+        EXPECT_EQ(why("open/project/sub"), "");
+        EXPECT_EQ(::lchown((directory.path() + "/" + name).c_str(), 4712, 4712), 0);
+        EXPECT_THAT(why("open/project/sub"), HasSubstr(name));
+        remove(name);
+    }
 }
 
 }  // namespace
