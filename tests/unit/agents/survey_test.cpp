@@ -233,8 +233,8 @@ TEST_F(Survey, ABrokenFileGivesNothing) {
 
 TEST_F(Survey, NamesWhereCodexRunsCommands) {
     const SettingsPlace place{"", SettingsOwner::home, SettingsFormat::codex_places};
-    EXPECT_THAT(survey(Agent::codex, "zai", place, "default = \"x\"\n"), ElementsAre(Pair("environments", "")));
-    EXPECT_THAT(survey(Agent::codex, "zai", place, ""), IsEmpty());
+    EXPECT_THAT(survey(Agent::codex, "minimax", place, "default = \"x\"\n"), ElementsAre(Pair("environments", "")));
+    EXPECT_THAT(survey(Agent::codex, "minimax", place, ""), IsEmpty());
     SessionHome there;
     there.home = "/home/agent";
     EXPECT_TRUE(std::ranges::any_of(settings_places(Agent::codex, there, {}), [](const SettingsPlace& each) {
