@@ -64,12 +64,13 @@ class Look {
         : agent_(agent), home_(home), why_(why), how_(how) {}
 
     Result<void> up_from(const fs::path& start) const {
+        bool only_strangers = how_.only_strangers;
         for (fs::path at = start;; at = at.parent_path()) {
             const std::string directory = at == at.root_path() ? "" : at.string();
-            if (auto fine = look_into(directory); !fine) return fine;
-            // Modules are looked for above a repository, too, which is for others to put there alone.
-            const bool is_end = !how_.only_strangers && how_.has_git && is_root_of(home_.user.uid, directory);
-            if (is_end || at == at.root_path()) return {};
+            if (auto fine = look_into(directory, only_strangers); !fine) return fine;
+            if (at == at.root_path()) return {};
+            // OpenCode looks for modules above a repository, too. There only another user's count.
+            only_strangers = only_strangers || (how_.has_git && is_root_of(home_.user.uid, directory));
         }
     }
 
@@ -81,12 +82,12 @@ class Look {
     }
 
   private:
-    Result<void> look_into(const std::string& directory) const {
+    Result<void> look_into(const std::string& directory, bool only_strangers) const {
         const bool is_home = is_same_directory(named(directory), home_.home);
         for (const UnheldName& each : agent_.unheld) {
             const std::string path = directory + "/" + std::string(each.name);
             if ((is_home && each.name.starts_with('.')) || !may_be_there(path)) continue;
-            if (how_.only_strangers && is_known_users(path)) continue;
+            if (only_strangers && is_known_users(path)) continue;
             if (!says_nothing(directory, each)) return refused(shown(path), "move it away");
         }
         return {};

@@ -156,7 +156,7 @@ def odd_files() -> list[Protection]:
             "unit_home:UnheldProject.IsLookedForAboveEachNameOfTheDirectory"),
         one("up to the root of what git takes for a repository", UNHELD, "status.st_uid != user) return false;",
             "false) return false;", "unit_home:UnheldProject.IsLookedForUpToTheRootOfARepositoryThatGitTakes"),
-        one("or above it, where that is another user's", UNHELD, "!how_.only_strangers && how_.has_git &&", "how_.has_git &&",
+        one("or above it, where that is another user's", UNHELD, "            if (at == at.root_path()) return {};\n", "            if (at == at.root_path() || (how_.has_git && is_root_of(home_.user.uid, directory))) return {};\n",
             "unit_home:UnheldProject.IsAnotherUsersAlsoAboveARepository"),
         one("and that others could put something there is told", "daemon/home/settings_survey.cpp", "    if (!agent.unheld.empty())\n", "    if (false)\n",
             OPEN + "LeavesTheProjectOutOfEachAgent"),

@@ -140,6 +140,9 @@ TEST_F(UnheldProject, IsAnotherUsersAlsoAboveARepository) {
         EXPECT_EQ(why("open/project/sub"), "");
         EXPECT_EQ(::lchown((directory.path() + "/" + name).c_str(), 4712, 4712), 0);
         EXPECT_THAT(why("open/project/sub"), HasSubstr(name));
+        only_strangers = false;
+        EXPECT_THAT(why("open/project/sub"), HasSubstr(name));
+        only_strangers = true;
         remove(name);
     }
 }
