@@ -3,6 +3,8 @@
 #include <string_view>
 #include <utility>
 
+#include "protocol/utf8.hpp"
+
 namespace capsule {
 namespace {
 
@@ -25,6 +27,10 @@ std::string more(std::size_t count, const char* of) {
 }
 
 }  // namespace
+
+std::string shown_path(const std::string& path) {
+    return harmless_text(with_bytes_escaped(path), '?');
+}
 
 void FoundSettings::add(FoundSetting setting) {
     Part& part = setting.neutralised_by ? held_ : not_held_;

@@ -18,6 +18,9 @@ inline constexpr std::size_t most_found_bytes = 128 * 1024;
 /// The same of the warnings.
 inline constexpr std::size_t most_warned_bytes = 32 * 1024;
 
+/// A path as messages name it: a repository's file may have any name, and a launcher shows the message as it is.
+std::string shown_path(const std::string& path);
+
 class FoundSettings {
   public:
     void add(FoundSetting setting);

@@ -19,18 +19,12 @@
 #include "daemon/home/project_directories.hpp"
 #include "daemon/write/file_access.hpp"
 #include "daemon/write/io_error.hpp"
-#include "protocol/utf8.hpp"
 
 namespace capsule {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// As messages name it: a repository's file may have any name, and a launcher shows the message as it is.
-std::string shown_path(const std::string& path) {
-    return harmless_text(with_bytes_escaped(path), '?');
-}
 
 /// Whether an agent takes a file of this name, in a directory of that format.
 bool is_taken(const SettingsPlace& place, std::string_view name) {

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "daemon/base/home_visit.hpp"
+#include "daemon/home/found_settings.hpp"
 #include "daemon/write/file_access.hpp"
-#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Git is sure to take it for a repository's root: what is above is no repository's.
+/// Whether git is sure to take it for a repository's root.
 bool is_root_of(uid_t user, const std::string& directory) {
     for (const char* name : {"/.", "/.git", "/.git/HEAD", "/.git/objects", "/.git/refs"}) {
         struct stat status {};
@@ -54,10 +54,7 @@ bool is_same_directory(const std::string& one, const std::string& other) {
     return look_up(one, of_one) == 0 && look_up(other, of_other) == 0 && same_file(of_one, of_other);
 }
 
-std::string shown(const std::string& path) {
-    return harmless_text(with_bytes_escaped(path), '?');
-}
-
+/// Looks in a directory and those above it for what the agent would take.
 class Look {
   public:
     Look(const AgentDescriptor& agent, const SessionHome& home, const std::string& why, const UnheldLook& how)
@@ -88,7 +85,7 @@ class Look {
             const std::string path = directory + "/" + std::string(each.name);
             if ((is_home && each.name.starts_with('.')) || !may_be_there(path)) continue;
             if (only_strangers && is_known_users(path)) continue;
-            if (!says_nothing(directory, each)) return refused(shown(path), "move it away");
+            if (!says_nothing(directory, each)) return refused(shown_path(path), "move it away");
         }
         return {};
     }
@@ -115,7 +112,7 @@ Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& pla
     if (auto fine = look.up_from(named); !fine) return fine;
     const UniqueFd directory = open_path(cwd, LastLink::followed, Meant::directory);
     if (!directory && (is_not_there(errno) || errno == EACCES)) return {};  // nor can the agent go there
-    if (!directory) return look.refused("what may be in " + shown(cwd), "try again");
+    if (!directory) return look.refused("what may be in " + shown_path(cwd), "try again");
     std::error_code error;
     const fs::path real = fs::read_symlink(own_name(directory), error);
     return real == named ? Result<void>() : look.up_from(real.is_absolute() ? real : fs::path("/"));
