@@ -105,7 +105,8 @@ class Session(ImageTest):
         provider = self.provider()
         again = "run:ask; for i in $(seq 200); do sleep 0.1; ask 2>/dev/null | grep 200 && exit 4; done"
         run = self.start("claude", "--provider", "zai", "--", "run:echo up; read -r;" + again[4:], stdin=subprocess.PIPE)
-        self.assertEqual(run.stdout.readline(), "up\n")
+        if (line := run.stdout.readline()) != "up\n":
+            self.fail(line + "".join(run.communicate("\n", timeout=30)))
         daemon = self.process(run, "capsuled")
         os.kill(daemon, signal.SIGKILL)
         self.wait_until(lambda: storage.find_process(run, "capsuled") not in (None, daemon), "none was started")

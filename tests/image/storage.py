@@ -18,6 +18,7 @@ import root  # noqa: E402
 from package import run  # noqa: E402
 
 BUILD_LIMIT_S = 1200  # the agents are large, and come over a network
+AGAIN = [sys.executable, "-B", str(SOURCE / "tests/image/again.py")]
 BASE_NAME = "debian:bookworm-slim"
 # What buildah gives a container of its own accord.
 DEFAULT_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
@@ -73,7 +74,7 @@ class Buildah:
                         "--storage-driver", driver]  # fmt: skip
 
     def __call__(self, *words: str) -> str:
-        return run([*self.command, *words], env=self.environment, timeout=BUILD_LIMIT_S).strip()
+        return run([*AGAIN, *self.command, *words], env=self.environment, timeout=BUILD_LIMIT_S).strip()
 
     def import_base(self, tar: Path) -> None:
         container = self("from", "scratch")
@@ -98,19 +99,12 @@ class Container:
         """`buildah run`: `options` are its own, such as --env and --volume."""
         # With process ids of its own, so that nothing outlives a test.
         alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        command = [*alone, *self.buildah.command, "run", "--isolation", "chroot", *options, self.name, "--", *words]
+        command = [*alone, *AGAIN, *self.buildah.command, "run", "--isolation", "chroot", *options, self.name, "--", *words]
         popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | popen
         return subprocess.Popen(command, text=True, env=os.environ | {"TERM": "dumb"}, **popen)
 
     def run(self, words: list[str], options: list[str] = [], text: str | None = None) -> subprocess.CompletedProcess:
-        """To its end. buildah copies itself into memory first, which now and then fails before anything is run."""
-        for _ in range(5):
-            done = self._run(words, options, text)
-            if "sealing memfd copy" not in done.stderr:
-                break
-        return done
-
-    def _run(self, words: list[str], options: list[str], text: str | None) -> subprocess.CompletedProcess:
+        """To its end."""
         given = {} if text is None else {"stdin": subprocess.PIPE}
         process = self.start(words, options, **given)
         try:
