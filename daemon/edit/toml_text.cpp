@@ -5,8 +5,6 @@
 namespace capsule {
 namespace {
 
-constexpr std::string_view start_of_mark = "# >>> capsuled:";
-
 /// Follows strings, comments and brackets from character to character.
 class Scanner {
   public:
@@ -161,9 +159,8 @@ TomlBlockSearch find_toml_blocks(std::string_view text) {
     for (std::size_t i = 0; i < lines.size(); ++i) {
         if (lines[i].kind != TomlLine::Kind::comment) continue;
         const std::string_view line = trimmed(text.substr(lines[i].begin, lines[i].end - lines[i].begin));
-        // What somebody wrote behind our words is theirs, so that line is no mark. Earlier words of ours may be.
-        const bool is_longer = line.size() > block_start.size() && line.starts_with(block_start);
-        const bool starts = line.starts_with(start_of_mark) && !is_longer;
+        // A line with any other words is its author's, and is never replaced.
+        const bool starts = line == block_start;
         if (!starts && line != block_end) continue;
         if (starts != (open == lines.size())) {
             out.unpaired_line = starts ? open + 1 : i + 1;

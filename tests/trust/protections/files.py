@@ -353,5 +353,6 @@ def other_writers() -> list[Protection]:
             "unit_agents:Codex.AProviderThatAUserHasIsNotMergedIntoTheSessions"),
         one("nor one that only Codex can read", "daemon/agents/codex/config_file.hpp", "without_escapes(text).find(id)", "text.find(id)",
             "unit_agents:Codex.AProviderThatAUserHasIsNotMergedIntoTheSessions"),
-        one("what a user wrote behind a mark stays", "daemon/edit/toml_text.cpp", " && !is_longer", "", MERGE + "Corpus.ConfigToml"),
+        one("what a user wrote in or behind a mark stays", "daemon/edit/toml_text.cpp", "starts = line == block_start;",
+            "starts = line.starts_with(\"# >>> capsuled:\");", MERGE + "Corpus.ConfigToml"),
     ]  # fmt: skip

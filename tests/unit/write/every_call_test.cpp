@@ -80,7 +80,8 @@ const Kind kinds[] = {
     {"ConfigTomlUpdated", ".codex/config.toml", "model = \"gpt-5.5\"\n# mine\n",
      [](const std::string& path) { return apply_one(codex_block(path)); }},
     {"ConfigTomlRemoved", ".codex/config.toml",
-     "# >>> capsuled: rewritten\n[model_providers.minimax]\nname = \"MiniMax\"\n# <<< capsuled\n",
+     "# >>> capsuled: this block is rewritten; keep your own settings outside of it\n[model_providers.minimax]\n"
+     "name = \"MiniMax\"\n# <<< capsuled\n",
      [](const std::string& path) {
          return apply_one(file_intent(TomlBlockIntent{path, {}, {}}));
      }},
