@@ -44,6 +44,9 @@ struct HomeFacts {
     std::array<std::any, all_agents.size()> found;
     std::map<std::string, std::string> texts{};  ///< of the files that were read for it, by path
     std::map<std::string, Error> unreachable{};  ///< the files whose file system does not answer, by path
+    /// By path: what the agent may read and capsuled does not, as it is too large, no ordinary file, or behind links
+    /// that capsuled does not follow. What such a file says is not known.
+    std::map<std::string, Error> unread{};
 
     std::any& of(Agent agent) { return found[static_cast<std::size_t>(agent)]; }
     const std::any& of(Agent agent) const { return found[static_cast<std::size_t>(agent)]; }
@@ -54,11 +57,11 @@ using FilePart = std::function<std::string(std::uint64_t offset, std::size_t cou
 
 /// How an agent looks into the home, under the session user's identity.
 struct HomeReader {
-    /// The text of a file of at most `limit` bytes. None: there is none, or that user cannot read it.
+    /// The text of a file of at most `limit` bytes. None: there is none, that user cannot read it, or it is unknown.
     std::function<std::optional<std::string>(const std::string& path, std::size_t limit)> text;
     std::function<bool(const std::string& path)> is_file;
-    /// Whether one of the above could not tell of `path`, as its file system does not answer.
-    std::function<bool(const std::string& path)> is_unreachable = [](const std::string&) { return false; };
+    /// Whether one of the above could not tell of `path`: it is in HomeFacts::unreachable or HomeFacts::unread.
+    std::function<bool(const std::string& path)> is_unknown = [](const std::string&) { return false; };
     /// A regular file, of which only parts are read. None: there is none, or that user cannot read it.
     std::function<std::optional<FilePart>(const std::string& path)> parts = [](const std::string&) {
         return std::optional<FilePart>();

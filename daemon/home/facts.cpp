@@ -1,9 +1,11 @@
 #include "daemon/home/facts.hpp"
 
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 
@@ -16,15 +18,35 @@
 namespace capsule {
 namespace {
 
-/// 0 where a file that was not read is none for the agent, too; else errno.
+/// Of what is there, and is too large or no ordinary file: capsuled does not read it.
+constexpr int is_not_for_us = ENOTSUP;
+
+/// Whether the agent has no such file either.
+bool is_none(int problem) {
+    return problem == 0 || is_not_there(problem) || problem == EACCES;
+}
+
+/// Whether the agent may read it all the same: capsuled follows fewer links than the kernel, none of them into files
+/// that the kernel makes, and has limits.
+bool is_left_unread(int problem) {
+    constexpr std::array left{is_not_for_us, in_the_kernels_files, ELOOP, ENAMETOOLONG};
+    return std::ranges::find(left, problem) != left.end();
+}
+
+/// Nothing can be read of it, by whomever.
+bool has_no_text(const struct stat& status) {
+    return S_ISDIR(status.st_mode) || (S_ISCHR(status.st_mode) && status.st_rdev == ::makedev(1, 3));  // /dev/null
+}
+
+/// errno; is_not_for_us where capsuled does not read such a file.
 int why_not_read(const std::string& path, std::size_t limit) {
     const UniqueFd found = open_path(path);
     struct stat status {};
-    if (!found || ::fstat(found.get(), &status) != 0 || !may_access(found, R_OK))
-        return means_absent(errno) ? 0 : errno;
+    if (!found || ::fstat(found.get(), &status) != 0 || !may_access(found, R_OK)) return errno;
+    if (has_no_text(status)) return ENOENT;
     if (!S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) > limit ||
         is_of_the_kernels_files(found.get()))
-        return 0;
+        return is_not_for_us;
     const UniqueFd opened = open_again(found, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     char first = 0;
     if (!opened || ::read(opened.get(), &first, 1) < 0) return errno;
@@ -39,14 +61,16 @@ class Reader {
     HomeReader as_agents_see_it() {
         return {[this](const std::string& path, std::size_t limit) { return text(path, limit); },
                 [this](const std::string& path) { return is_file(path); },
-                [this](const std::string& path) { return facts_.unreachable.contains(path); },
+                [this](const std::string& path) {
+                    return facts_.unreachable.contains(path) || facts_.unread.contains(path);
+                },
                 [this](const std::string& path) { return parts(path); }};
     }
 
     std::optional<std::string> text(const std::string& path, std::size_t limit) {
         auto text = read_file(path, limit);
         if (!text) {
-            if (const int problem = why_not_read(path, limit); problem != 0) note(path, problem, text.error());
+            note(path, why_not_read(path, limit), text.error());
             return std::nullopt;
         }
         if (*text) facts_.texts.insert_or_assign(path, **text);
@@ -55,9 +79,11 @@ class Reader {
 
     bool is_file(const std::string& path) {
         struct stat status {};
-        const int problem = look_up(path, status);
-        if (problem != 0 && !means_absent(problem)) note(path, problem, io_error("look at", path, problem));
-        return problem == 0 && S_ISREG(status.st_mode);
+        int problem = look_up(path, status);
+        if (problem == 0 && has_no_text(status)) return false;
+        if (problem == 0 && !S_ISREG(status.st_mode)) problem = is_not_for_us;
+        note(path, problem, io_error("look at", path, problem));
+        return problem == 0;
     }
 
     std::optional<FilePart> parts(const std::string& path) {
@@ -81,14 +107,15 @@ class Reader {
 
   private:
     std::optional<FilePart> none(const std::string& path, int problem) {
-        if (!means_absent(problem)) note(path, problem, io_error("read", path, problem));
+        note(path, problem, io_error("read", path, problem));
         return std::nullopt;
     }
 
     void note(const std::string& path, int problem, const Error& error) {
+        if (is_none(problem)) return;
         // EAGAIN: a program of that user has a lease on it, so it is there.
         if (is_the_daemons_own(problem) || problem == EAGAIN) throw Failure(error);
-        facts_.unreachable.insert_or_assign(path, error);
+        (is_left_unread(problem) ? facts_.unread : facts_.unreachable).insert_or_assign(path, error);
     }
 
     HomeFacts& facts_;
@@ -107,7 +134,10 @@ Result<void> check_home(Agent agent, const Plan& plan) {
     HomeFacts facts;
     Reader reader(facts);
     const auto check = descriptor_of(agent).check_home;
-    return check ? check(plan, reader.as_agents_see_it()) : Result<void>();
+    if (!check) return {};
+    if (auto fine = check(plan, reader.as_agents_see_it()); !fine) return fine;
+    if (!facts.unread.empty()) return facts.unread.begin()->second;
+    return {};
 }
 
 }  // namespace capsule

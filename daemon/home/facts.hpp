@@ -5,12 +5,14 @@
 
 namespace capsule {
 
-/// Runs under the session user's identity: call it through the HomeWorker. What cannot be read here the agent cannot
-/// read either. Throws Failure with io.error where that is not so: no descriptors, no memory, no time.
+/// Runs under the session user's identity: call it through the HomeWorker. What that user has no file of, or may not
+/// read, is none for the agent either. What the agent may read and capsuled does not is in HomeFacts::unread. Throws
+/// Failure with io.error where nothing can be said of a file: no descriptors, no memory, no time.
 HomeFacts read_home_facts(Agent agent, const SessionHome& home);
 
 /// Fails with config.conflict where something in the home would outrank the session that was rendered
-/// (AgentDescriptor::check_home). As read_home_facts() in all else.
+/// (AgentDescriptor::check_home), and with io.error where a file that might is left unread. As read_home_facts() in all
+/// else.
 Result<void> check_home(Agent agent, const Plan& plan);
 
 }  // namespace capsule

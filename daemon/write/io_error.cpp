@@ -45,7 +45,7 @@ std::string_view cure(int error_number) {
         case ENOMEM:
             return "memory ran out: free some, then try again";
         case ELOOP:
-            return "the links lead in a circle: remove one of them";
+            return "the links lead in a circle, or are too many or too long: remove one of them";
         case ENOTDIR:
             return "a part of the path is not a directory: move it out of the way";
         case EISDIR:

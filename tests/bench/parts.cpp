@@ -227,7 +227,7 @@ void codex_dotenv_bytes(benchmark::State& state) {
     const std::string text = list_of(
         size_of(state), "", [](const std::string& i) { return "NAME_" + i + "=1\n"; }, "");
     for (auto _ : state)
-        benchmark::DoNotOptimize(dotenv_names(text));
+        benchmark::DoNotOptimize(dotenv_words(text));
     state.SetComplexityN(state.range(0));
 }
 

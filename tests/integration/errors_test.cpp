@@ -209,16 +209,17 @@ TEST_F(Errors, AFifoOrAHugeFileNeverHangsTheDaemon) {
     start();
     fs::create_directories(home() / ".codex");
     ASSERT_EQ(mkfifo((home() / ".codex/config.toml").c_str(), 0600), 0);
-    const auto expect_that_only_writing_fails = [&] {
-        const json::value plan = call("spawn", R"({"agent":"codex","provider":"minimax"})");
-        EXPECT_THAT(json::serialize(at(plan, "/warnings")), HasSubstr("file.not_written"));
+    // What is in it Codex would take into the session.
+    const auto expect_error_of_it = [&] {
+        EXPECT_THAT(expect_error("spawn", R"({"agent":"codex","provider":"minimax"})", -32008, "io.error"),
+                    HasSubstr(".codex/config.toml"));
         expect_error("config.write", R"({"agent":"codex"})", -32008, "io.error");
     };
-    expect_that_only_writing_fails();
+    expect_error_of_it();
     fs::remove(home() / ".codex/config.toml");
     write_file(home() / ".codex/config.toml", "");
     fs::resize_file(home() / ".codex/config.toml", 1ULL << 40);
-    expect_that_only_writing_fails();
+    expect_error_of_it();
 }
 
 TEST_F(Errors, OtherUsersGetNoKeys) {

@@ -10,73 +10,22 @@ namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
 
-/// Reads variable names as dotenv files have them: NAME=value, export NAME = value, quoted values over several lines.
-class DotenvNames {
-  public:
-    explicit DotenvNames(std::string_view text) : text_(text) {
-        if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
-    }
-
-    std::vector<std::string> run() {
-        while (at_ < text_.size()) {
-            skip(" \t\r\n");
-            std::string name = word();
-            skip(" \t");
-            if (name == "export" && !next_is('=')) {
-                name = word();
-                skip(" \t");
-            }
-            if (!name.empty() && next_is('=')) {
-                ++at_;
-                skip_value();
-                if (seen_.insert(name).second) names_.push_back(std::move(name));
-            }
-            skip_line();
-        }
-        return std::move(names_);
-    }
-
-  private:
-    bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
-    void skip(std::string_view characters) { at_ = std::min(text_.find_first_not_of(characters, at_), text_.size()); }
-    void skip_line() { at_ = std::min(text_.find('\n', at_), text_.size()); }
-
-    std::string word() {
-        constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
-        const std::size_t start = at_;
-        skip(letters);
-        return std::string(text_.substr(start, at_ - start));
-    }
-
-    // Up to the end of its line, which a quoted part may carry further down.
-    void skip_value() {
-        char quote = 0;
-        for (; at_ < text_.size(); ++at_) {
-            const char c = text_[at_];
-            if (quote == 0 && c == '\n') return;
-            if (c == '\\' && quote != '\'') {
-                if (quote != 0 || !text_.substr(at_ + 1).starts_with('\n')) ++at_;  // no line goes on without quotes
-            } else if (quote == 0 && c == '#' && (text_[at_ - 1] == ' ' || text_[at_ - 1] == '\t')) {
-                return;
-            } else if (quote == 0 && (c == '"' || c == '\'')) {
-                quote = c;
-            } else if (c == quote) {
-                quote = 0;
-            }
-        }
-        at_ = std::min(at_, text_.size());
-    }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
-    std::vector<std::string> names_;
-    std::unordered_set<std::string> seen_;  // the file is the user's, and may have no end of them
-};
+bool is_part_of_a_word(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
 
 }  // namespace
 
-std::vector<std::string> dotenv_names(std::string_view text) {
-    return DotenvNames(text).run();
+std::vector<std::string> dotenv_words(std::string_view text) {
+    std::vector<std::string> words;
+    std::unordered_set<std::string_view> seen;  // the file is the user's, and may have no end of them
+    for (const char* at = text.begin(); at != text.end();) {
+        const char* start = std::find_if(at, text.end(), is_part_of_a_word);
+        at = std::find_if_not(start, text.end(), is_part_of_a_word);
+        const std::string_view word(start, at);
+        if (!word.empty() && seen.insert(word).second) words.emplace_back(word);
+    }
+    return words;
 }
 
 std::string codex_auth_json(const SessionHome& home) {
@@ -95,8 +44,7 @@ std::any look_at_codex_home(const SessionHome& home, const HomeReader& reader) {
     for (const std::string_view path : codex_machine_files)
         read(std::string(path));
     if (found.config_file) found.settings = read_codex_settings(found.config_file->parsed);
-    // What cannot be read here Codex cannot read either: it runs as the same user.
-    if (const auto dotenv = reader.text(directory + "/.env", largest_file)) found.dotenv_names = dotenv_names(*dotenv);
+    if (const auto dotenv = reader.text(directory + "/.env", largest_file)) found.dotenv_words = dotenv_words(*dotenv);
     return found;
 }
 

@@ -20,7 +20,7 @@ struct CodexHome {
     bool auth_json = false;
     CodexUserSettings settings{};                          ///< of ~/.codex/config.toml
     std::shared_ptr<const CodexConfigFile> config_file{};  ///< that file; none: there is none
-    std::vector<std::string> dotenv_names{};               ///< variables that ~/.codex/.env sets
+    std::vector<std::string> dotenv_words{};               ///< of ~/.codex/.env: any may be a variable that it sets
     /// config_file and the machine's own, by path: all from which Codex takes providers.
     std::map<std::string, std::shared_ptr<const CodexConfigFile>> provider_files{};
 };
@@ -39,7 +39,8 @@ std::string codex_auth_json(const SessionHome& home);
 
 std::any look_at_codex_home(const SessionHome& home, const HomeReader& reader);
 
-/// The names of the variables that a dotenv file sets, each once.
-std::vector<std::string> dotenv_names(std::string_view text);
+/// The words of a dotenv file, each once. Every variable that it sets is among them, whatever its quotes and comments
+/// mean to Codex.
+std::vector<std::string> dotenv_words(std::string_view text);
 
 }  // namespace capsule

@@ -37,25 +37,33 @@ std::string path_value(const std::string& path) {
     return ordinary ? path : toml_string(path);
 }
 
-/// Codex lets ~/.codex/.env override its environment, so a key there would replace the session's.
-Result<void> refuse_dotenv(const SessionInputs& inputs, std::string_view variable) {
-    const std::vector<std::string>& names = codex_home(inputs.facts).dotenv_names;
-    if (std::ranges::find(names, variable) == names.end()) return {};
-    const std::string path = inputs.home.codex_directory() + "/.env";
-    return Error{ErrorCode::config_conflict,
-                 path + " sets " + std::string(variable) + ", which would replace this session's key",
-                 "Remove " + std::string(variable) + " from " + path + "; capsuled gives Codex the key."};
+/// Such a file may have another key than the session's, or a table that Codex would merge into its provider.
+Result<void> refuse_unread(const SessionInputs& inputs) {
+    if (inputs.facts.unread.empty()) return {};
+    return inputs.facts.unread.begin()->second;
 }
 
-/// What else that file can set: a proxy, or whom to trust. Operators may want it, so it only warns.
+/// Codex lets ~/.codex/.env override its environment, so a key there would replace the session's. Its name anywhere in
+/// the file counts: what is a comment or a quoted text to Codex is for Codex to say.
+Result<void> refuse_dotenv(const SessionInputs& inputs, std::string_view variable) {
+    const std::vector<std::string>& words = codex_home(inputs.facts).dotenv_words;
+    if (std::ranges::find(words, variable) == words.end()) return {};
+    const std::string path = inputs.home.codex_directory() + "/.env";
+    return Error{ErrorCode::config_conflict,
+                 path + " names " + std::string(variable) + ": set there, it would replace this session's key",
+                 "Remove " + std::string(variable) + " from " + path +
+                     ", also where it is in a comment; capsuled gives Codex the key."};
+}
+
+/// What else that file may set: a proxy, or whom to trust. Operators may want it, so it only warns.
 void warn_of_dotenv(Plan& plan, const SessionInputs& inputs) {
     constexpr std::array<std::string_view, 3> trusted{"SSL_CERT_FILE", "SSL_CERT_DIR", "CODEX_CA_CERTIFICATE"};
-    for (const std::string& name : codex_home(inputs.facts).dotenv_names) {
+    for (const std::string& name : codex_home(inputs.facts).dotenv_words) {
         const bool proxy = name.ends_with("_PROXY") || name.ends_with("_proxy");
         if (!proxy && !name.starts_with("OPENAI_") && std::ranges::find(trusted, name) == trusted.end()) continue;
-        plan.warnings.push_back({"codex.dotenv", inputs.home.codex_directory() + "/.env sets " + name +
-                                                     ", which Codex takes over its environment. Remove it there unless "
-                                                     "you mean it."});
+        plan.warnings.push_back({"codex.dotenv", inputs.home.codex_directory() + "/.env names " + name +
+                                                     ": set there, Codex takes it over its environment. Remove it "
+                                                     "there unless you mean it."});
     }
 }
 
@@ -221,6 +229,7 @@ BrokeredRoute brokered_codex(const Route& route, std::string_view /*variable*/) 
 }
 
 Result<void> render_codex(Plan& plan, const Route& route, const SessionInputs& inputs) {
+    if (Result<void> fine = refuse_unread(inputs); !fine) return fine;
     if (Result<void> fine = refuse_stop(inputs); !fine) return fine;
     add_argument(plan, "codex", from_capsuled);
     CodexFiles files = render_codex_files(inputs, &route);

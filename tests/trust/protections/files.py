@@ -15,6 +15,7 @@ CONFIG_FILES = "daemon/load/config_files.cpp"
 DIRECTORIES = "daemon/home/project_directories.cpp"
 OPEN = "unit_home:OpenToOthers."
 UNHELD = "daemon/home/unheld_project.cpp"
+FACTS, UNREAD = "daemon/home/facts.cpp", "unit_write:HomeFacts.WhatAnAgentMayReadAndCapsuledDoesNotIsUnread"
 
 ONE_CALL, STEPS = "unit_base:All/HomePath.InOneCall/", "unit_base:All/HomePath.WithoutOpenat2/"
 AS_ANOTHER = "integration_exec:ExecAsAnother."
@@ -205,6 +206,18 @@ def odd_files() -> list[Protection]:
             "::stat(file.path.c_str(), &status) == 0", "ctest:house:home_paths"),
         one("home jobs have their turns", "daemon/home/jobs.cpp", "last_turn(asker) < last_turn((*out)->asker)", "false",
             "unit_home:Worker.ThoseThatWaitHaveItInTurns"),
+        one("what is too large is not taken for absent", FACTS, "static_cast<std::size_t>(status.st_size) > limit ||", "",
+            UNREAD),
+        one("nor what is no ordinary file", FACTS, "    if (!S_ISREG(status.st_mode) || static_cast", "    if (!S_ISREG(status.st_mode)) return 0;\n    if (static_cast",
+            UNREAD),
+        one("nor what links lead to that capsuled does not follow", FACTS, "{is_not_for_us, in_the_kernels_files, ELOOP, ENAMETOOLONG}",
+            "{is_not_for_us}", UNREAD, "unit_write:HomeFacts.ADatabaseOfOpencodesBehindSuchLinksIsAnError"),
+        one("no Codex starts with such a file", "daemon/agents/codex/render.cpp", "    if (Result<void> fine = refuse_unread(inputs); !fine) return fine;\n", "",
+            "unit_agents:Codex.AFileThatCapsuledLeftUnreadIsAnError", "integration_errors:Errors.AFifoOrAHugeFileNeverHangsTheDaemon"),
+        one("nor OpenCode with such a database", FACTS, "    if (!facts.unread.empty()) return facts.unread.begin()->second;\n", "",
+            "unit_write:HomeFacts.ADatabaseOfOpencodesBehindSuchLinksIsAnError"),
+        one("no key of Codex's .env replaces the session's", "daemon/agents/codex/render.cpp", "if (std::ranges::find(words, variable) == words.end()) return {};",
+            "return {};", "unit_agents:Codex.ANameAnywhereInADotenvCounts"),
         one("so much is listed of what a project sets", "daemon/home/found_settings.cpp", "part.bytes + bytes > most_found_bytes", "false",
             "unit_home:SettingsSurvey.ListsSoManyBytesAndCountsTheRest",
             "unit_home:FoundSettings.WhatIsHeldDoesNotHideWhatIsNot"),

@@ -136,29 +136,65 @@ TEST(Codex, NativeModelAndArguments) {
     EXPECT_EQ(argv_of(session.plan(Agent::codex, "minimax")).back(), "--full-auto");
 }
 
-TEST(Codex, ADotenvThatSetsTheKeyIsAConflict) {
+TEST(Codex, ADotenvThatNamesTheKeyIsAConflict) {
     Session session = with_models();
-    home_of(session).dotenv_names = {"OTHER", "MINIMAX_API_KEY"};
+    home_of(session).dotenv_words = {"OTHER", "MINIMAX_API_KEY"};
     const Result<Plan> plan = session.try_plan(Agent::codex, "minimax");
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
-    EXPECT_THAT(plan.error().message, HasSubstr("/home/agent/.codex/.env sets MINIMAX_API_KEY"));
+    EXPECT_THAT(plan.error().message, HasSubstr("/home/agent/.codex/.env names MINIMAX_API_KEY"));
     EXPECT_TRUE(session.try_plan(Agent::codex, "openai"));
 
-    home_of(session).dotenv_names = {"OPENAI_API_KEY"};
+    home_of(session).dotenv_words = {"OPENAI_API_KEY"};
     EXPECT_FALSE(session.try_plan(Agent::codex, "openai"));
     EXPECT_TRUE(session.try_plan(Agent::codex, "minimax"));
     home_of(session).auth_json = true;
     EXPECT_TRUE(session.try_plan(Agent::codex, "openai"));
 }
 
-TEST(Codex, ADotenvThatSetsAProxyIsAWarning) {
+// Codex's reader knows quotes, escapes and comments of its own: none of them hides a name.
+TEST(Codex, ANameAnywhereInADotenvCounts) {
+    for (const std::string text : {
+             "MINIMAX_API_KEY=x\n",
+             "\xEF\xBB\xBFMINIMAX_API_KEY=x",
+             "A='x\\'\nB='\nMINIMAX_API_KEY=x\n",
+             "A=x\v# '\nMINIMAX_API_KEY=x\n",
+             "A=x\xC2\xA0# '\nMINIMAX_API_KEY=x\n",
+             "A=\"\nMINIMAX_API_KEY=x\n\"\n",
+             "# MINIMAX_API_KEY is capsuled's\n",
+             "a.MINIMAX_API_KEY=x\n",
+         }) {
+        SCOPED_TRACE(text);
+        Session session = with_models();
+        home_of(session).dotenv_words = dotenv_words(text);
+        const Result<Plan> plan = session.try_plan(Agent::codex, "minimax");
+        ASSERT_FALSE(plan);
+        EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
+    }
     Session session = with_models();
-    home_of(session).dotenv_names = {"HTTPS_PROXY", "MY_OWN", "SSL_CERT_FILE"};
+    home_of(session).dotenv_words = dotenv_words("MINIMAX_API_KEY_2=x\nMY_MINIMAX_API_KEY=x\nMINIMAX-API-KEY=x\n");
+    EXPECT_TRUE(session.try_plan(Agent::codex, "minimax"));
+}
+
+TEST(Codex, AFileThatCapsuledLeftUnreadIsAnError) {
+    for (const char* file : {"/home/agent/.codex/config.toml", "/home/agent/.codex/.env", "/etc/codex/config.toml"}) {
+        Session session = with_models();
+        session.facts.unread.emplace(file, Error{ErrorCode::io_error, std::string(file) + " is too large", "move it"});
+        for (const char* provider : {"openai", "minimax"}) {
+            const Result<Plan> plan = session.try_plan(Agent::codex, provider);
+            ASSERT_FALSE(plan) << provider;
+            EXPECT_THAT(plan.error().message, HasSubstr(file));
+        }
+    }
+}
+
+TEST(Codex, ADotenvThatNamesAProxyIsAWarning) {
+    Session session = with_models();
+    home_of(session).dotenv_words = {"HTTPS_PROXY", "MY_OWN", "SSL_CERT_FILE"};
     for (const char* provider : {"openai", "minimax"}) {
         const Plan plan = session.plan(Agent::codex, provider);
         EXPECT_THAT(warning_codes(plan), ElementsAre("codex.dotenv", "codex.dotenv")) << provider;
-        EXPECT_THAT(plan.warnings[0].message, HasSubstr("/home/agent/.codex/.env sets HTTPS_PROXY"));
+        EXPECT_THAT(plan.warnings[0].message, HasSubstr("/home/agent/.codex/.env names HTTPS_PROXY"));
         EXPECT_THAT(plan.warnings[1].message, HasSubstr("SSL_CERT_FILE"));
     }
 }

@@ -3,21 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/claude/claude_json.hpp"
-#include "daemon/agents/codex/home.hpp"
 #include "daemon/agents/codex/own_files.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
-#include "daemon/base/home_visit.hpp"
-#include "daemon/base/time_limit.hpp"
-#include "daemon/home/facts.hpp"
 #include "temporary_home.hpp"
-#include "tests/support/child.hpp"
 
 namespace capsule {
 namespace {
@@ -28,7 +20,6 @@ using test::must;
 using test::read_bytes;
 using test::TemporaryHome;
 using test::write_bytes;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -219,99 +210,6 @@ TEST(Apply, NoKeysThroughALink) {
                ApplyFor::session));
     EXPECT_THAT(read_bytes(home / "dotfiles.json"), HasSubstr("{env:ZAI_API_KEY}"));
     EXPECT_TRUE(fs::is_symlink(home / "opencode.json"));
-}
-
-TEST(HomeFacts, AuthJsonAndDotenvNames) {
-    const TemporaryHome home;
-    SessionHome session;
-    session.home = home.path();
-    EXPECT_FALSE(codex_home(read_home_facts(Agent::codex, session)).auth_json);
-    EXPECT_THAT(codex_home(read_home_facts(Agent::codex, session)).dotenv_names, IsEmpty());
-    fs::create_directory(home / ".codex");
-    write_bytes(home / ".codex/auth.json", "{}");
-    write_bytes(
-        home / ".codex/.env",
-        "\xEF\xBB\xBF# NO_1=x\nA=1\r\n  export B = 'x # y'\nexport=5\nC=\"two\nNO_2=lines\\\"\nNO_3=\" # NO_4=1\n"
-        "D='it''s\nNO_5=1'\nE=a\\\nF= # comment ' \"\nNO_6\nnot a line = 1\nMINIMAX_API_KEY=sk-cp-FAKE\nG=");
-    const CodexHome facts = codex_home(read_home_facts(Agent::codex, session));
-    EXPECT_TRUE(facts.auth_json);
-    EXPECT_FALSE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
-    EXPECT_THAT(facts.dotenv_names, ElementsAre("A", "B", "export", "C", "D", "E", "F", "MINIMAX_API_KEY", "G"));
-}
-
-TEST(HomeFacts, ALoginsOwnKeyInClaudesFile) {
-    const TemporaryHome home;
-    SessionHome session;
-    session.home = home.path();
-    write_bytes(home / ".claude.json", R"({"primaryApiKey":"sk-ant-FAKE-of-a-login"})");
-    EXPECT_TRUE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
-    write_bytes(home / ".claude.json", R"({"numStartups":3})");
-    EXPECT_FALSE(claude_home(read_home_facts(Agent::claude, session)).primary_key);
-}
-
-TEST(HomeFacts, WithoutADescriptorNoFileIsMissing) {
-    const TemporaryHome home;
-    SessionHome session;
-    session.home = home.path();
-    fs::create_directory(home / ".codex");
-    write_bytes(home / ".codex/auth.json", "{}");
-    write_bytes(home / ".claude.json", "{}");
-    const HomeVisit visit;
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    const rlimit none{0, before.rlim_max};
-    for (const Agent agent : {Agent::codex, Agent::claude}) {
-        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-        EXPECT_THROW(read_home_facts(agent, session), Failure);
-        ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-    }
-    EXPECT_TRUE(codex_home(read_home_facts(Agent::codex, session)).auth_json) << "the visit remembers it";
-    set_time_limit(std::chrono::steady_clock::now() - std::chrono::seconds(1));
-    forget_directories();
-    EXPECT_THROW(read_home_facts(Agent::codex, session), Failure);
-    set_time_limit(std::chrono::steady_clock::time_point::max());
-}
-
-/// 0: those of Codex and of Claude Code say so; 1: they do not; 2: a failure.
-int tells_of_files_that_do_not_answer(const SessionHome& session) {
-    try {
-        const HomeVisit visit;
-        const HomeFacts codex = read_home_facts(Agent::codex, session);
-        const HomeFacts claude = read_home_facts(Agent::claude, session);
-        const bool told = codex.unreachable.contains(session.codex_directory() + "/config.toml") &&
-                          claude.unreachable.contains(session.claude_json());
-        // It may have a login's own key.
-        return told && !codex_home(codex).config_file && claude_home(claude).primary_key ? 0 : 1;
-    } catch (const Failure&) {
-        return 2;
-    }
-}
-
-// As a FUSE mount whose server has ended: the agent cannot read there either.
-TEST(HomeFacts, AHomeThatDoesNotAnswerIsToldAndNoFailure) {
-    const TemporaryHome home;
-    SessionHome session;
-    session.home = home.path();
-    fs::create_directory(home / ".codex");
-    write_bytes(home / ".codex/config.toml", "model = \"x\"\n");
-    write_bytes(home / ".claude.json", "{}");
-    for (const long call : {SYS_openat2, SYS_openat, SYS_read})
-        for (const int problem : {ENOTCONN, EIO, ESTALE, EMFILE, ENOMEM})
-            test::in_child([&] {
-                test::forbid(call, problem);
-                const bool is_the_daemons_own = problem == EMFILE || problem == ENOMEM;
-                EXPECT_EQ(tells_of_files_that_do_not_answer(session), is_the_daemons_own ? 2 : 0)
-                    << call << " " << problem;
-            });
-}
-
-TEST(HomeFacts, ADotenvThatIsNoFileIsNone) {
-    const TemporaryHome home;
-    fs::create_directories(home / "codex/.env");
-    SessionHome session;
-    session.home = home.path();
-    session.codex_home = home / "codex";
-    EXPECT_THAT(codex_home(read_home_facts(Agent::codex, session)).dotenv_names, IsEmpty());
 }
 
 }  // namespace
