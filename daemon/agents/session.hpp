@@ -78,6 +78,7 @@ struct FileKey {
 struct ModelList {
     std::any own;         ///< as ModelListQuestion::read gives it; empty: there is none
     std::string problem;  ///< why there is none
+    std::string cure{};   ///< what helps, without a full stop; empty: what the program says tells
 };
 
 struct SessionInputs {

@@ -6,7 +6,7 @@ namespace capsule {
 
 Handled<ExplainResult> handle_explain(Services& services, Caller caller, SpawnParams params) {
     std::optional<std::string> ends_with = params.ends_with;
-    auto session = co_await prepare_session(services, caller.counted_as(), std::move(params), ApplyMode::preview);
+    auto session = co_await prepare_session(services, caller, std::move(params), ApplyMode::preview);
     if (!session) co_return session.error();
 
     ExplainResult result;

@@ -12,16 +12,37 @@
 namespace capsule {
 namespace {
 
+/// Of a program that is only in the PATH of the request.
+ModelList not_of_our_path(const std::string& program, const SessionWork& work) {
+    const SessionUser& user = work.generation->home.user;
+    return {{},
+            "capsuled does not run " + program + ": it is not the one in its own PATH (" + work.path_of_programs +
+                "), and has no programs of another PATH run but for root" +
+                (user.uid == 0 ? std::string() : " and " + user.name),
+            "Install it in that PATH, or name its directory in the PATH of [env] in capsule.toml where only root can "
+            "write to it"};
+}
+
 /// Looks for the agent's program and for what is known of its models. What a session needs and nobody knows yet is then
 /// in `to_ask`.
 void find_program(SessionWork& work, const Route& route, const std::string& path) {
-    auto search = find_binary(path, id_of(route.agent), work.generation->home.user.uid);
+    const uid_t user = work.generation->home.user.uid;
+    auto search = find_binary(path, id_of(route.agent), user);
     work.inputs.unreachable = std::move(search.unreachable);
-    const auto& binary = search.binary;
+    auto binary = std::move(search.binary);
     if (!binary) return;
     work.inputs.binary = binary->path;
     if (!descriptor_of(route.agent).model_list) return;
-    work.material.models = work.known_models.of(*binary, path);
+    if (path != work.path_of_programs) {
+        auto own = find_binary(work.path_of_programs, id_of(route.agent), user).binary;
+        // An agent does not start on another version's list.
+        if (!own || own->identity != binary->identity) {
+            work.material.models = not_of_our_path(binary->path, work);
+            return;
+        }
+        binary = std::move(own);
+    }
+    work.material.models = work.known_models.of(*binary);
     // Only a session whose arguments name a list that is derived from the agent's own waits for that.
     if (!route.native && !work.material.models.own.has_value()) work.to_ask = binary;
 }

@@ -40,6 +40,7 @@ struct SessionWork {
     SessionMaterial material;
     SessionInputs inputs;  ///< refers to the two above
     KnownModels known_models;
+    std::string path_of_programs;       ///< where what the daemon runs for it is looked up
     std::optional<AgentBinary> to_ask;  ///< for its models, before anything can be rendered
 };
 

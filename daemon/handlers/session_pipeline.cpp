@@ -18,8 +18,14 @@ namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-AgentPlace agent_place(const Generation& generation, std::string path, uid_t asker) {
-    return {generation.home, std::move(path), generation.inventory_worker, asker};
+AgentPlace agent_place(const Generation& generation, uid_t asker) {
+    return {generation.home, generation.inventory_worker, asker};
+}
+
+/// Whether the daemon may run what it finds in that user's PATH, with that PATH: it runs it as the home's user, as whom
+/// both can run programs themselves. Who may only ask for sessions, or is one of a user's subordinate uids, cannot.
+bool chooses_programs(uid_t asker, const SessionHome& home) {
+    return asker == 0 || asker == home.user.uid;
 }
 
 /// A session as far as it is settled without its plan and its token.
@@ -101,8 +107,9 @@ Result<void> check_starts_sessions(const Generation& generation) {
                  "ask a capsuled whose [broker] remote names this one; here `grant` gives tokens"};
 }
 
-asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid_t asker, SpawnParams params,
+asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Caller caller, SpawnParams params,
                                                          ApplyMode mode) {
+    const uid_t asker = caller.counted_as();
     if (auto may = check_starts_sessions(*services.generation); !may) co_return may.error();
     auto wiring = co_await wire(services, asker, params);
     if (!wiring) co_return wiring.error();
@@ -117,7 +124,6 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid
     }
 
     const auto work = std::make_shared<SessionWork>(services, generation);
-    work->material.request_env = std::move(params.env);
     work->material.keys = std::move(wiring->file_keys);
     SessionInputs& inputs = work->inputs;
     inputs.key = prepared.token ? prepared.token : wiring->key.key;
@@ -126,7 +132,10 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid
     if (prepared.token) inputs.broker_url = prepared.broker_url;
     inputs.workspace = params.workspace;
     inputs.role = params.role;
+    work->path_of_programs = session_path(inputs);  // before the request's own
+    work->material.request_env = std::move(params.env);
     const std::string path = session_path(inputs);
+    if (chooses_programs(caller.uid, generation->home)) work->path_of_programs = path;
     work->known_models = services.inventory.known_models();
     const std::optional<std::string> cwd = params.cwd;
     auto render = [work, mode, route = prepared.route, cwd, path] {
@@ -135,7 +144,7 @@ asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid
     auto again = render;
     auto done = co_await generation->worker->run(std::move(render), home_job_limit, asker);
     if (done && work->to_ask) {
-        const AgentPlace place = agent_place(*generation, path, asker);
+        const AgentPlace place = agent_place(*generation, asker);
         work->material.models = co_await services.inventory.models(agent, *work->to_ask, place);
         done = co_await generation->worker->run(std::move(again), home_job_limit, asker);
     }
@@ -203,7 +212,7 @@ asio::awaitable<Result<Applied>> write_agent_files(Services& services, uid_t ask
     auto found = co_await generation->worker->run(std::move(look), home_job_limit, asker);
     if (!found) co_return found.error();
     work->inputs.unreachable = std::move(found->unreachable);
-    const AgentPlace place = agent_place(*generation, path, asker);
+    const AgentPlace place = agent_place(*generation, asker);
     if (const auto& binary = found->binary) {
         work->inputs.binary = binary->path;
         if (descriptor_of(agent).model_list)

@@ -8,6 +8,7 @@
 
 #include "daemon/agents/agent.hpp"
 #include "daemon/handlers/services.hpp"
+#include "daemon/log/log.hpp"
 #include "daemon/routing/route.hpp"
 #include "daemon/write/apply.hpp"
 #include "protocol/common_messages.hpp"
@@ -56,7 +57,7 @@ Result<void> check_starts_sessions(const Generation& generation);
 
 /// Everything of a session; with ApplyMode::preview nothing is written. Fails with what docs/protocol.md lists for
 /// spawn.
-boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, uid_t asker, SpawnParams params,
+boost::asio::awaitable<Result<PreparedSession>> prepare_session(Services& services, Caller caller, SpawnParams params,
                                                                 ApplyMode mode);
 
 /// A session's route, key and token alone: nothing is rendered, written or looked at. cell.unsupported where the cell

@@ -9,7 +9,7 @@ namespace capsule {
 Handled<SpawnResult> handle_spawn(Services& services, Caller caller, SpawnParams params) {
     const auto began = std::chrono::steady_clock::now();
     std::optional<std::string> ends_with = params.ends_with;
-    auto session = co_await prepare_session(services, caller.counted_as(), std::move(params), ApplyMode::write);
+    auto session = co_await prepare_session(services, caller, std::move(params), ApplyMode::write);
     if (!session) co_return session.error();
     auto ref = co_await begin_session(services, caller, std::move(ends_with), *session, session->plan.warnings);
     if (!ref) co_return ref.error();

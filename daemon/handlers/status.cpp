@@ -130,7 +130,7 @@ Handled<StatusResult> handle_status(Services& services, Caller caller, StatusPar
         if (const auto& binary = found.agents[i]) {
             entry.binary = binary->path;
             // Where sessions never run, neither do agents to be asked: there may be no place for their files.
-            const AgentPlace place{generation->home, path, generation->inventory_worker, caller.counted_as()};
+            const AgentPlace place{generation->home, generation->inventory_worker, caller.counted_as()};
             if (check_starts_sessions(*generation))
                 entry.version = services.inventory.version(agent.agent, *binary, place);
             if (const std::string problem = services.inventory.version_problem(*binary); !problem.empty())

@@ -15,6 +15,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
+#include "daemon/base/trusted_path.hpp"
 #include "daemon/home/look_request.hpp"
 #include "daemon/home/program_output.hpp"
 #include "daemon/home/scratch_home.hpp"
@@ -60,8 +61,9 @@ constexpr std::size_t most_remembered = 32;  // binaries; more were replaced lon
 /// Starting a program takes longer than answering: whoever asked for a version first gets the answer without it.
 constexpr std::chrono::milliseconds after_the_answer{10};
 
-std::string models_key(const AgentBinary& binary, const std::string& path) {
-    return binary.key() + "\n" + path;
+/// What a program is may be up to the PATH: npm's is a script for `env node`.
+std::string models_key(const AgentBinary& binary) {
+    return binary.key() + "\n" + binary.path_variable;
 }
 
 constexpr std::chrono::milliseconds look_for_homes{10};
@@ -82,15 +84,41 @@ Warning unreachable_in_path(const std::string& directory, const std::string& can
                                     : "agents may be installed in " + directory + ", which " + why + "it" + or_else};
 }
 
+/// In a directory with the sticky bit they cannot replace what is there.
+bool others_can_add(const struct stat& directory) {
+    return (directory.st_mode & S_ISVTX) != 0 && (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+/// Of a PATH: a script that root runs finds its interpreter there.
+std::string entries_that_only_root_changes(std::string_view path) {
+    std::string out;
+    while (!path.empty()) {
+        const std::string entry(path.substr(0, path.find(':')));
+        path.remove_prefix(std::min(entry.size() + 1, path.size()));
+        if (!entry.starts_with('/') || untrusted_component(entry) || others_can_add(look_at_trusted(entry).status))
+            continue;
+        out += (out.empty() ? "" : ":") + entry;
+    }
+    return out;
+}
+
+Result<void> check_root_may_run(const std::string& program) {
+    const auto problem = untrusted_component(program);
+    if (!problem) return {};
+    return Error{ErrorCode::access_denied,
+                 "capsuled would run " + program + " as root, and " + problem->component + " " + problem->why,
+                 "Set [session] user, as whom it is run then; or " + problem->cure()};
+}
+
 }  // namespace
 
 BinarySearch find_binary(std::string_view path, std::string_view name, uid_t user) {
     BinarySearch search;
-    while (!path.empty()) {
-        const std::size_t end = std::min(path.find(':'), path.size());
-        const std::string directory(path.substr(0, end));
+    for (std::string_view left = path; !left.empty();) {
+        const std::size_t end = std::min(left.find(':'), left.size());
+        const std::string directory(left.substr(0, end));
         const std::string candidate = directory + "/" + std::string(name);
-        path.remove_prefix(std::min(end + 1, path.size()));
+        left.remove_prefix(std::min(end + 1, left.size()));
         struct stat status {};
         if (candidate.front() != '/') continue;
         const int problem = time_is_up() ? ETIME : look_up(candidate, status, LastLink::followed, X_OK);
@@ -106,7 +134,7 @@ BinarySearch find_binary(std::string_view path, std::string_view name, uid_t use
             AgentBinary{candidate,
                         std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" +
                             std::to_string(status.st_size) + ":" + time(status.st_mtim) + ":" + time(status.st_ctim),
-                        user};
+                        user, std::string(path)};
         return search;
     }
     return search;
@@ -131,10 +159,17 @@ std::optional<std::string> AgentInventory::version(Agent agent, const AgentBinar
 }
 
 /// A home for one run, so that looking never reads or leaves anything in the user's own.
-asio::awaitable<Result<std::string>> AgentInventory::make_home(AgentPlace place) {
-    auto make = [above = temporary_] {
+asio::awaitable<Result<AgentInventory::ReadyToRun>> AgentInventory::make_ready(AgentBinary binary, AgentPlace place) {
+    auto make = [above = temporary_, binary = std::move(binary)]() -> Result<ReadyToRun> {
+        std::string path = binary.path_variable;
+        if (binary.user == 0) {
+            if (auto may = check_root_may_run(binary.path); !may) return may.error();
+            path = entries_that_only_root_changes(path);
+        }
         auto made = make_scratch_home(above);
-        return made ? made : make_scratch_home("/tmp");
+        if (!made) made = make_scratch_home("/tmp");
+        if (!made) return made.error();
+        return ReadyToRun{*std::move(made), std::move(path)};
     };
     co_return co_await place.worker->run(std::move(make), home_job_limit, place.asker);
 }
@@ -165,12 +200,16 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
     asio::steady_timer answered(executor_, after_the_answer);
     co_await answered.async_wait(asio::use_awaitable);
     [[maybe_unused]] const auto has_home = homes_;
-    const auto directory = co_await make_home(place);
-    if (!directory) {
-        warn("agent.version_unknown", place, binary, without_version + directory.error().message);
+    const auto ready = co_await make_ready(binary, place);
+    if (!ready) {
+        const Error& error = ready.error();
+        warn("agent.version_unknown", place, binary, without_version + error.message);
+        if (error.code == ErrorCode::access_denied)
+            version_problems_.insert_or_assign(key, error.message + ". " + error.hint);
         co_return Told::nothing;
     }
-    SubprocessRequest request = look_request(version_arguments(), binary, place, *directory);
+    binary.path_variable = ready->path_variable;
+    SubprocessRequest request = look_request(version_arguments(), binary, place, ready->directory);
     request.output_limit = most_version_bytes;
     const auto result = co_await subprocesses_.run(std::move(request));
     const bool told = result && result->exit_code == 0;
@@ -184,7 +223,7 @@ asio::awaitable<AgentInventory::Told> AgentInventory::ask_version(std::string ke
         warn("agent.version_unknown", place, binary, without_version + problem);
         version_problems_.insert_or_assign(key, std::move(problem));
     }
-    co_await remove_home(place, *directory, homes_);
+    co_await remove_home(place, ready->directory, homes_);
     if (told) co_return Told::version;
     if (is_refused) co_return Told::not_asked;
     co_return is_final ? Told::problem : Told::nothing;
@@ -203,8 +242,8 @@ std::string AgentInventory::version_problem(const AgentBinary& binary) const {
     return found == version_problems_.end() ? "" : found->second;
 }
 
-ModelList KnownModels::of(const AgentBinary& binary, const std::string& path) const {
-    const auto found = by_binary->find(models_key(binary, path));
+ModelList KnownModels::of(const AgentBinary& binary) const {
+    const auto found = by_binary->find(models_key(binary));
     if (found == by_binary->end()) return {{}, "it was not asked for its models yet"};
     return found->second;
 }
@@ -214,8 +253,7 @@ KnownModels AgentInventory::known_models() const {
 }
 
 asio::awaitable<ModelList> AgentInventory::models(Agent agent, AgentBinary binary, AgentPlace place) {
-    // What a program is may be up to the PATH: npm's is a script for `env node`.
-    const std::string key = models_key(binary, place.path);
+    const std::string key = models_key(binary);
     AskedModels::Asked& asked = asked_models_.by(place.asker, key);
     if (asked.known) co_return *asked.known;
     auto& own = asked.lookups[place.asker];
@@ -259,11 +297,16 @@ asio::awaitable<ModelList> AgentInventory::judge_printed(Agent agent, std::strin
 
 asio::awaitable<ModelList> AgentInventory::ask_for_models(Agent agent, AgentBinary binary, AgentPlace place) {
     [[maybe_unused]] const auto has_home = homes_;
-    const auto directory = co_await make_home(place);
-    if (!directory) co_return no_models(directory.error().message);
-    ModelList models = co_await look_for_models(agent, std::move(binary), place, *directory);
+    const auto ready = co_await make_ready(binary, place);
+    if (!ready) {
+        ModelList none = no_models(ready.error().message);
+        none.cure = ready.error().hint;
+        co_return none;
+    }
+    binary.path_variable = ready->path_variable;
+    ModelList models = co_await look_for_models(agent, std::move(binary), place, ready->directory);
     // Nobody waits for that: whoever may list the directory above can make it take long.
-    asio::co_spawn(executor_, remove_home(place, *directory, homes_), asio::detached);
+    asio::co_spawn(executor_, remove_home(place, ready->directory, homes_), asio::detached);
     co_return models;
 }
 

@@ -22,9 +22,10 @@ namespace capsule {
 
 /// An installed binary. Two that compare equal are the same file with the same content.
 struct AgentBinary {
-    std::string path;      ///< as found in PATH, absolute
-    std::string identity;  ///< of the file behind all links: device, inode, size, times
-    uid_t user;            ///< as whom it runs: what it says of itself is up to that user, who may trace it
+    std::string path;           ///< as found in PATH, absolute
+    std::string identity;       ///< of the file behind all links: device, inode, size, times
+    uid_t user;                 ///< as whom it runs: what it says of itself is up to that user, who may trace it
+    std::string path_variable;  ///< the PATH that it was found in, and has when it is run
 
     std::string key() const { return path + "\n" + identity + "\n" + std::to_string(user); }
     bool operator==(const AgentBinary&) const = default;
@@ -40,13 +41,13 @@ struct BinarySearch {
 /// The first executable regular file of that name in `path` (PATH's value; entries that are not absolute are passed
 /// over). What cannot be looked at is passed over, too, as a shell does it. Throws Failure with io.error for want of
 /// descriptors, memory or time: then nobody knows. Runs under the session user's identity: call it through the
-/// HomeWorker. `user` is that one.
+/// HomeWorker. `user` is that one. What is to be run must have been found in a `path` that the user chose, or who may
+/// run programs as that user anyway.
 BinarySearch find_binary(std::string_view path, std::string_view name, uid_t user);
 
 /// For whom an agent's program is run, and on which thread that user's files are made and removed.
 struct AgentPlace {
     SessionHome home;
-    std::string path;  ///< PATH
     std::shared_ptr<HomeWorker> worker;
     uid_t asker;  ///< who wants to know: what it costs takes that one's turns
 };
@@ -55,7 +56,7 @@ struct AgentPlace {
 struct KnownModels {
     std::shared_ptr<const std::map<std::string, ModelList>> by_binary;  ///< with the PATH that it had
 
-    ModelList of(const AgentBinary& binary, const std::string& path) const;
+    ModelList of(const AgentBinary& binary) const;
 };
 
 class AgentInventory {
@@ -97,7 +98,13 @@ class AgentInventory {
     boost::asio::awaitable<void> find_version(Agent agent, std::string key, AgentBinary binary, AgentPlace place);
     enum class Told { version, problem, nothing, not_asked };
     boost::asio::awaitable<Told> ask_version(std::string key, AgentBinary binary, AgentPlace place);
-    boost::asio::awaitable<Result<std::string>> make_home(AgentPlace place);
+    struct ReadyToRun {
+        std::string directory;      ///< its home
+        std::string path_variable;  ///< its PATH
+    };
+    /// Where the program may be run. One that would run as root may not if another user can change it, and has no entry
+    /// of the PATH that another user can change: access.denied, with the cure.
+    boost::asio::awaitable<Result<ReadyToRun>> make_ready(AgentBinary binary, AgentPlace place);
     static boost::asio::awaitable<void> remove_home(AgentPlace place, std::string directory,
                                                     std::shared_ptr<const char> has_home);
     boost::asio::awaitable<ModelList> judge_printed(Agent agent, std::string printed, AgentBinary binary,

@@ -11,9 +11,9 @@ SubprocessRequest look_request(const std::vector<std::string>& arguments, const 
     SubprocessRequest request;
     request.argv = {binary.path};
     request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
-    request.env = {{"HOME", directory},          {"CODEX_HOME", directory},     {"XDG_CONFIG_HOME", directory},
-                   {"XDG_DATA_HOME", directory}, {"XDG_CACHE_HOME", directory}, {"XDG_STATE_HOME", directory},
-                   {"TMPDIR", directory},        {"PATH", place.path},          {"LANG", "C.UTF-8"},
+    request.env = {{"HOME", directory},          {"CODEX_HOME", directory},      {"XDG_CONFIG_HOME", directory},
+                   {"XDG_DATA_HOME", directory}, {"XDG_CACHE_HOME", directory},  {"XDG_STATE_HOME", directory},
+                   {"TMPDIR", directory},        {"PATH", binary.path_variable}, {"LANG", "C.UTF-8"},
                    {"DISABLE_AUTOUPDATER", "1"}};
     request.directory = directory;
     if (!place.home.same_user) request.user = place.home.user;

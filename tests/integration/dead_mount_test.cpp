@@ -3,6 +3,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <deque>
 #include <thread>
 
@@ -178,7 +180,13 @@ TEST_F(DeadMount, WhatRunsAnAgentsProgramHoldsUpNoSession) {
 
 TEST_F(DeadMount, WhoeverKeepsProcBusyDoesNotHoldUpTheDaemon) {
     start();
-    call("status");  // what a start reads in /proc has been read
+    // What a start reads in /proc has been read, and what a look at the programs reads there.
+    const auto are_known = [](const json::value& status) {
+        return std::ranges::none_of(at(status, "/agents").as_array(),
+                                    [](const json::value& each) { return at(each, "/version").is_null(); });
+    };
+    for (int tries = 0; !are_known(call("status")) && tries < 300; ++tries)
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
     const SilentMount busy("/proc");
     RawConnection asking = daemon().connect();
     asking.send_line(request("1", "spawn", R"({"agent":"claude","provider":"zai","ends_with":"caller"})"));

@@ -10,20 +10,21 @@ from capsule import CAPSULED, Capsule, Connection, Refused
 from remote import ROOT, Remote
 
 OWNER, VICTIM, GROUP, FIRST = 4246, 4250, 4260, 100_000
+LP, FIRST_OF_LP = 7, 200_000  # of every Debian's password file
 
 
 @unittest.skipUnless(ROOT and Path("/etc/subuid").exists(), "only root can be two users, and there is no file to cover")
 class Subuids(Remote):
-    def daemon(self, config: str) -> Capsule:
-        """It sees a file of ranges in which OWNER has one."""
+    def daemon(self, config: str, session: str = 'keys = "env"') -> Capsule:
+        """It sees a file of ranges in which OWNER and LP have one."""
         provider = self.provider()
         capsule = self.capsule(provider, "", session='keys = "env"')
         capsule.stop()
-        (capsule.top / "subuid").write_text(f"{OWNER}:{FIRST}:65536\n")
+        (capsule.top / "subuid").write_text(f"{OWNER}:{FIRST}:65536\n{LP}:{FIRST_OF_LP}:65536\n")
         capsule.program = str(capsule.top / "bin" / "inside")
         place = f"mount --bind {shlex.quote(str(capsule.top))}/subuid /etc/subuid && exec {shlex.quote(CAPSULED)}"
         capsule.install("inside", f"#!/bin/sh\nexec unshare --mount --propagation private sh -c {shlex.quote(place)}\n")
-        capsule.config(provider.port, f'[access]\nspawn = ["{VICTIM}", "@{GROUP}"]\n{config}', 'keys = "env"')
+        capsule.config(provider.port, f'[access]\nspawn = ["{VICTIM}", "@{GROUP}"]\n{config}', session)
         capsule.start()
         capsule.socket.chmod(0o666)
         return capsule
@@ -55,6 +56,20 @@ class Subuids(Remote):
         victim = self.connection_of(VICTIM, capsule)
         victim.call("spawn", agent="claude", provider="zai", ends_with="connection")
         self.assertEqual(len(victim.call("sessions.list")["sessions"]), 2 + 1)
+
+    def test_run_no_programs_as_that_user(self):
+        """That user can become any of them, and none of them that user."""
+        capsule = self.daemon("", f'keys = "env"\nuser = "{LP}"')
+        ran, theirs = capsule.top / "ran", capsule.top / "theirs"
+        ran.touch()
+        ran.chmod(0o666)
+        theirs.mkdir()
+        (theirs / "codex").write_text(f"#!/bin/sh\nid -u >>{shlex.quote(str(ran))}\n")
+        (theirs / "codex").chmod(0o755)
+        for user, seen in ((FIRST_OF_LP, set()), (LP, {str(LP)})):
+            self.connection_of(user, capsule).call("spawn", agent="codex", provider="zai",
+                                                   env={"PATH": f"{theirs}:/usr/bin:/bin"})  # fmt: skip
+            self.assertEqual(set(ran.read_text().split()), seen)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,8 @@ TEST_F(DaemonsLog, SessionsThatOneUserEndsHideNoOthers) {
 
 TEST_F(DaemonsLog, ProgramsOfOneUserHideNoOthers) {
     if (!am_root()) GTEST_SKIP() << "needs root to be another user";
-    start({.config = "[access]\nspawn = [\"games\"]\n"});
+    // Of all who may ask for sessions, root and the sessions' user have programs of their own PATH run.
+    start({.config = "[session]\nuser = \"games\"\n[access]\nspawn = [\"games\"]\n"});
     fs::permissions(socket().parent_path(), fs::perms{0755});
     fs::permissions(socket(), fs::perms{0666});
     const auto spawn_with = [&](const std::string& path) {

@@ -134,10 +134,12 @@ class ProviderFiles {
         // Without Codex there is another warning, and this would be its consequence.
         if (is_of_another_ || !inputs_.binary) return;
         out_.warnings.push_back(
-            {"codex.models",
-             "Codex is not told what is known of " + provider_.label +
-                 "'s models, their context window above all, and takes its own fallback: " + why.message +
-                 ". Sessions work without it; `codex debug models --bundled` shows what is wrong."});
+            {"codex.models", "Codex is not told what is known of " + provider_.label +
+                                 "'s models, their context window above all, and takes its own fallback: " +
+                                 why.message + ". Sessions work without it. " +
+                                 (inputs_.model_list.cure.empty() ? "`codex debug models --bundled` shows what is wrong"
+                                                                  : inputs_.model_list.cure) +
+                                 "."});
     }
 
     /// Those that we can know of: a request's own models are not written down anywhere.

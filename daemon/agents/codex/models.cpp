@@ -254,7 +254,7 @@ bool is_as_derived(std::string_view text) {
 
 Result<std::string> derive_codex_models(const ModelList& own, const CodexModel& model) {
     const auto* list = std::any_cast<std::shared_ptr<const Result<CodexModelList>>>(&own.own);
-    if (!list) return Error{ErrorCode::io_error, own.problem};
+    if (!list) return Error{ErrorCode::io_error, own.problem, own.cure};
     if (!**list) return (*list)->error();
     return derive_codex_models(***list, model);
 }

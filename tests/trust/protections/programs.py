@@ -10,6 +10,7 @@ SUBPROCESS = "daemon/process/subprocess.cpp"
 SENT = "daemon/process/sent_descriptors.cpp"
 INVENTORY = "daemon/home/inventory.cpp"
 LOOK = "daemon/home/look_request.cpp"
+AT_HOME = "daemon/handlers/session_at_home.cpp"
 SCRATCH = "daemon/home/scratch_home.cpp"
 WORKER = "daemon/home/worker.cpp"
 JOBS = "daemon/home/jobs.cpp"
@@ -18,6 +19,7 @@ OP = "daemon/keys/op_reader.cpp"
 
 AS_ANOTHER = "integration_exec:ExecAsAnother."
 ATTACK = "trust_programs:Programs."
+WHOSE = "trust_programs:WhosePath."
 RUNS = "unit_process:Subprocess."
 ANOTHERS = "unit_process:AnothersProgram."
 LEAVES = ANOTHERS + "HasEndedThoughWhatItLeavesHasNotYetAndLeavesNotTooMuch"
@@ -28,7 +30,7 @@ STARTED = "trust_started:Started."
 
 
 def protections() -> list[Protection]:
-    return who_it_becomes() + how_it_ends() + what_it_says() + its_home() + the_homes_thread()
+    return who_it_becomes() + where_it_is_found() + how_it_ends() + what_it_says() + its_home() + the_homes_thread()
 
 
 def who_it_becomes() -> list[Protection]:
@@ -78,6 +80,27 @@ def who_it_becomes() -> list[Protection]:
             RUNS + "HasExactlyTheGivenEnvironment"),
         one("a program has as many files as a login", RUN_AS, "    files.rlim_cur = std::min(files.rlim_max, "
             "most_files);\n", "", RUNS + "HasNoMoreOpenFilesThanALogin"),
+    ]  # fmt: skip
+
+
+def where_it_is_found() -> list[Protection]:
+    as_agent, as_root = WHOSE + "OfAnotherUserRunsNothingAsTheSessionsUser", WHOSE + "LeadsRootToNothingThatAnotherUserCanChange"
+    by_config, unit = WHOSE + "OfTheConfigurationLeadsRootToNothingElse", "unit_home:Inventory.RootRunsNothingThatOthersCanChange"
+    installed = WHOSE + "OfAnotherUserIsNotThatOfTheInstalledProgram"
+    return [
+        one("who may only ask for sessions does not choose what runs", "daemon/handlers/session_pipeline.cpp",
+            "return asker == 0 || asker == home.user.uid;", "return asker != home.user.uid + 1;", as_agent, installed,
+            WHOSE + "OfAnotherUserRunsNothingAsRoot", WHOSE + "OfAnotherUserRunsNothingAsADaemonsOwnUser"),
+        one("one of that user's subordinate uids is not that user", "daemon/handlers/session_pipeline.cpp",
+            "chooses_programs(caller.uid,", "chooses_programs(asker,", "ctest:sessions:subuids"),
+        one("and gets another program's list as little", AT_HOME, "!own || own->identity != binary->identity", "!own", as_agent),
+        one("the installed one has the daemon's PATH", AT_HOME, "        binary = std::move(own);\n", "", installed),
+        one("root runs no program that another user can change", INVENTORY,
+            "            if (auto may = check_root_may_run(binary.path); !may) return may.error();\n", "", as_root, by_config, unit),
+        one("nor one with a PATH that another user can change", INVENTORY,
+            "            path = entries_that_only_root_changes(path);\n", "", as_root, unit),
+        one("nor one to which others can add", INVENTORY, " || others_can_add(look_at_trusted(entry).status)", "",
+            WHOSE + "LeadsRootToNothingInADirectoryOfEverybodys"),
     ]  # fmt: skip
 
 
@@ -252,7 +275,7 @@ def the_homes_thread() -> list[Protection]:
             "std::move(read), home_job_limit, HomeWorker::Asker{2});", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
         one("nor for what another user asked for first", INVENTORY, "auto& own = asked.lookups[place.asker];",
             "auto& own = asked.lookups[0];", "unit_home:Inventory.ModelsWaitForNobodyElsesJobs"),
-        one("nor is what another's PATH made a program tell anybody else's", INVENTORY, 'return binary.key() + "\\n" + path;', "return binary.key();",
+        one("nor is what another's PATH made a program tell anybody else's", INVENTORY, 'return binary.key() + "\\n" + binary.path_variable;', "return binary.key();",
             "unit_home:Inventory.WhatAProgramToldWithOnePathIsNotKnownForAnother"),
         one("who has many binaries makes nobody else's forgotten", "daemon/home/asked_models.cpp",
             "    if (oldest->second.askers.empty()) {\n", "    {\n",

@@ -200,7 +200,7 @@ TEST(OwnFile, ProfilesOfTheUsersStay) {
 TEST(OwnFile, CatalogsOfTheUsersAreSaved) {
     const OwnFileIntent intent{"/h/minimax.models.json", "{\"models\":[]}"};
     const OwnFileIntent none{"/h/minimax.models.json", std::nullopt};
-    const std::string ours = derive_codex_models({R"("x":1)", "", {}}, {"M3", "MiniMax"});
+    const std::string ours = derive_codex_models(CodexModelList{R"("x":1)", "", {}}, {"M3", "MiniMax"});
     EXPECT_FALSE(must(merge_own_file(ours, intent)).save_existing);
     EXPECT_EQ(must(merge_own_file(ours, none)).text, std::nullopt);
     std::string with_rules = ours;

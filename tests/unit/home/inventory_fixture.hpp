@@ -52,7 +52,7 @@ class Inventory : public testing::Test {
     AgentInventory inventory_{io_.get_executor(), runner_, directory_.path()};
     SessionHome home_;
     std::shared_ptr<HomeWorker> worker_ = std::make_shared<HomeWorker>(SessionUser{}, true);
-    AgentPlace place(uid_t asker = 1) const { return {home_, path(), worker_, asker}; }
+    AgentPlace place(uid_t asker = 1) const { return {home_, worker_, asker}; }
 };
 
 }  // namespace capsule

@@ -13,13 +13,13 @@ namespace {
 TEST_F(Inventory, RunsDebugModelsOncePerBinary) {
     const std::string log = "echo run >> " + directory_.path() + "/runs; echo '{\"models\":[]}'";
     const AgentBinary first = codex(log);
-    EXPECT_FALSE(inventory_.known_models().of(first, path()).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(first).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, first, place())).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, first, place())).own.has_value());
-    EXPECT_TRUE(inventory_.known_models().of(first, path()).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(first).own.has_value());
     EXPECT_EQ(runs(), 1U);
     const AgentBinary second = codex(log);
-    EXPECT_FALSE(inventory_.known_models().of(second, path()).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(second).own.has_value());
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, second, place())).own.has_value());
     EXPECT_EQ(runs(), 2U);
 }
@@ -31,27 +31,25 @@ TEST_F(Inventory, WhatAProgramToldOneUserIsNotKnownForAnother) {
     EXPECT_EQ(ours.path, theirs.path);
     EXPECT_EQ(ours.identity, theirs.identity);
     EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, ours, place())).own.has_value());
-    EXPECT_TRUE(inventory_.known_models().of(ours, path()).own.has_value());
-    EXPECT_FALSE(inventory_.known_models().of(theirs, path()).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(ours).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(theirs).own.has_value());
 }
 
 // npm's Codex is a script for `env node`.
 TEST_F(Inventory, WhatAProgramToldWithOnePathIsNotKnownForAnother) {
-    const AgentBinary binary = codex("told");
+    codex("told");
     const auto tells = [&](const std::string& name, const std::string& text) {
         const std::string directory = directory_.path() + "/" + name;
         std::filesystem::create_directory(directory);
         std::ofstream(directory + "/told") << "#!/bin/sh\n" << text << "\n";
         std::filesystem::permissions(directory + "/told", std::filesystem::perms::owner_all);
-        AgentPlace with = place();
-        with.path = directory + ":" + path();
-        return with;
+        return found_in(directory + ":" + path(), "codex").value();
     };
-    const AgentPlace theirs = tells("theirs", "echo '{}'"), ours = tells("ours", "exit 7");
-    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, binary, theirs)).own.has_value());
-    EXPECT_TRUE(inventory_.known_models().of(binary, theirs.path).own.has_value());
-    EXPECT_FALSE(inventory_.known_models().of(binary, ours.path).own.has_value());
-    EXPECT_FALSE(run(io_, inventory_.models(Agent::codex, binary, ours)).own.has_value());
+    const AgentBinary theirs = tells("theirs", "echo '{}'"), ours = tells("ours", "exit 7");
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, theirs, place())).own.has_value());
+    EXPECT_TRUE(inventory_.known_models().of(theirs).own.has_value());
+    EXPECT_FALSE(inventory_.known_models().of(ours).own.has_value());
+    EXPECT_FALSE(run(io_, inventory_.models(Agent::codex, ours, place())).own.has_value());
 }
 
 TEST_F(Inventory, WhoHasManyBinariesMakesNobodyElsesForgotten) {

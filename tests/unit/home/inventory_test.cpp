@@ -85,6 +85,37 @@ TEST_F(Inventory, ADirectoryThatDoesNotAnswerHidesNoOther) {
     }
 }
 
+// A script's interpreter comes from the PATH, too.
+TEST_F(Inventory, RootRunsNothingThatOthersCanChange) {
+    const std::string open = directory_.path() + "/open";
+    std::filesystem::create_directory(open);
+    std::filesystem::permissions(open, std::filesystem::perms::all);
+    directory_.program("open/codex", "echo run >>" + directory_.path() + "/runs; echo '{}'");
+    std::filesystem::create_symlink(open + "/codex", directory_.path() + "/codex");
+    const std::string path = open + ":relative::" + directory_.path() + ":/usr/bin:/bin";
+    const std::string why = open + " can be written to by everybody";
+    for (const std::string& each : {path, directory_.path()}) {
+        const AgentBinary theirs = found_in(each, "codex").value();
+        const ModelList models = run(io_, inventory_.models(Agent::codex, theirs, place()));
+        EXPECT_NE(models.problem.find(why), std::string::npos) << models.problem;
+        EXPECT_NE(models.cure.find("chmod go-w"), std::string::npos) << models.cure;
+    }
+    const AgentBinary theirs = found_in(path, "codex").value();
+    EXPECT_FALSE(inventory_.version(Agent::codex, theirs, place()));
+    io_.restart();
+    io_.run();
+    EXPECT_NE(inventory_.version_problem(theirs).find(why), std::string::npos);
+    EXPECT_EQ(runs(), 0U);
+
+    directory_.program("claude", "echo $PATH >>" + directory_.path() + "/path; echo '{}'");
+    const AgentBinary ours = found_in(path, "claude").value();
+    EXPECT_TRUE(run(io_, inventory_.models(Agent::codex, ours, place())).own.has_value());
+    std::ifstream file(directory_.path() + "/path");
+    std::string had;
+    std::getline(file, had);
+    EXPECT_EQ(had, directory_.path() + ":/usr/bin:/bin");
+}
+
 TEST_F(Inventory, FindsItThroughLinksButNotInProc) {
     const std::string top = directory_.path();
     std::filesystem::create_directories(top + "/lib");
