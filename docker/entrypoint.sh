@@ -31,10 +31,10 @@ with_sessions_path() {
     PATH=$sessions_path exec "$program" "${@:2}"
 }
 
-# Any process of the agents' user can take what setpriv and the program have once they are that user. So they have neither the
-# container's keys, nor its terminal or log, also not as controlling terminal: output goes to the caller's pipe, or nowhere.
+# Any process of the agents' user can take what the program has. So it has neither the container's keys, nor its terminal or log,
+# also not as controlling terminal: output goes to the caller's pipe, or nowhere. `as-agent` closes the other descriptors.
 as_agent() {
-    env -i PATH="$PATH" setsid --wait setpriv --reuid=agent --regid=agent --init-groups --reset-env -- "$@" </dev/null 2>/dev/null
+    env -i PATH="$PATH" setsid --wait capsulectl as-agent -- "$@" </dev/null 2>/dev/null
 }
 
 # Answers of the agents' user, each ended by NUL, the last one "end". Their end is not waited for, which that user can hold up.
@@ -283,12 +283,10 @@ help | --help | -h) usage ;;
     trap "forward HUP" TERM
     identity=()
     if is_root; then
-        identity=("$(command -v env)" -i)
+        # As with an agent, below: nothing here continues a job that was stopped. What the shell starts can be.
+        identity=("$(command -v env)" -i --ignore-signal=TSTP)
         if [ -n "${TERM:-}" ]; then identity+=(TERM="$TERM"); fi
-        identity+=("$(command -v setpriv)" --reuid=agent --regid=agent --init-groups --no-new-privs --reset-env)
-        # It takes a capability that few containers have. Without it, nothing can be gained that is left in the set.
-        if setpriv --bounding-set=-all true 2>/dev/null; then identity+=(--bounding-set=-all); fi
-        identity+=(--)
+        identity+=("$(command -v capsulectl)" as-agent -- "$(command -v setpriv)" --reset-env "$(command -v env)" --default-signal=TSTP)
     fi
     run_session "${identity[@]}" /usr/bin/env LANG="${LANG:-C.UTF-8}" CAPSULE_SOCKET="${CAPSULE_SOCKET:-/run/capsule/capsule.sock}" /bin/bash -l "${@:2}"
     ;;

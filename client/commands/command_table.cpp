@@ -52,6 +52,7 @@ void add_commands(CLI::App& app, Invocation& invocation) {
     app.fallthrough();  // inherited: --json and --socket are understood after a command as well
     add_status(app, invocation);
     add_exec(app, invocation);
+    add_as_agent(app, invocation);
     add_spawn(app, invocation);
     add_explain(app, invocation);
     add_providers(app, invocation);

@@ -15,6 +15,7 @@ void add_auth(CLI::App& app, Invocation& invocation);
 void add_spawn(CLI::App& app, Invocation& invocation);
 void add_explain(CLI::App& app, Invocation& invocation);
 void add_exec(CLI::App& app, Invocation& invocation);
+void add_as_agent(CLI::App& app, Invocation& invocation);
 void add_usage(CLI::App& app, Invocation& invocation);
 void add_sessions(CLI::App& app, Invocation& invocation);
 void add_metrics(CLI::App& app, Invocation& invocation);

@@ -1,9 +1,13 @@
+#include <grp.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <charconv>
+#include <optional>
+#include <string_view>
 
 #include "client/commands/become.hpp"
 #include "client/commands/choose.hpp"
@@ -69,6 +73,15 @@ ExitCode start_on_own_terminal(const Globals& globals, const Options& options, S
     return static_cast<ExitCode>(end_alike(*status));
 }
 
+/// Only returns where that fails, or when the session has ended on its own terminal.
+ExitCode become_session(const Globals& globals, const Options& options, SpawnResult& session) {
+    if (auto checked = check_sockets(options.kept, session.user.uid); !checked) return refuse(globals, checked.error());
+    const bool becomes_another = ::geteuid() == 0 && session.user.uid != 0;
+    if (becomes_another) replace_names_of_terminals(options.kept);
+    if (becomes_another && has_terminal(options.kept)) return start_on_own_terminal(globals, options, session);
+    return start(globals, options, session);
+}
+
 ExitCode run(const Globals& globals, const Options& options, const std::vector<std::string>& arguments) {
     if (auto open = check_open(options.kept); !open)
         return fail(globals, ExitCode::usage, "client.usage", open.error());
@@ -97,12 +110,42 @@ ExitCode run(const Globals& globals, const Options& options, const std::vector<s
 
     params = {};
 
-    if (auto checked = check_sockets(options.kept, session->user.uid); !checked)
-        return refuse(globals, checked.error());
-    const bool becomes_another = ::geteuid() == 0 && session->user.uid != 0;
-    if (becomes_another) replace_names_of_terminals(options.kept);
-    if (becomes_another && has_terminal(options.kept)) return start_on_own_terminal(globals, options, *session);
-    return start(globals, options, *session);
+    return become_session(globals, options, *session);
+}
+
+/// The user whom docker/Dockerfile makes for the sessions. None: this is no container of that image.
+std::optional<SessionUser> images_user() {
+    const passwd* found = ::getpwnam("agent");
+    if (found == nullptr) return std::nullopt;
+    SessionUser user{found->pw_name, found->pw_uid, found->pw_gid, {}};
+    int count = 0;
+    ::getgrouplist(user.name.c_str(), user.gid, nullptr, &count);
+    std::vector<gid_t> groups(static_cast<std::size_t>(count));
+    ::getgrouplist(user.name.c_str(), user.gid, groups.data(), &count);
+    user.groups.assign(groups.begin(), groups.end());
+    return user;
+}
+
+/// A program as the image's user of sessions, with this process's environment and without a daemon, but as exec does
+/// it. Whom it runs as cannot be chosen: a rule of sudo's may let somebody run capsulectl as root.
+ExitCode run_as_agent(const Globals& globals, const std::vector<std::string>& words) {
+    fill_standard_descriptors();
+    const auto user = images_user();
+    if (!user || words.empty())
+        return fail(globals, ExitCode::usage, "client.usage",
+                    {ErrorCode::invalid_params, user ? "no program is named" : "there is no user \"agent\"",
+                     "as-agent is for the image's entrypoint"});
+    SpawnResult session;
+    session.user = *user;
+    session.argv = words;
+    for (char** entry = ::environ; *entry != nullptr; ++entry) {
+        const std::string_view variable = *entry;
+        const auto end = variable.find('=');
+        if (end != variable.npos) session.env.emplace(variable.substr(0, end), variable.substr(end + 1));
+    }
+    Options options;
+    options.no_title = true;
+    return become_session(globals, options, session);
 }
 
 std::string check_descriptor(const std::string& text) {
@@ -139,6 +182,14 @@ void add_exec(CLI::App& app, Invocation& invocation) {
     run_with(*command, invocation, [options, &invocation](const Globals& globals) {
         return run(globals, *options, invocation.agent_arguments);
     });
+}
+
+void add_as_agent(CLI::App& app, Invocation& invocation) {
+    CLI::App* command = app.add_subcommand("as-agent", "Run a program as the image's user of sessions");
+    command->group("");  // hidden: docker/entrypoint.sh gives it
+    add_examples(*command, "", {"as-agent -- /bin/bash -l"});
+    run_with(*command, invocation,
+             [&invocation](const Globals& globals) { return run_as_agent(globals, invocation.agent_arguments); });
 }
 
 }  // namespace capsule

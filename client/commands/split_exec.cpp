@@ -27,7 +27,7 @@ SplitCommandLine split_exec(const std::vector<std::string>& words, const CLI::Ap
         const CLI::Option* option = app.get_option_no_throw(words[at].substr(0, words[at].find('=')));
         at += option != nullptr ? words_of(*option, words[at]) : 1;
     }
-    if (at >= words.size() || words[at] != "exec") return {words, {}};
+    if (at >= words.size() || (words[at] != "exec" && words[at] != "as-agent")) return {words, {}};
     const auto separator = std::find(words.begin() + static_cast<std::ptrdiff_t>(at), words.end(), "--");
     if (separator == words.end()) return {words, {}};
     return {{words.begin(), separator}, {separator + 1, words.end()}};

@@ -4,6 +4,7 @@ And that it finds what that user can read."""
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import tempfile
@@ -11,10 +12,10 @@ import time
 import unittest
 
 TEXT = (pathlib.Path(__file__).resolve().parents[2] / "docker/entrypoint.sh").read_text()
-# Of setpriv. It answers as what it would become: something may be open, below a directory that agents can list.
+# Of capsulectl. It answers as what it would become: something may be open, below a directory that agents can list.
 STAND_IN = """#!/bin/sh
 open=$(/usr/bin/ls -l /proc/$$/fd)
-{ echo "asked $*"; /usr/bin/env; echo "terminal $(/usr/bin/cut -d' ' -f7 /proc/self/stat)"; echo "input $open"; } >>"${0%/*}/seen"
+{ echo "asked $*"; /usr/bin/env; echo "terminal $(/usr/bin/cut -d' ' -f7 /proc/self/stat)"; echo "input $open"; /usr/bin/grep SigIgn /proc/self/status; } >>"${0%/*}/seen"
 case $* in *find*) printf '1:2 /there\\0end\\0' ;; *) printf 'yes\\0end\\0' ;; esac
 """
 
@@ -25,11 +26,16 @@ def part(first: str, last: str) -> str:
     return TEXT[begin:TEXT.index("\n" + last, begin) + 1]
 
 
+def ignores_stop(status: str) -> bool:
+    """Whether /proc/PID/status has SIGTSTP as ignored."""
+    return bool(int(re.search(r"SigIgn:\s+(\w+)", status)[1], 16) >> (signal.SIGTSTP - 1) & 1)
+
+
 class Becoming(unittest.TestCase):
     def seen_of(self, script: str, **more: str) -> str:
-        """What setpriv, by a stand-in, is given by the script, which is started on a terminal."""
+        """What capsulectl, by a stand-in, is given by the script, which is started on a terminal."""
         with tempfile.TemporaryDirectory() as directory:
-            program = pathlib.Path(directory, "setpriv")
+            program = pathlib.Path(directory, "capsulectl")
             program.write_text(STAND_IN)
             program.chmod(0o755)
             ours, theirs = pty.openpty()
@@ -53,9 +59,10 @@ class Becoming(unittest.TestCase):
     def test_a_shells_has_no_key_and_the_terminals_type(self):
         script = "is_root() { true; }\n" + part("    identity=()", "    run_session") + '"${identity[@]}" true'
         for more in {"TERM": "xterm-256color"}, {}:
-            seen = self.seen_of(script, **more).rpartition("input")[0].rpartition("input")[2]  # the first asks what it may
+            seen = self.seen_of(script, **more)
             self.assertNotIn("FAKE", seen)
             self.assertEqual("TERM=xterm-256color" in seen, bool(more))
+            self.assertTrue(ignores_stop(seen), seen)
 
 
 class Stopping(unittest.TestCase):
@@ -66,7 +73,7 @@ class Stopping(unittest.TestCase):
             program.chmod(0o755)
             done = subprocess.run(["bash", "-euo", "pipefail", "-c", 'run_session() { "$@"; }\n' + part("    # Nothing here continues", "    ;;"), "", "claude"],
                                   check=True, capture_output=True, text=True, env={"PATH": f"{directory}:/usr/bin:/bin"})  # fmt: skip
-        self.assertTrue(int(done.stdout.split()[1], 16) >> (signal.SIGTSTP - 1) & 1, done.stdout)
+        self.assertTrue(ignores_stop(done.stdout), done.stdout)
 
 
 KEY = "FAKE-entrypoint-key"
@@ -125,6 +132,77 @@ mount --bind /mnt/passwd /etc/passwd && mount --bind /mnt/group /etc/group
 mkdir -p /run/secrets && mount -t tmpfs -o mode=755 tmpfs /run/secrets
 s=/run/secrets
 """
+
+
+# Root, on a terminal, with a key in a descriptor and in its session's keyring, starts a program as agents.
+LAUNCHER = """
+import ctypes, os, sys
+call = ctypes.CDLL(None).syscall
+call(250, 1, b"root's")  # keyctl(KEYCTL_JOIN_SESSION_KEYRING)
+call(248, b"user", b"roots", b"FAKE", 4, -3)  # add_key
+os.dup2(os.open("/dev/null", os.O_RDONLY), 40)
+os.execvp("bash", ["bash", "-euo", "pipefail", "-c", sys.argv[1]])
+"""
+# That program. It types into the terminal that it has, if the kernel lets it.
+TAKER = """
+import ctypes, fcntl, os, signal, termios
+print("descriptors", [each for each in range(256) if os.path.exists(f"/proc/self/fd/{each}")])
+print("key", ctypes.CDLL(None).syscall(250, 10, -3, b"user", b"roots", 0) >= 0)  # keyctl(KEYCTL_SEARCH)
+print("uid", os.getuid(), os.getgroups(), signal.getsignal(signal.SIGTSTP).name)
+print([line.strip() for line in open("/proc/self/status") if line.startswith(("NoNewPrivs", "CapEff"))])
+try:
+    terminal = os.open("/dev/tty", os.O_RDWR)
+    print("terminal", os.ttyname(0))
+    for letter in b"typed\\n":
+        fcntl.ioctl(terminal, termios.TIOCSTI, bytes([letter]))
+except OSError as error:
+    print(error)
+"""
+
+
+@unittest.skipIf(os.geteuid(), "needs root to be another user")
+class Taking(unittest.TestCase):
+    def said_by(self, script: str) -> tuple[str, str]:
+        """What the program says, and the terminal that root has it started on."""
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o755)
+            for name, text in ("launcher", LAUNCHER), ("taker", TAKER):
+                pathlib.Path(directory, name).write_text(text)
+            script = ("mount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=755 tmpfs /mnt\n" + PLACE + script.replace("TAKER", f"{directory}/taker")
+                      + "\nif IFS= read -r -t 0 typed; then echo something was typed into the shell of root; fi\n")  # fmt: skip
+            ours, theirs = pty.openpty()
+            done = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "setsid", "--ctty", "--wait",
+                                     "python3", f"{directory}/launcher", script], stdin=theirs, stdout=theirs, stderr=theirs,
+                                    env={"PATH": f"{pathlib.Path(os.environ['CAPSULED']).parent}:/usr/sbin:/usr/bin:/sbin:/bin"})  # fmt: skip
+            self.addCleanup(os.close, ours)
+            name = os.ttyname(theirs)
+            os.close(theirs)
+            said = b""
+            try:
+                while read := os.read(ours, 65536):
+                    said += read
+            except OSError:  # nobody has it any more
+                pass
+            self.assertEqual(done.wait(), 0, said)
+            return said.decode(), name
+
+    def check(self, said: str) -> None:
+        self.assertIn("descriptors [0, 1, 2]\r\n", said)
+        self.assertIn("key False\r\n", said)
+        self.assertIn("uid 6200 [6200] SIG_DFL\r\n", said)
+        self.assertIn("['CapEff:\\t0000000000000000', 'NoNewPrivs:\\t1']", said)
+        self.assertNotIn("something was typed", said)
+
+    def test_the_shell_has_a_terminal_of_its_own_and_nothing_else_of_roots(self):
+        said, roots = self.said_by("is_root() { true; }\n" + part("    identity=()", "    run_session") + '"${identity[@]}" python3 TAKER\n')
+        self.check(said)
+        self.assertIn("terminal /dev/", said)
+        self.assertNotIn(f"terminal {roots}\r\n", said)
+
+    def test_nor_has_what_looks_for_open_secrets(self):
+        said, _ = self.said_by(part("as_agent() {", "# Answers of") + "as_agent python3 TAKER | cat\n")
+        self.check(said)
+        self.assertNotIn("terminal", said)
 
 
 @unittest.skipIf(os.geteuid(), "needs root to be another user")

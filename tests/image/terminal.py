@@ -8,6 +8,23 @@ import time
 
 from case import AS_INIT, ImageTest, as_composed, options
 
+# Makes each process of root's that is in its session the terminal's foreground, and types Ctrl-Z.
+STOPPER = r"""
+use POSIX;
+$SIG{TTOU} = $SIG{TSTP} = 'IGNORE';
+sub numbers { open(my $in, '<', "/proc/$_[0]/stat") or return (); local $_ = <$in>; s/.*\) //; split ' ' }
+my $session = (numbers($$))[3];
+for my $each (map { m{/(\d+)$} } glob '/proc/[0-9]*') {
+    my @has = numbers($each);
+    next unless @has && $has[3] == $session && (stat "/proc/$each")[4] == 0;
+    POSIX::tcsetpgrp(0, $has[2]);
+    ioctl(STDIN, 0x5412, my $key = "\x1a");  # TIOCSTI
+}
+$| = 1;
+print "all have ", "had it\n";
+sleep 600;
+"""
+
 
 class Terminal(ImageTest):
     def on_terminal(self, *words: str) -> tuple[subprocess.Popen, int]:
@@ -67,3 +84,24 @@ class Terminal(ImageTest):
         self.read_until(terminal, "went on again\r\n")
         os.kill(self.process(run, "tini"), signal.SIGTERM)
         self.assertEqual(run.wait(timeout=30), 5)
+
+    def test_what_stops_all_that_is_on_a_shells_terminal_keeps_no_container_from_ending(self):
+        (self.container.top / "usr/local/share/stopper").write_text(STOPPER)
+        run, terminal = self.on_terminal("shell")
+        self.read_until(terminal, "$ ")
+        os.write(terminal, b"perl /usr/local/share/stopper\n")
+        self.read_until(terminal, "all have had it")
+        os.write(terminal, b"\x1a")  # the person's own, where the kernel has no TIOCSTI
+        os.kill(self.process(run, "tini"), signal.SIGTERM)
+        self.assertEqual(run.wait(timeout=60), 128 + signal.SIGHUP)
+
+    def test_a_shells_jobs_are_stopped_by_control_z_and_it_goes_on_when_it_is_stopped_itself(self):
+        run, terminal = self.on_terminal("shell")
+        self.read_until(terminal, "$ ")
+        os.write(terminal, b"(echo u''p; exec sleep 600)\n")
+        self.read_until(terminal, "up\r\n")
+        os.write(terminal, b"\x1a")
+        self.read_until(terminal, "Stopped")
+        os.write(terminal, b"kill -STOP $$; echo went o''n; kill %1; exit 6\n")
+        self.read_until(terminal, "went on\r\n")
+        self.assertEqual(run.wait(timeout=60), 6)

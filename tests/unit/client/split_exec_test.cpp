@@ -39,6 +39,7 @@ TEST_F(Split, TakesForTheAgentsOnlyWhatFollowsTheSeparator) {
     expect({"--socket", "/s", "exec", "claude", "--"}, {"--socket", "/s", "exec", "claude"}, {});
     expect({"--socket=/s", "--json", "exec", "--", "-p"}, {"--socket=/s", "--json", "exec"}, {"-p"});
     expect({"exec", "claude", "--", "--", "x"}, {"exec", "claude"}, {"--", "x"});
+    expect({"as-agent", "--", "/bin/bash", "-l"}, {"as-agent"}, {"/bin/bash", "-l"});
 }
 
 }  // namespace
