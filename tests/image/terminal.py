@@ -102,6 +102,6 @@ class Terminal(ImageTest):
         self.read_until(terminal, "up\r\n")
         os.write(terminal, b"\x1a")
         self.read_until(terminal, "Stopped")
-        os.write(terminal, b"kill -STOP $$; echo went o''n; kill %1; exit 6\n")
+        os.write(terminal, b"kill -STOP $$; echo went o''n; disown %1; exit 6\n")
         self.read_until(terminal, "went on\r\n")
         self.assertEqual(run.wait(timeout=60), 6)
