@@ -16,6 +16,7 @@
 #include "daemon/base/home_visit.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/write/file_access.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
@@ -24,34 +25,71 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_directories = 128;
 
-/// Or may be there: not all can be seen by this user.
-bool is_a_repository(const std::string& directory) {
-    struct stat status {};
-    return !is_not_there(look_up(directory + "/.git", status, LastLink::itself));
+std::string name_of(const fs::path& directory) {
+    return directory == directory.root_path() ? "" : directory.string();
 }
 
-/// The first line of a small file of git's, without `prefix`. None: there is none that begins so.
-std::optional<std::string> line_in(const std::string& directory, const std::string& name, std::string_view prefix) {
-    constexpr std::size_t longest = 4096;
-    const Place place{.directory = directory, .name = name, .directory_fd = open_directory(directory)};
+/// None above the root of the file system.
+std::optional<std::string> above_of(const std::string& directory) {
+    return directory.empty() ? std::nullopt : std::optional(name_of(fs::path(directory).parent_path()));
+}
+
+/// What String.prototype.trim() takes off.
+bool is_white_space(char32_t c) {
+    return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000 || c == 0xFEFF;
+}
+
+/// Of a text that is UTF-8.
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && is_white_space(first_utf8_character(text).code))
+        text.remove_prefix(first_utf8_character(text).bytes);
+    while (!text.empty()) {
+        std::size_t last = text.size() - 1;
+        while (last > 0 && (static_cast<unsigned char>(text[last]) & 0xC0U) == 0x80)
+            --last;
+        if (!is_white_space(first_utf8_character(text.substr(last)).code)) break;
+        text = text.substr(0, last);
+    }
+    return text;
+}
+
+struct MainCheckout {
+    std::optional<std::string> root{};  ///< none: there is none
+    bool is_known = true;               ///< false: what `.git` says is not understood
+};
+
+/// Of the root of a linked worktree, as Claude Code finds it: the file `.git` names a directory `worktrees/NAME` of the
+/// repository's. Whether that is there, and leads back, does not count: who can write there may make it so.
+MainCheckout main_checkout(const std::string& root) {
+    constexpr std::size_t longest = 64 * 1024;
+    const Place place{.directory = root, .name = ".git", .directory_fd = open_directory(root.empty() ? "/" : root)};
     const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
-    if (!text || !*text || !(*text)->starts_with(prefix)) return std::nullopt;
-    return (*text)->substr(prefix.size(), (*text)->find('\n') - prefix.size());
+    if (!text || !*text || !is_utf8(**text) || (*text)->find('\0') != std::string::npos) return {.is_known = false};
+    std::string_view way = trimmed(**text);
+    constexpr std::string_view begin = "gitdir:";
+    if (!way.starts_with(begin)) return {};
+    way = trimmed(way.substr(begin.size()));
+    fs::path own = (fs::path(root + "/") / way).lexically_normal();
+    if (!own.has_filename()) own = own.parent_path();
+    if (own.parent_path().filename() != "worktrees") return {};  // a submodule
+    const fs::path repository = own.parent_path().parent_path();
+    return {.root = name_of(repository.filename() == ".git" ? repository.parent_path() : repository)};
 }
 
-/// Of a linked worktree whose root this is: the root of the main checkout, where Claude Code takes settings from, too.
-std::optional<std::string> main_checkout(const std::string& root) {
+/// Where `.git` leads to a directory or a file. Anything else is none to Claude Code and Codex: they look above it.
+void look_for_repository(ProjectDirectories& out, std::vector<std::string>& up_to_here) {
     struct stat status {};
-    if (look_up(root + "/.git", status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
-    const auto own = line_in(root, ".git", "gitdir: ");
-    if (!own) return std::nullopt;
-    const fs::path directory = (fs::path(root) / *own).lexically_normal();
-    const auto common = line_in(directory.string(), "commondir", "");
-    if (!common) return std::nullopt;
-    fs::path repository = (directory / *common).lexically_normal();
-    if (!repository.has_filename()) repository = repository.parent_path();
-    if (repository.filename() != ".git") return std::nullopt;
-    return repository.parent_path().string();
+    const int problem = look_up(up_to_here.back() + "/.git", status);
+    if (is_not_there(problem) || problem == EACCES) return;
+    if (problem != 0) out.are_all = false;
+    if (problem != 0 || (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))) return;
+    out.has_root = true;
+    out.paths = std::exchange(up_to_here, {});
+    if (S_ISDIR(status.st_mode)) return;
+    MainCheckout main = main_checkout(out.paths.back());
+    if (!main.is_known) out.are_all = false;
+    if (main.root && std::ranges::find(out.paths, *main.root) == out.paths.end()) out.main = std::move(main.root);
 }
 
 ProjectDirectories up_from(const fs::path& path) {
@@ -59,17 +97,11 @@ ProjectDirectories up_from(const fs::path& path) {
     std::vector<std::string> all;
     for (fs::path at = path; all.size() < most_directories; at = at.parent_path()) {
         if (!at.has_filename() && at.has_relative_path()) at = at.parent_path();  // a slash at the end
-        all.push_back(at == at.root_path() ? "" : at.string());
-        if (!out.has_root && is_a_repository(all.back())) {
-            out.has_root = true;
-            out.paths = std::exchange(all, {});
-            if (auto main = main_checkout(out.paths.back());
-                main && std::ranges::find(out.paths, *main) == out.paths.end())
-                out.paths.push_back(*std::move(main));
-        }
+        all.push_back(name_of(at));
+        if (!out.has_root) look_for_repository(out, all);
         if (at == at.root_path()) break;
     }
-    out.are_all = out.paths.size() + all.size() < most_directories;
+    out.are_all = out.are_all && out.paths.size() + all.size() < most_directories;
     if (!out.has_root) {
         out.paths.assign(1, all.front());
         all.erase(all.begin());
@@ -184,16 +216,32 @@ std::optional<OpenDirectory> open_to_others(const ProjectDirectories& directorie
         own.st_uid = home.user.uid;
     }
     WhoCanWriteThere known(named(directories.paths.front()), own);
-    for (const auto* part : {&directories.paths, &directories.above})
-        for (const std::string& each : *part) {
-            struct stat above {};
-            const int problem = look_up(named(each), above);
-            if (problem == ENOENT || problem == ENOTDIR) continue;  // who can put it there can write above it
-            if (problem != 0) return OpenDirectory{named(each), false};
-            known.go_up_to(named(each));
-            if (is_others(named(each), above, known, home)) return OpenDirectory{named(each), true};
-            known.pass(above);
-        }
+    const auto look_at_one = [&](const std::string& directory, int may_be) -> std::optional<OpenDirectory> {
+        struct stat above {};
+        const int problem = look_up(directory, above);
+        if (is_not_there(problem) || problem == may_be) return std::nullopt;  // who can put it there can write above it
+        if (problem != 0) return OpenDirectory{directory, false};
+        known.go_up_to(directory);
+        if (is_others(directory, above, known, home)) return OpenDirectory{directory, true};
+        known.pass(above);
+        return std::nullopt;
+    };
+    const std::array own_parts{&directories.paths, &directories.above};
+    for (const auto* part : own_parts)
+        for (const std::string& each : *part)
+            if (auto open = look_at_one(named(each), ENOENT)) return open;
+    const auto is_looked_at = [&](const std::string& directory) {
+        return std::ranges::any_of(
+            own_parts, [&](const auto* part) { return std::ranges::find(*part, directory) != part->end(); });
+    };
+    for (std::optional<std::string> at = directories.main; at && !is_looked_at(*at); at = above_of(*at)) {
+        // Git writes the way there without a link. Of another, who can change where it leads is not known.
+        struct stat itself {};
+        if (look_up(named(*at), itself, LastLink::itself) == 0 && S_ISLNK(itself.st_mode))
+            return OpenDirectory{named(*at), false, true};
+        // What the session's user cannot come to can be opened by who has one of those above it.
+        if (auto open = look_at_one(named(*at), EACCES)) return OpenDirectory{open->path, open->is_known, true};
+    }
     if (!directories.are_all) return OpenDirectory{named(directories.paths.front()), false};
     return std::nullopt;
 }
@@ -207,6 +255,7 @@ ProjectDirectories project_directories(const std::string& cwd) {
     if (!path) out.are_all = false;  // a link into the kernel's own files, or no time is left
     if (!path || *path == out.paths.front()) return out;
     ProjectDirectories real = up_from(*path);
+    if (!real.main) real.main = std::move(out.main);
     add_named(real, out);
     return real;
 }

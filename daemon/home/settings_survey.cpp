@@ -247,7 +247,9 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
                                          ProjectSettings project_settings, const HomeFacts& facts, Plan& plan) {
     SurveyedSession session{route, plan, project_settings == ProjectSettings::ignore, &facts};
     const ProjectDirectories directories = project_directories(cwd);
-    auto places = settings_places(route.agent, home, directories.paths);
+    std::vector<std::string> of_project = directories.paths;
+    if (directories.main) of_project.push_back(*directories.main);
+    auto places = settings_places(route.agent, home, of_project);
     std::ranges::move(places_above(route.agent, home, directories.above), std::back_inserter(places));
     // The home's own first: see look_at_file.
     std::ranges::stable_sort(places, {},
@@ -255,8 +257,11 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
     // What is not there yet is there when the agent looks, if another user likes.
     if (const auto open = open_to_others(directories, home))
         leave_out(plan, session,
-                  open->is_known ? "another user can write to " + shown_path(open->path) + ", above its directory"
-                                 : "not all from " + shown_path(open->path) + " up can be looked at");
+                  (open->is_known ? "another user can write to " + shown_path(open->path)
+                                  : "not all from " + shown_path(open->path) + " up can be looked at") +
+                      (open->is_of_main ? ", where the worktree's main checkout is"
+                       : open->is_known ? ", above its directory"
+                                        : ""));
     const auto look = [&] { return survey_places(places, cwd, directories.are_all, session, home.user.uid); };
     Survey survey = look();
     if (!survey.needs_extra_pin() && !survey.has_strangers()) return finish(survey, session, plan);

@@ -14,6 +14,7 @@ CONFIG_FILES = "daemon/load/config_files.cpp"
 
 DIRECTORIES = "daemon/home/project_directories.cpp"
 OPEN = "unit_home:OpenToOthers."
+MAIN_OPEN = "unit_home:MainCheckoutOpenToOthers."
 UNHELD = "daemon/home/unheld_project.cpp"
 FACTS, UNREAD = "daemon/home/facts.cpp", "unit_write:HomeFacts.WhatAnAgentMayReadAndCapsuledDoesNotIsUnread"
 
@@ -168,8 +169,22 @@ def odd_files() -> list[Protection]:
         one("what the repository's root has is looked at", "daemon/agents/claude/survey.cpp",
             "add_project(places, directories, \".claude/settings.local.json\",", "add_project(places, {directories.front()}, \".claude/settings.local.json\",",
             "unit_home:SettingsSurvey.LooksWhereClaudeCodeDoes"),
-        one("be that the main checkout's", DIRECTORIES, "if (auto main = main_checkout(out.paths.back());",
-            "if (std::optional<std::string> main;", "unit_home:ProjectDirectoriesTest.HaveTheMainCheckoutOfALinkedWorktree"),
+        one("be that the main checkout's", "daemon/home/settings_survey.cpp", "if (directories.main) of_project", "if (directories.main && false) of_project",
+            "unit_home:SettingsSurvey.LooksInTheMainCheckoutOfALinkedWorktree"),
+        one("however a linked worktree names it", DIRECTORIES, "std::string_view way = trimmed(**text);", "std::string_view way = **text;",
+            "unit_home:MainCheckoutTest.IsFoundHoweverTheFileIsWritten"),
+        one("where that is understood", DIRECTORIES, "if (!main.is_known) out.are_all = false;", "",
+            "unit_home:MainCheckoutTest.IsUnknownWhereTheFileIsNotUnderstood"),
+        one("nor does what is no repository end the search", DIRECTORIES,
+            "if (problem != 0 || (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))) return;", "if (problem != 0) return;",
+            "unit_home:ProjectDirectoriesTest.GoOnAboveWhatIsNoRepository"),
+        one("nobody exchanges the main checkout by the time that Claude Code looks", DIRECTORIES, "at && !is_looked_at(*at); at = above_of(*at)", "at && !is_looked_at(*at); at = std::nullopt",
+            MAIN_OPEN + "ByADirectoryAboveIt"),
+        one("nor where a link leads there", DIRECTORIES, "LastLink::itself) == 0 && S_ISLNK(", "LastLink::itself) == 0 && false && S_ISLNK(",
+            MAIN_OPEN + "ByALinkOnTheWayThere"),
+        one("nor opens the way there", DIRECTORIES, "        if (auto open = look_at_one(named(*at), EACCES))",
+            "        struct stat closed {};\n        if (look_up(named(*at), closed) == EACCES) break;\n        if (auto open = look_at_one(named(*at), EACCES))",
+            MAIN_OPEN + "ByWhoeverHasClosedTheWayThere"),
         one("and servers above it", "daemon/agents/survey.cpp", " || place.format == SettingsFormat::mcp_json;", ";",
             "unit_home:SettingsSurvey.LooksWhereClaudeCodeDoes"),
         one("one file too many is not taken for harmless", "daemon/home/settings_survey.cpp",

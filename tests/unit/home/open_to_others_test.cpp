@@ -143,6 +143,75 @@ TEST_F(OpenToOthers, IsADirectoryOfAnotherUserOrGroup) {
     EXPECT_EQ(open(), "") << "whose group can write to the project";
 }
 
+/// The session is in a linked worktree; its main checkout is below `above()`.
+class MainCheckoutOpenToOthers : public OpenToOthers {
+  protected:
+    MainCheckoutOpenToOthers() {
+        fs::create_directories(tree());
+        fs::create_directories(main_checkout());
+        set_modes(0755, 0755);
+        says(main_checkout() + "/.git/worktrees/tree");
+        EXPECT_EQ(::chmod(tree().c_str(), 0777), 0);  // as they can to /tmp above it
+    }
+    std::string tree() const { return directory.path() + "/tree"; }
+    std::string main_checkout() const { return own() + "/main"; }
+    void says(const std::string& git_directory) const {
+        write_bytes(tree() + "/.git", "gitdir: " + git_directory + "\n");
+    }
+    std::string open_from_tree() const {
+        const auto found = open_to_others(project_directories(tree()), home);
+        EXPECT_TRUE(!found || found->is_of_main);
+        return found ? found->path + (found->is_known ? "" : "?") : "";
+    }
+};
+
+// Who can write to a directory above it can put another one there.
+TEST_F(MainCheckoutOpenToOthers, ByADirectoryAboveIt) {
+    EXPECT_EQ(open_from_tree(), "");
+    set_modes(0757, 0755);
+    EXPECT_EQ(open_from_tree(), own());
+    set_modes(0755, 0757);
+    EXPECT_EQ(open_from_tree(), above());
+    fs::remove_all(own());
+    EXPECT_EQ(open_from_tree(), above()) << "where it is not there, too";
+    says("/.git/worktrees/tree");
+    EXPECT_EQ(open_from_tree(), "");
+}
+
+TEST_F(MainCheckoutOpenToOthers, ByALinkOnTheWayThere) {
+    says(directory.path() + "/link/main/.git/worktrees/tree");
+    fs::create_directory_symlink(own(), directory.path() + "/link");
+    EXPECT_EQ(open_from_tree(), directory.path() + "/link?");
+}
+
+TEST_F(MainCheckoutOpenToOthers, ButNotByADirectoryThatIsAboveTheSessionToo) {
+    const std::string inner = main_checkout() + "/.claude/worktrees/tree";
+    fs::create_directories(inner);
+    for (const char* name : {"/.claude/worktrees", "/.claude", ""})
+        EXPECT_EQ(::chmod((main_checkout() + name).c_str(), 0777), 0);
+    write_bytes(inner + "/.git", "gitdir: " + main_checkout() + "/.git/worktrees/tree\n");
+    EXPECT_EQ(::chmod(inner.c_str(), 0777), 0);
+    EXPECT_FALSE(open_to_others(project_directories(inner), home))
+        << "whoever can write there can write to the worktree";
+}
+
+TEST_F(MainCheckoutOpenToOthers, ByWhoeverHasClosedTheWayThere) {
+    if (::geteuid() != 0) GTEST_SKIP() << "giving a directory away takes root";
+    home.user.uid = home.user.gid = 4711;
+    home.private_groups = {0, 4711};
+    EXPECT_EQ(::chown(tree().c_str(), 4711, 4711), 0);
+    EXPECT_EQ(::chown(own().c_str(), 4712, 4712), 0);
+    const auto seen_by_the_user = [&](mode_t own_mode, mode_t above_mode) {
+        set_modes(own_mode, above_mode);
+        EXPECT_EQ(::seteuid(4711), 0);
+        const std::string seen = open_from_tree();
+        EXPECT_EQ(::seteuid(0), 0);
+        return seen;
+    };
+    EXPECT_EQ(seen_by_the_user(0700, 0755), own()) << "who can open it, too";
+    EXPECT_EQ(seen_by_the_user(0755, 0700), "") << "root's directory stays closed";
+}
+
 // The group's bits of a directory with an access list are for all whom the list names.
 TEST_F(OpenToOthers, IsADirectoryWithAnAccessListThatLetsSomebodyWrite) {
     home.private_groups = {static_cast<std::uint32_t>(::getegid())};

@@ -2,10 +2,13 @@
 #include "daemon/home/project_directories.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "daemon/home/settings_survey.hpp"
 #include "tests/unit/write/temporary_home.hpp"
@@ -44,20 +47,68 @@ TEST_F(ProjectDirectoriesTest, AreThoseUpToTheRepositorysRoot) {
     EXPECT_THAT(paths("/repo/a/b"), ElementsAre("/repo/a/b"));
 }
 
-TEST_F(ProjectDirectoriesTest, HaveTheMainCheckoutOfALinkedWorktree) {
-    const auto write = [&](const std::string& path, const std::string& text) {
-        fs::create_directories(fs::path(top() + path).parent_path());
-        std::ofstream(top() + path) << text;
-    };
-    write("/tree/.git", "gitdir: " + top() + "/repo/.git/worktrees/tree\n");
-    write("/repo/.git/worktrees/tree/commondir", "../..\n");
-    EXPECT_THAT(paths("/tree"), ElementsAre("/tree", "/repo"));
-    write("/tree/.git", "gitdir: ../repo/.git/worktrees/tree");
-    EXPECT_THAT(paths("/tree"), ElementsAre("/tree", "/repo"));
-    for (const char* text : {"gitdir: ../repo/.git/worktrees/none\n", "../repo/.git/worktrees/tree\n", ""}) {
-        write("/tree/.git", text);
-        EXPECT_THAT(paths("/tree"), ElementsAre("/tree")) << text;
+class MainCheckoutTest : public ProjectDirectoriesTest {
+  protected:
+    MainCheckoutTest() { fs::create_directories(top() + "/tree"); }
+
+    /// What is found where that is in `/tree/.git`: "(unknown)" where it is not understood, empty where there is none.
+    std::string main_with(const std::string& text) const {
+        std::ofstream(top() + "/tree/.git") << text;
+        const auto found = project_directories(top() + "/tree");
+        EXPECT_EQ(found.paths.front(), top() + "/tree");
+        if (!found.are_all) return "(unknown)";
+        if (!found.main) return "";
+        return found.main->starts_with(top()) ? found.main->substr(top().size()) : *found.main;
     }
+};
+
+TEST_F(MainCheckoutTest, IsWhereTheFileOfALinkedWorktreeSays) {
+    const std::string own = "repo/.git/worktrees/tree";
+    EXPECT_EQ(main_with("gitdir: " + top() + "/" + own + "\n"), "/repo");
+    EXPECT_EQ(main_with("gitdir: ../" + own), "/repo");
+    EXPECT_EQ(main_with("gitdir: ../" + own + "//\n"), "/repo");
+    EXPECT_EQ(main_with("gitdir: ../bare.git/worktrees/tree\n"), "/bare.git");
+    EXPECT_EQ(main_with("gitdir: /not/there/.git/worktrees/tree\n"), "/not/there") << "somebody may put it there";
+    EXPECT_EQ(main_with("gitdir: /.git/worktrees/tree\n"), "") << "the root of the file system, named by nothing";
+    EXPECT_TRUE(project_directories(top() + "/tree").main);
+    for (const char* text : {"gitdir: ../repo/.git/modules/tree\n", "gitdir: ../repo/.git\n", "gitdir:", "", "text\n",
+                             "../repo/.git/worktrees/tree\n"})
+        EXPECT_EQ(main_with(text), "") << text;
+}
+
+// As Claude Code reads it.
+TEST_F(MainCheckoutTest, IsFoundHoweverTheFileIsWritten) {
+    const std::string own = "../repo/.git/worktrees/tree";
+    for (const std::string& text :
+         {"gitdir:" + own, "\tgitdir: " + own, "\n \r\ngitdir:\t\n " + own + " \t\r\n",
+          "\xEF\xBB\xBFgitdir: " + own + "\n", "\xC2\xA0gitdir:\xE3\x80\x80" + own + "\xE2\x80\xA8\n",
+          "gitdir: " + own + std::string(5000, '\n')})
+        EXPECT_EQ(main_with(text), "/repo") << text;
+    EXPECT_EQ(main_with("gitdir: ../r\xC3\xA9po/.git/worktrees/\xC3\xA9\n"), "/r\xC3\xA9po");
+    EXPECT_EQ(main_with("gitdir: ../a\nb/.git/worktrees/tree\n"), "/a\nb");
+}
+
+TEST_F(MainCheckoutTest, IsUnknownWhereTheFileIsNotUnderstood) {
+    using namespace std::string_literals;
+    const std::string line = "gitdir: ../repo/.git/worktrees/tree\n";
+    for (const std::string& text : {line + std::string(70'000, '\n'), "gitdir: ../\xFF/.git/worktrees/tree\n"s,
+                                    "\xFF\xFEg\0i\0t\0d\0i\0r\0"s, line + "\0"s})
+        EXPECT_EQ(main_with(text), "(unknown)") << text.substr(0, 60);
+}
+
+// Claude Code and Codex take nothing else for a repository, and look above it.
+TEST_F(ProjectDirectoriesTest, GoOnAboveWhatIsNoRepository) {
+    fs::create_symlink("nothing", top() + "/repo/a/.git");
+    EXPECT_THAT(paths("/repo/a/b"), ElementsAre("/repo/a/b", "/repo/a", "/repo"));
+    fs::remove(top() + "/repo/a/.git");
+    ASSERT_EQ(::mkfifo((top() + "/repo/a/.git").c_str(), 0600), 0);
+    EXPECT_THAT(paths("/repo/a/b"), ElementsAre("/repo/a/b", "/repo/a", "/repo"));
+    fs::remove(top() + "/repo/a/.git");
+    fs::create_directory_symlink("../../links/.git", top() + "/repo/a/.git");
+    EXPECT_THAT(paths("/repo/a/b"), ElementsAre("/repo/a/b", "/repo/a"));
+    fs::remove(top() + "/repo/a/.git");
+    fs::create_directory_symlink("/proc/self/root" + top() + "/repo/.git", top() + "/repo/a/.git");
+    EXPECT_FALSE(project_directories(top() + "/repo/a/b").are_all);
 }
 
 TEST_F(ProjectDirectoriesTest, AreThoseAboveWhereALinkLeads) {

@@ -81,6 +81,12 @@ TEST_F(SettingsSurvey, LooksWhereClaudeCodeDoes) {
     EXPECT_EQ(plan.warnings.size(), 6U) << "one for each of the project's files, none for the home's";
 }
 
+TEST_F(SettingsSurvey, LooksInTheMainCheckoutOfALinkedWorktree) {
+    write("/main/.claude/settings.local.json", claude_settings);
+    write("/tree/.git", "gitdir:../main/.git/worktrees/tree\n");
+    EXPECT_THAT(survey(Agent::claude, "/tree"), ElementsAre("/main/.claude/settings.local.json: model"));
+}
+
 TEST_F(SettingsSurvey, WarnsOfEachRoleOfCodexsThatNamesAModel) {
     for (const char* path : {"/home/.codex/agents/mine.toml", "/repo/.codex/agents/theirs.toml"})
         write(path, "name = \"x\"\nmodel = \"y\"\n");
