@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -72,6 +73,9 @@ TEST(WorkerWithFilesOfItsOwn, KeepsNothingOpenThatTheDaemonCloses) {
     HomeWorker worker({.name = "somebody", .uid = ::geteuid(), .gid = ::getegid(), .groups = {}}, true);
     EXPECT_EQ(*run(io, worker.run([]() -> Result<int> { return 7; }, patient, 1)), 7) << "the loop is woken";
     ::close(ends[1]);
+    // Another thread of the worker's may just have begun: it closes its copy, too.
+    pollfd end{ends[0], POLLIN, 0};
+    EXPECT_EQ(::poll(&end, 1, 30'000), 1);
     char byte = 0;
     EXPECT_EQ(::read(ends[0], &byte, 1), 0) << "the end";
     ::close(ends[0]);
