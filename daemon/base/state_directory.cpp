@@ -27,12 +27,22 @@ bool is_ours(int descriptor) {
     return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
 }
 
+/// In a directory that was open once, such as a fresh volume, others may have made what would be read as the daemon's.
+Result<void> check_sessions(const std::string& path) {
+    const std::string sessions = path + "/sessions";
+    struct stat status {};
+    if (::geteuid() != 0 || ::lstat(sessions.c_str(), &status) != 0 || status.st_uid == ::geteuid()) return {};
+    return Error{
+        ErrorCode::io_error, path + " is not used: " + sessions + " belongs to user " + std::to_string(status.st_uid),
+        "remove it, as what is there would be read as the daemon's own; or use another place (STATE_DIRECTORY)."};
+}
+
 }  // namespace
 
 Result<void> check_state_place(const std::string& path, std::string_view what_follows) {
     if (::geteuid() != 0) return {};
     std::error_code error;
-    const auto problem = untrusted_component(std::filesystem::absolute(path, error).string());
+    const auto problem = untrusted_directory(std::filesystem::absolute(path, error).string());
     if (!problem) return {};
     return Error{ErrorCode::io_error,
                  path + " " + std::string(what_follows) + ": " + problem->component + " " + problem->why,
@@ -43,6 +53,7 @@ Result<void> StateDirectory::lock(std::chrono::milliseconds patience) {
     constexpr std::chrono::milliseconds pause{20};
     if (path_.empty() || lock_) return {};
     if (auto checked = check_state_place(path_, "is not used"); !checked) return checked;
+    if (auto checked = check_sessions(path_); !checked) return checked;
     const std::string file = path_ + "/capsuled.lock";
     UniqueFd opened(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600));
     // Where no file can be made nothing is kept, either: whoever wants to keep something says why not.

@@ -226,6 +226,13 @@ std::optional<UntrustedPath> untrusted_component(const std::string& path) {
     return std::move(found.untrusted);
 }
 
+std::optional<UntrustedPath> untrusted_directory(const std::string& path) {
+    if (auto problem = untrusted_component(path)) return problem;
+    const FoundFile found = look_at_trusted(path);
+    const std::string who = found.error == 0 && !found.untrusted ? who_else_can_make(found.status) : "";
+    return who.empty() ? std::nullopt : std::optional(UntrustedPath{path, "can be added to by " + who});
+}
+
 FoundFile open_trusted(const std::string& path, mode_t kind) {
     Walk walk(path, Walk::For::descriptor);
     walk.go();

@@ -29,6 +29,10 @@ struct UntrustedPath {
 /// path exists. What cannot be looked at (no descriptor is left) is not trusted.
 std::optional<UntrustedPath> untrusted_component(const std::string& path);
 
+/// The same of a directory in which names are looked up: with the sticky bit nobody can replace what is there, and
+/// anybody can add to it.
+std::optional<UntrustedPath> untrusted_directory(const std::string& path);
+
 /// What a path led to.
 struct FoundFile {
     UniqueFd fd;            ///< open for reading; none: see below

@@ -84,19 +84,13 @@ Warning unreachable_in_path(const std::string& directory, const std::string& can
                                     : "agents may be installed in " + directory + ", which " + why + "it" + or_else};
 }
 
-/// In a directory with the sticky bit they cannot replace what is there.
-bool others_can_add(const struct stat& directory) {
-    return (directory.st_mode & S_ISVTX) != 0 && (directory.st_mode & (S_IWGRP | S_IWOTH)) != 0;
-}
-
 /// Of a PATH: a script that root runs finds its interpreter there.
 std::string entries_that_only_root_changes(std::string_view path) {
     std::string out;
     while (!path.empty()) {
         const std::string entry(path.substr(0, path.find(':')));
         path.remove_prefix(std::min(entry.size() + 1, path.size()));
-        if (!entry.starts_with('/') || untrusted_component(entry) || others_can_add(look_at_trusted(entry).status))
-            continue;
+        if (!entry.starts_with('/') || untrusted_directory(entry)) continue;
         out += (out.empty() ? "" : ":") + entry;
     }
     return out;

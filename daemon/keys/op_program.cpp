@@ -51,7 +51,7 @@ Result<std::string> find_op(const std::optional<std::string>& configured) {
 
 bool is_ops_to_use(const std::string& path) {
     // Where the daemon is not root, op is nobody that another user could gain from.
-    return path.starts_with('/') && (::geteuid() != 0 || !untrusted_component(path));
+    return path.starts_with('/') && (::geteuid() != 0 || !untrusted_directory(path));
 }
 
 std::optional<std::string> op_home(const std::optional<std::string>& daemons) {

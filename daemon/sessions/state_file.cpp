@@ -44,7 +44,8 @@ int write_all(int file, std::string_view text) {
 
 std::optional<std::string> read_state_file(const std::string& path, std::size_t most_bytes) {
     const UniqueFd file = open_to_read(path);
-    if (!file) return std::nullopt;
+    struct stat status {};
+    if (!file || ::fstat(file.get(), &status) != 0 || status.st_uid != ::geteuid()) return std::nullopt;
     std::string text(most_bytes, '\0');
     const ssize_t size = ::read(file.get(), text.data(), text.size());
     if (size < 0 || static_cast<std::size_t>(size) == text.size()) return std::nullopt;

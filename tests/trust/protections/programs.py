@@ -99,7 +99,7 @@ def where_it_is_found() -> list[Protection]:
             "            if (auto may = check_root_may_run(binary.path); !may) return may.error();\n", "", as_root, by_config, unit),
         one("nor one with a PATH that another user can change", INVENTORY,
             "            path = entries_that_only_root_changes(path);\n", "", as_root, unit),
-        one("nor one to which others can add", INVENTORY, " || others_can_add(look_at_trusted(entry).status)", "",
+        one("nor one to which others can add", INVENTORY, " || untrusted_directory(entry)", " || untrusted_component(entry)",
             WHOSE + "LeadsRootToNothingInADirectoryOfEverybodys"),
     ]  # fmt: skip
 

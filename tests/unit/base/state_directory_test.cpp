@@ -55,6 +55,28 @@ TEST_F(StateDirectoryTest, IsOneDaemonsAtATime) {
     EXPECT_TRUE(second.lock());
 }
 
+// What another user adds to it would be read as the daemon's own.
+TEST_F(StateDirectoryTest, OfEverybodysIsRefusedThoughNobodyCanReplaceWhatIsThere) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root's daemon asks";
+    StateDirectory state(path());
+    fs::create_directories(path());
+    ASSERT_EQ(::chmod(path().c_str(), 01777), 0);
+    expect_refused(state, "can be added to by any user");
+}
+
+// Of one that was open once.
+TEST_F(StateDirectoryTest, WithWhatAnotherUserMadeInItIsRefused) {
+    if (::geteuid() != 0) GTEST_SKIP() << "giving a file away takes root";
+    fs::create_directories(path());
+    const fs::path made = fs::path(path()) / "sessions";
+    fs::create_symlink("/etc", made);
+    ASSERT_EQ(::lchown(made.c_str(), 4711, 4711), 0);
+    StateDirectory next(path());
+    expect_refused(next, "sessions belongs to user 4711");
+    fs::remove(made);
+    EXPECT_TRUE(next.lock());
+}
+
 TEST_F(StateDirectoryTest, IsNotMadeToBeLocked) {
     StateDirectory first(path()), second(path());
     EXPECT_TRUE(first.lock());

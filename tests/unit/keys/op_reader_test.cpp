@@ -147,8 +147,10 @@ TEST_F(Op, HasNoConfigDirectoryThatOthersCouldChange) {
     if (::geteuid() != 0) return;
     ASSERT_EQ(::lchown(link.c_str(), 4711, 4711), 0);
     EXPECT_EQ(with(link), "none") << "op would write where it leads";
-    ASSERT_EQ(::chmod(place.c_str(), 0777), 0);
-    EXPECT_EQ(with(place), "none");
+    for (const mode_t mode : {01777U, 0777U}) {
+        ASSERT_EQ(::chmod(place.c_str(), mode), 0);
+        EXPECT_EQ(with(place), "none") << mode;
+    }
 }
 
 TEST_F(Op, OneThatOthersCouldReplaceIsNotRun) {
