@@ -29,6 +29,16 @@ bool names_a_secret(std::string_view name) {
            std::any_of(parts.begin(), parts.end(), [&](auto part) { return text.find(part) != text.npos; });
 }
 
+bool is_secret_variable(std::string_view name, std::string_view value) {
+    if (names_a_secret(name)) return true;
+    std::string upper_name(name);
+    std::transform(upper_name.begin(), upper_name.end(), upper_name.begin(), upper);
+    // user:password@proxy, which some take without a scheme.
+    if (upper_name.ends_with("_PROXY") && value.find('@') != value.npos) return true;
+    const std::size_t scheme = value.find("://");
+    return scheme != value.npos && value.find('@', scheme) != value.npos;
+}
+
 bool is_of_a_login(std::string_view name) {
     constexpr auto names = std::to_array<std::string_view>(
         {"SSH_AUTH_SOCK", "SSH_AGENT_PID", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",

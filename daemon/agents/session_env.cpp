@@ -43,13 +43,6 @@ bool may_pass(const Config& config, std::string_view name) {
            std::ranges::any_of(config.session.passthrough, matches_name);
 }
 
-/// For `explain`, which masks secrets: GH_TOKEN by its name, http://user:password@proxy by its value.
-bool looks_secret(std::string_view name, std::string_view value) {
-    if (names_a_secret(name)) return true;
-    const std::size_t scheme = value.find("://");
-    return scheme != value.npos && value.find('@', scheme) != value.npos;
-}
-
 /// The answer is JSON, which has no place for other bytes.
 void warn_of_bytes(Plan& plan, const std::string& what, std::string_view from) {
     plan.warnings.push_back(
@@ -58,7 +51,7 @@ void warn_of_bytes(Plan& plan, const std::string& what, std::string_view from) {
 
 void pass(Plan& plan, const std::string& name, std::string_view value, std::string_view from) {
     if (name != "PATH" && !is_utf8(value)) return warn_of_bytes(plan, name, from);
-    if (looks_secret(name, value)) {
+    if (is_secret_variable(name, value)) {
         set_secret(plan, name, Secret(value), from);
     } else {
         set_variable(plan, name, std::string(value), from);

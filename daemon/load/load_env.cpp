@@ -64,7 +64,7 @@ void read_roles(TableReader& in, const Catalog& catalog, WorkspaceConfig& worksp
 bool has_key(const EnvTable& env, const Catalog& catalog, bool of_some) {
     return std::any_of(env.begin(), env.end(), [&](const auto& item) {
         const std::string_view value = item.second.value.reveal();
-        const bool is_secret = is_key(catalog, item.first) || (of_some && names_a_secret(item.first));
+        const bool is_secret = is_key(catalog, item.first) || (of_some && is_secret_variable(item.first, value));
         return is_secret && !value.empty() && !is_op_reference(value) && !environment_reference(value);
     });
 }

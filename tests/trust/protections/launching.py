@@ -185,7 +185,7 @@ def what_comes_along() -> list[Protection]:
         one("or a proxy's password", "daemon/load/load_env.cpp", "    if (config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos) return true;\n",
             "", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("a secret of a workspace's is one of some agents' alone", "daemon/load/load_env.cpp",
-            "(of_some && names_a_secret(item.first))", "false", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
+            "(of_some && is_secret_variable(item.first, value))", "false", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("an agent that stops itself keeps no container from ending", "docker/entrypoint.sh", ")\" --ignore-signal=TSTP", ")\"",
             "ctest:image:entrypoint"),
         one("a home in /tmp is nobody else's", "docker/entrypoint.sh",

@@ -23,5 +23,13 @@ TEST(NamesASecret, KnowsNamesOfSecrets) {
         EXPECT_FALSE(names_a_secret(name)) << name;
 }
 
+TEST(NamesASecret, OrHasAPasswordInItsValue) {
+    EXPECT_TRUE(is_secret_variable("GH_TOKEN", "x"));
+    EXPECT_TRUE(is_secret_variable("HTTPS_PROXY", "http://me:FAKE@127.0.0.1:1"));
+    EXPECT_TRUE(is_secret_variable("https_proxy", "me:FAKE@127.0.0.1:1"));
+    EXPECT_FALSE(is_secret_variable("HTTPS_PROXY", "http://127.0.0.1:1"));
+    EXPECT_FALSE(is_secret_variable("MAIL", "me@example.com"));
+}
+
 }  // namespace
 }  // namespace capsule
