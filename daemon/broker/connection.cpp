@@ -37,6 +37,13 @@ void close_by_reset(const Stream& client) {
     ::setsockopt(client.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+/// Of an answer that the agent does not take the kernel keeps no more. Else it would keep some megabytes of each
+/// (net.ipv4.tcp_wmem), in the broker's memory, also when the answer is no stream any more.
+void keep_little(const Stream& client) {
+    const int sent = 64 * 1024;
+    ::setsockopt(client.native(), SOL_SOCKET, SO_SNDBUF, &sent, sizeof sent);
+}
+
 Refusal too_many() {
     return {503, "capsule_too_many_connections",
             "too many connections to the key broker at once ([broker] connections): try again", 1};
@@ -55,6 +62,7 @@ Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint3
       stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {
     client_.belongs_to(owner_);
     close_by_reset(client_);
+    keep_little(client_);
 }
 
 Connection::~Connection() {
@@ -262,7 +270,7 @@ void Connection::cut() {
     client_.close();
 }
 
-/// Behind shutdown(): whether the client has not taken all of what was written. The kernel had room for some megabytes.
+/// Behind shutdown(): whether the client has not taken all of what was written.
 bool Connection::is_on_its_way() const {
     tcp_info info{};
     socklen_t size = sizeof info;

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from case import Case, sending
-from harness import TOKEN, answer, read_reply, request, until
+from harness import BOUND, TOKEN, answer, read_reply, request, until
 
 
 def reset(connection: socket.socket):
@@ -194,21 +194,29 @@ class Clients(Case):
         self.assertEqual(read_reply(strangers[0]).status, 503)
         self.assertTrue(until(lambda: self.is_closed(strangers[0])))
 
-    def of_megabytes(self, *headers: bytes):
-        """What answers with two of them: more than a client's kernel takes, and less than the broker's has room for."""
-        return sending(b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Type: text/plain", *headers]) + b"\r\n\r\n" + b"x" * 2_000_000)
+    def of_a_size(self, *headers: bytes):
+        """More than the kernel takes of this client, and less than it has room for at the broker."""
+        return sending(b"\r\n".join([b"HTTP/1.1 200 OK", b"Content-Type: text/plain", *headers]) + b"\r\n\r\n" + b"x" * 60_000)
+
+    def connect_with_little_room(self, broker) -> socket.socket:
+        connection = socket.socket()
+        self.addCleanup(connection.close)
+        connection.settimeout(BOUND)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", broker.port))
+        return connection
 
     def test_one_that_pauses_while_it_reads_has_all_of_a_whole_answer(self):
         """The kernel has it, and a reset would take it back."""
-        length = b"Content-Length: 2000000"
+        length = b"Content-Length: 60000"
         reading = []
         for ends, provider_says, agent_says in (("agent", [length], ["Connection: close"]), ("provider", [b"Connection: close"], []), ("idle", [length], []),
                                                 ("half", [length], [])):  # fmt: skip
-            broker, provider = self.broker(idle_ms=60_000 if ends == "half" else 300), self.provider(self.of_megabytes(*provider_says), tls=False)
+            broker, provider = self.broker(idle_ms=60_000 if ends == "half" else 300), self.provider(self.of_a_size(*provider_says), tls=False)
             broker.grant(provider)
-            connection = self.connect(broker)
+            connection = self.connect_with_little_room(broker)
             connection.sendall(request(broker.port, *agent_says))
-            reading.append((ends, connection, connection.recv(1024)))
+            reading.append((ends, connection, connection.recv(1)))
             if ends == "half":  # it has nothing more to say
                 broker.traffic()
                 connection.shutdown(socket.SHUT_WR)
@@ -217,15 +225,15 @@ class Clients(Case):
             with self.subTest(ends):
                 while piece := connection.recv(1 << 20):
                     got += piece
-                self.assertEqual(len(got.partition(b"\r\n\r\n")[2]), 2_000_000)
+                self.assertEqual(len(got.partition(b"\r\n\r\n")[2]), 60_000)
                 self.assertTrue(until(lambda connection=connection: self.is_closed(connection)), "and then keeps no way to the broker taken")
 
     def test_one_that_never_reads_on_keeps_none_taken_either(self):
-        broker, provider = self.broker(), self.provider(self.of_megabytes(), tls=False)
+        broker, provider = self.broker(), self.provider(self.of_a_size(), tls=False)
         broker.grant(provider, timeout_ms=500)
-        connection = self.connect(broker)
+        connection = self.connect_with_little_room(broker)
         connection.sendall(request(broker.port))
-        connection.recv(1024)
+        connection.recv(1)
         self.assertTrue(until(lambda: self.is_closed(connection)))
 
     def is_closed(self, connection: socket.socket) -> bool:

@@ -167,7 +167,7 @@ class Sessions(Case):
 
     def test_nor_is_its_end_that_of_a_whole_one_that_is_not_taken(self):
         """The kernel would try on without the broker, and a connection of no process keeps the next one from the port."""
-        body = bytes(2_000_000)  # more than a client's kernel takes, and less than the broker's has room for
+        body = bytes(60_000)  # more than a client's kernel takes, and less than the broker's has room for
         length = b"Content-Length: %d\r\n\r\n" % len(body) + body
         chunks = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
         for name, answered, headers, ends_its_side in (

@@ -50,6 +50,31 @@ def usage(output: str) -> bytes:
     return event('{"type":"message_delta","usage":{"output_tokens":%s}}' % output)
 
 
+class Unread(Case):
+    def test_the_kernel_keeps_little_of_it(self):
+        """The broker's memory has a limit that the agent's has not."""
+        sent = 0
+
+        def serve(peer, _):
+            nonlocal sent
+            peer.request()
+            peer.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 26))
+            while True:
+                peer.send(b"x" * 16384)
+                sent += 16384
+
+        broker, _ = self.pair(serve)
+        connection = self.connect(broker)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sendall(request(broker.port))
+        before = -1
+        while before != sent or sent == 0:
+            before = sent
+            time.sleep(1)
+        self.assertLess(sent, 1 << 20)
+
+
 class Streams(Case):
     def passes(self, *pieces: bytes) -> dict:
         """Gives what was counted of a stream that came through byte for byte."""

@@ -53,9 +53,11 @@ TEST(RequestForProvider, DropsWhatConcernsThisConnection) {
 
 TEST(RequestForProvider, DropsWhatWouldMakeItAnotherRequest) {
     for (const std::string name :
-         {"X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method", "X-Method-Override",
-          "X-Host", "X-Envoy-Original-Path", "X-Envoy-Original-Dst-Host", "X-Forwarded", "X-Real-IP", "Via",
-          "x_original_url", "Transfer_Encoding", "X_Api_Key", "X_Forwarded_For"})
+         {"X-Original-URL", "X-Rewrite-URL",     "X-HTTP-Method", "X-HTTP-Host-Override",  "X-Override-URL",
+          "X-Proxy-URL",    "Destination",       "Client-IP",     "CF-Connecting-IPv6",    "X-HTTP-Method-Override",
+          "X-Method",       "X-Method-Override", "X-Host",        "X-Envoy-Original-Path", "X-Envoy-Original-Dst-Host",
+          "X-Forwarded",    "X-Real-IP",         "Via",           "x_original_url",        "Transfer_Encoding",
+          "X_Api_Key",      "X_Forwarded_For"})
         EXPECT_THAT(rewritten("x-api-key: cst_T\r\n" + name + ": /admin\r\n"), Not(HasSubstr(name))) << name;
     EXPECT_THAT(rewritten("x-api-key: cst_T\r\nsession_id: 1\r\n"), HasSubstr("\r\nsession_id: 1\r\n")) << "Codex's";
 }
