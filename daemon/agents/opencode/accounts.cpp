@@ -14,8 +14,11 @@
 namespace capsule {
 namespace {
 
-/// What is read at most; OpenCode's list of tables has six pages, and its log is written back every thousand pages.
-constexpr std::size_t most_pages = 10'000, most_log_pages = 1'000'000;
+/// What is read at most. OpenCode's list of tables has six pages of 4 KiB, and its log is written back every thousand.
+constexpr std::size_t most_pages = 10'000, most_log_pages = 100'000, most_bytes = 64 * 1024 * 1024;
+/// Any number of a page's pointers may lead to one row, which may have as many columns as the page has bytes. The list
+/// of tables has five, the account's table three.
+constexpr std::size_t most_rows = 1'000'000, most_columns = 64;
 
 /// Something is not as OpenCode's SQLite writes it.
 struct Unexpected {};
@@ -78,11 +81,18 @@ Row row_at(std::string_view page, std::size_t at) {
     if (head_size > page.size()) throw Unexpected();
     std::size_t value = head + static_cast<std::size_t>(head_size);
     while (at < head + head_size) {
+        if (row.columns.size() == most_columns) throw Unexpected();
         const std::uint64_t type = short_number(page, at);
         row.columns.push_back({type, value, std::min(size_of_type(type), page.size() + 1)});
         value += row.columns.back().size;
     }
     return row;
+}
+
+/// Without white space and the marks around names.
+std::string without_marks(std::string text) {
+    std::erase_if(text, [](char c) { return std::string_view(" \t\r\n`\"'[]").find(c) != std::string_view::npos; });
+    return text;
 }
 
 class Database {
@@ -95,9 +105,10 @@ class Database {
         if (page_size_ < 512 || (page_size_ & (page_size_ - 1)) != 0) throw Unexpected();
         if (log_ != nullptr) read_log();
         constexpr std::uint64_t utf8 = 1;
-        for (const std::string& text : versions(1))
+        each_version(1, [](const std::string& text) {
             if (const std::uint64_t encoding = number(text, 56, 4); encoding != utf8 && encoding != 0)
                 throw Unexpected();
+        });
     }
 
     /// In every version of its pages. SQLite takes one of them; which, is not asked.
@@ -110,14 +121,15 @@ class Database {
             left.pop_back();
             if (!seen.insert(index).second) continue;
             bool is_of_a_table = false;
-            for (const std::string& text : versions(index)) {
-                if (++pages_ > most_pages || left.size() > most_pages || time_is_up()) throw Unexpected();
+            each_version(index, [&](const std::string& text) {
+                if (++pages_ > most_pages || left.size() > most_pages) throw Unexpected();
                 const std::size_t head = index == 1 ? 100 : 0;
                 const std::uint64_t kind = number(text, head, 1);
-                if (kind != with_rows && kind != above_others) continue;  // it had another use then
+                if (kind != with_rows && kind != above_others) return;  // it had another use then
                 is_of_a_table = true;
                 std::size_t at = head + (kind == with_rows ? 8 : 12);
                 for (std::uint64_t rest = number(text, head + 3, 2); rest > 0; --rest, at += 2) {
+                    if (++rows_ > most_rows || time_is_up()) throw Unexpected();
                     const auto place = static_cast<std::size_t>(number(text, at, 2));
                     if (kind == with_rows)
                         visit(row_at(text, place));
@@ -125,7 +137,7 @@ class Database {
                         left.push_back(number(text, place, 4));
                 }
                 if (kind == above_others) left.push_back(number(text, head + 8, 4));
-            }
+            });
             if (!is_of_a_table) throw Unexpected();
         }
     }
@@ -134,14 +146,18 @@ class Database {
     static constexpr std::uint64_t with_rows = 13, above_others = 5;
     static constexpr std::size_t log_head_size = 32, page_head_size = 24;
 
-    std::vector<std::string> versions(std::uint64_t index) const {
+    /// One after the other: a log may have any number of them.
+    template <typename Visit>
+    void each_version(std::uint64_t index, Visit visit) {
         if (index == 0) throw Unexpected();
-        std::vector<std::string> all{file_((index - 1) * page_size_, page_size_)};
+        const auto look = [&](const FilePart& from, std::uint64_t at) {
+            if ((bytes_ += page_size_) > most_bytes || time_is_up()) throw Unexpected();
+            if (const std::string text = from(at, page_size_); text.size() == page_size_) visit(text);
+        };
+        look(file_, (index - 1) * page_size_);
         const auto [begin, end] = in_log_.equal_range(index);
         for (auto logged = begin; logged != end; ++logged)
-            all.push_back((*log_)(logged->second, page_size_));
-        std::erase_if(all, [&](const std::string& text) { return text.size() != page_size_; });
-        return all;
+            look(*log_, logged->second);
     }
 
     /// What an earlier log of the same file left behind it has other salts. Checksums are not looked at.
@@ -161,7 +177,7 @@ class Database {
     const FilePart& file_;
     const FilePart* log_;
     std::size_t page_size_ = 0;
-    std::size_t pages_ = 0;
+    std::size_t pages_ = 0, bytes_ = 0, rows_ = 0;
     std::multimap<std::uint64_t, std::uint64_t> in_log_;
 };
 
@@ -173,9 +189,14 @@ ActiveAccount look_for_active_account(const FilePart& file, const FilePart* log)
         const std::string kind = row.lower_text(0);
         // OpenCode has none. One could be named as the table, or write to it.
         if (kind == "view" || kind == "trigger") throw Unexpected();
-        if (kind != "table" || row.lower_text(1) != "account_state") return;
-        // A column that is computed (AS) or has a default is in no row.
+        // SQLite goes by the statement, whatever stands before it. It answers from an index where there is one.
         const std::string statement = row.lower_text(4);
+        const bool is_the_table = kind == "table" && row.lower_text(1) == "account_state";
+        for (const std::string& text : {row.lower_text(1), row.lower_text(2), statement})
+            if (!is_the_table && text.find("account_state") != text.npos) throw Unexpected();
+        if (!is_the_table) return;
+        // Of a virtual table nothing is in the rows; a column that is computed (AS) or has a default is in none.
+        if (!without_marks(statement).starts_with("createtableaccount_state(")) throw Unexpected();
         if (statement.find("as") != statement.npos || statement.find("default") != statement.npos) throw Unexpected();
         const Column& root = row.column(3);
         tables.insert(number(row.page, root.at, root.size));

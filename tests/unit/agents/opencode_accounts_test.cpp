@@ -72,6 +72,30 @@ TEST(OpencodeAccounts, EachVersionOfAPageCounts) {
     EXPECT_EQ(account_in(database_page_of({table_row("account_state", 2)}, true) + no_table), ActiveAccount::unknown);
 }
 
+// As many as a log has room for would fill the daemon's memory.
+TEST(OpencodeAccounts, VersionsOfAPageAreReadOneByOneAndNotWithoutEnd) {
+    constexpr std::size_t page_size = 4096, pages = 20'000;
+    std::string page = opencode_database({logged_out}).substr(0, database_page);
+    page.replace(16, 2, big_endian(page_size, 2));
+    page.resize(page_size);
+    std::string head = log_of("");
+    head.replace(8, 4, big_endian(page_size, 4));
+    const std::string logged = log_page(1, 0, page);
+    std::size_t most = 0, read = 0;
+    const FilePart log = [&](std::uint64_t offset, std::size_t count) {
+        most = std::max(most, count);
+        read += count;
+        if (offset < head.size()) return head.substr(static_cast<std::size_t>(offset), count);
+        const std::uint64_t at = offset - head.size();
+        if (at >= pages * logged.size()) return std::string();
+        return logged.substr(static_cast<std::size_t>(at % logged.size()), count);
+    };
+    const FilePart file = part_of(page);
+    EXPECT_EQ(active_account(file, &log), ActiveAccount::unknown);
+    EXPECT_LE(most, page_size);
+    EXPECT_LE(read, pages * 24 + 65 * 1024 * 1024) << "it goes on to the end";
+}
+
 TEST(OpencodeAccounts, WhatOpencodeDoesNotWriteIsNotTakenForNone) {
     const std::string rows = database_page_of({logged_out});
     for (const char* kind : {"trigger", "view"})
@@ -84,6 +108,21 @@ TEST(OpencodeAccounts, WhatOpencodeDoesNotWriteIsNotTakenForNone) {
         EXPECT_EQ(account_in(database_page_of({table_row("account_state", 2, "table", columns)}, true) + rows),
                   ActiveAccount::unknown)
             << columns;
+    const std::string seen_elsewhere = database_row(
+        {"table", "account_state", "account_state", "\x02", "CREATE VIRTUAL TABLE account_state USING fts4(x)"}, 3);
+    EXPECT_EQ(account_in(database_page_of({seen_elsewhere}, true) + rows), ActiveAccount::unknown);
+    const std::string wide_row = database_row(std::vector<std::optional<std::string>>(100));
+    EXPECT_EQ(account_in(opencode_database({wide_row})), ActiveAccount::unknown)
+        << "it would take long to look at many";
+    // SQLite answers from an index, and goes by the statement alone.
+    for (const char* name : {"account_state_ids", "ids"})
+        EXPECT_EQ(
+            account_in(database_page_of(
+                           {table_row("account_state", 2), table_row(name, 3, "index", "x ON account_state(x")}, true) +
+                       rows + rows),
+            ActiveAccount::unknown)
+            << name;
+    EXPECT_EQ(account_in(database_page_of({table_row("account_state", 2, "x")}, true) + rows), ActiveAccount::unknown);
     EXPECT_EQ(account_in("no database" + std::string(500, ' ')), ActiveAccount::unknown);
     std::string wide = opencode_database({});
     wide[59] = 2;  // UTF-16
