@@ -64,6 +64,7 @@ struct UnheldName {
     std::string_view name;
     /// A file counts only where one of these stands in it, or it cannot be read. All empty: it counts as it is.
     std::array<std::string_view, 4> only_with{};
+    bool any_ending = false;  ///< so does the name with whatever follows a dot
 };
 
 struct AgentDescriptor {
@@ -128,9 +129,8 @@ struct AgentDescriptor {
     void (*survey)(Findings& findings, std::string_view text) = nullptr;
     /// What keeps a project's settings out with [session] project_settings = "ignore"; empty: nothing does.
     std::string_view project_switch{};
-    /// What it takes of a project's all the same: names in the session's directory and in those above it, up to the
-    /// root of what git takes for its repository, else up to `/`. Those of the home that begin with a dot are the
-    /// home's own.
+    /// What it takes of a project's all the same: names in the session's directory and in those above it, up to `/`.
+    /// Those of the home that begin with a dot are the home's own.
     std::span<const UnheldName> unheld{};
     /// What the operator can do about a project's setting that no pin holds.
     std::string_view project_cure{};

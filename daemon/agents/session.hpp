@@ -62,6 +62,8 @@ struct HomeReader {
     std::function<bool(const std::string& path)> is_file;
     /// Whether one of the above could not tell of `path`: it is in HomeFacts::unreachable or HomeFacts::unread.
     std::function<bool(const std::string& path)> is_unknown = [](const std::string&) { return false; };
+    /// Whether anybody but root and the session's user can make `path`, or replace it, at any time.
+    std::function<bool(const std::string& path)> others_can_make = [](const std::string&) { return false; };
     /// A regular file, of which only parts are read. None: there is none, or that user cannot read it.
     std::function<std::optional<FilePart>(const std::string& path)> parts = [](const std::string&) {
         return std::optional<FilePart>();

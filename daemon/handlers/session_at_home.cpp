@@ -61,7 +61,7 @@ Result<RenderedSession> render_at_home(SessionWork& work, const Route& route, co
     work.material.facts = read_home_facts(route.agent, home);
     auto plan = render_session(route, work.inputs);
     if (!plan) return plan.error();
-    if (auto holds = check_home(route.agent, *plan); !holds) return holds.error();
+    if (auto holds = check_home(route.agent, *plan, home); !holds) return holds.error();
     // systemd gives a service a /tmp of its own, which the session does not have.
     if (!work.inputs.daemon_env.contains("INVOCATION_ID")) give_temporary_directory(*plan, home, mode);
     auto applied = apply(plan->files, mode, ApplyFor::session);
@@ -73,9 +73,8 @@ Result<RenderedSession> render_at_home(SessionWork& work, const Route& route, co
     std::vector<FoundSetting> settings;
     if (cwd) settings = survey_session(home, *cwd, route, project_settings, work.material.facts, *plan);
     if (cwd && !plan->project_left_out.empty()) {
-        const UnheldLook how{.has_git = find_binary(path, "git", home.user.uid).binary.has_value(),
-                             .only_strangers = project_settings != ProjectSettings::ignore};
-        if (auto held = refuse_unheld_project(descriptor_of(route.agent), *plan, home, *cwd, how); !held)
+        const auto whose = project_settings == ProjectSettings::ignore ? UnheldOf::anybody : UnheldOf::strangers;
+        if (auto held = refuse_unheld_project(descriptor_of(route.agent), *plan, home, *cwd, whose); !held)
             return held.error();
     }
     return RenderedSession{std::move(*plan), std::move(*applied), std::move(settings)};

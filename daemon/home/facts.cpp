@@ -56,7 +56,7 @@ int why_not_read(const std::string& path, std::size_t limit) {
 /// What one agent asks for.
 class Reader {
   public:
-    explicit Reader(HomeFacts& facts) : facts_(facts) {}
+    Reader(HomeFacts& facts, uid_t user) : facts_(facts), user_(user) {}
 
     HomeReader as_agents_see_it() {
         return {[this](const std::string& path, std::size_t limit) { return text(path, limit); },
@@ -64,6 +64,7 @@ class Reader {
                 [this](const std::string& path) {
                     return facts_.unreachable.contains(path) || facts_.unread.contains(path);
                 },
+                [this](const std::string& path) { return others_can_make(path, user_); },
                 [this](const std::string& path) { return parts(path); }};
     }
 
@@ -119,20 +120,36 @@ class Reader {
     }
 
     HomeFacts& facts_;
+    uid_t user_;
 };
 
 }  // namespace
 
+bool others_can_make(const std::string& path, uid_t user) {
+    bool is_open = false;  // the directory above, to everybody or a group
+    for (std::size_t end = path.find('/', path.find('/', 1) + 1); end != std::string::npos;
+         end = path.find('/', end + 1)) {
+        struct stat status {};
+        const int problem = look_up(path.substr(0, end), status);
+        if (is_not_there(problem)) return is_open;
+        if (problem == EACCES) return false;
+        if (problem != 0 || (status.st_uid != 0 && status.st_uid != user)) return true;
+        is_open = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+        if (is_open && (status.st_mode & S_ISVTX) == 0) return true;
+    }
+    return is_open;
+}
+
 HomeFacts read_home_facts(Agent agent, const SessionHome& home) {
     HomeFacts facts;
-    Reader reader(facts);
+    Reader reader(facts, home.user.uid);
     if (const auto look = descriptor_of(agent).look_at_home) facts.of(agent) = look(home, reader.as_agents_see_it());
     return facts;
 }
 
-Result<void> check_home(Agent agent, const Plan& plan) {
+Result<void> check_home(Agent agent, const Plan& plan, const SessionHome& home) {
     HomeFacts facts;
-    Reader reader(facts);
+    Reader reader(facts, home.user.uid);
     const auto check = descriptor_of(agent).check_home;
     if (!check) return {};
     if (auto fine = check(plan, reader.as_agents_see_it()); !fine) return fine;

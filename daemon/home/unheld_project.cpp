@@ -1,30 +1,26 @@
 #include "daemon/home/unheld_project.hpp"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "daemon/base/home_visit.hpp"
+#include "daemon/base/time_limit.hpp"
 #include "daemon/home/found_settings.hpp"
 #include "daemon/write/file_access.hpp"
+#include "protocol/utf8.hpp"
 
 namespace capsule {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Whether git is sure to take it for a repository's root.
-bool is_root_of(uid_t user, const std::string& directory) {
-    for (const char* name : {"/.", "/.git", "/.git/HEAD", "/.git/objects", "/.git/refs"}) {
-        struct stat status {};
-        if (look_up(directory + name, status, LastLink::itself) != 0 || status.st_uid != user) return false;
-        if (S_ISDIR(status.st_mode) == std::string_view(name).ends_with("HEAD")) return false;
-    }
-    return true;
-}
 
 std::string named(const std::string& directory) {
     return directory.empty() ? "/" : directory;
@@ -36,6 +32,31 @@ bool may_be_there(const std::string& path) {
     return !is_not_there(problem) && problem != EACCES;
 }
 
+/// The paths in `directory` that may be of that name. A directory that cannot be listed is one itself, unless it is not
+/// there or closed to the user.
+std::vector<std::string> paths_of(const std::string& directory, const UnheldName& of) {
+    const std::string path = directory + "/" + std::string(of.name);
+    std::vector<std::string> found;
+    // Of a directory that can be entered and not listed, OpenCode takes what has the name itself.
+    if (may_be_there(path)) found.push_back(path);
+    if (!of.any_ending) return found;
+    const std::size_t slash = path.rfind('/');
+    const std::string parent = path.substr(0, slash + 1);
+    const std::string name = path.substr(slash + 1);
+    const SharedFd place = open_directory(parent);
+    UniqueFd readable(place ? ::openat(place.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
+    const std::unique_ptr<DIR, int (*)(DIR*)> listing(readable ? ::fdopendir(readable.get()) : nullptr, ::closedir);
+    if (!listing && !is_not_there(errno) && errno != EACCES) found.push_back(parent);
+    if (!listing) return found;
+    readable.release();  // it is the listing's
+    errno = 0;
+    while (const dirent* entry = ::readdir(listing.get()))
+        if (const std::string_view other = entry->d_name; other.starts_with(name + "."))
+            found.push_back(parent + std::string(other));
+    if (errno != 0 || time_is_up()) found.push_back(parent);
+    return found;
+}
+
 /// Whether it is a file in which nothing is that would count.
 bool says_nothing(const std::string& directory, const UnheldName& of) {
     constexpr std::size_t longest = 256 * 1024;
@@ -43,9 +64,10 @@ bool says_nothing(const std::string& directory, const UnheldName& of) {
     const Place place{
         .directory = directory, .name = std::string(of.name), .directory_fd = open_directory(named(directory))};
     const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
-    return text && *text && std::ranges::none_of(of.only_with, [&](std::string_view word) {
-               return !word.empty() && (*text)->find(word) != std::string::npos;
-           });
+    // In UTF-16, which OpenCode reads, each word is another text.
+    if (!text || !*text || !is_utf8(**text) || (*text)->find('\0') != std::string::npos) return false;
+    return std::ranges::none_of(
+        of.only_with, [&](std::string_view word) { return !word.empty() && (*text)->find(word) != std::string::npos; });
 }
 
 bool is_same_directory(const std::string& one, const std::string& other) {
@@ -57,17 +79,15 @@ bool is_same_directory(const std::string& one, const std::string& other) {
 /// Looks in a directory and those above it for what the agent would take.
 class Look {
   public:
-    Look(const AgentDescriptor& agent, const SessionHome& home, const std::string& why, const UnheldLook& how)
-        : agent_(agent), home_(home), why_(why), how_(how) {}
+    Look(const AgentDescriptor& agent, const SessionHome& home, const std::string& why, UnheldOf whose)
+        : agent_(agent), home_(home), why_(why), whose_(whose) {}
 
+    /// OpenCode looks for modules up to `/`. Its second reader ends at what git takes for a repository's root, which a
+    /// file in `.git` can deny.
     Result<void> up_from(const fs::path& start) const {
-        bool only_strangers = how_.only_strangers;
         for (fs::path at = start;; at = at.parent_path()) {
-            const std::string directory = at == at.root_path() ? "" : at.string();
-            if (auto fine = look_into(directory, only_strangers); !fine) return fine;
+            if (auto fine = look_into(at == at.root_path() ? "" : at.string()); !fine) return fine;
             if (at == at.root_path()) return {};
-            // OpenCode looks for modules above a repository, too. There only another user's count.
-            only_strangers = only_strangers || (how_.has_git && is_root_of(home_.user.uid, directory));
         }
     }
 
@@ -79,13 +99,14 @@ class Look {
     }
 
   private:
-    Result<void> look_into(const std::string& directory, bool only_strangers) const {
+    Result<void> look_into(const std::string& directory) const {
         const bool is_home = is_same_directory(named(directory), home_.home);
         for (const UnheldName& each : agent_.unheld) {
-            const std::string path = directory + "/" + std::string(each.name);
-            if ((is_home && each.name.starts_with('.')) || !may_be_there(path)) continue;
-            if (only_strangers && is_known_users(path)) continue;
-            if (!says_nothing(directory, each)) return refused(shown_path(path), "move it away");
+            if (is_home && each.name.starts_with('.')) continue;
+            for (const std::string& path : paths_of(directory, each)) {
+                if (whose_ == UnheldOf::strangers && is_known_users(path)) continue;
+                if (!says_nothing(directory, each)) return refused(shown_path(path), "move it away");
+            }
         }
         return {};
     }
@@ -98,15 +119,15 @@ class Look {
     const AgentDescriptor& agent_;
     const SessionHome& home_;
     const std::string& why_;
-    UnheldLook how_;
+    UnheldOf whose_;
 };
 
 }  // namespace
 
 Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& plan, const SessionHome& home,
-                                   const std::string& cwd, const UnheldLook& how) {
+                                   const std::string& cwd, UnheldOf whose) {
     if (agent.unheld.empty() || plan.project_left_out.empty()) return {};
-    const Look look(agent, home, plan.project_left_out, how);
+    const Look look(agent, home, plan.project_left_out, whose);
     // The agent may take the directory's name as its shell knows it, or where that is when all links are followed.
     const fs::path named = fs::path(cwd + "/.").lexically_normal().parent_path();
     if (auto fine = look.up_from(named); !fine) return fine;

@@ -89,10 +89,12 @@ TEST_F(Session, TheOperatorsArgumentsComeAfterTheRoutes) {
 
 TEST_F(Session, ProjectSettingsCanBeIgnored) {
     start_with("[session]\nproject_settings = \"ignore\"\n");
-    EXPECT_THAT(take_claude_pin(strings(at(spawn("claude", "zai"), "/argv"))),
-                ElementsAre("claude", "--setting-sources", "user"));
+    const json::value claude = spawn("claude", "zai");
+    EXPECT_THAT(take_claude_pin(strings(at(claude, "/argv"))), ElementsAre("claude", "--setting-sources", "user"));
+    EXPECT_EQ(text_at(claude, "/env/CLAUDE_CODE_DISABLE_CRON"), "1");
     const json::value plan = spawn("opencode", "zai");
-    EXPECT_EQ(text_at(plan, "/env/OPENCODE_DISABLE_PROJECT_CONFIG"), "1");
+    for (const char* name : {"/env/OPENCODE_DISABLE_PROJECT_CONFIG", "/env/OPENCODE_DISABLE_EXTERNAL_SKILLS"})
+        EXPECT_EQ(text_at(plan, name), "1");
     for (const char* programs : {"/lsp", "/formatter"})
         EXPECT_EQ(at(parse(text_at(plan, "/env/OPENCODE_CONFIG_CONTENT")), programs), json::value(false));
 }

@@ -117,7 +117,7 @@ std::any look_at_home(const SessionHome& home, const HomeReader& reader) {
     // Its name anywhere in the file counts. One too many costs a notice, one too few would send that key elsewhere.
     const auto may_be_there = [&](std::string_view file) {
         const std::string path(file);
-        return reader.text(path, largest_file).has_value() || reader.is_unknown(path);
+        return reader.text(path, largest_file).has_value() || reader.is_unknown(path) || reader.others_can_make(path);
     };
     return ClaudeHome{.primary_key = text ? text->find("\"primaryApiKey\"") != std::string::npos
                                           : reader.is_unknown(home.claude_json()),

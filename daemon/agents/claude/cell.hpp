@@ -41,8 +41,8 @@ inline ClaudeSettings claude_settings(const Config& config) {
 /// HomeFacts of Claude Code.
 struct ClaudeHome {
     bool primary_key = false;   ///< .claude.json has a login's own key (primaryApiKey)
-    bool others_key = false;    ///< claude_others_key_file is there, or may be
-    bool others_login = false;  ///< claude_others_login_file is there, or may be
+    bool others_key = false;    ///< claude_others_key_file is there, or may be at any time
+    bool others_login = false;  ///< claude_others_login_file is there, or may be at any time
 };
 
 /// Where Claude Code 2.1.332 looks for an API key whatever the home is: the one of its own cloud. It sends what is

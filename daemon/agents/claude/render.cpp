@@ -187,15 +187,17 @@ void tunnel_through_proxy(Plan& plan) {
 Result<void> refuse_others_account(const Plan& plan, const SessionInputs& inputs) {
     const ClaudeHome& home = claude_home(inputs.facts);
     if (home.others_login && !inputs.key)
-        return Error{ErrorCode::config_conflict,
-                     "Claude Code would use the login in " + std::string(claude_others_login_file) +
-                         " in the place of this home's",
-                     "remove that file, or set CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY"};
+        return Error{
+            ErrorCode::config_conflict,
+            "Claude Code would use the login in " + std::string(claude_others_login_file) +
+                " in the place of this home's. It is there, or another user can put it there",
+            "remove that file and user claude's directory, or set CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY"};
     if (!home.others_key || inputs.broker_url || plan.env.contains(std::string(api_key_variable))) return {};
     return Error{ErrorCode::config_conflict,
                  "Claude Code would send the key in " + std::string(claude_others_key_file) +
-                     " with each request of this session",
-                 "remove that file, or set [session] keys = \"broker\", which lets no other key through"};
+                     " with each request of this session. It is there, or another user can put it there",
+                 "remove that file and user claude's directory, or set [session] keys = \"broker\", which lets no "
+                 "other key through"};
 }
 
 }  // namespace
@@ -207,6 +209,9 @@ bool can_hold_proxy(const Plan& plan, std::string_view name) {
 }
 
 bool leave_claude_project_out(Plan& plan, const std::string& from) {
+    // The prompts of a project's scheduled_tasks.json would be sent as the user's own.
+    set_variable(plan, "CLAUDE_CODE_DISABLE_CRON", "1", from);
+    std::erase(plan.unset, "CLAUDE_CODE_DISABLE_CRON");
     constexpr std::string_view option = "--setting-sources";
     if (std::ranges::any_of(plan.argv, [&](const Argument& each) { return is_option(each.value, option); }))
         return false;

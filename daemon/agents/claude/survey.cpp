@@ -121,6 +121,8 @@ void survey_model(Findings& findings, const json::object& settings) {
     }
     if (findings.route().native) return;
     if (settings.contains("modelOverrides")) findings.add("modelOverrides", other_model, "ANTHROPIC_DEFAULT_*_MODEL");
+    if (settings.contains("agent"))
+        findings.add_of_project("agent", "has one of its agents lead this session, on a model that this one names");
     for (const char* name : {"availableModels", "enforceAvailableModels"})
         if (settings.contains(name)) findings.add(name, other_model, findings.machine() ? "" : "--settings");
 }

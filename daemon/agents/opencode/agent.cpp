@@ -113,22 +113,19 @@ void add_extra_pin(Plan& plan, SurveyedSession& session) {
 }
 
 /// A second reader of its takes the first three, and has no switch: plugins of theirs run, `references` are fetched.
-/// The others say what `esprima` is, which runs at each start: in the nearest node_modules up to `/`, the package's own
-/// name, or a path by another name (an escape may stand in each).
+/// The others say what `esprima` is, which runs at each start: in the nearest node_modules up to `/` (a directory, a
+/// file, or a file with one of eight endings), the package's own name, or a path by another name (an escape may stand
+/// in each).
 constexpr UnheldName unheld_names[] = {{.name = ".opencode"},
                                        {.name = "opencode.json"},
                                        {.name = "opencode.jsonc"},
-                                       {.name = "node_modules/esprima"},
-                                       {.name = "package.json", .only_with = {"esprima", "\\"}},
+                                       {.name = "node_modules/esprima", .any_ending = true},
+                                       {.name = "package.json", .only_with = {"esprima", "\\u", "\\x"}},
                                        {.name = "tsconfig.json", .only_with = {"paths", "baseUrl", "extends", "\\"}},
                                        {.name = "jsconfig.json", .only_with = {"paths", "baseUrl", "extends", "\\"}}};
 
 bool leave_out(Plan& plan, const std::string& from) {
-    leave_project_out(plan, from);
-    leave_programs_out(plan);
-    // Those of .claude and .agents above the project would come in by another way.
-    set_variable(plan, "OPENCODE_DISABLE_EXTERNAL_SKILLS", "1", from);
-    std::erase(plan.unset, "OPENCODE_DISABLE_EXTERNAL_SKILLS");
+    leave_all_of_project_out(plan, from);
     return true;
 }
 

@@ -24,8 +24,9 @@ bool may_send_out(const std::vector<FoundSetting>& settings);
 /// Has OpenCode leave the project's configuration out: for sessions where it would send something out by itself.
 void leave_project_out(Plan& plan, std::string_view from);
 
-/// Has OpenCode start no language server and no formatter: it takes those of `node_modules/.bin` in the project and
-/// above.
-void leave_programs_out(Plan& plan);
+/// Has OpenCode leave out all of a project that a switch of its leaves out: its configuration, the skills of .claude
+/// and .agents in it and above (JavaScript can stand in a skill's head, which runs at the start), and the language
+/// servers and formatters of `node_modules/.bin`.
+void leave_all_of_project_out(Plan& plan, std::string_view from);
 
 }  // namespace capsule

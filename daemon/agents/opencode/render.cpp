@@ -135,7 +135,10 @@ void leave_project_out(Plan& plan, std::string_view from) {
     std::erase(plan.unset, "OPENCODE_DISABLE_PROJECT_CONFIG");
 }
 
-void leave_programs_out(Plan& plan) {
+void leave_all_of_project_out(Plan& plan, std::string_view from) {
+    leave_project_out(plan, from);
+    set_variable(plan, "OPENCODE_DISABLE_EXTERNAL_SKILLS", "1", from);
+    std::erase(plan.unset, "OPENCODE_DISABLE_EXTERNAL_SKILLS");
     const auto content = plan.env.find("OPENCODE_CONFIG_CONTENT");
     if (content == plan.env.end()) return;
     auto pin = parse_json(content->second.reveal());
@@ -177,8 +180,7 @@ Result<void> render_opencode(Plan& plan, const Route& route, const SessionInputs
     // model, and OpenCode brings a list of its own for what else it wants to know.
     if (!model.empty()) set_variable(plan, "OPENCODE_DISABLE_MODELS_FETCH", "1", from_capsuled);
     if (inputs.config.session.project_settings == ProjectSettings::ignore) {
-        leave_project_out(plan, "capsule.toml: [session] project_settings");
-        leave_programs_out(plan);
+        leave_all_of_project_out(plan, "capsule.toml: [session] project_settings");
         plan.project_left_out = "[session] project_settings is \"ignore\"";
     }
     OpencodeJsonIntent intent = json_intent(inputs);

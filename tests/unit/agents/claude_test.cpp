@@ -1,5 +1,6 @@
 #include "daemon/agents/claude/cell.hpp"
 #include "daemon/agents/claude/claude_json.hpp"
+#include "daemon/agents/list.hpp"
 #include "tests/unit/agents/support.hpp"
 
 namespace capsule::test {
@@ -280,6 +281,21 @@ TEST(Claude, NoSessionRunsOnAnotherUsersLogin) {
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
     EXPECT_NE(plan.error().message.find(claude_others_login_file), std::string::npos);
+}
+
+// The file can come after the session's start.
+TEST(Claude, NorOnOneThatAnotherUserCanPutThereLater) {
+    Session session = keyed();
+    session.key.reset();
+    HomeReader reader{[](const std::string&, std::size_t) { return std::optional<std::string>(); },
+                      [](const std::string&) { return false; }};
+    session.facts.of(Agent::claude) = claude_agent.look_at_home(session.home, reader);
+    EXPECT_TRUE(session.try_plan(Agent::claude, "anthropic"));
+    reader.others_can_make = [](const std::string& path) { return path == claude_others_login_file; };
+    session.facts.of(Agent::claude) = claude_agent.look_at_home(session.home, reader);
+    const Result<Plan> plan = session.try_plan(Agent::claude, "anthropic");
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::config_conflict);
 }
 
 TEST(Claude, WithoutAKeyThereIsNoSession) {

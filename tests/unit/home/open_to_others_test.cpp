@@ -251,6 +251,7 @@ TEST_F(OpenToOthers, LeavesTheProjectOutOfEachAgent) {
     const auto said = [&] { return plan.warnings.size() == 1 ? plan.warnings.front().message : ""; };
     EXPECT_THAT(look(Agent::claude, ProjectSettings::allow, {"--", "x"}),
                 ElementsAre("agent", "--setting-sources", "user", "--", "x"));
+    EXPECT_TRUE(plan.env.contains("CLAUDE_CODE_DISABLE_CRON"));
     EXPECT_THAT(said(), HasSubstr("another user can write to " + above()));
     EXPECT_EQ(plan.warnings.front().code, "settings.neutralised");
     EXPECT_THAT(look(Agent::codex, ProjectSettings::allow), ElementsAre("agent", "-c", "project_root_markers=[]"));

@@ -32,20 +32,14 @@ class UnheldProject : public ::testing::Test {
         for (fs::path at = directory.path() + "/" + path; at != directory.path(); at = at.parent_path())
             EXPECT_EQ(::chmod(at.c_str(), mode), 0);
     }
-    void make_repository(const std::string& path) const {
-        for (const char* name : {"/.git/objects", "/.git/refs"})
-            fs::create_directories(directory.path() + "/" + path + name);
-        write(path + "/.git/HEAD");
-    }
     void write(const std::string& path, const std::string& text = R"({"paths": {"*": ["./*"]}})") const {
         fs::create_directories(fs::path(directory.path() + "/" + path).parent_path());
         write_bytes(directory.path() + "/" + path, text);
     }
     void remove(const std::string& path) const { fs::remove_all(directory.path() + "/" + path); }
     /// Why the session is refused; empty: it is not.
-    std::string why(const std::string& cwd, Agent agent = Agent::opencode, bool has_git = true) const {
-        const auto held = refuse_unheld_project(descriptor_of(agent), plan, home, directory.path() + "/" + cwd,
-                                                {has_git, only_strangers});
+    std::string why(const std::string& cwd, Agent agent = Agent::opencode) const {
+        const auto held = refuse_unheld_project(descriptor_of(agent), plan, home, directory.path() + "/" + cwd, whose);
         if (held) return "";
         EXPECT_EQ(held.error().code, ErrorCode::config_conflict);
         EXPECT_NE(held.error().hint, "");
@@ -55,7 +49,7 @@ class UnheldProject : public ::testing::Test {
     TemporaryHome directory;
     SessionHome home;
     Plan plan;
-    bool only_strangers = false;
+    UnheldOf whose = UnheldOf::anybody;
 };
 
 TEST_F(UnheldProject, IsRefusedWhereItHasWhatTheAgentTakes) {
@@ -75,6 +69,34 @@ TEST_F(UnheldProject, IsRefusedWhereItHasWhatTheAgentTakes) {
     EXPECT_EQ(why("open/project/sub"), "") << "it may take all";
 }
 
+TEST_F(UnheldProject, IsRefusedForAModuleOfAnyEnding) {
+    for (const char* name : {"esprima", "esprima.js", "esprima.mts"}) {
+        write("open/node_modules/" + std::string(name));
+        EXPECT_THAT(why("open/project"), HasSubstr("node_modules/" + std::string(name)));
+        remove("open/node_modules");
+    }
+    for (const char* name : {"esprima-fb/index.js", "lib/esprima.js"})
+        write("open/node_modules/" + std::string(name));
+    EXPECT_EQ(why("open/project"), "") << "it is another module";
+    remove("open/node_modules");
+    fs::create_directory_symlink(directory.path() + "/open/node_modules", directory.path() + "/open/node_modules");
+    EXPECT_NE(why("open/project"), "") << "nobody can tell";
+}
+
+TEST_F(UnheldProject, IsRefusedForOneInADirectoryThatCanBeEnteredAndNotListed) {
+    constexpr uid_t somebody = 4711;
+    write("open/node_modules/esprima/index.js");
+    EXPECT_EQ(::chmod(directory.path().c_str(), 0755), 0);
+    const std::string modules = directory.path() + "/open/node_modules";
+    EXPECT_EQ(::chmod(modules.c_str(), 0111), 0);
+    const bool is_root = ::geteuid() == 0;
+    ASSERT_TRUE(!is_root || ::seteuid(somebody) == 0);
+    const std::string told = why("open/project");
+    ASSERT_TRUE(!is_root || ::seteuid(0) == 0);
+    EXPECT_EQ(::chmod(modules.c_str(), 0755), 0);
+    EXPECT_THAT(told, HasSubstr("node_modules/esprima"));
+}
+
 // Most projects have these files, and say nothing of the kind.
 TEST_F(UnheldProject, IsNoneForAFileThatSaysNothingOfIt) {
     const auto with = [&](const std::string& name, const std::string& text) {
@@ -84,6 +106,7 @@ TEST_F(UnheldProject, IsNoneForAFileThatSaysNothingOfIt) {
         return told;
     };
     EXPECT_EQ(with("package.json", R"({"name": "mine", "dependencies": {"react": "1"}})"), "");
+    EXPECT_EQ(with("package.json", R"({"scripts": {"say": "echo \"fine\" C:\\new"}})"), "");
     EXPECT_EQ(with("tsconfig.json", R"({"compilerOptions": {"strict": true}})"), "");
     for (const char* text : {R"({"name": "esprima"})", R"({"name": "\u0065sprima"})"})
         EXPECT_NE(with("package.json", text), "") << text;
@@ -91,26 +114,20 @@ TEST_F(UnheldProject, IsNoneForAFileThatSaysNothingOfIt) {
                              R"({"compilerOptions": {"path\u0073": {}}})"})
         EXPECT_NE(with("tsconfig.json", text), "") << text;
     EXPECT_NE(with("package.json", std::string(300 * 1024, ' ')), "") << "not all of it was read";
+    EXPECT_NE(with("package.json", std::string("\xFF\xFE{\0}\0", 6)), "") << "UTF-16";
 }
 
-TEST_F(UnheldProject, IsLookedForUpToTheRootOfARepositoryThatGitTakes) {
-    write("open/opencode.json");
-    make_repository("open/project");
+// OpenCode asks git where the repository ends, and `core.worktree` in `.git/config` says something else than `.git`.
+TEST_F(UnheldProject, IsLookedForAboveARepository) {
+    for (const char* name : {"objects", "refs"})
+        fs::create_directories(directory.path() + "/open/project/.git/" + name);
+    write("open/project/.git/HEAD", "ref: refs/heads/main\n");
     EXPECT_EQ(why("open/project/sub"), "");
-    EXPECT_NE(why("open/project/sub", Agent::opencode, false), "") << "there is no git";
-    for (const char* name : {"HEAD", "objects", "refs"}) {
-        remove("open/project/.git/" + std::string(name));
-        EXPECT_NE(why("open/project/sub"), "") << name;
-        make_repository("open/project");
-        EXPECT_EQ(why("open/project/sub"), "");
-    }
-    if (::geteuid() != 0) return;
-    home.user.uid = 4711;
-    EXPECT_NE(why("open/project/sub"), "") << "git takes no other user's";
+    write("open/.opencode/plugin/x.js");
+    EXPECT_THAT(why("open/project/sub"), HasSubstr("open/.opencode"));
 }
 
 TEST_F(UnheldProject, IsLookedForAboveEachNameOfTheDirectory) {
-    make_repository("open/project");
     make("other", 0777);
     fs::create_directory_symlink(directory.path() + "/open/project/sub", directory.path() + "/other/link");
     EXPECT_EQ(why("other/link"), "");
@@ -131,18 +148,17 @@ TEST_F(UnheldProject, IsNotWhatTheHomeHasForAll) {
 }
 
 // A project that is left out for others alone is its user's own.
-TEST_F(UnheldProject, IsAnotherUsersAlsoAboveARepository) {
+TEST_F(UnheldProject, IsAnotherUsersAlone) {
     if (::geteuid() != 0) GTEST_SKIP() << "giving a file away takes root";
-    make_repository("open/project");
-    only_strangers = true;
+    whose = UnheldOf::strangers;
     for (const char* name : {"open/project/opencode.json", "open/node_modules/esprima"}) {
         write(name);
         EXPECT_EQ(why("open/project/sub"), "");
         EXPECT_EQ(::lchown((directory.path() + "/" + name).c_str(), 4712, 4712), 0);
         EXPECT_THAT(why("open/project/sub"), HasSubstr(name));
-        only_strangers = false;
+        whose = UnheldOf::anybody;
         EXPECT_THAT(why("open/project/sub"), HasSubstr(name));
-        only_strangers = true;
+        whose = UnheldOf::strangers;
         remove(name);
     }
 }

@@ -163,13 +163,35 @@ TEST(HomeFacts, WhatAnAgentMayReadAndCapsuledDoesNotIsUnread) {
         }
 }
 
+// Claude Code takes a login from a path of another user's, whatever the home is.
+TEST(HomeFacts, WhoElseCanMakeAFileIsKnown) {
+    const TemporaryHome home;
+    const std::string file = home / "claude/.claude/file", directory = home / "claude/.claude";
+    const auto others_can = [&] { return others_can_make(file, ::geteuid()); };
+    EXPECT_FALSE(others_can()) << "there is no such user";
+    fs::create_directories(directory);
+    EXPECT_FALSE(others_can());
+    for (const auto& [mode, expected] : {std::pair{0775, true}, {01777, true}, {0755, false}}) {
+        EXPECT_EQ(::chmod(directory.c_str(), static_cast<mode_t>(mode)), 0);
+        EXPECT_EQ(others_can(), expected) << mode;
+    }
+    EXPECT_EQ(::chmod((home / "claude").c_str(), 01777), 0);
+    EXPECT_FALSE(others_can()) << "what is there cannot be replaced";
+    fs::remove(directory);
+    EXPECT_TRUE(others_can());
+    if (::geteuid() != 0) GTEST_SKIP() << "giving a directory away takes root";
+    EXPECT_EQ(::chmod((home / "claude").c_str(), 0755), 0);
+    EXPECT_EQ(::chown((home / "claude").c_str(), 4711, 4711), 0);
+    EXPECT_TRUE(others_can());
+}
+
 TEST(HomeFacts, ADatabaseOfOpencodesBehindSuchLinksIsAnError) {
     for (const auto put : {lead_into_proc, lead_far}) {
         const TemporaryHome home;
         put(home / "opencode");
         Plan plan;
         plan.env["XDG_DATA_HOME"] = {home.path(), "test"};
-        const Result<void> fine = check_home(Agent::opencode, plan);
+        const Result<void> fine = check_home(Agent::opencode, plan, SessionHome());
         ASSERT_FALSE(fine);
         EXPECT_THAT(fine.error().message, HasSubstr(home.path() + "/opencode/opencode.db"));
     }
