@@ -83,7 +83,7 @@ def the_session() -> list[Protection]:
         one("a directory of keys that is not there is not looked for again", "daemon/keys/directory_source.cpp",
             "    if (is_known_missing(directory)) return true;\n", "",
             "unit_write_faults:ClosedDirectory.OneThatIsNotThereIsNotLookedForAgain"),
-        one("the agent is looked for in those", "daemon/home/inventory.cpp",
+        one("the agent is looked for in those", "daemon/home/find_binary.cpp",
             "        if (candidate.front() != '/') continue;\n", "",
             "unit_home:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
         one("by capsulectl too", BECOME, "        if (candidate.starts_with('/') && is_program(candidate))",

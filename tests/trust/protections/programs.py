@@ -264,7 +264,7 @@ def the_homes_thread() -> list[Protection]:
         one("an asker's jobs hold up no other", JOBS, "!under_way.contains(user_of(asker)) && ", "", "unit_home:Workers.OneAskersJobsHoldUpNoOther"),
         one("nor all others together root", JOBS, "under_way.size() - of_root < most_of_others", "true",
             "unit_home:Workers.AllOthersTogetherDoNotHoldUpRoot"),
-        one("a search in PATH ends with its time", INVENTORY, "time_is_up() ? ETIME : ", "", "unit_home:Inventory.ASearchEndsWithItsTime"),
+        one("a search in PATH ends with its time", "daemon/home/find_binary.cpp", "time_is_up() ? ETIME : ", "", "unit_home:Inventory.ASearchEndsWithItsTime"),
         one("whatever they are for", JOBS, "under_way.insert(user_of(job->asker))", "under_way.insert(job->asker)",
             "unit_home:Workers.ByAnotherKindOfJobNobodyHasAnotherThread"),
         one("what status left behind keeps no session from starting", "daemon/home/worker.hpp",
