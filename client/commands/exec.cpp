@@ -5,9 +5,11 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "client/commands/become.hpp"
 #include "client/commands/choose.hpp"
@@ -48,12 +50,20 @@ void set_title(const SpawnResult& session) {
     print(title_sequence(session.tab_label, type == session.env.end() ? "" : type->second));
 }
 
+/// As the session's user, whose directory it is.
+Result<void> enter(const std::optional<std::string>& directory) {
+    if (!directory || ::chdir(directory->c_str()) == 0) return {};
+    return Error{ErrorCode::io_error, "cannot start in " + *directory + ": " + std::generic_category().message(errno),
+                 "the session's user must be able to enter it"};
+}
+
 /// Becomes the session's user and the program: only returns when that fails.
 ExitCode start(const Globals& globals, const Options& options, const SpawnResult& session) {
     close_others(options.kept);
     forget_environment();
     if (auto done = become_without_privileges(session.user, session.privileges == "keep"); !done)
         return refuse(globals, done.error());
+    if (auto entered = enter(options.session.params.cwd); !entered) return refuse(globals, entered.error());
     // Looked up as the session's user, who must be able to run it.
     const auto path = session.env.find("PATH");
     const auto program = find_program(session.argv.front(), path == session.env.end() ? "" : path->second);

@@ -67,7 +67,8 @@ void add_session_options(CLI::App& command, SessionOptions& options, bool agent_
         ->expected(1)
         ->take_all();
     command
-        .add_option("--cwd", params.cwd, "The project, for warnings about its settings (else the current directory)")
+        .add_option("--cwd", params.cwd,
+                    "The project, which is looked at; exec starts there (else the current directory)")
         ->type_name("PATH")
         ->check(CLI::Validator(check_directory, ""));
 }

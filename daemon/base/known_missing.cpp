@@ -1,6 +1,5 @@
 #include "daemon/base/known_missing.hpp"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -17,6 +16,7 @@
 #include <system_error>
 #include <thread>
 
+#include "daemon/base/directory_listing.hpp"
 #include "daemon/base/seen_directory.hpp"
 #include "daemon/base/trusted_path.hpp"
 
@@ -48,14 +48,12 @@ void list_names(const std::shared_ptr<Listing>& listing, const std::string& path
     FoundFile directory = open_trusted(path, S_IFDIR);
     std::optional<std::set<std::string>> names;
     const auto seen = seen_directory(directory.status);
-    if (DIR* opened = directory.fd ? ::fdopendir(directory.fd.get()) : nullptr) {
-        directory.fd.release();
+    if (const DirectoryListing opened = list_directory(std::move(directory.fd))) {
         names.emplace();
         errno = 0;
-        while (const dirent* entry = ::readdir(opened))
+        while (const dirent* entry = ::readdir(opened.get()))
             names->insert(entry->d_name);
         if (errno != 0) names.reset();
-        ::closedir(opened);
     }
     const std::lock_guard lock(listing->mutex);
     listing->is_made = false;

@@ -1,6 +1,5 @@
 #include "daemon/home/scratch_home.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "daemon/base/directory_listing.hpp"
 #include "daemon/base/home_path.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "protocol/unique_fd.hpp"
@@ -62,9 +62,8 @@ class Removal {
   private:
     bool empty(UniqueFd directory, int depth) {
         const int fd = directory.get();
-        const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd), ::closedir);
+        const DirectoryListing listing = list_directory(std::move(directory));
         if (!listing) return stays(::strerror(errno));
-        directory.release();  // it is the listing's
         bool all = true;
         while (const dirent* entry = ::readdir(listing.get())) {
             if (is_own_or_above(entry->d_name)) continue;

@@ -1,6 +1,5 @@
 #include "daemon/home/settings_survey.hpp"
 
-#include <dirent.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "daemon/agents/agent.hpp"
+#include "daemon/base/directory_listing.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/found_settings.hpp"
@@ -44,13 +44,11 @@ struct Listing {
 /// The names in a directory, at most survey_files of those there first.
 Listing files_in(int directory, const SettingsPlace& place) {
     Listing out;
-    UniqueFd readable(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(readable ? ::fdopendir(readable.get()) : nullptr, ::closedir);
+    const DirectoryListing listing = list_directory_at(directory);
     if (!listing) {
         if (errno != EACCES) out.why_not_all = "the directory cannot be listed: " + io_problem(errno);
         return out;
     }
-    readable.release();  // it is the listing's
     std::size_t seen = 0;
     while (const dirent* entry = ::readdir(listing.get())) {
         if (time_is_up()) out.why_not_all = no_time;

@@ -1,6 +1,5 @@
 #include "daemon/home/unheld_project.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "daemon/base/directory_listing.hpp"
 #include "daemon/base/home_visit.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/found_settings.hpp"
@@ -44,11 +44,9 @@ std::vector<std::string> paths_of(const std::string& directory, const UnheldName
     const std::string parent = path.substr(0, slash + 1);
     const std::string name = path.substr(slash + 1);
     const SharedFd place = open_directory(parent);
-    UniqueFd readable(place ? ::openat(place.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1);
-    const std::unique_ptr<DIR, int (*)(DIR*)> listing(readable ? ::fdopendir(readable.get()) : nullptr, ::closedir);
+    const DirectoryListing listing = list_directory_at(place.get());
     if (!listing && !is_not_there(errno) && errno != EACCES) found.push_back(parent);
     if (!listing) return found;
-    readable.release();  // it is the listing's
     errno = 0;
     while (const dirent* entry = ::readdir(listing.get()))
         if (const std::string_view other = entry->d_name; other.starts_with(name + "."))

@@ -1,5 +1,4 @@
 // Reads the files of the configuration. parse_config() reads their texts.
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include <memory>
 #include <system_error>
 
+#include "daemon/base/directory_listing.hpp"
 #include "daemon/base/trusted_path.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/load/load_config.hpp"
@@ -20,10 +20,6 @@ namespace {
 
 constexpr std::size_t largest_file = 1024 * 1024;
 
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 bool is_missing(int error) {
     return error == ENOENT || error == ENOTDIR;
 }
@@ -33,18 +29,30 @@ Error unreadable(const std::string& path, int error) {
             "Make it readable for the daemon's user."};
 }
 
+Error changeable(const std::string& path, const UntrustedPath& problem) {
+    return {ErrorCode::config_conflict,
+            path + " is not read: " + problem.component + " " + problem.why +
+                (problem.error == 0 ? ", who could change it" : ""),
+            problem.cure() + "."};
+}
+
 /// Whoever can change what root's configuration says gives himself every key. Where the daemon is not root the agents
 /// are its own user, and a Pod's volumes are open to that user by their group or to everybody.
 Result<FoundFile> open_configured(const std::string& path, mode_t kind) {
     if (::geteuid() != 0) return open_anybodys(path, kind);
     std::error_code error;
     FoundFile found = open_trusted(std::filesystem::absolute(path, error).string(), kind);
-    if (const auto& problem = found.untrusted)
-        return Error{ErrorCode::config_conflict,
-                     path + " is not read: " + problem->component + " " + problem->why +
-                         (problem->error == 0 ? ", who could change it" : ""),
-                     problem->cure() + "."};
+    if (found.untrusted) return changeable(path, *found.untrusted);
     return found;
+}
+
+/// Where anybody can put a role's file, anybody can make each reload fail.
+Result<void> check_roles(const std::string& directory) {
+    if (::geteuid() != 0) return {};
+    std::error_code error;
+    const auto problem = untrusted_directory(std::filesystem::absolute(directory, error).string());
+    if (problem) return changeable(directory, *problem);
+    return {};
 }
 
 /// None: there is no such file. A FIFO or a device is refused before anything is read of it.
@@ -77,6 +85,7 @@ Result<std::optional<std::string>> read_file(const std::string& path) {
 /// The names of DIRECTORY/*.toml without the ending; what begins with '.' (editors' own files) is passed over.
 Result<std::vector<std::string>> role_names(const std::string& directory) {
     std::vector<std::string> names;
+    if (auto checked = check_roles(directory); !checked) return checked.error();
     auto found = open_configured(directory, S_IFDIR);
     if (!found) return found.error();
     if (found->error == 0 && !found->fd) found->error = ENOTDIR;
@@ -85,9 +94,8 @@ Result<std::vector<std::string>> role_names(const std::string& directory) {
     const bool is_there = std::filesystem::exists(std::filesystem::symlink_status(directory, ignored));
     if (is_missing(found->error) && !is_there) return names;
     if (found->error != 0) return unreadable(directory, found->error);
-    const std::unique_ptr<DIR, CloseDirectory> listing(::fdopendir(found->fd.get()));
+    const DirectoryListing listing = list_directory(std::move(found->fd));
     if (!listing) return unreadable(directory, errno);
-    found->fd.release();  // the listing's own now
     constexpr std::string_view ending = ".toml";
     for (errno = 0; const dirent* entry = ::readdir(listing.get()); errno = 0) {
         std::string_view name = entry->d_name;

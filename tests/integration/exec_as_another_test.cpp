@@ -99,6 +99,15 @@ TEST_F(ExecAsAnother, ExecBecomesThatUser) {
     EXPECT_EQ(FakeAgents::parse(outcome.out).env.at("HOME"), agent_home_.string());
 }
 
+TEST_F(ExecAsAnother, StartsInNoDirectoryThatThatUserMayNotEnter) {
+    const fs::path closed = dir_ / "closed";
+    fs::create_directory(closed);
+    fs::permissions(closed, fs::perms{0700});
+    const Outcome outcome = run_command(exec({"claude", "--provider", "zai", "--cwd", closed}));
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, HasSubstr("cannot start in " + closed.string() + ": Permission denied"));
+}
+
 /// What the session is: the agent shows it instead of doing anything.
 class SessionOfAnother : public ExecAsAnother {
   protected:

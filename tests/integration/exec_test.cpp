@@ -78,6 +78,17 @@ TEST_F(Exec, PassesTheLaunchersTerminalVariablesOn) {
     EXPECT_EQ(seen.env.at("COLORTERM"), "truecolor");
 }
 
+TEST_F(Exec, StartsInTheDirectoryThatItNamesToTheDaemon) {
+    start();
+    write_file(agents_.bin() / "claude", "#!/bin/sh\n/bin/pwd\n");
+    fs::create_directory(dir_ / "project");
+    for (const fs::path& named : {dir_ / "project", fs::path("project")}) {
+        Program program = exec({"claude", "--provider", "zai", "--cwd", named});
+        program.cwd = dir_.path();
+        EXPECT_EQ(run_command(program).out, (dir_ / "project").string() + "\n") << named;
+    }
+}
+
 TEST_F(Exec, StartsInADirectoryWhoseNameIsNoUtf8) {
     start();
     write_file(agents_.bin() / "claude", "#!/bin/sh\n/bin/pwd\necho \"$1\"\n");

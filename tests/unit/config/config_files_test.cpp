@@ -163,6 +163,9 @@ TEST_F(ConfigFiles, OneThatAnotherUserCouldChangeIsRefused) {
         EXPECT_NE(refused.hint.find("chown root '"), std::string::npos) << refused.hint;
         ASSERT_EQ(::chown(path(each).c_str(), 0, 0), 0);
     }
+    ASSERT_EQ(::chmod(path("roles").c_str(), 01777), 0);
+    EXPECT_NE(error().message.find("roles can be added to by any user"), std::string::npos) << error().message;
+    ASSERT_EQ(::chmod(path("roles").c_str(), 0755), 0);
     ASSERT_EQ(::chmod(directory_.c_str(), 0777), 0);
     EXPECT_EQ(error().code, ErrorCode::config_conflict) << "everybody could put another there";
     EXPECT_EQ(error("none.toml").code, ErrorCode::config_conflict) << "or one where there is none";
