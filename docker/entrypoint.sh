@@ -202,6 +202,8 @@ launch_daemon() {
     # In a session of its own: what a terminal's keys send is for the agent.
     if [ -t 2 ]; then
         log=$logs/capsuled.log # an agent's screen is not to be written into
+        # While the directory was open to others, they may have made a link or a FIFO of that name.
+        if [ -L "$log" ] || [ ! -f "$log" ] || [ ! -O "$log" ]; then rm -f "$log"; fi
         (umask 0077 && with_sessions_path setsid "$capsuled" --log-file "$log" >>"$log" 2>&1 </dev/null) &
     else
         # Not /dev/stderr, which is only for the user whose pipe it is to open.

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <memory>
-#include <vector>
+#include <functional>
+#include <optional>
 
 #include "daemon/base/directory_listing.hpp"
 #include "daemon/base/home_visit.hpp"
@@ -32,27 +32,33 @@ bool may_be_there(const std::string& path) {
     return !is_not_there(problem) && problem != EACCES;
 }
 
-/// The paths in `directory` that may be of that name. A directory that cannot be listed is one itself, unless it is not
-/// there or closed to the user.
-std::vector<std::string> paths_of(const std::string& directory, const UnheldName& of) {
+/// More names that begin alike are no project's: a user could make millions of them.
+constexpr int most_alike = 1000;
+
+/// The first path in `directory` that may be of that name and for which `counts` says so. The directory itself, where
+/// not all of it could be looked at; it is to count, too, where it cannot be listed and is not closed to the user.
+std::optional<std::string> find_path(const std::string& directory, const UnheldName& of,
+                                     const std::function<bool(const std::string& path)>& counts) {
     const std::string path = directory + "/" + std::string(of.name);
-    std::vector<std::string> found;
     // Of a directory that can be entered and not listed, OpenCode takes what has the name itself.
-    if (may_be_there(path)) found.push_back(path);
-    if (!of.any_ending) return found;
+    if (may_be_there(path) && counts(path)) return path;
+    if (!of.any_ending) return std::nullopt;
     const std::size_t slash = path.rfind('/');
     const std::string parent = path.substr(0, slash + 1);
-    const std::string name = path.substr(slash + 1);
+    const std::string start = path.substr(slash + 1) + ".";
     const SharedFd place = open_directory(parent);
     const DirectoryListing listing = list_directory_at(place.get());
-    if (!listing && !is_not_there(errno) && errno != EACCES) found.push_back(parent);
-    if (!listing) return found;
-    errno = 0;
-    while (const dirent* entry = ::readdir(listing.get()))
-        if (const std::string_view other = entry->d_name; other.starts_with(name + "."))
-            found.push_back(parent + std::string(other));
-    if (errno != 0 || time_is_up()) found.push_back(parent);
-    return found;
+    if (!listing && (is_not_there(errno) || errno == EACCES || !counts(parent))) return std::nullopt;
+    if (!listing) return parent;
+    int left = most_alike;
+    for (errno = 0; const dirent* entry = ::readdir(listing.get()); errno = 0) {
+        if (time_is_up()) return parent;
+        if (!std::string_view(entry->d_name).starts_with(start)) continue;
+        if (--left < 0) return parent;
+        if (std::string found = parent + entry->d_name; counts(found)) return found;
+    }
+    if (errno != 0) return parent;
+    return std::nullopt;
 }
 
 /// Whether it is a file in which nothing is that would count.
@@ -101,10 +107,10 @@ class Look {
         const bool is_home = is_same_directory(named(directory), home_.home);
         for (const UnheldName& each : agent_.unheld) {
             if (is_home && each.name.starts_with('.')) continue;
-            for (const std::string& path : paths_of(directory, each)) {
-                if (whose_ == UnheldOf::strangers && is_known_users(path)) continue;
-                if (!says_nothing(directory, each)) return refused(shown_path(path), "move it away");
-            }
+            const auto found = find_path(directory, each, [&](const std::string& path) {
+                return !(whose_ == UnheldOf::strangers && is_known_users(path)) && !says_nothing(directory, each);
+            });
+            if (found) return refused(shown_path(*found), "move it away");
         }
         return {};
     }

@@ -29,6 +29,18 @@ void check_place(const std::string& path) {
                    "give a --log-file in a directory that only root can write to, or none to log to stderr"});
 }
 
+/// Where the directory was open once, the file may be theirs, or open to them: they would read and write lines.
+void check_file(int descriptor, const std::string& path) {
+    struct stat status {};
+    if (::geteuid() != 0 || descriptor < 0 || ::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return;
+    const bool is_anothers = status.st_uid != ::geteuid();
+    if (!is_anothers && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
+    throw Failure({ErrorCode::io_error,
+                   "the log " + path + " is not opened: " +
+                       (is_anothers ? "it belongs to user " + std::to_string(status.st_uid) : "others can write to it"),
+                   "move it away, and a new one is made; or give another --log-file, or none to log to stderr"});
+}
+
 }  // namespace
 
 LogSink::LogSink() : descriptor_(STDERR_FILENO) {
@@ -44,6 +56,7 @@ LogSink::LogSink() : descriptor_(STDERR_FILENO) {
 LogSink::LogSink(std::string path) : path_(std::move(path)), descriptor_(-1) {
     check_place(path_);
     open_file();
+    check_file(descriptor_, path_);
     if (!own_ && !thread_)
         throw Failure({ErrorCode::io_error,
                        "cannot open the log " + path_ + ": " + std::generic_category().message(errno),

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "protocol/unique_fd.hpp"
 
@@ -29,8 +30,21 @@ UniqueFd open_to_read(const std::string& path) {
     return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
 }
 
+/// In place of whatever has the name: where the directory was open once, others may have made a FIFO of it.
 UniqueFd new_file(const std::string& path) {
-    return UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    ::unlink(path.c_str());
+    return UniqueFd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR));
+}
+
+/// A new file where there is none, or what is there is not this user's. None, with errno: it cannot be opened.
+UniqueFd open_to_append(const std::string& path) {
+    UniqueFd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const bool is_none = !file && (errno == ENOENT || errno == ELOOP || errno == ENXIO);  // a link, a FIFO
+    if (!file && !is_none) return file;
+    struct stat status {};
+    const bool is_ours =
+        file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid();
+    return is_ours ? std::move(file) : new_file(path);
 }
 
 /// 0, or why not.
@@ -121,8 +135,7 @@ Result<std::uint64_t> keep_end_of_state_file(const std::string& path, std::uint6
 }
 
 Result<void> append_to_state_file(const std::string& path, const std::string& text) {
-    const UniqueFd file(
-        ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    const UniqueFd file = open_to_append(path);
     if (!file) return cannot("write", path, errno);
     const int error = write_all(file.get(), text);
     return error == 0 ? Result<void>() : cannot("write", path, error);

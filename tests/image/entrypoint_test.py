@@ -250,6 +250,23 @@ class Closing(unittest.TestCase):
                 self.assertIn(said, done.stderr)
 
 
+class Logging(unittest.TestCase):
+    def test_writes_to_nothing_that_others_made(self):
+        script = ("logs=$1\nlog=\ncapsuled() { :; }\nlast_job() { :; }\nwith_sessions_path() { echo a line; }\n"
+                  + part("launch_daemon() {", "start_daemon()").replace("[ -t 2 ]", "true") + 'launch_daemon\nwait "$daemon"\n')  # fmt: skip
+        for make in lambda log: log.symlink_to("elsewhere"), lambda log: os.mkfifo(log), lambda log: log.write_text("theirs\n"):
+            with tempfile.TemporaryDirectory() as logs:
+                log, elsewhere = pathlib.Path(logs, "capsuled.log"), pathlib.Path(logs, "elsewhere")
+                elsewhere.touch()
+                make(log)
+                if os.geteuid() == 0:
+                    os.chown(log, 6201, 6201, follow_symlinks=False)
+                subprocess.run(["bash", "-euo", "pipefail", "-c", script, "", logs], check=True, stdin=subprocess.DEVNULL, timeout=120)
+                kept = "theirs\n" if os.geteuid() and log.read_text().startswith("theirs") else ""
+                self.assertEqual((elsewhere.read_text(), log.read_text()), ("", kept + "a line\n"))
+                self.assertFalse(log.is_symlink())
+
+
 class OneUser(unittest.TestCase):
     def start(self, top: str) -> subprocess.CompletedProcess:
         script = ("set -euo pipefail\n" + part("say() {", "# Becomes a program") + part("# A directory of one's own", "logs=/run")

@@ -200,5 +200,23 @@ TEST_F(DaemonsLog, IsNotOpenedWhereAnotherUserCouldHavePutSomething) {
     }
 }
 
+// Whoever made it, while others could still write to the directory, would read it and write lines into it.
+TEST_F(DaemonsLog, IsNoFileThatAnotherUserCanWriteTo) {
+    if (!am_root()) GTEST_SKIP() << "needs root to give a file away";
+    const fs::path log = dir_ / "log";
+    for (const bool is_theirs : {true, false}) {
+        write_file(log, "theirs\n");
+        ASSERT_EQ(chmod(log.c_str(), is_theirs ? 0600 : 0622), 0);
+        ASSERT_EQ(chown(log.c_str(), is_theirs ? nobody.uid : 0, 0), 0);
+        const Outcome outcome = run_command(
+            {.argv = {CAPSULED_BINARY, "--socket", socket(), "--log-file", log}, .env = with(base_env(), all_keys())});
+        EXPECT_EQ(outcome.exit_code, 1);
+        EXPECT_THAT(outcome.err, AllOf(HasSubstr(is_theirs ? "it belongs to user" : "others can write to it"),
+                                       HasSubstr("move it away")));
+        EXPECT_EQ(read_file(log), "theirs\n");
+        fs::remove(log);
+    }
+}
+
 }  // namespace
 }  // namespace capsule::test

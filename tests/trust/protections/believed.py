@@ -124,6 +124,8 @@ def protections() -> list[Protection]:
             "unit_keys:StoredKeys.AreNotKeptWhereAnotherUserCouldChangeThem"),
         one("the log is not opened where others can write", "daemon/log/log_sink.cpp", "    check_place(path_);\n", "",
             "trust_log:DaemonsLog.IsNotOpenedWhereAnotherUserCouldHavePutSomething"),
+        one("nor a file that is theirs, or open to them", "daemon/log/log_sink.cpp", "    check_file(descriptor_, path_);\n", "",
+            "trust_log:DaemonsLog.IsNoFileThatAnotherUserCanWriteTo"),
         one("an op that others could replace is not run", OP_PROGRAM,
             "        if (const auto problem = untrusted_component(*configured)) return untrusted(*configured, *problem);\n",
             "", "unit_op_reader:Op.OneThatOthersCouldReplaceIsNotRun"),

@@ -160,6 +160,8 @@ def what_comes_along() -> list[Protection]:
             STARTED + "SecurebitsLeaveNobodyRootsCapabilities"),
         one("what looks for open secrets as the agents' user has no key", "docker/entrypoint.sh",
             "    env -i PATH=\"$PATH\" setsid", "    setsid", "ctest:image:entrypoint"),
+        one("nothing that others made is the daemon's log", "docker/entrypoint.sh",
+            '        if [ -L "$log" ] || [ ! -f "$log" ] || [ ! -O "$log" ]; then rm -f "$log"; fi\n', "", "ctest:image:entrypoint"),
         one("what agents can read by its name is found though they cannot list it", "docker/entrypoint.sh",
             'then files+=("$found"); else', "then :; else", "ctest:image:entrypoint"),
         one("where a name has a line end, too", "docker/entrypoint.sh", "mapfile -t files <<<\"$names\"\n    if",

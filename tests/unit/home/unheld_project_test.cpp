@@ -163,5 +163,16 @@ TEST_F(UnheldProject, IsAnotherUsersAlone) {
     }
 }
 
+TEST_F(UnheldProject, IsRefusedWhereNobodyCouldLookAtAllTheNames) {
+    whose = UnheldOf::strangers;
+    write("open/node_modules/esprima");
+    const std::string first = directory.path() + "/open/node_modules/esprima";
+    for (int i = 0; i < 1000; ++i)
+        ASSERT_EQ(::link(first.c_str(), (first + "." + std::to_string(i)).c_str()), 0);
+    EXPECT_EQ(why("open/project"), "");
+    ASSERT_EQ(::link(first.c_str(), (first + ".one-more").c_str()), 0);
+    EXPECT_THAT(why("open/project"), HasSubstr(directory.path() + "/open/node_modules"));
+}
+
 }  // namespace
 }  // namespace capsule::test

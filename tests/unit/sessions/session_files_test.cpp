@@ -132,10 +132,29 @@ TEST_F(SessionFilesTest, APlantedLinkIsNotFollowed) {
     std::filesystem::create_symlink(top_ / "target", directory() / "port");
     EXPECT_FALSE(files.port());
     std::filesystem::create_symlink(top_ / "target", directory() / "port.new");
-    EXPECT_FALSE(files.keep_port(kept));
+    EXPECT_TRUE(files.keep_port(kept)) << "in place of the link";
+    EXPECT_TRUE(files.port());
     std::string text;
     std::ifstream(top_ / "target") >> text;
     EXPECT_EQ(text, "1");
+}
+
+// Where the directory was open once, others may have made FIFOs there, which nobody reads.
+TEST_F(SessionFilesTest, APlantedFifoHoldsNobodyUp) {
+    const auto kept = std::make_shared<StateDirectory>(state());
+    const SessionFiles files(kept);
+    ASSERT_TRUE(files.keep(record("first")));
+    const auto ended = directory() / "ended.jsonl";
+    for (const auto& path : {directory() / "port.new", ended})
+        ASSERT_EQ(::mkfifo(path.c_str(), 0666), 0);
+    KeptPort chosen;
+    chosen.port = 4587;
+    EXPECT_TRUE(files.keep_port(chosen));
+    KeptEnd end;
+    end.session = record("first");
+    EXPECT_TRUE(EndedFile(kept).add(end));
+    EXPECT_TRUE(std::filesystem::is_regular_file(ended));
+    EXPECT_EQ(mode(ended), 0600U);
 }
 
 TEST_F(SessionFilesTest, KeepWhatASessionDid) {
@@ -200,7 +219,8 @@ TEST_F(SessionFilesTest, ALineThatIsNotWholeIsLeftOut) {
     std::ofstream(top_ / "target") << "";
     std::filesystem::create_symlink(top_ / "target", directory() / "ended.jsonl");
     EXPECT_TRUE(file.load().empty());
-    EXPECT_FALSE(file.add(end_of(record("third"), "why"))) << "no link is followed";
+    EXPECT_TRUE(file.add(end_of(record("third"), "why"))) << "in place of the link";
+    EXPECT_EQ(file.load().size(), 1U);
     EXPECT_EQ(std::filesystem::file_size(top_ / "target"), 0U);
 }
 
