@@ -62,9 +62,10 @@ struct BrokeredRoute {
 /// A name in a project, of something that an agent takes whatever it is told.
 struct UnheldName {
     std::string_view name;
-    /// A file counts only where one of these stands in it, or it cannot be read. All empty: it counts as it is.
-    std::array<std::string_view, 4> only_with{};
-    bool any_ending = false;  ///< so does the name with whatever follows a dot
+    /// Whether a file with that text may count; one that cannot be read counts. Null: it counts as it is.
+    bool (*may_count)(std::string_view text) = nullptr;
+    /// So does the name in other letters (A for a), and with whatever follows a dot.
+    bool any_ending = false;
 };
 
 struct AgentDescriptor {

@@ -1,6 +1,7 @@
 #include "daemon/home/unheld_project.hpp"
 
 #include <fcntl.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,12 @@ bool may_be_there(const std::string& path) {
     return !is_not_there(problem) && problem != EACCES;
 }
 
+/// In whatever letters, with an ending or none.
+bool is_called(std::string_view entry, std::string_view name) {
+    return entry.size() >= name.size() && ::strncasecmp(entry.data(), name.data(), name.size()) == 0 &&
+           (entry.size() == name.size() || entry[name.size()] == '.');
+}
+
 /// More names that begin alike are no project's: a user could make millions of them.
 constexpr int most_alike = 1000;
 
@@ -45,7 +52,7 @@ std::optional<std::string> find_path(const std::string& directory, const UnheldN
     if (!of.any_ending) return std::nullopt;
     const std::size_t slash = path.rfind('/');
     const std::string parent = path.substr(0, slash + 1);
-    const std::string start = path.substr(slash + 1) + ".";
+    const std::string name = path.substr(slash + 1);
     const SharedFd place = open_directory(parent);
     const DirectoryListing listing = list_directory_at(place.get());
     if (!listing && (is_not_there(errno) || errno == EACCES || !counts(parent))) return std::nullopt;
@@ -53,7 +60,7 @@ std::optional<std::string> find_path(const std::string& directory, const UnheldN
     int left = most_alike;
     for (errno = 0; const dirent* entry = ::readdir(listing.get()); errno = 0) {
         if (time_is_up()) return parent;
-        if (!std::string_view(entry->d_name).starts_with(start)) continue;
+        if (!is_called(entry->d_name, name)) continue;
         if (--left < 0) return parent;
         if (std::string found = parent + entry->d_name; counts(found)) return found;
     }
@@ -64,14 +71,13 @@ std::optional<std::string> find_path(const std::string& directory, const UnheldN
 /// Whether it is a file in which nothing is that would count.
 bool says_nothing(const std::string& directory, const UnheldName& of) {
     constexpr std::size_t longest = 256 * 1024;
-    if (of.only_with.front().empty()) return false;
+    if (of.may_count == nullptr) return false;
     const Place place{
         .directory = directory, .name = std::string(of.name), .directory_fd = open_directory(named(directory))};
     const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
     // In UTF-16, which OpenCode reads, each word is another text.
     if (!text || !*text || !is_utf8(**text) || (*text)->find('\0') != std::string::npos) return false;
-    return std::ranges::none_of(
-        of.only_with, [&](std::string_view word) { return !word.empty() && (*text)->find(word) != std::string::npos; });
+    return !of.may_count(**text);
 }
 
 bool is_same_directory(const std::string& one, const std::string& other) {

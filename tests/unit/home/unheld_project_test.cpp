@@ -70,7 +70,7 @@ TEST_F(UnheldProject, IsRefusedWhereItHasWhatTheAgentTakes) {
 }
 
 TEST_F(UnheldProject, IsRefusedForAModuleOfAnyEnding) {
-    for (const char* name : {"esprima", "esprima.js", "esprima.mts"}) {
+    for (const char* name : {"esprima", "esprima.js", "esprima.mts", "ESPRIMA", "EsPrima.js"}) {
         write("open/node_modules/" + std::string(name));
         EXPECT_THAT(why("open/project"), HasSubstr("node_modules/" + std::string(name)));
         remove("open/node_modules");
@@ -110,6 +110,12 @@ TEST_F(UnheldProject, IsNoneForAFileThatSaysNothingOfIt) {
     EXPECT_EQ(with("tsconfig.json", R"({"compilerOptions": {"strict": true}})"), "");
     for (const char* text : {R"({"name": "esprima"})", R"({"name": "\u0065sprima"})"})
         EXPECT_NE(with("package.json", text), "") << text;
+    for (const char* paths : {R"({"@/*": ["./src/*"], "~/*": ["./*"]})", R"({"app": ["./app"], "/* @ */x": []})",
+                              R"({"esc*": ["./x"], "rima*": []})", "{}"})
+        EXPECT_EQ(with("tsconfig.json", R"({"compilerOptions": {"paths": )" + std::string(paths) + "}}"), "") << paths;
+    for (const char* paths : {R"({"*": ["./x/*"]})", R"({'e*': ['./x']})", R"({"esprima*": []})",
+                              R"({"esprima": ["./x"]})", R"({"app": [], "es*ma": []})", "{`*`: []}"})
+        EXPECT_NE(with("tsconfig.json", R"({"compilerOptions": {"paths": )" + std::string(paths) + "}}"), "") << paths;
     for (const char* text : {R"({"compilerOptions": {"baseUrl": "."}})", R"({"extends": "./x"})",
                              R"({"compilerOptions": {"path\u0073": {}}})"})
         EXPECT_NE(with("tsconfig.json", text), "") << text;
