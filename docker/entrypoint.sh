@@ -82,7 +82,7 @@ close_secrets() {
 
 # A fresh volume belongs to root. One with something in it belongs to whom it should, or to the host.
 give_to_agent() {
-    if [ -O "$1" ] && [ -z "$(ls -A "$1")" ]; then chmod 0755 "$1" && chown agent:agent "$1"; fi
+    if [ -O "$1" ] && [ -z "$(find "$1" -mindepth 1 -maxdepth 1 -print -quit)" ]; then chmod 0755 "$1" && chown agent:agent "$1"; fi
 }
 
 # A user namespace with one uid, as a rootless engine without /etc/subuid makes it, has no agent.

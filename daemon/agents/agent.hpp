@@ -59,11 +59,18 @@ struct BrokeredRoute {
     std::string_view why_not{};  ///< why they cannot, for people; empty: they can
 };
 
+/// Paths that a file of a project names, relative to it, or absolute.
+struct LedTo {
+    std::vector<std::string> modules{};  ///< count where they are there, with any ending
+    std::vector<std::string> files{};    ///< lead on as this one does
+};
+
 /// A name in a project, of something that an agent takes whatever it is told.
 struct UnheldName {
     std::string_view name;
-    /// Whether a file with that text may count; one that cannot be read counts. Null: it counts as it is.
-    bool (*may_count)(std::string_view text) = nullptr;
+    /// Where a file with that text leads to. None: it counts, as one does that cannot be read. Null: it counts as it
+    /// is.
+    std::optional<LedTo> (*leads_to)(std::string_view text) = nullptr;
     /// So does the name in other letters (A for a), and with whatever follows a dot.
     bool any_ending = false;
 };

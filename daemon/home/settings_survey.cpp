@@ -102,6 +102,7 @@ class Survey {
             file.directory_fd = SharedFd(std::move(found));
         }
         if (is_not_there(problem) || problem == EACCES) return;
+        if (is_full()) return note_extra_pin(place, std::nullopt, {});
         struct stat status {};
         if (problem == 0 && ::fstat(file.directory_fd.get(), &status) != 0) problem = errno;
         if (problem != 0)
@@ -120,11 +121,12 @@ class Survey {
 
     void look_at_file(const SettingsPlace& place, const Place& file, const std::string& path) {
         // A file may be a project's and the home's at once, when the session runs in the home: it is looked at once.
-        if (!seen_.insert(path).second) return;
+        if (seen_.contains(path)) return;
         if (files_ >= survey_files) return one_too_many(place, file, path);
         if (time_is_up()) return not_looked_at(place, path, no_time);
         const auto text = text_of(file, path, std::min(place.largest, survey_bytes - bytes_));
         if (text && !*text) return;
+        seen_.insert(path);
         ++files_;
         if (!text) return not_looked_at(place, path, "too large, no regular file, or not readable");
         bytes_ += (*text)->size();
@@ -134,6 +136,9 @@ class Survey {
         note_extra_pin(place, *text, *settings);
         add(place, *std::move(settings));
     }
+
+    /// No file more is looked at, and that is told: directories need not be listed.
+    bool is_full() const { return is_over_limit_ && files_ >= survey_files; }
 
     /// It is told of the first one alone.
     void one_too_many(const SettingsPlace& place, const Place& file, const std::string& path) {

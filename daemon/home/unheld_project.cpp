@@ -39,6 +39,8 @@ bool is_called(std::string_view entry, std::string_view name) {
            (entry.size() == name.size() || entry[name.size()] == '.');
 }
 
+/// A file that leads to itself is none of a project's.
+constexpr int most_led_to = 32;
 /// More names that begin alike are no project's: a user could make millions of them.
 constexpr int most_alike = 1000;
 
@@ -68,16 +70,21 @@ std::optional<std::string> find_path(const std::string& directory, const UnheldN
     return std::nullopt;
 }
 
-/// Whether it is a file in which nothing is that would count.
-bool says_nothing(const std::string& directory, const UnheldName& of) {
+/// None: it cannot be read, or is not what it seems.
+std::optional<LedTo> read_where_it_leads(const fs::path& file, const UnheldName& of) {
     constexpr std::size_t longest = 256 * 1024;
-    if (of.may_count == nullptr) return false;
-    const Place place{
-        .directory = directory, .name = std::string(of.name), .directory_fd = open_directory(named(directory))};
+    const Place place{.directory = file.parent_path().string(),
+                      .name = file.filename().string(),
+                      .directory_fd = open_directory(file.parent_path().string())};
     const auto text = place.directory_fd ? read_through_links(place, longest) : std::optional<std::string>();
     // In UTF-16, which OpenCode reads, each word is another text.
-    if (!text || !*text || !is_utf8(**text) || (*text)->find('\0') != std::string::npos) return false;
-    return !of.may_count(**text);
+    if (!text || !*text || !is_utf8(**text) || (*text)->find('\0') != std::string::npos) return std::nullopt;
+    auto led = of.leads_to(**text);
+    // Of a link, it may be where the link is, or where it leads, that a path begins.
+    struct stat status {};
+    const bool is_link = look_up(file, status, LastLink::itself) != 0 || S_ISLNK(status.st_mode);
+    if (led && (!led->modules.empty() || !led->files.empty()) && is_link) return std::nullopt;
+    return led;
 }
 
 bool is_same_directory(const std::string& one, const std::string& other) {
@@ -114,11 +121,33 @@ class Look {
         for (const UnheldName& each : agent_.unheld) {
             if (is_home && each.name.starts_with('.')) continue;
             const auto found = find_path(directory, each, [&](const std::string& path) {
-                return !(whose_ == UnheldOf::strangers && is_known_users(path)) && !says_nothing(directory, each);
+                int left = most_led_to;
+                return counts(path, each, left);
             });
             if (found) return refused(shown_path(*found), "move it away");
         }
         return {};
+    }
+
+    /// `left`: how many files it may lead to.
+    bool counts(const fs::path& path, const UnheldName& of, int& left) const {
+        const bool is_fine = whose_ == UnheldOf::strangers && is_known_users(path);
+        if (of.leads_to == nullptr) return !is_fine;
+        const auto led = read_where_it_leads(path, of);
+        if (!led) return !is_fine;
+        for (const std::string& each : led->modules) {
+            const fs::path at = (path.parent_path() / each).lexically_normal();
+            const std::string name = at.filename().string();
+            const UnheldName module{.name = name, .any_ending = true};
+            if (find_path(at.parent_path().string(), module,
+                          [&](const std::string& found) { return counts(found, module, left); }))
+                return true;
+        }
+        for (const std::string& each : led->files) {
+            const fs::path at = (path.parent_path() / each).lexically_normal();
+            if (may_be_there(at) && (--left < 0 || counts(at, of, left))) return true;
+        }
+        return false;
     }
 
     bool is_known_users(const std::string& path) const {

@@ -195,9 +195,11 @@ ActiveAccount look_for_active_account(const FilePart& file, const FilePart* log)
         for (const std::string& text : {row.lower_text(1), row.lower_text(2), statement})
             if (!is_the_table && text.find("account_state") != text.npos) throw Unexpected();
         if (!is_the_table) return;
-        // Of a virtual table nothing is in the rows; a column that is computed (AS) or has a default is in none.
+        // Of a virtual table nothing is in the rows; a column that is computed (AS) or has a default is in none. A
+        // table WITHOUT ROWID is an index.
         if (!without_marks(statement).starts_with("createtableaccount_state(")) throw Unexpected();
-        if (statement.find("as") != statement.npos || statement.find("default") != statement.npos) throw Unexpected();
+        for (const char* word : {"as", "default", "without"})
+            if (statement.find(word) != statement.npos) throw Unexpected();
         const Column& root = row.column(3);
         tables.insert(number(row.page, root.at, root.size));
     });

@@ -7,6 +7,7 @@
 #include "daemon/agents/list.hpp"
 #include "daemon/agents/opencode/accounts.hpp"
 #include "daemon/agents/opencode/cell.hpp"
+#include "daemon/agents/opencode/unheld.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
 
@@ -112,43 +113,6 @@ void add_extra_pin(Plan& plan, SurveyedSession& session) {
     leave_project_out(plan, "capsuled: a configuration around the session would send something out, or could");
 }
 
-/// The module that runs at each start.
-constexpr std::string_view module = "esprima";
-
-bool has(std::string_view text, std::string_view word) {
-    return text.find(word) != text.npos;
-}
-
-/// A package.json: is that module the package's own name? An escape may stand in it.
-bool may_be_the_package(std::string_view text) {
-    return has(text, module) || has(text, "\\u") || has(text, "\\x");
-}
-
-/// A tsconfig.json: may what it says lead from that module's name to another file? Of `paths` a name does, or one that
-/// begins like it before a `*`, as `"@/*"` does not. Any name may be below a `baseUrl`, or in a file that it `extends`.
-bool may_lead_to_another_file(std::string_view text) {
-    for (const std::string_view word :
-         {module, std::string_view("baseUrl"), std::string_view("extends"), std::string_view("\\")})
-        if (has(text, word)) return true;
-    for (std::size_t star = text.find('*'); star != text.npos; star = text.find('*', star + 1)) {
-        const std::string_view before = text.substr(0, star);
-        const std::size_t quote = before.find_last_of("\"'`");
-        if (quote != before.npos && module.starts_with(before.substr(quote + 1))) return true;
-    }
-    return false;
-}
-
-/// A second reader of its takes the first three, and has no switch: plugins of theirs run, `references` are fetched.
-/// The others say what that module is: in the nearest node_modules up to `/` it is a directory, a file whatever its
-/// letters (ESPRIMA), or a file with one of eight endings.
-constexpr UnheldName unheld_names[] = {{.name = ".opencode"},
-                                       {.name = "opencode.json"},
-                                       {.name = "opencode.jsonc"},
-                                       {.name = "node_modules/esprima", .any_ending = true},
-                                       {.name = "package.json", .may_count = may_be_the_package},
-                                       {.name = "tsconfig.json", .may_count = may_lead_to_another_file},
-                                       {.name = "jsconfig.json", .may_count = may_lead_to_another_file}};
-
 bool leave_out(Plan& plan, const std::string& from) {
     leave_all_of_project_out(plan, from);
     return true;
@@ -180,7 +144,7 @@ const AgentDescriptor opencode_agent{
     .settings_places = opencode_settings_places,
     .survey = survey_opencode,
     .project_switch = "OPENCODE_DISABLE_PROJECT_CONFIG=1",
-    .unheld = unheld_names,
+    .unheld = opencode_unheld,
     .project_cure = "With [session] project_settings = \"ignore\" OpenCode does not start there.",
     .needs_extra_pin = needs_extra_pin,
     .add_extra_pin = add_extra_pin,

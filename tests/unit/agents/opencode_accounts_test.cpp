@@ -104,7 +104,8 @@ TEST(OpencodeAccounts, WhatOpencodeDoesNotWriteIsNotTakenForNone) {
             << kind;
     EXPECT_EQ(account_in(database_page_of({table_row("account_state", 0)}, true)), ActiveAccount::unknown);
     EXPECT_EQ(account_in(database_page_of({table_row("account_state", 9)}, true)), ActiveAccount::unknown);
-    for (const char* columns : {"id, active_org_id text AS ('org1')", "id, active_org_id text DEFAULT 'org1'"})
+    for (const char* columns : {"id, active_org_id text AS ('org1')", "id, active_org_id text DEFAULT 'org1'",
+                                "id integer primary key not null, active_org_id text) WITHOUT ROWID --"})
         EXPECT_EQ(account_in(database_page_of({table_row("account_state", 2, "table", columns)}, true) + rows),
                   ActiveAccount::unknown)
             << columns;

@@ -354,6 +354,17 @@ TEST_F(SettingsSurvey, SoManyInAllAndNotInEachDirectory) {
     EXPECT_THAT(plan.warnings.back().message, HasSubstr("not all of them were looked at"));
 }
 
+// Each name of a thousand directories would be kept.
+TEST_F(SettingsSurvey, BehindTheLastFileNoDirectoryIsListed) {
+    write("/repo/.git/HEAD", "");
+    for (std::size_t i = 0; i <= survey_files + 2; ++i)
+        for (const char* where : {"/repo", "/repo/sub"})
+            write(where + ("/.claude/agents/" + std::to_string(i)) + ".md", "---\nmodel: x\n---\n");
+    fs::permissions(top() + "/repo/sub", fs::perms::all);
+    const auto found = survey(Agent::claude, "/repo/sub");
+    EXPECT_EQ(found.size(), survey_files + 1) << "the second directory would be one that has too many, too";
+}
+
 std::size_t bytes_of(const std::vector<std::string>& texts) {
     std::size_t bytes = 0;
     for (const std::string& text : texts)

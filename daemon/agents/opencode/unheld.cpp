@@ -1,0 +1,92 @@
+#include "daemon/agents/opencode/unheld.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace capsule {
+namespace {
+
+/// The module that runs at each start.
+constexpr std::string_view module = "esprima";
+/// JSON's, and what OpenCode takes for it.
+constexpr std::string_view quotes = "\"'`", spaces = " \t\r\n";
+
+bool has(std::string_view text, std::string_view word) {
+    return text.find(word) != text.npos;
+}
+
+/// A package.json: is that module the package's own name? An escape may stand in it.
+std::optional<LedTo> package_json(std::string_view text) {
+    if (has(text, module) || has(text, "\\u") || has(text, "\\x")) return std::nullopt;
+    return LedTo();
+}
+
+/// Whether a name that begins like the module before a `*`, as `"e*"` does, may be a member: a value has a comma or the
+/// end of a list behind it.
+bool has_pattern_for_module(std::string_view text) {
+    for (std::size_t star = text.find('*'); star != text.npos; star = text.find('*', star + 1)) {
+        const std::size_t quote = text.find_last_of(quotes, star);
+        if (quote == text.npos || !module.starts_with(text.substr(quote + 1, star - quote - 1))) continue;
+        const std::size_t end = text.find(text[quote], star);
+        const std::size_t next = end == text.npos ? end : text.find_first_not_of(spaces, end + 1);
+        if (next == text.npos || !has(",]}", text.substr(next, 1))) return true;
+    }
+    return false;
+}
+
+/// What stands behind each `name` as its value. None: what stands there is no plain path to anybody who reads it.
+std::optional<std::vector<std::string>> paths_of_member(std::string_view text, std::string_view name) {
+    std::vector<std::string> out;
+    for (std::size_t at = text.find(name); at != text.npos; at = text.find(name, at)) {
+        at += name.size();
+        if (at < text.size() && has(quotes, text.substr(at, 1))) ++at;
+        at = text.find_first_not_of(spaces, at);
+        if (at == text.npos || text[at] != ':') return std::nullopt;
+        at = text.find_first_not_of(spaces, at + 1);
+        if (at == text.npos || !has(quotes, text.substr(at, 1))) return std::nullopt;
+        const std::string_view value = text.substr(at + 1, text.find(text[at], at + 1) - at - 1);
+        at += value.size() + 1;
+        if (at >= text.size() || has(value, "\n") || has(value, "${")) return std::nullopt;
+        // Behind a link, ".." is not what stands before it.
+        bool goes_down = false;
+        for (const auto& part : std::filesystem::path(value)) {
+            if (part == ".." && goes_down) return std::nullopt;
+            goes_down = goes_down || (part != ".." && part != "." && part != "/");
+        }
+        out.emplace_back(value);
+    }
+    return out;
+}
+
+/// A tsconfig.json may name another file for that module in `paths`, where `"@/*"` does not; in the directory that is
+/// its `baseUrl`; and in a file that it `extends`.
+std::optional<LedTo> tsconfig_json(std::string_view text) {
+    if (has(text, module) || has(text, "\\") || has_pattern_for_module(text)) return std::nullopt;
+    const auto directories = paths_of_member(text, "baseUrl");
+    auto files = paths_of_member(text, "extends");
+    if (!directories || !files) return std::nullopt;
+    LedTo out;
+    for (const std::string& each : *directories)
+        out.modules.push_back((std::filesystem::path(each) / module).string());
+    out.files = std::move(*files);
+    return out;
+}
+
+}  // namespace
+
+/// A second reader of its takes the first three, and has no switch: plugins of theirs run, `references` are fetched.
+/// The others say what that module is: in the nearest node_modules up to `/` it is a directory, a file whatever its
+/// letters (ESPRIMA), or a file with one of eight endings.
+const std::array<UnheldName, 7> opencode_unheld{{{.name = ".opencode"},
+                                                 {.name = "opencode.json"},
+                                                 {.name = "opencode.jsonc"},
+                                                 {.name = "node_modules/esprima", .any_ending = true},
+                                                 {.name = "package.json", .leads_to = package_json},
+                                                 {.name = "tsconfig.json", .leads_to = tsconfig_json},
+                                                 {.name = "jsconfig.json", .leads_to = tsconfig_json}}};
+
+}  // namespace capsule
