@@ -11,6 +11,13 @@ char upper(char c) {
     return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
 
+/// MAX_OUTPUT_TOKENS=64000: a model's tokens, and none that opens anything.
+bool counts_tokens(std::string_view name, std::string_view value) {
+    constexpr std::size_t most_digits = 9;
+    return name.ends_with("_TOKENS") && value.size() <= most_digits &&
+           std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 }  // namespace
 
 bool is_variable_name(std::string_view name) {
@@ -30,7 +37,7 @@ bool names_a_secret(std::string_view name) {
 }
 
 bool is_secret_variable(std::string_view name, std::string_view value) {
-    if (names_a_secret(name)) return true;
+    if (names_a_secret(name)) return !value.empty() && !counts_tokens(name, value);
     std::string upper_name(name);
     std::transform(upper_name.begin(), upper_name.end(), upper_name.begin(), upper);
     // user:password@proxy, which some take without a scheme.

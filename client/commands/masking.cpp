@@ -1,6 +1,5 @@
 #include "client/commands/masking.hpp"
 
-#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -12,13 +11,6 @@ namespace {
 void replace_all(std::string& text, const std::string& secret, const std::string& mask) {
     for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += mask.size())
         text.replace(at, secret.size(), mask);
-}
-
-/// CLAUDE_CODE_MAX_CONTEXT_TOKENS=1000000: a model's tokens, and none that opens anything.
-bool counts_tokens(std::string_view name, std::string_view value) {
-    constexpr std::size_t most_digits = 9;
-    return name.ends_with("_TOKENS") && value.size() <= most_digits &&
-           std::ranges::all_of(value, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// Each secret and what stands for it.
@@ -34,7 +26,7 @@ std::map<std::string, std::string> find_secrets(const SpawnResult& session,
         if (value.empty()) continue;
         if (found != explained.end() && found->second != value)
             secrets[value] = found->second;
-        else if (names_a_secret(name) && !(found != explained.end() && counts_tokens(name, value)))
+        else if (is_secret_variable(name, value))
             secrets[value] = masked(value);
     }
     return secrets;

@@ -13,7 +13,7 @@ namespace capsule {
 std::string masked(std::string_view secret);
 
 /// `session` with every secret masked, wherever it stands in env and argv. What is secret, `explanation` says (the same
-/// session as the daemon explains it: there a secret's value differs); without it, names that look like keys.
+/// session as the daemon explains it: there a secret's value differs); where it does not, is_secret_variable().
 SpawnResult mask_session(SpawnResult session, const std::optional<ExplainResult>& explanation);
 
 }  // namespace capsule

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/agents/session.hpp"
+#include "protocol/variable_name.hpp"
 
 namespace capsule {
 
@@ -18,6 +19,15 @@ inline void set_variable(Plan& plan, std::string name, std::string value, std::s
 
 inline void set_secret(Plan& plan, std::string name, Secret value, std::string_view from) {
     plan.env.insert_or_assign(std::move(name), Variable{std::move(value), std::string(from)});
+}
+
+/// A variable that came from outside: a secret where its name or its value says so (is_secret_variable()).
+inline void pass_variable(Plan& plan, std::string name, std::string_view value, std::string_view from) {
+    if (is_secret_variable(name, value)) {
+        set_secret(plan, std::move(name), Secret(value), from);
+    } else {
+        set_variable(plan, std::move(name), std::string(value), from);
+    }
 }
 
 /// The route's key under the name that its agent reads. There must be one.

@@ -51,11 +51,7 @@ void warn_of_bytes(Plan& plan, const std::string& what, std::string_view from) {
 
 void pass(Plan& plan, const std::string& name, std::string_view value, std::string_view from) {
     if (name != "PATH" && !is_utf8(value)) return warn_of_bytes(plan, name, from);
-    if (is_secret_variable(name, value)) {
-        set_secret(plan, name, Secret(value), from);
-    } else {
-        set_variable(plan, name, std::string(value), from);
-    }
+    pass_variable(plan, name, value, from);
 }
 
 /// Which variables are asked for: all, or the one of that name.
@@ -196,7 +192,7 @@ void pass_proxies_by(Plan& plan) {
         std::string names = own == plan.env.end() ? std::string() : std::string(own->second.reveal());
         if (names == "*") continue;
         names += names.empty() ? "127.0.0.1" : ",127.0.0.1";
-        set_variable(plan, name, std::move(names), "capsule.toml: [session] keys");
+        pass_variable(plan, name, names, "capsule.toml: [session] keys");
     }
 }
 

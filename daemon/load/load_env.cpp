@@ -69,6 +69,20 @@ bool has_key(const EnvTable& env, const Catalog& catalog, bool of_some) {
     });
 }
 
+/// Whether what a provider's table adds to its routes has a secret: only the sessions on those have it.
+bool has_route_secret(const Catalog& catalog) {
+    const auto found = [](const std::map<std::string, Located<std::string>>& env) {
+        return std::ranges::any_of(env,
+                                   [](const auto& item) { return is_secret_variable(item.first, item.second.value); });
+    };
+    const auto of_agent = [&](const auto& each) { return found(each.env); };
+    return std::ranges::any_of(catalog.providers, [&](const Provider& provider) {
+        return std::ranges::any_of(provider.cells, of_agent) ||
+               std::ranges::any_of(provider.models,
+                                   [&](const Model& model) { return std::ranges::any_of(model.agents, of_agent); });
+    });
+}
+
 }  // namespace
 
 void read_env(TableReader& in, const Catalog& catalog, EnvTable& out) {
@@ -96,7 +110,7 @@ void read_workspaces(TableReader& in, Config& config, Problems& problems) {
 bool holds_keys(const Config& config) {
     const auto found = [&](const EnvTable& env) { return has_key(env, config.catalog, true); };
     if (config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos) return true;
-    if (has_key(config.env, config.catalog, false)) return true;
+    if (has_key(config.env, config.catalog, false) || has_route_secret(config.catalog)) return true;
     return std::any_of(config.workspaces.begin(), config.workspaces.end(), [&](const auto& item) {
         const auto& roles = item.second.roles;
         return found(item.second.env) ||

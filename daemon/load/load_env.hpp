@@ -12,8 +12,9 @@ void read_env(TableReader& in, const Catalog& catalog, EnvTable& out);
 /// The same; adds what is wrong to `problems`, one of each workspace.
 void read_workspaces(TableReader& in, Config& config, Problems& problems);
 
-/// Whether a key stands in one of these tables itself (not a reference to it), or what its name says is a secret in the
-/// table of a workspace or role, whose sessions alone have it.
+/// Whether a key stands in one of these tables itself (not a reference to it), or what its name or its value says is a
+/// secret in the table of a workspace, a role or a provider's route, whose sessions alone have it. A password of
+/// [broker] proxy counts, too.
 bool holds_keys(const Config& config);
 
 }  // namespace capsule

@@ -21,8 +21,9 @@ inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_pro
 inline constexpr std::string_view claude_login_proxies[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
                                                             "http_proxy",  "NO_PROXY",    "no_proxy"};
 
-/// Whether --settings can hold this one: not where the session has one with a password, which is not for arguments.
-bool can_hold_proxy(const Plan& plan, std::string_view name);
+/// Whether --settings can hold this one: not where the session's own is a secret, such as a proxy with a password.
+/// Every user of the machine can read a program's arguments.
+bool can_hold(const Plan& plan, std::string_view name);
 
 /// Whether a settings file names a socket in the place of the provider's host that nothing holds yet, or may: not all
 /// of it is understood.

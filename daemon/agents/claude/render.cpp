@@ -91,7 +91,7 @@ void set_model_variables(Plan& plan, const Route& route) {
     for (auto model = models.rbegin(); model != models.rend(); ++model)
         if (const Model* facts = route.provider->model(model->value))
             for (const auto& [name, value] : facts->of(Agent::claude).env)
-                set_variable(plan, name, value.value, value.origin);
+                pass_variable(plan, name, value.value, value.origin);
 }
 
 void render_other_backend(Plan& plan, const Route& route, const SessionInputs& inputs) {
@@ -99,7 +99,7 @@ void render_other_backend(Plan& plan, const Route& route, const SessionInputs& i
     set_window(plan, route);
     set_model_variables(plan, route);
     for (const auto& [name, value] : route.cell().env)
-        set_variable(plan, name, value.value, value.origin);
+        pass_variable(plan, name, value.value, value.origin);
     set_variable(plan, "ANTHROPIC_BASE_URL", session_url(inputs, route.cell().base_url),
                  session_url_from(inputs, provider.origin));
     if (claude_cell(route.cell()).auth == ClaudeAuth::api_key) {
@@ -119,11 +119,12 @@ void render_other_backend(Plan& plan, const Route& route, const SessionInputs& i
     set_variable(plan, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1", from_capsuled);
 }
 
-/// Has --settings give a variable the session's own value, or an empty one. A settings file could otherwise use it to
-/// add to the body and the headers of every request, or to have requests logged elsewhere.
-void hold_variable(boost::json::object& env, const Plan& plan, const std::string& name) {
-    const auto found = plan.env.find(name);
-    env[name] = found == plan.env.end() || found->second.secret() ? std::string_view() : found->second.reveal();
+/// Has --settings give a variable the session's own value, or an empty one where the session has none. A settings file
+/// could otherwise use it to add to the body and the headers of every request, or to have requests logged elsewhere.
+void hold_variable(boost::json::object& env, const Plan& plan, std::string_view name) {
+    if (!can_hold(plan, name)) return;  // an empty one would take the session's from it
+    const auto found = plan.env.find(std::string(name));
+    env[name] = found == plan.env.end() ? std::string_view() : found->second.reveal();
 }
 
 boost::json::object held_variables(const Plan& plan, const Route& route) {
@@ -132,17 +133,16 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
          {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
         hold_variable(env, plan, name);
     for (const std::string_view name : claude_held_proxies)
-        if (can_hold_proxy(plan, name)) hold_variable(env, plan, std::string(name));
+        hold_variable(env, plan, name);
     for (const std::string_view name : claude_login_proxies)
-        if (plan.env.contains(std::string(claude_login_variable)) && can_hold_proxy(plan, name))
-            hold_variable(env, plan, std::string(name));
+        if (plan.env.contains(std::string(claude_login_variable))) hold_variable(env, plan, name);
     for (const auto& [name, value] : route.cell().env)
         hold_variable(env, plan, name);
     for (const Model& model : route.provider->models)
         for (const auto& [name, value] : model.of(Agent::claude).env)
             if (plan.env.contains(name)) hold_variable(env, plan, name);
     for (const std::string_view name : claude_window_variables)
-        if (!route.native) hold_variable(env, plan, std::string(name));
+        if (!route.native) hold_variable(env, plan, name);
     for (const char* name : {"API_TIMEOUT_MS", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"})
         if (plan.env.contains(name)) hold_variable(env, plan, name);
     return env;
@@ -202,10 +202,9 @@ Result<void> refuse_others_account(const Plan& plan, const SessionInputs& inputs
 
 }  // namespace
 
-bool can_hold_proxy(const Plan& plan, std::string_view name) {
+bool can_hold(const Plan& plan, std::string_view name) {
     const auto found = plan.env.find(std::string(name));
-    return found == plan.env.end() ||
-           (!found->second.secret() && found->second.reveal().find('@') == std::string_view::npos);
+    return found == plan.env.end() || !found->second.secret();
 }
 
 bool leave_claude_project_out(Plan& plan, const std::string& from) {

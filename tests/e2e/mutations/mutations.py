@@ -62,7 +62,7 @@ def pins():
            *line('    if (inputs.key) set_variable(plan, std::string(claude_managed_variable), "1", from_capsuled);\n'), CLAUDE_ALL)
     yield ("claude HOST_AUTH_ENV_VAR", CLAUDE, "    if (!inputs.key) set_variable(", "    if (false) set_variable(",
            ["Pins.ALoginInTheHome"])
-    yield ("claude HTTPS_PROXY of a login's session", CLAUDE, "plan.env.contains(std::string(claude_login_variable)) && ", "false && ",
+    yield ("claude HTTPS_PROXY of a login's session", CLAUDE, "plan.env.contains(std::string(claude_login_variable))) hold_variable", "false) hold_variable",
            ["Pins.ALoginInTheHome"])
     yield ("claude ANTHROPIC_BASE_URL", CLAUDE, *line(
         '    set_variable(plan, "ANTHROPIC_BASE_URL", session_url(inputs, route.cell().base_url),\n'

@@ -3,6 +3,7 @@
 from protection import Edit, Protection, one
 
 SESSION_ENV = "daemon/agents/session_env.cpp"
+CLAUDE = "daemon/agents/claude/render.cpp"
 EXCERPT = "daemon/config/excerpt.cpp"
 BECOME = "client/commands/become.cpp"
 ASK = "client/commands/ask_key.cpp"
@@ -40,7 +41,7 @@ def the_session() -> list[Protection]:
         one("opencode.json has no keys by default", "daemon/agents/opencode/cell.hpp", "keys = OpencodeKeys::env",
             "keys = OpencodeKeys::in_file", "unit_config:LoadConfig.NothingIsTheDefaults",
             "integration_files:Files.NoKeyIsInTheHome"),
-        one("a short key is not noted", "daemon/agents/claude/render.cpp", "if (key.size() < shortest)",
+        one("a short key is not noted", CLAUDE, "if (key.size() < shortest)",
             "if (key.size() < remembered)", "unit_agents:Claude.OfAShortKeyNothingIsWritten"),
         one("of a replaced key nothing is noted", "daemon/agents/claude/claude_json.cpp",
             "        remove_from(\"approved\", tail);\n", "", "unit_merge:ClaudeJson.OfAnEarlierKeyNothingStays"),
@@ -53,8 +54,8 @@ def the_session() -> list[Protection]:
             "unit_merge:ClaudeJson.AsManyAnswersAsAFileHoldsTakeNoLonger"),
         one("what the user approved stays", "daemon/agents/claude/claude_json.cpp", "return;  // by whomever", "{}",
             "unit_merge:ClaudeJson.OfAnEarlierKeyNothingStays"),
-        one("a token is no count of tokens", "client/commands/masking.cpp", "name.ends_with(\"_TOKENS\") && ", "",
-            "unit_client:MaskSession.ACountOfTokensIsNoSecret"),
+        one("a token is no count of tokens", "protocol/variable_name.cpp", "name.ends_with(\"_TOKENS\") && ", "",
+            "unit_client:MaskSession.ACountOfTokensIsNoSecret", "unit_protocol:NamesASecret.NothingAndACountOfTokensAreNone"),
         one("a key file that others can read is warned of", "daemon/handlers/warnings.cpp",
             "if (others_can_read(path)) files", "if (others_can_read(path) && false) files",
             "integration_key_sources:KeySources.AFileThatOthersCanReadIsWarnedOf"),
@@ -115,6 +116,7 @@ def becoming() -> list[Protection]:
 
 
 def said_of_keys() -> list[Protection]:
+    no_argument = "unit_agents:Claude.NoSecretOfARoutesVariablesIsInTheArguments"
     return [
         one("a value in a request is not repeated", "daemon/handlers/session_params.cpp", '" has a NUL"',
             '" has a NUL: " + value',
@@ -144,9 +146,16 @@ def said_of_keys() -> list[Protection]:
             "integration_status:Status.MasksKeysAndSaysWhereTheyCameFrom"),
         one("explain masks", "daemon/handlers/explain.cpp", "variable.shown()", "std::string(variable.reveal())",
             "integration_spawn:Spawn.ExplainIsTheSamePlanWithNothingWrittenAndEverySecretMasked"),
-        one("explain masks tokens and proxies' passwords", SESSION_ENV, "    if (is_secret_variable(name, value)) {\n",
+        one("explain masks tokens and proxies' passwords", "daemon/agents/build.hpp", "    if (is_secret_variable(name, value)) {\n",
             "    if (is_secret_variable(name, value) && false) {\n",
-            "unit_agents:SessionEnv.ExplainDoesNotShowTokensOrProxyPasswords"),
+            "unit_agents:SessionEnv.ExplainDoesNotShowTokensOrProxyPasswords", no_argument),
+        one("those of a provider's, too", CLAUDE, "        pass_variable(plan, name, value.value, value.origin);\n    set_variable(",
+            "        set_variable(plan, name, value.value, value.origin);\n    set_variable(", no_argument),
+        one("and of a model's", CLAUDE, "                pass_variable(plan, name, value.value, value.origin);\n",
+            "                set_variable(plan, name, value.value, value.origin);\n", no_argument),
+        one("no argument has one, or empties it", CLAUDE, "    if (!can_hold(plan, name)) return;", "", no_argument,
+            "unit_agents:Claude.TheSessionsOwnProxyIsHeldUnlessItHasAPassword",
+            "unit_agents:Claude.AnotherModelsVariableTakesNoSecretFromTheSession"),
         one("capsulectl masks on a terminal", "client/commands/spawn.cpp",
             "const bool hide = output_style().terminal && !options.reveal;",
             "const bool hide = output_style().terminal && !options.reveal && false;",

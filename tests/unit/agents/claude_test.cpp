@@ -58,6 +58,37 @@ TEST(Claude, TheSessionsOwnProxyIsHeldUnlessItHasAPassword) {
     EXPECT_THAT(settings, Not(HasSubstr("FAKE-password")));
 }
 
+// Every user of the machine can read a program's arguments.
+TEST(Claude, NoSecretOfARoutesVariablesIsInTheArguments) {
+    Session session = keyed();
+    Provider& zai = session.config.catalog.providers[2];
+    zai.cell(Agent::claude).env = {{"GATEWAY_TOKEN", {"FAKE-gateway-token-0001", "capsule.toml:3"}},
+                                   {"HTTPS_PROXY", {"http://me:FAKE-password@proxy:3128", "capsule.toml:4"}},
+                                   {"ALL_PROXY", {"me:FAKE-password@proxy:3128", "capsule.toml:5"}},
+                                   {"MODE", {"quiet", "capsule.toml:6"}},
+                                   {"CLAUDE_CODE_MAX_OUTPUT_TOKENS", {"64000", "capsule.toml:7"}},
+                                   {"NO_TOKEN", {"", "capsule.toml:8"}}};
+    zai.models[0].of(Agent::claude).env["MODELS_TOKEN"] = {"FAKE-models-token-0001", "capsule.toml:9"};
+    const Plan plan = session.plan(Agent::claude, "zai");
+    const std::string settings = argv_of(plan).at(2);
+    EXPECT_THAT(settings, Not(HasSubstr("FAKE")));
+    for (const char* name : {"GATEWAY_TOKEN", "HTTPS_PROXY", "ALL_PROXY", "MODELS_TOKEN"}) {
+        EXPECT_TRUE(plan.env.at(name).secret()) << name << ": explain masks it";
+        EXPECT_THAT(plan.env.at(name).reveal(), HasSubstr("FAKE")) << name;
+        EXPECT_THAT(settings, Not(HasSubstr(name))) << "an empty one would take it from the session";
+    }
+    EXPECT_THAT(settings, HasSubstr(R"("CLAUDE_CODE_MAX_OUTPUT_TOKENS":"64000","MODE":"quiet","NO_TOKEN":"")"));
+}
+
+TEST(Claude, AnotherModelsVariableTakesNoSecretFromTheSession) {
+    Session session = keyed();
+    session.config.env.emplace("X_TOKEN", EnvValue{Secret("FAKE-x-token-0001"), "capsule.toml:2"});
+    session.config.catalog.providers[2].models[0].of(Agent::claude).env["X_TOKEN"] = {"a", "capsule.toml:3"};
+    const Plan plan = session.plan(Agent::claude, "zai", "glm-4.7");
+    EXPECT_EQ(plan.env.at("X_TOKEN").reveal(), "FAKE-x-token-0001");
+    EXPECT_THAT(argv_of(plan).back(), Not(HasSubstr("X_TOKEN")));
+}
+
 TEST(Claude, AllProxyAloneIsAlsoTheTunnelsProxy) {
     Session session = keyed();
     session.daemon_env.insert_or_assign("ALL_PROXY", Secret("http://me:FAKE-password@proxy:3128"));

@@ -42,7 +42,7 @@ TEST(MaskSession, ACountOfTokensIsNoSecret) {
     EXPECT_EQ(hidden.env.at("CLAUDE_CODE_AUTO_COMPACT_WINDOW"), "1000000");
     EXPECT_EQ(hidden.env.at("TEAM_TOKENS"), "…0001");
     EXPECT_EQ(hidden.env.at("DEPLOY_TOKEN"), "…");
-    EXPECT_EQ(mask_session(session, std::nullopt).env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS"), "…");
+    EXPECT_EQ(mask_session(session, std::nullopt).env.at("CLAUDE_CODE_MAX_CONTEXT_TOKENS"), "1000000");
 }
 
 }  // namespace

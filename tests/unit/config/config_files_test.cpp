@@ -139,6 +139,9 @@ TEST_F(ConfigFiles, KnowsWhetherItHoldsKeys) {
     EXPECT_TRUE(holds("[workspaces.a.roles.b.env]\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE\"\n"));
     EXPECT_TRUE(holds("[workspaces.a.env]\nNPM_TOKEN = \"FAKE\"\n")) << "for the sessions of a alone";
     EXPECT_TRUE(holds("[workspaces.a.env]\nHTTPS_PROXY = \"http://me:FAKE@127.0.0.1:1\"\n"));
+    EXPECT_TRUE(holds("[providers.zai.claude.env]\nHTTPS_PROXY = \"http://me:FAKE@127.0.0.1:1\"\n")) << "of zai alone";
+    EXPECT_TRUE(holds("[providers.zai.models.\"glm-5.3\".claude.env]\nGATEWAY_TOKEN = \"FAKE\"\n"));
+    EXPECT_FALSE(holds("[providers.zai.claude.env]\nMAX_OUTPUT_TOKENS = \"64000\"\nNO_TOKEN = \"\"\n"));
     EXPECT_TRUE(holds("[broker]\nproxy = \"http://me:FAKE@127.0.0.1:1\"\n"));
     EXPECT_FALSE(holds("[broker]\nproxy = \"http://127.0.0.1:1\"\n"));
     EXPECT_FALSE(holds("[env]\nNPM_TOKEN = \"FAKE\"\n[workspaces.a.env]\nMODE = \"x\"\n"));

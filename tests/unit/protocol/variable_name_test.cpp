@@ -31,5 +31,13 @@ TEST(NamesASecret, OrHasAPasswordInItsValue) {
     EXPECT_FALSE(is_secret_variable("MAIL", "me@example.com"));
 }
 
+TEST(NamesASecret, NothingAndACountOfTokensAreNone) {
+    EXPECT_FALSE(is_secret_variable("GH_TOKEN", ""));
+    EXPECT_FALSE(is_secret_variable("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "64000"));
+    EXPECT_TRUE(is_secret_variable("DEPLOY_TOKEN", "1234567"));
+    EXPECT_TRUE(is_secret_variable("TEAM_TOKENS", "fake-tokens-of-0001"));
+    EXPECT_TRUE(is_secret_variable("TEAM_TOKENS", "1234567890"));
+}
+
 }  // namespace
 }  // namespace capsule
