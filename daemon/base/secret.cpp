@@ -46,6 +46,23 @@ std::string mask(const Secret& secret) {
     return mask(secret.reveal());
 }
 
+namespace {
+
+/// A text that was cut, or quotes a long secret by its beginning, does not have all of it.
+void redact_begun(std::string& text, std::string_view secret) {
+    constexpr std::size_t telling = 16;  // bytes; fewer are words that any text may have
+    if (secret.size() <= telling) return;
+    constexpr std::string_view masked = "…";
+    const std::string_view begin = secret.substr(0, telling);
+    for (std::size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at + masked.size())) {
+        const std::string_view rest = std::string_view(text).substr(at);
+        const auto end = std::mismatch(rest.begin(), rest.end(), secret.begin(), secret.end()).first;
+        text.replace(at, static_cast<std::size_t>(end - rest.begin()), masked);
+    }
+}
+
+}  // namespace
+
 std::string redact(std::string_view text, const std::vector<Secret>& secrets) {
     std::string out(text);
     for (const Secret& secret : secrets) {
@@ -55,6 +72,8 @@ std::string redact(std::string_view text, const std::vector<Secret>& secrets) {
              at = out.find(secret.reveal(), at + masked.size()))
             out.replace(at, secret.reveal().size(), masked);
     }
+    for (const Secret& secret : secrets)
+        redact_begun(out, secret.reveal());
     return out;
 }
 

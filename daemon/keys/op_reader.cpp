@@ -17,7 +17,10 @@ Error key_error(const std::string& reference, const std::string& what, const std
     return {ErrorCode::key_error, reference + ": " + what, hint};
 }
 
-std::string first_line(std::string_view text) {
+/// The first line of what op said, redacted before it is cut.
+std::string first_line(std::string_view said, const std::vector<Secret>& secrets) {
+    const std::string redacted = redact(said, secrets);
+    std::string_view text = redacted;
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
         text.remove_suffix(1);
     return readable_text(text.substr(0, text.find('\n')), 400);
@@ -70,8 +73,8 @@ asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::opt
                             "is op signed in for the daemon's user? Then reload");
     }
     if (result->exit_code != 0) {
-        const std::string said = first_line(result->err);
-        co_return key_error(reference, "op read failed: " + (said.empty() ? "no message" : redact(said, secrets)),
+        const std::string said = first_line(result->err, secrets);
+        co_return key_error(reference, "op read failed: " + (said.empty() ? "no message" : said),
                             "sign op in for the daemon's user (OP_SERVICE_ACCOUNT_TOKEN), then reload");
     }
     const std::string_view value = without_white_space_behind(result->out);

@@ -11,6 +11,7 @@ TRUST = "unit_base:TrustedPath."
 
 
 def protections() -> list[Protection]:
+    before_the_cut = "unit_op_reader:Op.WhatItSignsInWithIsTakenOutOfTheMessageBeforeThatIsCut"
     key_file, written, given = ("unit_keys:SecretFile." + each for each in (
         "OneThatOthersCouldReplaceIsNotRead", "OneThatOthersCouldWriteToIsNotRead", "OneOfAnotherUserIsNotRead"))
     return [
@@ -142,8 +143,12 @@ def protections() -> list[Protection]:
         one("nor a directory for its settings that is another user's", OP,
             '        if (name == "OP_CONFIG_DIR" && !is_ops_to_use(std::string(value.reveal()))) continue;\n', "",
             "unit_op_reader:Op.HasNoConfigDirectoryThatOthersCouldChange"),
-        one("op's message is redacted", OP, "redact(said, secrets)", "said",
-            "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted"),
+        one("op's message is redacted", OP, "redacted = redact(said, secrets);", "redacted(said);",
+            "unit_op_reader:Op.FailsWithOpsOwnMessageRedacted", before_the_cut),
+        one("before it is cut", OP, "    const std::string redacted = redact(said, secrets);",
+            "    const std::string redacted = redact(readable_text(said, 400), secrets);", before_the_cut),
+        one("with what a long secret begins with", "daemon/base/secret.cpp", "        redact_begun(out, secret.reveal());\n",
+            "        (void)secret;\n", "unit_base:Redact.AndWhatASecretBeginsWith", before_the_cut),
         one("a key file that others could replace is not read", "daemon/keys/secret_file.cpp",
             "open_trusted(path, S_IFREG)", "open_anybodys(path, S_IFREG)", key_file, written, given),
         one("nor one of another user", "daemon/keys/secret_file.cpp",

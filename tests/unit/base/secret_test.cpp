@@ -84,5 +84,14 @@ TEST(Redact, ReplacesEveryOccurrenceOfEverySecret) {
     EXPECT_EQ(redact("nothing here", secrets), "nothing here");
 }
 
+TEST(Redact, AndWhatASecretBeginsWith) {
+    const std::vector<Secret> secrets{Secret("FAKE-0123456789abcdef")};
+    EXPECT_EQ(redact("FAKE-0123456789abcdef, FAKE-0123456789ab: FAKE-0123456789a", secrets), "…cdef, …: …");
+    EXPECT_EQ(redact("not FAKE-0123456789", secrets), "not FAKE-0123456789") << "15 bytes";
+    // Its beginning may be found one time more within it.
+    const std::vector<Secret> repeating{Secret("abababababababababab-0001")};
+    EXPECT_EQ(redact("abababababababababababab-0001", repeating), "abab…0001");
+}
+
 }  // namespace
 }  // namespace capsule

@@ -57,6 +57,19 @@ TEST_F(Op, FailsWithOpsOwnMessageRedacted) {
     EXPECT_EQ(value.error().message, "op://vault/item/field: op read failed: [ERROR] not signed in with …0001");
 }
 
+// A service account's token has over 800 bytes, and 400 of a message are shown.
+TEST_F(Op, WhatItSignsInWithIsTakenOutOfTheMessageBeforeThatIsCut) {
+    environment_.insert_or_assign("OP_SERVICE_ACCOUNT_TOKEN", Secret("ops_FAKE" + std::string(800, '1')));
+    directory_.program("op", "echo \"[ERROR] invalid token $OP_SERVICE_ACCOUNT_TOKEN, sign in\" >&2; exit 1");
+    EXPECT_EQ(read().error().message, "op://vault/item/field: op read failed: [ERROR] invalid token …1111, sign in");
+    reader_.forget();
+    directory_.program("op", "printf %0385d%s 0 \"$OP_SERVICE_ACCOUNT_TOKEN\" >&2; exit 1");
+    EXPECT_EQ(read().error().message.find("ops_"), std::string::npos) << "15 bytes of it would have been left";
+    reader_.forget();
+    directory_.program("op", "printf 'invalid token \"%.300s\"' \"$OP_SERVICE_ACCOUNT_TOKEN\" >&2; exit 1");
+    EXPECT_EQ(read().error().message, "op://vault/item/field: op read failed: invalid token \"…\"");
+}
+
 TEST_F(Op, NotInstalledEmptyAndTornValuesAreErrors) {
     EXPECT_EQ(read().error().message,
               "op://vault/item/field: [keys] op: " + directory_.path() + "/op cannot be executed");
