@@ -237,7 +237,10 @@ void TableReader::refuse_at(const toml::source_region& at, Show show, std::strin
 }
 
 void TableReader::refuse_type(std::string_view key, const toml::node& value, std::string_view expected) const {
-    refuse_at(value.source(), show_, key,
+    // A text or a list where something else belongs may be a key, as in env = ["ZAI_API_KEY=…"]. What is in a list has
+    // the others beside it.
+    const bool no_key = (value.is_number() || value.is_boolean()) && table_->get(key) == &value;
+    refuse_at(value.source(), no_key ? show_ : Show::name_only, key,
               "expected " + std::string(expected) + ", got " + std::string(type_name(value)), {});
 }
 

@@ -15,8 +15,9 @@ std::optional<KeyFinding> file_source(const std::map<std::string, Secret>& envir
     if (set == environment.end() || set->second.empty()) return std::nullopt;
     const std::string path(set->second.reveal());
     const auto refuse = [&](Error error) { return unusable(std::move(error), pointer, "container"); };
+    // Not shown: it may be the key itself.
     if (!path.starts_with('/'))
-        return refuse({ErrorCode::key_error, pointer + " is not an absolute path: " + path,
+        return refuse({ErrorCode::key_error, pointer + " is not an absolute path",
                        "Set " + pointer + " to the whole path of the file with the key."});
     Result<std::optional<Secret>> read = read_secret_file(path);
     if (!read) return refuse(read.error());

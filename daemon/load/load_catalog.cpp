@@ -90,7 +90,7 @@ void read_usage(TableReader& in, Provider& provider) {
     if (const auto shape = table->word<std::string_view>("shape", shapes)) usage.shape = *shape;
     if (const auto url = table->text("url")) {
         const auto problem = url->value.empty() ? std::nullopt : base_url_problem(url->value);
-        if (problem) table->refuse("url", *problem, "Write the address of a page, or \"\" for none.");
+        if (problem) table->refuse_hidden("url", *problem, "Write the address of a page, or \"\" for none.");
         usage.url = url->value;
     }
     if (const auto documented = table->boolean("documented")) usage.documented = *documented;

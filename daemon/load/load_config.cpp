@@ -142,8 +142,9 @@ std::optional<std::uint16_t> read_listen(TableReader& in) {
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (!text->value.starts_with(loopback) || read.ec != std::errc() || read.ptr != digits.data() + digits.size() ||
         port == 0)
-        in.refuse("listen", "must be \"127.0.0.1:PORT\"",
-                  "The broker serves this machine's sessions alone. Write the port, such as 4587, or leave it out.");
+        in.refuse_hidden(
+            "listen", "must be \"127.0.0.1:PORT\"",
+            "The broker serves this machine's sessions alone. Write the port, such as 4587, or leave it out.");
     return port;
 }
 

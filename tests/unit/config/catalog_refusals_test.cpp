@@ -84,7 +84,7 @@ TEST(CatalogRefusal, Refusals) {
     const std::string all = "providers.zai.refusals";
     for (const Refusal& refusal : std::vector<Refusal>{
              {"[providers.zai]\nrefusals = \"1308\"",
-              "2:12: " + all + ": expected a list of tables, got a string\nrefusals = \"1308\""},
+              "2:12: " + all + ": expected a list of tables, got a string\nrefusals = …"},
              {head + "code = \"1308\"}]", "2:13: " + all + ": kind is missing" + line, "It says what"},
              {head + "kind = \"key\"}]", "2:13: " + all + ": this would be every answer" + line, "Name a status"},
              {head + "kind = \"hour\", status = 429}]", "2:21: " + all + ".kind: unknown value \"hour\"" + line,

@@ -261,7 +261,7 @@ TEST(Files, TheNamedFileMustBeThereAndAbsolute) {
     capsule.set_env("ZAI_API_KEY_FILE", capsule.directory / "missing");
     expect_error(capsule.find(), "ZAI_API_KEY_FILE names " + (capsule.directory / "missing"));
     capsule.set_env("ZAI_API_KEY_FILE", "relative/key");
-    expect_error(capsule.find(), "ZAI_API_KEY_FILE is not an absolute path: relative/key");
+    EXPECT_EQ(capsule.find().error->message, "ZAI_API_KEY_FILE is not an absolute path") << "it may be the key itself";
     capsule.set_env("ZAI_API_KEY_FILE", "");
     EXPECT_EQ(capsule.find().state, KeyState::absent);
 }
