@@ -18,6 +18,20 @@ bool counts_tokens(std::string_view name, std::string_view value) {
            std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// A URL in it with user:password@, or TOKEN@ of http(s). Not: ssh://git@host/…, https://host/@scope/package.
+bool has_password(std::string_view value) {
+    for (std::size_t at = value.find("://"); at != value.npos; at = value.find("://", at + 1)) {
+        std::string_view user = value.substr(at + 3);
+        user = user.substr(0, user.find_first_of("/? \t\r\n\"'"));
+        const std::size_t end = user.rfind('@');
+        if (end == user.npos) continue;
+        const std::string_view scheme = value.substr(0, at);
+        const bool of_http = scheme.ends_with("http") || scheme.ends_with("https");
+        if (of_http || user.substr(0, end).find(':') != user.npos) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 bool is_variable_name(std::string_view name) {
@@ -29,7 +43,8 @@ bool is_variable_name(std::string_view name) {
 bool names_a_secret(std::string_view name) {
     std::string text(name);
     std::transform(text.begin(), text.end(), text.begin(), upper);
-    constexpr auto endings = std::to_array<std::string_view>({"KEY", "KEYS", "TOKEN", "TOKENS", "_PASS"});
+    constexpr auto endings =
+        std::to_array<std::string_view>({"KEY", "KEYS", "TOKEN", "TOKENS", "_PASS", "_PWD", "_HEADERS"});
     constexpr auto parts = std::to_array<std::string_view>(
         {"_KEY_", "_TOKEN_", "APIKEY", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL"});
     return std::any_of(endings.begin(), endings.end(), [&](auto end) { return text.ends_with(end); }) ||
@@ -42,8 +57,7 @@ bool is_secret_variable(std::string_view name, std::string_view value) {
     std::transform(upper_name.begin(), upper_name.end(), upper_name.begin(), upper);
     // user:password@proxy, which some take without a scheme.
     if (upper_name.ends_with("_PROXY") && value.find('@') != value.npos) return true;
-    const std::size_t scheme = value.find("://");
-    return scheme != value.npos && value.find('@', scheme) != value.npos;
+    return has_password(value);
 }
 
 bool is_of_a_login(std::string_view name) {

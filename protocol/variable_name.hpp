@@ -12,8 +12,8 @@ bool is_variable_name(std::string_view name);
 /// the like, in any case.
 bool names_a_secret(std::string_view name);
 
-/// The same of a variable with this value: nothing and a count of tokens are no secrets, but a URL with a password is
-/// (http://user:password@proxy).
+/// The same of a variable with this value: nothing and a count of tokens are no secrets, but a URL with a password
+/// (http://user:password@proxy) or a token (https://token@host) is.
 bool is_secret_variable(std::string_view name, std::string_view value);
 
 /// What points into somebody's login session (XDG_*, SSH_AUTH_SOCK, DISPLAY, …), which is none of another user's.

@@ -188,6 +188,8 @@ def what_comes_along() -> list[Protection]:
             "", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("a secret of a workspace's is one of some agents' alone", "daemon/load/load_env.cpp",
             "(of_some && is_secret_variable(item.first, value))", "false", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
+        one("a package's scope in a URL is no password", "protocol/variable_name.cpp",
+            "    user = user.substr(0, user.find_first_of", "    (void)user.substr(0, user.find_first_of", "unit_protocol:NamesASecret.OrHasAPasswordInItsValue"),
         one("so is one of a provider's routes", "daemon/load/load_env.cpp", " || has_route_secret(config.catalog)", "",
             "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("an agent that stops itself keeps no container from ending", "docker/entrypoint.sh", ")\" --ignore-signal=TSTP", ")\"",

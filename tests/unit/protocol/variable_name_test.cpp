@@ -13,13 +13,13 @@ TEST(VariableName, IsLettersDigitsAndUnderscores) {
 }
 
 TEST(NamesASecret, KnowsNamesOfSecrets) {
-    for (const char* name :
-         {"ZAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "openai_api_key", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD",
-          "MY_PASSWORD_FILE", "GITHUB_TOKEN", "GH_TOKEN", "CLIENT_SECRET_ID", "OPENCODE_API_KEY_2", "DB_PASS",
-          "MY_PASSWD", "GOOGLE_APPLICATION_CREDENTIALS", "GPG_PASSPHRASE", "apiKey", "CI_TOKENS"})
+    for (const char* name : {"ZAI_API_KEY", "ANTHROPIC_AUTH_TOKEN", "openai_api_key", "AWS_SECRET_ACCESS_KEY",
+                             "PGPASSWORD", "MY_PASSWORD_FILE", "GITHUB_TOKEN", "GH_TOKEN", "CLIENT_SECRET_ID",
+                             "OPENCODE_API_KEY_2", "DB_PASS", "MY_PASSWD", "GOOGLE_APPLICATION_CREDENTIALS",
+                             "GPG_PASSPHRASE", "apiKey", "CI_TOKENS", "MYSQL_PWD", "OTEL_EXPORTER_OTLP_HEADERS"})
         EXPECT_TRUE(names_a_secret(name)) << name;
     for (const char* name : {"PATH", "TERM", "SSH_AUTH_SOCK", "LANG", "KEYBOARD", "XDG_RUNTIME_DIR", "COMPASS",
-                             "HTTP_PROXY", "GIT_AUTHOR_NAME"})
+                             "HTTP_PROXY", "GIT_AUTHOR_NAME", "PWD", "OLDPWD"})
         EXPECT_FALSE(names_a_secret(name)) << name;
 }
 
@@ -28,7 +28,12 @@ TEST(NamesASecret, OrHasAPasswordInItsValue) {
     EXPECT_TRUE(is_secret_variable("HTTPS_PROXY", "http://me:FAKE@127.0.0.1:1"));
     EXPECT_TRUE(is_secret_variable("https_proxy", "me:FAKE@127.0.0.1:1"));
     EXPECT_FALSE(is_secret_variable("HTTPS_PROXY", "http://127.0.0.1:1"));
-    EXPECT_FALSE(is_secret_variable("MAIL", "me@example.com"));
+    for (const char* url : {"postgres://me:FAKE@host/db", "redis://:FAKE@host", "git+https://FAKE-token@host/x",
+                            "http://plain and https://me:FAKE@host"})
+        EXPECT_TRUE(is_secret_variable("X", url)) << url;
+    for (const char* text : {"me@example.com", "https://registry.npmjs.org/@acme/x", "ssh://git@github.com/o/r",
+                             "git+https://x/y@v1", "https://x?mail=a@b", "see http://x and mail a@b:c"})
+        EXPECT_FALSE(is_secret_variable("X", text)) << text;
 }
 
 TEST(NamesASecret, NothingAndACountOfTokensAreNone) {
