@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "daemon/broker/core/hex.hpp"
 #include "daemon/broker/core/http_head.hpp"
 #include "daemon/broker/upstream_owner.hpp"
 
@@ -60,8 +61,20 @@ Refusal unreachable(const Attempt& attempt, const BaseUrl& base, std::string_vie
 }
 
 struct Proxy {
-    std::string host, port, credentials;  ///< credentials: "user:password", as they stand in the URL
+    std::string host, port, credentials;  ///< credentials: "user:password"
 };
+
+/// A URL has %40 for an '@' of a password.
+std::string percent_decoded(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool escape = text[i] == '%' && i + 2 < text.size();
+        const int high = escape ? hex_digit(text[i + 1]) : -1, low = escape ? hex_digit(text[i + 2]) : -1;
+        if (high >= 0 && low >= 0) i += 2;
+        out += high >= 0 && low >= 0 ? static_cast<char>(high * 16 + low) : text[i];
+    }
+    return out;
+}
 
 /// Nothing that is not encrypted goes through one: whoever has a proxy's port would get the key.
 std::optional<Proxy> proxy_for(const Configure& limits, const BaseUrl& base) {
@@ -73,7 +86,7 @@ std::optional<Proxy> proxy_for(const Configure& limits, const BaseUrl& base) {
     url = url.substr(0, url.find('/'));
     Proxy out;
     if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
-        out.credentials = url.substr(0, at);
+        out.credentials = percent_decoded(url.substr(0, at));
         url.remove_prefix(at + 1);
     }
     const std::size_t colon = url.rfind(':');

@@ -1,5 +1,6 @@
 """What passes: the way there, the way back, and that it is not held up."""
 
+import base64
 import time
 import unittest
 
@@ -171,13 +172,13 @@ class Passing(Case):
             peer.send(b"HTTP/1.1 403 No\r\n\r\n")
 
         way = self.provider(proxy, tls=False)
-        broker = self.broker(proxy=f"http://user:word@127.0.0.1:{way.port}", no_proxy="localhost")
+        broker = self.broker(proxy=f"http://us%65r:w%40rd%@127.0.0.1:{way.port}", no_proxy="localhost")
         broker.grant(base_url="https://api.z.ai/api/anthropic", provider="zai")
         reply = self.ask(broker)
         self.refused(reply, 502, "capsule_upstream_unreachable")
         self.assertIn("the proxy answered 403", reply.error["message"])
         self.assertTrue(seen[0].startswith(b"CONNECT api.z.ai:443 HTTP/1.1\r\n"))
-        self.assertIn(b"Proxy-Authorization: Basic dXNlcjp3b3Jk\r\n", seen[0])
+        self.assertIn(b"Proxy-Authorization: Basic " + base64.b64encode(b"user:w@rd%") + b"\r\n", seen[0])
         broker.grant(provider, session="s2", token="cst_2")
         self.assertEqual(self.ask(broker, token="cst_2").status, 200)  # loopback goes by no proxy
 
