@@ -127,13 +127,15 @@ class Reader {
 
 bool others_can_make(const std::string& path, uid_t user) {
     bool is_open = false;  // the directory above, to everybody or a group
-    for (std::size_t end = path.find('/', path.find('/', 1) + 1); end != std::string::npos;
-         end = path.find('/', end + 1)) {
+    const std::size_t top = path.find('/', 1);
+    for (std::size_t end = top; end != std::string::npos; end = path.find('/', end + 1)) {
         struct stat status {};
-        const int problem = look_up(path.substr(0, end), status);
+        const int problem = look_up(path.substr(0, end), status, end == top ? LastLink::followed : LastLink::itself);
         if (is_not_there(problem)) return is_open;
         if (problem == EACCES) return false;
-        if (problem != 0 || (status.st_uid != 0 && status.st_uid != user)) return true;
+        // Who could change what a link leads to is not asked: there is hardly ever one.
+        if (problem != 0 || S_ISLNK(status.st_mode)) return true;
+        if (end != top && status.st_uid != 0 && status.st_uid != user) return true;
         is_open = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
         if (is_open && (status.st_mode & S_ISVTX) == 0) return true;
     }

@@ -169,6 +169,14 @@ TEST(HomeFacts, WhoElseCanMakeAFileIsKnown) {
     const std::string file = home / "claude/.claude/file", directory = home / "claude/.claude";
     const auto others_can = [&] { return others_can_make(file, ::geteuid()); };
     EXPECT_FALSE(others_can()) << "there is no such user";
+    EXPECT_TRUE(others_can_make("/tmp/capsule-test-made-by-nobody/.claude/file", ::geteuid()))
+        << "a /home that is open";
+    for (const auto& target : {home / "away", std::string("/nowhere")}) {
+        fs::create_symlink(target, home / "claude");
+        EXPECT_TRUE(others_can()) << "a link to " << target;
+        fs::remove(home / "claude");
+        fs::create_directory(home / "away");
+    }
     fs::create_directories(directory);
     EXPECT_FALSE(others_can());
     for (const auto& [mode, expected] : {std::pair{0775, true}, {01777, true}, {0755, false}}) {
