@@ -163,7 +163,7 @@ Result<Updated> update_file(const std::string& path, const Transform& transform)
 
 Error keeps_changing(const std::string& path) {
     return {ErrorCode::io_error, path + " keeps changing while it is written",
-            "another program rewrites it all the time: stop that program, then try again"};
+            "another program rewrites it all the time, or has it open to write: stop that program, then try again"};
 }
 
 Result<std::string> keep_beside(const std::string& path, const std::string& text) {

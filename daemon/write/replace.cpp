@@ -1,14 +1,20 @@
 #include "daemon/write/replace.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <tuple>
 
 namespace capsule {
 namespace {
+
+/// How long one that has the file open to write is waited for, in each of max_rounds.
+constexpr std::chrono::milliseconds for_a_writer{10};
 
 /// 0, or errno.
 int rename_in(const Place& place, const std::string& from, const std::string& to, unsigned flags) {
@@ -44,6 +50,25 @@ bool is_still_there(const Place& place, const Snapshot& base) {
     const auto now = status_of(place, place.name);
     return now && same_file(*now, base.status) && now->st_size == base.status.st_size &&
            not_later(now->st_mtim, base.status.st_mtim);
+}
+
+/// Whether some program has that file open to write: it may have emptied it, and what it has not written yet must not
+/// go into a file that has lost its name. The kernel gives no read lease then. Where it cannot say (a file system of
+/// the network, another user's file), nobody has.
+bool is_open_to_write(const Place& place, const std::string& name) {
+    const UniqueFd file(
+        ::openat(place.directory_fd.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    // Who opens it to write meanwhile waits until the descriptor is closed, at once. Of that this process would be told
+    // by SIGIO, which ends it; SIGURG is ignored.
+    if (!file || ::fcntl(file.get(), F_SETSIG, SIGURG) != 0) return false;
+    return ::fcntl(file.get(), F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
+}
+
+/// It was, a moment ago.
+bool waited_for_a_writer(const Place& place) {
+    if (!is_open_to_write(place, place.name)) return false;
+    std::this_thread::sleep_for(for_a_writer);
+    return true;
 }
 
 /// Puts the file that came out of an exchange back in its place, where `ours` is. Should yet another version have
@@ -138,11 +163,12 @@ Result<Outcome> create_as(const Place& place, const std::string& new_name, const
 }
 
 Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode) {
+    if (waited_for_a_writer(place)) return Outcome::again;
     const auto file = write_beside(place, text, mode, &base);
     if (!file) return file.error();
     const std::string name = temporary_name(place);
     // To write and sync it took a while. A version that came meanwhile goes nowhere for even a moment.
-    if (!is_still_there(place, base)) {
+    if (!is_still_there(place, base) || is_open_to_write(place, place.name)) {
         unlink_in(place, name);
         return Outcome::again;
     }
@@ -152,8 +178,9 @@ Result<Outcome> replace(const Place& place, const Snapshot& base, const std::str
         if (problem == ENOENT) return Outcome::again;  // somebody deleted the target
         return io_error("replace", place.path(), problem);
     }
+    const bool late = is_open_to_write(place, name);
     const auto out = look_at(place, name, max_file_bytes);
-    if (out && *out && (*out)->text == base.text) {
+    if (!late && out && *out && (*out)->text == base.text) {
         // Where it cannot be deleted ours stays marked, so that the next run knows the two.
         if (unlink_in(place, name)) commit(*file);
         return Outcome::done;
@@ -164,6 +191,7 @@ Result<Outcome> replace(const Place& place, const Snapshot& base, const std::str
 }
 
 Result<Outcome> remove(const Place& place, const Snapshot& base) {
+    if (waited_for_a_writer(place)) return Outcome::again;
     const std::string name = temporary_name(place);
     const int problem = rename_in(place, place.name, name, RENAME_NOREPLACE);
     if (problem == ENOENT) return Outcome::again;
@@ -173,8 +201,9 @@ Result<Outcome> remove(const Place& place, const Snapshot& base) {
     }
     if (problem == EEXIST) return in_the_way(place);
     if (problem != 0) return io_error("remove", place.path(), problem);
+    const bool late = is_open_to_write(place, name);
     const auto out = look_at(place, name, max_file_bytes);
-    if (out && *out && (*out)->text == base.text) {
+    if (!late && out && *out && (*out)->text == base.text) {
         if (unlink_in(place, name)) return Outcome::done;
         return io_error("remove", place.path(), errno);
     }

@@ -17,7 +17,8 @@
 
 namespace capsule {
 
-/// again: the file is not what it was when `base` was read. Nothing was done; look anew.
+/// again: the file is not what it was when `base` was read, or a program has it open to write. Nothing was done; look
+/// anew.
 enum class Outcome { done, again };
 
 /// io.error where something has that name and is not provably ours.

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "daemon/write/atomic_file.hpp"
+#include "protocol/unique_fd.hpp"
 #include "temporary_home.hpp"
 
 namespace capsule {
@@ -66,6 +67,37 @@ TEST(ConcurrentWriter, TwiceInARow) {
     });
     must(updated);
     EXPECT_EQ(read_bytes(home / "file"), "1\n2\n3\nours\n");
+    EXPECT_EQ(home.entries(), 1U);
+}
+
+// As a shell's `>` does it, git's checkout, and OpenCode at its first start.
+TEST(ConcurrentWriter, OneThatWritesInPlaceLosesNothing) {
+    for (const bool removes : {false, true}) {
+        const TemporaryHome home;
+        write_bytes(home / "file", "one\n");
+        UniqueFd file(::open((home / "file").c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+        int calls = 0;
+        must(update_file(home / "file", [&](const std::optional<std::string>& text) -> Result<Wanted> {
+            if (++calls == 4) {
+                EXPECT_EQ(::write(file.get(), "two\n", 4), 4);
+                file = UniqueFd();
+            }
+            if (removes && text->empty()) return Wanted{};
+            return with_our_line(text);
+        }));
+        EXPECT_EQ(read_bytes(home / "file"), "two\nours\n");
+        EXPECT_EQ(home.entries(), 1U);
+    }
+}
+
+TEST(ConcurrentWriter, OneThatNeverClosesTheFileIsAnError) {
+    const TemporaryHome home;
+    write_bytes(home / "file", "theirs\n");
+    const UniqueFd file(::open((home / "file").c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+    const auto updated = update_file(home / "file", with_our_line);
+    ASSERT_TRUE(updated.has_error());
+    EXPECT_THAT(updated.error().hint, HasSubstr("has it open to write"));
+    EXPECT_EQ(read_bytes(home / "file"), "theirs\n");
     EXPECT_EQ(home.entries(), 1U);
 }
 
