@@ -115,12 +115,14 @@ Result<void> become_user(const SessionUser& user) {
 
 Result<void> become_without_privileges(const SessionUser& user, bool keep) {
     if (keep) return become_user(user);
+    // First: from the moment that this process is that user's, a process of that user's may take it over
+    // (fs.suid_dumpable), and would gain what a set-uid program gives.
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return system_error("cannot set no_new_privs", errno, "see [session] privileges of capsule.toml");
     if (user.uid != 0) empty_bounding_set();
     if (auto done = become_user(user); !done) return done;
     if (user.uid != 0 && !clear_capabilities())
         return system_error("cannot give up the capabilities", errno, "see [session] privileges of capsule.toml");
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        return system_error("cannot set no_new_privs", errno, "see [session] privileges of capsule.toml");
     return {};
 }
 

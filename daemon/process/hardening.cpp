@@ -17,9 +17,8 @@ namespace capsule {
 namespace {
 
 /// libsystemd reads these by getenv(); none is a secret.
-constexpr std::array<std::string_view, 8> for_libraries{
-    "NOTIFY_SOCKET", "WATCHDOG_USEC",  "WATCHDOG_PID", "LISTEN_PID",
-    "LISTEN_FDS",    "LISTEN_FDNAMES", "TZ",           "JOURNAL_STREAM"};
+constexpr std::array<std::string_view, 7> for_libraries{
+    "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "JOURNAL_STREAM"};
 
 void require(bool done, std::string_view what) {
     if (done) return;

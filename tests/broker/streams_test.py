@@ -1,6 +1,7 @@
 """Streams that are not as they should be: counted as far as they are sound, never a byte changed, never held back."""
 
 import socket
+import threading
 import time
 import unittest
 
@@ -73,6 +74,25 @@ class Unread(Case):
             before = sent
             time.sleep(1)
         self.assertLess(sent, 1 << 20)
+
+    def test_nor_of_a_request_that_the_provider_does_not_take(self):
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+
+        def serve(peer, _):
+            peer.request_head()
+            ended.wait()
+
+        broker, _ = self.pair(serve)
+        connection = self.connect(broker)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        connection.sendall(request(broker.port, f"Content-Length: {1 << 24}", body=b"", length=False))
+        connection.settimeout(3)
+        sent = 0
+        with self.assertRaises(TimeoutError):
+            while sent < 1 << 24:
+                sent += connection.send(b" " * 16384)
+        self.assertLess(sent, 1 << 21)
 
 
 class Streams(Case):

@@ -62,7 +62,7 @@ class Devcontainer(ImageTest):
         engine = podman.engine()
         build("localhost/my-capsule", "my-devcontainer")
         mounts = [word for mount in told()["mounts"]
-                  for word in ("--mount", mount.replace("${devcontainerId}", "tried"))]  # fmt: skip
+                  for word in ("--mount", mount.replace("${devcontainerId}", "tried").replace("${localWorkspaceFolder}", str(FOLDER.parent)))]  # fmt: skip
         started = engine("run", "-d", "--name", "devcontainer", *podman.RUN, *told()["runArgs"], *mounts, "--user",
                          told()["containerUser"], "--workdir", told()["workspaceFolder"], "localhost/my-devcontainer")  # fmt: skip
         self.addCleanup(engine, "rm", "--force", "--volumes", "--time", "10", "devcontainer")
@@ -83,6 +83,9 @@ class Devcontainer(ImageTest):
         self.assertEqual(told()["containerUser"], "root")
         targets = [dict(part.split("=", 1) for part in mount.split(",") if "=" in part)["target"]
                    for mount in [*told()["mounts"], told()["workspaceMount"]]]  # fmt: skip
+        self.assertIn("/workspace/.devcontainer", targets, "agents may write to the project, and not to what root builds from")
         for target in targets:
+            if target.startswith("/workspace/"):
+                continue  # in the project
             self.assertTrue((self.container.top / target[1:]).is_dir(), target)
         self.assertEqual(os.path.commonpath(["/workspace", told()["workspaceFolder"]]), "/workspace")

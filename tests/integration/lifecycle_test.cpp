@@ -107,7 +107,8 @@ TEST_F(Lifecycle, SigtermAnswersWhatWasReceivedThenRemovesTheSocketAndExits) {
 TEST_F(Lifecycle, IsNotStoppedWithTheGroupThatItIsIn) {
     start();
     ASSERT_NE(getpgid(daemon().pid()), daemon().pid());
-    daemon().signal(SIGTSTP);
+    for (const int stop : {SIGTSTP, SIGTTOU, SIGTTIN})
+        daemon().signal(stop);
     expect_alive();
 }
 

@@ -278,7 +278,7 @@ def the_end() -> list[Protection]:
         one("no file size limit ends it", APP, "    std::signal(SIGXFSZ, SIG_IGN);\n", "",
             "trust_faults:Faults.AFileSizeLimitIsAnErrorAndNotTheEnd"),
         one("no launcher of the same script stops it", APP,
-            "    if (::getpgrp() != ::getpid()) std::signal(SIGTSTP, SIG_IGN);\n", "",
+            "{SIGTSTP, SIGTTOU, SIGTTIN}", "{SIGCONT}",
             "integration_lifecycle:Lifecycle.IsNotStoppedWithTheGroupThatItIsIn"),
         one("no reader of its log ends it", APP, "    std::signal(SIGPIPE, SIG_IGN);\n", "",
             "trust_faults:Faults.AReaderOfItsLogThatEndsIsNotItsEnd"),
