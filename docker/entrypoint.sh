@@ -26,8 +26,7 @@ refuse() { say "$1" && say "  hint: $2" && exit 1; }
 
 # Becomes a program of root's that hands PATH on to sessions.
 with_sessions_path() {
-    local program
-    program=$(command -v "$1")
+    local program; program=$(command -v "$1")
     PATH=$sessions_path exec "$program" "${@:2}"
 }
 
@@ -197,12 +196,11 @@ stop_daemon() {
 
 log=
 launch_daemon() {
-    local capsuled
-    capsuled=$(command -v capsuled)
+    local capsuled; capsuled=$(command -v capsuled)
     # In a session of its own: what a terminal's keys send is for the agent.
     if [ -t 2 ]; then
-        log=$logs/capsuled.log # an agent's screen is not to be written into
-        # While the directory was open to others, they may have made a link or a FIFO of that name.
+        # Not an agent's screen. While the directory was open to others, they may have made a link or a FIFO of that name.
+        log=$logs/capsuled.log
         if [ -L "$log" ] || [ ! -f "$log" ] || [ ! -O "$log" ]; then rm -f "$log"; fi
         (umask 0077 && with_sessions_path setsid "$capsuled" --log-file "$log" >>"$log" 2>&1 </dev/null) &
     else

@@ -18,12 +18,21 @@ bool counts_tokens(std::string_view name, std::string_view value) {
            std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// A URL in it with user:password@, or TOKEN@ of http(s). Not: ssh://git@host/…, https://host/@scope/package.
+/// Whether it is HOST:PASSWORD, and not HOST:PORT.
+bool has_no_port(std::string_view host) {
+    const std::size_t colon = host.find(':');
+    return colon != host.npos && host.find_first_not_of("0123456789", colon + 1) != host.npos;
+}
+
+/// A URL in it with user:password@, or TOKEN@ of http(s). Not: ssh://git@host/…, https://host/@scope/package. A
+/// password may have a '/' that should be written %2F.
 bool has_password(std::string_view value) {
     for (std::size_t at = value.find("://"); at != value.npos; at = value.find("://", at + 1)) {
         std::string_view user = value.substr(at + 3);
+        const bool has_end_later = user.find('@') != user.npos;
         user = user.substr(0, user.find_first_of("/? \t\r\n\"'"));
         const std::size_t end = user.rfind('@');
+        if (end == user.npos && has_end_later && has_no_port(user)) return true;
         if (end == user.npos) continue;
         const std::string_view scheme = value.substr(0, at);
         const bool of_http = scheme.ends_with("http") || scheme.ends_with("https");

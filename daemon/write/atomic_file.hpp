@@ -38,12 +38,12 @@ inline constexpr int max_rounds = 20;
 
 /// Reads `path`, calls `transform`, and puts its text there if that differs: temporary file beside the target, fsync,
 /// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that another program
-/// replaced between the reading and the exchange is merged again: nothing of it is lost. One that
-/// has it open to write is waited for (max_rounds times 10 ms); where that cannot be known (a file system of the
-/// network, another user's file), what it writes into the old file can be lost. This process' threads take turns in a
-/// directory; one that cannot have its turn within two seconds fails. Other daemons' turns are waited for for 100 ms.
-/// Fails as `transform` does, and with io.error (with the cure: a bind mount, a full disk, no permission, no regular
-/// file). Acts with the calling thread's identity.
+/// replaced between the reading and the exchange is merged again: nothing of it is lost. A
+/// program that has it open to write is waited for (max_rounds times 10 ms). Where that cannot be known (a file system
+/// of the network, another user's file), what it writes into the old file can be lost. This process' threads take turns
+/// in a directory; one that cannot have its turn within two seconds fails. Other daemons' turns are waited for for 100
+/// ms. Fails as `transform` does, and with io.error (with the cure: a bind mount, a full disk, no permission, no
+/// regular file). Acts with the calling thread's identity.
 Result<Updated> update_file(const std::string& path, const Transform& transform);
 
 /// The error of a file that another program writes to all the time.

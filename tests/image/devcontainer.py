@@ -84,6 +84,7 @@ class Devcontainer(ImageTest):
         targets = [dict(part.split("=", 1) for part in mount.split(",") if "=" in part)["target"]
                    for mount in [*told()["mounts"], told()["workspaceMount"]]]  # fmt: skip
         self.assertIn("/workspace/.devcontainer", targets, "agents may write to the project, and not to what root builds from")
+        self.assertIn("type=bind,readonly", next(each for each in told()["mounts"] if "target=/workspace/.devcontainer," in each))
         for target in targets:
             if target.startswith("/workspace/"):
                 continue  # in the project

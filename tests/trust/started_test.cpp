@@ -99,6 +99,14 @@ class Started : public Programs {
 
 const std::vector<std::string> no_children{"/usr/bin/env", "--ignore-signal=CHLD"};
 
+// The C library opens the file that TZ names, for the time of a line of the log.
+TEST_F(Started, WithATimeZoneInAnAgentsDirectoryTheDaemonDoesNotWaitForIt) {
+    const fs::path zone = dir_ / "zone";
+    ASSERT_EQ(mkfifo(zone.c_str(), 0666), 0);
+    start({.env = {{"TZ", ":" + zone.string()}}});
+    expect_alive();
+}
+
 // The kernel would reap the agents' programs, and their numbers would be others'.
 TEST_F(Started, WithSigchldIgnoredTheDaemonSeesItsProgramsEnd) {
     {

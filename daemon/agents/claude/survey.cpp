@@ -73,9 +73,8 @@ bool is_login_proxy(const Findings& findings, std::string_view name) {
 }
 
 bool is_held(const Findings& findings, std::string_view name) {
-    if (std::ranges::find(held, name) != held.end()) return true;
-    if (findings.route().cell().env.contains(std::string(name)) || is_login_proxy(findings, name) ||
-        std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
+    if (std::ranges::find(held, name) != held.end() || findings.route().cell().env.contains(std::string(name)) ||
+        is_login_proxy(findings, name) || std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
         return can_hold(findings.session().plan, name);
     return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&
            findings.has_variable(name);

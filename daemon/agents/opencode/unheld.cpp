@@ -38,7 +38,7 @@ bool has_pattern_for_module(std::string_view text) {
     return false;
 }
 
-/// What stands behind each `name` as its value. None: what stands there is no plain path to anybody who reads it.
+/// The value of each member `name`. None: what stands there is no plain path, so OpenCode might read another one.
 std::optional<std::vector<std::string>> paths_of_member(std::string_view text, std::string_view name) {
     std::vector<std::string> out;
     for (std::size_t at = text.find(name); at != text.npos; at = text.find(name, at)) {

@@ -130,6 +130,9 @@ class Listener {"""),
 
 def what_comes_along() -> list[Protection]:
     gains = SESSION + "CanGainNoPrivileges"
+    empty, become = "    if (user.uid != 0) empty_bounding_set();\n", "    if (auto done = become_user(user); !done) return done;\n"
+    first = ("    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)\n        return system_error(\"cannot set no_new_privs\", errno, "
+             "\"see [session] privileges of capsule.toml\");\n")
     return [
         one("no descriptor of the launcher's", DESCRIPTORS,
             "    close_between(first, std::numeric_limits<int>::max());\n", "",
@@ -208,6 +211,8 @@ def what_comes_along() -> list[Protection]:
         one("nor does that shell stop for good", "docker/entrypoint.sh", " -i --ignore-signal=TSTP", " -i", "ctest:image:entrypoint"),
         one("nor has what becomes the agents' shell", "docker/entrypoint.sh", '        identity=("$(command -v env)" -i --ignore',
             '        identity=("$(command -v env)" --ignore', "ctest:image:entrypoint"),
+        one("and that before it is that user", BECOME, first + empty + become, empty + become + first,
+            "unit_client:BecomeUser.GivesUpFirstWhatCouldBeGained"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
         one("a session has not the keyring of root's login", BECOME, "    leave_session_keyring();\n", "",

@@ -25,6 +25,8 @@ def the_process() -> list[Protection]:
         one("the environ is zeroed", HARDENING, "        explicit_bzero(*entry, text.size());\n", "",
             "trust_process:Process.HasNothingInItsEnviron",
             "integration_errors:Errors.NothingOfTheDaemonsEnvironmentCanBeReadFromProc"),
+        one("no file is opened that TZ names", HARDENING, '"WATCHDOG_USEC"', '"TZ"',
+            "trust_started:Started.WithATimeZoneInAnAgentsDirectoryTheDaemonDoesNotWaitForIt"),
         one("it is not dumpable", HARDENING,
             '    require(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "PR_SET_DUMPABLE");\n',
             "", "trust_process:Process.IsNotForItsOwnUsersOtherProcesses"),

@@ -40,6 +40,7 @@ import log_lines  # noqa: E402
 import memory  # noqa: E402
 import own_words  # noqa: E402
 import programs  # noqa: E402
+import projects  # noqa: E402
 import terminals  # noqa: E402
 from protection import Protection  # noqa: E402
 import edits  # noqa: E402
@@ -49,7 +50,7 @@ AT_ONCE = 3  # tests side by side
 LIMIT = 100  # seconds for one test: without its protection it may hang
 FILE_LIMIT = 400  # for a whole file of them, which is what ctest runs
 WITNESS = Protection("a whole launch", [], ["integration_spawn:Spawn.ClaudeOnItsThreeAlternatives", "ctest:broker:passing"])
-THEMES = (access, limits, log_lines, memory, files, own_words, keys, launching, terminals, programs, believed, broker, broker_places, sessions)
+THEMES = (access, limits, log_lines, memory, files, projects, own_words, keys, launching, terminals, programs, believed, broker, broker_places, sessions)
 PROTECTIONS: list[Protection] = [each for theme in THEMES for each in theme.protections()]
 
 

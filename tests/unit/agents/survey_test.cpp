@@ -110,6 +110,14 @@ TEST_F(Survey, AProxyIsHeldUnlessTheSessionsOwnHasAPassword) {
     EXPECT_EQ(survey(Agent::claude, "zai", claude_project, text).at("env.ALL_PROXY"), "");
 }
 
+// Arguments hold no secret, and a header may be one.
+TEST_F(Survey, AHeaderOfTheRoutesOwnIsNotHeld) {
+    const char* text = R"({"env": {"ANTHROPIC_CUSTOM_HEADERS": "x"}})";
+    EXPECT_EQ(survey(Agent::claude, "zai", claude_project, text).at("env.ANTHROPIC_CUSTOM_HEADERS"), "--settings");
+    session.config.catalog.providers[2].cell(Agent::claude).env["ANTHROPIC_CUSTOM_HEADERS"] = {"X-Key: FAKE", ""};
+    EXPECT_EQ(survey(Agent::claude, "zai", claude_project, text).at("env.ANTHROPIC_CUSTOM_HEADERS"), "");
+}
+
 TEST_F(Survey, NamesWhatOpenCodeWouldSendOrFetch) {
     EXPECT_THAT(survey(Agent::opencode, "zai", opencode_project, R"({
         "instructions": ["docs/*.md", "https://x/{env:ZAI_API_KEY}"], "skills": {"urls": []}, "share": "auto",

@@ -159,6 +159,16 @@ TEST(BecomeUser, RefusesAnybodyElse) {
     EXPECT_EQ(in_child(body), 0);
 }
 
+// What can be gained is given up before this process is that user's: here it does not become so.
+TEST(BecomeUser, GivesUpFirstWhatCouldBeGained) {
+    constexpr uid_t nobody = static_cast<uid_t>(-1);
+    EXPECT_EQ(in_child([] {
+                  if (become_without_privileges({"nobody", nobody, nobody, {}}, false)) return 1;
+                  return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 2;
+              }),
+              0);
+}
+
 TEST(GoOffline, AlsoForAUserThatRootBecame) {
     if (::getuid() != 0) GTEST_SKIP() << "needs root";
     if (in_child([] { return ::unshare(CLONE_NEWUSER | CLONE_NEWNET); }) != 0) GTEST_SKIP() << "no user namespaces";

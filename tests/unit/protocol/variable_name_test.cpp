@@ -28,11 +28,12 @@ TEST(NamesASecret, OrHasAPasswordInItsValue) {
     EXPECT_TRUE(is_secret_variable("HTTPS_PROXY", "http://me:FAKE@127.0.0.1:1"));
     EXPECT_TRUE(is_secret_variable("https_proxy", "me:FAKE@127.0.0.1:1"));
     EXPECT_FALSE(is_secret_variable("HTTPS_PROXY", "http://127.0.0.1:1"));
-    for (const char* url : {"postgres://me:FAKE@host/db", "redis://:FAKE@host", "git+https://FAKE-token@host/x",
-                            "http://plain and https://me:FAKE@host"})
+    for (const char* url : {"postgres://me:FAKE@host/db", "postgres://me:FA/KE?#@host/db", "redis://:FAKE@host",
+                            "git+https://FAKE-token@host/x", "http://plain and https://me:FAKE@host"})
         EXPECT_TRUE(is_secret_variable("X", url)) << url;
-    for (const char* text : {"me@example.com", "https://registry.npmjs.org/@acme/x", "ssh://git@github.com/o/r",
-                             "git+https://x/y@v1", "https://x?mail=a@b", "see http://x and mail a@b:c"})
+    for (const char* text :
+         {"me@example.com", "https://registry.npmjs.org/@acme/x", "https://host:8080/@acme/x",
+          "ssh://git@github.com/o/r", "git+https://x/y@v1", "https://x?mail=a@b", "see http://x and mail a@b:c"})
         EXPECT_FALSE(is_secret_variable("X", text)) << text;
 }
 
