@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <regex>
 
-#include "tests/support/capsule_test.hpp"
+#include "tests/integration/files_fixture.hpp"
 
 namespace capsule::test {
 namespace {
@@ -14,30 +14,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 namespace fs = std::filesystem;
-
-class Files : public CapsuleTest {
-  protected:
-    fs::path codex(const std::string& name) const { return home() / ".codex" / name; }
-    fs::path opencode() const { return home() / ".config/opencode/opencode.json"; }
-
-    json::value spawn(const char* agent, const char* provider) const {
-        return call("spawn", R"({"agent":")" + std::string(agent) + R"(","provider":")" + provider + "\"}");
-    }
-
-    static std::string action(const json::value& plan, const fs::path& path) {
-        return text_at(find_by(at(plan, "/files"), "path", path.string()), "/action");
-    }
-
-    /// A spawn that is refused, and leaves the whole home as it was.
-    std::string refused_untouched(const char* agent, const char* provider) const {
-        const std::string before = snapshot(home());
-        const std::string said =
-            expect_error("spawn", R"({"agent":")" + std::string(agent) + R"(","provider":")" + provider + "\"}", -32007,
-                         "config.conflict");
-        EXPECT_EQ(snapshot(home()), before);
-        return said;
-    }
-};
 
 TEST_F(Files, CodexsThreeFilesAreOnDiskBeforeTheAnswer) {
     start();
@@ -261,41 +237,6 @@ TEST_F(Files, AnApprovedKeyKeepsTheRestOfClaudesFile) {
     EXPECT_THAT(strings(at(merged, "/customApiKeyResponses/approved")),
                 ElementsAre("x", std::string(keys::anthropic.substr(keys::anthropic.size() - 20))));
     EXPECT_THAT(strings(at(merged, "/customApiKeyResponses/rejected")), ElementsAre("y"));
-}
-
-TEST_F(Files, ConfigWriteWritesAnAgentsFilesAndTakesThemAwayAgain) {
-    start();
-    write_file(codex("config.toml"), "# mine\n");
-    const json::value written = call("config.write", R"({"agent":"codex"})");
-    EXPECT_EQ(action(written, codex("config.toml")), "updated");
-    EXPECT_EQ(text_at(find_by(at(written, "/files"), "path", codex("minimax.config.toml").string()), "/mode"), "0644");
-    const json::value opencode_written = call("config.write", R"({"agent":"opencode"})");
-    EXPECT_EQ(text_at(at(opencode_written, "/files/0"), "/mode"), "0644");
-    EXPECT_THAT(at(call("config.write", R"({"agent":"claude"})"), "/files").as_array(), IsEmpty());
-    stop();
-
-    start({.env = {}});
-    const json::value removed = call("config.write", R"({"agent":"codex"})");
-    EXPECT_EQ(action(removed, codex("minimax.config.toml")), "removed");
-    EXPECT_TRUE(at(find_by(at(removed, "/files"), "path", codex("minimax.config.toml").string()), "/mode").is_null());
-    EXPECT_EQ(read_file(codex("config.toml")), "# mine\n");
-    EXPECT_FALSE(fs::exists(codex("minimax.models.json")));
-    call("config.write", R"({"agent":"opencode"})");
-    EXPECT_FALSE(fs::exists(opencode())) << "nothing of the user's was in it";
-}
-
-TEST_F(Files, ThePathsFollowTheDaemonsOwnLocations) {
-    const std::string elsewhere = (dir_ / "elsewhere").string();
-    start({.env = with(all_keys(), {{"CODEX_HOME", elsewhere + "/codex"},
-                                    {"XDG_CONFIG_HOME", elsewhere + "/xdg"},
-                                    {"CLAUDE_CONFIG_DIR", elsewhere + "/claude"}})});
-    fs::create_directories(elsewhere + "/codex");
-    const json::value plan = spawn("codex", "minimax");
-    EXPECT_EQ(text_at(plan, "/env/CODEX_HOME"), elsewhere + "/codex");
-    EXPECT_EQ(action(plan, elsewhere + "/codex/config.toml"), "created");
-    EXPECT_EQ(action(spawn("opencode", "zai"), elsewhere + "/xdg/opencode/opencode.json"), "created");
-    EXPECT_EQ(text_at(spawn("claude", "zai"), "/env/CLAUDE_CONFIG_DIR"), elsewhere + "/claude");
-    EXPECT_TRUE(fs::is_empty(home()));
 }
 
 }  // namespace

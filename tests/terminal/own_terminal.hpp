@@ -9,6 +9,10 @@
 
 namespace capsule::test {
 
+inline constexpr std::string_view type_at = R"sh(
+type_at() { perl -e 'open(T, "+<", $ARGV[0]) or exit; ioctl(T, 0x5412, $_) for split //, "touch $ENV{PWD}/typed\n"' "$1"; }
+)sh";
+
 class OwnTerminal : public TerminalTest {
   protected:
     uid_t agent_id = 4711;

@@ -1,12 +1,10 @@
-// Other programs that write at the same time, and what a run that was killed left behind: nobody's bytes are lost.
+// Other programs that write at the same time: nobody's bytes are lost.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,6 +13,7 @@
 #include <thread>
 
 #include "daemon/write/atomic_file.hpp"
+#include "our_line.hpp"
 #include "protocol/unique_fd.hpp"
 #include "temporary_home.hpp"
 
@@ -26,14 +25,9 @@ using test::becomes;
 using test::must;
 using test::read_bytes;
 using test::TemporaryHome;
+using test::with_our_line;
 using test::write_bytes;
 using ::testing::HasSubstr;
-
-// Adds a last line, once.
-Result<Wanted> with_our_line(const std::optional<std::string>& text) {
-    const std::string now = text.value_or("");
-    return Wanted{now.find("ours\n") == std::string::npos ? now + "ours\n" : now};
-}
 
 void replace_by_rename(const std::string& path, const std::string& text, const std::string& temporary) {
     write_bytes(temporary, text);
@@ -289,16 +283,6 @@ TEST(ConcurrentWriter, AProgramThatKeepsALeaseIsAnError) {
     ::close(file);
 }
 
-TEST(Leftover, HalfWrittenGoes) {
-    const TemporaryHome home;
-    write_bytes(home / "file", "old");
-    write_bytes(home / ".file.capsuled", "new");
-    ::chmod((home / ".file.capsuled").c_str(), 01600);
-    must(update_file(home / "file", becomes("old")));
-    EXPECT_EQ(home.entries(), 1U);
-    EXPECT_EQ(read_bytes(home / "file"), "old");
-}
-
 // As a run leaves them that is killed right after its exchange: what came out may be newer than what it had read.
 void leave_exchanged(const TemporaryHome& home, const std::string& placed, const std::string& came_out) {
     write_bytes(home / ".file.capsuled", placed);
@@ -307,54 +291,6 @@ void leave_exchanged(const TemporaryHome& home, const std::string& placed, const
     const int directory = ::open(home.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     ASSERT_EQ(::renameat2(directory, ".file.capsuled", directory, "file", RENAME_EXCHANGE), 0);
     ::close(directory);
-}
-
-TEST(Leftover, AnotherProgramsVersionIsMerged) {
-    const TemporaryHome home;
-    leave_exchanged(home, "one\nours\n", "one\ntwo\n");
-    must(update_file(home / "file", with_our_line));
-    EXPECT_EQ(read_bytes(home / "file"), "one\ntwo\nours\n");
-    EXPECT_EQ(home.entries(), 1U);
-}
-
-TEST(Leftover, AnotherProgramsVersionComesBackAfterACutOffRemoval) {
-    const TemporaryHome home;
-    write_bytes(home / ".file.capsuled", "theirs\n");
-    must(update_file(home / "file", with_our_line));
-    EXPECT_EQ(read_bytes(home / "file"), "theirs\nours\n");
-    EXPECT_EQ(home.entries(), 1U);
-}
-
-TEST(Leftover, WhatMayBeAnotherProgramsIsNeverTouched) {
-    const TemporaryHome home;
-    const auto expect_in_the_way = [&](const std::string& beside) {
-        const auto updated = update_file(home / "file", with_our_line);
-        ASSERT_TRUE(updated.has_error());
-        EXPECT_EQ(updated.error().code, ErrorCode::io_error);
-        EXPECT_THAT(updated.error().message, HasSubstr(".file.capsuled is in the way"));
-        EXPECT_EQ(read_bytes(home / ".file.capsuled"), beside);
-        EXPECT_EQ(read_bytes(home / "file"), "much later\n");
-    };
-    leave_exchanged(home, "one\nours\n", "one\ntwo\n");
-    replace_by_rename(home / "file", "much later\n", home / "other");
-    expect_in_the_way("one\ntwo\n");
-    // With the mode kept, as some editors do.
-    leave_exchanged(home, "one\nours\n", "one\ntwo\n");
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the kernel's clock for files has ticks
-    write_bytes(home / "file", "much later\n");
-    expect_in_the_way("one\ntwo\n");
-    fs::remove(home / ".file.capsuled");
-    ::chmod((home / "file").c_str(), 0644);
-    fs::create_symlink("file", home / ".file.capsuled");
-    expect_in_the_way("much later\n");
-}
-
-TEST(Leftover, OtherFilesAreLeftAlone) {
-    const TemporaryHome home;
-    for (const char* name : {".file.capsuled-", ".file.capsuled2", ".other.capsuled", "capsuled"})
-        write_bytes(home / name, "x");
-    must(update_file(home / "file", becomes("new")));
-    EXPECT_EQ(home.entries(), 5U);
 }
 
 }  // namespace
