@@ -170,6 +170,9 @@ Task<std::optional<Refusal>> Connection::read_answer(Exchange& exchange) {
             if (head->status == 101) co_return bad_answer("it changes the protocol without being asked");
             interim += *size;
             if (head->status < 200) continue;  // the client has been told
+            Body begun(head->body);
+            begun.take(got.substr(interim), [](std::string_view) {});
+            if (begun.bad()) co_return bad_answer("a chunked body with extensions, trailers or another mistake");
             exchange.head = *std::move(head);
             exchange.head_bytes = interim;
             exchange.wipe();

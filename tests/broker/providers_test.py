@@ -87,8 +87,10 @@ class Providers(Case):
         self.assertIn("it closed the connection", reply.error["message"])
 
     def test_rubbish(self):
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2"
         for rubbish in (b"<html>\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0",
-                        b"HTTP/1.1 200 OK\nA: b\n\n", b"HTTP/1.1 101 Switching\r\n\r\n", b"\0" * 70000):
+                        b"HTTP/1.1 200 OK\nA: b\n\n", b"HTTP/1.1 101 Switching\r\n\r\n", b"\0" * 70000,
+                        chunked + b";a=b\r\n{}\r\n0\r\n\r\n", chunked + b"\r\n{}\r\n0\r\nA: b\r\n\r\n"):
             with self.subTest(rubbish[:40]):
                 broker, _ = self.pair(sending(rubbish))
                 self.refused(self.ask(broker), 502, "capsule_upstream_invalid")
@@ -120,7 +122,8 @@ class Providers(Case):
         self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
 
     def test_chunks_that_are_rubbish(self):
-        self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"xyz\r\n")
+        begun = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n" + b"a" * 0x100000  # more than is read at once
+        self.cut_short(begun, b"\r\nxyz\r\n")
 
     def test_it_trickles(self):
         def serve(peer, _):

@@ -116,6 +116,8 @@ def what_it_reads() -> list[Protection]:
         Protection("nor is one that is closed another user's who has its port now", [
             Edit(PEER_UID, "    if (!is_still_established(accepted)) return {};\n", ""), Edit(PEER_UID, "!answered || !is_still_established(accepted)", "!answered")],
             ["ctest:broker:sessions"]),
+        one("an answer is looked at before its head goes on", "daemon/broker/exchange.cpp", "            if (begun.bad()) co_return", "            if (false) co_return",
+            "ctest:broker:providers"),
         one("answers that only say go on have an end", "daemon/broker/exchange.cpp", "            interim += *size;\n", "",
             "ctest:broker:providers"),
         one("a provider that takes no more holds no upload", "daemon/broker/exchange.cpp",
