@@ -105,6 +105,9 @@ Result<void> become_user(const SessionUser& user) {
         return system_error("cannot take the group of " + describe(user), errno, hint);
     if (::setresuid(user.uid, user.uid, user.uid) != 0)
         return system_error("cannot become " + describe(user), errno, hint);
+    // The change of the user has set it to fs.suid_dumpable; 1 lets that user's processes trace this one.
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return system_error("cannot keep others from tracing this process", errno, hint);
     if (user.uid != 0 && !give_up_own_capabilities(Given::for_good))
         return system_error("cannot give up root's capabilities", errno, hint);
     const bool can_return = user.uid != 0 && ::setuid(0) == 0;

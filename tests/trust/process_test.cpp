@@ -1,7 +1,5 @@
 // What the process shows to those who look at it: nothing.
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -9,12 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <thread>
 
 #include "tests/support/capsule_test.hpp"
+#include "tests/support/refused_call.hpp"
 #include "tests/trust/outside.hpp"
 
 namespace capsule::test {
@@ -64,17 +62,6 @@ TEST_F(Process, IsNotForItsOwnUsersOtherProcesses) {
     }
     kill(plain, SIGKILL);
     waitpid(plain, nullptr, 0);
-}
-
-/// What is started by the thread that calls this cannot call `number` with that first argument. For good.
-void refuse_call(std::uint32_t number, std::uint32_t argument) {
-    const std::array<sock_filter, 6> rules{
-        {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)), BPF_JUMP(BPF_JMP | BPF_JEQ, number, 0, 3),
-         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)), BPF_JUMP(BPF_JMP | BPF_JEQ, argument, 0, 1),
-         BPF_STMT(BPF_RET, SECCOMP_RET_ERRNO | EPERM), BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW)}};
-    sock_fprog program{rules.size(), const_cast<sock_filter*>(rules.data())};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-        throw std::runtime_error("seccomp is not to be had");
 }
 
 TEST_F(Process, DoesNotStartWhereTheKernelRefusesThat) {

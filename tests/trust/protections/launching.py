@@ -216,6 +216,8 @@ def what_comes_along() -> list[Protection]:
             '        identity=("$(command -v env)" --ignore', "ctest:image:entrypoint"),
         one("and that before it is that user", BECOME, first + empty + become, empty + become + first,
             "unit_client:BecomeUser.GivesUpFirstWhatCouldBeGained"),
+        one("nor does it become one whom that user's processes can trace", BECOME,
+            "    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)\n", "    if (false)\n", "unit_client:BecomeUser.IsNoneWhomThatUsersProcessesCanTrace"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),
         one("an empty bounding set", BECOME, "    if (user.uid != 0) empty_bounding_set();\n", "", gains),
         one("a session has not the keyring of root's login", BECOME, "    leave_session_keyring();\n", "",

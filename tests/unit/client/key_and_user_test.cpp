@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "client/commands/become.hpp"
 #include "client/verify/start.hpp"
 #include "test_server.hpp"
+#include "tests/support/refused_call.hpp"
 
 namespace capsule {
 namespace {
@@ -165,6 +167,16 @@ TEST(BecomeUser, GivesUpFirstWhatCouldBeGained) {
     EXPECT_EQ(in_child([] {
                   if (become_without_privileges({"nobody", nobody, nobody, {}}, false)) return 1;
                   return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 2;
+              }),
+              0);
+}
+
+// With fs.suid_dumpable=1 a process of that user's could trace it and read what root's process had in its memory.
+TEST(BecomeUser, IsNoneWhomThatUsersProcessesCanTrace) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    EXPECT_EQ(in_child([] {
+                  test::refuse_call(SYS_prctl, PR_SET_DUMPABLE);
+                  return become_user({"agent", 4242, 4343, {4343}}) ? 1 : 0;
               }),
               0);
 }
