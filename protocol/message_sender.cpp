@@ -10,6 +10,12 @@
 
 namespace capsule {
 
+bool take_no_descriptors(int socket) noexcept {
+    constexpr int pass_rights = 83;  // SO_PASSRIGHTS, newer than Debian's headers
+    const int no = 0;
+    return ::setsockopt(socket, SOL_SOCKET, pass_rights, &no, sizeof no) == 0;
+}
+
 void ask_who_sends(int socket) {
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);

@@ -9,6 +9,10 @@
 
 namespace capsule {
 
+/// Descriptors that somebody sends to this socket, or to what it accepts from now on, the kernel refuses to the sender.
+/// False: it does not, as before Linux 6.16.
+bool take_no_descriptors(int socket) noexcept;
+
 /// From now on the kernel says it of what is sent to this connected socket. Of what was sent before, the sender is
 /// `outsider` (safe_path.hpp). (Not before connect(): the kernel would give the socket one of the names that users
 /// share.)

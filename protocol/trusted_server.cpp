@@ -56,6 +56,7 @@ Result<int> connect_to(int descriptor, const std::string& path) {
     struct stat status {};
     if (::fstat(found->place.get(), &status) != 0) return errno;
     if (!S_ISSOCK(status.st_mode)) return ENOTSOCK;
+    take_no_descriptors(descriptor);  // this process would wait for their end
     const auto connect_by = [descriptor](const std::string& name) {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;

@@ -12,8 +12,8 @@
 namespace capsule {
 
 /// Connects the Unix socket `descriptor` to the one at `path`: 0, or errno (ENOTSOCK: something else is there). No
-/// process that serves a file system on the way there is waited for. Fails with access.denied where another user's does
-/// serve one.
+/// process that serves a file system on the way there is waited for. From Linux 6.16 on it takes no descriptors. Fails
+/// with access.denied where another user's does serve one.
 Result<int> connect_to(int descriptor, const std::string& path);
 
 /// The user at the other end of a connection: root, this process's own user, or the owner of the socket's directory

@@ -18,6 +18,7 @@
 #include "daemon/base/ready.hpp"
 #include "daemon/process/keeper.hpp"
 #include "daemon/process/sent_descriptors.hpp"
+#include "protocol/message_sender.hpp"
 #include "protocol/own_signals.hpp"
 
 namespace capsule {

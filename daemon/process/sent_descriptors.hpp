@@ -13,10 +13,8 @@ namespace capsule {
 /// The error of reading where the next byte has descriptors with it.
 inline const boost::system::error_code sends_descriptors{EPERM, boost::system::system_category()};
 
-/// The kernel refuses them to the sender, on this socket and on what it accepts from now on. False: it does not, as
-/// before Linux 6.16; then receive_now() is what looks for them, on a socket that urgent_bytes_in_place() was called
-/// for.
-bool take_no_descriptors(int socket) noexcept;
+// From Linux 6.16 on the kernel refuses them to the sender, see take_no_descriptors() of protocol/message_sender.hpp.
+// Before, receive_now() is what looks for them, on a socket that urgent_bytes_in_place() was called for.
 
 /// Has a byte that is sent "out of band" read in its place. The kernel would throw that byte away otherwise, and end
 /// the descriptors that were sent with it.

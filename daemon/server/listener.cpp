@@ -16,11 +16,11 @@
 #include <thread>
 #include <utility>
 
-#include "daemon/process/sent_descriptors.hpp"
 #include "daemon/server/socket_place.hpp"
 #include "daemon/users/groups.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
+#include "protocol/message_sender.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {

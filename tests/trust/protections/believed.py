@@ -43,6 +43,8 @@ def protections() -> list[Protection]:
             "unit_protocol:PathWalkTest.ConnectsByNoPathThatItDidNotWalk"),
         one("nor looked at once more when it has no socket", "protocol/trusted_server.cpp",
             "    if (!S_ISSOCK(status.st_mode)) return ENOTSOCK;\n", "", "unit_protocol:PathWalkTest.ConnectsToASocketByAnyName"),
+        one("who is connected to can send no descriptors", "protocol/trusted_server.cpp", "    take_no_descriptors(descriptor);", "   ",
+            "unit_protocol:PathWalkTest.TheOtherEndOfAConnectionCanSendNoDescriptors"),
         one("nobody waits for another user's file system who names a project in it", "client/commands/session_options.cpp",
             "    if (!found) return \"\";\n", "    if (!found) ::access(path.c_str(), F_OK);\n    if (!found) return \"\";\n",
             "integration_dead_mount:DeadMount.OfAnotherUserHoldsNoCallerWhoNamesAProjectThere"),

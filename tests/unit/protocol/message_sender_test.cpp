@@ -17,6 +17,7 @@
 #include "protocol/safe_path.hpp"
 #include "protocol/trusted_server.hpp"
 #include "protocol/unique_fd.hpp"
+#include "tests/support/sent_descriptor.hpp"
 
 namespace capsule {
 namespace {
@@ -83,24 +84,10 @@ TEST_F(MessageSender, IsNobodyOfWhatWasSentBeforeTheKernelWasAsked) {
 TEST_F(MessageSender, DescriptorsAreNotTaken) {
     ask_who_sends(here_.get());
     const UniqueFd sent(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-    char byte = 'x';
-    iovec part{&byte, 1};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int descriptor = sent.get();
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
     const int next = ::dup(0);
     ::close(next);
     for (const int flags : {0, int{MSG_OOB}}) {
-        ASSERT_EQ(::sendmsg(there_.get(), &message, flags), 1);
+        ASSERT_EQ(test::send_with_descriptor(there_.get(), sent.get(), flags), 0);
         EXPECT_EQ(receive().error, EPERM);
         EXPECT_EQ(receive().error, EPERM) << "it is still there";
     }

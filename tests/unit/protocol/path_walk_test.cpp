@@ -12,7 +12,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "protocol/message_sender.hpp"
 #include "protocol/trusted_server.hpp"
+#include "tests/support/sent_descriptor.hpp"
 #include "tests/support/silent_mount.hpp"
 
 namespace capsule {
@@ -50,6 +52,16 @@ class PathWalkTest : public ::testing::Test {
 
     std::string top_ = "/tmp/capsule-walk-XXXXXX";
 };
+
+// Their end may wait, and this process for it when it ends.
+TEST_F(PathWalkTest, TheOtherEndOfAConnectionCanSendNoDescriptors) {
+    const UniqueFd listening = listen_at(top_ + "/s"), client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!take_no_descriptors(listening.get())) GTEST_SKIP() << "the kernel is older than 6.16";
+    EXPECT_EQ(connect_to(client.get(), top_ + "/s").value(), 0);
+    const UniqueFd server(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    EXPECT_EQ(test::send_with_descriptor(server.get(), listening.get(), 0), EPERM);
+    EXPECT_EQ(::send(server.get(), "x", 1, 0), 1);
+}
 
 TEST_F(PathWalkTest, ComesToWhatThePathNames) {
     fs::create_symlink("../a", top_ + "/a/up");
