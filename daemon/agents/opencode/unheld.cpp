@@ -26,12 +26,16 @@ std::optional<LedTo> package_json(std::string_view text) {
 }
 
 /// Whether a name that begins like the module before a `*`, as `"e*"` does, may be a member: a value has a comma or the
-/// end of a list behind it.
+/// end of a list behind it. One walk: the text is a stranger's.
 bool has_pattern_for_module(std::string_view text) {
-    for (std::size_t star = text.find('*'); star != text.npos; star = text.find('*', star + 1)) {
-        const std::size_t quote = text.find_last_of(quotes, star);
-        if (quote == text.npos || !module.starts_with(text.substr(quote + 1, star - quote - 1))) continue;
-        const std::size_t end = text.find(text[quote], star);
+    constexpr std::string_view looked_for = "*\"'`";
+    std::size_t quote = text.npos;  // the last one
+    for (std::size_t at = text.find_first_of(looked_for); at != text.npos;
+         at = text.find_first_of(looked_for, at + 1)) {
+        if (text[at] != '*') quote = at;
+        if (text[at] != '*' || quote == text.npos) continue;
+        if (at - quote > module.size() + 1 || !module.starts_with(text.substr(quote + 1, at - quote - 1))) continue;
+        const std::size_t end = text.find(text[quote], at);
         const std::size_t next = end == text.npos ? end : text.find_first_not_of(spaces, end + 1);
         if (next == text.npos || !has(",]}", text.substr(next, 1))) return true;
     }

@@ -1,6 +1,7 @@
 // Where an agent would take something of a project that it was told to take nothing of.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -155,6 +156,27 @@ TEST_F(UnheldProject, IsOneWhoseTsconfigLeadsToTheModule) {
     fs::rename(directory.path() + "/open/project/tsconfig.json", directory.path() + "/open/mine.json");
     fs::create_symlink("../mine.json", directory.path() + "/open/project/tsconfig.json");
     EXPECT_THAT(why("open/project"), HasSubstr("open/project/tsconfig.json")) << "from where does it lead to it?";
+}
+
+// A thread of the session's user's works on it, which nothing could end.
+TEST_F(UnheldProject, TakesNoLongTimeToLookAt) {
+    constexpr std::size_t longest = 256 * 1024;
+    const auto processor_time = [] {
+        timespec now{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return now.tv_sec;
+    };
+    for (const std::string part :
+         {"*", "\"", "'*", "\"e*", "\"e*\" ", "extends", "\"extends\":\"\",", "\"baseUrl\":\"", "/", " "}) {
+        std::string text;
+        while (text.size() + part.size() <= longest)
+            text += part;
+        write("open/project/tsconfig.json", text);
+        const auto before = processor_time();
+        why("open/project");
+        EXPECT_LT(processor_time() - before, 10)
+            << part << " takes over a minute where each is looked for behind all others";
+    }
 }
 
 // OpenCode asks git where the repository ends, and `core.worktree` in `.git/config` says something else than `.git`.
