@@ -199,9 +199,13 @@ launch_daemon() {
     local capsuled; capsuled=$(command -v capsuled)
     # In a session of its own: what a terminal's keys send is for the agent.
     if [ -t 2 ]; then
-        # Not an agent's screen. While the directory was open to others, they may have made a link or a FIFO of that name.
+        # Not an agent's screen. While the directory was open to others, they may have made a link, FIFO or directory of its names.
         log=$logs/capsuled.log
-        if [ -L "$log" ] || [ ! -f "$log" ] || [ ! -O "$log" ]; then rm -f "$log"; fi
+        for name in "$log" "$log.1"; do
+            if [ -L "$name" ] || { [ -e "$name" ] && ! { [ -f "$name" ] && [ -O "$name" ]; }; }; then
+                mv -T "$name" "$name.of-others.$(date +%s).$$"
+            fi
+        done
         (umask 0077 && with_sessions_path setsid "$capsuled" --log-file "$log" >>"$log" 2>&1 </dev/null) &
     else
         # Not /dev/stderr, which is only for the user whose pipe it is to open.

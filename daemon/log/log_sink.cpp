@@ -75,7 +75,15 @@ void LogSink::open_file() {
 
 void LogSink::rotate(std::size_t more) {
     if (path_.empty() || thread_ || file_size_ + more <= largest_file) return;
-    ::rename(path_.c_str(), (path_ + ".1").c_str());
+    if (::rename(path_.c_str(), (path_ + ".1").c_str()) != 0 && own_) {
+        // A directory has the other name, say. The file's limit holds all the same.
+        const std::string why = std::generic_category().message(errno);
+        if (::ftruncate(own_.get(), 0) != 0) return;
+        file_size_ = 0;
+        say("what the log had before is gone: it cannot be renamed to " + path_ + ".1 (" + why +
+            "); move away what has that name");
+        return;
+    }
     UniqueFd before = std::move(own_);
     open_file();
     if (own_ || thread_) return;
@@ -113,6 +121,13 @@ bool LogSink::write(std::string_view text) {
     return true;
 }
 
+/// A line of the log's own. False as write().
+bool LogSink::say(const std::string& text) {
+    spdlog::memory_buf_t line;
+    formatter_->format({{}, "capsuled", spdlog::level::warn, text}, line);
+    return write({line.data(), line.size()});
+}
+
 void LogSink::sink_it_(const spdlog::details::log_msg& record) {
     if (!unfinished_.empty()) {
         const std::string rest = std::exchange(unfinished_, {});
@@ -122,19 +137,15 @@ void LogSink::sink_it_(const spdlog::details::log_msg& record) {
             return;
         }
     }
-    spdlog::memory_buf_t line;
     if (left_out_ > 0) {
-        const std::string text =
-            std::to_string(left_out_) + " lines were left out here: " +
-            (why_left_out_ == EAGAIN ? "nobody read the log" : std::generic_category().message(why_left_out_));
-        formatter_->format({record.time, {}, "capsuled", spdlog::level::warn, text}, line);
-        if (!write({line.data(), line.size()})) {
+        if (!say(std::to_string(left_out_) + " lines were left out here: " +
+                 (why_left_out_ == EAGAIN ? "nobody read the log" : std::generic_category().message(why_left_out_)))) {
             leave_out();
             return;
         }
         left_out_ = 0;
-        line.clear();
     }
+    spdlog::memory_buf_t line;
     formatter_->format(record, line);
     rotate(line.size());
     if (!unfinished_.empty() || !write({line.data(), line.size()})) leave_out();

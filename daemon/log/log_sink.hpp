@@ -21,7 +21,8 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     LogSink();
 
     /// To that file, which is made with mode 0600. When it has `largest_file` bytes it is renamed to `path`.1, in place
-    /// of the one before, and begun anew; but not a FIFO or a device. Throws Failure when it cannot be opened.
+    /// of the one before, and begun anew; where it cannot be renamed it is emptied. Not so a FIFO or a device. Throws
+    /// Failure when it cannot be opened.
     explicit LogSink(std::string path);
 
     static constexpr std::size_t largest_file = 4 * 1024 * 1024;
@@ -39,6 +40,7 @@ class LogSink final : public spdlog::sinks::base_sink<std::mutex> {
     void open_file();
     void rotate(std::size_t more);
     bool write(std::string_view text);
+    bool say(const std::string& text);
     std::size_t write_some(std::string_view text);
     void leave_out();
 

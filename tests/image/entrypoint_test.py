@@ -255,13 +255,16 @@ class Logging(unittest.TestCase):
     def test_writes_to_nothing_that_others_made(self):
         script = ("logs=$1\nlog=\ncapsuled() { :; }\nlast_job() { :; }\nwith_sessions_path() { echo a line; }\n"
                   + part("launch_daemon() {", "start_daemon()").replace("[ -t 2 ]", "true") + 'launch_daemon\nwait "$daemon"\n')  # fmt: skip
-        for make in lambda log: log.symlink_to("elsewhere"), lambda log: os.mkfifo(log), lambda log: log.write_text("theirs\n"):
+        for make in (lambda log: log.symlink_to("elsewhere"), lambda log: os.mkfifo(log), lambda log: log.write_text("theirs\n"),
+                     lambda log: log.joinpath("in it").mkdir(parents=True)):  # fmt: skip
             with tempfile.TemporaryDirectory() as logs:
                 log, elsewhere = pathlib.Path(logs, "capsuled.log"), pathlib.Path(logs, "elsewhere")
-                make(log)
-                os.chown(log, 6201, 6201, follow_symlinks=False)
+                for name in log, log.with_name("capsuled.log.1"):
+                    make(name)
+                    os.chown(name, 6201, 6201, follow_symlinks=False)
                 subprocess.run(["bash", "-euo", "pipefail", "-c", script, "", logs], check=True, stdin=subprocess.DEVNULL, timeout=120)
                 self.assertEqual((elsewhere.exists(), log.read_text(), log.is_symlink()), (False, "a line\n", False))
+                self.assertFalse(os.path.lexists(f"{log}.1"), "which would keep the log from being renamed")
 
 
 class OneUser(unittest.TestCase):

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "daemon/agents/codex/block_parts.hpp"
 #include "daemon/agents/codex/config_file.hpp"
@@ -130,7 +131,9 @@ class BlockMerge {
         return table != intent_.tables.end() && with_ending(table->text, ending_) == part;
     }
 
+    // Once, of the first: how many parts there are is up to whoever wrote the file.
     void warn_of_move(const TomlBlock::Part& part) {
+        if (std::exchange(is_moved_, true)) return;
         const auto line = 1 + std::ranges::count(std::string_view(text_).substr(0, part.begin), '\n');
         warnings_.push_back({"codex.moved", intent_.path + ":" + std::to_string(line) +
                                                 ": what stands between capsuled's marks and is not capsuled's is "
@@ -257,6 +260,7 @@ class BlockMerge {
     const TomlBlockIntent& intent_;
     std::string_view ending_;
     std::optional<TomlBlock> block_;
+    bool is_moved_ = false;                              ///< and warned of: something that stood between our marks
     bool may_be_theirs_ = false;                         ///< a table of ours with values that are not
     std::vector<std::string> written_;                   ///< the ids of our tables in the block
     std::string theirs_above_;                           ///< what of the user's stands between our marks, before

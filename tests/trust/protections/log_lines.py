@@ -32,6 +32,8 @@ def protections() -> list[Protection]:
         one("nor is it put aside for what a full disk did not take", "daemon/log/log_sink.cpp", "    why_unwritten_ = errno;\n    return 0;\n",
             "    why_unwritten_ = errno;\n    return errno == EAGAIN ? 0 : text.size();\n", "unit_log:LogFile.OnAFullDiskWhatWasWrittenStays"),
         one("a line of it has a size", LOG_FORMAT, "if (out.size() - begin >= most) return", "if (false) return", "unit_log:Log.AFieldHasASize"),
+        one("nor where its other name is a directory's", "daemon/log/log_sink.cpp", "        if (::ftruncate(own_.get(), 0) != 0) return;\n",
+            "", "unit_log:LogFile.OneThatCannotBeRenamedIsEmptiedAndSaysSo"),
         one("its own file does not grow without end", "daemon/log/log_sink.cpp", "    rotate(line.size());\n", "",
             "trust_log:DaemonsLog.AFileOfItsOwnIsBegunAnewBeforeItGrowsTooLarge"),
         one("nobody can forge a line", LOG_FORMAT, "} else if (is_obeyed(character.code)) {",

@@ -34,6 +34,8 @@ def protections() -> list[Protection]:
             "    if (had_list) given &= S_IRWXU;\n", "", "unit_write:UpdateFile.GivesNoOtherGroupWhatItsGroupMightByAList"),
         one("a word of another file's counts however it is written", "daemon/write/apply.cpp",
             " || std::ranges::any_of(escaped_letters, has));", ");", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened"),
+        one("one warning tells of all that is moved out of our block", TOML_BLOCK, "        if (std::exchange(is_moved_, true)) return;\n", "",
+            "unit_merge:TomlBlock.WhatIsNotOursIsNeverDeleted"),
         one("a block under another name is the user's", OPENCODE,
             " && (found->is_named_as(block) || is_ours_by_key(block.id, *found))", "",
             WHOSE + "ABlockUnderAnotherNameIsTheUsers", KEPT + "AProviderOfTheUsersInOpencodeJsonStays"),

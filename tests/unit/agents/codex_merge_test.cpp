@@ -101,6 +101,11 @@ TEST(TomlBlock, WhatIsNotOursIsNeverDeleted) {
             EXPECT_EQ(must(merge_toml_block(merged.text, *intent)).text, merged.text);
         }
     }
+    // However much it is, one warning tells of it.
+    std::string much = block;
+    for (int i = 0; i < 100; ++i)
+        much.insert(last, "[t" + std::to_string(i) + "]\n");
+    EXPECT_EQ(std::ranges::count(must(merge_toml_block(much, none)).warnings, "codex.moved", &Warning::code), 1);
     // A comment may stand behind something of ours.
     for (const char* ours : {"[model_providers.x]", "name = \"X\""}) {
         std::string commented = block;

@@ -167,6 +167,27 @@ TEST(LogFile, OnAFullDiskWhatWasWrittenStays) {
     std::filesystem::remove_all(directory);
 }
 
+TEST(LogFile, OneThatCannotBeRenamedIsEmptiedAndSaysSo) {
+    const std::string directory = Named::own_directory(), path = directory + "/log";
+    std::filesystem::create_directories(path + ".1/of somebody's");
+    start_log("info", LogFormat::text, false, path);
+    const std::string line(LogSink::largest_file / 8, 'x');
+    for (int i = 0; i < 20; ++i)
+        spdlog::info(line);
+    spdlog::info("the last line");
+    start_log("info", LogFormat::text, false);
+    EXPECT_LE(std::filesystem::file_size(path), LogSink::largest_file);
+    std::ifstream file(path);
+    std::string first;
+    std::getline(file, first);
+    EXPECT_THAT(first,
+                testing::AllOf(testing::HasSubstr("is gone: it cannot be renamed to " + path + ".1 (Is a directory)"),
+                               testing::HasSubstr("move away")));
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    EXPECT_NE(text.find("the last line\n"), text.npos);
+    std::filesystem::remove_all(directory);
+}
+
 TEST(LogFile, WithoutADescriptorForTheNextTheLinesStayInTheOneBefore) {
     const std::string directory = Named::own_directory(), path = directory + "/log";
     start_log("info", LogFormat::text, false, path);
