@@ -25,17 +25,24 @@ std::optional<LedTo> package_json(std::string_view text) {
     return LedTo();
 }
 
-/// Whether a name that begins like the module before a `*`, as `"e*"` does, may be a member: a value has a comma or the
-/// end of a list behind it. One walk: the text is a stranger's.
-bool has_pattern_for_module(std::string_view text) {
+/// Whether what stands between the quote and the star does.
+bool begins_module(std::string_view text, std::size_t quote, std::size_t star) {
+    return quote != text.npos && star - quote <= module.size() + 1 &&
+           module.starts_with(text.substr(quote + 1, star - quote - 1));
+}
+
+/// Whether a name may be a member that leads to another file: one that begins like the module before a `*`, as `"e*"`
+/// does, or with a `/`, as the user's own plugins are fetched by their paths. A value has a comma or the end of a list
+/// behind it. One walk: the text is a stranger's.
+bool has_name_that_leads(std::string_view text) {
     constexpr std::string_view looked_for = "*\"'`";
     std::size_t quote = text.npos;  // the last one
     for (std::size_t at = text.find_first_of(looked_for); at != text.npos;
          at = text.find_first_of(looked_for, at + 1)) {
+        const bool is_path = text[at] != '*' && text.substr(at + 1).starts_with('/');
         if (text[at] != '*') quote = at;
-        if (text[at] != '*' || quote == text.npos) continue;
-        if (at - quote > module.size() + 1 || !module.starts_with(text.substr(quote + 1, at - quote - 1))) continue;
-        const std::size_t end = text.find(text[quote], at);
+        if (!is_path && (text[at] != '*' || !begins_module(text, quote, at))) continue;
+        const std::size_t end = text.find(text[quote], is_path ? at + 1 : at);
         const std::size_t next = end == text.npos ? end : text.find_first_not_of(spaces, end + 1);
         if (next == text.npos || !has(",]}", text.substr(next, 1))) return true;
     }
@@ -69,7 +76,7 @@ std::optional<std::vector<std::string>> paths_of_member(std::string_view text, s
 /// A tsconfig.json may name another file for that module in `paths`, where `"@/*"` does not; in the directory that is
 /// its `baseUrl`; and in a file that it `extends`.
 std::optional<LedTo> tsconfig_json(std::string_view text) {
-    if (has(text, module) || has(text, "\\") || has_pattern_for_module(text)) return std::nullopt;
+    if (has(text, module) || has(text, "\\") || has_name_that_leads(text)) return std::nullopt;
     const auto directories = paths_of_member(text, "baseUrl");
     auto files = paths_of_member(text, "extends");
     if (!directories || !files) return std::nullopt;

@@ -125,7 +125,8 @@ TEST_F(UnheldProject, IsOneWhoseTsconfigMayNameAnotherFileForTheModule) {
          {R"({"compilerOptions": {"paths": {"@/*": ["./src/*"], "~/*": ["*"]}}, "include": ["**/*.ts", "*"]})",
           R"({"compilerOptions": {"paths": {"esc*": ["./x"], "rima*": []}}, "files": []})",
           R"({"compilerOptions": {"baseUrl": "./src"}})", R"({"extends": "@tsconfig/node20/tsconfig.json"})",
-          R"({/* "extends" : "../none.json", "baseUrl":"." */})"})
+          R"({/* "extends" : "../none.json", "baseUrl":"." */})",
+          R"({"compilerOptions": {"paths": {"@/*": ["/usr/lib/x/*"]}, "outDir": "/tmp/out"}, "include": ["/src/*"]})"})
         EXPECT_EQ(with(text), "") << text;
     for (const char* text :
          {R"({"compilerOptions": {"paths": {"*": ["./x/*"]}}})", R"({compilerOptions: {paths: {'e*' : ['./x']}}})",
@@ -133,7 +134,9 @@ TEST_F(UnheldProject, IsOneWhoseTsconfigMayNameAnotherFileForTheModule) {
           R"({"compilerOptions": {"paths": {"esprima": []}}})", R"({"compilerOptions": {"paths": {`*`: []}}})",
           R"({"compilerOptions": {"path\u0073": {}}})", R"({"extends": ["./x"]})", R"({"extends"/**/: "./x"})",
           R"({"extends": "${configDir}/x"})", R"({"compilerOptions": {"baseUrl": "src/../x"}})",
-          R"({"extends": "./tsconfig.json"})"})
+          R"({"extends": "./tsconfig.json"})", R"({"compilerOptions": {"paths": {"/*": ["./x"]}}})",
+          R"({"compilerOptions": {"paths": {'/home/*' : ["./x"]}}})",
+          R"({"compilerOptions": {"paths": {"/home/me/plugin.js"/**/: ["./x"]}}})"})
         EXPECT_NE(with(text), "") << text;
 }
 
@@ -166,8 +169,8 @@ TEST_F(UnheldProject, TakesNoLongTimeToLookAt) {
         ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
         return now.tv_sec;
     };
-    for (const std::string part :
-         {"*", "\"", "'*", "\"e*", "\"e*\" ", "extends", "\"extends\":\"\",", "\"baseUrl\":\"", "/", " "}) {
+    for (const std::string part : {"*", "\"", "'*", "\"e*", "\"e*\" ", "\"/", "'/\"", "extends", "\"extends\":\"\",",
+                                   "\"baseUrl\":\"", "/", " "}) {
         std::string text;
         while (text.size() + part.size() <= longest)
             text += part;
