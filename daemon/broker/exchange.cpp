@@ -1,6 +1,9 @@
 // One request and its answer, once it is known who asks and where it goes.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "daemon/broker/core/error_text.hpp"
 #include "daemon/broker/exchange.hpp"
 #include "daemon/broker/scratch.hpp"
@@ -30,6 +33,23 @@ std::string_view coding_of(const ResponseHead& head) {
                 if (out.empty() || AnswerReader::compresses(coding)) out = coding;
             });
     return out;
+}
+
+/// A charset in which the key's letters are others than in ASCII, as UTF-16's, or one that may be; empty: none is
+/// named.
+std::string_view charset_of(std::string_view types) {
+    constexpr std::string_view name = "charset=";
+    constexpr std::array<std::string_view, 10> like_ascii{"utf-8",       "utf8", "us-ascii", "ascii", "iso-8859-",
+                                                          "windows-125", "gb",   "big5",     "euc-",  "koi8-"};
+    for (std::size_t at = 0; at < types.size(); ++at) {
+        if (!same_name(types.substr(at, name.size()), name)) continue;
+        std::string_view charset = types.substr(at + name.size());
+        charset.remove_prefix(std::min(charset.find_first_not_of("\"'"), charset.size()));
+        charset = charset.substr(0, charset.find_first_of("\"'; ,\t"));
+        const auto is_like = [charset](std::string_view one) { return same_name(charset.substr(0, one.size()), one); };
+        if (std::ranges::none_of(like_ascii, is_like)) return charset.empty() ? "no charset" : charset;
+    }
+    return {};
 }
 
 /// All types that it says it has; `room` is for those of several fields.
@@ -206,7 +226,9 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     exchange.counts.status = head.status;
     exchange.counts.seconds = std::chrono::duration<double>(broker_.loop().now() - exchange.begin).count();
     const KeyForms& key = exchange.provider->key_forms();
-    const std::string_view coding = coding_of(head);
+    std::string types;
+    const std::string_view kinds = types_of(head, types), charset = charset_of(kinds);
+    const std::string_view coding = charset.empty() ? coding_of(head) : charset;
     if (head.status >= 400)
         if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
     if (head.status >= 300 && !exchange.received.done() && !coding.empty()) {
@@ -226,8 +248,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         co_await write_all(client_, error_answer(surface_, instead, head_only_));
         co_return true;
     }
-    std::string types;
-    AnswerReader::Format format = AnswerReader::format_of(types_of(head, types), coding);
+    AnswerReader::Format format = AnswerReader::format_of(kinds, coding);
     // A refusal is JSON, whatever a gateway on its way calls it.
     const bool known = format == AnswerReader::Format::json || format == AnswerReader::Format::events;
     if (head.status >= 400 && !known && coding.empty()) format = AnswerReader::Format::json;

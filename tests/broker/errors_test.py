@@ -41,6 +41,16 @@ class Errors(Case):
                 reply = self.ask(broker)
                 self.assertEqual((reply.status, reply.error["code"]), (401, "capsule_encoded_error"))
 
+    def test_an_error_in_a_charset_that_hides_the_key(self):
+        for charset, code in (("utf-16", "capsule_encoded_error"), ("'UTF-16LE'", "capsule_encoded_error"), ('"utf-32"', "capsule_encoded_error"),
+                              ("", "capsule_encoded_error"), ("UTF-8", None), ("iso-8859-1", None), ("GBK", None)):  # fmt: skip
+            with self.subTest(charset):
+                text = b'{"error":{"message":"a coded one"}}'
+                coded = answer(text, "401 Unauthorized").replace(b"application/json", b"application/json; Charset=" + charset.encode())
+                broker, _ = self.pair(sending(coded))
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, reply.error.get("code")), (401, code))
+
     def test_an_error_with_status_200_that_repeats_the_key(self):
         """As MiniMax has them, as gateways do, and as JSON that calls itself a stream."""
         key = KEY.encode()

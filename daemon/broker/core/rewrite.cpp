@@ -57,6 +57,8 @@ constexpr std::array table{
     Row{"content-length", Fate::ours},
     Row{"transfer-encoding", Fate::ours},
     Row{"accept-encoding", Fate::ours},
+    Row{"accept-charset", Fate::ours},
+    Row{"range", Fate::ours},
     Row{"forwarded", Fate::origin},
     Row{"x-forwarded", Fate::origin},
     Row{"x-forwarded-", Fate::origin},

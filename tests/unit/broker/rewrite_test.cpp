@@ -79,6 +79,8 @@ TEST(RequestForProvider, AsksForWhatItCanLookInto) {
     EXPECT_THAT(out, HasSubstr("\r\nAccept-Encoding: identity\r\n"));
     EXPECT_THAT(out, Not(HasSubstr("gzip")));
     EXPECT_THAT(rewritten("x-api-key: cst_T\r\n"), Not(HasSubstr("Accept-Encoding")));
+    for (const std::string_view other : {"Accept-Charset: utf-16", "Range: bytes=0-9"})
+        EXPECT_THAT(rewritten("x-api-key: cst_T\r\n" + std::string(other) + "\r\n"), Not(HasSubstr(other)));
 }
 
 TEST(RequestForProvider, SaysTheBodysLengthOnce) {
