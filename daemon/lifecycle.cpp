@@ -261,11 +261,10 @@ void serve(CommandLine line, std::map<std::string, Secret> environment) {
     // A file size limit is an error of the write that meets it, not the daemon's end.
     std::signal(SIGXFSZ, SIG_IGN);
     // A session that stops itself stops its launcher's process group, as Ctrl-Z does. Where one script has started
-    // both, the daemon is in that group, too. What a session writes from the background stops it likewise (stty
-    // tostop).
-    if (::getpgrp() != ::getpid())
-        for (const int stop : {SIGTSTP, SIGTTOU, SIGTTIN})
-            std::signal(stop, SIG_IGN);
+    // both, the daemon is in that group, too, and leads it where the script has become it. What a session writes from
+    // the background stops the group likewise (stty tostop).
+    for (const int stop : {SIGTSTP, SIGTTOU, SIGTTIN})
+        std::signal(stop, SIG_IGN);
     // Before anybody can find the socket: a signal from then on is to be answered, not to kill.
     asio::signal_set stop_signals(io, SIGTERM, SIGINT);
     asio::signal_set hangup(io, SIGHUP);

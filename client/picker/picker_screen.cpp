@@ -47,6 +47,10 @@ class Screen {
     Screen() {
         // Labels are UTF-8 whatever the environment says.
         if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) std::setlocale(LC_CTYPE, "");
+        // The terminal says how large it is. These may be another user's word, for which memory is taken. (Without
+        // use_env() no change of the size would be followed.)
+        ::unsetenv("LINES");
+        ::unsetenv("COLUMNS");
         screen_ = ::newterm(nullptr, stdout, stdin);
         if (screen_ == nullptr) return;
         ::set_escdelay(escape_delay_ms);

@@ -201,15 +201,16 @@ class Relay {
         if (size_is_old_) copy_size();
     }
 
-    /// The shell gets its terminal back as it gave it, and sees its job stopped, until it continues it. A group that no
-    /// shell looks after is not stopped by SIGTSTP: then the program goes on at once.
+    /// The shell gets its terminal back as it gave it, and sees its job stopped, until it continues it. Where the job
+    /// is not in front, this process is stopped alone: in its group may be who ends it in time, as timeout(1) does. A
+    /// group that no shell looks after is not stopped by SIGTSTP: then the program goes on at once.
     void stop_too() {
         pass_left_over();
         user_.restore();
         sigset_t stop;
         ::sigemptyset(&stop);
         ::sigaddset(&stop, SIGTSTP);
-        ::kill(0, SIGTSTP);
+        ::kill(user_.is_in_foreground() ? 0 : ::getpid(), SIGTSTP);
         ::sigprocmask(SIG_UNBLOCK, &stop, nullptr);  // here it stops
         ::sigprocmask(SIG_BLOCK, &stop, nullptr);
         user_.make_raw();

@@ -1,5 +1,7 @@
 // Start, reload, stop; the socket.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -88,6 +90,31 @@ TEST_F(Lifecycle, IsNotStoppedWithTheGroupThatItIsIn) {
     for (const int stop : {SIGTSTP, SIGTTOU, SIGTTIN})
         daemon().signal(stop);
     expect_alive();
+}
+
+TEST_F(Lifecycle, NorWithTheGroupThatItLeads) {
+    fs::create_directories(home());
+    const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const pid_t leader =
+        start_program({.argv = {"/usr/bin/setsid", CAPSULED_BINARY, "--socket", socket()}, .env = base_env()},
+                      {nothing, nothing, nothing});
+    close(nothing);
+    const auto is_alive = [&] {
+        return run_command({.argv = {CAPSULECTL_BINARY, "--socket", socket(), "status", "--alive"}, .env = base_env()})
+                   .exit_code == 0;
+    };
+    bool alive = is_alive();
+    for (int i = 0; i < 500 && !alive; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        alive = is_alive();
+    }
+    ASSERT_TRUE(alive);
+    ASSERT_EQ(getpgid(leader), leader);
+    for (const int stop : {SIGTSTP, SIGTTOU, SIGTTIN})
+        kill(leader, stop);
+    EXPECT_TRUE(is_alive());
+    kill(leader, SIGKILL);
+    waitpid(leader, nullptr, 0);
 }
 
 TEST_F(Lifecycle, SigtermDoesNotWaitForIdleOrHalfSentClients) {

@@ -54,6 +54,18 @@ TEST_F(ExecPicker, LooksAsTheGuideShowsIt) {
     EXPECT_EQ(shown.substr(0, shown.find_last_not_of('\n') + 2), guide.substr(begin, guide.find("```", begin) - begin));
 }
 
+// They may be another user's word, and memory is taken for a screen of that size.
+TEST_F(ExecPicker, LinesAndColumnsOfTheEnvironmentAreNotTheTerminals) {
+    start_with_two_keys();
+    open_terminal();
+    for (const char* size : {"LINES=3 COLUMNS=9", "LINES=8000 COLUMNS=8000"}) {
+        terminal().run_on_clear_screen("(ulimit -v 1000000; " + std::string(size) + " capsulectl exec claude)");
+        EXPECT_THAT(terminal().wait_for(last_line), HasSubstr(question));
+        terminal().press({"Escape"});
+        EXPECT_EQ(terminal().wait_for_exit_status(), 130);
+    }
+}
+
 TEST_F(ExecPicker, EnterStartsTheAgentOnWhatTheArrowsChose) {
     start_with_two_keys();
     open_terminal().run("capsulectl exec claude");

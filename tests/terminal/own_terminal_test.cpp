@@ -97,6 +97,14 @@ TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
     EXPECT_EQ(terminal().wait_for_exit_status(), 0);
 }
 
+// Of a script, say, which does not continue what was stopped.
+TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsNobodyWhoEndsItInTime) {
+    agent_does("touch began; kill -STOP $$; sleep 600");
+    terminal().run("bash -c 'timeout 5 capsulectl exec claude --provider zai; echo ended with $? >$NOTES/over'");
+    EXPECT_EQ(note("over"), "ended with 124\n");
+    EXPECT_TRUE(noted("began"));
+}
+
 // Of a session that is not the terminal's, which somebody has left with setsid(1).
 TEST_F(OwnTerminal, AnotherSessionsKeysAreNotTheAgents) {
     terminal().run("tty >$NOTES/of-root");

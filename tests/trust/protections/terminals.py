@@ -44,6 +44,8 @@ def whose_terminal() -> list[Protection]:
             UNREAD + "TheDescriptorThatRootsShellHasWaitsAsBefore"),
         one("when root's terminal is gone, the session is told", LEADER, "            signal_hang_up();\n", "",
             TERMINAL + "TheAgentIsToldThatRootsTerminalIsGone"),
+        one("an agent that stops itself stops nobody who ends it in time", RELAY, "user_.is_in_foreground() ? 0 : ::getpid()", "0",
+            "terminal:OwnTerminal.AnAgentThatStopsItselfStopsNobodyWhoEndsItInTime"),
         one("output without end keeps no job from stopping", "client/terminal/relay.cpp", "        pass_left_over();\n        user_.restore();",
             "        while (pass_output() || unshown()) {\n            show_all();\n        }\n        user_.restore();", TERMINAL + "WhatOthersWriteWithoutEndKeepsNoJobFromStopping"),
         one("a kept descriptor that is a terminal is replaced", DESCRIPTORS,
@@ -104,6 +106,8 @@ def whose_terminal() -> list[Protection]:
 def what_is_shown() -> list[Protection]:
     types = "terminal:TerminalTypes."
     return [
+        one("nor is the picker's size another user's word", "client/picker/picker_screen.cpp", "        ::unsetenv(\"LINES\");\n        ::unsetenv(\"COLUMNS\");\n", "",
+            "terminal:ExecPicker.LinesAndColumnsOfTheEnvironmentAreNotTheTerminals"),
         one("no terminal type is taken from an agent's place", "client/picker/picker_screen.cpp", "    leave_out_types_of_others();\n",
             "", types + "RootTakesNoneFromAPlaceOfAnotherUsers"),
         one("nor a locale", "client/main.cpp", "    capsule::leave_out_locales_of_others();\n", "",
