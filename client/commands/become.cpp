@@ -22,6 +22,7 @@
 #include "protocol/capabilities.hpp"
 #include "protocol/own_signals.hpp"
 #include "protocol/session_keyring.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace {
@@ -55,10 +56,29 @@ bool has_ids(const SessionUser& user) {
            sgid == user.gid;
 }
 
+/// A launcher that gave up its effective user alone could be who it was again, and so could the session.
+Result<void> check_no_other_user(const SessionUser& user) {
+    uid_t ruid = 0, euid = 0, suid = 0;
+    if (::getresuid(&ruid, &euid, &suid) == 0 && ruid == user.uid && suid == user.uid) return {};
+    return Error{ErrorCode::access_denied,
+                 "the session runs as " + describe(user) +
+                     ", and the real or saved user of this process is another: " + "the session could become that one",
+                 "start this as root, or give up all three user ids before (setresuid, not seteuid)"};
+}
+
 bool is_program(const std::string& path) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
            ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+/// Why root does not run it: whoever can change it would be root.
+std::optional<Error> of_another_user(const std::string& program) {
+    if (::geteuid() != 0) return std::nullopt;
+    const auto unsafe = untrusted_component(program);
+    if (!unsafe) return std::nullopt;
+    return Error{ErrorCode::io_error, program + " is not run as root: " + unsafe->component + " " + unsafe->why,
+                 unsafe->cure() + "; or set [session] user of capsule.toml, so that sessions are not root's"};
 }
 
 std::string how_to_install(std::string_view name) {
@@ -90,7 +110,8 @@ Result<void> become_user(const SessionUser& user) {
     const std::string hint = "the session's user is [session] user of capsule.toml";
     const bool is_already = has_ids(user);
     if (::geteuid() != 0) {
-        if (is_already || ::geteuid() == user.uid) return {};
+        if (is_already) return {};
+        if (::geteuid() == user.uid) return check_no_other_user(user);
         return Error{ErrorCode::access_denied,
                      "the session runs as " + describe(user) + ", and you are uid " + std::to_string(::geteuid()) +
                          ", who cannot become that user",
@@ -150,15 +171,23 @@ void forget_environment() {
 
 Result<std::string> find_program(const std::string& name, std::string_view path) {
     if (name.find('/') != std::string::npos) {
-        if (name.starts_with('/') && is_program(name)) return name;
+        if (name.starts_with('/') && is_program(name)) {
+            if (const auto unsafe = of_another_user(name)) return *unsafe;
+            return name;
+        }
         return Error{ErrorCode::io_error, name + " is no program that can be run", how_to_install("")};
     }
+    std::optional<Error> left_out;
     for (std::string_view left = path; !left.empty();) {
         const std::size_t end = std::min(left.find(':'), left.size());
         const std::string candidate = std::string(left.substr(0, end)) + "/" + name;
         left.remove_prefix(std::min(end + 1, left.size()));
-        if (candidate.starts_with('/') && is_program(candidate)) return candidate;
+        if (!candidate.starts_with('/') || !is_program(candidate)) continue;
+        auto unsafe = of_another_user(candidate);
+        if (!unsafe) return candidate;
+        if (!left_out) left_out = std::move(unsafe);
     }
+    if (left_out) return *left_out;
     return Error{ErrorCode::io_error,
                  name + " is not installed: it is not in the session's PATH (" + std::string(path) + ")",
                  how_to_install(name)};

@@ -26,7 +26,8 @@ Result<void> become_without_privileges(const SessionUser& user, bool keep);
 void forget_environment();
 
 /// The program `name` in `path` (PATH's form), of which only absolute entries count; a `name` with a '/' is taken as it
-/// is if it is absolute. Fails with io_error when there is no such executable file.
+/// is if it is absolute. Where this process is root, one that another user could change does not count. Fails with
+/// io_error when there is no such executable file.
 Result<std::string> find_program(const std::string& name, std::string_view path);
 
 /// What sets a terminal's title (OSC 0), or "" for a terminal type that has none.

@@ -18,7 +18,7 @@
 
 #include "daemon/base/directory_listing.hpp"
 #include "daemon/base/seen_directory.hpp"
-#include "daemon/base/trusted_path.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace {

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <thread>
 
-#include "daemon/base/trusted_path.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace {

@@ -12,11 +12,11 @@
 #include <csignal>
 
 #include "daemon/agents/agent.hpp"
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/home/look_request.hpp"
 #include "daemon/home/program_output.hpp"
 #include "daemon/home/scratch_home.hpp"
 #include "daemon/log/log.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "daemon/base/known_missing.hpp"
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/secret_file.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 // Nothing looks for what is known not to be there: in a tmpfs, as /run is one, that waits for whoever holds it.

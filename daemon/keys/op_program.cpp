@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/users/users.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace {

@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "daemon/base/known_missing.hpp"
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/key_value.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 

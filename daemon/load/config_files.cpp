@@ -10,9 +10,9 @@
 #include <system_error>
 
 #include "daemon/base/directory_listing.hpp"
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/load/load_config.hpp"
+#include "protocol/trusted_path.hpp"
 #include "protocol/unique_fd.hpp"
 
 namespace capsule {

@@ -29,10 +29,11 @@ void check_place(const std::string& path) {
                    "give a --log-file in a directory that only root can write to, or none to log to stderr"});
 }
 
-/// Where the directory was open once, the file may be theirs, or open to them: they would read and write lines.
+/// Where the directory was open once, the file or FIFO may be theirs, or open to them: they would read and write lines.
 void check_file(int descriptor, const std::string& path) {
     struct stat status {};
-    if (::geteuid() != 0 || descriptor < 0 || ::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return;
+    if (::geteuid() != 0 || descriptor < 0 || ::fstat(descriptor, &status) != 0) return;
+    if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) return;
     const bool is_anothers = status.st_uid != ::geteuid();
     if (!is_anothers && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
     throw Failure({ErrorCode::io_error,

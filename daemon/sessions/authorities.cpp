@@ -15,11 +15,11 @@
 #include <chrono>
 #include <system_error>
 
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/broker/control.hpp"
 #include "daemon/sessions/broker_end.hpp"
 #include "protocol/framing.hpp"
 #include "protocol/own_signals.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;

@@ -15,7 +15,7 @@ namespace capsule {
 inline constexpr std::size_t max_authorities_bytes = 8 * 1024 * 1024;
 
 /// What stands in that file (an absolute path); never waits. Fails with io.error (not there, not readable) and
-/// config.conflict: another user could change the file (base/trusted_path.hpp), no regular file, or too large.
+/// config.conflict: another user could change the file (protocol/trusted_path.hpp), no regular file, or too large.
 Result<std::string> read_authorities(const std::string& path);
 
 /// Whether a broker can use what read_authorities() gave of `path`: capsule-broker is asked, as `identity`, which alone

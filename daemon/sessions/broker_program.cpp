@@ -20,7 +20,7 @@
 #include <tuple>
 #include <vector>
 
-#include "daemon/base/trusted_path.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace {

@@ -20,9 +20,9 @@
 #include <system_error>
 #include <vector>
 
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/users/groups.hpp"
 #include "daemon/users/user_namespace.hpp"
+#include "protocol/trusted_path.hpp"
 #include "protocol/utf8.hpp"
 
 namespace capsule {
@@ -140,6 +140,17 @@ Result<void> check_own_home(const std::string& home, uid_t uid) {
                                 std::to_string(uid) + " cannot write there",
                             cure);
     return {};
+}
+
+/// Root writes there, so another user's links would lead it, and root's sessions run what is there.
+Result<void> check_roots_own(const std::string& name, const std::string& place) {
+    if (::geteuid() != 0) return {};
+    const auto unsafe = untrusted_component(place);
+    if (!unsafe) return {};
+    return cannot_serve(
+        name + " " + place + " is no place for sessions of root: " + unsafe->component + " " + unsafe->why,
+        "name the user that agents run as in [session] user, or start the daemon with root's own " + name +
+            " (sudo -H, su -)");
 }
 
 }  // namespace
@@ -269,6 +280,13 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
     home.codex_home = place(config.session.codex_home, "CODEX_HOME");
     home.xdg_config_home = place(config.session.xdg_config_home, "XDG_CONFIG_HOME");
     home.claude_config_dir = place(config.session.claude_config_dir, "CLAUDE_CONFIG_DIR");
+    if (!home.same_user || !has_sessions) return home;
+    for (const auto& [name, at] : {std::pair{"HOME", std::optional(home.home)},
+                                   {"CODEX_HOME", home.codex_home},
+                                   {"XDG_CONFIG_HOME", home.xdg_config_home},
+                                   {"CLAUDE_CONFIG_DIR", home.claude_config_dir}})
+        if (at)
+            if (auto checked = check_roots_own(name, *at); !checked) return checked.error();
     return home;
 }
 

@@ -1,6 +1,7 @@
 // Nobody can fill the log's disk by being refused, or hold the daemon up by not reading its log.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -216,6 +217,19 @@ TEST_F(DaemonsLog, IsNoFileThatAnotherUserCanWriteTo) {
         EXPECT_EQ(read_file(log), "theirs\n");
         fs::remove(log);
     }
+}
+
+TEST_F(DaemonsLog, IsNoFifoThatAnotherUserReads) {
+    if (!am_root()) GTEST_SKIP() << "needs root to give a FIFO away";
+    const fs::path log = dir_ / "log";
+    ASSERT_EQ(mkfifo(log.c_str(), 0600), 0);
+    ASSERT_EQ(chown(log.c_str(), nobody.uid, 0), 0);
+    const int reader = open(log.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const Outcome outcome = run_command(
+        {.argv = {CAPSULED_BINARY, "--socket", socket(), "--log-file", log}, .env = with(base_env(), all_keys())});
+    close(reader);
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("it belongs to user"), HasSubstr("move it away")));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@ terminals" in docs/security.md."""
 
 from protection import Protection, one
 
-TRUSTED = "daemon/base/trusted_path.cpp"
+TRUSTED = "protocol/trusted_path.cpp"
 OP = "daemon/keys/op_reader.cpp"
 OP_PROGRAM = "daemon/keys/op_program.cpp"
 STARTED = "trust_started:Started."
@@ -127,6 +127,7 @@ def protections() -> list[Protection]:
             "unit_keys:StoredKeys.AreNotKeptWhereAnotherUserCouldChangeThem"),
         one("the log is not opened where others can write", "daemon/log/log_sink.cpp", "    check_place(path_);\n", "",
             "trust_log:DaemonsLog.IsNotOpenedWhereAnotherUserCouldHavePutSomething"),
+        one("nor a FIFO that they read", "daemon/log/log_sink.cpp", " && !S_ISFIFO(status.st_mode)", "", "trust_log:DaemonsLog.IsNoFifoThatAnotherUserReads"),
         one("nor a file that is theirs, or open to them", "daemon/log/log_sink.cpp", "    check_file(descriptor_, path_);\n", "",
             "trust_log:DaemonsLog.IsNoFileThatAnotherUserCanWriteTo"),
         one("an op that others could replace is not run", OP_PROGRAM,

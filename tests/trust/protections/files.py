@@ -8,7 +8,7 @@ ATOMIC = "daemon/write/atomic_file.cpp"
 TURN = "daemon/write/turn.cpp"
 REPLACE = "daemon/write/replace.cpp"
 APPLY = "daemon/write/apply.cpp"
-TRUSTED = "daemon/base/trusted_path.cpp"
+TRUSTED = "protocol/trusted_path.cpp"
 SECRET_FILE = "daemon/keys/secret_file.cpp"
 CONFIG_FILES = "daemon/load/config_files.cpp"
 

@@ -87,8 +87,8 @@ def the_session() -> list[Protection]:
         one("the agent is looked for in those", "daemon/home/find_binary.cpp",
             "        if (candidate.front() != '/') continue;\n", "",
             "unit_home:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
-        one("by capsulectl too", BECOME, "        if (candidate.starts_with('/') && is_program(candidate))",
-            "        if (is_program(candidate))", "unit_client:FindProgram.IgnoresEntriesThatAreNotAbsolute"),
+        one("by capsulectl too", BECOME, "        if (!candidate.starts_with('/') || !is_program(candidate)) continue;",
+            "        if (!is_program(candidate)) continue;", "unit_client:FindProgram.IgnoresEntriesThatAreNotAbsolute"),
     ]  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def becoming() -> list[Protection]:
             Edit(BECOME, checked, "    if (can_return && false) return Error{};\n"),
         ], [FOR_GOOD]),
         one("what did not take is refused", BECOME, uids, "::setresuid(user.uid, user.uid, 0)", FOR_GOOD, ids),
-        one("nobody becomes another", BECOME, "        if (is_already || ::geteuid() == user.uid) return {};\n",
+        one("nobody becomes another", BECOME, "        if (is_already) return {};\n",
             "        return {};\n", "unit_client:BecomeUser.RefusesAnybodyElse"),
     ]  # fmt: skip
 

@@ -100,6 +100,8 @@ def protections() -> list[Protection]:
         one("a home is not replaced in silence", "daemon/users/users.cpp",
             "found != environment.end() && !is_utf8(found->second.reveal()))", "found == environment.end() && false)",
             "unit_users:SessionHome.APlaceThatNoAnswerCouldNameIsRefusedAndNotReplaced"),
+        one("nor is root's a place that another user can change", "daemon/users/users.cpp", "    const auto unsafe = untrusted_component(place);\n    if (!unsafe) return {};\n",
+            "    const auto unsafe = untrusted_component(place);\n    return {};\n", "unit_users:SessionHome.OfRootsSessionsIsNoPlaceThatAnotherUserCanChange"),
         one("keys are not asked of a stranger", "protocol/trusted_server.cpp",
             "    if (auto trusted = check_trusted(server.uid, path); !trusted) return trusted.error();\n", "", REMOTE_OTHERS),
         one("no session is sent elsewhere than to its loopback", REMOTE_KEYS, "url.starts_with(loopback) && ", "", REMOTE_OTHERS),

@@ -1,4 +1,4 @@
-#include "daemon/base/trusted_path.hpp"
+#include "protocol/trusted_path.hpp"
 
 #include <gtest/gtest.h>
 #include <sched.h>

@@ -150,6 +150,24 @@ TEST(BecomeUser, LetsRootBecomeAnyoneForGood) {
               0);
 }
 
+TEST(BecomeUser, RefusesWhoCouldBeAnotherUserAgain) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    for (const auto& [real, saved] : {std::pair<uid_t, uid_t>{0, 0}, {0, 4242}, {4242, 0}, {4242, 5000}})
+        EXPECT_EQ(in_child([real = real, saved = saved] {
+                      if (::setresgid(4343, 4343, 4343) != 0 || ::setresuid(real, 4242, saved) != 0) return 1;
+                      const auto done = become_user({"agent", 4242, 4343, {4343}});
+                      return !done && done.error().code == ErrorCode::access_denied ? 0 : 2;
+                  }),
+                  0)
+            << real << " " << saved;
+    // Another group than the account's is a user's own affair, see newgrp(1).
+    EXPECT_EQ(in_child([] {
+                  if (::setresgid(4444, 4444, 4444) != 0 || ::setresuid(4242, 4242, 4242) != 0) return 1;
+                  return become_user({"agent", 4242, 4343, {4343}}) ? 0 : 2;
+              }),
+              0);
+}
+
 TEST(BecomeUser, RefusesAnybodyElse) {
     const auto body = [] {
         if (::getuid() == 0 && ::setresuid(4242, 4242, 4242) != 0) return 1;
@@ -220,6 +238,31 @@ TEST_F(FindProgram, IgnoresEntriesThatAreNotAbsolute) {
     EXPECT_FALSE(find_program("tool", ""));
     EXPECT_FALSE(find_program("./tool", "/usr/bin"));
     ASSERT_EQ(::chdir(before.c_str()), 0);
+}
+
+// Whoever can change it would be root.
+TEST_F(FindProgram, RunsNoneAsRootThatAnotherUserCanChange) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    write("tool", 0755);
+    const TemporaryDirectory own;
+    std::ofstream(own.path() + "/tool") << "#!/bin/sh\n";
+    ASSERT_EQ(::chmod((own.path() + "/tool").c_str(), 0755), 0);
+    ASSERT_EQ(::symlink((directory_.path() + "/tool").c_str(), (own.path() + "/link").c_str()), 0);
+    ASSERT_EQ(::chown(directory_.path().c_str(), 4711, 4711), 0);
+    for (const auto& [name, path] : {std::pair{std::string("tool"), directory_.path()},
+                                     {std::string("link"), own.path()},
+                                     {directory_.path() + "/tool", std::string()}}) {
+        const auto program = find_program(name, path);
+        ASSERT_FALSE(program) << name;
+        EXPECT_THAT(program.error().message, testing::AllOf(HasSubstr("is not run as root"), HasSubstr("user 4711")));
+        EXPECT_THAT(program.error().hint, HasSubstr("[session] user"));
+    }
+    EXPECT_EQ(*find_program("tool", directory_.path() + ":" + own.path()), own.path() + "/tool");
+    EXPECT_EQ(in_child([&] {
+                  if (::setresuid(4711, 4711, 4711) != 0) return 1;
+                  return find_program("tool", directory_.path()) ? 0 : 2;
+              }),
+              0);
 }
 
 TEST_F(FindProgram, SaysHowToInstallAnAgent) {

@@ -1,8 +1,8 @@
 #include "daemon/keys/op_reader.hpp"
 
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "daemon/users/users.hpp"
+#include "protocol/trusted_path.hpp"
 
 #include <gtest/gtest.h>
 

@@ -145,6 +145,31 @@ TEST(SessionHome, APlaceThatNoAnswerCouldNameIsRefusedAndNotReplaced) {
     }
 }
 
+// Root writes there, and its sessions run what is there.
+TEST(SessionHome, OfRootsSessionsIsNoPlaceThatAnotherUserCanChange) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    std::string place = "/tmp/capsule-home-XXXXXX";
+    ASSERT_NE(::mkdtemp(place.data()), nullptr);
+    const auto with = [&place](const char* variable) {
+        std::map<std::string, Secret> own = environment();
+        own.insert_or_assign(variable, Secret(place + "/there"));
+        return session_home(Config(), own);
+    };
+    for (const char* variable : {"HOME", "CODEX_HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR"}) {
+        ASSERT_EQ(::chown(place.c_str(), 4711, 4711), 0);
+        const auto home = with(variable);
+        EXPECT_FALSE(home) << variable;
+        if (!home) {
+            EXPECT_THAT(home.error().message, ::testing::StartsWith(std::string(variable) + " " + place));
+            EXPECT_THAT(home.error().message, ::testing::HasSubstr("belongs to user 4711"));
+            EXPECT_THAT(home.error().hint, ::testing::HasSubstr("[session] user"));
+        }
+        ASSERT_EQ(::chown(place.c_str(), 0, 0), 0);
+        EXPECT_TRUE(with(variable)) << variable;
+    }
+    ::rmdir(place.c_str());
+}
+
 TEST(SessionHome, SlashIsRefused) {
     std::map<std::string, Secret> slash;
     slash.emplace("HOME", Secret("//"));

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "daemon/base/known_missing.hpp"
-#include "daemon/base/trusted_path.hpp"
 #include "daemon/keys/directory_source.hpp"
 #include "daemon/keys/secret_file.hpp"
+#include "protocol/trusted_path.hpp"
 #include "temporary_home.hpp"
 #include "tests/support/silent_mount.hpp"
 #include "tests/support/system_calls.hpp"

@@ -1,4 +1,4 @@
-#include "daemon/base/trusted_path.hpp"
+#include "protocol/trusted_path.hpp"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -21,7 +21,7 @@
 namespace capsule {
 namespace {
 
-constexpr int most_links = 40;  // as the kernel has it
+constexpr int most_followed = 40;  // as the kernel has it
 
 std::list<std::string> parts_of(std::string_view path) {
     std::list<std::string> parts;
@@ -166,7 +166,7 @@ class Walk {
     }
 
     void follow(const std::string& target, const std::string& directory) {
-        if (++links_ > most_links || target.empty()) {
+        if (++links_ > most_followed || target.empty()) {
             found_.error = ELOOP;
             return;
         }
