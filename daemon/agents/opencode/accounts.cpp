@@ -206,9 +206,8 @@ ActiveAccount look_for_active_account(const FilePart& file, const FilePart* log)
     bool active = false;
     for (const std::uint64_t table : tables)
         database.each_row(table, [&](const Row& row) {
-            // Whatever the order of the columns, the account's or its organisation's is not the first.
-            for (std::size_t index = 1; index < row.columns.size(); ++index)
-                active = active || row.columns[index].type != 0;
+            // Whatever the order of the columns: the table's own key, a row's number, is stored as NULL.
+            active = active || std::ranges::any_of(row.columns, [](const Column& each) { return each.type != 0; });
         });
     return active ? ActiveAccount::one : ActiveAccount::none;
 }

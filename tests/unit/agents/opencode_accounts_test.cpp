@@ -27,6 +27,7 @@ TEST(OpencodeAccounts, OneIsFound) {
     for (const auto& row : std::vector<std::vector<std::optional<std::string>>>{
              {std::nullopt, "acc1", std::nullopt},
              {"acc1", std::nullopt, "org1"},
+             {"acc1", std::nullopt},
              {std::nullopt, std::nullopt, std::nullopt, "acc1", "org1"},
              {std::string(4000, 'x'), "acc1"},  // which is elsewhere
          })
