@@ -193,6 +193,24 @@ Result<std::string> find_program(const std::string& name, std::string_view path)
                  how_to_install(name)};
 }
 
+std::vector<Warning> leave_out_of_path(std::string& path) {
+    std::vector<Warning> out;
+    std::string kept;
+    for (std::string_view left = path; !left.empty();) {
+        const std::size_t end = std::min(left.find(':'), left.size());
+        const std::string entry(left.substr(0, end));
+        left.remove_prefix(std::min(end + 1, left.size()));
+        const auto unsafe = entry.starts_with('/') ? untrusted_directory(entry) : std::nullopt;
+        if (unsafe)
+            out.push_back({"path.unsafe", entry + " is left out of the PATH of root's session: " + unsafe->component +
+                                              " " + unsafe->why + "; set [session] user of capsule.toml"});
+        else
+            kept.append(kept.empty() ? "" : ":").append(entry);
+    }
+    path = std::move(kept);
+    return out;
+}
+
 std::string title_sequence(std::string_view title, std::string_view terminal_type) {
     if (terminal_type.empty() || terminal_type == "dumb" || terminal_type.starts_with("linux")) return {};
     return "\x1b]0;" + printable(title) + "\x07";

@@ -30,6 +30,10 @@ void forget_environment();
 /// io_error when there is no such executable file.
 Result<std::string> find_program(const std::string& name, std::string_view path);
 
+/// Takes out of `path` (PATH's form) each absolute directory in which another user could put a program, for a session
+/// of root's: an interpreter (`#!/usr/bin/env node`) is looked up there, too. Gives a warning for each.
+std::vector<Warning> leave_out_of_path(std::string& path);
+
 /// What sets a terminal's title (OSC 0), or "" for a terminal type that has none.
 std::string title_sequence(std::string_view title, std::string_view terminal_type);
 

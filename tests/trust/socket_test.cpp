@@ -20,10 +20,10 @@ namespace fs = std::filesystem;
 class SocketPlace : public CapsuleTest {
   protected:
     Program capsuled() const {
-        fs::create_directories(home());
-        // Elsewhere, since what is wrong with the directory of the test would be wrong with its state, too.
-        return {.argv = {CAPSULED_BINARY, "--socket", socket()},
-                .env = with(base_env(), {{"STATE_DIRECTORY", state_.path().string()}})};
+        // Elsewhere, since what is wrong with the directory of the test would be wrong with these, too.
+        return {
+            .argv = {CAPSULED_BINARY, "--socket", socket()},
+            .env = with(base_env(), {{"STATE_DIRECTORY", state_.path().string()}, {"HOME", state_.path().string()}})};
     }
 
     void expect_refused(const char* reason) const {

@@ -67,7 +67,7 @@ def what_others_left() -> list[Protection]:
         one("nor one that the log takes back, which SQLite may not believe", accounts,
             "        look(file_, (index - 1) * page_size_);\n", "        if (!in_log_.contains(index)) look(file_, (index - 1) * page_size_);\n",
             of_a_console + "EachVersionOfAPageCounts"),
-        one("in whatever column it is", accounts, "return each.type != 0; });", "return each.type != 0 && each.at != row.columns.front().at; });",
+        one("in whatever column it is", accounts, "any_of(row.columns, [](", "any_of(std::vector<Column>(row.columns.begin() + 1, row.columns.end()), [](",
             of_a_console + "OneIsFound"),
         one("nor one of an unfinished transaction", accounts, "undo && !(*undo)(0, 1).empty()", "undo && false",
             of_a_console + "AnUnfinishedTransactionIsNotTakenForNone"),

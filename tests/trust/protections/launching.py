@@ -221,6 +221,8 @@ def what_comes_along() -> list[Protection]:
             "    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)\n", "    if (false)\n", "unit_client:BecomeUser.IsNoneWhomThatUsersProcessesCanTrace"),
         one("nor does one become it that could be another user again", BECOME, "return check_no_other_user(user);", "return {};",
             "unit_client:BecomeUser.RefusesWhoCouldBeAnotherUserAgain"),
+        one("nor does it look for one where another user could put it", BECOME, "        if (unsafe)\n", "        if (unsafe && false)\n",
+            "unit_client:FindProgram.ASessionOfRootsHasNoDirectoryInItsPathThatAnotherUserCanChange"),
         one("a session of root's is no program that another user can change", BECOME, "    if (!unsafe) return std::nullopt;\n", "    return std::nullopt;\n",
             "unit_client:FindProgram.RunsNoneAsRootThatAnotherUserCanChange"),
         one("no_new_privs", BECOME, "::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0", "false", gains),

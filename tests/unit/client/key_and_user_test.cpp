@@ -265,6 +265,19 @@ TEST_F(FindProgram, RunsNoneAsRootThatAnotherUserCanChange) {
               0);
 }
 
+TEST_F(FindProgram, ASessionOfRootsHasNoDirectoryInItsPathThatAnotherUserCanChange) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const TemporaryDirectory theirs;
+    ASSERT_EQ(::chown(theirs.path().c_str(), 4711, 4711), 0);
+    std::string path = "/usr/bin:" + theirs.path() + ":/tmp:" + directory_.path() + ":/nonexistent/bin";
+    const auto warnings = leave_out_of_path(path);
+    EXPECT_EQ(path, "/usr/bin:" + directory_.path() + ":/nonexistent/bin");
+    ASSERT_EQ(warnings.size(), 2U);
+    EXPECT_THAT(warnings[0].message,
+                testing::AllOf(HasSubstr(theirs.path()), HasSubstr("user 4711"), HasSubstr("[session] user")));
+    EXPECT_THAT(warnings[1].message, HasSubstr("/tmp"));
+}
+
 TEST_F(FindProgram, SaysHowToInstallAnAgent) {
     const auto program = find_program("codex", "/nonexistent");
     ASSERT_FALSE(program);
