@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/config/quotable.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "daemon/users/users.hpp"
 
@@ -9,7 +10,7 @@ namespace capsule {
 namespace {
 
 Error unknown_name(const std::string& setting, const std::string& kind, const std::string& name) {
-    return {ErrorCode::config_conflict, setting + ": there is no " + kind + " \"" + name + "\"",
+    return {ErrorCode::config_conflict, setting + ": there is no " + kind + " " + quote(name),
             "name users, \"@groups\" or \"*\" that exist on this system, or give their numbers"};
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
+#include "daemon/config/quotable.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -15,7 +16,7 @@ constexpr auto of_the_user = std::to_array<std::string_view>({"HOME", "USER", "L
 }  // namespace
 
 void check_model_name(const TableReader& in, std::string_view key, const std::string& model) {
-    if (!is_model_name(model)) in.refuse(key, in_quotes(model) + " cannot be a model's name", model_hint);
+    if (!is_model_name(model)) in.refuse(key, quote(model) + " cannot be a model's name", model_hint);
 }
 
 void read_model_name(TableReader& in, std::string_view key, Located<std::string>& model) {
@@ -35,7 +36,7 @@ void read_base_url(TableReader& in, std::string& base_url) {
 }
 
 std::optional<std::string> why_not_in_env(std::string_view name) {
-    const std::string variable(name);
+    const std::string variable = quotable(name);
     if (is_config_location(name)) return variable + " says where an agent's files are: [session] has a setting for it";
     if (is_reserved(name)) return variable + " is reserved: it is set by the route alone, or never";
     if (std::find(of_the_user.begin(), of_the_user.end(), name) != of_the_user.end())
@@ -63,7 +64,7 @@ const Provider& check_cell(const TableReader& in, std::string_view key, const Ca
             hint += " " + std::string(known);
         hint += ".";
         if (const auto near = catalog.meant_by(id)) hint = "Did you mean " + in_quotes(*near) + "?";
-        in.refuse(key, "there is no provider " + in_quotes(id), std::move(hint));
+        in.refuse(key, "there is no provider " + quote(id), std::move(hint));
     }
     const std::string cell = std::string(facts_of(agent).label) + " on " + provider->label;
     if (provider->kind(agent) == CellKind::unsupported) in.refuse(key, cell + " is not supported", "Remove it.");

@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/config/quotable.hpp"
+
 namespace capsule {
 namespace {
-
-constexpr std::string_view hidden = "…";
 
 /// Sections that hold no keys (but for what is called "env" in them).
 constexpr auto sections = std::to_array<std::string_view>(
@@ -90,26 +90,62 @@ bool multi_line_string_near(const std::vector<std::string_view>& lines) {
     });
 }
 
-/// `line` up to an inline table or a comment outside of its strings.
-std::string harmless_part(std::string_view line) {
-    char quote = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        if (quote != 0) {
-            if (quote == '"' && c == '\\') ++i;
-            if (c == quote) quote = 0;
-        } else if (c == '"' || c == '\'') {
-            quote = c;
-        } else if (c == '{' || c == '#') {
-            std::string out(line.substr(0, i));
-            while (!out.empty() && (out.back() == ' ' || out.back() == '\t'))
-                out.pop_back();
-            return c == '{' ? out + " {" + std::string(hidden) : out;
-        }
+/// The text in quotes at the beginning of `rest`, with what is to be seen of it; to the end if it is not closed.
+struct Quoted {
+    std::string shown;
+    std::size_t size;
+};
+
+Quoted quoted_at(std::string_view rest) {
+    const char quote = rest.front();
+    std::size_t end = 1;
+    while (end < rest.size() && rest[end] != quote)
+        end += quote == '"' && rest[end] == '\\' ? 2 : 1;
+    end = std::min(end, rest.size());
+    const bool closed = end < rest.size();
+    return {quote + quotable(rest.substr(1, end - 1)) + (closed ? std::string(1, quote) : ""), end + (closed ? 1 : 0)};
+}
+
+/// What stands outside of quotes: a value is one text, a name has dots.
+std::string harmless_words(std::string_view words, bool is_value) {
+    const std::string_view word = trimmed(words);
+    const std::size_t before = word.empty() ? words.size() : static_cast<std::size_t>(word.data() - words.data());
+    std::string out(words.substr(0, before));
+    for (std::string_view left = word; !left.empty();) {
+        const std::size_t end = is_value ? left.size() : std::min(left.find_first_of(". \t"), left.size());
+        out += quotable(left.substr(0, end));
+        if (end < left.size()) out += left[end];
+        left.remove_prefix(std::min(end + 1, left.size()));
     }
-    while (line.ends_with('\r'))
-        line.remove_suffix(1);
-    return std::string(line);
+    return out.append(words.substr(before + word.size()));
+}
+
+/// `line` up to an inline table, a comment or a second '=' outside of its strings; of each text on it what is quotable.
+std::string harmless_part(std::string_view line) {
+    std::string out;
+    bool is_value = false;
+    const auto without_blanks = [&] { return out.substr(0, out.find_last_not_of(" \t\r") + 1); };
+    while (!line.empty()) {
+        const char c = line.front();
+        std::size_t size = 1;
+        if (c == '"' || c == '\'') {
+            const Quoted text = quoted_at(line);
+            out += text.shown;
+            size = text.size;
+        } else if (c == '#') {
+            break;
+        } else if (c == '{' || (c == '=' && is_value)) {
+            return without_blanks() + (c == '{' ? " {" : " =") + std::string(not_quoted);
+        } else if (c == '=' || c == '[' || c == ']' || c == ',') {
+            is_value = is_value || c == '=';
+            out += c;
+        } else {
+            size = std::min(line.find_first_of("\"'#{=[],"), line.size());
+            out += harmless_words(line.substr(0, size), is_value);
+        }
+        line.remove_prefix(size);
+    }
+    return without_blanks();
 }
 
 /// The parts of a dotted name written without quotes; none where it is anything else.
@@ -150,44 +186,42 @@ bool in_harmless_section(const std::vector<std::string_view>& lines) {
 /// A key can end in '=' and stand where a name would: only what looks like a variable or is known is one.
 bool is_surely_a_name(std::string_view part) {
     constexpr std::string_view of_variables = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-    constexpr std::size_t longest = 64;
     return part == "env" || contains(sections, part) || contains(harmless_names, part) ||
-           (part.size() <= longest && part.find('_') != part.npos && part.find_first_not_of(of_variables) == part.npos);
-}
-
-std::string without_value(std::string_view name) {
-    return std::string(name) + " = " + std::string(hidden);
+           (part.find('_') != part.npos && part.find_first_not_of(of_variables) == part.npos && quotable(part) == part);
 }
 
 }  // namespace
 
-std::string excerpt_of_value(std::string_view text, std::size_t line) {
-    const auto lines = lines_up_to(text, line);
-    return multi_line_string_near(lines) ? std::string(hidden) : harmless_part(lines.back());
+std::string without_value(std::string_view name) {
+    return std::string(name) + " = " + std::string(not_quoted);
 }
 
-std::string excerpt_of_name(std::string_view text, std::size_t line, std::string_view name) {
+std::string excerpt_of_value(std::string_view text, std::size_t line) {
     const auto lines = lines_up_to(text, line);
-    const std::string_view header = trimmed(lines.back());
-    const std::size_t end = header.find(']');
-    if (!multi_line_string_near(lines) && end != header.npos && header.starts_with('[') &&
-        parts_of(header.substr(1, end - 1)))
-        return std::string(header.substr(0, end + 1));
-    return without_value(name);
+    return multi_line_string_near(lines) ? std::string(not_quoted) : harmless_part(lines.back());
+}
+
+std::string excerpt_of_table(std::string_view text, std::size_t line, std::string_view name) {
+    const auto lines = lines_up_to(text, line);
+    const std::string_view whole = trimmed(lines.back());
+    const std::size_t inner = whole.find_first_of("\"'#{");
+    const bool is_inline = inner != whole.npos && whole[inner] == '{';
+    return !multi_line_string_near(lines) && (is_header(whole) || is_inline) ? harmless_part(whole)
+                                                                             : without_value(name);
 }
 
 std::string excerpt_of_broken(std::string_view text, std::size_t line) {
     const auto lines = lines_up_to(text, line);
     const std::string_view broken = lines.back();
-    if (multi_line_string_near(lines)) return std::string(hidden);
+    if (multi_line_string_near(lines)) return std::string(not_quoted);
     if (is_header(broken)) {
-        if (!is_harmless_header(broken)) return std::string(hidden);
-        return std::string(broken.substr(0, std::min(broken.find_first_of("]#"), broken.size() - 1) + 1));
+        if (!is_harmless_header(broken)) return std::string(not_quoted);
+        return harmless_part(broken.substr(0, std::min(broken.find_first_of("]#"), broken.size() - 1) + 1));
     }
     const std::size_t equals = broken.find('=');
-    if (equals == broken.npos) return std::string(hidden);
+    if (equals == broken.npos) return std::string(not_quoted);
     const auto parts = parts_of(broken.substr(0, equals));
-    if (!parts || !std::all_of(parts->begin(), parts->end(), is_surely_a_name)) return std::string(hidden);
+    if (!parts || !std::all_of(parts->begin(), parts->end(), is_surely_a_name)) return std::string(not_quoted);
     const bool harmless = contains(harmless_names, parts->back()) && in_harmless_section(lines) &&
                           std::find(parts->begin(), parts->end(), "env") == parts->end();
     return harmless ? harmless_part(broken) : without_value(trimmed(broken.substr(0, equals)));

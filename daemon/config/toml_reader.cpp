@@ -6,6 +6,7 @@
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/broken_toml.hpp"
 #include "daemon/config/excerpt.hpp"
+#include "daemon/config/quotable.hpp"
 #include "protocol/nearest.hpp"
 
 namespace capsule {
@@ -75,8 +76,9 @@ std::string TomlDocument::origin(const toml::source_region& at) const {
 
 void TomlDocument::refuse(const toml::source_region& at, Show show, std::string_view name, std::string_view what,
                           std::string hint) const {
-    const std::string line =
-        show == Show::line ? excerpt_of_value(text_, at.begin.line) : excerpt_of_name(text_, at.begin.line, name);
+    const std::string line = show == Show::line     ? excerpt_of_value(text_, at.begin.line)
+                             : show == Show::header ? excerpt_of_table(text_, at.begin.line, name)
+                                                    : without_value(name);
     if (hint.empty()) hint = "Correct that line; docs/configuration.md has every setting with its type.";
     throw Failure({ErrorCode::config_conflict, place(at.begin) + std::string(what) + "\n" + line, std::move(hint)});
 }
@@ -89,7 +91,7 @@ TableReader::TableReader(const TableReader& parent, const toml::key& key, const 
     : document_(parent.document_),
       table_(&table),
       at_(key.source()),
-      path_(parent.path_to(key.str())),
+      path_(parent.path_to(quotable(key.str()))),
       show_(parent.show_) {}
 
 TableReader::TableReader(const TableReader& parent, std::string path, const toml::table& element)
@@ -117,7 +119,7 @@ std::optional<std::int64_t> TableReader::integer(std::string_view key, std::int6
     if (!node->is_integer()) refuse_type(key, *node, "an integer");
     const std::int64_t value = node->as_integer()->get();
     if (value < low || value > high)
-        refuse(key, std::to_string(value) + " is out of range",
+        refuse(key, quotable(std::to_string(value)) + " is out of range",
                "It must be from " + std::to_string(low) + " to " + std::to_string(high) + ".");
     return value;
 }
@@ -182,7 +184,7 @@ std::vector<std::pair<TableReader::Entry, TableReader>> TableReader::tables() {
         const toml::table* table = entry.value->as_table();
         // The line may be a misplaced key.
         if (!table)
-            refuse_at(entry.key->source(), Show::name_only, entry.name,
+            refuse_at(entry.key->source(), Show::header, entry.name,
                       "expected a table, got " + std::string(type_name(*entry.value)), {});
         TableReader reader(*this, *entry.key, *table);
         out.emplace_back(std::move(entry), std::move(reader));
@@ -205,7 +207,7 @@ std::optional<std::size_t> TableReader::word_index(std::string_view key, const s
     // What is far from every word may be a key that was pasted in the wrong place.
     constexpr std::size_t longest_word = 16;
     if (given->value.size() > longest_word) refuse_hidden(key, "this value is not known", std::move(hint));
-    refuse(key, "unknown value " + in_quotes(given->value), std::move(hint));
+    refuse(key, "unknown value " + quote(given->value), std::move(hint));
 }
 
 void TableReader::finish() const {
@@ -217,10 +219,11 @@ void TableReader::finish() const {
     const auto near = nearest(first.name, known);
     std::string hint = known.empty() ? "Nothing may stand here." : "Known here: " + list_of(known) + ".";
     if (near) hint = "Did you mean " + in_quotes(*near) + "?";
-    // A misspelt setting is shown as it stands; what is wholly unknown may be a key in the wrong place.
+    // A misspelt setting is shown as it stands; what is wholly unknown may be a key in the wrong place, and of a list
+    // nobody knows what it holds.
     const bool no_key = first.value->is_number() || first.value->is_boolean() ||
-                        (near && !first.value->is_table() && !speaks_of_a_key(*near) && !speaks_of_a_key(first.name));
-    refuse_at(first.key->source(), no_key ? show_ : Show::name_only, first.name,
+                        (near && first.value->is_string() && !speaks_of_a_key(*near) && !speaks_of_a_key(first.name));
+    refuse_at(first.key->source(), no_key ? show_ : Show::header, first.name,
               first.value->is_table() ? "unknown section" : "unknown setting", std::move(hint));
 }
 
@@ -233,7 +236,9 @@ std::string TableReader::path_to(std::string_view key) const {
 
 void TableReader::refuse_at(const toml::source_region& at, Show show, std::string_view key, std::string_view what,
                             std::string hint) const {
-    document_->refuse(at, show, key, path_to(key) + ": " + std::string(what), std::move(hint));
+    // Of a table whose names are free it is one that somebody may have taken for the place of a key.
+    const std::string shown = quotable(key);
+    document_->refuse(at, show, shown, path_to(shown) + ": " + std::string(what), std::move(hint));
 }
 
 void TableReader::refuse_type(std::string_view key, const toml::node& value, std::string_view expected) const {
@@ -248,7 +253,7 @@ void TableReader::refuse(std::string_view key, std::string_view what, std::strin
     const toml::node* node = table_->get(key);
     if (!node) refuse_table(std::string(key) + ": " + std::string(what), std::move(hint));
     // A table stands where its name does, with settings beside it that are not meant.
-    if (node->is_table()) refuse_at(table_->find(key)->first.source(), Show::name_only, key, what, std::move(hint));
+    if (node->is_table()) refuse_at(table_->find(key)->first.source(), Show::header, key, what, std::move(hint));
     refuse_at(node->source(), show_, key, what, std::move(hint));
 }
 
@@ -262,12 +267,18 @@ void TableReader::refuse_hidden(std::string_view key, std::string_view what, std
     refuse_at(table_->get(key)->source(), Show::name_only, key, what, std::move(hint));
 }
 
+void TableReader::refuse_hidden_element(std::string_view key, std::size_t index, std::string_view what,
+                                        std::string hint) const {
+    const toml::array* list = table_->get_as<toml::array>(key);
+    refuse_at(list->get(index)->source(), Show::name_only, key, what, std::move(hint));
+}
+
 void TableReader::refuse(const Entry& entry, std::string_view what, std::string hint) const {
-    refuse_at(entry.key->source(), show_, entry.name, what, std::move(hint));
+    refuse_at(entry.key->source(), Show::header, entry.name, what, std::move(hint));
 }
 
 void TableReader::refuse_table(std::string_view what, std::string hint) const {
-    document_->refuse(at_, show_, path_, path_ + ": " + std::string(what), std::move(hint));
+    document_->refuse(at_, Show::header, path_, path_ + ": " + std::string(what), std::move(hint));
 }
 
 }  // namespace capsule

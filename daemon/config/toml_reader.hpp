@@ -25,8 +25,8 @@ struct DocumentName {
     bool built_in = false;  ///< then `origin` stands alone: "catalog"
 };
 
-/// Whether an error may show the line.
-enum class Show { line, name_only };
+/// What an error may show of the line: what is quotable() of it, the header of a table, or no more than the name.
+enum class Show { line, header, name_only };
 
 class TomlDocument {
   public:
@@ -93,7 +93,7 @@ class TableReader {
 
     /// Refuses the value of a setting (or, when there is none of that name, this table).
     [[noreturn]] void refuse(std::string_view key, std::string_view what, std::string hint = {}) const;
-    /// Refuses an element of the list that is a setting.
+    /// Refuses an element of the list that is a setting. `what` quotes no more of it than quote() does.
     [[noreturn]] void refuse_element(std::string_view key, std::size_t index, std::string_view what,
                                      std::string hint = {}) const;
     [[noreturn]] void refuse(const Entry& entry, std::string_view what, std::string hint = {}) const;
@@ -106,6 +106,8 @@ class TableReader {
     }
     /// So for one setting: a key that was pasted in the wrong place must not be shown.
     [[noreturn]] void refuse_hidden(std::string_view key, std::string_view what, std::string hint = {}) const;
+    [[noreturn]] void refuse_hidden_element(std::string_view key, std::size_t index, std::string_view what,
+                                            std::string hint = {}) const;
 
     bool has(std::string_view key) const { return table_->contains(key); }
     bool has_table(std::string_view key) const { return table_->get(key) != nullptr && table_->get(key)->is_table(); }

@@ -10,6 +10,7 @@
 #include <exception>
 #include <fstream>
 
+#include "daemon/config/quotable.hpp"
 #include "daemon/load/load_config.hpp"
 #include "daemon/sessions/authorities.hpp"
 #include "daemon/users/subordinate.hpp"
@@ -46,9 +47,9 @@ Result<std::optional<BrokerIdentity>> broker_user(const Config& config, const Se
     const std::string name = config.broker.user.value_or("capsule-broker");
     const auto found = find_user(name);
     if (!found)
-        return broker_conflict(
-            "there is no user \"" + name + "\"",
-            "make one that nothing else runs as (useradd --system --no-create-home " + name + "), or name another");
+        return broker_conflict("there is no user " + quote(name),
+                               "make one that nothing else runs as (useradd --system --no-create-home " +
+                                   quotable(name) + "), or name another");
     const SessionUser& user = found->user;
     if (auto one = check_is_one_user("[broker] user", name, user.uid); !one) return one.error();
     if (user.uid == 0) return broker_conflict("capsule-broker does not run as root", "name a user of its own");
@@ -67,7 +68,7 @@ Result<std::vector<std::uint32_t>> upstream_uids(const BrokerConfig& broker, con
     for (const std::string& name : broker.upstream_users) {
         const auto uid = find_uid(name);
         if (!uid)
-            return Error{ErrorCode::config_conflict, "[broker] upstream_users: there is no user \"" + name + "\"",
+            return Error{ErrorCode::config_conflict, "[broker] upstream_users: there is no user " + quote(name),
                          "name users that exist on this system, or give their numbers"};
         if (auto one = check_is_one_user("[broker] upstream_users", name, *uid); !one) return one.error();
         if (home && !home->same_user && *uid == home->user.uid)

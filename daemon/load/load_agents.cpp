@@ -6,6 +6,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 
 namespace capsule {
 namespace {
@@ -15,9 +16,11 @@ void read_args(TableReader& in, const AgentDescriptor& agent, const SessionConfi
     if (!args) return;
     const std::vector<std::string>& list = args->value;
     for (std::size_t i = 0; i < list.size(); ++i) {
-        if (list[i].find('\0') != std::string::npos) in.refuse_element("args", i, "the argument has a NUL character");
+        // What is beside an option may be its value, in this argument or in the next one: none is shown.
+        if (list[i].find('\0') != std::string::npos)
+            in.refuse_hidden_element("args", i, "the argument has a NUL character");
         if (const auto problem = agent.refused_argument(list, i, session))
-            in.refuse_element("args", i, in_quotes(list[i]) + ": " + *problem, "Remove the argument.");
+            in.refuse_hidden_element("args", i, '"' + option_name(list[i]) + "\": " + *problem, "Remove the argument.");
     }
     out.args = *args;
 }

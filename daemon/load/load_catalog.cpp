@@ -9,6 +9,7 @@
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 #include "daemon/load/load_models.hpp"
 #include "daemon/load/load_refusals.hpp"
 
@@ -63,7 +64,8 @@ void read_key_variable(TableReader& in, Provider& provider) {
     if (const auto problem = why_not_in_env(name->value)) in.refuse("key_env", *problem, "Choose another name.");
     const auto passes = default_passthrough();
     if (std::any_of(passes.begin(), passes.end(), [&](std::string_view p) { return matches(p, name->value); }))
-        in.refuse("key_env", name->value + " passes into every session, a key must not", "Choose another name.");
+        in.refuse("key_env", quotable(name->value) + " passes into every session, a key must not",
+                  "Choose another name.");
     provider.key_env = name->value;
 }
 
@@ -108,7 +110,7 @@ void read_facts(TableReader& in, Provider& provider) {
     if (auto names = in.texts("other_key_names")) {
         for (std::size_t i = 0; i < names->value.size(); ++i)
             if (!is_variable_name(names->value[i]))
-                in.refuse_element("other_key_names", i, in_quotes(names->value[i]) + " is no variable name",
+                in.refuse_element("other_key_names", i, quote(names->value[i]) + " is no variable name",
                                   variable_name_hint);
         provider.other_key_names = std::move(names->value);
     }

@@ -6,6 +6,7 @@
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 #include "daemon/config/toml_reader.hpp"
 #include "daemon/load/load_agents.hpp"
 #include "daemon/load/load_catalog.hpp"
@@ -61,7 +62,7 @@ void read_peers(TableReader& in, std::string_view key, std::vector<std::string>&
         if (name == "*") continue;
         if (name.starts_with('@')) name.remove_prefix(1);
         if (account_name_problem(name))
-            in.refuse_element(key, i, in_quotes(peers->value[i]) + " is neither a user, a \"@group\", nor \"*\"");
+            in.refuse_element(key, i, quote(peers->value[i]) + " is neither a user, a \"@group\", nor \"*\"");
     }
     out = peers->value;
 }
@@ -103,10 +104,9 @@ void read_session(TableReader& in, SessionConfig& out) {
             std::string_view name = patterns->value[i];
             if (name.ends_with('*')) name.remove_suffix(1);
             if (!is_variable_name(name) && patterns->value[i] != "*")
-                in.refuse_element(
-                    "passthrough", i,
-                    in_quotes(patterns->value[i]) + " is no variable name, nor the beginning of one and '*'",
-                    variable_name_hint);
+                in.refuse_element("passthrough", i,
+                                  quote(patterns->value[i]) + " is no variable name, nor the beginning of one and '*'",
+                                  variable_name_hint);
         }
         out.passthrough = patterns->value;
     }

@@ -5,6 +5,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 
 namespace capsule {
 namespace {
@@ -44,8 +45,7 @@ void read_reasoning(TableReader& in, Model& model) {
     const auto level = in.text("default_reasoning_level");
     if (!level) return;
     if (std::ranges::find(model.levels, level->value) == model.levels.end())
-        in.refuse("default_reasoning_level", in_quotes(level->value) + " is not in reasoning_levels",
-                  "Name one of them.");
+        in.refuse("default_reasoning_level", quote(level->value) + " is not in reasoning_levels", "Name one of them.");
     model.default_level = level->value;
 }
 

@@ -16,6 +16,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/config/quotable.hpp"
 #include "daemon/server/socket_place.hpp"
 #include "daemon/users/groups.hpp"
 #include "daemon/users/user_namespace.hpp"
@@ -133,7 +134,7 @@ Result<std::optional<gid_t>> group_named(const std::optional<std::string>& name)
     if (!name) return std::optional<gid_t>();
     const auto gid = find_group(*name);
     if (!gid)
-        return group_conflict("there is no group \"" + *name + "\"", "create the group first, or remove socket_group");
+        return group_conflict("there is no group " + quote(*name), "create the group first, or remove socket_group");
     if (auto one = check_is_one_group("[daemon] socket_group", *name, *gid); !one) return one.error();
     const std::string which = "\"" + *name + "\" (" + std::to_string(*gid) + ")";
     if (!has_group(*gid))

@@ -20,6 +20,7 @@
 #include <system_error>
 #include <vector>
 
+#include "daemon/config/quotable.hpp"
 #include "daemon/users/groups.hpp"
 #include "daemon/users/user_namespace.hpp"
 #include "protocol/trusted_path.hpp"
@@ -231,7 +232,7 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
         const std::string& name = *config.session.user;
         auto named = find_session_user(name, entry);
         if (!named)
-            return cannot_serve("[session] user: there is no user \"" + name + "\"",
+            return cannot_serve("[session] user: there is no user " + quote(name),
                                 "create the user first, or name one of the password file, by name or number");
         if (auto one = check_is_one_user("[session] user", name, named->user.uid); !one) return one.error();
         home.same_user = named->user.uid == entry.user.uid;

@@ -53,6 +53,30 @@ TEST_F(Lifecycle, ConfigurationErrorsShowPlaceLineAndTheNearestName) {
                 AllOf(HasSubstr("capsule.toml:3:1"), HasSubstr("provder = \"zai\""), HasSubstr("provider")));
 }
 
+// status is open to all who can open the socket, agents among them.
+TEST_F(Lifecycle, NoSecretInThePlaceOfASettingIsInStatusOrTheLog) {
+    start();
+    for (const char* line : {
+             "[session]\npassthrough = [\"GH_TOKEN=FAKE-ghp-token-0001\"]",
+             "[session]\nuser = \"FAKE-ops_eyJhbGciOi-0002\"",
+             "[access]\nspawn = [\"FAKE-0007\"]",
+             "[broker]\nuser = \"u:FAKE-pw@h\"",
+             "[broker]\nupstream_users = [\"http://u:FAKE-proxy-pw-0003@proxy:3128\"]",
+             "[broker]\nremote = \"http://u:FAKE-proxy-pw-0003@proxy:3128\"",
+             "[keys]\nop = \"FAKE-ops_eyJhbGciOi-0002\"",
+             "[codex]\nargs = [\"-c=model_providers.x.experimental_bearer_token=FAKE-0011\"]",
+             "[claude]\nargs = ['--settings={\"env\":{\"GH_TOKEN\":\"FAKE-0010\"}}']",
+             "[providers.zai]\nother_key_names = [\"ZAI=FAKE-zai-0005\"]",
+             "[providers.zai]\nkey_url = \"http://h/?key=FAKE-0006\"",
+         }) {
+        write_file(config_file(), std::string(line) + "\n");
+        EXPECT_THAT(expect_error("reload", "{}", -32007, "config.conflict"), Not(HasSubstr("FAKE"))) << line;
+        EXPECT_THAT(text_at(call("status"), "/config/error"),
+                    AllOf(HasSubstr("capsule.toml:2:"), Not(HasSubstr("FAKE"))));
+    }
+    EXPECT_THAT(daemon().log(), AllOf(HasSubstr("session.passthrough"), Not(HasSubstr("FAKE-"))));
+}
+
 TEST_F(Lifecycle, SighupReloads) {
     start();
     write_file(config_file(), "nonsense = 1\n");

@@ -9,6 +9,7 @@
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 
 namespace capsule {
 namespace {
@@ -66,7 +67,7 @@ std::optional<ModelConflict> alias_conflict(const Catalog& /*catalog*/, const Pr
     if (provider.kind(Agent::claude) != CellKind::routed) return std::nullopt;
     const std::string_view bare = model.substr(0, model.find('['));  // "sonnet[1m]"
     if (std::find(claude_aliases.begin(), claude_aliases.end(), bare) == claude_aliases.end()) return std::nullopt;
-    return ModelConflict{in_quotes(model) + " is Claude Code's name of a tier, not a model of " + provider.label,
+    return ModelConflict{quote(model) + " is Claude Code's name of a tier, not a model of " + provider.label,
                          "Name one of " + provider.label + "'s models, such as " +
                              in_quotes(provider.cell(Agent::claude).model.value) +
                              "; to start on another tier pass Claude Code `--model " + std::string(bare) + "`."};

@@ -11,6 +11,7 @@
 #include "daemon/agents/list.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 
 namespace capsule {
 namespace {
@@ -72,7 +73,7 @@ void check_among_others(TableReader& in, Provider& provider, const Catalog& cata
     for (const Provider& other : catalog.providers)
         if (other.id != provider.id && cell.kind == CellKind::routed && other.kind(Agent::codex) == CellKind::routed &&
             codex_cell(other.cell(Agent::codex)).profile == codex_cell(cell).profile)
-            in.refuse("profile", in_quotes(codex_cell(cell).profile) + " is the profile of " + other.id,
+            in.refuse("profile", quote(codex_cell(cell).profile) + " is the profile of " + other.id,
                       "Leave it out: the provider's id is used.");
 }
 

@@ -10,6 +10,7 @@
 #include "daemon/agents/opencode/unheld.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/config/checks.hpp"
+#include "daemon/config/quotable.hpp"
 
 namespace capsule {
 namespace {
@@ -51,13 +52,13 @@ std::optional<ModelConflict> prefix_conflict(const Catalog& catalog, const Provi
     const std::string_view prefix = model.substr(0, slash);
     if (prefix == provider.id) {
         if (slash + 1 < model.size()) return std::nullopt;
-        return ModelConflict{in_quotes(model) + " names no model", "Write \"" + provider.id + "/<model>\"."};
+        return ModelConflict{quote(model) + " names no model", "Write \"" + provider.id + "/<model>\"."};
     }
     const Provider* other = catalog.find(prefix);
     if (!other) return std::nullopt;
-    return ModelConflict{in_quotes(model) + " is a model of " + other->label + ", not of " + provider.label,
+    return ModelConflict{quote(model) + " is a model of " + other->label + ", not of " + provider.label,
                          "Name one of " + provider.label + "'s models; one whose own name begins so is \"" +
-                             provider.id + "/" + std::string(model) + "\"."};
+                             provider.id + "/" + quotable(model) + "\"."};
 }
 
 void check_among_others(TableReader& in, Provider& provider, const Catalog& catalog) {

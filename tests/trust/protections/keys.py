@@ -5,6 +5,8 @@ from protection import Edit, Protection, one
 SESSION_ENV = "daemon/agents/session_env.cpp"
 CLAUDE = "daemon/agents/claude/render.cpp"
 EXCERPT = "daemon/config/excerpt.cpp"
+QUOTABLE = "daemon/config/quotable.cpp"
+READER = "daemon/config/toml_reader.cpp"
 BECOME = "client/commands/become.cpp"
 ASK = "client/commands/ask_key.cpp"
 
@@ -116,6 +118,7 @@ def becoming() -> list[Protection]:
 
 
 def said_of_keys() -> list[Protection]:
+    refused = "unit_config:RefusedTexts."
     no_argument = "unit_agents:Claude.NoSecretOfARoutesVariablesIsInTheArguments"
     return [
         one("a value in a request is not repeated", "daemon/handlers/session_params.cpp", '" has a NUL"',
@@ -126,7 +129,7 @@ def said_of_keys() -> list[Protection]:
             '"no key has such characters: " + value',
             "integration_auth:Auth.BadKeysAndScopesAreRefused"),
         one("a line of broken TOML is not shown", EXCERPT,
-            "is_surely_a_name)) return std::string(hidden);", "is_surely_a_name)) return std::string(broken);",
+            "is_surely_a_name)) return std::string(not_quoted);", "is_surely_a_name)) return std::string(broken);",
             "unit_config:LoadConfigRefusal.BrokenTomlNeverShowsAKey"),
         one("nor what the parser quotes", "daemon/config/broken_toml.cpp",
             "std::string(description.substr(0, description.find('\\'')))", "std::string(description)",
@@ -135,7 +138,7 @@ def said_of_keys() -> list[Protection]:
             "    return harmless ? harmless_part(broken) : without_value(trimmed(broken.substr(0, equals)));\n",
             "    return harmless_part(broken);\n", "unit_config:LoadConfigRefusal.BrokenTomlNeverShowsAKey"),
         one("nor what stands beside a value", EXCERPT,
-            "    return multi_line_string_near(lines) ? std::string(hidden) : harmless_part(lines.back());\n",
+            "    return multi_line_string_near(lines) ? std::string(not_quoted) : harmless_part(lines.back());\n",
             "    return std::string(lines.back());\n", "unit_config:LoadConfigRefusal.NoErrorShowsAKeyBesideIt"),
         one("nor a value of [env]", "daemon/load/load_env.cpp",
             "    in.hide_values();\n", "", "unit_config:LoadConfigRefusal.EnvNeverShowsAValue"),
@@ -145,6 +148,31 @@ def said_of_keys() -> list[Protection]:
             "unit_config:LoadConfigRefusal.EnvNeverShowsAValue"),
         one("nor a password where a port belongs", "daemon/load/load_config.cpp", "in.refuse_hidden(\n            \"listen\"",
             "in.refuse(\n            \"listen\"", "unit_config:LoadConfigRefusal.SessionsWithoutKeys"),
+        one("nor a variable's value where its name belongs", QUOTABLE, "text.substr(0, equals + 1)).append(not_quoted)", "text)",
+            refused + "EachOfTheseWasShown", refused + "NoErrorShowsASecretInThePlaceOfAnySetting"),
+        one("nor a token in the place of a name or a path", QUOTABLE, "is_of(text, of_names) && has_no_key(text) &&", "is_of(text, of_names) &&",
+            "unit_config:Quotable.OfWhatMayBeASecretAtMostItsName", refused + "NoErrorShowsASecretInThePlaceOfAnySetting"),
+        one("nor a URL's password", QUOTABLE, "is_harmless(url.substr(end)) ? ", "true ? ",
+            refused + "EachOfTheseWasShown", "integration_lifecycle:Lifecycle.NoSecretInThePlaceOfASettingIsInStatusOrTheLog"),
+        one("nor what an option is set to", "daemon/load/load_agents.cpp", "option_name(list[i])", "list[i]",
+            refused + "EachOfTheseWasShown", "integration_lifecycle:Lifecycle.NoSecretInThePlaceOfASettingIsInStatusOrTheLog"),
+        one("nor the arguments beside it", "daemon/load/load_agents.cpp",
+            "in.refuse_hidden_element(\"args\", i, '\"' + option", "in.refuse_element(\"args\", i, '\"' + option",
+            "unit_config:LoadConfigRefusal.ArgumentsThatDefeatAPin"),
+        one("nor a text on the line", EXCERPT, "quote + quotable(rest.substr(1, end - 1))", "quote + std::string(rest.substr(1, end - 1))",
+            refused + "EachOfTheseWasShown"),
+        one("nor one without quotes", EXCERPT, "out += quotable(left.substr(0, end));", "out += left.substr(0, end);",
+            refused + "NoErrorShowsASecretInThePlaceOfAnySetting"),
+        one("nor the name of a section", READER, "const std::string shown = quotable(key);", "const std::string shown(key);",
+            refused + "NorInTheNameOfASection"),
+        one("nor that of one around it", READER, "parent.path_to(quotable(key.str()))", "parent.path_to(key.str())",
+            refused + "NoErrorShowsASecretInThePlaceOfAnySetting"),
+        one("nor a value where a section's name is refused", READER, "refuse_at(entry.key->source(), Show::header, entry.name, what,",
+            "refuse_at(entry.key->source(), show_, entry.name, what,", refused + "EachOfTheseWasShown"),
+        one("nor a list of an unknown setting", READER, "near && first.value->is_string() &&", "near && !first.value->is_table() &&",
+            "unit_config:LoadConfigRefusal.NoErrorShowsAKeyBesideIt"),
+        one("nor a user who is not there", "daemon/access/policy.cpp", "quote(name)", "name",
+            "integration_lifecycle:Lifecycle.NoSecretInThePlaceOfASettingIsInStatusOrTheLog"),
         one("nor a key in the place of its file's path", "daemon/keys/file_source.cpp", "\" is not an absolute path\"",
             "\" is not an absolute path: \" + path", "unit_keys:Files.TheNamedFileMustBeThereAndAbsolute"),
         one("nor what a key's file holds", "daemon/keys/secret_file.cpp",

@@ -68,7 +68,7 @@ TEST(CatalogRefusal, Facts) {
              {"[providers.zai]\ntimeout_ms = 0", "2:14: providers.zai.timeout_ms: 0 is out of range\ntimeout_ms = 0",
               "from 1 to 2147483647"},
              {"[providers.zai]\nmodels = [\"ok\", \"not ok\"]",
-              "2:17: providers.zai.models: cannot be a model's name\nmodels = [\"ok\", \"not ok\"]", "white space"},
+              "2:17: providers.zai.models: cannot be a model's name\nmodels = [\"ok\", \"…\"]", "white space"},
              {"[providers.zai]\nlable = \"Z\"", "2:1: providers.zai.lable: unknown setting\nlable = \"Z\"",
               "Did you mean \"label\"?"},
              {"[providers.zai.cloud]\nx = 1", "1:16: providers.zai.cloud: unknown section\n[providers.zai.cloud]"},

@@ -127,6 +127,7 @@ TEST(LoadConfigRefusal, NoErrorShowsAKeyBesideIt) {
              "ZAI_API_KEY = \"FAKE\"",
              "[providers.zai]\napi_key = \"FAKE\"",
              "[providers.zai]\nkey = \"FAKE\"",
+             "[claude]\narg = [\"--token\", \"FAKE\"]",
              "[daemon]\nsocket = 5 # FAKE",
              "daemon = { socket = 5, ZAI_API_KEY = \"FAKE\" }",
              "[workspaces.acme]\nenv = \"\"\"\nFAKE\"\"\"\n[daemon]\nsocket = 5",

@@ -18,7 +18,7 @@ TEST(LoadConfigRefusal, SectionsAndTypes) {
              {"[daemon]\nsocket = 1", "2:10: daemon.socket: expected a string, got an integer\nsocket = 1"},
              {"[daemon]\nsocket = \"x.sock\"", "2:10: daemon.socket: must be an absolute path\nsocket = \"x.sock\""},
              {"[daemon]\nsocket = \"/x\\u0000\"",
-              "2:10: daemon.socket: a path has no control characters\nsocket = \"/x\\u0000\""},
+              "2:10: daemon.socket: a path has no control characters\nsocket = \"…\""},
              {"[daemon]\nsocket_group = \"\"", "2:16: daemon.socket_group: a name is missing\nsocket_group = \"\""},
              {"[daemon]\nlog_level = \"debgu\"",
               "2:13: daemon.log_level: unknown value \"debgu\"\nlog_level = \"debgu\"", "Did you mean \"debug\"?"},
@@ -113,8 +113,7 @@ TEST(LoadConfigRefusal, AgentsAndModels) {
               "2:12: opencode.provider: OpenCode on OpenAI is not supported\nprovider = \"openai\""},
              {"[codex]\nnative = \"home\"", "2:1: codex.native: unknown setting\nnative = …"},
              {"[claude]\nnative = \"oauth\"", "2:10: claude.native: unknown value \"oauth\"\nnative = \"oauth\""},
-             {"[claude]\nargs = [\"a\\u0000\"]",
-              "2:9: claude.args: the argument has a NUL character\nargs = [\"a\\u0000\"]"},
+             {"[claude]\nargs = [\"a\\u0000\"]", "2:9: claude.args: the argument has a NUL character\nargs = …"},
              {"[claude]\nmodel = \"a b\"", "2:9: claude.model: \"a b\" cannot be a model's name\nmodel = \"a b\""},
              {"[claude]\napi_key = \"FAKE\"", "2:1: claude.api_key: unknown setting\napi_key = …"},
              {"[claude.providers.nobody]\nmodel = \"x\"",
@@ -178,9 +177,7 @@ TEST(LoadConfigRefusal, ArgumentsThatDefeatAPin) {
         EXPECT_TRUE(test::parse(text(agent, args))) << agent << " " << args;
     EXPECT_TRUE(test::parse("[claude]\nargs = [\"--setting-sources\", \"user\"]"));
     expect_refused({"[codex]\nargs = [\"--full-auto\", \"--profile\", \"x\"]",
-                    "2:24: codex.args: \"--profile\": would change the provider\n"
-                    "args = [\"--full-auto\", \"--profile\", \"x\"]",
-                    "Remove the argument"});
+                    "2:24: codex.args: \"--profile\": would change the provider\nargs = …", "Remove the argument"});
 }
 
 TEST(LoadConfigRefusal, Workspaces) {
