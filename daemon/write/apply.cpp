@@ -69,6 +69,7 @@ class FileUpdate {
         }
         if (updated && to_be_kept_) return keeps_changing(path);
         if (may_be_theirs_) warn_of_copy("capsuled has overwritten it. The old file is saved as ");
+        if (updated) warn_of_old_file(*updated);
         return applied(std::move(updated));
     }
 
@@ -122,6 +123,20 @@ class FileUpdate {
                               ": the part of this file that capsuled maintains has values that capsuled would not "
                               "write; " +
                               std::string(what_becomes_of_it) + kept_as_});
+    }
+
+    void warn_of_old_file(const Updated& updated) {
+        const std::string& path = intent().path;
+        const bool removed = updated.change == FileChange::removed;
+        if (updated.had_another_name)
+            warnings_.push_back(
+                {"file.hard_link", path + " had another name (a hard link), which keeps what the file had before: " +
+                                       (removed ? "capsuled has removed the file under this name alone"
+                                                : "capsuled has put a new file in its place; to have one file again, "
+                                                  "make the other name a symbolic link to this one (ln -s)")});
+        if (!updated.not_copied.empty())
+            warnings_.push_back({"file.attributes", path + ": capsuled has put a new file in its place, without " +
+                                                        updated.not_copied + ": set again what you need (setfattr)"});
     }
 
     const FileIntent& intent() const { return instead_ ? *instead_ : asked_; }

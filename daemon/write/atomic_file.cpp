@@ -45,20 +45,23 @@ bool repair_mode(const Place& place, const Snapshot& existing, mode_t mode) {
     return fd && ::fstat(fd.get(), &status) == 0 && same_file(status, existing.status) && ::fchmod(fd.get(), mode) == 0;
 }
 
+/// `plan` gets what became of the old file.
 Result<Outcome> carry_out(const Place& place, const std::optional<Snapshot>& existing, const Wanted& wanted,
-                          const Updated& plan) {
+                          Updated& plan) {
     switch (plan.change) {
         case FileChange::unchanged:
             return Outcome::done;
         case FileChange::created:
             return create(place, *wanted.text, plan.mode);
         case FileChange::removed:
+            plan.had_another_name = existing->status.st_nlink > 1;
             return remove(place, *existing);
         case FileChange::updated:
             break;
     }
     if (*wanted.text == existing->text && repair_mode(place, *existing, plan.mode)) return Outcome::done;
-    return replace(place, *existing, *wanted.text, plan.mode);
+    plan.had_another_name = existing->status.st_nlink > 1;
+    return replace(place, *existing, *wanted.text, plan.mode, plan.not_copied);
 }
 
 Result<std::optional<Snapshot>> existing_at(const Place& place) {
@@ -84,7 +87,7 @@ Result<std::optional<Updated>> update_once(Place& place, const Transform& transf
     if (!existing) return existing.error();
     const auto wanted = transform(text_of(*existing));
     if (!wanted) return wanted.error();
-    const Updated plan = what_would_be(*existing, *wanted, place.link);
+    Updated plan = what_would_be(*existing, *wanted, place.link);
     if (plan.change == FileChange::unchanged) return std::optional(plan);
     if (!place.directory_fd) {
         if (auto made = make_directory(place); !made) return made.error();

@@ -28,6 +28,10 @@ struct Updated {
     FileChange change = FileChange::unchanged;
     mode_t mode = 0;    ///< of the file as it is now; 0 when there is none
     bool link = false;  ///< the path is a symbolic link, which stays one: its target was read and written
+    /// Of update_file(): the file had another name (a hard link), under which the old one is still there.
+    bool had_another_name = false;
+    /// Of update_file(): which extended attributes of the old file the new one lacks, and why, in words.
+    std::string not_copied{};
 };
 
 /// At most so many bytes of a file are read; a larger one is io.error.
@@ -37,13 +41,14 @@ inline constexpr std::size_t max_file_bytes = 16 * 1024 * 1024;
 inline constexpr int max_rounds = 20;
 
 /// Reads `path`, calls `transform`, and puts its text there if that differs: temporary file beside the target, fsync,
-/// rename or exchange, fsync of the directory. Missing directories are made with 0700. A file that another program
-/// replaced between the reading and the exchange is merged again: nothing of it is lost. A
-/// program that has it open to write is waited for (max_rounds times 10 ms). Where that cannot be known (a file system
-/// of the network, another user's file), what it writes into the old file can be lost. This process' threads take turns
-/// in a directory; one that cannot have its turn within two seconds fails. Other daemons' turns are waited for for 100
-/// ms. Fails as `transform` does, and with io.error (with the cure: a bind mount, a full disk, no permission, no
-/// regular file). Acts with the calling thread's identity.
+/// rename or exchange, fsync of the directory. The new file has the mode of the old one, its owner, its access list and
+/// its extended attributes (user.*), as far as that is possible. Missing directories are made with 0700. A file that
+/// another program replaced between the reading and the exchange is merged again: nothing of it is lost. A program that
+/// has it open to write is waited for (max_rounds times 10 ms). Where that cannot be known (a file system of the
+/// network, another user's file), what it writes into the old file can be lost. This process' threads take turns in a
+/// directory; one that cannot have its turn within two seconds fails. Other daemons' turns are waited for for 100 ms.
+/// Fails as `transform` does, and with io.error (with the cure: a bind mount, a full disk, no permission, no regular
+/// file). Acts with the calling thread's identity.
 Result<Updated> update_file(const std::string& path, const Transform& transform);
 
 /// The error of a file that another program writes to all the time.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/base/home_path.hpp"
+#include "daemon/write/attributes.hpp"
 #include "protocol/kernels_files.hpp"
 
 namespace capsule {
@@ -139,9 +140,25 @@ bool give_to(int fd, const struct stat& now, const struct stat& like) {
            ::fchown(fd, static_cast<uid_t>(-1), like.st_gid) == 0;
 }
 
-int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* like) {
+/// The file of which `like` is, or none: another one has its name by now, which whoever exchanges the two will see.
+Result<UniqueFd> open_replaced(const Place& place, const Snapshot* like) {
+    if (like == nullptr) return UniqueFd();
+    UniqueFd fd(::openat(place.directory_fd.get(), place.name.c_str(),
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const bool other = !fd && (errno == ENOENT || errno == ELOOP || errno == ENXIO);
+    struct stat status {};
+    if (!other && (!fd || ::fstat(fd.get(), &status) != 0)) return io_error("read", place.path(), errno);
+    if (other || !same_file(status, like->status)) return UniqueFd();
+    return fd;
+}
+
+/// `replaced`: what open_replaced() gave.
+int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* like, const UniqueFd& replaced) {
     const int fd = file.fd.get();
     if (const int problem = write_all(fd, text); problem != 0) return problem;
+    // Before its mode may keep its own user from it.
+    if (const int problem = replaced ? copy_attributes(replaced.get(), fd, file.not_copied) : 0; problem != 0)
+        return problem;
     if (::fstat(fd, &file.status) != 0) return errno;
     const bool had_list = like != nullptr && like->access_list && mode == (like->status.st_mode & 0777U);
     const bool has_group = like == nullptr || give_to(fd, file.status, like->status);
@@ -266,11 +283,13 @@ std::string temporary_name(const Place& place) {
 
 Result<NewFile> write_beside(const Place& place, const std::string& text, mode_t mode, const Snapshot* like) {
     const std::string name = temporary_name(place);
+    const auto replaced = open_replaced(place, like);
+    if (!replaced) return replaced.error();
     NewFile file;
     file.fd = UniqueFd(::openat(place.directory_fd.get(), name.c_str(),
                                 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_ISVTX | 0600));
     if (!file.fd) return io_error("write", place.path(), errno);
-    if (const int problem = fill(file, text, mode, like); problem != 0) {
+    if (const int problem = fill(file, text, mode, like, *replaced); problem != 0) {
         ::unlinkat(place.directory_fd.get(), name.c_str(), 0);
         return io_error("write", place.path(), problem);
     }

@@ -70,11 +70,13 @@ std::string temporary_name(const Place& place);
 struct NewFile {
     UniqueFd fd;
     struct stat status {};
+    std::string not_copied{};  ///< as copy_attributes() says it, of those of the file that it is to replace
 };
 
 /// The temporary file: written, with its mode and the sticky bit, and synced. Nobody but its owner can read it before
-/// it is complete. `like` gives the owner where that is possible, and its access list where its mode stays; where that
-/// cannot be had, the file is its owner's alone. Fails with io.error, and leaves nothing.
+/// it is complete. `like` is of the file that it is to replace: it gives the owner where that is possible, and its
+/// access list where its mode stays; where that cannot be had, the file is its owner's alone. If that file still has
+/// its name, its user's extended attributes are copied. Fails with io.error, and leaves nothing.
 Result<NewFile> write_beside(const Place& place, const std::string& text, mode_t mode, const Snapshot* like);
 
 bool same_file(const struct stat& a, const struct stat& b) noexcept;

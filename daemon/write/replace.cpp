@@ -162,10 +162,12 @@ Result<Outcome> create_as(const Place& place, const std::string& new_name, const
     return io_error("create", place.directory + "/" + new_name, problem);
 }
 
-Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode) {
+Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode,
+                        std::string& not_copied) {
     if (waited_for_a_writer(place)) return Outcome::again;
     const auto file = write_beside(place, text, mode, &base);
     if (!file) return file.error();
+    not_copied = file->not_copied;
     const std::string name = temporary_name(place);
     // To write and sync it took a while. A version that came meanwhile goes nowhere for even a moment.
     if (!is_still_there(place, base) || is_open_to_write(place, place.name)) {

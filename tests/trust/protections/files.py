@@ -98,7 +98,7 @@ def odd_files() -> list[Protection]:
                    ["integration_errors:Errors.AFifoOrAHugeFileNeverHangsTheDaemon", "unit_write:Fault.NotAFile"]),
         Protection("none is waited for", [Edit(ACCESS, no_file, any_file, 2), Edit(ACCESS, no_place, ""),
                                           Edit(ACCESS, "O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)",
-                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)"),
+                                               "O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC)", 2),
                                           Edit(ACCESS, "O_RDONLY | O_NONBLOCK | O_NOCTTY)", "O_RDONLY | O_NOCTTY)")],
                    [PLANTED + "Fifo"]),
         # Its size when it is opened, and what is read of it.

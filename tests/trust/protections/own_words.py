@@ -1,6 +1,6 @@
 """What a user wrote in the places of capsuled's: "Of the home" in docs/security.md."""
 
-from protection import Protection, one
+from protection import Edit, Protection, one
 
 ATOMIC = "daemon/write/atomic_file.cpp"
 REPLACE = "daemon/write/replace.cpp"
@@ -14,6 +14,9 @@ MERGE = "unit_merge:"
 WHOSE = "unit_agents:Whose."
 KEPT = "integration_kept:Kept."
 KEPT_FILE = "unit_write:KeptFile."
+ATTRIBUTES = "unit_write:UserAttributes."
+KEPT_BY_ALL = "unit_write_faults:All/EveryCall.FailingIsACleanError/"
+BESIDE_ITS_TEXT = "unit_write:OldFile.WhatItHadBesideItsTextIsTold"
 
 
 def protections() -> list[Protection]:
@@ -32,6 +35,23 @@ def protections() -> list[Protection]:
             "unit_write:UpdateFile.GivesNoOtherGroupWhatItsGroupMightByAList"),
         one("and whom a list that goes has kept out is not let in", "daemon/write/file_access.cpp",
             "    if (had_list) given &= S_IRWXU;\n", "", "unit_write:UpdateFile.GivesNoOtherGroupWhatItsGroupMightByAList"),
+        one("a user's extended attributes stay", "daemon/write/file_access.cpp",
+            "replaced ? copy_attributes(replaced.get(), fd, file.not_copied) : 0;", "0;",
+            ATTRIBUTES + "AreKept", ATTRIBUTES + "ThatCannotBeCopiedAreTold", KEPT_BY_ALL + "ConfigTomlUpdated"),
+        one("no more of them than so many", "daemon/write/attributes.cpp", "if (names_ == most_attributes) return",
+            "if (names_ == most_attributes + 100) return", ATTRIBUTES + "SoManyAreCopiedAndTheRestIsTold"),
+        one("nor for longer than there is time", "daemon/write/attributes.cpp",
+            "        if (time_is_up()) return ETIME;\n", "", ATTRIBUTES + "AreNotCopiedWhenTheTimeIsUp"),
+        Protection("before the mode keeps their owner from it", [
+            Edit("daemon/write/file_access.cpp", "replaced ? copy_attributes(replaced.get(), fd, file.not_copied) : 0;", "0;"),
+            Edit("daemon/write/file_access.cpp", "    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;\n",
+                 "    if (::fchmod(fd, S_ISVTX | given) != 0) return errno;\n"
+                 "    if (replaced) copy_attributes(replaced.get(), fd, file.not_copied);\n"),
+        ], [ATTRIBUTES + "OfAFileThatNobodyMayWriteToAreKept"]),
+        one("what of them is lost is told", APPLY, "if (!updated.not_copied.empty())", "if (false)", BESIDE_ITS_TEXT),
+        one("that another name keeps the old file is told", APPLY, "if (updated.had_another_name)", "if (false)", BESIDE_ITS_TEXT),
+        one("and where the file is removed, too", ATOMIC, "            plan.had_another_name = existing->status.st_nlink > 1;\n            return remove(",
+            "            return remove(", "unit_write:SecondName.KeepsWhatTheFileHadAndThatIsSaidOnce"),
         one("a word of another file's counts however it is written", "daemon/write/apply.cpp",
             " || std::ranges::any_of(escaped_letters, has));", ");", "unit_write:Apply.APermissionInAnotherFileOfOpencodesIsNotWeakened"),
         one("one warning tells of all that is moved out of our block", TOML_BLOCK, "        if (std::exchange(is_moved_, true)) return;\n", "",

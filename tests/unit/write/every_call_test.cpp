@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <array>
@@ -141,6 +142,13 @@ class EveryCall : public ::testing::TestWithParam<Kind> {
         if (GetParam().before == nullptr) return;
         fs::create_directories(fs::path(path()).parent_path());
         write_bytes(path(), GetParam().before);
+        has_attributes_ = ::setxattr(path().c_str(), "user.origin", "mine", 4, 0) == 0;
+    }
+
+    /// What the file was given by its user, which the new one has as well.
+    void expect_attribute() const {
+        if (!has_attributes_ || !fs::exists(path())) return;
+        EXPECT_EQ(::getxattr(path().c_str(), "user.origin", nullptr, 0), 4);
     }
 
     std::optional<std::string> bytes() const {
@@ -180,6 +188,7 @@ class EveryCall : public ::testing::TestWithParam<Kind> {
         const auto now = bytes();
         EXPECT_TRUE(now == before_ || now == after_) << now.value_or("no file");
         expect_key_is_private();
+        expect_attribute();
         if (fault.error || !ended.met.fault) expect_clean(ended, now);
         // The next one makes up for it, whatever this one left.
         const auto next = GetParam().write(path());
@@ -209,6 +218,7 @@ class EveryCall : public ::testing::TestWithParam<Kind> {
     std::optional<std::string> before_;
     std::optional<std::string> after_;
     std::set<std::string> names_;
+    mutable bool has_attributes_ = false;  ///< this file system
 };
 
 TEST_P(EveryCall, KilledBeforeItLeavesTheOldFileOrTheNew) {
