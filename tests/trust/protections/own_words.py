@@ -36,7 +36,7 @@ def protections() -> list[Protection]:
         one("and whom a list that goes has kept out is not let in", "daemon/write/file_access.cpp",
             "    if (had_list) given &= S_IRWXU;\n", "", "unit_write:UpdateFile.GivesNoOtherGroupWhatItsGroupMightByAList"),
         one("a user's extended attributes stay", "daemon/write/file_access.cpp",
-            "replaced ? copy_attributes(replaced.get(), fd, file.not_copied) : 0;", "0;",
+            "replaced ? copy_attributes(", "replaced && false ? copy_attributes(",
             ATTRIBUTES + "AreKept", ATTRIBUTES + "ThatCannotBeCopiedAreTold", KEPT_BY_ALL + "ConfigTomlUpdated"),
         one("no more of them than so many", "daemon/write/attributes.cpp", "if (names_ == most_attributes) return",
             "if (names_ == most_attributes + 100) return", ATTRIBUTES + "SoManyAreCopiedAndTheRestIsTold"),
