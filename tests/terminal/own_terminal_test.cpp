@@ -100,7 +100,9 @@ TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsTheJob) {
 // Of a script, say, which does not continue what was stopped.
 TEST_F(OwnTerminal, AnAgentThatStopsItselfStopsNobodyWhoEndsItInTime) {
     agent_does("touch began; kill -STOP $$; sleep 600");
-    terminal().run("bash -c 'timeout 5 capsulectl exec claude --provider zai; echo ended with $? >$NOTES/over'");
+    terminal().run(
+        "bash -c 'timeout 5 capsulectl exec claude --provider zai; echo ended with $? >$NOTES/new; mv $NOTES/new "
+        "$NOTES/over'");
     EXPECT_EQ(note("over"), "ended with 124\n");
     EXPECT_TRUE(noted("began"));
 }
