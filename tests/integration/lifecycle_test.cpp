@@ -121,10 +121,11 @@ TEST_F(Lifecycle, NorWithTheGroupThatItLeads) {
     fs::create_directories(home());
     const fs::path number = dir_ / "number";
     const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    const pid_t shell = start_program({.argv = {"/bin/bash", "-mc", "\"$0\" --socket \"$1\" & echo $! >\"$2\"; wait",
-                                                CAPSULED_BINARY, socket(), number},
-                                       .env = base_env()},
-                                      {nothing, nothing, nothing});
+    const pid_t shell =
+        start_program({.argv = {"/bin/bash", "-c", "set -m; \"$0\" --socket \"$1\" & echo $! >\"$2\"; wait",
+                                CAPSULED_BINARY, socket(), number},
+                       .env = base_env()},
+                      {nothing, nothing, nothing});
     close(nothing);
     const auto is_alive = [&] {
         const Program status{.argv = {CAPSULECTL_BINARY, "--socket", socket(), "status", "--alive"}, .env = base_env()};

@@ -127,7 +127,7 @@ TEST(StoredKeys, ABrokenFileIsRefusedWithItsLineAndKept) {
         {"env = 1\n", ":1:7: env: expected a table, got an integer"},
         {"\n[keys]\n", ":2:2: keys: unknown section\n[keys]"},
         {"[evn]\nZAI_API_KEY = \"FAKE\"\n", ":1:2: evn: unknown section\n[evn]"},
-        {"[workspaces.a]\nenvs = {}\n", ":2:1: workspaces.a.envs: unknown section\nenvs = …"},
+        {"[workspaces.a]\nenvs = {}\n", ":2:1: workspaces.a.envs: unknown section\nenvs = {…"},
         {"[workspaces.a.roles.b]\nkeys = {}\n", ":2:1: workspaces.a.roles.b.keys: unknown section"},
         {"workspaces = []\n", "workspaces: expected a table, got a list"},
         {"[workspaces]\na = \"FAKE\"\n", ":2:1: workspaces.a: expected a table, got a string\na = …"},
