@@ -175,6 +175,14 @@ TEST_F(Pins, CodexsOwnAccountIsAtOpenAi) {
     expect_cell("codex", "openai");
 }
 
+/// Codex looks in its own memory alone, which is empty: without the key it would not be logged in.
+TEST_F(Pins, ALoginThatCodexDoesNotReadGivesWayToTheKey) {
+    test::write_file(world.home() / ".codex/auth.json", R"({"OPENAI_API_KEY": "FAKE-of-an-old-login"})");
+    test::write_file(world.home() / ".codex/config.toml", "cli_auth_credentials_store = \"ephemeral\"\n");
+    world.start_daemon();
+    expect_cell("codex", "openai");
+}
+
 /// Its titles, too, are of that model, whichever of the account's a project names for them.
 TEST_F(Pins, OpenCodesOwnAccountUsesItsOwnSdkForAModelThatIsNamed) {
     test::write_file(world.repository() / "opencode.json",

@@ -17,7 +17,7 @@ struct CodexConfigFile;
 
 /// HomeFacts of Codex.
 struct CodexHome {
-    bool auth_json = false;
+    bool auth_json = false;                                ///< it is there, and Codex looks for its login there
     CodexUserSettings settings{};                          ///< of ~/.codex/config.toml
     std::shared_ptr<const CodexConfigFile> config_file{};  ///< that file; none: there is none
     std::vector<std::string> dotenv_words{};               ///< of ~/.codex/.env: any may be a variable that it sets
@@ -26,7 +26,9 @@ struct CodexHome {
 };
 
 /// Codex's configuration that an administrator may have put on this machine.
-inline constexpr std::string_view codex_machine_files[] = {"/etc/codex/config.toml", "/etc/codex/managed_config.toml"};
+inline constexpr std::string_view codex_system_file = "/etc/codex/config.toml";
+inline constexpr std::string_view codex_managed_file = "/etc/codex/managed_config.toml";
+inline constexpr std::string_view codex_machine_files[] = {codex_system_file, codex_managed_file};
 
 inline const CodexHome& codex_home(const HomeFacts& facts) {
     static const CodexHome nothing;

@@ -47,6 +47,7 @@ CodexUserSettings read_codex_settings(const toml::parse_result& config_toml) {
     const toml::table& file = config_toml.table();
     settings.model = text_of(file, "model");
     settings.model_provider = text_of(file, "model_provider");
+    settings.credentials_store = text_of(file, "cli_auth_credentials_store");
     settings.reasoning_effort = text_of(file, "model_reasoning_effort");
     settings.plan_reasoning_effort = file.contains("plan_mode_reasoning_effort");
     settings.model_catalog = file.contains("model_catalog_json");

@@ -27,6 +27,7 @@ struct CodexUserSettings {
     bool context_window = false;         ///< model_context_window or model_auto_compact_token_limit
     bool subagent_model = false;         ///< agents.default_subagent_model
     bool subagent_effort = false;        ///< agents.default_subagent_reasoning_effort
+    std::string credentials_store{};     ///< cli_auth_credentials_store: where Codex looks for its login
     bool plugins = false;                ///< it has plugins, or says whether it wants them
     std::optional<Stop> stop{};          ///< the first
 };

@@ -126,6 +126,35 @@ TEST(Codex, NativeUsesTheHomesLoginWhereThereIsOne) {
     EXPECT_EQ(route_env_of(session.plan(Agent::codex, "openai")), StringMap{});
 }
 
+/// What a reader gives of these files, and auth.json is there.
+bool counts_auth_json(std::map<std::string, std::string> files) {
+    SessionHome home;
+    home.home = "/home/agent";
+    HomeReader reader;
+    reader.text = [&](const std::string& path, std::size_t) {
+        const auto found = files.find(path);
+        return found == files.end() ? std::nullopt : std::optional(found->second);
+    };
+    reader.is_file = [](const std::string& path) { return path == "/home/agent/.codex/auth.json"; };
+    return std::any_cast<CodexHome>(look_at_codex_home(home, reader)).auth_json;
+}
+
+// Seen with Codex 0.171.0: what is managed outranks the home's, and that one the machine's.
+TEST(Codex, ALoginWhereItDoesNotLookDoesNotCount) {
+    const std::string own = "/home/agent/.codex/config.toml";
+    const std::string system = "/etc/codex/config.toml", managed = "/etc/codex/managed_config.toml";
+    const std::string file = "cli_auth_credentials_store = \"file\"\n",
+                      ring = "cli_auth_credentials_store = \"keyring\"";
+    EXPECT_TRUE(counts_auth_json({}));
+    EXPECT_TRUE(counts_auth_json({{own, "model = \"x\"\n"}, {system, file}}));
+    EXPECT_FALSE(counts_auth_json({{own, ring}, {system, file}}));
+    EXPECT_FALSE(counts_auth_json({{system, ring}}));
+    EXPECT_TRUE(counts_auth_json({{own, file}, {system, ring}}));
+    EXPECT_FALSE(counts_auth_json({{own, file}, {managed, ring}}));
+    EXPECT_TRUE(counts_auth_json({{own, ring}, {managed, file}}));
+    EXPECT_TRUE(counts_auth_json({{own, "cli_auth_credentials_store = \"auto\""}}));
+}
+
 TEST(Codex, NativeModelAndArguments) {
     Session session = with_models();
     session.config.agents[Agent::codex].models.model = Located<std::string>{"gpt-5.5", "capsule.toml:30"};

@@ -40,6 +40,20 @@ TEST(HomeFacts, AuthJsonAndDotenvWords) {
                 ElementsAre("A", "1", "export", "B_2", "c", "MINIMAX_API_KEY", "sk", "cp", "FAKE", "G"));
 }
 
+// Measured with 0.171.0: a keyring and Codex's own memory are other places. (/etc/codex outranks the home's, or not.)
+TEST(HomeFacts, ALoginThatCodexDoesNotReadIsNone) {
+    const TemporaryHome home;
+    SessionHome session;
+    session.home = home.path();
+    fs::create_directory(home / ".codex");
+    write_bytes(home / ".codex/auth.json", "{}");
+    for (const auto& [store, counts] :
+         {std::pair("file", true), {"auto", true}, {"keyring", false}, {"ephemeral", false}}) {
+        write_bytes(home / ".codex/config.toml", "cli_auth_credentials_store = \"" + std::string(store) + "\"\n");
+        EXPECT_EQ(codex_home(read_home_facts(Agent::codex, session)).auth_json, counts) << store;
+    }
+}
+
 TEST(HomeFacts, ALoginsOwnKeyInClaudesFile) {
     const TemporaryHome home;
     SessionHome session;
