@@ -21,6 +21,14 @@ inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_pro
 inline constexpr std::string_view claude_login_proxies[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
                                                             "http_proxy",  "NO_PROXY",    "no_proxy"};
 
+/// Where an operator's own telemetry goes. A settings file that names another place is not to have it.
+inline constexpr std::string_view claude_telemetry_addresses[] = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"};
+
+/// Whether the session sends telemetry at all: its operator has switched that on.
+bool sends_telemetry(const Plan& plan);
+
 /// Whether --settings can hold this one: not where the session's own is a secret, such as a proxy with a password.
 /// Every user of the machine can read a program's arguments.
 bool can_hold(const Plan& plan, std::string_view name);

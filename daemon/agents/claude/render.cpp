@@ -129,9 +129,11 @@ void hold_variable(boost::json::object& env, const Plan& plan, std::string_view 
 
 boost::json::object held_variables(const Plan& plan, const Route& route) {
     boost::json::object env;
-    for (const char* name :
-         {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"})
+    for (const char* name : {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "BETA_TRACING_ENDPOINT",
+                             "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY", "ENABLE_BETA_TRACING_DETAILED"})
         hold_variable(env, plan, name);
+    for (const std::string_view name : claude_telemetry_addresses)
+        if (sends_telemetry(plan)) hold_variable(env, plan, name);
     for (const std::string_view name : claude_held_proxies)
         hold_variable(env, plan, name);
     for (const std::string_view name : claude_login_proxies)
@@ -205,6 +207,11 @@ Result<void> refuse_others_account(const Plan& plan, const SessionInputs& inputs
 bool can_hold(const Plan& plan, std::string_view name) {
     const auto found = plan.env.find(std::string(name));
     return found == plan.env.end() || !found->second.secret();
+}
+
+bool sends_telemetry(const Plan& plan) {
+    const auto found = plan.env.find("CLAUDE_CODE_ENABLE_TELEMETRY");
+    return found != plan.env.end() && !found->second.reveal().empty();
 }
 
 bool leave_claude_project_out(Plan& plan, const std::string& from) {

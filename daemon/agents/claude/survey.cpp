@@ -55,8 +55,9 @@ constexpr std::array dropped = std::to_array<std::string_view>({"ANTHROPIC_API_K
                                                                 "_CLAUDE_CODE_ASSUME_FIRST_PARTY_BASE_URL"});
 
 // Held by --settings (render.cpp).
-constexpr std::array held = std::to_array<std::string_view>(
-    {"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY", "CLAUDE_CODE_EXTRA_BODY"});
+constexpr std::array held = std::to_array<std::string_view>({"ANTHROPIC_BETAS", "ANTHROPIC_CUSTOM_HEADERS",
+                                                             "BETA_TRACING_ENDPOINT", "CLAUDE_CODE_ENABLE_TELEMETRY",
+                                                             "CLAUDE_CODE_EXTRA_BODY", "ENABLE_BETA_TRACING_DETAILED"});
 
 // Commands that Claude Code runs besides hooks.
 constexpr std::array commands =
@@ -72,9 +73,16 @@ bool is_login_proxy(const Findings& findings, std::string_view name) {
            std::ranges::find(claude_login_proxies, name) != std::end(claude_login_proxies);
 }
 
+/// Where there is no telemetry, its address changes nothing.
+bool is_telemetry_address(const Findings& findings, std::string_view name) {
+    return sends_telemetry(findings.session().plan) &&
+           std::ranges::find(claude_telemetry_addresses, name) != std::end(claude_telemetry_addresses);
+}
+
 bool is_held(const Findings& findings, std::string_view name) {
     if (std::ranges::find(held, name) != held.end() || findings.route().cell().env.contains(std::string(name)) ||
-        is_login_proxy(findings, name) || std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
+        is_login_proxy(findings, name) || is_telemetry_address(findings, name) ||
+        std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
         return can_hold(findings.session().plan, name);
     return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&
            findings.has_variable(name);
@@ -83,6 +91,7 @@ bool is_held(const Findings& findings, std::string_view name) {
 std::string_view effect_of(std::string_view name) {
     const auto has = [&](std::string_view part) { return name.find(part) != name.npos; };
     if (has("MODEL")) return other_model;
+    if (has("TRACING") || has("TELEMETRY") || has("OTLP")) return sends_out;
     if (has("URL") || has("PROXY") || has("proxy") || has("SOCKET")) return other_address;
     if (has("KEY") || has("TOKEN") || has("AUTH")) return other_key;
     if (has("_USE_")) return other_provider;
@@ -98,7 +107,7 @@ void survey_variable(Findings& findings, const std::string& name) {
         by = "CLAUDE_CODE_ENVIRONMENT_KIND=byoc";
     } else if (is_held(findings, name)) {
         if (!findings.machine()) by = "--settings";
-    } else if (!is_reserved(name) && !is_login_proxy(findings, name) &&
+    } else if (!is_reserved(name) && !is_login_proxy(findings, name) && !is_telemetry_address(findings, name) &&
                std::ranges::find(claude_held_proxies, name) == std::end(claude_held_proxies)) {
         return;
     }

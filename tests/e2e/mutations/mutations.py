@@ -88,6 +88,10 @@ def pins():
                  "CLAUDE_CODE_EXTRA_BODY"]:
         held = CLAUDE_ANSWER if name in ("ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CODE_ENABLE_TELEMETRY") else HELD
         yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', held
+    for name in ["ENABLE_BETA_TRACING_DETAILED", "BETA_TRACING_ENDPOINT"]:
+        yield f"claude --settings env.{name}", CLAUDE, f'"{name}"', '"UNRELATED_NAME"', CLAUDE_ANSWER  # each holds the other, too
+    yield ("claude --settings env.OTEL_EXPORTER_OTLP_*", CLAUDE, "        if (sends_telemetry(plan)) hold_variable",
+           "        if (false) hold_variable", ["Helpers.AnOperatorsTelemetry"])
     for name in ["ALL_PROXY", "all_proxy"]:
         yield f"claude --settings env.{name}", CLAUDE_AGENT, f'"{name}"', '"UNRELATED_NAME"', CLAUDE_ANSWER
     yield "claude HTTPS_PROXY", CLAUDE, "    tunnel_through_proxy(plan);\n", "    if (false) tunnel_through_proxy(plan);\n", [

@@ -14,13 +14,15 @@ using ::testing::Not;
 /// What --settings holds for every alternative cell by token.
 std::string token_settings(const std::string& window) {
     return R"({"apiKeyHelper":"","enforceAvailableModels":false,"skipWebFetchPreflight":true,"env":{"ANTHROPIC_BETAS":"",)"
-           R"("ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"",)"
-           R"("all_proxy":"","CLAUDE_CODE_MAX_CONTEXT_TOKENS":")" +
+           R"("ANTHROPIC_CUSTOM_HEADERS":"","BETA_TRACING_ENDPOINT":"","CLAUDE_CODE_ENABLE_TELEMETRY":"",)"
+           R"("CLAUDE_CODE_EXTRA_BODY":"","ENABLE_BETA_TRACING_DETAILED":"","ALL_PROXY":"","all_proxy":"","CLAUDE_CODE_MAX_CONTEXT_TOKENS":")" +
            window + R"(","CLAUDE_CODE_AUTO_COMPACT_WINDOW":")" + window +
            R"(","API_TIMEOUT_MS":"3000000","CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC":"1"}})";
 }
 const std::string native_env =
-    R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"","ALL_PROXY":"","all_proxy":""}})";
+    R"("enforceAvailableModels":false,"env":{"ANTHROPIC_BETAS":"","ANTHROPIC_CUSTOM_HEADERS":"",)"
+    R"("BETA_TRACING_ENDPOINT":"","CLAUDE_CODE_ENABLE_TELEMETRY":"","CLAUDE_CODE_EXTRA_BODY":"",)"
+    R"("ENABLE_BETA_TRACING_DETAILED":"","ALL_PROXY":"","all_proxy":""}})";
 const std::string home_settings = "{" + native_env;
 const std::string oauth_settings = R"({"apiKeyHelper":"",)" + native_env;
 
@@ -271,6 +273,17 @@ TEST(Claude, SettingsKeepTheOperatorsOwnValues) {
     const Plan plan = session.plan(Agent::claude, "zai");
     EXPECT_EQ(plan.env.at("CLAUDE_CODE_ENABLE_TELEMETRY").reveal(), "1");
     EXPECT_THAT(argv_of(plan).at(2), ::testing::HasSubstr(R"("CLAUDE_CODE_ENABLE_TELEMETRY":"1")"));
+}
+
+TEST(Claude, WhereTheOperatorsTelemetryGoesIsHeld) {
+    Session session = keyed();
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "zai")).at(2), Not(HasSubstr("OTEL_"))) << "there is none";
+    session.config.env.emplace("CLAUDE_CODE_ENABLE_TELEMETRY", EnvValue{Secret("1"), "capsule.toml:3"});
+    session.config.env.emplace("OTEL_EXPORTER_OTLP_ENDPOINT", EnvValue{Secret("http://mine"), "capsule.toml:4"});
+    const std::string settings = argv_of(session.plan(Agent::claude, "zai")).at(2);
+    EXPECT_THAT(settings, HasSubstr(R"("OTEL_EXPORTER_OTLP_ENDPOINT":"http://mine")"));
+    for (const char* signal : {"LOGS", "METRICS", "TRACES"})
+        EXPECT_THAT(settings, HasSubstr(R"("OTEL_EXPORTER_OTLP_)" + std::string(signal) + R"(_ENDPOINT":"")"));
 }
 
 TEST(Claude, ArgumentsNeverHoldAKey) {
