@@ -73,6 +73,9 @@ struct UnheldName {
     std::optional<LedTo> (*leads_to)(std::string_view text) = nullptr;
     /// So does the name in other letters (A for a), and with whatever follows a dot.
     bool any_ending = false;
+    /// What a session that takes its project's settings is told of it: a FoundSetting's. Empty: the survey tells.
+    std::string_view member{};
+    std::string_view effect{};
 };
 
 struct AgentDescriptor {

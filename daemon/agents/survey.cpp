@@ -36,6 +36,7 @@ std::vector<SettingsPlace> places_above(Agent agent, const SessionHome& home,
     auto places = descriptor_of(agent).settings_places(home, directories);
     std::erase_if(places, [&](const SettingsPlace& place) {
         const bool may_be_taken = place.format == SettingsFormat::opencode_config ||
+                                  place.format == SettingsFormat::opencode_tui ||
                                   place.format == SettingsFormat::plugin || place.format == SettingsFormat::mcp_json;
         // What the home has for every project is no project's.
         const bool is_homes = place.directory && place.path.starts_with(home.home + "/.opencode/");

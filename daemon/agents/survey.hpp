@@ -22,6 +22,7 @@ enum class SettingsFormat {
     mcp_json,
     codex_config,
     opencode_config,
+    opencode_tui,  ///< tui.json: of its screen
     opencode_auth,
     agent_definition,  ///< Markdown with a head of "name: value" lines
     codex_role,        ///< TOML, of one of Codex's agents

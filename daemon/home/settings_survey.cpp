@@ -17,6 +17,7 @@
 #include "daemon/base/time_limit.hpp"
 #include "daemon/home/found_settings.hpp"
 #include "daemon/home/project_directories.hpp"
+#include "daemon/home/unheld_project.hpp"
 #include "daemon/write/file_access.hpp"
 #include "daemon/write/io_error.hpp"
 
@@ -79,6 +80,11 @@ class Survey {
     void not_looked_at(const SettingsPlace& place, const std::string& path, const std::string& why) {
         note_extra_pin(place, std::nullopt, {});
         add(place, {{shown_path(path), "", "cannot be looked at: " + why, std::nullopt}});
+    }
+
+    /// Tells of what is no settings file.
+    void add_beside(FoundSetting setting) {
+        add({setting.path, SettingsOwner::project, SettingsFormat::plugin}, {setting});
     }
 
     FoundSettings take() { return std::move(found_); }
@@ -234,6 +240,12 @@ void leave_out(Plan& plan, SurveyedSession& session, const std::string& why) {
              why + "."});
 }
 
+/// Where the project's settings are to be ignored, refuse_unheld_project() has the session not start.
+void add_unheld(Survey& survey, const SessionHome& home, const std::string& cwd, const Route& route) {
+    for (FoundSetting& each : find_unheld(descriptor_of(route.agent), home, cwd))
+        survey.add_beside(std::move(each));
+}
+
 std::vector<FoundSetting> finish(Survey& survey, const SurveyedSession& session, Plan& plan) {
     FoundSettings found = survey.take();
     std::ranges::move(found.take_warnings(), std::back_inserter(plan.warnings));
@@ -265,7 +277,11 @@ std::vector<FoundSetting> survey_session(const SessionHome& home, const std::str
                       (open->is_of_main ? ", where the worktree's main checkout is"
                        : open->is_known ? ", above its directory"
                                         : ""));
-    const auto look = [&] { return survey_places(places, cwd, directories.are_all, session, home.user.uid); };
+    const auto look = [&] {
+        Survey survey = survey_places(places, cwd, directories.are_all, session, home.user.uid);
+        if (project_settings != ProjectSettings::ignore) add_unheld(survey, home, cwd, route);
+        return survey;
+    };
     Survey survey = look();
     if (!survey.needs_extra_pin() && !survey.has_strangers()) return finish(survey, session, plan);
     if (survey.needs_extra_pin()) descriptor_of(route.agent).add_extra_pin(plan, session);

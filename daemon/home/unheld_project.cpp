@@ -108,6 +108,17 @@ class Look {
         }
     }
 
+    /// Adds what is to be told of the same directories.
+    void tell_up_from(const fs::path& start, std::vector<FoundSetting>& out) const {
+        for (fs::path at = start;; at = at.parent_path()) {
+            const std::string directory = at == at.root_path() ? "" : at.string();
+            for (const UnheldName& each : agent_.unheld)
+                if (const auto found = each.member.empty() ? std::nullopt : find(directory, each))
+                    out.push_back({shown_path(*found), std::string(each.member), std::string(each.effect), {}});
+            if (at == at.root_path()) return;
+        }
+    }
+
     Error refused(const std::string& what, const std::string& cure) const {
         return {ErrorCode::config_conflict,
                 "This session is to take nothing of its project's (" + why_ + "), but no switch of " +
@@ -120,13 +131,17 @@ class Look {
         const bool is_home = is_same_directory(named(directory), home_.home);
         for (const UnheldName& each : agent_.unheld) {
             if (is_home && each.name.starts_with('.')) continue;
-            const auto found = find_path(directory, each, [&](const std::string& path) {
-                int left = most_led_to;
-                return counts(path, each, left);
-            });
+            const auto found = find(directory, each);
             if (found) return refused(shown_path(*found), "move it away");
         }
         return {};
+    }
+
+    std::optional<std::string> find(const std::string& directory, const UnheldName& name) const {
+        return find_path(directory, name, [&](const std::string& path) {
+            int left = most_led_to;
+            return counts(path, name, left);
+        });
     }
 
     /// `left`: how many files it may lead to.
@@ -161,21 +176,47 @@ class Look {
     UnheldOf whose_;
 };
 
+/// The agent may take the directory's name as its shell knows it, or where that is when all links are followed.
+fs::path name_of(const std::string& cwd) {
+    return fs::path(cwd + "/.").lexically_normal().parent_path();
+}
+
+fs::path real_path_of(const UniqueFd& directory) {
+    std::error_code error;
+    const fs::path real = fs::read_symlink(own_name(directory), error);
+    return real.is_absolute() ? real : fs::path("/");
+}
+
 }  // namespace
 
 Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& plan, const SessionHome& home,
                                    const std::string& cwd, UnheldOf whose) {
     if (agent.unheld.empty() || plan.project_left_out.empty()) return {};
     const Look look(agent, home, plan.project_left_out, whose);
-    // The agent may take the directory's name as its shell knows it, or where that is when all links are followed.
-    const fs::path named = fs::path(cwd + "/.").lexically_normal().parent_path();
+    const fs::path named = name_of(cwd);
     if (auto fine = look.up_from(named); !fine) return fine;
     const UniqueFd directory = open_path(cwd, LastLink::followed, Meant::directory);
     if (!directory && (is_not_there(errno) || errno == EACCES)) return {};  // nor can the agent go there
     if (!directory) return look.refused("what may be in " + shown_path(cwd), "try again");
-    std::error_code error;
-    const fs::path real = fs::read_symlink(own_name(directory), error);
-    return real == named ? Result<void>() : look.up_from(real.is_absolute() ? real : fs::path("/"));
+    const fs::path real = real_path_of(directory);
+    return real == named ? Result<void>() : look.up_from(real);
+}
+
+std::vector<FoundSetting> find_unheld(const AgentDescriptor& agent, const SessionHome& home, const std::string& cwd) {
+    std::vector<FoundSetting> out;
+    if (agent.unheld.empty()) return out;
+    const std::string no_reason;
+    const Look look(agent, home, no_reason, UnheldOf::anybody);
+    const fs::path named = name_of(cwd);
+    const UniqueFd directory = open_path(cwd, LastLink::followed, Meant::directory);
+    const fs::path real = directory ? real_path_of(directory) : named;
+    look.tell_up_from(real, out);
+    if (real == named || !named.has_relative_path()) return out;
+    look.tell_up_from(named.parent_path(), out);  // the directory itself is told of by its other name
+    std::ranges::sort(out, {}, &FoundSetting::path);
+    const auto twice = std::ranges::unique(out, {}, &FoundSetting::path);
+    out.erase(twice.begin(), twice.end());
+    return out;
 }
 
 }  // namespace capsule

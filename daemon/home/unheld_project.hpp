@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "daemon/agents/agent.hpp"
 
@@ -17,5 +18,9 @@ enum class UnheldOf {
 /// identity.
 Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& plan, const SessionHome& home,
                                    const std::string& cwd, UnheldOf whose);
+
+/// What of those names a session at `cwd` takes that takes its project's settings, too, and that the survey of settings
+/// does not know of. Looks with the calling thread's identity.
+std::vector<FoundSetting> find_unheld(const AgentDescriptor& agent, const SessionHome& home, const std::string& cwd);
 
 }  // namespace capsule

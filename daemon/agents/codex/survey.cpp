@@ -24,6 +24,9 @@ void survey_address(Findings& findings, const toml::table& file) {
                                                               : "-c model_provider";
         findings.add("chatgpt_base_url", other_address, by);
     }
+    // A session with a key of its own needs no login.
+    if (file.contains("cli_auth_credentials_store") && findings.route().native && !own_key)
+        findings.add_of_project("cli_auth_credentials_store", other_key);
     if (file.contains("model_provider")) findings.add("model_provider", other_provider, "-c model_provider");
     if (file.contains("profile")) findings.add("profile", other_provider, "-c model_provider");
 }
@@ -65,6 +68,15 @@ void survey_model(Findings& findings, const toml::table& file) {
     if (file.contains("model_catalog_json")) findings.add("model_catalog_json", other_model, "-c model_catalog_json");
 }
 
+/// Where prompts and answers are posted besides. Codex posts to its vendor where a word stands in the place of a table.
+void survey_telemetry(Findings& findings, const toml::table& file) {
+    const toml::table* otel = file["otel"].as_table();
+    if (!otel) return;
+    for (const char* name : {"exporter", "trace_exporter", "metrics_exporter"})
+        if ((*otel)[name].is_table())
+            findings.add("otel." + std::string(name), sends_out, findings.project() ? codex_itself : "");
+}
+
 void survey_tables(Findings& findings, const toml::table& file) {
     // Codex would merge a table of the session's provider into it, so that the session's has another name.
     const std::string own = "capsule-" + findings.route().provider->id;
@@ -95,6 +107,7 @@ void survey_codex(Findings& findings, std::string_view text) {
     if (findings.place().format == SettingsFormat::codex_role) return survey_role(findings, parsed.table());
     survey_address(findings, parsed.table());
     survey_model(findings, parsed.table());
+    survey_telemetry(findings, parsed.table());
     survey_tables(findings, parsed.table());
 }
 

@@ -146,7 +146,7 @@ const AgentDescriptor opencode_agent{
     .survey = survey_opencode,
     .project_switch = "OPENCODE_DISABLE_PROJECT_CONFIG=1",
     .unheld = opencode_unheld,
-    .project_cure = "With [session] project_settings = \"ignore\" OpenCode does not start there.",
+    .project_cure = "[session] project_settings = \"ignore\" keeps it out, or OpenCode from starting there.",
     .needs_extra_pin = needs_extra_pin,
     .add_extra_pin = add_extra_pin,
     .leave_project_out = leave_out,

@@ -196,6 +196,13 @@ void survey_config(Findings& findings, const json::object& file) {
     survey_what_runs(findings, file);
 }
 
+/// tui.json. Its members may stand in a member `tui`, too.
+void survey_tui(Findings& findings, const json::object& file) {
+    if (file.contains("plugin")) findings.add_of_project("plugin", runs_code);
+    if (const json::object* tui = object_in(file, "tui"); tui && tui->contains("plugin"))
+        findings.add_of_project("tui.plugin", runs_code);
+}
+
 }  // namespace
 
 bool may_send_out(const std::vector<FoundSetting>& settings) {
@@ -214,7 +221,8 @@ void survey_opencode(Findings& findings, std::string_view text) {
     }
     if (findings.place().format == SettingsFormat::agent_definition)
         return survey_model(findings, "model", head_value(text, "model"));
-    const bool is_config = findings.place().format == SettingsFormat::opencode_config;
+    const bool is_tui = findings.place().format == SettingsFormat::opencode_tui;
+    const bool is_config = findings.place().format == SettingsFormat::opencode_config || is_tui;
     const auto file = read_settings_json(text);
     if (!file) {
         // OpenCode's parser takes more than this one, and what it replaces first may make a text JSON. An empty file is
@@ -226,6 +234,7 @@ void survey_opencode(Findings& findings, std::string_view text) {
     }
     if (is_config && changes_more_than_values(text, *file))
         findings.add_of_project("{env:} or {file:}", read_otherwise);
+    if (is_tui) return survey_tui(findings, *file);
     if (is_config) return survey_config(findings, *file);
     const std::string& id = findings.route().provider->id;
     if (file->contains(id) && findings.has_variable(findings.route().provider->key_env))
@@ -234,11 +243,13 @@ void survey_opencode(Findings& findings, std::string_view text) {
 
 std::vector<SettingsPlace> opencode_settings_places(const SessionHome& home,
                                                     const std::vector<std::string>& directories) {
-    constexpr std::size_t in_a_directory = 12, elsewhere = 8;
+    constexpr std::size_t in_a_directory = 16, elsewhere = 12;
     std::vector<SettingsPlace> places;
     places.reserve(directories.size() * in_a_directory + elsewhere);
     for (const char* name : {".opencode/opencode.json", ".opencode/opencode.jsonc", "opencode.json", "opencode.jsonc"})
         add_project(places, directories, name, SettingsFormat::opencode_config);
+    for (const char* name : {".opencode/tui.json", ".opencode/tui.jsonc", "tui.json", "tui.jsonc"})
+        add_project(places, directories, name, SettingsFormat::opencode_tui);
     for (const char* name : {".opencode/agent", ".opencode/agents", ".opencode/mode", ".opencode/modes"})
         add_project(places, directories, name, SettingsFormat::agent_definition, true);
     for (const char* name : {".opencode/plugin", ".opencode/plugins", ".opencode/tool", ".opencode/tools"})
@@ -250,6 +261,9 @@ std::vector<SettingsPlace> opencode_settings_places(const SessionHome& home,
     for (const std::string& path : {own + "config.json", own + "opencode.json", own + "opencode.jsonc",
                                     home.home + "/.opencode/opencode.json", home.home + "/.opencode/opencode.jsonc"})
         places.push_back({path, SettingsOwner::home, SettingsFormat::opencode_config});
+    for (const std::string& path :
+         {own + "tui.json", own + "tui.jsonc", home.home + "/.opencode/tui.json", home.home + "/.opencode/tui.jsonc"})
+        places.push_back({path, SettingsOwner::home, SettingsFormat::opencode_tui});
     places.push_back(
         {home.home + "/.local/share/opencode/auth.json", SettingsOwner::home, SettingsFormat::opencode_auth});
     for (const char* name : {"/etc/opencode/opencode.json", "/etc/opencode/opencode.jsonc"})

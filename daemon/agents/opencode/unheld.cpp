@@ -7,11 +7,17 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/agents/survey_parts.hpp"
+
 namespace capsule {
 namespace {
 
 /// The module that runs at each start.
 constexpr std::string_view module = "esprima";
+/// What is told of a file that may say which module that is.
+constexpr std::string_view may_be = "(may name the module esprima)";
+constexpr std::string_view may_run_code =
+    "may name a module that runs with the session's environment, the key included";
 /// JSON's, and what OpenCode takes for it.
 constexpr std::string_view quotes = "\"'`", spaces = " \t\r\n";
 
@@ -92,12 +98,13 @@ std::optional<LedTo> tsconfig_json(std::string_view text) {
 /// A second reader of its takes the first three, and has no switch: plugins of theirs run, `references` are fetched.
 /// The others say what that module is: in the nearest node_modules up to `/` it is a directory, a file whatever its
 /// letters (ESPRIMA), or a file with one of eight endings.
-const std::array<UnheldName, 7> opencode_unheld{{{.name = ".opencode"},
-                                                 {.name = "opencode.json"},
-                                                 {.name = "opencode.jsonc"},
-                                                 {.name = "node_modules/esprima", .any_ending = true},
-                                                 {.name = "package.json", .leads_to = package_json},
-                                                 {.name = "tsconfig.json", .leads_to = tsconfig_json},
-                                                 {.name = "jsconfig.json", .leads_to = tsconfig_json}}};
+const std::array<UnheldName, 7> opencode_unheld{
+    {{.name = ".opencode"},
+     {.name = "opencode.json"},
+     {.name = "opencode.jsonc"},
+     {.name = "node_modules/esprima", .any_ending = true, .member = module, .effect = runs_code},
+     {.name = "package.json", .leads_to = package_json, .member = may_be, .effect = may_run_code},
+     {.name = "tsconfig.json", .leads_to = tsconfig_json, .member = may_be, .effect = may_run_code},
+     {.name = "jsconfig.json", .leads_to = tsconfig_json, .member = may_be, .effect = may_run_code}}};
 
 }  // namespace capsule

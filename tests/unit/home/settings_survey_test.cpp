@@ -168,6 +168,30 @@ TEST_F(SettingsSurvey, LooksWhereCodexAndOpenCodeDo) {
                             "/repo/.opencode/plugin/x.js: plugin", "/repo/.opencode/tool/y.js: plugin"));
 }
 
+// Measured with 1.18.33: of every directory up to `/`, of each .opencode there, and of the home's own two.
+TEST_F(SettingsSurvey, LooksForThePluginsOfOpenCodesScreen) {
+    const std::string text = R"({"plugin": ["./x.tsx"]})";
+    for (const char* path :
+         {"/tui.json", "/.opencode/tui.json", "/repo/tui.jsonc", "/repo/.opencode/tui.jsonc", "/repo/a/b/tui.json",
+          "/repo/a/b/.opencode/tui.json", "/home/.config/opencode/tui.json", "/home/.opencode/tui.jsonc"})
+        write(path, text);
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a/b"),
+                testing::UnorderedElementsAre("/tui.json: plugin", "/.opencode/tui.json: plugin",
+                                              "/repo/tui.jsonc: plugin", "/repo/.opencode/tui.jsonc: plugin",
+                                              "/repo/a/b/tui.json: plugin", "/repo/a/b/.opencode/tui.json: plugin"))
+        << "the home's own is meant";
+    EXPECT_EQ(std::ranges::count(plan.warnings, "settings.not_held", &Warning::code), 6);
+}
+
+TEST_F(SettingsSurvey, TellsOfAModuleThatOpenCodeRuns) {
+    write("/repo/node_modules/esprima/index.js", "");
+    EXPECT_THAT(survey(Agent::opencode, "/repo/a"), ElementsAre("/repo/node_modules/esprima: esprima"));
+    ASSERT_EQ(plan.warnings.size(), 1U);
+    EXPECT_EQ(plan.warnings[0].code, "settings.not_held");
+    EXPECT_THAT(plan.warnings[0].message, HasSubstr("/repo/node_modules/esprima has an effect on this session"));
+    EXPECT_THAT(survey(Agent::claude, "/repo/a"), IsEmpty());
+}
+
 TEST_F(SettingsSurvey, OutsideOfARepositoryOnlyOpenCodeGoesUp) {
     fs::remove_all(top() + "/repo/.git");
     write("/repo/opencode.json", R"({"model": "x/y"})");

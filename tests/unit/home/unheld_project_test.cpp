@@ -70,6 +70,33 @@ TEST_F(UnheldProject, IsRefusedWhereItHasWhatTheAgentTakes) {
     EXPECT_EQ(why("open/project/sub"), "") << "it may take all";
 }
 
+TEST_F(UnheldProject, IsToldWhereTheProjectsSettingsAreTaken) {
+    plan.project_left_out.clear();
+    const auto told = [&](const std::string& cwd, Agent agent = Agent::opencode) {
+        std::vector<std::string> out;
+        for (const FoundSetting& each : find_unheld(descriptor_of(agent), home, directory.path() + "/" + cwd)) {
+            EXPECT_TRUE(each.path.starts_with(directory.path())) << each.path;
+            EXPECT_THAT(each.effect, HasSubstr("the key included"));
+            EXPECT_FALSE(each.neutralised_by);
+            out.push_back(each.path.substr(directory.path().size() + 1) + ": " + each.member);
+        }
+        return out;
+    };
+    EXPECT_THAT(told("open/project/sub"), testing::IsEmpty());
+    write("open/project/sub/node_modules/esprima/index.js");
+    write("open/project/tsconfig.json");
+    write("open/jsconfig.json", R"({"compilerOptions": {"paths": {"@/*": ["./src/*"]}}})");
+    write("open/opencode.json");  // the survey tells what is in it
+    EXPECT_THAT(told("open/project/sub"),
+                testing::ElementsAre("open/project/sub/node_modules/esprima: esprima",
+                                     "open/project/tsconfig.json: (may name the module esprima)"));
+    EXPECT_THAT(told("open/project/sub", Agent::claude), testing::IsEmpty());
+    make("other", 0777);
+    fs::create_directory_symlink(directory.path() + "/open/project/sub", directory.path() + "/other/link");
+    EXPECT_EQ(told("other/link").size(), 2U) << "where a link leads";
+    EXPECT_EQ(told("open/project/sub/gone").size(), 2U);
+}
+
 TEST_F(UnheldProject, IsRefusedForAModuleOfAnyEnding) {
     for (const char* name : {"esprima", "esprima.js", "esprima.mts", "ESPRIMA", "EsPrima.js"}) {
         write("open/node_modules/" + std::string(name));
