@@ -40,6 +40,7 @@ std::string mask(const Secret& secret);
 std::string mask(std::string_view secret);
 
 /// `text` with every occurrence of a secret replaced by its mask, and every beginning of one (16 bytes or more) by "…".
+/// What overlaps is one: of secrets that begin alike, or are in one another, nothing is left.
 /// For texts of other programs (op's own message), whole: in one that was cut a short beginning may be left.
 std::string redact(std::string_view text, const std::vector<Secret>& secrets);
 

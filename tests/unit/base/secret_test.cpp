@@ -90,7 +90,26 @@ TEST(Redact, AndWhatASecretBeginsWith) {
     EXPECT_EQ(redact("not FAKE-0123456789", secrets), "not FAKE-0123456789") << "15 bytes";
     // Its beginning may be found one time more within it.
     const std::vector<Secret> repeating{Secret("abababababababababab-0001")};
-    EXPECT_EQ(redact("abababababababababababab-0001", repeating), "abab…0001");
+    EXPECT_EQ(redact("abababababababababababab-0001", repeating), "…0001");
+}
+
+// As op's service account tokens do, and JWTs.
+TEST(Redact, OfSecretsThatBeginAlikeNothingIsLeft) {
+    const std::string alike = "ops_FAKE-eyJzaWduSW5BZGRyZXNz", first = alike + "-first-0001",
+                      second = alike + "-second-0002";
+    for (const auto& secrets :
+         {std::vector{Secret(first), Secret(second)}, std::vector{Secret(second), Secret(first)}}) {
+        EXPECT_EQ(redact("'" + alike + "-second' '" + alike + "-firs' '" + alike + "'", secrets), "'…' '…' '…'");
+        EXPECT_EQ(redact(first + " " + second, secrets), "…0001 …0002");
+    }
+}
+
+TEST(Redact, NorOfOneThatIsInAnother) {
+    const std::string outer = "FAKE-outer-begins-inner-0001-and-goes-on-0002";
+    const std::vector<Secret> secrets{Secret("inner-0001"), Secret("goes-on-0002-FAKE-beyond"), Secret(outer)};
+    EXPECT_EQ(redact("a " + outer + " b inner-0001", secrets), "a …0002 b …");
+    EXPECT_EQ(redact("cut: " + outer.substr(0, 38), secrets), "cut: …");
+    EXPECT_EQ(redact(outer + "-FAKE-beyond", secrets), "…yond") << "they overlap";
 }
 
 }  // namespace
