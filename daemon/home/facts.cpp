@@ -53,6 +53,15 @@ int why_not_read(const std::string& path, std::size_t limit) {
     return EINTR;  // by now it can be read
 }
 
+/// A link of an administrator's that keeps a file from being made.
+bool leads_to_dev_null(const std::string& link) {
+    constexpr std::string_view nothing = "/dev/null";
+    const UniqueFd found = open_path(link, LastLink::itself);
+    std::array<char, nothing.size() + 1> target{};
+    const ssize_t size = found ? ::readlinkat(found.get(), "", target.data(), target.size()) : -1;
+    return size >= 0 && std::string_view(target.data(), static_cast<std::size_t>(size)) == nothing;
+}
+
 /// What one agent asks for.
 class Reader {
   public:
@@ -139,7 +148,13 @@ bool others_can_make(const std::string& path, uid_t user) {
         is_open = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
         if (is_open && (status.st_mode & S_ISVTX) == 0) return true;
     }
-    return is_open;
+    if (is_open) return true;
+    struct stat status {};
+    const int problem = look_up(path, status, LastLink::itself);
+    if (is_not_there(problem) || problem == EACCES) return false;
+    if (problem != 0) return true;
+    // Its owner may let everybody read it later.
+    return S_ISLNK(status.st_mode) ? !leads_to_dev_null(path) : status.st_uid != 0 && status.st_uid != user;
 }
 
 HomeFacts read_home_facts(Agent agent, const SessionHome& home) {

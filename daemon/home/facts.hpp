@@ -11,8 +11,8 @@ namespace capsule {
 HomeFacts read_home_facts(Agent agent, const SessionHome& home);
 
 /// Whether anybody but root and `user` can make `path`, or replace it, at any time. Whose /home of
-/// `/home/claude/…` is does not count, only whether it is open; a link below it counts as one that others can change.
-/// Runs under that user's identity.
+/// `/home/claude/…` is does not count, only whether it is open; a link below it counts as one that others can change,
+/// `path` itself too unless it leads to /dev/null. Runs under that user's identity.
 bool others_can_make(const std::string& path, uid_t user);
 
 /// Fails with config.conflict where something in the home would outrank the session that was rendered

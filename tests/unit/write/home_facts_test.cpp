@@ -193,6 +193,21 @@ TEST(HomeFacts, WhoElseCanMakeAFileIsKnown) {
     }
     fs::create_directories(directory);
     EXPECT_FALSE(others_can());
+    for (const auto& target : {home / "open/file", std::string("/nowhere"), std::string("../..")}) {
+        fs::create_symlink(target, file);
+        EXPECT_TRUE(others_can()) << "the file is a link to " << target;
+        fs::remove(file);
+    }
+    fs::create_symlink("/dev/null", file);
+    EXPECT_FALSE(others_can()) << "nobody can put a file there";
+    fs::remove(file);
+    write_bytes(file, "");
+    EXPECT_FALSE(others_can()) << "its own";
+    if (::geteuid() == 0) {
+        EXPECT_EQ(::chown(file.c_str(), 4711, 4711), 0);
+        EXPECT_TRUE(others_can()) << "whoever reads it now, its owner says who may";
+    }
+    fs::remove(file);
     for (const auto& [mode, expected] : {std::pair{0775, true}, {01777, true}, {0755, false}}) {
         EXPECT_EQ(::chmod(directory.c_str(), static_cast<mode_t>(mode)), 0);
         EXPECT_EQ(others_can(), expected) << mode;
