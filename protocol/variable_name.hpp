@@ -13,7 +13,7 @@ bool is_variable_name(std::string_view name);
 bool names_a_secret(std::string_view name);
 
 /// The same of a variable with this value: nothing and a count of tokens are no secrets, but a URL with a password
-/// (http://user:password@proxy) or a token (https://token@host) is.
+/// (http://user:password@proxy) or a token (https://token@host) is. What only may be one counts, too.
 bool is_secret_variable(std::string_view name, std::string_view value);
 
 /// What points into somebody's login session (XDG_*, SSH_AUTH_SOCK, DISPLAY, …), which is none of another user's.

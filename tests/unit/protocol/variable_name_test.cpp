@@ -37,6 +37,35 @@ TEST(NamesASecret, OrHasAPasswordInItsValue) {
         EXPECT_FALSE(is_secret_variable("X", text)) << text;
 }
 
+TEST(NamesASecret, OrOneInAnUnusualUrl) {
+    for (const char* url : {"HTTPS://FAKE-token@h/", "Http://me:FAKE@h", "wss://FAKE-token@h", "nats://FAKE-token@h",
+                            R"(https:\/\/me:FAKE@h)", R"({"url":"https:\/\/h","other":"https:\/\/me:FAKE@h\/"})",
+                            R"(https:\\/\\/FAKE-token@h)", "SSH://me:FAKE@h", "https://me:FAKE word@h"})
+        EXPECT_TRUE(is_secret_variable("X", url)) << url;
+    for (const char* url : {"GIT+SSH://git@h/o/r", "sftp://me@h", R"(https:\/\/h\/@acme\/x)", "http://[::1]/@acme/x",
+                            "http://[::1]:8080/@acme/x", R"({"url":"https://h","mail":"a@b"})"})
+        EXPECT_FALSE(is_secret_variable("X", url)) << url;
+}
+
+TEST(NamesASecret, OrAPasswordThatShouldHaveBeenEscaped) {
+    for (const char* url :
+         {"https://u:123/FAKE@h/", "https://u:/FAKE@h/", "https://u:8080?FAKE@h/", "https://u:80#FAKE@h",
+          "http://FAKE/x:y@proxy", "http://1234/FAKE@proxy:3128", "https://u:FA/@h", "http://[::1]:8/FAKE@h"})
+        EXPECT_TRUE(is_secret_variable("X", url)) << url;
+    for (const char* url :
+         {"https://h:8080/@acme/x", "https://h/x@1.2/y@3", "https://h:8080/x?mail=a", "https://h/a/@b/c@1"})
+        EXPECT_FALSE(is_secret_variable("X_URL", url)) << url;
+}
+
+TEST(NamesASecret, OrHasOneWithoutASchemeWhereAnAddressBelongs) {
+    for (const char* name : {"HTTP_PROXY_URL", "npm_config_proxy", "X_URL", "base_url", "URLS", "DB_URI", "DB_DSN"})
+        EXPECT_TRUE(is_secret_variable(name, "me:FAKE@h:80")) << name;
+    EXPECT_TRUE(is_secret_variable("X_URL", "http://h and me:FAKE@h"));
+    for (const char* text : {"git@github.com:o/r.git", "h:8080", "https://h/@acme/x", "me@h"})
+        EXPECT_FALSE(is_secret_variable("X_URL", text)) << text;
+    EXPECT_FALSE(is_secret_variable("SECURITY", "a:b@c"));
+}
+
 TEST(NamesASecret, NothingAndACountOfTokensAreNone) {
     EXPECT_FALSE(is_secret_variable("GH_TOKEN", ""));
     EXPECT_FALSE(is_secret_variable("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "64000"));
