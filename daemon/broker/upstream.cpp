@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "daemon/base/proxy_url.hpp"
 #include "daemon/broker/core/hex.hpp"
 #include "daemon/broker/core/http_head.hpp"
 #include "daemon/broker/upstream_owner.hpp"
@@ -60,10 +61,6 @@ Refusal unreachable(const Attempt& attempt, const BaseUrl& base, std::string_vie
             std::string(step) + ": " + base.authority + " cannot be reached: " + std::string(why), 0};
 }
 
-struct Proxy {
-    std::string host, port, credentials;  ///< credentials: "user:password"
-};
-
 /// A URL has %40 for an '@' of a password.
 std::string percent_decoded(std::string_view text) {
     std::string out;
@@ -77,23 +74,14 @@ std::string percent_decoded(std::string_view text) {
 }
 
 /// Nothing that is not encrypted goes through one: whoever has a proxy's port would get the key.
-std::optional<Proxy> proxy_for(const Configure& limits, const BaseUrl& base) {
+Result<std::optional<ProxyUrl>> proxy_for(const Configure& limits, const BaseUrl& base) {
     if (!limits.proxy || !base.tls || is_loopback_address(base.host) || base.host == "localhost" ||
         is_in_no_proxy(limits.no_proxy.value_or(""), base.host, base.port))
-        return std::nullopt;
-    std::string_view url = *limits.proxy;
-    if (url.starts_with("http://")) url.remove_prefix(7);
-    url = url.substr(0, url.find('/'));
-    Proxy out;
-    if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
-        out.credentials = percent_decoded(url.substr(0, at));
-        url.remove_prefix(at + 1);
-    }
-    const std::size_t colon = url.rfind(':');
-    out.host = url.substr(0, colon);
-    out.port = colon == std::string_view::npos ? "80" : url.substr(colon + 1);
-    if (out.host.starts_with('[') && out.host.ends_with(']')) out.host = out.host.substr(1, out.host.size() - 2);
-    return out;
+        return std::optional<ProxyUrl>();
+    auto out = read_proxy_url(*limits.proxy);
+    if (!out) return out.error();
+    out->credentials = percent_decoded(out->credentials);
+    return std::optional(*std::move(out));
 }
 
 std::string base64(std::string_view text) {
@@ -165,7 +153,7 @@ Task<std::string> begin_tls(Attempt& attempt, WayOut way, const BaseUrl& base, s
 
 /// Asks the proxy for the way to the provider, and adds to `early` what came behind its answer. Gives what went wrong;
 /// empty: it is open.
-Task<std::string> tunnel(Stream& stream, const Proxy& proxy, const BaseUrl& base, std::string& early) {
+Task<std::string> tunnel(Stream& stream, const ProxyUrl& proxy, const BaseUrl& base, std::string& early) {
     const bool v6 = base.host.find(':') != std::string::npos;
     const std::string to = (v6 ? "[" + base.host + "]" : base.host) + ":" + std::to_string(base.port);
     std::string ask = "CONNECT " + to + " HTTP/1.1\r\nHost: " + to + "\r\n";
@@ -253,8 +241,10 @@ bool may_go_to(const Address& address, const BaseUrl& base, bool through_proxy) 
 }  // namespace
 
 Task<Allowed<std::shared_ptr<Stream>>> open_upstream(WayOut way, const BaseUrl& base) {
-    const auto proxy = proxy_for(way.limits, base);
+    const auto wanted = proxy_for(way.limits, base);
+    const auto proxy = wanted ? *wanted : std::nullopt;
     Attempt attempt(way, proxy ? 'C' : way.first);
+    if (!wanted) co_return unreachable(attempt, base, "proxy", "[broker] proxy " + wanted.error().message);
     attempt.timer.start(std::chrono::milliseconds(way.limits.connect_ms), [&] { attempt.give_up(); });
     const WayOut::Stop::While connecting(way.stop, [&] { attempt.give_up(); });
     const std::string host = proxy ? proxy->host : base.host;

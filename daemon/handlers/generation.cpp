@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "daemon/config/quotable.hpp"
+#include "daemon/handlers/environment_proxy.hpp"
 #include "daemon/load/load_config.hpp"
 #include "daemon/sessions/authorities.hpp"
 #include "daemon/users/subordinate.hpp"
@@ -176,6 +177,7 @@ Result<std::shared_ptr<const Generation>> load_generation(const ConfigSource& so
     if (!config) return config.error();
     fit_into_descriptors(*config);
     tell_of_large_parts(config->limits);
+    if (const auto why = why_no_proxy(*config, environment)) spdlog::warn("{}", *why);
     auto home = session_home(*config, environment);
     if (!home) return placed(*config, home.error());
     auto policy = Policy::make(config->access, ::geteuid());

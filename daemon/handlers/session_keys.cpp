@@ -9,6 +9,7 @@
 #include "daemon/agents/agent.hpp"
 #include "daemon/base/http_url.hpp"
 #include "daemon/catalog/key_state.hpp"
+#include "daemon/handlers/environment_proxy.hpp"
 #include "daemon/keys/key_scope.hpp"
 #include "daemon/keys/known_scopes.hpp"
 #include "daemon/routing/route.hpp"
@@ -29,11 +30,11 @@ std::optional<std::string> variable(const Services& services, const char* upper,
     return std::nullopt;
 }
 
-/// A proxy of another kind (SOCKS) is none that the broker can use.
+/// One that the broker cannot use is as none; `status` tells of it.
 std::optional<std::string> proxy_of(const Services& services, const BrokerConfig& config) {
     if (config.proxy) return std::string(config.proxy->reveal());
-    auto proxy = variable(services, "HTTPS_PROXY", "https_proxy");
-    return proxy && proxy->starts_with("http://") ? proxy : std::nullopt;
+    const auto proxy = environment_proxy(services.environment);
+    return proxy && proxy->usable ? std::optional(std::string(proxy->url.reveal())) : std::nullopt;
 }
 
 BrokerSettings broker_settings(const Services& services) {

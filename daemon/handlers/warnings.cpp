@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "daemon/handlers/environment_proxy.hpp"
 #include "daemon/handlers/named_sessions.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
 #include "daemon/handlers/wiring.hpp"
@@ -157,6 +158,8 @@ std::vector<Warning> status_warnings(const Services& services, const Generation&
         warnings.push_back({"config.invalid", "the last reload failed and the older configuration is in force: " +
                                                   *services.reload_error});
     if (auto restart = restart_warning(services.at_start, generation.config)) warnings.push_back(std::move(*restart));
+    if (auto why = why_no_proxy(generation.config, services.environment))
+        warnings.push_back({"broker.proxy", *std::move(why)});
     if (generation.config.broker.remote) {
         // Nothing of what follows is about keys that this capsuled could give away.
         const KeyResolver here = resolver(services, generation);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "daemon/base/proxy_url.hpp"
 #include "daemon/catalog/names.hpp"
 #include "daemon/catalog/variables.hpp"
 #include "daemon/config/checks.hpp"
@@ -152,13 +153,9 @@ std::optional<std::uint16_t> read_listen(TableReader& in) {
 std::optional<Secret> read_proxy(TableReader& in) {
     const auto text = in.text("proxy");
     if (!text) return std::nullopt;
-    const std::string& url = text->value;
-    constexpr std::string_view scheme = "http://";
-    const bool odd = std::ranges::any_of(url, [](char c) { return c <= ' ' || c == 0x7f; });
-    if (!url.starts_with(scheme) || url.size() == scheme.size() || odd)
-        in.refuse_hidden("proxy", "must be \"http://[USER:PASSWORD@]HOST:PORT\"",
-                         "What goes to a provider is encrypted on its way through the proxy all the same.");
-    return Secret(url);
+    if (const auto url = read_proxy_url(text->value); !url)
+        in.refuse_hidden("proxy", url.error().message, url.error().hint);
+    return Secret(text->value);
 }
 
 void read_broker(TableReader& in, const SessionConfig& session, BrokerConfig& out) {

@@ -177,6 +177,16 @@ TEST_F(Status, SaysWhyAKeyCannotBeUsedAndWhatIsEmpty) {
     EXPECT_THAT(codes(at(find_by(rows, "provider", "kimi"), "/warnings")), ElementsAre("key.empty"));
 }
 
+TEST_F(Status, AProxyThatTheBrokerCannotUseIsTold) {
+    const std::string user = ::geteuid() == 0 ? "[broker]\nuser = \"daemon\"\n" : "";
+    start({.env = {{"HTTPS_PROXY", "http://me:FAKE-pass/word@proxy:3128"}},
+           .config = "[session]\nkeys = \"broker\"\n" + user});
+    const json::value warnings = at(call("status"), "/warnings");
+    EXPECT_EQ(std::ranges::count(codes(warnings), "broker.proxy"), 1);
+    EXPECT_THAT(json::serialize(warnings), AllOf(HasSubstr("HTTPS_PROXY of the daemon's environment has an '@' behind"),
+                                                 HasSubstr("Write %2F"), Not(HasSubstr("FAKE"))));
+}
+
 TEST_F(Status, WarnsOfASecretThatEverySessionGets) {
     start({.config = "[env]\nGH_TOKEN = \"FAKE-token\"\nTEAM_SECRET = \"\"\nTEAM = \"compilers\"\n"
                      "KIMI_CODE_API_KEY = \"sk-ki-FAKE\"\nCLAUDE_CODE_OAUTH_TOKEN = \"FAKE-oauth\"\n"});
