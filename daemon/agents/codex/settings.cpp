@@ -17,6 +17,17 @@ void add_stop(CodexUserSettings& settings, const toml::node& at, std::string wha
     settings.stop = {line, std::move(what), std::move(cure)};
 }
 
+/// What is wrong with a provider's table: what stands in it before what does not.
+void look_for_stops_in(const toml::table& table, const std::string& name, CodexUserSettings& settings) {
+    if (text_of(table, "wire_api") == "chat")
+        return add_stop(settings, *table.get("wire_api"), "wire_api = \"chat\" of " + name,
+                        "write \"responses\" there if that provider has a Responses API, or remove the table");
+    if (table.contains("auth") && table.contains("env_key"))
+        return add_stop(settings, *table.get("auth"), name + ".auth beside its env_key", "remove one of the two");
+    if (text_of(table, "name").find_first_not_of(" \t\r\n") == std::string::npos)
+        add_stop(settings, table, name + ", which has no name,", "write one there (name = \"…\"), or remove the table");
+}
+
 void look_for_stops(const toml::table& file, CodexUserSettings& settings) {
     if (const toml::node* profile = file.get("profile"))
         add_stop(settings, *profile, "the legacy setting \"profile\"",
@@ -28,9 +39,7 @@ void look_for_stops(const toml::table& file, CodexUserSettings& settings) {
         if (is_codex_provider(id.str()))
             add_stop(settings, node, name + ", a name that is Codex's own,", "give that provider another name");
         const toml::table* table = node.as_table();
-        if (table && text_of(*table, "wire_api") == "chat")
-            add_stop(settings, *table->get("wire_api"), "wire_api = \"chat\" of " + name,
-                     "write \"responses\" there if that provider has a Responses API, or remove the table");
+        if (table) look_for_stops_in(*table, name, settings);
     }
 }
 

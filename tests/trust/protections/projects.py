@@ -111,6 +111,8 @@ def protections() -> list[Protection]:
             "unit_agents:Claude.WhereTheOperatorsTelemetryGoesIsHeld"),
         one("nor is that held in silence", "daemon/agents/claude/survey.cpp", "is_login_proxy(findings, name) || is_telemetry_address(findings, name) ||", "is_login_proxy(findings, name) ||",
             "unit_agents:Survey.NamesWhatWouldSendThePromptsElsewhere"),
+        one("a Codex that would not start is not started", "daemon/agents/codex/settings.cpp", "    if (text_of(table, \"name\").find_first_not_of", "    if (false && text_of(table, \"name\").find_first_not_of",
+            "unit_agents:Codex.NoSessionStartsOnAProviderThatCodexDoesNotTake"),
         one("no login that Codex does not read keeps the key from it", "daemon/agents/codex/home.cpp", "return store == \"file\" || store == \"auto\";", "return true;",
             "unit_agents:Codex.ALoginWhereItDoesNotLookDoesNotCount", "unit_write:HomeFacts.ALoginThatCodexDoesNotReadIsNone"),
         one("whoever says where it reads it", "daemon/agents/codex/home.cpp", "{std::string(codex_managed_file), config_toml, std::string(codex_system_file)}", "{config_toml}",

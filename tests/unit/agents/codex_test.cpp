@@ -302,10 +302,11 @@ TEST(Codex, WhatWouldStopItIsRefusedWithTheCure) {
 TEST(Codex, AProviderThatAUserHasIsNotMergedIntoTheSessions) {
     for (const auto& [text, id] : std::vector<std::pair<std::string, std::string>>{
              {"", "capsule-minimax"},
-             {"[model_providers.capsule-minimax]\nquery_params = { a = \"1\" }\n", "capsule-minimax-2"},
-             {"model_providers = { capsule-minimax = {}, capsule-minimax-2 = {} }\n", "capsule-minimax-3"},
-             {"[model_providers.\"capsule\\u002dminimax\"]\n", "capsule-minimax-2"},
-             {"[model_providers.capsule-zai]\n# capsule-minimax\n", "capsule-minimax"},
+             {"[model_providers.capsule-minimax]\nname = \"x\"\nquery_params = { a = \"1\" }\n", "capsule-minimax-2"},
+             {"model_providers = { capsule-minimax = {name = \"x\"}, capsule-minimax-2 = {name = \"x\"} }\n",
+              "capsule-minimax-3"},
+             {"[model_providers.\"capsule\\u002dminimax\"]\nname = \"x\"\n", "capsule-minimax-2"},
+             {"[model_providers.capsule-zai]\nname = \"x\"\n# capsule-minimax\n", "capsule-minimax"},
              {"x = {\n}\n[model_providers.capsule-minimax]\n", "capsule-minimax-2"},
              {"x = {\n}\n[model_providers.\"capsule\\u002dminima\\U00000078\"]\n", "capsule-minimax-2"},
              {"[model_providers.\"capsule-\\x6dinimax\"]\n# capsule-minimax-\\x32\n", "capsule-minimax-3"},
@@ -355,6 +356,24 @@ TEST(Codex, SettingsForAnotherProviderThatComeAlongAreNamed) {
     }
     session.config.agents[Agent::codex].models.model = Located<std::string>{"gpt-5.5", "capsule.toml:30"};
     EXPECT_TRUE(session.plan(Agent::codex, "openai").warnings.empty()) << "the model is settled";
+}
+
+// Seen with 0.171.0.
+TEST(Codex, NoSessionStartsOnAProviderThatCodexDoesNotTake) {
+    const std::string fine = "[model_providers.mine]\nname = \"mine\"\nenv_key = \"K\"\n";
+    EXPECT_FALSE(read_codex_settings(toml::parse(fine)).stop);
+    EXPECT_FALSE(read_codex_settings(toml::parse(fine + "[model_providers.mine.http_headers]\nX = \"1\"\n")).stop);
+    for (const auto& [text, line, what] :
+         {std::tuple("\n[model_providers.mine]\nbase_url = \"x\"\n", 2U, "model_providers.mine, which has no name,"),
+          {"[model_providers.mine]\nname = \" \"\n", 1U, "model_providers.mine, which has no name,"},
+          {"[model_providers.mine]\nname = \"mine\"\nenv_key = \"K\"\n[model_providers.mine.auth]\ncommand = \"x\"\n",
+           4U, "model_providers.mine.auth beside its env_key"}}) {
+        const auto stop = read_codex_settings(toml::parse(text)).stop;
+        ASSERT_TRUE(stop) << text;
+        EXPECT_EQ(stop->line, line);
+        EXPECT_EQ(stop->what, what);
+        EXPECT_NE(stop->cure, "");
+    }
 }
 
 TEST(Codex, AFileThatTomlPlusPlusCannotReadSaysNothing) {
