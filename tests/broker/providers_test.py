@@ -75,7 +75,15 @@ class Providers(Case):
                 first, source = server.accept()
                 first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 first.close()
-                other.bind(source)
+
+                def bound() -> bool:  # as soon as the kernel has taken the reset to the broker's end
+                    try:
+                        other.bind(source)
+                    except OSError:
+                        return False
+                    return True
+
+                self.assertTrue(until(bound))
                 other.connect(server.getsockname())
                 second, _ = server.accept()
             finally:
