@@ -35,6 +35,9 @@ std::uint32_t fewest_strangers() {
 }
 /// Of all unfinished heads of one user together: many hundreds of those that agents send.
 constexpr std::size_t most_head_bytes = 4 * 1024 * 1024;
+/// Of these, those that have shown no token. Reading a head costs as much as taking the connection, and who has just
+/// connected waits for both.
+constexpr std::size_t most_head_bytes_of_strangers = most_head_bytes / 4;
 
 Failure bad_listener(std::string_view why) {
     return Failure({ErrorCode::io_error, "the listening socket: " + std::string(why),
@@ -87,6 +90,9 @@ Broker::~Broker() {
 void Broker::configure(Configure limits) {
     tls_ = std::make_unique<TlsContext>(std::exchange(authorities_, std::nullopt));
     limits_ = std::move(limits);
+    // Beside an agent's and a provider's for each request, and strangers', they have room in a quarter of what may be
+    // open, which is the most that `connections` is.
+    sessions_.kept().allow(std::max<std::size_t>(limits_.connections / 2, 1));
     grants_until_ = started_ + std::chrono::milliseconds(limits_.grants_ms.value_or(0));
     workers_->start();  // not before the program is confined: so are they then
     loop_.spawn(accept());
@@ -109,6 +115,8 @@ Task<void> Broker::accept() {
             listener_.nothing_to_read();
             const bool open = co_await listener_.readable();
             if (!open) co_return;
+        } else if (no_descriptor_is_left() && sessions_.kept().close_one()) {
+            continue;
         } else if (errno != ECONNABORTED && errno != EINTR) {
             Signal over(loop_);
             Timer pause(loop_);
@@ -126,11 +134,23 @@ void Broker::welcome(UniqueFd socket, const sockaddr_in& peer) {
     // Before a byte of it is read.
     const PeerUid::Answer whose = peers_.ask(peer, own, socket.get());
     if (whose.known == PeerUid::Known::refused) return count_stranger("capsule_peer_gone");
+    // The agent must not take half an answer for a whole one. And after an orderly end ports would stay taken for as
+    // long as the client likes: one user could have all ports that lead here, and keep the broker's own from the next
+    // one.
+    close_by_reset(socket.get());
+    if (is_one_too_many(whose)) return count_stranger("capsule_too_many_connections", whose.uid);
     const auto connection = std::make_shared<Connection>(
         *this, std::move(socket), whose.known == PeerUid::Known::yes ? std::optional(whose.uid) : std::nullopt);
     watch_time();
     loop_.spawn(connection->run(connection));
     turn_out(places_->turn_out_stranger(std::max(limits_.connections / 4, fewest_strangers_)));
+}
+
+/// Of users without a session: nothing that they send can be of use. So no more is done about it, and nobody who waits
+/// behind it waits for long.
+bool Broker::is_one_too_many(const PeerUid::Answer& whose) const {
+    return whose.known == PeerUid::Known::yes && places_->strangers_of(nobodys) >= fewest_strangers_ &&
+           sessions_.payers_of(whose.uid).empty();
 }
 
 bool Broker::make_room(Places::Handle place, Share share) {
@@ -141,6 +161,7 @@ bool Broker::make_room(Places::Handle place, Share share) {
 }
 
 void Broker::hold_head(Places::Handle place, std::size_t bytes) {
+    if (places_->refuse_head(place, bytes, most_head_bytes_of_strangers)) return turn_out(place->whose);
     while (Connection* one = places_->hold_head(place, bytes, most_head_bytes))
         turn_out(one);
 }
@@ -167,7 +188,7 @@ void Broker::look_at_the_time() {
     clock_.start(look_every, [this] {
         const auto now = loop_.now();
         places_->for_each([&](Connection& each) { each.look_at_the_time(now); });
-        const bool kept = sessions_.close_idle(now - std::chrono::milliseconds(limits_.idle_ms));
+        const bool kept = sessions_.kept().close_older_than(now - std::chrono::milliseconds(limits_.idle_ms));
         watching_ = kept || !places_->empty();
         if (memory_.is_due() && (!watching_ || now - gave_back_ >= give_back_again)) {
             memory_.give_back();

@@ -44,7 +44,9 @@ class Broker {
         return loop_.now() < grants_until_ || sessions_.may_come_again(token, loop_.now());
     }
     const std::string& address() const noexcept { return address_; }
-    WayOut way_out(Owner owner = 0) { return {loop_, limits_, *tls_, peers_, *names_, *workers_, owner}; }
+    WayOut way_out(Owner owner = 0) {
+        return {loop_, limits_, *tls_, peers_, *names_, *workers_, sessions_.kept(), owner};
+    }
     Loop& loop() noexcept { return loop_; }
 
     /// `uid`: whose connection it is, where that is known. capsuled is told at most once in ten seconds.
@@ -53,14 +55,18 @@ class Broker {
     const std::shared_ptr<Places>& places() const noexcept { return places_; }
     /// For a request of a connection that has shown its token; false: there are too many.
     bool make_room(Places::Handle place, Share share);
+    /// The memory of an unfinished head. It may cost this connection its place, or another one of its user.
     void hold_head(Places::Handle place, std::size_t bytes);
     /// Connections to providers are kept: they are to be closed when nobody comes for them.
     void watch_time();
+    /// Of an agent whose uid is known.
+    bool has_gone(const Stream& client) { return peers_.has_gone(client.native()); }
     void one_has_gone() noexcept { memory_.one_has_gone(); }
 
   private:
     Task<void> accept();
     void welcome(UniqueFd socket, const sockaddr_in& peer);
+    bool is_one_too_many(const PeerUid::Answer& whose) const;
     void turn_out(Connection* connection);
     void look_at_the_time();
     void report_soon();

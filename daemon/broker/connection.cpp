@@ -25,17 +25,11 @@ Share share_of(Broker& broker, Uid uid) {
 
 /// Nearly every head is shorter.
 constexpr std::size_t usual_head = 1536;
+/// What is read first of who has shown no token: of the rest no more than of a few at a time.
+constexpr std::size_t first_of_stranger = 4 * 1024;
 
 /// Who has shown no token is not kept.
 constexpr std::string_view fine = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-/// Whoever closes it: the kernel does when this process ends. The agent must not take half an answer for a whole one.
-/// And after an orderly end ports would stay taken for as long as the client likes: one user could have all ports that
-/// lead here, and keep the broker's own from the next one.
-void close_by_reset(const Stream& client) {
-    const linger at_once{1, 0};
-    ::setsockopt(client.native(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
 
 /// Of an answer that the agent does not take the kernel keeps no more. Else it would keep some megabytes of each
 /// (net.ipv4.tcp_wmem), in the broker's memory, also when the answer is no stream any more.
@@ -61,7 +55,6 @@ Connection::Connection(Broker& broker, UniqueFd socket, std::optional<std::uint3
       place_(places_->enter(this, share_)),
       stranger_until_(broker.loop().now() + std::chrono::milliseconds(broker.limits().stranger_ms)) {
     client_.belongs_to(owner_);
-    close_by_reset(client_);
     keep_little(client_);
 }
 
@@ -137,6 +130,7 @@ void Connection::limit_head(Bound what, std::uint32_t milliseconds) {
 Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
     limit_head(in_.empty() ? Bound::idle : Bound::header,
                in_.empty() ? broker_.limits().idle_ms : broker_.limits().header_ms);
+    bool there_is_more = false;
     for (std::size_t seen = 0;;) {
         const auto size = head_size(in_, seen);
         if (size.value_or(in_.size()) > max_head) {
@@ -147,17 +141,24 @@ Task<std::optional<std::size_t>> Connection::read_head(Refusal& refusal) {
         if (size) {
             limit_ = Bound::none;
             if (place_->head_bytes > 0) broker_.hold_head(place_, 0);
+            // A body that is whole can be sent again.
+            const Io rest = there_is_more ? client_.try_read(scratch()) : Io{};
+            if (rest.is == Io::Is::done) in_.append(scratch().data(), rest.bytes);
             co_return size;
         }
         seen = in_.size();
-        if (in_.size() > usual_head) broker_.hold_head(place_, in_.capacity());
+        const bool is_stranger = place_->state == Places::State::stranger;
+        // A stranger's may become as long as any while it is read.
+        if (in_.size() > usual_head) broker_.hold_head(place_, is_stranger ? max_head : in_.capacity());
         // A connection that is idle holds no room for what may come.
         const bool came = co_await client_.readable();
-        const Io io = came && !late_ ? client_.try_read(scratch()) : Io{};
+        const bool little = in_.empty() && is_stranger;
+        const Io io = came && !late_ ? client_.try_read(little ? scratch().first(first_of_stranger) : scratch()) : Io{};
         if (io.waits()) continue;
         if (io.is != Io::Is::done) co_return std::nullopt;
         const bool first = in_.empty();
         in_.append(scratch().data(), io.bytes);
+        there_is_more = little && io.bytes == first_of_stranger;
         if (first) limit_head(Bound::header, broker_.limits().header_ms);
     }
 }

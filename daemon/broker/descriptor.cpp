@@ -7,6 +7,15 @@
 
 namespace capsule::broker {
 
+void close_by_reset(int socket) noexcept {
+    const linger at_once{1, 0};
+    ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+bool no_descriptor_is_left() noexcept {
+    return errno == EMFILE || errno == ENFILE;
+}
+
 Descriptor::Descriptor(Loop& loop, UniqueFd own) : loop_(loop), own_(std::move(own)) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -57,6 +66,11 @@ Io Descriptor::peek() noexcept {
     const ssize_t got = ::recv(own_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (got < 0) return of_errno(Io::Is::wants_read);
     return got == 0 ? Io{Io::Is::ended, 0} : Io{Io::Is::done, 1};
+}
+
+void Descriptor::reset() {
+    close_by_reset(own_.get());
+    close();
 }
 
 void Descriptor::close() {

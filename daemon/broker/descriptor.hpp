@@ -10,6 +10,12 @@
 
 namespace capsule::broker {
 
+/// Whoever closes it: the kernel does when this process ends.
+void close_by_reset(int socket) noexcept;
+
+/// By errno, of a call that makes one.
+bool no_descriptor_is_left() noexcept;
+
 /// How a read or a write went.
 struct Io {
     enum class Is {
@@ -63,6 +69,8 @@ class Descriptor {
 
     /// At once, whoever waits: their waits give false.
     void close();
+    /// What the other side has not taken is thrown away, too.
+    void reset();
 
   protected:
     bool tired_ = false;  ///< there is more to read, after others have had their turn

@@ -291,7 +291,7 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     limit_ = Bound::none;
     good = good && !cut_ && (exchange.received.done() || exchange.received.ends_with_connection());
     if (good && may_keep && !surplus && exchange.session->live) {
-        exchange.provider->keep(std::move(upstream_), broker_.loop().now());
+        exchange.provider->keep(std::move(upstream_), owner_, broker_.loop().now());
         broker_.watch_time();
     }
     if (!good) client_.close();

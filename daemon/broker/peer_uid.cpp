@@ -201,14 +201,31 @@ PeerUid::Answer PeerUid::ask(const sockaddr_in& peer, const sockaddr_in& own, in
     return {Known::yes, found->socket.idiag_uid};
 }
 
+struct PeerUid::Ends {
+    sockaddr_storage own{}, other{};
+};
+
+std::optional<PeerUid::Ends> PeerUid::ends_of(int connected) {
+    Ends out;
+    socklen_t own_size = sizeof out.own, other_size = sizeof out.other;
+    if (::getsockname(connected, reinterpret_cast<sockaddr*>(&out.own), &own_size) != 0 ||
+        ::getpeername(connected, reinterpret_cast<sockaddr*>(&out.other), &other_size) != 0)
+        return std::nullopt;
+    return Ends{plain(out.own), plain(out.other)};
+}
+
+bool PeerUid::has_gone(int accepted) {
+    const auto ends = ends_of(accepted);
+    if (!ends) return true;
+    bool answered = false;
+    const auto found = find(ends->other, ends->own, answered);
+    return answered && (!found || !found->is_somebodys() || found->socket.idiag_state == TCP_LISTEN);
+}
+
 PeerUid::Server PeerUid::of_server(int connected) {
-    sockaddr_storage own{}, server{};
-    socklen_t own_size = sizeof own, server_size = sizeof server;
-    if (::getsockname(connected, reinterpret_cast<sockaddr*>(&own), &own_size) != 0 ||
-        ::getpeername(connected, reinterpret_cast<sockaddr*>(&server), &server_size) != 0)
-        return {};
-    own = plain(own);
-    server = plain(server);
+    const auto ends = ends_of(connected);
+    if (!ends) return {};
+    const sockaddr_storage &own = ends->own, &server = ends->other;
     bool answered = false;
     auto found = find(server, own, answered);
     Server out;

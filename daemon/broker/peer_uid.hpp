@@ -29,6 +29,10 @@ class PeerUid {
     /// millisecond however many sockets there are.
     Answer ask(const sockaddr_in& peer, const sockaddr_in& own, int accepted);
 
+    /// Whether nobody has the other end of that connection any more, of which ask() knew whose it is. What is still on
+    /// its way may keep the kernel from saying so by an end to read.
+    bool has_gone(int accepted);
+
     struct Server {
         bool is_open = false;  ///< the connection is; else nothing here is about it
         bool is_here = true;   ///< at an address of this machine's, or nobody says that it is not
@@ -45,6 +49,9 @@ class PeerUid {
 
   private:
     struct Found;
+    struct Ends;
+    /// Both in the form in which the kernel finds them. None: it is none.
+    static std::optional<Ends> ends_of(int connected);
     /// The socket with `near` as its own end and `far` as the other one; else, one that listens at `near`.
     std::optional<Found> find(const sockaddr_storage& near, const sockaddr_storage& far, bool& answered);
 

@@ -243,7 +243,7 @@ std::shared_ptr<Upstream> Sessions::upstream_for(const BaseUrl& base, const Secr
     std::erase_if(upstreams_, [](const auto& each) { return each.expired(); });
     for (const auto& each : upstreams_)
         if (auto upstream = each.lock(); upstream && upstream->is_for(base, key)) return upstream;
-    auto made = std::make_shared<Upstream>(base, key);
+    auto made = std::make_shared<Upstream>(base, key, kept_);
     upstreams_.push_back(made);
     return made;
 }
@@ -272,13 +272,6 @@ std::optional<Traffic> Sessions::take_traffic() {
     session->traffic.streams = session->streams;
     session->traffic.latency.resize(latency_bounds_s.size() + 1);
     return std::exchange(session->traffic, {});
-}
-
-bool Sessions::close_idle(Clock::time_point then) {
-    bool left = false;
-    for (const auto& each : upstreams_)
-        if (const auto upstream = each.lock()) left = upstream->close_older_than(then) || left;
-    return left;
 }
 
 }  // namespace capsule::broker

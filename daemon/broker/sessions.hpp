@@ -138,8 +138,8 @@ class Sessions {
     /// The message that has been due for longest. What comes before it is taken is added to it. None: none is due.
     std::optional<Traffic> take_traffic();
 
-    /// Closes kept connections to providers that have been idle since before `then`; whether any is left.
-    bool close_idle(Clock::time_point then);
+    /// To the providers of all of them.
+    KeptStreams& kept() noexcept { return *kept_; }
 
   private:
     void no_longer_live(Session& session);
@@ -153,6 +153,7 @@ class Sessions {
     std::unordered_multimap<Digest, std::shared_ptr<Session>, Hash> by_token_;
     std::map<std::pair<Uid, Payer>, std::size_t> users_;  ///< how many live sessions each has
     std::vector<std::weak_ptr<Upstream>> upstreams_;
+    std::shared_ptr<KeptStreams> kept_ = std::make_shared<KeptStreams>();
     std::deque<std::pair<Digest, std::string>> ended_;
     /// Until when each may be granted anew. When there are so many, those whose time is over are left out.
     std::unordered_map<Digest, Clock::time_point, Hash> may_come_again_;

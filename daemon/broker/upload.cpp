@@ -49,6 +49,11 @@ Task<void> Connection::upload([[maybe_unused]] Self self, std::shared_ptr<Exchan
 /// An agent that has gone (somebody pressed Escape) shall not cost its plan any more of the answer. Begun when an
 /// answer takes a while: a short one is there before anybody could leave.
 void Connection::watch_for_leaving() {
+    // While an upload waits for its provider, nothing is read of the agent: not that it has gone, either.
+    if (uploading_ && uid_ && upstream_ && broker_.has_gone(client_)) {
+        client_left_ = true;
+        upstream_->reset();
+    }
     if (watching_ || uploading_ || !session_) return;
     watching_ = true;
     broker_.loop().spawn(watch(shared_from_this()));

@@ -30,12 +30,14 @@ struct Attempt {
     Attempt(const WayOut& way, char begins_with)
         : loop(way.loop),
           owner(way.owner),
+          kept(way.kept),
           first(begins_with),
           lookup(std::make_shared<Lookup>(loop, owner)),
           timer(loop) {}
 
     Loop& loop;
     Owner owner;
+    KeptStreams& kept;
     char first;  ///< byte of the request, or of what the proxy is asked
     std::shared_ptr<Lookup> lookup;
     std::shared_ptr<Stream> stream;
@@ -93,9 +95,17 @@ std::string base64(std::string_view text) {
     return out;
 }
 
+/// None: errno says why.
+UniqueFd socket_for(const Address& place, KeptStreams& kept) {
+    for (;;) {
+        UniqueFd own(::socket(place.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+        if (own || !no_descriptor_is_left() || !kept.close_one()) return own;
+    }
+}
+
 /// Gives 0, or what errno says.
 Task<int> connect(Attempt& attempt, Address place) {
-    UniqueFd own(::socket(place.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+    UniqueFd own = socket_for(place, attempt.kept);
     if (!own) co_return errno;
     if (::connect(own.get(), &place.any, place.size) != 0 && errno != EINPROGRESS) co_return errno;
     attempt.stream = std::make_shared<Stream>(attempt.loop, std::move(own));

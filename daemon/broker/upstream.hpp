@@ -3,11 +3,12 @@
 
 #include <functional>
 #include <memory>
-#include <vector>
+#include <utility>
 
 #include "daemon/broker/control.hpp"
 #include "daemon/broker/core/base_url.hpp"
 #include "daemon/broker/core/key_forms.hpp"
+#include "daemon/broker/kept_streams.hpp"
 #include "daemon/broker/names.hpp"
 #include "daemon/broker/peer_uid.hpp"
 #include "daemon/broker/tls.hpp"
@@ -19,7 +20,8 @@ namespace capsule::broker {
 /// ended, the key is wiped and the kept connections are closed.
 class Upstream {
   public:
-    Upstream(BaseUrl base, const Secret& key) : base_(std::move(base)), key_(key) {}
+    Upstream(BaseUrl base, const Secret& key, std::shared_ptr<KeptStreams> all_kept)
+        : base_(std::move(base)), key_(key), all_kept_(std::move(all_kept)) {}
     ~Upstream();
     Upstream(const Upstream&) = delete;
     Upstream& operator=(const Upstream&) = delete;
@@ -30,19 +32,14 @@ class Upstream {
 
     /// A kept connection that is still good; none: open one.
     std::shared_ptr<Stream> take();
-    void keep(std::shared_ptr<Stream> stream, Clock::time_point now);
-
-    /// Closes what has been kept since before `then`. Says whether any is left.
-    bool close_older_than(Clock::time_point then);
+    /// `owner`: whose request it carried.
+    void keep(std::shared_ptr<Stream> stream, Owner owner, Clock::time_point now);
 
   private:
-    struct Kept {
-        std::shared_ptr<Stream> stream;
-        Clock::time_point since;
-    };
     BaseUrl base_;
     KeyForms key_;
-    std::vector<Kept> kept_;
+    std::shared_ptr<KeptStreams> all_kept_;
+    KeptStreams::OfOne kept_;
 };
 
 /// What opening a connection needs to know.
@@ -53,7 +50,8 @@ struct WayOut {
     PeerUid& peers;
     Names& names;
     Workers& workers;
-    Owner owner;  ///< whose time it takes
+    KeptStreams& kept;  ///< which make room where no descriptor is left
+    Owner owner;        ///< whose time it takes
 
     /// Ends the attempt to open one, if there is any: nobody wants it any more.
     class Stop {

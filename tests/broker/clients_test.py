@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import socket
 import struct
 import threading
@@ -79,6 +80,31 @@ class Clients(Case):
         connection.close()
         self.assertTrue(gone.wait(20))
         self.assertEqual(broker.traffic()["failed"], 1)
+
+    def test_one_that_vanishes_while_its_upload_waits_for_the_provider(self):
+        """Nothing is left of it, also not of what the provider has not taken."""
+        gone = threading.Event()
+
+        def serve(peer, _):
+            peer.request_head()
+            broken = select.poll()
+            broken.register(peer.connection, select.POLLHUP)
+            if broken.poll(1000 * BOUND):
+                gone.set()
+
+        for leave in (reset, socket.socket.close):
+            gone.clear()
+            broker, provider = self.broker(), self.provider(serve, tls=False)
+            broker.grant(provider)
+            connection = self.connect(broker)
+            connection.sendall(request(broker.port, "Content-Length: 100000000", length=False, body=b""))
+            connection.settimeout(1)
+            with self.assertRaises(TimeoutError):  # none takes more
+                while True:
+                    connection.send(bytes(1 << 20))
+            leave(connection)
+            self.assertTrue(gone.wait(BOUND), "the provider has it still")
+            self.assertEqual(broker.traffic()["failed"], 1)
 
     def test_two_hundred_megabytes_up(self):
         size = 200 * 1000 * 1000

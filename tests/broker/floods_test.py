@@ -63,12 +63,16 @@ def flood(uid: int, port: int, count: int, text: bytes, again: bool, filled, sto
 
 
 def is_closed(connection: socket.socket) -> bool:
+    patience = connection.gettimeout()
+    connection.setblocking(False)
     try:
-        return connection.recv(4096, socket.MSG_DONTWAIT | socket.MSG_PEEK) is not None
+        return connection.recv(4096, socket.MSG_PEEK) is not None
     except BlockingIOError:
         return False
     except OSError:
         return True
+    finally:
+        connection.settimeout(patience)
 
 
 @unittest.skipUnless(os.geteuid() == 0, "becoming another user takes root")
@@ -163,19 +167,19 @@ class Floods(Case):
         half = (before + during) / 2
         self.assertTrue(until(lambda: memory(self.one.process) < half), f"{before}, {during}, {memory(self.one.process)} KiB")
 
+    def connect_as(self, one, uid: int) -> socket.socket:
+        os.seteuid(uid)
+        connection = socket.socket()  # whose it is from here on
+        os.seteuid(0)
+        connection.settimeout(60)
+        connection.connect_ex(("127.0.0.1", one.port))  # one that is closed at once says so here, or later
+        self.addCleanup(connection.close)
+        return connection
+
     def has_its_place_beside(self, one, uids):
         """A user's connection among those of so many others, with none of which a token is shown."""
-        def connect_as(uid: int) -> socket.socket:
-            os.seteuid(uid)
-            connection = socket.socket()  # whose it is from here on
-            os.seteuid(0)
-            connection.settimeout(60)
-            connection.connect(("127.0.0.1", one.port))
-            self.addCleanup(connection.close)
-            return connection
-
-        mine = connect_as(AGENT)
-        others = [connect_as(uid) for uid in uids]
+        mine = self.connect_as(one, AGENT)
+        others = [self.connect_as(one, uid) for uid in uids]
         self.assertTrue(until(lambda: any(is_closed(each) for each in others)))
         mine.sendall(request(one.port))
         self.assertEqual(read_reply(mine).status, 200)
@@ -185,6 +189,35 @@ class Floods(Case):
         one = self.broker(stranger_ms=600_000)
         one.grant(self.provided, uid=AGENT)
         self.has_its_place_beside(one, range(100_000, 100_300))
+
+    def test_users_without_a_session_have_a_few_places_and_nothing_is_done_about_more(self):
+        """Who waits to be taken waits for all that is done about those before."""
+        one = self.broker(stranger_ms=600_000)
+        one.grant(self.provided, uid=AGENT)
+        theirs = [self.connect_as(one, uid) for uid in range(100_000, 100_100)]
+        self.assertTrue(until(lambda: is_closed(theirs[64])))
+        mine = self.connect_as(one, AGENT)
+        mine.sendall(request(one.port))
+        self.assertEqual(read_reply(mine).status, 200)
+        self.assertEqual([is_closed(each) for each in theirs], [False] * 64 + [True] * 36)
+        theirs[0].sendall(request(one.port, token="cst_wrong"))
+        self.assertEqual(read_reply(theirs[0]).status, 401)
+
+    def test_of_long_heads_that_do_not_end_a_few_are_read(self):
+        one = self.broker(stranger_ms=600_000, header_ms=600_000)
+        one.grant(self.provided, uid=AGENT)
+        one.grant(self.provided, session="s2", token=OTHER, uid=FLOODER)
+        theirs = []
+        for _ in range(40):
+            theirs.append(self.connect_as(one, FLOODER))
+            with contextlib.suppress(OSError):  # one that is closed before all is sent
+                theirs[-1].sendall(b"POST / HTTP/1.1\r\nX: " + b"y" * 60_000)
+        self.assertTrue(until(lambda: all(is_closed(each) for each in theirs[16:])))
+        self.assertEqual([is_closed(each) for each in theirs[:16]], [False] * 16)
+        for uid, token in ((AGENT, TOKEN), (FLOODER, OTHER)):
+            mine = self.connect_as(one, uid)
+            mine.sendall(request(one.port, "X-Long: " + "y" * 60_000, token=token))
+            self.assertEqual(read_reply(mine).status, 200 if uid == AGENT else 503)
 
     def test_a_connection_each_of_many_users_for_whom_one_has_asked(self):
         one = self.broker(stranger_ms=600_000)

@@ -46,7 +46,7 @@ class Refusals(Case):
         """Whoever has a range of subuid(5) is as many users as it has numbers."""
         one = self.broker()
         one.grant(self.provider_, uid=4242)
-        many = 100
+        many = 60
         for uid in range(100_000, 100_000 + many):
             os.seteuid(uid)
             connection = socket.socket()  # whose it is from here on

@@ -31,6 +31,8 @@ Allowed<std::string> decoded_path(std::string_view path) {
         if (c == '/' || c == '\\') return bad_target("has an encoded slash or backslash");
         if (c == '%') return bad_target("has an encoded percent sign");
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return bad_target("has an encoded control character");
+        // Some servers take a dot of another script for one, or one that UTF-8 does not allow.
+        if (static_cast<unsigned char>(c) >= 0x80) return bad_target("has an encoded character beyond ASCII");
         out += c;
         at += 2;
     }
@@ -46,7 +48,9 @@ Allowed<void> check_segments(std::string_view path) {
         if (segment.empty() && !last) return bad_target("has two slashes in a row");
         // Some servers drop ";…" before they look for dots.
         segment = segment.substr(0, segment.find(';'));
-        if (segment == "." || segment == "..") return bad_target("has a segment of dots");
+        // Some drop spaces at its end.
+        if (!segment.empty() && segment.find_first_not_of(". ") == std::string_view::npos)
+            return bad_target("has a segment of dots or spaces alone");
         path.remove_prefix(end);
     }
     return {};

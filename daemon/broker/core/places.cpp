@@ -102,6 +102,13 @@ void Places::rest(Handle place) {
     known_.splice(known_.end(), known_, place);
 }
 
+bool Places::refuse_head(Handle place, std::size_t bytes, std::size_t most) {
+    if (place->state != State::stranger || place->one->second.head_bytes == place->head_bytes) return false;
+    if (place->user->second.all.head_bytes - place->head_bytes + bytes <= most) return false;
+    turn_out(place);
+    return true;
+}
+
 Connection* Places::hold_head(Handle place, std::size_t bytes, std::size_t most) {
     if (place->state == State::left) return nullptr;
     for (Counts* its : {&place->user->second.all, &place->one->second})
@@ -120,6 +127,11 @@ Connection* Places::hold_head(Handle place, std::size_t bytes, std::size_t most)
 std::size_t Places::of(Payer payer) const {
     const auto user = users_.find(payer);
     return user == users_.end() ? 0 : user->second.all.strangers + user->second.all.known;
+}
+
+std::size_t Places::strangers_of(Payer payer) const {
+    const auto user = users_.find(payer);
+    return user == users_.end() ? 0 : user->second.all.strangers;
 }
 
 }  // namespace capsule::broker

@@ -82,8 +82,14 @@ class Places {
     /// one, which has lost its place: the oldest of whom that user pays most of them for.
     Connection* hold_head(Handle place, std::size_t bytes, std::size_t most);
 
+    /// Whether a head of so many bytes is one too many of a stranger: those of its user would take more than `most`
+    /// together. Then it has lost its place. A uid's only one stays.
+    bool refuse_head(Handle place, std::size_t bytes, std::size_t most);
+
     /// How many connections that user has.
     std::size_t of(Payer payer) const;
+    /// Of these: that have shown no token.
+    std::size_t strangers_of(Payer payer) const;
 
     bool empty() const noexcept { return strangers_.empty() && known_.empty() && left_.empty(); }
 

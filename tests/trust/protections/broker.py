@@ -26,7 +26,9 @@ def where_to() -> list[Protection]:
     return [
         one("only below the base path", BASE, "if (!path.starts_with(base_path) || ", "if (false && ",
             TARGET + "KeepsAwayFromEverythingBesideIt"),
-        one("no dots", BASE, 'if (segment == "." || segment == "..")', 'if (segment == "...")', odd),
+        one("no dots", BASE, 'segment.find_first_not_of(". ")', 'segment.find_first_not_of(" ")', odd),
+        one("nor spaces", BASE, 'segment.find_first_not_of(". ")', 'segment.find_first_not_of(".")', odd),
+        one("nor what may be read as one", BASE, "if (static_cast<unsigned char>(c) >= 0x80) return", "if (false) return", odd),
         one("no two slashes", BASE, "if (segment.empty() && !last)", "if (segment.empty() && !last && false)", odd),
         one("no encoded slash", BASE, "if (c == '/' || c == '\\\\')", "if (c == '\\0')", odd),
         one("decoded once and never twice", BASE, "if (c == '%')", "if (false)", odd),
@@ -120,6 +122,9 @@ def what_it_reads() -> list[Protection]:
             "ctest:broker:providers"),
         one("answers that only say go on have an end", "daemon/broker/exchange.cpp", "            interim += *size;\n", "",
             "ctest:broker:providers"),
+        one("nor does it of an agent that has gone", "daemon/broker/upload.cpp", "if (uploading_ && uid_ && upstream_ && broker_.has_gone(client_)) {", "if (false) {",
+            "ctest:broker:clients"),
+        one("nor what it has not taken", "daemon/broker/upload.cpp", "        upstream_->reset();\n", "        upstream_->close();\n", "ctest:broker:clients"),
         one("a provider that takes no more holds no upload", "daemon/broker/exchange.cpp",
             "    if (upstream_) upstream_->close();  // upload() may", "    // upload() may", "ctest:broker:providers"),
         one("no key to just any user's port", UPSTREAM, "        if (!to_right_owner) co_return",
@@ -174,8 +179,8 @@ def what_it_reads() -> list[Protection]:
 def what_passes() -> list[Protection]:
     drops = TO_PROVIDER + "DropsEveryOtherCredential"
     return [
-        one("half an answer is not taken for the whole where the broker ends", "daemon/broker/connection.cpp",
-            "    close_by_reset(client_);\n", "    static_cast<void>(close_by_reset);\n", "ctest:broker:sessions"),
+        one("half an answer is not taken for the whole where the broker ends", "daemon/broker/broker.cpp",
+            "    close_by_reset(socket.get());\n", "", "ctest:broker:sessions"),
         one("nor does a whole one that is not taken keep its port then", "daemon/broker/connection.cpp",
             "            if (!is_on_its_way()) co_return;\n", "            const linger in_order{};\n            ::setsockopt(client_.native(), SOL_SOCKET, SO_LINGER, &in_order, sizeof in_order);\n            co_return;\n", "ctest:broker:sessions"),
         one("no cookie", REWRITE, '    Row{"cookie", Fate::credential},\n', "", drops),

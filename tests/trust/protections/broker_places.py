@@ -2,13 +2,17 @@
 
 from protection import Protection, one
 
+CONNECTION = "daemon/broker/connection.cpp"
+KEPT = "daemon/broker/kept_streams.cpp"
+KEPT_UNIT = "unit_broker:BrokerKeptStreams."
+
 
 def protections() -> list[Protection]:
     path = "daemon/broker/core/places.cpp"
     unit = "unit_broker:BrokerPlaces."
     return [
-        one("who is turned out, or stays, keeps no way to the broker taken", "daemon/broker/connection.cpp",
-            "    close_by_reset(client_);\n", "    static_cast<void>(close_by_reset);\n", "ctest:broker:clients"),
+        one("who is turned out, or stays, keeps no way to the broker taken", "daemon/broker/broker.cpp",
+            "    close_by_reset(socket.get());\n", "", "ctest:broker:clients"),
         one("and what it has not read yet is not taken back", "daemon/broker/connection.cpp", "now < last && is_on_its_way()", "false && last == now",
             "ctest:broker:clients"),
         one("nor is it from who has nothing more to say", "daemon/broker/connection.cpp", "            if (!is_on_its_way()) co_return;\n", "            co_return;\n",
@@ -37,6 +41,20 @@ def protections() -> list[Protection]:
             "ctest:broker:floods"),
         one("unfinished heads of one user", path, "if (place->user->second.all.head_bytes <= most) return nullptr;", "return nullptr;",
             unit + "UnfinishedHeadsOfOneUserAreBoundedTogether"),
+        one("of those that show no token the newest is refused", path, "    turn_out(place);\n    return true;", "    return false;",
+            unit + "OfStrangersTheHeadThatWouldBeTooMuchIsRefused", "ctest:broker:floods"),
+        one("counted as long as it may become", CONNECTION, "broker_.hold_head(place_, is_stranger ? max_head : in_.capacity());", "broker_.hold_head(place_, in_.capacity());",
+            "ctest:broker:floods"),
+        one("users without a session have few places", "daemon/broker/broker.cpp", "    if (is_one_too_many(whose)) return", "    if (false) return", "ctest:broker:floods"),
+        one("connections to providers that are kept for any key", KEPT, "    ++counts_[owner];\n    while (all_.size() > most_)\n", "    ++counts_[owner];\n    while (false)\n",
+            KEPT_UNIT + "WhoeverHasMostMakesRoomWithTheLongestIdleOfAllKeys", "ctest:broker:kept"),
+        one("of whoever has most", KEPT, "std::ranges::find(all_, whose, &Kept::owner)", "whose == 0 ? all_.end() : all_.begin()",
+            KEPT_UNIT + "WhoeverHasMostMakesRoomWithTheLongestIdleOfAllKeys", "ctest:broker:kept"),
+        one("for one key", KEPT, "    if (of.size() == most_of_one) remove(of.front());\n", "    (void)most_of_one;\n", KEPT_UNIT + "OfOneKeySixtyFourAreKept"),
+        one("with no descriptor left they make room for an agent", "daemon/broker/broker.cpp", "no_descriptor_is_left() && sessions_.kept().close_one()", "false",
+            "ctest:broker:kept"),
+        one("and for its provider", "daemon/broker/upstream.cpp", "if (own || !no_descriptor_is_left() || !kept.close_one()) return own;", "(void)kept;\n        return own;",
+            "ctest:broker:kept"),
         one("a key that was removed meanwhile goes nowhere", "daemon/broker/exchange.cpp",
             "if (!exchange.session->upstream) co_return", "if (false) co_return", "ctest:broker:sessions"),
         one("a handshake computes on another thread", "daemon/broker/upstream.cpp", "co_await way.workers.run(attempt.work, attempt.owner, base.authority);",

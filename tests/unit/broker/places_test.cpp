@@ -105,6 +105,30 @@ TEST_F(BrokerPlaces, SoAreTheirUnfinishedHeads) {
     EXPECT_EQ(places_.hold_head(third, 31, 100), fake(1)) << "of whom it has most for";
 }
 
+TEST_F(BrokerPlaces, OfStrangersTheHeadThatWouldBeTooMuchIsRefused) {
+    const auto first = enter(0, 1), second = enter(1, 1), third = enter(2, 1), known = enter(3, 1), other = enter(4, 2);
+    EXPECT_FALSE(places_.refuse_head(other, 60, 50)) << "a uid's only one";
+    EXPECT_FALSE(places_.refuse_head(first, 60, 100));
+    places_.hold_head(first, 60, 1000);
+    EXPECT_FALSE(places_.refuse_head(first, 110, 100)) << "so is this, whose memory grows";
+    EXPECT_FALSE(places_.refuse_head(second, 40, 100));
+    places_.hold_head(second, 40, 1000);
+    EXPECT_TRUE(work(known, 16));
+    EXPECT_FALSE(places_.refuse_head(known, 40, 100)) << "no stranger";
+    EXPECT_TRUE(places_.refuse_head(third, 1, 100));
+    EXPECT_FALSE(places_.refuse_head(third, 1, 100)) << "it has left";
+    EXPECT_TRUE(places_.refuse_head(second, 41, 100));
+    EXPECT_FALSE(places_.refuse_head(enter(5, 1), 40, 100)) << "there is room again";
+}
+
+TEST_F(BrokerPlaces, StrangersOfAUserAreCounted) {
+    EXPECT_EQ(places_.strangers_of(payer_of(1)), 0U);
+    enter(0, 1);
+    EXPECT_TRUE(work(enter(1, 1), 16));
+    EXPECT_EQ(places_.strangers_of(payer_of(1)), 1U);
+    EXPECT_EQ(places_.of(payer_of(1)), 2U);
+}
+
 TEST_F(BrokerPlaces, NothingIsLeft) {
     const auto first = enter(0, 1), second = enter(1, std::nullopt);
     EXPECT_TRUE(work(first, 1));
