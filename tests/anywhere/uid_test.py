@@ -155,9 +155,11 @@ class OnVolumesOfRoot(AnyUid, unittest.TestCase):
         self.refused("cannot bind /etc/capsule.sock", f"let uid {box.UID} write", CAPSULE_SOCKET="/etc/capsule.sock")
 
     def test_root_refuses_such_a_volume(self):
-        done = box.run(box.Volumes(programs, 0), "timeout 20 capsuled", self.given)
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn("refusing to listen in /srv: everybody may write there", done.stderr)
+        for home, said in (("/nonexistent", "refusing to listen in /srv: everybody may write there"),
+                           ("/mnt", "HOME /mnt is no place for sessions of root: /mnt can be written to by everybody")):  # fmt: skip
+            done = box.run(box.Volumes(programs, 0), "timeout 20 capsuled", {**self.given, "HOME": home})
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(said, done.stderr)
 
 
 def main() -> None:
