@@ -17,7 +17,7 @@ constexpr std::size_t no_secret = 4;  ///< what has no more bytes than this
 constexpr std::size_t longest_text = 64;
 // The longest runs of letters and digits that a name, a path or a number may have. A key's are longer.
 constexpr std::size_t longest_number = 10;
-constexpr std::size_t longest_word = 16;
+constexpr std::size_t longest_letters = 16;
 constexpr std::size_t longest_mixed_case = 7;  ///< "MiniMax"
 constexpr std::size_t longest_mixed = 6;       ///< letters and digits: "base64"
 constexpr std::size_t most_mixed = 2;          ///< of those in a text
@@ -48,7 +48,7 @@ Run kind_of(std::string_view run) {
     if (numbers > 0) return {longest_mixed, true};
     const bool one_case =
         capitals == 0 || capitals == run.size() || (capitals == 1 && is_of(run.substr(0, 1), upper_case));
-    return {one_case ? longest_word : longest_mixed_case, false};
+    return {one_case ? longest_letters : longest_mixed_case, false};
 }
 
 bool has_no_key(std::string_view text) {

@@ -18,11 +18,11 @@ SubprocessRequest look_request(const std::vector<std::string>& arguments, const 
     request.directory = directory;
     if (!place.home.same_user) request.user = place.home.user;
     request.asked_by = place.asker;
-    request.on_left = [user = place.home.user.uid, asker = place.asker, program = binary.path](int killed) {
+    request.on_left = [user = place.home.user.uid, asker = place.asker, program = binary.path](int how_many) {
         log_warning("left_running", {{"home_of", std::int64_t{user}},
                                      {"asked_by", std::int64_t{asker}},
                                      {"program", program},
-                                     {"killed", std::int64_t{killed}}});
+                                     {"killed", std::int64_t{how_many}}});
     };
     return request;
 }
