@@ -28,8 +28,7 @@ class Kept(Case):
     def ask_with_key(self, broker, number: int):
         """Over a connection of its own, as each agent does."""
         with broker.connect() as connection:
-            connection.sendall(request(broker.port, token=f"cst_{number}"))
-            self.assertEqual(read_reply(connection).status, 200)
+            self.ask_over(connection, broker, number)
 
     def grant_keys(self, broker, numbers, **members):
         for number in numbers:
@@ -57,11 +56,27 @@ class Kept(Case):
         self.ask_with_key(broker, 0)
         self.assertEqual(self.provided.connections, before)
 
-    def test_they_make_room_where_no_descriptor_is_left(self):
+    def with_few_descriptors(self):
+        """They may be more than it has."""
         broker = self.broker(wrapper=("prlimit", "--nofile=64:64"))
         self.grant_keys(broker, range(100))
+        return broker
+
+    def ask_over(self, connection, broker, number: int):
+        connection.sendall(request(broker.port, token=f"cst_{number}"))
+        reply = read_reply(connection)
+        self.assertEqual(reply.status, 200, reply.raw)
+
+    def test_where_no_descriptor_is_left_they_make_room_for_agents(self):
+        broker = self.with_few_descriptors()
+        for number in range(40):
+            self.ask_over(self.connect(broker), broker, number)
+
+    def test_and_for_other_providers(self):
+        broker = self.with_few_descriptors()
+        one = self.connect(broker)
         for number in range(100):
-            self.ask_with_key(broker, number)
+            self.ask_over(one, broker, number)
         self.assertGreater(self.open, 32)
 
 
