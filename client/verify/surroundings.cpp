@@ -18,6 +18,7 @@
 #include "client/verify/moved_homes.hpp"
 #include "client/verify/start.hpp"
 #include "protocol/json_tree.hpp"
+#include "protocol/trusted_path.hpp"
 #include "protocol/variable_name.hpp"
 
 namespace capsule {
@@ -141,6 +142,10 @@ ScratchDirectory::ScratchDirectory() {
     if (error)
         throw Failure({ErrorCode::io_error, "TMPDIR names no directory: " + place.string(),
                        "set TMPDIR to a directory that you can write to, or unset it"});
+    if (const auto unsafe = ::geteuid() == 0 ? untrusted_component(place.string()) : std::nullopt)
+        throw Failure({ErrorCode::io_error,
+                       "TMPDIR " + place.string() + " is no place for root: " + unsafe->component + " " + unsafe->why,
+                       "set TMPDIR to a directory that only root can change, or unset it"});
     std::string name = (place / "capsule-verify-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
         throw Failure({ErrorCode::io_error,

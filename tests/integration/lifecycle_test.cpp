@@ -175,6 +175,22 @@ TEST_F(Lifecycle, ALookForAVersionLeavesNothingBehindWhenItIsStopped) {
     EXPECT_THAT(daemon().log(), Not(HasSubstr("version_unknown")));
 }
 
+// Root makes a home for one look there, and removes it.
+TEST_F(Lifecycle, RootsTemporaryFilesAreInNoDirectoryOfAnotherUsers) {
+    if (!am_root()) GTEST_SKIP() << "needs root to give a directory away";
+    const fs::path theirs = dir_ / "theirs", asked = dir_ / "asked";
+    fs::create_directory(theirs);
+    ASSERT_EQ(chown(theirs.c_str(), nobody.uid, nobody.gid), 0);
+    write_file(agents_.bin() / "claude", "#!/bin/sh\necho \"$HOME\" >" + asked.string() + ".new; mv " + asked.string() +
+                                             ".new " + asked.string() + "; echo 2.1.0\n");
+    start({.env = {{"TMPDIR", theirs.string()}}});
+    call("status");
+    for (int i = 0; i < 1000 && !fs::exists(asked); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_THAT(read_file(asked), ::testing::StartsWith("/tmp/capsuled-"));
+    EXPECT_TRUE(fs::is_empty(theirs));
+}
+
 TEST_F(Lifecycle, SigintStopsItToo) {
     start();
     daemon().signal(SIGINT);
