@@ -112,9 +112,11 @@ class Look {
     void tell_up_from(const fs::path& start, std::vector<FoundSetting>& out) const {
         for (fs::path at = start;; at = at.parent_path()) {
             const std::string directory = at == at.root_path() ? "" : at.string();
-            for (const UnheldName& each : agent_.unheld)
-                if (const auto found = each.member.empty() ? std::nullopt : find(directory, each))
-                    out.push_back({shown_path(*found), std::string(each.member), std::string(each.effect), {}});
+            for (const UnheldName& each : agent_.unheld) {
+                const auto found = each.member.empty() ? std::nullopt : find(directory, each);
+                if (time_is_up()) return;  // from then on each name is taken for one that is there
+                if (found) out.push_back({shown_path(*found), std::string(each.member), std::string(each.effect), {}});
+            }
             if (at == at.root_path()) return;
         }
     }
@@ -144,13 +146,14 @@ class Look {
         });
     }
 
-    /// `left`: how many files it may lead to.
+    /// `left`: how many modules and files it may lead to. Each is looked for on a way that whoever wrote it chose.
     bool counts(const fs::path& path, const UnheldName& of, int& left) const {
         const bool is_fine = whose_ == UnheldOf::strangers && is_known_users(path);
         if (of.leads_to == nullptr) return !is_fine;
         const auto led = read_where_it_leads(path, of);
         if (!led) return !is_fine;
         for (const std::string& each : led->modules) {
+            if (--left < 0) return true;
             const fs::path at = (path.parent_path() / each).lexically_normal();
             const std::string name = at.filename().string();
             const UnheldName module{.name = name, .any_ending = true};

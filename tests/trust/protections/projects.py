@@ -67,6 +67,8 @@ def protections() -> list[Protection]:
         one("or for a plugin of the user's own, by its path", "daemon/agents/opencode/unheld.cpp",
             "text[at] != '*' && text.substr(at + 1).starts_with('/')", "false",
             "unit_home:UnheldProject.IsOneWhoseTsconfigMayNameAnotherFileForTheModule"),
+        one("nor does it lead to any number of places", "daemon/home/unheld_project.cpp", "            if (--left < 0) return true;\n", "",
+            "unit_home:UnheldProject.IsOneThatLeadsToMoreThanIsLookedAt"),
         one("or in its baseUrl", "daemon/agents/opencode/unheld.cpp",
             "    for (const std::string& each : *directories)\n", "    for (const std::string& each : std::vector<std::string>())\n",
             "unit_home:UnheldProject.IsOneWhoseTsconfigLeadsToTheModule"),

@@ -188,6 +188,18 @@ TEST_F(UnheldProject, IsOneWhoseTsconfigLeadsToTheModule) {
     EXPECT_THAT(why("open/project"), HasSubstr("open/project/tsconfig.json")) << "from where does it lead to it?";
 }
 
+TEST_F(UnheldProject, IsOneThatLeadsToMoreThanIsLookedAt) {
+    const auto with = [&](int how_many) {
+        std::string text = "{";
+        for (int i = 0; i < how_many; ++i)
+            text += "\"baseUrl\": \"src\",";
+        write("open/project/tsconfig.json", text + "}");
+        return why("open/project");
+    };
+    EXPECT_EQ(with(32), "");
+    EXPECT_NE(with(33), "");
+}
+
 // A thread of the session's user's works on it, which nothing could end.
 TEST_F(UnheldProject, TakesNoLongTimeToLookAt) {
     constexpr std::size_t longest = 256 * 1024;
