@@ -10,18 +10,15 @@
 #include "daemon/handlers/session_keys.hpp"
 #include "daemon/log/log.hpp"
 #include "protocol/json_struct.hpp"
-#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace asio = boost::asio;
 namespace {
 
-/// Root makes directories there, and deletes them by their paths: none that another user could exchange (`sudo -E`).
 std::string temporary_directory(const std::map<std::string, Secret>& environment) {
     const auto found = environment.find("TMPDIR");
-    if (found == environment.end() || !found->second.reveal().starts_with('/')) return "/tmp";
-    std::string named(found->second.reveal());
-    return ::geteuid() == 0 && untrusted_component(named) ? "/tmp" : named;
+    const bool usable = found != environment.end() && found->second.reveal().starts_with('/');
+    return usable ? std::string(found->second.reveal()) : "/tmp";
 }
 
 }  // namespace

@@ -119,8 +119,10 @@ asio::awaitable<Result<AgentInventory::ReadyToRun>> AgentInventory::make_ready(A
             if (auto may = check_root_may_run(binary.path); !may) return may.error();
             path = entries_that_only_root_changes(path);
         }
-        auto made = make_scratch_home(above);
-        if (!made) made = make_scratch_home("/tmp");
+        // Root deletes by a path: by none that another user could exchange (TMPDIR of `sudo -E`).
+        const bool is_safe = ::geteuid() != 0 || !untrusted_component(above);
+        auto made = make_scratch_home(is_safe ? above : "/tmp");
+        if (!made && is_safe) made = make_scratch_home("/tmp");
         if (!made) return made.error();
         return ReadyToRun{*std::move(made), std::move(path)};
     };

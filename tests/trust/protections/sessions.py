@@ -102,7 +102,7 @@ def protections() -> list[Protection]:
             "unit_users:SessionHome.APlaceThatNoAnswerCouldNameIsRefusedAndNotReplaced"),
         one("nor is root's a place that another user can change", "daemon/users/users.cpp", "if (auto checked = check_roots_own(name, *at); !checked) return",
             "if (auto checked = check_roots_own(name, *at); !checked && false) return", "unit_users:SessionHome.OfRootsSessionsIsNoPlaceThatAnotherUserCanChange"),
-        one("nor are its temporary files where one can", "daemon/handlers/services.cpp", "::geteuid() == 0 && untrusted_component(named)", "false && untrusted_component(named)",
+        one("nor are its temporary files where one can", "daemon/home/inventory.cpp", "::geteuid() != 0 || !untrusted_component(above)", "true",
             "integration_lifecycle:Lifecycle.RootsTemporaryFilesAreInNoDirectoryOfAnotherUsers"),
         one("keys are not asked of a stranger", "protocol/trusted_server.cpp",
             "    if (auto trusted = check_trusted(server.uid, path); !trusted) return trusted.error();\n", "", REMOTE_OTHERS),
