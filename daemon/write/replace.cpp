@@ -45,11 +45,18 @@ bool not_later(const timespec& a, const timespec& b) {
     return std::tie(a.tv_sec, a.tv_nsec) <= std::tie(b.tv_sec, b.tv_nsec);
 }
 
-/// Whether the place still has the file that was read, as it was then.
+/// Whether the place still has the file that was read, as it was then: what it says, its mode, its attributes.
 bool is_still_there(const Place& place, const Snapshot& base) {
     const auto now = status_of(place, place.name);
     return now && same_file(*now, base.status) && now->st_size == base.status.st_size &&
-           not_later(now->st_mtim, base.status.st_mtim);
+           not_later(now->st_mtim, base.status.st_mtim) && not_later(now->st_ctim, base.status.st_ctim);
+}
+
+/// Whether what came out of an exchange is what was read. Its time of change is another by now: by the exchange.
+bool is_what_was_read(const Snapshot& out, const Snapshot& base) {
+    const struct stat &now = out.status, &then = base.status;
+    return out.text == base.text && now.st_mode == then.st_mode && now.st_uid == then.st_uid &&
+           now.st_gid == then.st_gid;
 }
 
 /// Whether some program has that file open to write: it may have emptied it, and what it has not written yet must not
@@ -182,7 +189,7 @@ Result<Outcome> replace(const Place& place, const Snapshot& base, const std::str
     }
     const bool late = is_open_to_write(place, name);
     const auto out = look_at(place, name, max_file_bytes);
-    if (!late && out && *out && (*out)->text == base.text) {
+    if (!late && out && *out && is_what_was_read(**out, base)) {
         // Where it cannot be deleted ours stays marked, so that the next run knows the two.
         if (unlink_in(place, name)) commit(*file);
         return Outcome::done;

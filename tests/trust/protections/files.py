@@ -212,9 +212,13 @@ def other_writers() -> list[Protection]:
     return [
         one("exchanged, not renamed over", REPLACE, "rename_in(place, name, place.name, RENAME_EXCHANGE); problem",
             "rename_in(place, name, place.name, 0); problem", CONCURRENT + "IsMerged"),
-        one("what came out is looked at", REPLACE,
-            "    if (!late && out && *out && (*out)->text == base.text) {\n        // Where",
-            "    if (!late && out && *out) {\n        // Where", CONCURRENT + "IsMerged"),
+        Protection("what came out is looked at", [
+            Edit(REPLACE, "    if (!late && out && *out && is_what_was_read(**out, base)) {", "    if (!late && out && *out && (is_what_was_read(**out, base) || true)) {"),
+            Edit(REPLACE, "    if (!is_still_there(place, base) || is_open", "    if (is_open")], [CONCURRENT + "IsMerged"]),
+        Protection("a mode that was given meanwhile stays", [
+            Edit(REPLACE, " && not_later(now->st_ctim, base.status.st_ctim);", ";"),
+            Edit(REPLACE, "out.text == base.text && now.st_mode == then.st_mode", "out.text == base.text")],
+            [CONCURRENT + "ThatChangesTheModeOnlyIsNotUndone"]),
         one("one that has it open to write is waited for", REPLACE, "F_RDLCK) != 0 && errno == EAGAIN;", "F_RDLCK) != 0 && false;",
             CONCURRENT + "OneThatWritesInPlaceLosesNothing", CONCURRENT + "OneThatNeverClosesTheFileIsAnError"),
         one("nothing new is renamed over", REPLACE, "rename_in(place, name, new_name, RENAME_NOREPLACE);\n    if (unsup",

@@ -50,6 +50,21 @@ TEST(ConcurrentWriter, IsMerged) {
     EXPECT_EQ(home.entries(), 1U);
 }
 
+// The bytes are not all that a user gives a file.
+TEST(ConcurrentWriter, ThatChangesTheModeOnlyIsNotUndone) {
+    const TemporaryHome home;
+    write_bytes(home / "file", "one\n");
+    fs::permissions(home / "file", fs::perms(0644));
+    int calls = 0;
+    must(update_file(home / "file", [&](const std::optional<std::string>& text) {
+        if (++calls == 2) fs::permissions(home / "file", fs::perms(0600));
+        return with_our_line(text);
+    }));
+    EXPECT_EQ(fs::status(home / "file").permissions(), fs::perms(0600));
+    EXPECT_EQ(read_bytes(home / "file"), "one\nours\n");
+    EXPECT_EQ(home.entries(), 1U);
+}
+
 TEST(ConcurrentWriter, TwiceInARow) {
     const TemporaryHome home;
     write_bytes(home / "file", "1\n");
