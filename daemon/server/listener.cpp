@@ -1,10 +1,12 @@
 #include "daemon/server/listener.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -42,22 +44,38 @@ sockaddr_un address_of(const std::string& path) {
     return address;
 }
 
-/// Whether somebody accepts connections there.
-bool is_live(const std::string& path) {
-    const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+/// Who accepts connections at a path.
+enum class Accepts {
+    nobody,
+    left_over,  ///< a program that a killed daemon was about to run, which has its socket until it is run
+    somebody,
+};
+
+/// Whether the process that began to listen at the other end is no more.
+bool is_gone(int connected) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(connected, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return false;
+    const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
+    if (!process) return errno == ESRCH;
+    pollfd ended{process.get(), POLLIN, 0};  // also of one that nobody has waited for yet
+    return ::poll(&ended, 1, 0) == 1;
+}
+
+Accepts who_accepts(const std::string& path) {
+    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     const sockaddr_un address = address_of(path);
-    const int connected = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return is_gone(probe.get()) ? Accepts::left_over : Accepts::somebody;
     // EAGAIN: its queue is full, which only a listening socket has.
-    const bool live = connected == 0 || errno == EAGAIN || errno == EINPROGRESS;
-    ::close(probe);
-    return live;
+    return errno == EAGAIN || errno == EINPROGRESS ? Accepts::somebody : Accepts::nobody;
 }
 
 /// What a daemon of this user left there when it was killed between its bind and its claim. Nothing else is ours.
 void remove_own_stale(const std::string& name) {
     struct stat status {};
     if (::lstat(name.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && status.st_uid == ::geteuid() &&
-        !is_live(name))
+        who_accepts(name) == Accepts::nobody)
         ::unlink(name.c_str());
 }
 
@@ -116,13 +134,21 @@ UniqueFd lock_directory(const std::string& path) {
     return directory;
 }
 
-/// Puts the socket `own` at `path`, where nothing, a stale socket, or a live one may be.
+/// Puts the socket `own` at `path`, where nothing, a stale socket, or a live one may be. What a killed daemon's program
+/// still has is waited for: some 25 ms on an idle machine.
 Result<void> claim(const std::string& own, const std::string& path) {
-    const UniqueFd lock = lock_directory(socket_directory(path));
-    if (is_no_socket(path)) return no_socket(path);
-    if (is_live(path)) return taken(path);
-    if (::rename(own.c_str(), path.c_str()) == 0) return {};
-    return io("cannot put the socket at " + path, "choose another --socket");
+    constexpr auto limit = std::chrono::seconds(2);
+    const auto end = std::chrono::steady_clock::now() + limit;
+    for (;;) {
+        const UniqueFd lock = lock_directory(socket_directory(path));
+        if (is_no_socket(path)) return no_socket(path);
+        const Accepts accepts = who_accepts(path);
+        if (accepts == Accepts::somebody || (accepts == Accepts::left_over && std::chrono::steady_clock::now() > end))
+            return taken(path);
+        if (accepts == Accepts::nobody && ::rename(own.c_str(), path.c_str()) == 0) return {};
+        if (accepts == Accepts::nobody) return io("cannot put the socket at " + path, "choose another --socket");
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
 }
 
 Error group_conflict(std::string what, std::string hint) {
@@ -201,7 +227,7 @@ Result<ListeningSocket> ListeningSocket::open(const std::string& path, const std
 Result<void> ListeningSocket::check_free(const std::string& path) {
     if (auto checked = check_socket_path(path); !checked) return checked;
     if (auto checked = check_socket_directory(socket_directory(path)); !checked) return checked;
-    return is_live(path) ? Result<void>(taken(path)) : Result<void>();
+    return who_accepts(path) == Accepts::somebody ? Result<void>(taken(path)) : Result<void>();
 }
 
 ListeningSocket ListeningSocket::adopt(int descriptor) {

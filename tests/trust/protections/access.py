@@ -166,8 +166,10 @@ def where_it_listens() -> list[Protection]:
 def whose_place_it_takes() -> list[Protection]:
     takes = "integration_lifecycle:Lifecycle.AStaleSocketIsTakenOverALiveOneNever"
     return [
-        one("a live socket is not taken over", LISTENER, "    return live;\n", "    return live && false;\n", takes),
-        one("a stale socket is", LISTENER, "    return live;\n", "    return live || true;\n", takes),
+        one("a live socket is not taken over", LISTENER, "Accepts::left_over : Accepts::somebody;", "Accepts::left_over : Accepts::nobody;", takes),
+        one("what a killed daemon's program still has is waited for", LISTENER, "    return ::poll(&ended, 1, 0) == 1;", "    return ::poll(&ended, 1, 0) == 2;",
+            "unit_server:Listener.WhatAKilledDaemonsProgramStillHasIsWaitedFor"),
+        one("a stale socket is", LISTENER, "? Accepts::somebody : Accepts::nobody;", "? Accepts::somebody : Accepts::somebody;", takes),
         one("of daemons that start at once one looks at a time", LISTENER,
             "    const UniqueFd lock = lock_directory(socket_directory(path));\n", "", "unit_server:Listener.OfManyThatOpenAtOnceOneHasThePlace"),
         one("what is no socket is left alone", LISTENER, "&& !S_ISSOCK(status.st_mode);", "&& false;",

@@ -82,6 +82,40 @@ TEST_F(Listener, OfManyThatOpenAtOnceOneHasThePlace) {
     }
 }
 
+// A program that a killed daemon was about to run has its socket a moment longer. Nobody has waited for the daemon yet.
+TEST_F(Listener, WhatAKilledDaemonsProgramStillHasIsWaitedFor) {
+    Pipe said{};
+    Pipe until{};
+    ASSERT_EQ(::pipe2(said.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(until.data(), O_CLOEXEC), 0);
+    const pid_t daemon = ::fork();
+    if (daemon == 0) {
+        const auto socket = ListeningSocket::open(path(), std::nullopt);
+        if (::fork() == 0) {
+            ::close(until[1]);
+            std::ignore = ::write(said[1], "y", 1);
+            char unused = 0;
+            std::ignore = ::read(until[0], &unused, 1);
+            ::usleep(300'000);
+            ::_exit(0);
+        }
+        ::pause();
+    }
+    char unused = 0;
+    ASSERT_EQ(::read(said[0], &unused, 1), 1);
+    const auto beside_it = ListeningSocket::open(path(), std::nullopt);
+    ASSERT_FALSE(beside_it) << "it lives";
+    EXPECT_NE(beside_it.error().message.find("another daemon answers"), std::string::npos) << beside_it.error().message;
+    ::kill(daemon, SIGKILL);
+    siginfo_t gone{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(daemon), &gone, WEXITED | WNOWAIT), 0);
+    ::close(until[1]);
+    EXPECT_TRUE(ListeningSocket::open(path(), std::nullopt));
+    ::waitpid(daemon, nullptr, 0);
+    for (const int end : {said[0], said[1], until[0]})
+        ::close(end);
+}
+
 // It binds under its path and its number, and renames what it has bound.
 TEST_F(Listener, WhatIsNotItsOwnIsLeftWhereItIs) {
     const std::string beside = path() + "." + std::to_string(::getpid() % 100'000);
