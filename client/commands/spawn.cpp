@@ -84,13 +84,13 @@ ExitCode run(const Globals& globals, const SpawnOptions& options) {
 void add_spawn(CLI::App& app, Invocation& invocation) {
     CLI::App* command =
         app.add_subcommand("spawn", "Write an agent's files and print what to start it with (see also exec)");
-    add_examples(*command, "",
-                 {"spawn claude --provider zai", "spawn codex --provider minimax --format env0 | xargs -0 -o env -i"});
+    add_examples(*command, "", {"spawn claude --provider zai", "spawn codex --provider minimax --format shell"});
     auto options = std::make_shared<SpawnOptions>();
     add_session_options(*command, options->session, true);
     CLI::Option* format = command->add_option(
         "--format", options->format,
-        "json; shell: eval \"$(…)\" becomes the agent; env0: the arguments of env -i, each ended by NUL");
+        "json; shell: eval \"$(…)\" becomes the agent; env0: NAME=VALUE of each variable and the words of argv, "
+        "each ended by NUL, for a program that reads them (not for env -i: arguments are everybody's)");
     takes_one_of(*format, {"json", "shell", "env0"});
     command->add_flag("--reveal", options->reveal, "Show keys on a terminal too (piped output is always complete)");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });

@@ -105,9 +105,14 @@ TEST_F(Cli, SpawnInThreeFormats) {
     Environment expected = string_map(at(plan, "/env"));
     expected["JACKIN_GIT_ODD"] = odd.substr(0, odd.find('\n'));  // the stand-in's output is read by lines
     const std::string spawn = "capsulectl spawn opencode --provider zai --format ";
-    for (const std::string& launcher : {"eval \"$(" + spawn + "shell)\"", spawn + "env0 | xargs -0 env -i"}) {
+    // As docs/guides/launchers.md has it.
+    const std::string reads =
+        "mapfile -d '' -t words < <(" + spawn + "env0)\nunset $(compgen -e)\n" +
+        R"(for at in "${!words[@]}"; do [[ ${words[at]} == *=* ]] || break; export "${words[at]}"; done)"
+        "\nexec \"${words[@]:at}\"\n";
+    for (const std::string& launcher : {"eval \"$(" + spawn + "shell)\"", reads}) {
         Program program = ctl_program({});
-        program.argv = {"/bin/sh", "-c", launcher};
+        program.argv = {"/bin/bash", "-c", launcher};
         program.cwd = open_project();
         program.env["PATH"] += ":" + fs::path(CAPSULECTL_BINARY).parent_path().string();
         expected["PATH"] = program.env["PATH"];
@@ -121,6 +126,11 @@ TEST_F(Cli, SpawnInThreeFormats) {
         EXPECT_THAT(seen.argv, ElementsAre("-m", "zai/glm-5.3"));
         EXPECT_THAT(outcome.out, HasSubstr(" two lines"));
     }
+}
+
+// Every user can read a process's arguments.
+TEST_F(Cli, SpawnAdvisesNobodyToMakeArgumentsOfAKey) {
+    EXPECT_THAT(ctl({"spawn", "--help"}).out, AllOf(HasSubstr("env0"), Not(HasSubstr("xargs"))));
 }
 
 TEST_F(Cli, KeysAreMaskedOnATerminalUnlessRevealed) {

@@ -44,7 +44,7 @@ TEST(ShellScript, UnsetsExportsAndBecomesTheProgram) {
     EXPECT_EQ(run_shell("export CAPSULE_TEST_GONE=1\n" + shell_script(session)), "it's $5\n\"x\"|unset|a b");
 }
 
-TEST(Env0, IsTheArgumentsOfEnvI) {
+TEST(Env0, IsEachVariableAndThenEachWord) {
     SpawnResult session;
     session.env = {{"A", "1"}, {"B", "x y\n"}};
     session.argv = {"claude", "--model", "m"};
