@@ -108,6 +108,22 @@ std::string quote(std::string_view text) {
     return out + '"';
 }
 
+std::string quotable_words(std::string_view sentence) {
+    // No key has one of these, and what is no ASCII stands in no key.
+    static constexpr std::string_view between_words = " \t\r\n\"'`(){}[]<>,;:!?";
+    const auto is_between = [](char c) {
+        return static_cast<unsigned char>(c) >= 0x80 || between_words.find(c) != between_words.npos;
+    };
+    std::string out;
+    for (auto at = sentence.begin(); at != sentence.end();) {
+        const auto end = std::find_if(at, sentence.end(), is_between);
+        out += quotable({at, end});
+        at = std::find_if_not(end, sentence.end(), is_between);
+        out.append(end, at);
+    }
+    return out;
+}
+
 std::string option_name(std::string_view argument) {
     const bool is_long = argument.starts_with("--");
     if (!is_long && !(argument.starts_with('-') && argument.size() > 1)) return std::string(not_quoted);

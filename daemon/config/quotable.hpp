@@ -17,6 +17,9 @@ std::string quotable(std::string_view text);
 /// The same in double quotes.
 std::string quote(std::string_view text);
 
+/// A sentence of another program's, with "…" for each word that quotable() would not repeat.
+std::string quotable_words(std::string_view sentence);
+
 /// Of an argument of a program its option's name: "--settings=…". Nothing else in it is known to be harmless.
 std::string option_name(std::string_view argument);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/base/reference.hpp"
+#include "daemon/config/quotable.hpp"
 #include "daemon/keys/key_shape.hpp"
 
 namespace capsule {
@@ -13,9 +14,9 @@ KeyFinding from_environment_reference(std::string_view name, const EnvValue& ent
                                       const std::string& scope, const ValueContext& context) {
     const auto refuse = [&](std::string_view problem) {
         return unusable({ErrorCode::key_error,
-                         variable + " (" + entry.origin + ") refers to " + std::string(name) + ", which is " +
+                         variable + " (" + entry.origin + ") refers to " + quotable(name) + ", which is " +
                              std::string(problem) + " in the daemon's environment",
-                         "Set " + std::string(name) + " where capsuled is started, or write the key itself there."},
+                         "Set " + quotable(name) + " where capsuled is started, or write the key itself there."},
                         entry.origin, scope);
     };
     if (!context.environment) return refuse("not set");

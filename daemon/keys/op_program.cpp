@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "daemon/config/quotable.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/trusted_path.hpp"
 
@@ -19,8 +20,11 @@ bool can_be_executed(const std::string& path) {
            ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
 }
 
-Error untrusted(const std::string& path, const UntrustedPath& problem) {
-    return {ErrorCode::key_error, "1Password's op is not run as " + path + ": " + problem.component + " " + problem.why,
+/// Somebody may have added op's arguments, with its token.
+Error untrusted(const std::string& path, UntrustedPath problem) {
+    problem.component = quotable(problem.component);
+    return {ErrorCode::key_error,
+            "1Password's op is not run as " + quotable(path) + ": " + problem.component + " " + problem.why,
             problem.cure() + " ([keys] op)"};
 }
 
@@ -31,8 +35,8 @@ Result<std::string> find_op(const std::optional<std::string>& configured) {
         // Before anything of it is looked at.
         if (const auto problem = untrusted_component(*configured)) return untrusted(*configured, *problem);
         if (can_be_executed(*configured)) return *configured;
-        return Error{ErrorCode::key_error, "[keys] op: " + *configured + " cannot be executed",
-                     "install the 1Password CLI there, or name the place where it is"};
+        return Error{ErrorCode::key_error, "[keys] op: " + quotable(*configured) + " cannot be executed",
+                     "install the 1Password CLI there, or name the place where it is: a path alone, no arguments"};
     }
     std::optional<Error> first;
     for (std::string_view left = trusted_directories; !left.empty();) {

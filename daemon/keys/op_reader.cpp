@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "daemon/config/quotable.hpp"
 #include "daemon/keys/key_value.hpp"
 #include "daemon/keys/op_program.hpp"
 #include "protocol/utf8.hpp"
@@ -17,13 +18,13 @@ Error key_error(const std::string& reference, const std::string& what, const std
     return {ErrorCode::key_error, reference + ": " + what, hint};
 }
 
-/// The first line of what op said, redacted before it is cut.
+/// The first line of what op said, redacted before it is cut. A wrapper of op's (`set -x`) may say the key there.
 std::string first_line(std::string_view said, const std::vector<Secret>& secrets) {
     const std::string redacted = redact(said, secrets);
     std::string_view text = redacted;
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
         text.remove_suffix(1);
-    return readable_text(text.substr(0, text.find('\n')), 400);
+    return readable_text(quotable_words(text.substr(0, text.find('\n'))), 400);
 }
 
 /// `secrets` gets what op signs in with: it must not come back in its messages.
@@ -73,6 +74,7 @@ asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::opt
                             "is op signed in for the daemon's user? Then reload");
     }
     if (result->exit_code != 0) {
+        secrets.emplace_back(without_white_space_behind(result->out));
         const std::string said = first_line(result->err, secrets);
         co_return key_error(reference, "op read failed: " + (said.empty() ? "no message" : said),
                             "sign op in for the daemon's user (OP_SERVICE_ACCOUNT_TOKEN), then reload");

@@ -49,6 +49,11 @@ bool read_kind(TableReader& in, Cell& cell) {
     return true;
 }
 
+/// Some providers' keys are spelt as variables are, but for their small letters.
+bool may_be_a_key(const std::string& name) {
+    return std::ranges::any_of(name, [](char c) { return c >= 'a' && c <= 'z'; }) && quotable(name) != name;
+}
+
 void read_key_variable(TableReader& in, Provider& provider) {
     const auto name = in.text("key_env");
     if (!name) {
@@ -58,6 +63,9 @@ void read_key_variable(TableReader& in, Provider& provider) {
     }
     // Not shown: people paste the key itself here.
     if (!is_variable_name(name->value)) in.refuse_hidden("key_env", "this is no variable name", variable_name_hint);
+    if (may_be_a_key(name->value))
+        in.refuse_hidden("key_env", "this may be the key itself",
+                         "Write the name of the variable that holds it, in capitals.");
     if (!in.built_in() && !provider.alternative() && !provider.key_env.empty() && name->value != provider.key_env)
         in.refuse("key_env", "the agent itself reads " + provider.key_env + ", no other variable will do",
                   "Remove it.");

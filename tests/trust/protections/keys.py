@@ -27,6 +27,19 @@ def the_session() -> list[Protection]:
     }
 """
     return [
+        one("of what op says no word that may be a key is quoted", "daemon/keys/op_reader.cpp",
+            "readable_text(quotable_words(text.substr(0, text.find('\\n'))), 400)", "readable_text(text.substr(0, text.find('\\n')), 400)",
+            "unit_keys:Op.ThatSaysTheKeyAndFailsIsQuotedWithoutIt"),
+        one("nor what it gave before it failed", "daemon/keys/op_reader.cpp",
+            "        secrets.emplace_back(without_white_space_behind(result->out));\n", "", "unit_keys:Op.ThatSaysTheKeyAndFailsIsQuotedWithoutIt"),
+        one("nor op's arguments in the place of its path", "daemon/keys/op_program.cpp",
+            "\"[keys] op: \" + quotable(*configured)", "\"[keys] op: \" + *configured", "unit_keys:Op.WithArgumentsInItsPathIsRefusedWithoutThem"),
+        one("nor a key in the place of its file", "daemon/keys/file_source.cpp", "\" names \" + quotable(path)", "\" names \" + path",
+            "unit_keys:Files.TheNamedFileMustBeThereAndAbsolute"),
+        one("nor a key behind a dollar sign", "daemon/keys/key_value.cpp", "\") refers to \" + quotable(name)", "\") refers to \" + std::string(name)",
+            "unit_keys:References.UnsetOrEmptyIsAnErrorAndNotTheNextSource"),
+        one("nor a key in the place of its variable", "daemon/load/load_catalog.cpp", "quotable(name) != name;", "false;",
+            "unit_config:CatalogRefusal.Facts"),
         one("a missing key is no other account", "daemon/handlers/wiring.cpp", missing, another + missing,
             "integration_errors:Errors.AMissingKeyIsNeverReplacedByAnotherAccount"),
         one("no key or routing variable gets in", SESSION_ENV,

@@ -43,6 +43,8 @@ TEST(CatalogRefusal, Facts) {
               "the variable that holds this provider's key"},
              {"[providers.aa]\nkey_env = \"sk-cp-FAKE-0001\"",
               "2:11: providers.aa.key_env: this is no variable name\nkey_env = …", "letters, digits and '_'"},
+             {"[providers.aa]\nkey_env = \"gsk_FAKE0123456789abcdefGHIJ\"",
+              "2:11: providers.aa.key_env: this may be the key itself\nkey_env = …", "in capitals"},
              {"[providers.aa]\nkey_env = \"ZAI_API_KEY\"",
               "2:11: providers.aa.key_env: ZAI_API_KEY is the key variable of zai\nkey_env = \"ZAI_API_KEY\"",
               "a variable of its own"},

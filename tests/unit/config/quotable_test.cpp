@@ -38,6 +38,18 @@ TEST(Quotable, NamesNumbersAndPaths) {
         EXPECT_EQ(quotable(text), text);
 }
 
+TEST(Quotable, OfAnotherProgramsSentenceTheWordsThatAreNone) {
+    for (const auto& [text, shown] : std::vector<std::pair<const char*, const char*>>{
+             {"", ""},
+             {"[ERROR] 2026/11/29 10:00:00 \"Z.AI\" isn't an item in the \"vault\" vault.",
+              "[ERROR] 2026/11/29 10:00:00 \"Z.AI\" isn't an item in the \"vault\" vault."},
+             {"+ printf %s sk-FAKE0123456789abcdef", "+ printf %s …"},
+             {"key 'FAKEc2VjcmV0c2VjcmV0==' (FAKE0123456789abcdef)", "key '…' (…)"},
+             {"OP_SESSION_my=FAKE0123456789abcdef…0001", "OP_SESSION_my=……0001"},
+             {"a…b  ", "a…b  "}})
+        EXPECT_EQ(quotable_words(text), shown);
+}
+
 TEST(Quotable, OfWhatMayBeASecretAtMostItsName) {
     for (const auto& [text, shown] : std::vector<std::pair<const char*, const char*>>{
              {"GH_TOKEN=FAKE-0001", "GH_TOKEN=…"},

@@ -180,6 +180,7 @@ TEST(References, UnsetOrEmptyIsAnErrorAndNotTheNextSource) {
     expect_error(with_configured(capsule, "$NOT_SET"),
                  "ZAI_API_KEY (capsule.toml:12) refers to NOT_SET, which is not set");
     expect_error(with_configured(capsule, "${EMPTY}"), "refers to EMPTY, which is empty");
+    expect_error(with_configured(capsule, "$gsk_FAKE0123456789abcdef"), "refers to …, which is not set");
 }
 
 TEST(References, OpIsHandedBackUntilItWasRead) {
@@ -260,6 +261,8 @@ TEST(Files, TheNamedFileMustBeThereAndAbsolute) {
     Capsule capsule;
     capsule.set_env("ZAI_API_KEY_FILE", capsule.directory / "missing");
     expect_error(capsule.find(), "ZAI_API_KEY_FILE names " + (capsule.directory / "missing"));
+    capsule.set_env("ZAI_API_KEY_FILE", "/FAKEc2VjcmV0c2VjcmV0/FAKE+key0123456789==");
+    expect_error(capsule.find(), "ZAI_API_KEY_FILE names …, which is not there");
     capsule.set_env("ZAI_API_KEY_FILE", "relative/key");
     EXPECT_EQ(capsule.find().error->message, "ZAI_API_KEY_FILE is not an absolute path") << "it may be the key itself";
     capsule.set_env("ZAI_API_KEY_FILE", "");

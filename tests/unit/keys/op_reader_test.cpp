@@ -57,6 +57,29 @@ TEST_F(Op, FailsWithOpsOwnMessageRedacted) {
     EXPECT_EQ(value.error().message, "op://vault/item/field: op read failed: [ERROR] not signed in with …0001");
 }
 
+// A wrapper with `set -x`, or an op of another kind, says it there.
+TEST_F(Op, ThatSaysTheKeyAndFailsIsQuotedWithoutIt) {
+    for (const char* key : {"fake secret words", "sk-FAKE0123456789abcdef"}) {
+        reader_.forget();
+        directory_.program("op",
+                           "printf '%s' '" + std::string(key) + "'; echo \"+ printf %s " + key + "\" >&2; exit 1");
+        EXPECT_EQ(read().error().message.find(key), std::string::npos) << read().error().message;
+    }
+    reader_.forget();
+    directory_.program("op", "echo '+ printf %s sk-FAKE0123456789abcdef' >&2; exit 1");
+    EXPECT_EQ(read().error().message, "op://vault/item/field: op read failed: + printf %s …");
+}
+
+TEST_F(Op, WithArgumentsInItsPathIsRefusedWithoutThem) {
+    for (const std::string place : {"/usr/bin/", "/tmp/"}) {
+        const auto value = run(io_, reader_.read("op://vault/item/field", place + "op --session FAKE0123456789abcdef"));
+        ASSERT_FALSE(value);
+        EXPECT_EQ((value.error().message + value.error().hint).find("FAKE"), std::string::npos)
+            << value.error().message << value.error().hint;
+        reader_.forget();
+    }
+}
+
 // A service account's token has over 800 bytes, and 400 of a message are shown.
 TEST_F(Op, WhatItSignsInWithIsTakenOutOfTheMessageBeforeThatIsCut) {
     environment_.insert_or_assign("OP_SERVICE_ACCOUNT_TOKEN", Secret("ops_FAKE" + std::string(800, '1')));
