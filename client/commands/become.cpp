@@ -56,13 +56,20 @@ bool has_ids(const SessionUser& user) {
            sgid == user.gid;
 }
 
-/// A launcher that gave up its effective user alone could be who it was again, and so could the session.
+/// A launcher that gave up its effective user or group alone could be who it was again, and so could the session.
 Result<void> check_no_other_user(const SessionUser& user) {
     uid_t ruid = 0, euid = 0, suid = 0;
-    if (::getresuid(&ruid, &euid, &suid) == 0 && ruid == user.uid && suid == user.uid) return {};
+    gid_t rgid = 0, egid = 0, sgid = 0;
+    const bool known = ::getresuid(&ruid, &euid, &suid) == 0 && ::getresgid(&rgid, &egid, &sgid) == 0;
+    if (known && ruid == user.uid && suid == user.uid && rgid == egid && sgid == egid) return {};
+    if (known && ruid == user.uid && suid == user.uid)
+        return Error{ErrorCode::access_denied,
+                     "the session runs as " + describe(user) +
+                         ", and the real or saved group of this process is another: the session could have that one",
+                     "start this as root, or give up all three group ids before (setresgid, not setegid)"};
     return Error{ErrorCode::access_denied,
                  "the session runs as " + describe(user) +
-                     ", and the real or saved user of this process is another: " + "the session could become that one",
+                     ", and the real or saved user of this process is another: the session could become that one",
                  "start this as root, or give up all three user ids before (setresuid, not seteuid)"};
 }
 

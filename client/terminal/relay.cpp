@@ -72,6 +72,7 @@ class Relay {
         if (polled[4].revents != 0) show();
         if ((polled[2].revents & (POLLIN | POLLHUP)) != 0) pass_output();
         if (polled[0].revents != 0) take_message();
+        if (!unshown()) until_.reset();
     }
 
     void take_message() {
@@ -145,9 +146,10 @@ class Relay {
         return static_cast<int>(std::max(left, milliseconds(0)).count());
     }
 
-    /// What the program wrote before it ended or was stopped.
+    /// What the program wrote before it ended or was stopped. A program that is stopped again and again while this
+    /// process is to end makes no new limit for what was not taken in the last one.
     void pass_left_over() {
-        until_.reset();
+        if (!is_to_end_ || !unshown()) until_.reset();
         std::size_t left = most_left_over;
         while (show_all() && left > 0 && (pass_output() || unshown()))
             left -= std::min(left, shown_to_);

@@ -235,6 +235,8 @@ def what_comes_along() -> list[Protection]:
             "unit_client:BecomeUser.GivesUpFirstWhatCouldBeGained"),
         one("nor does it become one whom that user's processes can trace", BECOME,
             "    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)\n", "    if (false)\n", "unit_client:BecomeUser.IsNoneWhomThatUsersProcessesCanTrace"),
+        one("nor one that could have another group again", BECOME, "suid == user.uid && rgid == egid && sgid == egid) return {};",
+            "suid == user.uid) return {};", "unit_client:BecomeUser.RefusesWhoCouldBeAnotherUserAgain"),
         one("nor does one become it that could be another user again", BECOME, "return check_no_other_user(user);", "return {};",
             "unit_client:BecomeUser.RefusesWhoCouldBeAnotherUserAgain"),
         one("nor does it look for one where another user could put it", BECOME, "        if (unsafe)\n", "        if (unsafe && false)\n",

@@ -160,6 +160,14 @@ TEST(BecomeUser, RefusesWhoCouldBeAnotherUserAgain) {
                   }),
                   0)
             << real << " " << saved;
+    for (const auto& [real, saved] : {std::pair<gid_t, gid_t>{0, 0}, {0, 4343}, {4343, 0}})
+        EXPECT_EQ(in_child([real = real, saved = saved] {
+                      if (::setresgid(real, 4343, saved) != 0 || ::setresuid(4242, 4242, 4242) != 0) return 1;
+                      const auto done = become_user({"agent", 4242, 4343, {4343}});
+                      return !done && done.error().code == ErrorCode::access_denied ? 0 : 2;
+                  }),
+                  0)
+            << real << " " << saved;
     // Another group than the account's is a user's own affair, see newgrp(1).
     EXPECT_EQ(in_child([] {
                   if (::setresgid(4444, 4444, 4444) != 0 || ::setresuid(4242, 4242, 4242) != 0) return 1;
