@@ -127,22 +127,6 @@ Result<void> check_other_user(const SessionUser& user, const std::string& own_na
     return {};
 }
 
-/// The home of the daemon's own user. One that cannot be written to would fail each session that writes a file.
-Result<void> check_own_home(const std::string& home, uid_t uid) {
-    const std::string cure = "set HOME to a directory that uid " + std::to_string(uid) + " can write to";
-    if (home == "/")
-        return cannot_serve("the home directory is /: containers set HOME=/ for a uid without a password entry", cure);
-    struct stat status {};
-    if (::stat(home.c_str(), &status) != 0) return {};  // made when a file is written there
-    if (!S_ISDIR(status.st_mode)) return cannot_serve("the home " + home + " is not a directory", cure);
-    const bool writable = ::faccessat(AT_FDCWD, home.c_str(), W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES;
-    if (status.st_uid != uid && !writable)
-        return cannot_serve("the home " + home + " belongs to user " + user_name(status.st_uid) + ", and uid " +
-                                std::to_string(uid) + " cannot write there",
-                            cure);
-    return {};
-}
-
 /// Root writes there, so another user's links would lead it, and root's sessions run what is there.
 Result<void> check_roots_own(const std::string& name, const std::string& place) {
     if (::geteuid() != 0) return {};
@@ -152,6 +136,24 @@ Result<void> check_roots_own(const std::string& name, const std::string& place) 
         name + " " + place + " is no place for sessions of root: " + unsafe->component + " " + unsafe->why,
         "name the user that agents run as in [session] user, or start the daemon with root's own " + name +
             " (sudo -H, su -)");
+}
+
+/// The home of the daemon's own user. One that cannot be written to would fail each session that writes a file.
+Result<void> check_own_home(const std::string& home, uid_t uid) {
+    const std::string cure = "set HOME to a directory that uid " + std::to_string(uid) + " can write to";
+    if (home == "/")
+        return cannot_serve("the home directory is /: containers set HOME=/ for a uid without a password entry", cure);
+    // Before anything there is looked at: another user's mount may not answer.
+    if (auto checked = check_roots_own("HOME", home); !checked) return checked;
+    struct stat status {};
+    if (::stat(home.c_str(), &status) != 0) return {};  // made when a file is written there
+    if (!S_ISDIR(status.st_mode)) return cannot_serve("the home " + home + " is not a directory", cure);
+    const bool writable = ::faccessat(AT_FDCWD, home.c_str(), W_OK | X_OK, AT_EACCESS) == 0 || errno != EACCES;
+    if (status.st_uid != uid && !writable)
+        return cannot_serve("the home " + home + " belongs to user " + user_name(status.st_uid) + ", and uid " +
+                                std::to_string(uid) + " cannot write there",
+                            cure);
+    return {};
 }
 
 }  // namespace
@@ -282,8 +284,7 @@ Result<SessionHome> session_home(const Config& config, const std::map<std::strin
     home.xdg_config_home = place(config.session.xdg_config_home, "XDG_CONFIG_HOME");
     home.claude_config_dir = place(config.session.claude_config_dir, "CLAUDE_CONFIG_DIR");
     if (!home.same_user || !has_sessions) return home;
-    for (const auto& [name, at] : {std::pair{"HOME", std::optional(home.home)},
-                                   {"CODEX_HOME", home.codex_home},
+    for (const auto& [name, at] : {std::pair{"CODEX_HOME", home.codex_home},
                                    {"XDG_CONFIG_HOME", home.xdg_config_home},
                                    {"CLAUDE_CONFIG_DIR", home.claude_config_dir}})
         if (at)

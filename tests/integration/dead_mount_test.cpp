@@ -127,6 +127,18 @@ TEST_F(DeadMount, OfAnotherUserHoldsNeitherSocketNorLog) {
                 AllOf(HasSubstr("is not opened"), HasSubstr(refused)));
 }
 
+// As `sudo -E` may give it.
+TEST_F(DeadMount, OfAnotherUserIsNoHomeOfRootsAndHoldsNoStart) {
+    const fs::path theirs = dir_ / "theirs";
+    fs::create_directories(theirs / "mount");
+    ASSERT_EQ(::chown(theirs.c_str(), 4711, 4711), 0);
+    const SilentMount mounted(theirs / "mount", 4711);
+    const std::string said = run_command({.argv = {CAPSULED_BINARY, "--socket", socket()},
+                                          .env = with(base_env(), {{"HOME", theirs / "mount" / "home"}})})
+                                 .err;
+    EXPECT_THAT(said, HasSubstr("is no place for sessions of root: " + theirs.string() + " belongs to user 4711"));
+}
+
 // A connect() that is not to wait walks to the socket all the same.
 TEST_F(DeadMount, OfAnotherUserHoldsNobodyOnTheWayToASocket) {
     const fs::path theirs = dir_ / "theirs";
