@@ -136,7 +136,8 @@ class FileUpdate {
                                                   "make the other name a symbolic link to this one (ln -s)")});
         if (!updated.not_copied.empty())
             warnings_.push_back({"file.attributes", path + ": capsuled has put a new file in its place, without " +
-                                                        updated.not_copied + ": set again what you need (setfattr)"});
+                                                        updated.not_copied +
+                                                        ": set again what you need (setfattr, chgrp, chmod)"});
     }
 
     const FileIntent& intent() const { return instead_ ? *instead_ : asked_; }

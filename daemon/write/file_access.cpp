@@ -165,6 +165,9 @@ int fill(NewFile& file, const std::string& text, mode_t mode, const Snapshot* li
     const bool has_list = had_list && has_group;  // the list says what the file's group may
     mode_t given = mode;
     if (!has_group) given &= ~static_cast<mode_t>(S_IRWXG);
+    if (!has_group && (mode & S_IRWXG) != 0)
+        file.not_copied += (file.not_copied.empty() ? "" : "; ") + std::string("what its group ") +
+                           std::to_string(like->status.st_gid) + " may do: its user is not in that group";
     if (had_list) given &= S_IRWXU;
     // The directory may give each new file a list.
     if (like != nullptr && !has_list) std::ignore = ::fremovexattr(fd, access_list_name);

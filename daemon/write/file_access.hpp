@@ -70,7 +70,8 @@ std::string temporary_name(const Place& place);
 struct NewFile {
     UniqueFd fd;
     struct stat status {};
-    std::string not_copied{};  ///< as copy_attributes() says it, of those of the file that it is to replace
+    std::string
+        not_copied{};  ///< of the file that it is to replace: its attributes, as copy_attributes() says it, its group
 };
 
 /// The temporary file: written, with its mode and the sticky bit, and synced. Nobody but its owner can read it before

@@ -28,7 +28,7 @@ Result<void> clear_leftover(const Place& place);
 Result<Outcome> create(const Place& place, const std::string& text, mode_t mode);
 /// The same under another name of that directory.
 Result<Outcome> create_as(const Place& place, const std::string& name, const std::string& text, mode_t mode);
-/// When it is done, `not_copied` says which of the file's extended attributes are lost.
+/// When it is done, `not_copied` says which of the file's extended attributes and its group's rights are lost.
 Result<Outcome> replace(const Place& place, const Snapshot& base, const std::string& text, mode_t mode,
                         std::string& not_copied);
 Result<Outcome> remove(const Place& place, const Snapshot& base);

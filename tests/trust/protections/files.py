@@ -171,6 +171,8 @@ def each_write() -> list[Protection]:
     if (fd && ::write(fd.get(), text.data(), text.size()) >= 0) return Outcome::done;
 """
     return [
+        one("rights of a group that go are told", "daemon/write/file_access.cpp", "    if (!has_group && (mode & S_IRWXG) != 0)\n",
+            "    if (false)\n", "unit_write:UpdateFile.GivesNoOtherGroupItsGroupsRights"),
         one("a file is written beside the old one", REPLACE, exchange, in_place + exchange,
             KILLED + "ConfigTomlUpdated", KILLED + "AuthTomlUpdated"),
         one("the file is synced", ACCESS, "    if (::fsync(fd) != 0) return errno;\n", "", ORDER),

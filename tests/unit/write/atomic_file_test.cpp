@@ -123,11 +123,13 @@ void change_with_another_group(const std::string& home, const std::string& path,
     const pid_t child = ::fork();
     if (child == 0) {
         if (::setgroups(0, nullptr) != 0 || ::setgid(4711) != 0 || ::setuid(4711) != 0) ::_exit(1);
-        ::_exit(update_file(path, becomes("new")) ? 0 : 2);
+        const auto updated = update_file(path, becomes("new"));
+        if (!updated) ::_exit(2);
+        ::_exit(updated->not_copied.find("what its group 4712 may do") != std::string::npos ? 0 : 3);
     }
     int status = 1;
     ::waitpid(child, &status, 0);
-    ASSERT_EQ(status, 0);
+    ASSERT_EQ(WEXITSTATUS(status), 0) << "3: the loss is not told";
     struct stat now {};
     ::stat(path.c_str(), &now);
     EXPECT_EQ(now.st_gid, 4711U);
