@@ -46,7 +46,7 @@ Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& enviro
     request.env.emplace("PATH", trusted_directories);
     request.argv = {std::move(*op), "read", "--no-newline", reference};
     request.limit = op_limit;
-    request.output_limit = longest_key;
+    request.output_limit = longest_key + 1;  // one more is seen
     return request;
 }
 
@@ -83,6 +83,9 @@ asio::awaitable<Result<Secret>> OpReader::run_op(std::string reference, std::opt
     if (value.empty()) co_return key_error(reference, "op gave an empty value", "check the item's field, then reload");
     if (value.find_first_of(std::string_view("\0 \t\r\n", 5)) != std::string_view::npos)
         co_return key_error(reference, "the value has white space or is no single line",
+                            "point the reference at the field with the key alone, then reload");
+    if (value.size() > longest_key)
+        co_return key_error(reference, "the value has more than 64 KiB",
                             "point the reference at the field with the key alone, then reload");
     co_return Secret(value);
 }

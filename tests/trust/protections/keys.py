@@ -27,6 +27,8 @@ def the_session() -> list[Protection]:
     }
 """
     return [
+        one("no half of what op gives is a key", "daemon/keys/op_reader.cpp", "value.size() > longest_key)", "false)",
+            "unit_op_reader:Op.NotInstalledEmptyAndTornValuesAreErrors"),
         one("of what op says no word that may be a key is quoted", "daemon/keys/op_reader.cpp",
             "readable_text(quotable_words(text.substr(0, text.find('\\n'))), 400)", "readable_text(text.substr(0, text.find('\\n')), 400)",
             "unit_op_reader:Op.ThatSaysTheKeyAndFailsIsQuotedWithoutIt"),

@@ -103,6 +103,9 @@ TEST_F(Op, NotInstalledEmptyAndTornValuesAreErrors) {
     directory_.program("op", "echo two words");
     EXPECT_EQ(read().error().message, "op://vault/item/field: the value has white space or is no single line");
     reader_.forget();
+    directory_.program("op", "head -c 70000 /dev/zero | tr '\\0' x");
+    EXPECT_EQ(read().error().message, "op://vault/item/field: the value has more than 64 KiB");
+    reader_.forget();
     directory_.program("op", "printf 'FAKE-key \\n\\n'");
     EXPECT_EQ(read()->reveal(), "FAKE-key");
 }
