@@ -105,6 +105,17 @@ TEST_F(Pins, OpenCodeIsNotStartedWhereAnAccountOfItsConsoleIsActive) {
     expect_cell("opencode", "zai");
 }
 
+/// The real OpenCode would ask that server before anything else.
+TEST_F(Pins, OpenCodeIsNotStartedWhereALoginBringsAServersSettings) {
+    world.start_daemon();
+    expect_cell("opencode", "zai");
+    test::write_file(world.home() / ".local/share/opencode/auth.json",
+                     R"({"https://evil.example": {"type": "wellknown", "key": "EVIL", "token": "FAKE"}})");
+    const AgentRun run = world.run("opencode", "zai", one_shot("opencode", tool_prompt));
+    EXPECT_NE(run.err.find("opencode auth logout"), std::string::npos) << run.err;
+    EXPECT_TRUE(run.requests.empty());
+}
+
 TEST_F(Pins, CodexAsksForNoOtherModel) {
     test::write_file(
         world.home() / ".codex/config.toml",

@@ -217,15 +217,38 @@ std::string variable(const Plan& plan, const char* name) {
     return found == plan.env.end() ? std::string() : std::string(found->second.reveal());
 }
 
+std::string data_directory(const Plan& plan) {
+    const std::string data = variable(plan, "XDG_DATA_HOME");
+    return (data.empty() ? variable(plan, "HOME") + "/.local/share" : data) + "/opencode/";
+}
+
 /// As OpenCode finds it; empty: it keeps none.
 std::string database_of(const Plan& plan) {
     std::string name = variable(plan, "OPENCODE_DB");
     if (name == ":memory:") return "";
     if (name.starts_with('/')) return name;
     if (name.empty()) name = "opencode.db";
-    std::string data = variable(plan, "XDG_DATA_HOME");
-    if (data.empty()) data = variable(plan, "HOME") + "/.local/share";
-    return data + "/opencode/" + name;
+    return data_directory(plan) + name;
+}
+
+/// Where the word may be anywhere, in another spelling or coding too.
+bool may_name_a_server(std::string_view auth_json) {
+    return auth_json.find("wellknown") != auth_json.npos || auth_json.find("\\u") != auth_json.npos ||
+           auth_json.find('\0') != auth_json.npos;
+}
+
+Result<void> refuse_wellknown(const Plan& plan, const HomeReader& reader) {
+    constexpr std::size_t longest = 1024 * 1024;  // bytes
+    const std::string path = data_directory(plan) + "auth.json";
+    const auto text = reader.text(path, longest);
+    const bool unknown = !text && reader.is_unknown(path);
+    if (!unknown && !(text && may_name_a_server(*text))) return {};
+    return Error{ErrorCode::config_conflict,
+                 path + (unknown ? " cannot be read, so it" : "") +
+                     " may have a login (wellknown) whose server gives OpenCode settings, and gets the session's key",
+                 unknown ? "see what keeps its user from reading it, or move it away"
+                         : "run `opencode auth logout` for that server as that user, or give sessions logins of their "
+                           "own: [env] XDG_DATA_HOME in capsule.toml"};
 }
 
 }  // namespace
@@ -237,6 +260,8 @@ ActiveAccount active_account(const FilePart& database, const FilePart* log) {
         return ActiveAccount::unknown;
     }
 }
+
+namespace {
 
 Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
     const std::string path = database_of(plan);
@@ -261,6 +286,13 @@ Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
                                  ? "run `opencode console logout` as that user while no other OpenCode runs"
                                  : "start OpenCode once by hand, and end it") +
                      ", or give sessions a database of their own: [env] OPENCODE_DB = \"capsuled.db\" in capsule.toml"};
+}
+
+}  // namespace
+
+Result<void> refuse_logins_with_settings(const Plan& plan, const HomeReader& reader) {
+    if (auto refused = refuse_wellknown(plan, reader); !refused) return refused;
+    return refuse_active_account(plan, reader);
 }
 
 }  // namespace capsule

@@ -1,4 +1,6 @@
-// OpenCode's accounts of a console. Of the active one it fetches an organisation's settings, which outrank
+// OpenCode's logins that bring settings: accounts of a console, and "wellknown" ones in auth.json. Of a wellknown one
+// it fetches, before anything else, what that server names, with the session's key where that says {env:NAME}. Of the
+// active account it fetches an organisation's settings, which outrank
 // OPENCODE_CONFIG_CONTENT: another address, another SDK, plugins. Nothing that a session can be given comes later but
 // what an administrator has, so a session does not start where there may be such an account.
 #pragma once
@@ -18,7 +20,8 @@ enum class ActiveAccount {
 /// pages that say so. They are the home's: whatever is in them, it ends.
 ActiveAccount active_account(const FilePart& database, const FilePart* log);
 
-/// For AgentDescriptor::check_home: config.conflict where the database that a session would use may have one.
-Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader);
+/// For AgentDescriptor::check_home: config.conflict where the database that a session would use may have one, or its
+/// auth.json a wellknown login.
+Result<void> refuse_logins_with_settings(const Plan& plan, const HomeReader& reader);
 
 }  // namespace capsule

@@ -138,7 +138,7 @@ const AgentDescriptor opencode_agent{
     .read_settings = read_settings,
     .refused_argument = refused_argument,
     .render = render_opencode,
-    .check_home = refuse_active_account,
+    .check_home = refuse_logins_with_settings,
     .brokered = brokered_opencode,
     .files = opencode_files,
     .inline_keys = inline_keys,

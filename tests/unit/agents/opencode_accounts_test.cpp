@@ -134,10 +134,17 @@ TEST(OpencodeAccounts, WhatOpencodeDoesNotWriteIsNotTakenForNone) {
         account_in(opencode_database({logged_in}).substr(0, size));
 }
 
+/// There is no auth.json.
+HomeReader without_logins() {
+    HomeReader reader;
+    reader.text = [](const std::string&, std::size_t) { return std::optional<std::string>(); };
+    return reader;
+}
+
 TEST(OpencodeAccounts, TheSessionsOwnDatabaseIsLookedAt) {
     const std::string database = opencode_database({logged_in});
     std::vector<std::string> asked;
-    HomeReader reader;
+    HomeReader reader = without_logins();
     reader.parts = [&](const std::string& path) -> std::optional<FilePart> {
         asked.push_back(path);
         if (path.ends_with("-wal") || path.ends_with("-journal")) return std::nullopt;
@@ -145,7 +152,7 @@ TEST(OpencodeAccounts, TheSessionsOwnDatabaseIsLookedAt) {
     };
     Plan plan;
     set_variable(plan, "HOME", "/home/agent", "");
-    const Result<void> refused = refuse_active_account(plan, reader);
+    const Result<void> refused = refuse_logins_with_settings(plan, reader);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::config_conflict);
     const std::string usual = "/home/agent/.local/share/opencode/opencode.db";
@@ -159,27 +166,59 @@ TEST(OpencodeAccounts, TheSessionsOwnDatabaseIsLookedAt) {
          }) {
         set_variable(plan, name, value, "");
         asked.clear();
-        EXPECT_FALSE(refuse_active_account(plan, reader));
+        EXPECT_FALSE(refuse_logins_with_settings(plan, reader));
         EXPECT_THAT(asked, ElementsAre(path, path + "-wal", path + "-journal"));
     }
     set_variable(plan, "OPENCODE_DB", ":memory:", "");
-    EXPECT_TRUE(refuse_active_account(plan, reader));
+    EXPECT_TRUE(refuse_logins_with_settings(plan, reader));
 }
 
 // SQLite puts back what it has there.
 TEST(OpencodeAccounts, AnUnfinishedTransactionIsNotTakenForNone) {
     const std::string database = opencode_database({logged_out});
     std::string journal;
-    HomeReader reader;
+    HomeReader reader = without_logins();
     reader.parts = [&](const std::string& path) -> std::optional<FilePart> {
         if (path.ends_with("-wal")) return std::nullopt;
         return part_of(path.ends_with("-journal") ? journal : database);
     };
     Plan plan;
     set_variable(plan, "HOME", "/home/agent", "");
-    EXPECT_TRUE(refuse_active_account(plan, reader)) << "it is empty";
+    EXPECT_TRUE(refuse_logins_with_settings(plan, reader)) << "it is empty";
     journal = "x";
-    EXPECT_FALSE(refuse_active_account(plan, reader));
+    EXPECT_FALSE(refuse_logins_with_settings(plan, reader));
+}
+
+// Its server's settings say where the session's key goes: {env:ZAI_API_KEY}.
+TEST(OpencodeAccounts, ALoginThatBringsAServersSettingsIsRefused) {
+    using namespace std::string_literals;
+    HomeReader reader = without_logins();
+    Plan plan;
+    set_variable(plan, "HOME", "/home/agent", "");
+    for (const auto& [text, refused] : std::vector<std::pair<std::string, bool>>{
+             {"", false},
+             {"no JSON", false},
+             {R"({"anthropic": {"type": "api", "key": "FAKE"}})", false},
+             {R"({"https://evil.example": {"type": "wellknown", "key": "K", "token": "FAKE"}})", true},
+             {R"({"https://evil.example": {"type": "well\u006bnown", "key": "K", "token": "FAKE"}})", true},
+             {"\xFF\xFEw\0e\0l\0l\0"s, true},
+         }) {
+        reader.text = [text = text](const std::string& path, std::size_t) {
+            EXPECT_EQ(path, "/home/agent/.local/share/opencode/auth.json");
+            return std::optional(text);
+        };
+        const Result<void> done = refuse_logins_with_settings(plan, reader);
+        EXPECT_EQ(!done, refused) << text;
+        if (done) continue;
+        EXPECT_EQ(done.error().code, ErrorCode::config_conflict);
+        EXPECT_THAT(done.error().hint, HasSubstr("opencode auth logout"));
+        EXPECT_EQ((done.error().message + done.error().hint).find("FAKE"), std::string::npos);
+    }
+    set_variable(plan, "XDG_DATA_HOME", "/data", "");
+    reader = without_logins();
+    EXPECT_TRUE(refuse_logins_with_settings(plan, reader));
+    reader.is_unknown = [](const std::string& path) { return path == "/data/opencode/auth.json"; };
+    EXPECT_FALSE(refuse_logins_with_settings(plan, reader)) << "it cannot be read";
 }
 
 }  // namespace
