@@ -46,8 +46,8 @@ Allowed<void> check_segments(std::string_view path) {
         std::string_view segment = path.substr(0, end);
         const bool last = end == path.size();
         if (segment.empty() && !last) return bad_target("has two slashes in a row");
-        // Some servers drop ";…" before they look for dots.
-        segment = segment.substr(0, segment.find(';'));
+        // Some servers drop ";…" before they look for dots. Some that decode first drop "?…" or "#…".
+        segment = segment.substr(0, segment.find_first_of(";?#"));
         // Some drop spaces at its end.
         if (!segment.empty() && segment.find_first_not_of(". ") == std::string_view::npos)
             return bad_target("has a segment of dots or spaces alone");

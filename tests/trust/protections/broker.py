@@ -28,6 +28,7 @@ def where_to() -> list[Protection]:
             TARGET + "KeepsAwayFromEverythingBesideIt"),
         one("no dots", BASE, 'segment.find_first_not_of(". ")', 'segment.find_first_not_of(" ")', odd),
         one("nor spaces", BASE, 'segment.find_first_not_of(". ")', 'segment.find_first_not_of(".")', odd),
+        one("nor before what some take for the path's end", BASE, 'segment.find_first_of(";?#")', "segment.find(';')", odd),
         one("nor what may be read as one", BASE, "if (static_cast<unsigned char>(c) >= 0x80) return", "if (false) return", odd),
         one("no two slashes", BASE, "if (segment.empty() && !last)", "if (segment.empty() && !last && false)", odd),
         one("no encoded slash", BASE, "if (c == '/' || c == '\\\\')", "if (c == '\\0')", odd),

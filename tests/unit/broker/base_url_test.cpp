@@ -23,7 +23,8 @@ TEST(AsksAModel, WhereAModelsServerReadsTheBody) {
 TEST(CheckTarget, LetsThroughWhatIsBelowTheBasePath) {
     for (const std::string_view target :
          {"/api/anthropic", "/api/anthropic/", "/api/anthropic/v1/messages", "/api/anthropic/v1/messages?beta=true",
-          "/api/anthropic/v1/models/a%20b", "/%61pi/anthropic/v1", "/api/anthropic/..a/b.", "/api/anthropic?x=/../y"})
+          "/api/anthropic/v1/models/a%20b", "/%61pi/anthropic/v1", "/api/anthropic/v1/what%3f", "/api/anthropic/c%23/x",
+          "/api/anthropic/..a/b.", "/api/anthropic?x=/../y"})
         EXPECT_EQ(status_of(target, "/api/anthropic"), 200) << target;
     EXPECT_EQ(status_of("/", ""), 200);
     EXPECT_EQ(status_of("/v1/messages", ""), 200);
@@ -56,6 +57,10 @@ TEST(CheckTarget, RefusesWhatTwoServersCouldReadDifferently) {
                                           "/v1/%zz",
                                           "/v1/..;/admin",
                                           "/v1/..;x=1/admin",
+                                          "/v1/..%3f/x",
+                                          "/v1/..%3Fa",
+                                          "/v1/%2e.%23/x",
+                                          "/v1/..%3b/x",
                                           "/v1/..%20/x",
                                           "/v1/%20../x",
                                           "/v1/%20/x",
