@@ -60,6 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Task<std::optional<Refusal>> ask(Exchange& exchange);
     Task<std::optional<Refusal>> read_answer(Exchange& exchange);
     Task<bool> relay(Exchange& exchange, bool& again);
+    static Refusal not_looked_into(Exchange& exchange);
     static std::string masked(Exchange& exchange, Body before, std::string_view bytes, bool was_on,
                               std::string& payload);
     WriteAll pass_on(Exchange& exchange, std::string_view bytes, std::string out);

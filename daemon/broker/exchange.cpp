@@ -35,19 +35,25 @@ std::string_view coding_of(const ResponseHead& head) {
     return out;
 }
 
+constexpr std::string_view no_charset = "no charset";
+
 /// A charset in which the key's letters are others than in ASCII, as UTF-16's, or one that may be; empty: none is
 /// named.
 std::string_view charset_of(std::string_view types) {
-    constexpr std::string_view name = "charset=";
-    constexpr std::array<std::string_view, 10> like_ascii{"utf-8",       "utf8", "us-ascii", "ascii", "iso-8859-",
-                                                          "windows-125", "gb",   "big5",     "euc-",  "koi8-"};
+    constexpr std::string_view name = "charset";
+    constexpr std::array<std::string_view, 16> like_ascii{
+        "utf-8",  "utf8",        "utf_8", "us-ascii", "ascii", "iso-8859-", "iso8859-", "iso_8859-",
+        "latin1", "windows-125", "cp125", "gb",       "big5",  "euc-",      "koi8-",    "shift_jis"};
     for (std::size_t at = 0; at < types.size(); ++at) {
         if (!same_name(types.substr(at, name.size()), name)) continue;
         std::string_view charset = types.substr(at + name.size());
-        charset.remove_prefix(std::min(charset.find_first_not_of("\"'"), charset.size()));
+        // Some servers write blanks around the "=".
+        charset.remove_prefix(std::min(charset.find_first_not_of(" \t"), charset.size()));
+        if (!charset.starts_with('=')) continue;
+        charset.remove_prefix(std::min(charset.find_first_not_of("= \t\"'"), charset.size()));
         charset = charset.substr(0, charset.find_first_of("\"'; ,\t"));
         const auto is_like = [charset](std::string_view one) { return same_name(charset.substr(0, one.size()), one); };
-        if (std::ranges::none_of(like_ascii, is_like)) return charset.empty() ? "no charset" : charset;
+        if (std::ranges::none_of(like_ascii, is_like)) return charset.empty() ? no_charset : charset;
     }
     return {};
 }
@@ -60,6 +66,17 @@ std::string_view types_of(const ResponseHead& head, std::string& room) {
             if (!out.empty()) room = std::string(out).append(",").append(each.value);
             out = out.empty() ? each.value : room;
         }
+    return out;
+}
+
+/// Whether these bytes of a body are UTF-16 or UTF-32, whatever its head says: there each letter of the key has a NUL
+/// beside it, which no other text has. At its begin a mark may say so.
+bool hides_letters(Body body, std::string_view bytes, bool is_begin) {
+    bool out = false;
+    body.take(bytes, [&](std::string_view part) {
+        if (std::exchange(is_begin, false)) out = part.starts_with("\xfe\xff") || part.starts_with("\xff\xfe");
+        out = out || part.find('\0') != part.npos;
+    });
     return out;
 }
 
@@ -213,6 +230,24 @@ Refusal Connection::why_no_answer(const Exchange& exchange) const {
     return {502, "capsule_upstream_unreachable", who + " closed the connection without an answer; try again", 0};
 }
 
+/// Counts an answer that cannot be looked through for the key. Gives what goes on in its place.
+Refusal Connection::not_looked_into(Exchange& exchange) {
+    const int status = exchange.head.status;
+    Refusal instead{status < 300 ? 502 : status, "capsule_encoded_error",
+                    fmt::format("{} answered {}, in a coding that the broker does not look into",
+                                exchange.session->grant.label, status),
+                    0};
+    exchange.counts.status = instead.status;
+    exchange.counts.message = instead.message;
+    const LimitAnswer by_status{status, {}, {}, {}};
+    if (const auto kind = limit_kind(exchange.session->rules, by_status)) {
+        const Limit limit{*kind, instead.message, exchange.retry_at};
+        exchange.counts.limit = limit;
+    }
+    exchange.answer.reset();  // which has not read it
+    return instead;
+}
+
 /// Passes the answer on as it arrives. Gives whether all of it came and went.
 Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const ResponseHead& head = exchange.head;
@@ -231,32 +266,25 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
     const std::string_view coding = charset.empty() ? coding_of(head) : charset;
     if (head.status >= 400)
         if (const auto time = retry_time(field(head.fields, "retry-after"), now())) exchange.retry_at = utc_text(*time);
-    if (head.status >= 300 && !exchange.received.done() && !coding.empty()) {
-        // What cannot be read cannot be looked through for the key.
+    AnswerReader::Format format = AnswerReader::format_of(kinds, coding);
+    const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
+    const bool by_status = head.status >= 300;
+    // A 200 whose words the broker cannot read may be an error, too.
+    const bool unread_200 = !charset.empty() && charset != no_charset && format != AnswerReader::Format::other;
+    const bool hides = by_status ? !coding.empty() || hides_letters(exchange.received, first, true) : unread_200;
+    if (hides && !exchange.received.done()) {
         again = false;
-        const Refusal instead{head.status, "capsule_encoded_error",
-                              fmt::format("{} answered {}, in a coding that the broker does not look into",
-                                          exchange.session->grant.label, head.status),
-                              0};
-        exchange.counts.message = instead.message;
-        const LimitAnswer by_status{head.status, {}, {}, {}};
-        if (const auto kind = limit_kind(exchange.session->rules, by_status)) {
-            const Limit limit{*kind, instead.message, exchange.retry_at};
-            exchange.counts.limit = limit;
-        }
         limit(Bound::client, client_ms_);
-        co_await write_all(client_, error_answer(surface_, instead, head_only_));
+        co_await write_all(client_, error_answer(surface_, not_looked_into(exchange), head_only_));
         co_return true;
     }
-    AnswerReader::Format format = AnswerReader::format_of(kinds, coding);
     // A refusal is JSON, whatever a gateway on its way calls it.
     const bool known = format == AnswerReader::Format::json || format == AnswerReader::Format::events;
     if (head.status >= 400 && !known && coding.empty()) format = AnswerReader::Format::json;
-    if (head.status >= 300) exchange.mask = std::make_unique<KeyMask>(key);
+    if (by_status) exchange.mask = std::make_unique<KeyMask>(key);
     // The body says whether a 200 is an error, and the head may have been sent by then.
     std::string out = head_without_key(response_for_agent(head, !again, key.key.reveal()), key);
     exchange.answer = std::make_unique<AnswerReader>(format);
-    const std::string_view first = std::string_view(exchange.got).substr(exchange.head_bytes);
     auto passing = pass_on(exchange, first, std::move(out));
     bool surplus = exchange.received.done() && exchange.counts.bytes_down < first.size();
     std::string().swap(exchange.got);  // and with it what `head` and `first` show
@@ -267,6 +295,11 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
         if (io.is == Io::Is::done) {
             const std::uint64_t before = exchange.counts.bytes_down;
             const std::string_view bytes(scratch().data(), io.bytes);
+            if (by_status && hides_letters(exchange.received, bytes, before == 0)) {
+                not_looked_into(exchange);
+                good = false;
+                break;
+            }
             std::string nothing;
             auto rest = pass_on(exchange, bytes, std::move(nothing));
             good = co_await rest;

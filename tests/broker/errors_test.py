@@ -2,12 +2,13 @@
 
 import base64
 import socket
+import threading
 import time
 import unittest
 from urllib.parse import quote
 
 from case import Case, sending
-from harness import KEY, answer, request
+from harness import BOUND, KEY, answer, request
 
 
 class Errors(Case):
@@ -43,13 +44,77 @@ class Errors(Case):
 
     def test_an_error_in_a_charset_that_hides_the_key(self):
         for charset, code in (("utf-16", "capsule_encoded_error"), ("'UTF-16LE'", "capsule_encoded_error"), ('"utf-32"', "capsule_encoded_error"),
-                              ("", "capsule_encoded_error"), ("UTF-8", None), ("iso-8859-1", None), ("GBK", None)):  # fmt: skip
+                              (" utf-16", "capsule_encoded_error"), (' "utf-16"', "capsule_encoded_error"),
+                              ("", "capsule_encoded_error"), ("UTF-8", None), (" UTF-8", None), ("iso-8859-1", None), ("GBK", None)):  # fmt: skip
             with self.subTest(charset):
                 text = b'{"error":{"message":"a coded one"}}'
-                coded = answer(text, "401 Unauthorized").replace(b"application/json", b"application/json; Charset=" + charset.encode())
+                name = b"application/json; Charset" + b" " * charset.startswith(" ") + b"=" + charset.encode()
+                coded = answer(text, "401 Unauthorized").replace(b"application/json", name)
                 broker, _ = self.pair(sending(coded))
                 reply = self.ask(broker)
                 self.assertEqual((reply.status, reply.error.get("code")), (401, code))
+
+    def test_an_error_in_utf_16_whatever_its_head_says(self):
+        text = '{"error":{"message":"bad key %s"}}' % KEY
+        bodies = [text.encode(each) for each in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be")] + ["\ufeff一二三".encode("utf-16-be")]
+        cases = [(kind, status, body) for kind in (b"application/json", b"application/json; charset=utf-8", b"text/html")
+                 for status in ("302 Found", "401 Unauthorized") for body in bodies]  # fmt: skip
+        left = list(cases)
+
+        def serve(peer, _):
+            peer.request()
+            kind, status, body = left.pop(0)
+            peer.send(answer(body, status).replace(b"application/json", kind))
+
+        broker, _ = self.pair(serve)
+        for case in cases:
+            with self.subTest(case):
+                reply = self.ask(broker)
+                self.assertNotIn(b"FAKE-", reply.raw.replace(b"\0", b""))
+                self.assertIn(b"capsule_encoded_error", reply.raw)
+                self.assertEqual(reply.status, int(case[1][:3]))
+        self.assertIn("does not look into", str(broker.traffic(requests=len(cases))))
+
+    def test_an_error_that_turns_out_to_be_in_utf_16_is_cut(self):
+        """Its head has gone by then."""
+        for begin, rest in (b"", KEY.encode("utf-16-be")), (b"", "\ufeff一二三".encode("utf-16-le")), (b"bad key ", KEY.encode("utf-16-le")):
+            with self.subTest(begin=begin, rest=rest[:4]):
+                came = threading.Event()
+
+                def serve(peer, _, whole=answer(begin + rest, "401 Unauthorized"), rest=rest, came=came):
+                    peer.request()
+                    peer.send(whole[:-len(rest)])
+                    came.wait(BOUND)
+                    peer.send(rest)
+
+                broker, _ = self.pair(serve)
+                connection = self.connect(broker)
+                connection.sendall(request(broker.port))
+                got = b""
+                while b"\r\n\r\n" not in got:
+                    got += connection.recv(65536)
+                came.set()
+                with self.assertRaises(ConnectionResetError):
+                    while part := connection.recv(65536):
+                        got += part
+                self.assertNotIn(rest[:4], got)
+                last = broker.traffic(requests=1)["last"]
+                self.assertEqual(last["status"], 401)
+                self.assertIn("does not look into", last["message"])
+
+    def test_a_200_in_a_charset_that_hides_whether_it_is_an_error(self):
+        text = '{"error":{"message":"bad key %s"}}' % KEY
+        for kind, hides in ((b'application/json; Charset="UTF-16"', True), (b"text/event-stream; charset=utf-16", True), (b"application/json;charset = utf-16le", True),
+                            (b"application/json; charset=utf-8", False), (b"application/json; charset=", False), (b"application/json; charset=latin1", False),
+                            (b"text/plain; charset=utf-16", False)):  # fmt: skip
+            with self.subTest(kind):
+                body = text.encode("utf-16") if hides else b'{"model":"m-1"}'
+                broker, _ = self.pair(sending(answer(body).replace(b"application/json", kind)))
+                reply = self.ask(broker)
+                if hides:
+                    self.refused(reply, 502, "capsule_encoded_error")
+                else:
+                    self.assertEqual((reply.status, reply.body), (200, body))
 
     def test_an_error_with_status_200_that_repeats_the_key(self):
         """As MiniMax has them, as gateways do, and as JSON that calls itself a stream."""
