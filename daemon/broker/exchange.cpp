@@ -80,6 +80,14 @@ bool hides_letters(Body body, std::string_view bytes, bool is_begin) {
     return out;
 }
 
+Refusal too_many_messages(const std::string& who) {
+    return {502, "capsule_upstream_invalid",
+            who +
+                " sends messages of TLS's own without end (KeyUpdate, tickets); try again, and see its status page if "
+                "it stays",
+            0};
+}
+
 UtcTime now() {
     return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
@@ -223,6 +231,7 @@ Refusal Connection::why_no_answer(const Exchange& exchange) const {
     if (exchange.bad_body) return bad_request("a chunked body with extensions, trailers or another mistake");
     if (cut_) return {401, "capsule_session_ended", "this session has ended; start the agent again", 0};
     const std::string& who = exchange.session->grant.label;
+    if (upstream_ && upstream_->is_flooded()) return too_many_messages(who);
     if (late_)
         return {504, "capsule_upstream_timeout",
                 fmt::format("{} was silent for {} seconds; try again", who, exchange.session->grant.timeout_ms / 1000),
@@ -314,6 +323,8 @@ Task<bool> Connection::relay(Exchange& exchange, bool& again) {
             turn.end();
         } else {
             good = io.is == Io::Is::ended && exchange.received.ends_with_connection();
+            if (upstream_->is_flooded())
+                exchange.counts.message = too_many_messages(exchange.session->grant.label).message;
             break;
         }
     }

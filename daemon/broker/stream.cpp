@@ -17,6 +17,11 @@ constexpr std::size_t most_taken = 80 * 1024;
 /// Of a connection that is kept: some tickets.
 constexpr std::size_t most_while_idle = 4 * 1024;
 
+/// A message of TLS behind the handshake takes few bytes and much time: for new keys (KeyUpdate), which may want an
+/// answer, some thirty microseconds. A server sends a few tickets at the begin, and new keys once in many megabytes. So
+/// each counts as so much data, and is taken while what data has not made up for is less than the bound.
+constexpr std::uint64_t data_for_message = 64 * 1024, most_owed = 32 * data_for_message;
+
 /// SSL_get_error() looks at them. Clearing sixteen places takes as long as a small record does.
 void forget_errors() {
     if (::ERR_peek_error() != 0) ::ERR_clear_error();
@@ -48,6 +53,14 @@ long bio_control(BIO* bio, int command, long, void*) {
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 
+void count_message(int sent, int, int kind, const void* message, std::size_t size, SSL*, void* stream) {
+    constexpr std::size_t message_head = 4;
+    if (sent != 0 || kind != SSL3_RT_HANDSHAKE || static_cast<Stream*>(stream)->takes_message()) return;
+    // OpenSSL calls this before it reads the message, and has no other way to say no. No message is sound so.
+    if (size > message_head)
+        ::memset(static_cast<char*>(const_cast<void*>(message)) + message_head, 0xff, size - message_head);
+}
+
 const BIO_METHOD* bio_of_streams() {
     static const BIO_METHOD* const method = [] {
         BIO_METHOD* made = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
@@ -77,6 +90,8 @@ bool Stream::begin_tls(Ssl ssl, std::string early) {
     ::BIO_set_data(bio, this);
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl.get(), bio, bio);
+    ::SSL_set_msg_callback(ssl.get(), count_message);
+    SSL_set_msg_callback_arg(ssl.get(), this);
     ssl_ = std::move(ssl);
     if (!early.empty()) early_ = std::move(early);  // else its room would stay for as long as the connection does
     return true;
@@ -95,7 +110,17 @@ Io Stream::outcome(int result) {
     }
 }
 
+bool Stream::takes_message() noexcept {
+    owed_ += data_for_message;
+    return !is_flooded();
+}
+
+bool Stream::is_flooded() const noexcept {
+    return owed_ > most_owed;
+}
+
 Io Stream::receive_for_tls(std::span<char> room) {
+    if (is_flooded()) return {};  // of a message without a body nothing can be made unsound
     if (!early_.empty()) {
         const std::size_t size = early_.copy(room.data(), room.size());
         early_.erase(0, size);
@@ -136,6 +161,7 @@ Io Stream::read(std::span<char> room) {
         const int result = ::SSL_read_ex(ssl_.get(), room.data() + total, room.size() - total, &got);
         if (result == 1) {
             total += got;
+            owed_ -= std::min<std::uint64_t>(owed_, got);
             if (!has_something()) break;
             continue;
         }

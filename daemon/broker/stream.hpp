@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,7 +29,7 @@ class Stream final : public Descriptor {
     bool begin_tls(Ssl ssl, std::string early);
 
     /// Never waits. Gives as much as is there, up to the room. After some 80 KiB of TLS it gives what it has, or
-    /// "wait": records may carry nothing.
+    /// "wait": records may carry little.
     Io try_read(std::span<char> room);
     Io try_write(std::string_view bytes);
 
@@ -41,6 +42,10 @@ class Stream final : public Descriptor {
 
     /// What TLS reads of the socket, for a BIO's method.
     Io receive_for_tls(std::span<char> room);
+    /// TLS has a message of its own, a ticket or new keys. False: it may not take one more.
+    bool takes_message() noexcept;
+    /// It failed as more of these came than a server sends.
+    bool is_flooded() const noexcept;
 
   private:
     bool has_something() const noexcept;
@@ -50,6 +55,7 @@ class Stream final : public Descriptor {
     Ssl ssl_;
     std::string early_;                     ///< for TLS, before anything of the socket
     std::size_t taken_ = 0, may_take_ = 0;  ///< bytes of the socket's, in this step
+    std::uint64_t owed_ = 0;                ///< bytes of data that are to come for TLS's messages
     bool untold_ = false;                   ///< an end, or a failure, that the next read tells of
     bool begun_ = false;                    ///< begin_with()
 };

@@ -2,12 +2,14 @@
 
 import base64
 import os
+import socket
 import subprocess
+import time
 import unittest
 from pathlib import Path
 
 from case import Case, authority
-from harness import Broker, Provider
+from harness import Broker, Provider, read_reply, request
 
 
 def offered(hello: bytes) -> tuple[list[int], list[int]]:
@@ -43,6 +45,38 @@ class Handshakes(Case):
         self.refused(reply, 502, "capsule_upstream_unreachable")
         self.assertTrue(reply.error["message"].startswith("TLS: "), reply.error["message"])
         return reply.error["message"]
+
+    def test_new_keys_without_end_are_a_failure_that_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        words = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", "localhost.pem", "-key", "localhost.key", "-tls1_3", "-crlf"]
+        server = subprocess.Popen(words, cwd=authority().folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+        self.addCleanup(server.communicate)
+        self.addCleanup(server.kill)
+        while not (line := server.stdout.readline()).startswith(b"ACCEPT"):
+            self.assertTrue(line)
+        broker = self.broker()
+        broker.grant(base_url=f"https://localhost:{port}/api/anthropic")
+        for begin in b"", b"HTTP/1.1 200 OK\nContent-Length: 999\n\n":
+            with self.subTest(begin):
+                connection = self.connect(broker)
+                connection.sendall(request(broker.port))
+                while b"m-0" not in server.stdout.read(65536):  # the request
+                    pass
+                server.stdin.write(begin)
+                if begin:
+                    self.assertIn(b"200", connection.recv(65536))
+                for _ in range(40):
+                    time.sleep(0.01)
+                    server.stdin.write(b"K\n")  # s_server's own command, one in a read
+                if begin:
+                    with self.assertRaises(ConnectionResetError):
+                        connection.recv(65536)
+                else:
+                    reply = read_reply(connection)
+                    self.refused(reply, 502, "capsule_upstream_invalid")
+                    self.assertIn("KeyUpdate", reply.error["message"])
+        self.assertIn("KeyUpdate", broker.traffic(requests=2)["last"]["message"])
 
     def test_keys_are_agreed_on_by_elliptic_curves_alone(self):
         """A prime of 10,000 bits takes a second of its one thread."""

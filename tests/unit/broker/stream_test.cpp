@@ -68,21 +68,42 @@ class BrokerStream : public ::testing::Test {
         client_ = made.get();
         ASSERT_TRUE(stream_->begin_tls(std::move(made), std::move(tls.in)));
     }
-    /// Records that carry nothing, so many bytes of them, and then "x", and what `more` makes the server write, at
-    /// once.
-    void send_key_updates(int bytes, const std::function<void(BIO*)>& more = {}) {
+    /// What `writes` makes the server write, at once.
+    void send_together(const std::function<void(BIO*)>& writes) {
         BIO* const records = ::BIO_new(::BIO_s_mem());
         ::SSL_set0_wbio(server_.get(), records);
+        writes(records);
         char* begin = nullptr;
-        const auto size = [&] { return ::BIO_ctrl(records, BIO_CTRL_INFO, 0, &begin); };
-        while (size() < bytes) {
-            ASSERT_EQ(::SSL_key_update(server_.get(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
-            ASSERT_EQ(::SSL_do_handshake(server_.get()), 1);
-        }
-        ASSERT_EQ(::SSL_write(server_.get(), "x", 1), 1);
-        if (more) more(records);
-        const long all = size();
+        const long all = ::BIO_ctrl(records, BIO_CTRL_INFO, 0, &begin);
         ASSERT_EQ(::send(far_.get(), begin, static_cast<std::size_t>(all), MSG_DONTWAIT), all);
+    }
+    void write_key_update(int kind = SSL_KEY_UPDATE_NOT_REQUESTED) {
+        ASSERT_EQ(::SSL_key_update(server_.get(), kind), 1);
+        ASSERT_EQ(::SSL_do_handshake(server_.get()), 1);
+    }
+    void write_data(std::string_view bytes = "x") {
+        ASSERT_EQ(::SSL_write(server_.get(), bytes.data(), static_cast<int>(bytes.size())),
+                  static_cast<int>(bytes.size()));
+    }
+    /// Reads until there are so many bytes more, or it fails; this the server writes at once, time after time.
+    Io::Is read_up_to(std::size_t bytes, const std::function<void(BIO*)>& writes, int times = 1) {
+        SSL_set_read_ahead(client_, 1);  // as the broker does
+        Io io;
+        const auto read = [&]() -> Task<void> {
+            std::array<char, 4096> room{};
+            for (int time = 0; time < times && (time == 0 || io.is == Io::Is::done); ++time) {
+                send_together(writes);
+                for (std::size_t got = 0; got < bytes; got += io.bytes) {
+                    io = stream_->try_read(room);
+                    if (io.is == Io::Is::failed) break;
+                    if (io.waits()) co_await stream_->ready_for(io.is);
+                }
+            }
+            loop_.stop();
+        };
+        loop_.spawn(read());
+        loop_.run();
+        return io.is;
     }
     /// What the read after the one that gives "x" says.
     Io::Is read_behind() {
@@ -105,6 +126,14 @@ class BrokerStream : public ::testing::Test {
         return bytes;
     }
 
+    /// How many records of new keys have come from the stream.
+    int answered() const {
+        constexpr int size_of_one = 27;
+        int bytes = 0;
+        ::ioctl(far_.get(), FIONREAD, &bytes);
+        return bytes / size_of_one;
+    }
+
     Loop loop_;
     Timer too_late_{loop_};
     Context server_context_ = server_context();
@@ -116,7 +145,10 @@ class BrokerStream : public ::testing::Test {
 };
 
 TEST_F(BrokerStream, AnIdleOneIsLookedAtBriefly) {
-    send_key_updates(60'000);
+    send_together([this](BIO*) {
+        for (int i = 0; i < 60'000 / 23; ++i)
+            write_key_update();
+    });
     const auto look = [&]() -> Task<void> {
         co_await stream_->readable();
         EXPECT_FALSE(stream_->is_still_good());
@@ -127,23 +159,25 @@ TEST_F(BrokerStream, AnIdleOneIsLookedAtBriefly) {
     loop_.run();
 }
 
-TEST_F(BrokerStream, RecordsThatCarryNothingAreNotReadWithoutEnd) {
-    send_key_updates(160'000);
-    std::array<char, 64> room{};
-    int steps = 0;
-    std::string got;
+TEST_F(BrokerStream, RecordsThatCarryLittleAreNotReadWithoutEnd) {
+    constexpr std::size_t records = 7000;
+    send_together([this](BIO*) {
+        for (std::size_t i = 0; i < records; ++i)
+            write_data();
+    });
+    std::array<char, 16 * 1024> room{};
+    std::size_t steps = 0, got = 0;
     const auto read = [&]() -> Task<void> {
         co_await stream_->readable();
-        while (got.empty()) {
+        while (got < records) {
             const Io io = stream_->try_read(room);
             ++steps;
+            got += io.bytes;
             if (steps == 1) {
-                EXPECT_TRUE(io.waits());
                 EXPECT_GT(left_in_the_socket(), 50'000);
                 EXPECT_FALSE(stream_->readable().await_ready()) << "others have their turn first";
                 EXPECT_TRUE(stream_->readable().await_ready());
             }
-            if (io.is == Io::Is::done) got.append(room.data(), io.bytes);
             if (io.waits()) co_await stream_->ready_for(io.is);
             if (io.is == Io::Is::failed) break;
         }
@@ -151,22 +185,74 @@ TEST_F(BrokerStream, RecordsThatCarryNothingAreNotReadWithoutEnd) {
     };
     loop_.spawn(read());
     loop_.run();
-    EXPECT_EQ(got, "x");
-    EXPECT_GE(steps, 2);
+    EXPECT_EQ(got, records);
+    EXPECT_GE(steps, 2U);
+}
+
+TEST_F(BrokerStream, NewKeysWithoutEndEndIt) {
+    const auto writes = [this](BIO*) {
+        for (int i = 0; i < 3000; ++i)
+            write_key_update(SSL_KEY_UPDATE_REQUESTED);
+    };
+    EXPECT_EQ(read_up_to(1, writes), Io::Is::failed);
+    EXPECT_TRUE(stream_->is_flooded());
+    EXPECT_LE(answered(), 40);
+}
+
+TEST_F(BrokerStream, SoTheyDoWithALittleDataAmongThem) {
+    const auto writes = [this](BIO*) {
+        for (int i = 0; i < 3000; ++i) {
+            write_key_update(SSL_KEY_UPDATE_REQUESTED);
+            write_data();
+        }
+    };
+    EXPECT_EQ(read_up_to(3000, writes), Io::Is::failed);
+    EXPECT_TRUE(stream_->is_flooded());
+    EXPECT_LE(answered(), 40);
+}
+
+TEST_F(BrokerStream, TicketsWithoutEndEndIt) {
+    const auto writes = [this](BIO*) {
+        for (int i = 0; i < 100; ++i) {
+            ASSERT_EQ(::SSL_new_session_ticket(server_.get()), 1);
+            ASSERT_EQ(::SSL_do_handshake(server_.get()), 1);
+        }
+        write_data();
+    };
+    EXPECT_EQ(read_up_to(1, writes), Io::Is::failed);
+    EXPECT_TRUE(stream_->is_flooded());
+}
+
+TEST_F(BrokerStream, NewKeysNowAndThenAreTaken) {
+    const std::string data(16 * 1024, 'x');
+    const auto writes = [&](BIO*) {
+        write_key_update(SSL_KEY_UPDATE_REQUESTED);
+        for (int part = 0; part < 4; ++part)
+            write_data(data);
+    };
+    EXPECT_EQ(read_up_to(4 * data.size(), writes, 100), Io::Is::done);
+    EXPECT_FALSE(stream_->is_flooded());
+    EXPECT_GT(answered(), 90);
 }
 
 TEST_F(BrokerStream, AnEndBehindTheLastBytesIsToldByTheNextRead) {
-    send_key_updates(0, [&](BIO*) { ::SSL_shutdown(server_.get()); });
+    send_together([this](BIO*) {
+        write_data();
+        ::SSL_shutdown(server_.get());
+    });
     EXPECT_EQ(read_behind(), Io::Is::ended);
 }
 
 TEST_F(BrokerStream, AFailureBehindTheLastBytesIsToldByTheNextRead) {
-    send_key_updates(0, [](BIO* records) { ::BIO_write(records, "no record of TLS", 16); });
+    send_together([this](BIO* records) {
+        write_data();
+        ::BIO_write(records, "no record of TLS", 16);
+    });
     EXPECT_EQ(read_behind(), Io::Is::failed);
 }
 
 TEST_F(BrokerStream, WithoutMoreTheNextReadWaits) {
-    send_key_updates(0);
+    send_together([this](BIO*) { write_data(); });
     EXPECT_EQ(read_behind(), Io::Is::wants_read);
 }
 
