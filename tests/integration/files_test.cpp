@@ -142,6 +142,24 @@ TEST_F(Files, NoKeyIsInTheHome) {
         EXPECT_THAT(snapshot(home()), Not(HasSubstr(value))) << name;
 }
 
+// What was written with "inline" goes, whatever the user has written beside it.
+TEST_F(Files, NorOneThatStoodThere) {
+    start({.env = {}, .config = ""});
+    const std::string key = "[env]\nZAI_API_KEY = \"" + std::string(keys::zai) + "\"\n";
+    write_file(config_file(), key + "[opencode]\napi_key = \"inline\"\n");
+    call("reload");
+    spawn("opencode", "zai");
+    const std::string text = "// mine\n" + read_file(opencode());
+    ASSERT_THAT(text, HasSubstr(keys::zai));
+    write_file(opencode(), text);
+    write_file(config_file(), key);
+    call("reload");
+    EXPECT_EQ(action(spawn("opencode", "zai"), opencode()), "updated");
+    std::string expected = text;
+    expected.replace(expected.find(keys::zai), keys::zai.size(), "{env:ZAI_API_KEY}");
+    EXPECT_EQ(read_file(opencode()), expected);
+}
+
 // A user's own words in another file that OpenCode merges: with ours read after it, bash would run unasked.
 TEST_F(Files, APermissionOfTheUsersIsNotWeakened) {
     start();

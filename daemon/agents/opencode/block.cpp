@@ -125,7 +125,7 @@ std::string with_masked_strings(std::string json, const std::vector<Secret>& key
 }
 
 std::optional<FoundBlock> find_our_members(std::string_view text) {
-    auto value = parse_json(text, {.is_too_late = time_is_up});
+    auto value = parse_json(text, {.comments = true, .is_too_late = time_is_up});
     const json::object* found = value ? value->if_object() : nullptr;
     if (found == nullptr || found->size() != 4) return std::nullopt;
     const json::object* options = object_in(*found, "options");

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/json/serialize.hpp>
 
 #include "daemon/agents/opencode/jsonc.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
@@ -249,9 +250,26 @@ std::optional<std::string> shown_opencode(const OpencodeJsonIntent& intent) {
     return format_json(opencode_document(intent.blocks, intent.permission, Keys::masked));
 }
 
-}  // namespace
+/// Where `key` stands in the text. Short ones are looked for as whole strings: any text may have such a word.
+std::size_t find_key(std::string_view text, const Secret& key) {
+    constexpr std::size_t telling = 8;  // bytes
+    const std::string string = json::serialize(json::string(key.reveal()));
+    const std::string_view inside = std::string_view(string).substr(1, string.size() - 2);
+    return text.find(inside.size() < telling ? std::string_view(string) : inside);
+}
 
-Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
+/// In what is the user's own (a block with more in it, a comment) a key stays.
+void warn_of_keys(Merged& merged, const OpencodeJsonIntent& intent) {
+    if (!merged.text || any_inline(intent.blocks)) return;
+    for (const Secret& key : intent.keys) {
+        const std::size_t at = key.empty() ? std::string::npos : find_key(*merged.text, key);
+        if (at == std::string::npos) continue;
+        merged.warnings.push_back(
+            key_left_behind(intent.path, line_of(*merged.text, at), "a provider's key (" + mask(key) + ")"));
+    }
+}
+
+Result<Merged> merge_by_kind(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
     if (!existing || is_blank(*existing)) {
         if (intent.only_remove) return Merged{existing, false, {}};
         const json::object document = opencode_document(intent.blocks, intent.permission, Keys::revealed);
@@ -265,13 +283,21 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
                         "move what you do not need out of it");
     }
     const JsonVerdict verdict = examine_json(*existing);
-    if (verdict.kind == JsonVerdict::Kind::jsonc) return leave_jsonc_alone(*existing, intent);
+    if (verdict.kind == JsonVerdict::Kind::jsonc) return merge_jsonc(*existing, intent);
     if (verdict.kind == JsonVerdict::Kind::broken)
         return conflict(intent, verdict.line,
                         "is not JSON (" + verdict.problem + ", column " + std::to_string(verdict.column) + ")",
                         "correct that line, or move the file away and let capsuled write a new one");
     auto merged = OpencodeMerge(*existing, intent).run();
     if (merged && merged->save_existing) merged->saved = OpencodeMerge(*existing, intent).without_keys();
+    return merged;
+}
+
+}  // namespace
+
+Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
+    auto merged = merge_by_kind(existing, intent);
+    if (merged) warn_of_keys(*merged, intent);
     return merged;
 }
 

@@ -33,8 +33,8 @@ struct OpencodeJsonIntent {
     std::function<bool(std::string_view id, const boost::json::object& block)> is_ours_by_key{};
 };
 
-/// The user's members survive as they were written. JSONC is left as it is with a warning; broken JSON is
-/// config.conflict.
+/// The user's members survive as they were written. JSONC is left as it is with a warning, but for a key of ours that
+/// is not to stand there; broken JSON is config.conflict. A key in what is the user's own is a warning (opencode.key).
 Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent);
 FileIntent file_intent(OpencodeJsonIntent intent);
 

@@ -3,6 +3,7 @@
 from protection import Edit, Protection, one
 
 SESSION_ENV = "daemon/agents/session_env.cpp"
+OPENCODE = "daemon/agents/opencode/opencode_json.cpp"
 CLAUDE = "daemon/agents/claude/render.cpp"
 EXCERPT = "daemon/config/excerpt.cpp"
 QUOTABLE = "daemon/config/quotable.cpp"
@@ -58,6 +59,14 @@ def the_session() -> list[Protection]:
         one("opencode.json has no keys by default", "daemon/agents/opencode/cell.hpp", "keys = OpencodeKeys::env",
             "keys = OpencodeKeys::in_file", "unit_config:LoadConfig.NothingIsTheDefaults",
             "integration_files:Files.NoKeyIsInTheHome"),
+        one("one that stood there goes, though the file has comments now", "daemon/agents/opencode/jsonc.cpp",
+            "        if (key->reference)\n", "        if (!key->reference)\n            continue;\n        else if (false)\n",
+            "unit_merge:OpencodeJson.AKeyOfOursGoesOutOfAFileWithComments", "integration_files:Files.NorOneThatStoodThere"),
+        one("and one that stays in such a file is told", "daemon/agents/opencode/jsonc.cpp",
+            "        else\n            warnings.push_back(", "        else if (false)\n            warnings.push_back(",
+            "unit_merge:OpencodeJson.AKeyThatCapsuledDoesNotKnowStaysInAFileWithCommentsAndIsTold"),
+        one("or in what is the user's own", OPENCODE, "    if (merged) warn_of_keys(*merged, intent);\n", "",
+            "unit_merge:OpencodeJson.AKeyInWhatIsTheUsersOwnStaysAndIsTold"),
         one("a short key is not noted", CLAUDE, "if (key.size() < shortest)",
             "if (key.size() < remembered)", "unit_agents:Claude.OfAShortKeyNothingIsWritten"),
         one("of a replaced key nothing is noted", "daemon/agents/claude/claude_json.cpp",

@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "tests/support/many_members.hpp"
 #include "tests/unit/agents/merging.hpp"
@@ -175,6 +178,88 @@ TEST(OpencodeJson, ARotatedKeyReplacesTheOld) {
     const Merged now = must(merge_opencode_json(old.text, intent));
     EXPECT_THAT(*now.text, HasSubstr("sk-cp-FAKE-minimax-0002"));
     EXPECT_THAT(*now.text, Not(HasSubstr(fake_key)));
+}
+
+OpencodeJsonIntent by_reference() {
+    OpencodeBlock block = inline_block();
+    block.api_key = "{env:MINIMAX_API_KEY}";
+    OpencodeJsonIntent intent{"opencode.json", {block}, {inline_block()}};
+    intent.keys = {Secret(fake_key)};
+    return intent;
+}
+
+// As the file is after [opencode] api_key was "inline" and the user has written into it since.
+std::string commented_inline_file() {
+    return R"(// "provider": {
+{ "provider": { /* { */ "mine": {"options": {"apiKey": "FAKE-of-the-user-0001"}},
+    "minimax": {
+      "npm": "@ai-sdk/anthropic", // ours, "}"
+      "name": "MiniMax",
+      "options": {"apiKey" /* : */ : "sk-cp-FAKE-minimax-0001" /* " */,
+                  "baseURL": "https:\/\/api.minimax.io\/anthropic\/v1",},
+      "models": {"M3": {"name": "M3"}},
+    },
+  },
+  "permission": "ask", // café
+}
+)";
+}
+
+TEST(OpencodeJson, AKeyOfOursGoesOutOfAFileWithComments) {
+    for (const std::string mark : {"", "\xEF\xBB\xBF"}) {
+        const std::string text = mark + commented_inline_file();
+        const Merged merged = must(merge_opencode_json(text, by_reference()));
+        std::string expected = text;
+        expected.replace(text.find(fake_key), std::string_view(fake_key).size(), "{env:MINIMAX_API_KEY}");
+        EXPECT_EQ(merged.text, expected);
+        EXPECT_FALSE(merged.save_existing);
+        EXPECT_THAT(merged.warnings, IsEmpty());
+        EXPECT_EQ(must(merge_opencode_json(expected, by_reference())).text, expected);
+    }
+    OpencodeJsonIntent in_file{"opencode.json", {inline_block()}, {inline_block()}};
+    in_file.keys = {Secret(fake_key)};
+    EXPECT_EQ(must(merge_opencode_json(commented_inline_file(), in_file)).text, commented_inline_file());
+}
+
+TEST(OpencodeJson, AKeyInWhatIsTheUsersOwnStaysAndIsTold) {
+    const std::string before = "// mine\n";
+    const std::string block =
+        R"({"permission": "ask", "provider": {"minimax": {"npm": "@ai-sdk/anthropic", "name": "MiniMax", "mine": 1,
+ "options": {"apiKey": "sk-cp-FAKE-minimax-0001", "baseURL": "https://api.minimax.io/anthropic/v1"},
+ "models": {"M3": {"name": "M3"}}}}})";
+    const std::string ours = opencode_text(opencode_document(by_reference().blocks, "allow", Keys::revealed));
+    // The third: to OpenCode the comment ends at the carriage return.
+    for (const std::string& text : {block, before + block, "// \r /* \n" + commented_inline_file(),
+                                    ours + "// sk-cp-FAKE-minimax-0001 was it\n"}) {
+        const Merged merged = must(merge_opencode_json(text, by_reference()));
+        EXPECT_EQ(merged.text, text);
+        ASSERT_FALSE(merged.warnings.empty()) << text;
+        const Warning& told = merged.warnings.back();
+        EXPECT_EQ(told.code, "opencode.key") << text;
+        const auto line = 1 + std::ranges::count(text.substr(0, text.find(fake_key)), '\n');
+        EXPECT_THAT(told.message, HasSubstr("opencode.json:" + std::to_string(line) + " has a provider's key (…0001)"));
+        EXPECT_THAT(told.message, Not(HasSubstr(fake_key)));
+    }
+    OpencodeJsonIntent in_file{"opencode.json", {inline_block()}, {inline_block()}};
+    in_file.keys = {Secret(fake_key)};
+    EXPECT_THAT(must(merge_opencode_json(before + block, in_file)).warnings, IsEmpty()) << "it may stand there";
+}
+
+TEST(OpencodeJson, AKeyThatCapsuledDoesNotKnowStaysInAFileWithCommentsAndIsTold) {
+    OpencodeJsonIntent replaced = by_reference();
+    replaced.keys = {Secret("sk-cp-FAKE-minimax-0002")};
+    OpencodeJsonIntent elsewhere = by_reference();  // another capsuled has the keys
+    elsewhere.keys.clear();
+    elsewhere.blocks.clear();
+    OpencodeJsonIntent gone = elsewhere;
+    gone.only_remove = true;
+    for (const OpencodeJsonIntent& intent : {replaced, elsewhere, gone}) {
+        const Merged merged = must(merge_opencode_json(commented_inline_file(), intent));
+        EXPECT_EQ(merged.text, commented_inline_file());
+        ASSERT_EQ(merged.warnings.size(), 1U);
+        EXPECT_EQ(merged.warnings[0].code, "opencode.key");
+        EXPECT_THAT(merged.warnings[0].message, HasSubstr("opencode.json:6 has a key of provider \"minimax\""));
+    }
 }
 
 TEST(OpencodeJson, WarningsMaskKeys) {
