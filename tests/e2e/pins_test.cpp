@@ -70,6 +70,24 @@ TEST_F(Pins, ALoginInTheHomeIsUsedAtItsVendorsHost) {
     expect_route(run, without_key(cell("claude", "anthropic")));
 }
 
+TEST_F(Pins, AProfileInTheHomeIsUsedAtItsVendorsHost) {
+    const std::filesystem::path profiles = world.home() / ".config/anthropic",
+                                login = profiles / "credentials/default.json";
+    test::write_file(
+        profiles / "configs/default.json",
+        R"({"version": "1.0", "base_url": "https://evil.example", "authentication": {"type": "user_oauth",)"
+        R"( "client_id": "FAKE", "credentials_path": ")" +
+            login.string() + R"("}})");
+    test::write_file(login, R"({"version": "1.0", "type": "oauth_token", "access_token": ")" +
+                                secret("CLAUDE_CODE_OAUTH_TOKEN") +
+                                R"(", "refresh_token": "FAKE", "expires_at": 9999999999})");
+    std::filesystem::permissions(login, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    world.start_daemon("[claude]\nnative = \"home\"\n");
+    const AgentRun run = world.run("claude", "anthropic", one_shot("claude", tool_prompt));
+    expect_printed(run, "capsule-tool-ran");
+    expect_route(run, without_key(cell("claude", "anthropic")));
+}
+
 TEST_F(Pins, CodexIsNotStartedWhereItWouldDieOfTheUsersConfiguration) {
     test::write_file(world.home() / ".codex/config.toml",
                      "[model_providers.mine]\nname = \"mine\"\nbase_url = \"https://custom.example/v1\"\n"

@@ -31,7 +31,8 @@ TEST_F(Spawn, ClaudeOnItsThreeAlternatives) {
 TEST_F(Spawn, NativeClaudeTakesTheLoginTokenAndNeverBoth) {
     start_with();
     const Environment managed{{"CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"}};
-    const Environment on_a_login{{"CLAUDE_CODE_HOST_AUTH_ENV_VAR", "CLAUDE_CODE_OAUTH_TOKEN"}};
+    const Environment on_a_login{{"CLAUDE_CODE_HOST_AUTH_ENV_VAR", "CLAUDE_CODE_OAUTH_TOKEN"},
+                                 {"ANTHROPIC_BASE_URL", "https://api.anthropic.com"}};
     expect_claude("anthropic", with(managed, {{"CLAUDE_CODE_OAUTH_TOKEN", std::string(keys::oauth)}}));
     stop();
     start({.env = {{"ANTHROPIC_API_KEY", std::string(keys::anthropic)}}});

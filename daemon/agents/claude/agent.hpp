@@ -21,6 +21,9 @@ inline constexpr std::string_view claude_held_proxies[] = {"ALL_PROXY", "all_pro
 inline constexpr std::string_view claude_login_proxies[] = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
                                                             "http_proxy",  "NO_PROXY",    "no_proxy"};
 
+/// What leads such a session to another profile of Anthropic's SDK, which is a login, too.
+inline constexpr std::string_view claude_login_profiles[] = {"ANTHROPIC_CONFIG_DIR", "ANTHROPIC_PROFILE"};
+
 /// Where an operator's own telemetry goes. A settings file that names another place is not to have it.
 inline constexpr std::string_view claude_telemetry_addresses[] = {
     "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",

@@ -50,7 +50,11 @@ void render_own_account(Plan& plan, const Route& route, const SessionInputs& inp
         add_argument(plan, "--model", route.model->origin);
         add_argument(plan, route.model->value, route.model->origin);
     }
-    if (!inputs.key) return;
+    if (!inputs.key) {
+        // A profile of Anthropic's SDK, in the home or where its settings.json leads, names an address of its own.
+        set_variable(plan, "ANTHROPIC_BASE_URL", "https://api.anthropic.com", from_capsuled);
+        return;
+    }
     if (inputs.key_variable == oauth_variable) {
         set_key(plan, std::string(oauth_variable), inputs);
     } else {
@@ -137,6 +141,8 @@ boost::json::object held_variables(const Plan& plan, const Route& route) {
     for (const std::string_view name : claude_held_proxies)
         hold_variable(env, plan, name);
     for (const std::string_view name : claude_login_proxies)
+        if (plan.env.contains(std::string(claude_login_variable))) hold_variable(env, plan, name);
+    for (const std::string_view name : claude_login_profiles)
         if (plan.env.contains(std::string(claude_login_variable))) hold_variable(env, plan, name);
     for (const auto& [name, value] : route.cell().env)
         hold_variable(env, plan, name);

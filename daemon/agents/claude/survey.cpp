@@ -73,6 +73,11 @@ bool is_login_proxy(const Findings& findings, std::string_view name) {
            std::ranges::find(claude_login_proxies, name) != std::end(claude_login_proxies);
 }
 
+bool is_login_profile(const Findings& findings, std::string_view name) {
+    return findings.has_variable(claude_login_variable) &&
+           std::ranges::find(claude_login_profiles, name) != std::end(claude_login_profiles);
+}
+
 /// Where there is no telemetry, its address changes nothing.
 bool is_telemetry_address(const Findings& findings, std::string_view name) {
     return sends_telemetry(findings.session().plan) &&
@@ -81,7 +86,7 @@ bool is_telemetry_address(const Findings& findings, std::string_view name) {
 
 bool is_held(const Findings& findings, std::string_view name) {
     if (std::ranges::find(held, name) != held.end() || findings.route().cell().env.contains(std::string(name)) ||
-        is_login_proxy(findings, name) || is_telemetry_address(findings, name) ||
+        is_login_proxy(findings, name) || is_login_profile(findings, name) || is_telemetry_address(findings, name) ||
         std::ranges::find(claude_held_proxies, name) != std::end(claude_held_proxies))
         return can_hold(findings.session().plan, name);
     return (name == "API_TIMEOUT_MS" || name == "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC") &&

@@ -64,6 +64,9 @@ def pins():
            ["Pins.ALoginInTheHome"])
     yield ("claude HTTPS_PROXY of a login's session", CLAUDE, "plan.env.contains(std::string(claude_login_variable))) hold_variable", "false) hold_variable",
            ["Pins.ALoginInTheHome"])
+    yield ("claude ANTHROPIC_BASE_URL of a login's session", CLAUDE,
+           *line('        set_variable(plan, "ANTHROPIC_BASE_URL", "https://api.anthropic.com", from_capsuled);\n'),
+           ["Pins.AProfileInTheHome"])
     yield ("claude ANTHROPIC_BASE_URL", CLAUDE, *line(
         '    set_variable(plan, "ANTHROPIC_BASE_URL", session_url(inputs, route.cell().base_url),\n'
         '                 session_url_from(inputs, provider.origin));\n'), CLAUDE_ALL)

@@ -223,9 +223,19 @@ TEST(Claude, NativeByTheHome) {
     Session session = keyed();
     session.key.reset();
     const Plan plan = session.plan(Agent::claude, "anthropic");
-    EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_HOST_AUTH_ENV_VAR", "CLAUDE_CODE_OAUTH_TOKEN"}}));
+    EXPECT_EQ(route_env_of(plan), (StringMap{{"CLAUDE_CODE_HOST_AUTH_ENV_VAR", "CLAUDE_CODE_OAUTH_TOKEN"},
+                                             {"ANTHROPIC_BASE_URL", "https://api.anthropic.com"}}))
+        << "a profile of Anthropic's SDK would name another address";
     EXPECT_THAT(argv_of(plan), ElementsAre("claude", "--settings", HasSubstr(R"("HTTPS_PROXY":"","https_proxy":"")")));
     EXPECT_THAT(plan.files, IsEmpty());
+}
+
+// Such a profile is a login, too: only the home's own one is meant.
+TEST(Claude, NoSettingsFileNamesTheProfileOfASessionOnALogin) {
+    Session session = keyed();
+    session.key.reset();
+    EXPECT_THAT(argv_of(session.plan(Agent::claude, "anthropic")).back(),
+                HasSubstr(R"("ANTHROPIC_CONFIG_DIR":"","ANTHROPIC_PROFILE":"")"));
 }
 
 TEST(Claude, NativeTakesAModelAsAnArgument) {

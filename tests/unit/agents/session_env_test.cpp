@@ -12,7 +12,7 @@ using ::testing::Key;
 using ::testing::Not;
 using ::testing::Pair;
 
-/// Native Claude without a key: nothing but the session's own variables and one pin.
+/// Native Claude without a key: nothing but the session's own variables and two pins.
 Plan bare(const Session& session) {
     return session.plan(Agent::claude, "anthropic");
 }
@@ -20,6 +20,7 @@ Plan bare(const Session& session) {
 StringMap bare_env(const Session& session) {
     StringMap env = env_of(bare(session));
     EXPECT_EQ(env.erase("CLAUDE_CODE_HOST_AUTH_ENV_VAR"), 1u);
+    EXPECT_EQ(env.erase("ANTHROPIC_BASE_URL"), 1u);
     return env;
 }
 
@@ -99,11 +100,12 @@ TEST(SessionEnv, DroppedNamesTheRestOfTheRequestSorted) {
     EXPECT_THAT(plan.dropped, ElementsAre("ANTHROPIC_BASE_URL", "CLAUDE_CONFIG_DIR", "CODEX_HOME", "HOME", "LD_PRELOAD",
                                           "MY_TEAM_ID", "XDG_CONFIG_HOME", "ZAI_API_KEY"));
     for (const std::string& name : plan.dropped) {
-        if (name != "HOME") {
+        if (name != "HOME" && name != "ANTHROPIC_BASE_URL") {
             EXPECT_THAT(plan.env, Not(Contains(Key(name))));
         }
     }
     EXPECT_EQ(plan.env.at("HOME").reveal(), "/home/agent");
+    EXPECT_EQ(plan.env.at("ANTHROPIC_BASE_URL").reveal(), "https://api.anthropic.com");
 }
 
 TEST(SessionEnv, PassthroughAddsPatterns) {

@@ -101,6 +101,14 @@ TEST_F(Survey, AnAdministratorsSettingsOutrankArguments) {
     EXPECT_EQ(members.at("env.ANTHROPIC_CUSTOM_HEADERS"), "");
 }
 
+TEST_F(Survey, TheProfileOfASessionOnALoginIsHeld) {
+    const char* text = R"({"env": {"ANTHROPIC_CONFIG_DIR": "/FAKE", "ANTHROPIC_PROFILE": "FAKE"}})";
+    session.key.reset();
+    EXPECT_THAT(survey(Agent::claude, "anthropic", claude_project, text),
+                UnorderedElementsAre(Pair("env.ANTHROPIC_CONFIG_DIR", "--settings"),
+                                     Pair("env.ANTHROPIC_PROFILE", "--settings")));
+}
+
 TEST_F(Survey, AProxyIsHeldUnlessTheSessionsOwnHasAPassword) {
     const char* text = R"({"env": {"ALL_PROXY": "x", "all_proxy": "x", "HTTPS_PROXY": "x"}})";
     EXPECT_THAT(survey(Agent::claude, "zai", claude_project, text),
