@@ -43,10 +43,14 @@ bool is_called(std::string_view entry, std::string_view name) {
 constexpr int most_led_to = 32;
 /// More names that begin alike are no project's: a user could make millions of them.
 constexpr int most_alike = 1000;
+/// Of all the directories of one look together, each as often as it is listed: a project's files can name one of
+/// many entries again and again, and the user's other sessions wait for the thread.
+constexpr int most_entries = 100'000;
 
 /// The first path in `directory` that may be of that name and for which `counts` says so. The directory itself, where
-/// not all of it could be looked at; it is to count, too, where it cannot be listed and is not closed to the user.
-std::optional<std::string> find_path(const std::string& directory, const UnheldName& of,
+/// not all of it could be looked at (`entries_left` is how many names may still be read); it is to count, too, where it
+/// cannot be listed and is not closed to the user.
+std::optional<std::string> find_path(const std::string& directory, const UnheldName& of, int& entries_left,
                                      const std::function<bool(const std::string& path)>& counts) {
     const std::string path = directory + "/" + std::string(of.name);
     // Of a directory that can be entered and not listed, OpenCode takes what has the name itself.
@@ -61,7 +65,8 @@ std::optional<std::string> find_path(const std::string& directory, const UnheldN
     if (!listing) return parent;
     int left = most_alike;
     for (errno = 0; const dirent* entry = ::readdir(listing.get()); errno = 0) {
-        if (time_is_up()) return parent;
+        if (time_is_up() || entries_left == 0) return parent;
+        --entries_left;
         if (!is_called(entry->d_name, name)) continue;
         if (--left < 0) return parent;
         if (std::string found = parent + entry->d_name; counts(found)) return found;
@@ -101,7 +106,7 @@ class Look {
 
     /// OpenCode looks for modules up to `/`. Its second reader ends at what git takes for a repository's root, which a
     /// file in `.git` can deny.
-    Result<void> up_from(const fs::path& start) const {
+    Result<void> up_from(const fs::path& start) {
         for (fs::path at = start;; at = at.parent_path()) {
             if (auto fine = look_into(at == at.root_path() ? "" : at.string()); !fine) return fine;
             if (at == at.root_path()) return {};
@@ -109,7 +114,7 @@ class Look {
     }
 
     /// Adds what is to be told of the same directories.
-    void tell_up_from(const fs::path& start, std::vector<FoundSetting>& out) const {
+    void tell_up_from(const fs::path& start, std::vector<FoundSetting>& out) {
         for (fs::path at = start;; at = at.parent_path()) {
             const std::string directory = at == at.root_path() ? "" : at.string();
             for (const UnheldName& each : agent_.unheld) {
@@ -129,7 +134,7 @@ class Look {
     }
 
   private:
-    Result<void> look_into(const std::string& directory) const {
+    Result<void> look_into(const std::string& directory) {
         const bool is_home = is_same_directory(named(directory), home_.home);
         for (const UnheldName& each : agent_.unheld) {
             if (is_home && each.name.starts_with('.')) continue;
@@ -139,15 +144,15 @@ class Look {
         return {};
     }
 
-    std::optional<std::string> find(const std::string& directory, const UnheldName& name) const {
-        return find_path(directory, name, [&](const std::string& path) {
+    std::optional<std::string> find(const std::string& directory, const UnheldName& name) {
+        return find_path(directory, name, entries_left_, [&](const std::string& path) {
             int left = most_led_to;
             return counts(path, name, left);
         });
     }
 
     /// `left`: how many modules and files it may lead to. Each is looked for on a way that whoever wrote it chose.
-    bool counts(const fs::path& path, const UnheldName& of, int& left) const {
+    bool counts(const fs::path& path, const UnheldName& of, int& left) {
         const bool is_fine = whose_ == UnheldOf::strangers && is_known_users(path);
         if (of.leads_to == nullptr) return !is_fine;
         const auto led = read_where_it_leads(path, of);
@@ -157,7 +162,7 @@ class Look {
             const fs::path at = (path.parent_path() / each).lexically_normal();
             const std::string name = at.filename().string();
             const UnheldName module{.name = name, .any_ending = true};
-            if (find_path(at.parent_path().string(), module,
+            if (find_path(at.parent_path().string(), module, entries_left_,
                           [&](const std::string& found) { return counts(found, module, left); }))
                 return true;
         }
@@ -177,6 +182,7 @@ class Look {
     const SessionHome& home_;
     const std::string& why_;
     UnheldOf whose_;
+    int entries_left_ = most_entries;
 };
 
 /// The agent may take the directory's name as its shell knows it, or where that is when all links are followed.
@@ -195,7 +201,7 @@ fs::path real_path_of(const UniqueFd& directory) {
 Result<void> refuse_unheld_project(const AgentDescriptor& agent, const Plan& plan, const SessionHome& home,
                                    const std::string& cwd, UnheldOf whose) {
     if (agent.unheld.empty() || plan.project_left_out.empty()) return {};
-    const Look look(agent, home, plan.project_left_out, whose);
+    Look look(agent, home, plan.project_left_out, whose);
     const fs::path named = name_of(cwd);
     if (auto fine = look.up_from(named); !fine) return fine;
     const UniqueFd directory = open_path(cwd, LastLink::followed, Meant::directory);
@@ -209,7 +215,7 @@ std::vector<FoundSetting> find_unheld(const AgentDescriptor& agent, const Sessio
     std::vector<FoundSetting> out;
     if (agent.unheld.empty()) return out;
     const std::string no_reason;
-    const Look look(agent, home, no_reason, UnheldOf::anybody);
+    Look look(agent, home, no_reason, UnheldOf::anybody);
     const fs::path named = name_of(cwd);
     const UniqueFd directory = open_path(cwd, LastLink::followed, Meant::directory);
     const fs::path real = directory ? real_path_of(directory) : named;

@@ -81,6 +81,8 @@ def protections() -> list[Protection]:
             "unit_home:UnheldProject.IsOneWhoseTsconfigLeadsToTheModule"),
         one("among as many names as somebody makes", UNHELD, "        if (--left < 0) return parent;\n", "",
             "unit_home:UnheldProject.IsRefusedWhereNobodyCouldLookAtAllTheNames"),
+        one("nor among more than a look has time for", UNHELD, "        --entries_left;\n", "",
+            "unit_home:UnheldProject.IsOneThatHasMoreNamesReadThanAProjectNeeds"),
         one("where the project is left out for others, theirs alone", UNHELD, "whose_ == UnheldOf::strangers && is_known_users(path)", "false",
             "unit_home:UnheldProject.IsAnotherUsersAlone"),
         one("and that others could put something there is told", "daemon/home/settings_survey.cpp", "    if (!agent.unheld.empty())\n", "    if (false)\n",

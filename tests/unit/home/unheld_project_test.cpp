@@ -200,6 +200,31 @@ TEST_F(UnheldProject, IsOneThatLeadsToMoreThanIsLookedAt) {
     EXPECT_NE(with(33), "");
 }
 
+// A file of 256 KiB names one directory up to 32 times, and each directory above may have two such files.
+TEST_F(UnheldProject, IsOneThatHasMoreNamesReadThanAProjectNeeds) {
+    constexpr int names = 3200;  // 31 times: fewer than 100,000, with "." and ".."
+    write("open/project/src/0");
+    for (int i = 1; i < names; ++i)
+        ASSERT_EQ(::link((directory.path() + "/open/project/src/0").c_str(),
+                         (directory.path() + "/open/project/src/" + std::to_string(i)).c_str()),
+                  0);
+    const auto with = [&](int below, int above) {
+        const auto name = [](const std::string& where, int how_often) {
+            std::string text = "{";
+            for (int i = 0; i < how_often; ++i)
+                text += "\"baseUrl\": \"" + where + "\",";
+            return text + "}";
+        };
+        write("open/project/tsconfig.json", name("src", below));
+        write("open/jsconfig.json", name("project/src", above));
+        return why("open/project");
+    };
+    EXPECT_EQ(with(31, 0), "");
+    EXPECT_THAT(with(32, 0), HasSubstr("open/project/tsconfig.json"));
+    EXPECT_EQ(with(16, 15), "");
+    EXPECT_THAT(with(16, 16), HasSubstr("open/jsconfig.json"));
+}
+
 // A thread of the session's user's works on it, which nothing could end.
 TEST_F(UnheldProject, TakesNoLongTimeToLookAt) {
     constexpr std::size_t longest = 256 * 1024;
