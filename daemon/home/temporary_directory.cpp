@@ -8,6 +8,7 @@
 
 #include "daemon/agents/build.hpp"
 #include "daemon/base/home_path.hpp"
+#include "protocol/trusted_path.hpp"
 
 namespace capsule {
 namespace {
@@ -26,11 +27,27 @@ bool is_ours(const std::string& above, const std::string& name, uid_t user, Appl
            (status.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO)) == S_IRWXU;
 }
 
+/// Whether root's session was to have its temporary files where another user could exchange them (`sudo -E`).
+bool leave_out_what_others_change(Plan& plan, uid_t user) {
+    const auto named = plan.env.find("TMPDIR");
+    const std::string path(named->second.reveal());
+    if (user != 0 || !path.starts_with('/')) return false;
+    const auto unsafe = untrusted_component(path);
+    if (!unsafe) return false;
+    plan.warnings.push_back({"session.tmpdir", "The session has another TMPDIR than " + named->second.shown() + " (" +
+                                                   named->second.from + "), or none: " + unsafe->component + " " +
+                                                   unsafe->why + ". The cure: " + unsafe->cure() + "."});
+    plan.env.erase(named);
+    return true;
+}
+
 }  // namespace
 
 void give_temporary_directory(Plan& plan, const SessionHome& home, ApplyMode mode, const std::string& above) {
     const uid_t user = home.user.uid;
-    if (home.same_user || plan.env.contains("TMPDIR")) return;
+    // A daemon of another user's own leaves its sessions what their agents use without capsuled.
+    if (home.same_user && user != 0) return;
+    if (plan.env.contains("TMPDIR") && !leave_out_what_others_change(plan, user)) return;
     const std::string name = "capsule-" + std::to_string(user);
     if (is_ours(above, name, user, mode)) return set_variable(plan, "TMPDIR", above + "/" + name, from_capsuled);
     const std::string in_home = ".capsule-tmp";

@@ -44,16 +44,11 @@ class Spawn : public CapsuleTest {
     /// What every session has, plus the route.
     Environment session(const std::string& agent, const std::string& provider, const Environment& route) const {
         const passwd* user = getpwuid(geteuid());
-        return with({{"PATH", path_variable()},
-                     {"LANG", "C.UTF-8"},
-                     {"TERM", "xterm-256color"},
-                     {"HOME", home().string()},
-                     {"USER", user->pw_name},
-                     {"LOGNAME", user->pw_name},
-                     {"SHELL", user->pw_shell},
-                     {"CAPSULE_AGENT", agent},
-                     {"CAPSULE_PROVIDER", provider}},
-                    route);
+        Environment env{{"PATH", path_variable()}, {"LANG", "C.UTF-8"},      {"TERM", "xterm-256color"},
+                        {"HOME", home().string()}, {"USER", user->pw_name},  {"LOGNAME", user->pw_name},
+                        {"SHELL", user->pw_shell}, {"CAPSULE_AGENT", agent}, {"CAPSULE_PROVIDER", provider}};
+        if (geteuid() == 0) env["TMPDIR"] = "/tmp/capsule-0";  // other users' sessions have what their user has
+        return with(env, route);
     }
 
     static Environment claude_route(const std::string& url, std::string_view key, const std::string& opus,

@@ -59,9 +59,40 @@ TEST_F(TemporaryDirectory, IsNotGivenWhereThereIsOneOrTheUserIsTheDaemons) {
     EXPECT_EQ(given(), "/var/tmp");
     plan_.env.clear();
     home_.same_user = true;
+    home_.user.uid = 1000;
     EXPECT_EQ(given(), "");
-    EXPECT_FALSE(fs::exists(ours_));
+    EXPECT_TRUE(fs::is_empty(above_));
     EXPECT_TRUE(plan_.warnings.empty());
+}
+
+// With the key, and all else that root can do, in the hands of whoever made the names first.
+TEST_F(TemporaryDirectory, IsMadeForRootAlsoWhereTheDaemonIsRoot) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to make root's directory";
+    home_.same_user = true;
+    EXPECT_EQ(given(), ours_);
+    fs::remove(ours_);
+    fs::create_directory(ours_);
+    fs::permissions(ours_, fs::perms::owner_all);
+    ASSERT_EQ(::chown(ours_.c_str(), 65534, 65534), 0);
+    plan_.env.clear();
+    EXPECT_EQ(given(), home_.home + "/.capsule-tmp") << "another user made it first";
+    plan_.env.clear();
+    set_variable(plan_, "TMPDIR", "/var/tmp", "[env]");
+    EXPECT_EQ(given(), "/var/tmp");
+    EXPECT_TRUE(plan_.warnings.empty());
+}
+
+TEST_F(TemporaryDirectory, OfRootsSessionIsNoneThatAnotherUserCanChange) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a directory away";
+    home_.same_user = true;
+    const std::string theirs = directory_.path() + "/theirs";
+    fs::create_directory(theirs);
+    ASSERT_EQ(::chown(theirs.c_str(), 65534, 65534), 0);
+    set_variable(plan_, "TMPDIR", theirs, "daemon environment");
+    EXPECT_EQ(given(), ours_);
+    ASSERT_EQ(plan_.warnings.size(), 1U);
+    EXPECT_EQ(plan_.warnings.front().code, "session.tmpdir");
+    EXPECT_THAT(plan_.warnings.front().message, testing::HasSubstr(theirs + " (daemon environment)"));
 }
 
 TEST_F(TemporaryDirectory, IsNoneThatOthersMade) {
