@@ -36,7 +36,7 @@ std::set<std::string> readable_key_files(const Services& services, const Generat
     std::set<std::string> files;
     const Config& config = generation.config;
     // As it is now: a chmod needs no reload.
-    if (config.path && holds_keys(config) && others_can_read(*config.path)) files.insert(*config.path);
+    if (config.path && holds_secrets(config) && others_can_read(*config.path)) files.insert(*config.path);
     const KeyResolver keys = resolver(services, generation);
     const auto look = [&](const std::string& variable) {
         for (std::string& path : keys.files(variable))

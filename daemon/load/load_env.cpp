@@ -60,11 +60,13 @@ void read_roles(TableReader& in, const Catalog& catalog, WorkspaceConfig& worksp
     }
 }
 
-/// `of_some`: not every session has what is in it.
-bool has_key(const EnvTable& env, const Catalog& catalog, bool of_some) {
+enum class Sought { keys, every_secret };
+
+bool has_one(const EnvTable& env, const Catalog& catalog, Sought sought) {
     return std::any_of(env.begin(), env.end(), [&](const auto& item) {
         const std::string_view value = item.second.value.reveal();
-        const bool is_secret = is_key(catalog, item.first) || (of_some && is_secret_variable(item.first, value));
+        const bool is_secret =
+            is_key(catalog, item.first) || (sought == Sought::every_secret && is_secret_variable(item.first, value));
         return is_secret && !value.empty() && !is_op_reference(value) && !environment_reference(value);
     });
 }
@@ -108,14 +110,18 @@ void read_workspaces(TableReader& in, Config& config, Problems& problems) {
 }
 
 bool holds_keys(const Config& config) {
-    const auto found = [&](const EnvTable& env) { return has_key(env, config.catalog, true); };
+    const auto found = [&](const EnvTable& env) { return has_one(env, config.catalog, Sought::every_secret); };
     if (config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos) return true;
-    if (has_key(config.env, config.catalog, false) || has_route_secret(config.catalog)) return true;
+    if (has_one(config.env, config.catalog, Sought::keys) || has_route_secret(config.catalog)) return true;
     return std::any_of(config.workspaces.begin(), config.workspaces.end(), [&](const auto& item) {
         const auto& roles = item.second.roles;
         return found(item.second.env) ||
                std::any_of(roles.begin(), roles.end(), [&](const auto& role) { return found(role.second); });
     });
+}
+
+bool holds_secrets(const Config& config) {
+    return holds_keys(config) || has_one(config.env, config.catalog, Sought::every_secret);
 }
 
 }  // namespace capsule

@@ -198,13 +198,16 @@ TEST_F(Status, WarnsOfASecretThatEverySessionGets) {
 
 TEST_F(Status, WarnsOfKeysInAFileThatOthersRead) {
     start();
-    write_file(config_file(), "[env]\nZAI_API_KEY = \"FAKE-zai-in-a-file-0001\"\n");
-    std::filesystem::permissions(config_file(), std::filesystem::perms{0644});
-    call("reload");
-    EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), HasSubstr(config_file().string()));
-    std::filesystem::permissions(config_file(), std::filesystem::perms{0600});
-    call("reload");
-    EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr(config_file().string())));
+    for (const std::string_view secret : {"ZAI_API_KEY = \"FAKE-zai-in-a-file-0001\"", "GH_TOKEN = \"FAKE-gh-0001\"",
+                                          "DATABASE = \"postgres://me:FAKE-word@db.example/team\""}) {
+        write_file(config_file(), "[env]\n" + std::string(secret) + "\n");
+        std::filesystem::permissions(config_file(), std::filesystem::perms{0644});
+        call("reload");
+        EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), HasSubstr(config_file().string())) << secret;
+        std::filesystem::permissions(config_file(), std::filesystem::perms{0600});
+        call("reload");
+        EXPECT_THAT(json::serialize(at(call("status"), "/warnings")), Not(HasSubstr(config_file().string())));
+    }
 }
 
 TEST_F(Status, AuthListTellsForEachProviderHowToGetAKey) {

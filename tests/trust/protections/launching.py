@@ -194,7 +194,7 @@ def what_comes_along() -> list[Protection]:
         one("or a proxy's password", "daemon/load/load_env.cpp", "    if (config.broker.proxy && config.broker.proxy->reveal().find('@') != std::string_view::npos) return true;\n",
             "", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("a secret of a workspace's is one of some agents' alone", "daemon/load/load_env.cpp",
-            "(of_some && is_secret_variable(item.first, value))", "false", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
+            "(sought == Sought::every_secret && is_secret_variable(item.first, value))", "false", "unit_config:ConfigFiles.KnowsWhetherItHoldsKeys"),
         one("a password with a blank in it is one", "protocol/variable_name.cpp", "if (has_no_port(host) || has_password_in_path(url)) return true;",
             "if (has_password_in_path(url)) return true;", "unit_protocol:NamesASecret.OrOneInAnUnusualUrl"),
         one("and one with a '/' in it", "protocol/variable_name.cpp", "if (has_no_port(host) || has_password_in_path(url)) return true;",

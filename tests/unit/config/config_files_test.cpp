@@ -151,6 +151,18 @@ TEST_F(ConfigFiles, KnowsWhetherItHoldsKeys) {
               "MY_TEAM = \"x\"\n"));
 }
 
+TEST_F(ConfigFiles, AndWhetherItHoldsWhatIsMaskedAsASecret) {
+    const auto holds = [&](const std::string& text) {
+        write("capsule.toml", text);
+        return holds_secrets(*load_config(path(), true));
+    };
+    EXPECT_TRUE(holds("[env]\nGH_TOKEN = \"FAKE\"\n"));
+    EXPECT_TRUE(holds("[env]\nDATABASE = \"postgres://me:FAKE@db.example/team\"\n"));
+    EXPECT_TRUE(holds("[env]\nZAI_API_KEY = \"FAKE-zai-0001\"\n"));
+    EXPECT_TRUE(holds("[workspaces.a.env]\nNPM_TOKEN = \"FAKE\"\n"));
+    EXPECT_FALSE(holds("[env]\nZAI_API_KEY = \"op://a/b/c\"\nMAX_OUTPUT_TOKENS = \"64000\"\nGH_TOKEN = \"\"\n"));
+}
+
 // Who can change it gives himself every key ([access]).
 TEST_F(ConfigFiles, OneThatAnotherUserCouldChangeIsRefused) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to give something away";
