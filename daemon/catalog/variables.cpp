@@ -90,7 +90,7 @@ constexpr std::array routing = std::to_array<std::string_view>({
 
 /// What would leak past the route when a launcher merges environments, but is not the route's: [env] may set it.
 /// (Not here: XDG_DATA_HOME and XDG_STATE_HOME, which other programs need. Of their contents the pins outrank all but
-/// OpenCode's account of a console, which refuse_active_account() looks for there.)
+/// OpenCode's logins that bring settings, which refuse_logins_with_settings() looks for there.)
 constexpr std::array leaking = std::to_array<std::string_view>({
     // credentials of things beside the model
     "CLAUDE_CODE_CERT_STORE", "CLAUDE_CODE_CLIENT_CERT", "CLAUDE_CODE_CLIENT_KEY", "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",

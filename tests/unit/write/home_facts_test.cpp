@@ -227,10 +227,25 @@ TEST(HomeFacts, ADatabaseOfOpencodesBehindSuchLinksIsAnError) {
         const TemporaryHome home;
         put(home / "opencode");
         Plan plan;
-        plan.env["XDG_DATA_HOME"] = {home.path(), "test"};
+        plan.env["XDG_DATA_HOME"] = {home / "data", "test"};
+        plan.env["OPENCODE_DB"] = {home / "opencode/opencode.db", "test"};
         const Result<void> fine = check_home(Agent::opencode, plan, SessionHome());
         ASSERT_FALSE(fine);
         EXPECT_THAT(fine.error().message, HasSubstr(home.path() + "/opencode/opencode.db"));
+    }
+}
+
+TEST(HomeFacts, LoginsOfOpencodesThatCapsuledDoesNotReadAreAnError) {
+    for (const auto put : {make_too_large, make_fifo, lead_into_proc, lead_far}) {
+        const TemporaryHome home;
+        fs::create_directory(home / "opencode");
+        put(home / "opencode/auth.json");
+        Plan plan;
+        plan.env["XDG_DATA_HOME"] = {home.path(), "test"};
+        const Result<void> fine = check_home(Agent::opencode, plan, SessionHome());
+        ASSERT_FALSE(fine);
+        EXPECT_EQ(fine.error().code, ErrorCode::config_conflict);
+        EXPECT_THAT(fine.error().message, HasSubstr(home.path() + "/opencode/auth.json cannot be read"));
     }
 }
 
