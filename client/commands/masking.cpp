@@ -3,15 +3,11 @@
 #include <map>
 #include <vector>
 
+#include "protocol/masking.hpp"
 #include "protocol/variable_name.hpp"
 
 namespace capsule {
 namespace {
-
-void replace_all(std::string& text, const std::string& secret, const std::string& mask) {
-    for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos; at += mask.size())
-        text.replace(at, secret.size(), mask);
-}
 
 /// Each secret and what stands for it.
 std::map<std::string, std::string> find_secrets(const SpawnResult& session,
@@ -27,33 +23,22 @@ std::map<std::string, std::string> find_secrets(const SpawnResult& session,
         if (found != explained.end() && found->second != value)
             secrets[value] = found->second;
         else if (is_secret_variable(name, value))
-            secrets[value] = masked(value);
+            secrets[value] = mask(value);
     }
     return secrets;
 }
 
 }  // namespace
 
-std::string masked(std::string_view secret) {
-    constexpr std::size_t shown = 4;
-    constexpr std::size_t long_enough = 16;
-    if (secret.size() < long_enough) return "…";
-    return "…" + std::string(secret.substr(secret.size() - shown));
-}
-
 SpawnResult mask_session(SpawnResult session, const std::optional<ExplainResult>& explanation) {
     const auto secrets = find_secrets(session, explanation);
-    for (auto& [name, value] : session.env) {
-        const auto whole = secrets.find(value);
-        if (whole != secrets.end()) value = whole->second;
-    }
-    for (const auto& [secret, mask] : secrets) {
-        if (secret.size() < 8) continue;  // too short to look for within other texts
-        for (auto& [name, value] : session.env)
-            replace_all(value, secret, mask);
-        for (std::string& word : session.argv)
-            replace_all(word, secret, mask);
-    }
+    std::vector<HiddenSecret> hidden;
+    for (const auto& [secret, shown] : secrets)
+        hidden.push_back({secret, shown});
+    for (auto& [name, value] : session.env)
+        value = hide_in_value(value, hidden);
+    for (std::string& word : session.argv)
+        word = hide_in_value(word, hidden);
     return session;
 }
 

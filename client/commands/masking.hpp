@@ -2,15 +2,10 @@
 #pragma once
 
 #include <optional>
-#include <string>
-#include <string_view>
 
 #include "protocol/spawn_messages.hpp"
 
 namespace capsule {
-
-/// "…" and the last four characters, or "…" alone when there are fewer than sixteen.
-std::string masked(std::string_view secret);
 
 /// `session` with every secret masked, wherever it stands in env and argv. What is secret, `explanation` says (the same
 /// session as the daemon explains it: there a secret's value differs); where it does not, is_secret_variable().

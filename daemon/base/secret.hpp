@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/masking.hpp"
+
 namespace capsule {
 
 class Secret {
@@ -35,9 +37,8 @@ class Secret {
 template <class Stream>
 Stream& operator<<(Stream&, const Secret&) = delete;
 
-/// What may be shown of a key: "…" and its last four characters, or "…" alone when it has fewer than sixteen.
+/// What may be shown of a key: see protocol/masking.hpp.
 std::string mask(const Secret& secret);
-std::string mask(std::string_view secret);
 
 /// `text` with every occurrence of a secret replaced by its mask, and every beginning of one (16 bytes or more) by "…".
 /// What overlaps is one: of secrets that begin alike, or are in one another, nothing is left.

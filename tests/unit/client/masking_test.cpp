@@ -5,11 +5,6 @@
 namespace capsule {
 namespace {
 
-TEST(Masked, ShowsFourCharactersOfALongKeyOnly) {
-    EXPECT_EQ(masked("sk-cp-FAKE-minimax-0001"), "…0001");
-    EXPECT_EQ(masked("short-key-12345"), "…");
-}
-
 TEST(MaskSession, HidesWhatTheExplanationHides) {
     SpawnResult session;
     session.env = {{"TEAM_CRED", "fake-credential-0001"},
@@ -26,6 +21,26 @@ TEST(MaskSession, HidesWhatTheExplanationHides) {
     EXPECT_EQ(hidden.env.at("TERM"), "xterm");
     EXPECT_EQ(hidden.argv[1], "--k=…0001");
     EXPECT_EQ(mask_session(session, std::nullopt).env.at("OTHER_API_KEY"), "…0002");
+}
+
+TEST(MaskSession, OfASecretThatBeginsAsAnotherNothingIsLeft) {
+    const std::string first = "FAKE-abcd", second = first + "efgh-of-another-0002";
+    SpawnResult session;
+    session.env = {{"BAR_TOKEN", second}, {"FOO_TOKEN", first}, {"CONTENT", "{" + second + " " + first + "}"}};
+    session.argv = {"x", "--k=" + second, first};
+    const SpawnResult hidden = mask_session(session, std::nullopt);
+    EXPECT_EQ(hidden.env.at("CONTENT"), "{…0002 …}");
+    EXPECT_EQ(hidden.env.at("BAR_TOKEN"), "…0002");
+    EXPECT_EQ(hidden.argv[1], "--k=…0002");
+    EXPECT_EQ(hidden.argv[2], "…");
+}
+
+TEST(MaskSession, AShortSecretIsLookedForInNoOtherText) {
+    SpawnResult session;
+    session.env = {{"FOO_TOKEN", "term"}, {"CONTENT", "xterm"}, {"SAME", "term"}};
+    const SpawnResult hidden = mask_session(session, std::nullopt);
+    EXPECT_EQ(hidden.env.at("CONTENT"), "xterm");
+    EXPECT_EQ(hidden.env.at("SAME"), "…");
 }
 
 TEST(MaskSession, ACountOfTokensIsNoSecret) {
