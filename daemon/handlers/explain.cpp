@@ -1,8 +1,21 @@
 // explain: spawn's plan with nothing written, every secret masked, and where each part comes from.
 #include "daemon/handlers/handlers.hpp"
 #include "daemon/handlers/session_pipeline.hpp"
+#include "protocol/masking.hpp"
 
 namespace capsule {
+namespace {
+
+/// What stands for each secret of the session, wherever else a value has it: an operator may have written one into
+/// another variable, or into `args`.
+std::vector<HiddenSecret> secrets_of(const Environment& env) {
+    std::vector<HiddenSecret> secrets;
+    for (const auto& [name, variable] : env)
+        if (variable.secret() && !variable.reveal().empty()) secrets.push_back({variable.reveal(), variable.shown()});
+    return secrets;
+}
+
+}  // namespace
 
 Handled<ExplainResult> handle_explain(Services& services, Caller caller, SpawnParams params) {
     std::optional<std::string> ends_with = params.ends_with;
@@ -15,12 +28,15 @@ Handled<ExplainResult> handle_explain(Services& services, Caller caller, SpawnPa
     result.label = session->route.provider->label;
     result.tab_label = session->tab_label;
     if (session->route.model) result.model = session->route.model->value;
+    const std::vector<HiddenSecret> secrets = secrets_of(session->plan.env);
     for (const Argument& argument : session->plan.argv) {
-        result.argv.push_back(argument.value);
-        result.arguments.push_back({argument.value, argument.from});
+        result.argv.push_back(hide_in_value(argument.value, secrets));
+        result.arguments.push_back({result.argv.back(), argument.from});
     }
-    for (const auto& [name, variable] : session->plan.env)
-        result.env.push_back({name, variable.shown(), variable.from});
+    for (const auto& [name, variable] : session->plan.env) {
+        std::string shown = variable.secret() ? variable.shown() : hide_in_value(variable.shown(), secrets);
+        result.env.push_back({name, std::move(shown), variable.from});
+    }
     result.unset = std::move(session->plan.unset);
     result.dropped = std::move(session->plan.dropped);
     result.user = session->generation->home.user;

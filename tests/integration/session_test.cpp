@@ -7,6 +7,7 @@ namespace capsule::test {
 namespace {
 
 using Session = Spawn;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -85,6 +86,20 @@ TEST_F(Session, TheOperatorsArgumentsComeAfterTheRoutes) {
     start_with("[opencode]\nargs = [\"--print-logs\", \"x y\"]\n");
     EXPECT_THAT(strings(at(spawn("opencode", "kimi"), "/argv")),
                 ElementsAre("opencode", "-m", "kimi/kimi-for-coding", "--print-logs", "x y"));
+}
+
+TEST_F(Session, ExplainMasksASecretWhereverItStands) {
+    const std::string key(keys::zai), other = "FAKE-gh-of-the-team-0001";
+    start({.env = {{"ZAI_API_KEY", key}},
+           .config = "[env]\nGH_TOKEN = \"" + other + "\"\nNOTE = \"it is " + key + ".\"\nSAME = \"" + key +
+                     "\"\n[opencode]\nargs = [\"--log=" + key + "\", \"" + other + "\"]\n"});
+    const json::value plan = call("explain", R"({"agent":"opencode","provider":"zai"})");
+    EXPECT_THAT(json::serialize(plan), AllOf(Not(HasSubstr(key)), Not(HasSubstr(other))));
+    const std::string shown = "…" + key.substr(key.size() - 4);
+    EXPECT_EQ(text_at(find_by(at(plan, "/env"), "name", "NOTE"), "/value"), "it is " + shown + ".");
+    EXPECT_EQ(text_at(find_by(at(plan, "/env"), "name", "SAME"), "/value"), shown);
+    EXPECT_THAT(strings(at(plan, "/argv")), AllOf(Contains("--log=" + shown), Contains("…0001")));
+    EXPECT_EQ(text_at(spawn("opencode", "zai"), "/env/SAME"), key) << "the session has it whole";
 }
 
 TEST_F(Session, ProjectSettingsCanBeIgnored) {
