@@ -162,13 +162,13 @@ class Spawning(Case):
         capsule, _ = self.pair(session='keys = "env"', keys={"MINIMAX_API_KEY": KEY})
         capsule.install("codex", "#!/bin/sh\n[ -t 0 ] && echo has-the-terminal\n")
         said = capsule.ctl("spawn", "--help").stdout
-        [example] = [line.strip() for line in said.splitlines() if "| xargs" in line]
+        [example] = [line.strip() for line in said.splitlines() if "--format shell" in line]
         capsulectl = str(Path(CAPSULECTL).parent)
         environment = {"PATH": f"{capsulectl}:{capsule.top}/bin:/usr/bin:/bin", "CAPSULE_SOCKET": str(capsule.socket),
                        "HOME": str(capsule.top / "home")}  # fmt: skip
         child, terminal = pty.fork()
         if child == 0:
-            os.execve("/bin/sh", ["sh", "-c", example], environment)
+            os.execve("/bin/sh", ["sh", "-c", f'eval "$({example})"'], environment)
         shown = b""
         with contextlib.suppress(OSError):  # the end of a terminal that nobody has open
             while chunk := os.read(terminal, 4096):
