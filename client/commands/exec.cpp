@@ -86,9 +86,7 @@ ExitCode start_on_own_terminal(const Globals& globals, const Options& options, S
 /// Only returns where that fails, or when the session has ended on its own terminal.
 ExitCode become_session(const Globals& globals, const Options& options, SpawnResult& session) {
     if (auto checked = check_sockets(options.kept, session.user.uid); !checked) return refuse(globals, checked.error());
-    const auto path = session.env.find("PATH");
-    if (::geteuid() == 0 && session.user.uid == 0 && path != session.env.end())
-        print_warnings(leave_out_of_path(path->second));
+    print_warnings(leave_out_what_others_change(session.env, session.user));
     const bool becomes_another = ::geteuid() == 0 && session.user.uid != 0;
     if (becomes_another) replace_names_of_terminals(options.kept);
     if (becomes_another && has_terminal(options.kept)) return start_on_own_terminal(globals, options, session);

@@ -202,9 +202,27 @@ ExitCode verify_as_root(const Globals& globals, const std::vector<Subject>& subj
     return verification.end();
 }
 
-ExitCode verify_all(const Globals& globals, const std::vector<Subject>& subjects) {
+/// As exec does it. What several cells have is told once.
+void leave_out_of_plans(std::vector<Subject>& subjects) {
+    std::vector<Warning> told;
+    for (auto& [plan, version] : subjects) {
+        std::map<std::string, std::string> env;
+        for (const auto& variable : plan.env)
+            env.emplace(variable.name, variable.value);
+        for (auto& warning : leave_out_what_others_change(env, plan.user))
+            if (std::ranges::find(told, warning.message, &Warning::message) == told.end())
+                told.push_back(std::move(warning));
+        std::erase_if(plan.env, [&](const ExplainedVariable& variable) { return !env.contains(variable.name); });
+        for (auto& variable : plan.env)
+            variable.value = env.at(variable.name);
+    }
+    print_warnings(told);
+}
+
+ExitCode verify_all(const Globals& globals, std::vector<Subject> subjects) {
     if (::geteuid() == 0 && subjects.front().plan.user.uid != 0) return verify_as_root(globals, subjects);
     close_others({});
+    leave_out_of_plans(subjects);
     Verification verification(globals, subjects);
     verify_as_user(subjects, [&](const VerifyMessage& message) { verification.take(message); });
     return verification.end();
@@ -216,13 +234,13 @@ ExitCode run(const Globals& globals, const VerifyOptions& options) {
         return plans ? verify_for_root(*plans) : fail(globals, ExitCode::usage, "client.usage", plans.error());
     }
     fill_standard_descriptors();
-    const auto subjects = ask_plans(globals, options);
+    auto subjects = ask_plans(globals, options);
     if (!subjects) return fail(globals, subjects.error());
     if (subjects->empty())
         return fail(globals, ExitCode::failed, "client.failed",
                     {ErrorCode::io_error, "there is nothing to verify: no installed agent has an account or a key",
                      "install an agent and set a key; `capsulectl status` shows what is missing"});
-    return verify_all(globals, *subjects);
+    return verify_all(globals, *std::move(subjects));
 }
 
 }  // namespace

@@ -134,18 +134,28 @@ int remove_entry(const char* path, const struct stat*, int, struct FTW*) {
     return 0;
 }
 
+/// Where fs::temp_directory_path() would look. Nothing is looked at here.
+fs::path place_of_temporary_files() {
+    std::error_code ignored;
+    for (const char* name : {"TMPDIR", "TMP", "TEMP", "TEMPDIR"})
+        if (const char* value = std::getenv(name)) return fs::absolute(value, ignored);
+    return "/tmp";
+}
+
 }  // namespace
 
 ScratchDirectory::ScratchDirectory() {
     std::error_code error;
+    // First: what another user has mounted may let those wait who look whether it is a directory.
+    const fs::path named = place_of_temporary_files();
+    if (const auto unsafe = ::geteuid() == 0 ? untrusted_component(named.string()) : std::nullopt)
+        throw Failure({ErrorCode::io_error,
+                       "TMPDIR " + named.string() + " is no place for root: " + unsafe->component + " " + unsafe->why,
+                       "set TMPDIR to a directory that only root can change, or unset it"});
     const fs::path place = fs::temp_directory_path(error);
     if (error)
         throw Failure({ErrorCode::io_error, "TMPDIR names no directory: " + place.string(),
                        "set TMPDIR to a directory that you can write to, or unset it"});
-    if (const auto unsafe = ::geteuid() == 0 ? untrusted_component(place.string()) : std::nullopt)
-        throw Failure({ErrorCode::io_error,
-                       "TMPDIR " + place.string() + " is no place for root: " + unsafe->component + " " + unsafe->why,
-                       "set TMPDIR to a directory that only root can change, or unset it"});
     std::string name = (place / "capsule-verify-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
         throw Failure({ErrorCode::io_error,

@@ -122,6 +122,22 @@ TEST_F(HostileAgent, APlanIsTakenFromNobodyElse) {
     EXPECT_FALSE(fs::exists(dir_ / "ran"));
 }
 
+// An agent's first line may be `#!/usr/bin/env node`.
+TEST_F(HostileAgent, OfRootsItLooksForNoProgramWhereAnotherUserCouldPutIt) {
+    if (!am_root()) GTEST_SKIP() << "needs root to serve root";
+    const fs::path theirs = dir_ / "theirs";
+    fs::create_directory(theirs);
+    write_file(theirs / "interpreter", "#!/bin/sh\necho ran >\"" + (dir_ / "ran").string() + "\"\n");
+    fs::permissions(theirs / "interpreter", fs::perms{0755});
+    ASSERT_EQ(::chown(theirs.c_str(), 4711, 4711), 0);
+    set_claude("interpreter\necho started >\"" + (dir_ / "started").string() + "\"\n");
+    start({.config = "[env]\nPATH = \"" + theirs.string() + ":" + path_variable() + "\"\n"});
+    const Outcome outcome = verify();
+    EXPECT_TRUE(fs::exists(dir_ / "started")) << outcome.out << outcome.err;
+    EXPECT_FALSE(fs::exists(dir_ / "ran"));
+    EXPECT_THAT(outcome.err, HasSubstr(theirs.string() + " is left out of the PATH of root's session"));
+}
+
 TEST_F(HostileAgent, WhatItLeavesRunningIsNotWaitedFor) {
     set_claude("/usr/bin/setsid /bin/sleep 60 &\n");
     start();

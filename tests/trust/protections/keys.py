@@ -113,8 +113,8 @@ def the_session() -> list[Protection]:
         one("the agent is looked for in those", "daemon/home/find_binary.cpp",
             "        if (candidate.front() != '/') continue;\n", "",
             "unit_home:Inventory.LooksInNoDirectoryOfTheOnesThatItIsIn"),
-        one("by capsulectl too", BECOME, "        if (!candidate.starts_with('/') || !is_program(candidate)) continue;",
-            "        if (!is_program(candidate)) continue;", "unit_client:FindProgram.IgnoresEntriesThatAreNotAbsolute"),
+        one("by capsulectl too", BECOME, "        if (!candidate.starts_with('/')) continue;\n", "",
+            "unit_client:FindProgram.IgnoresEntriesThatAreNotAbsolute"),
     ]  # fmt: skip
 
 

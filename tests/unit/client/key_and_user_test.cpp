@@ -19,6 +19,7 @@
 #include "client/verify/start.hpp"
 #include "test_server.hpp"
 #include "tests/support/refused_call.hpp"
+#include "tests/support/silent_mount.hpp"
 
 namespace capsule {
 namespace {
@@ -277,13 +278,74 @@ TEST_F(FindProgram, ASessionOfRootsHasNoDirectoryInItsPathThatAnotherUserCanChan
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     const TemporaryDirectory theirs;
     ASSERT_EQ(::chown(theirs.path().c_str(), 4711, 4711), 0);
-    std::string path = "/usr/bin:" + theirs.path() + ":/tmp:" + directory_.path() + ":/nonexistent/bin";
-    const auto warnings = leave_out_of_path(path);
-    EXPECT_EQ(path, "/usr/bin:" + directory_.path() + ":/nonexistent/bin");
+    const std::string path = "/usr/bin:" + theirs.path() + ":/tmp:" + directory_.path() + ":/nonexistent/bin";
+    std::map<std::string, std::string> env{{"PATH", path}};
+    EXPECT_TRUE(leave_out_what_others_change(env, {"agent", 4711, 4711, {}}).empty());
+    EXPECT_EQ(env.at("PATH"), path);
+    const auto warnings = leave_out_what_others_change(env, {"root", 0, 0, {}});
+    EXPECT_EQ(env.at("PATH"), "/usr/bin:" + directory_.path() + ":/nonexistent/bin");
     ASSERT_EQ(warnings.size(), 2U);
     EXPECT_THAT(warnings[0].message,
                 testing::AllOf(HasSubstr(theirs.path()), HasSubstr("user 4711"), HasSubstr("[session] user")));
     EXPECT_THAT(warnings[1].message, HasSubstr("/tmp"));
+}
+
+// `sudo -E` keeps them. OpenCode runs a program that it finds in XDG_CACHE_HOME.
+TEST_F(FindProgram, ASessionOfRootsHasNoVariableThatLeadsToWhatAnotherUserCanChange) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const TemporaryDirectory their_directory;
+    ASSERT_EQ(::chown(their_directory.path().c_str(), 4711, 4711), 0);
+    const std::string theirs = their_directory.path() + "/file", own = directory_.path();
+    const std::map<std::string, std::string> left{{"CODEX_CA_CERTIFICATE", own + "/missing"},
+                                                  {"EDITOR", "/usr/bin/env vi -n"},
+                                                  {"HOME", theirs},
+                                                  {"LANG", "C.UTF-8"},
+                                                  {"NODE_EXTRA_CA_CERTS", "/nonexistent/ca.pem"},
+                                                  {"TMPDIR", "/tmp"},
+                                                  {"TZ", "Europe/Berlin"},
+                                                  {"XDG_RUNTIME_DIR", own}};
+    const std::map<std::string, std::string> out{
+        {"DISPLAY", "unix:" + theirs}, {"PAGER", theirs + " -R"},
+        {"SSH_AUTH_SOCK", theirs},     {"SSL_CERT_DIR", "/etc/ssl/certs:" + theirs},
+        {"SSL_CERT_FILE", theirs},     {"VISUAL", "env '" + theirs + "'"},
+        {"WAYLAND_DISPLAY", theirs},   {"XDG_CACHE_HOME", "/tmp"}};
+    auto env = left;
+    env.insert(out.begin(), out.end());
+    const auto all = env;
+    EXPECT_TRUE(leave_out_what_others_change(env, {"agent", 4711, 4711, {}}).empty());
+    EXPECT_EQ(env, all);
+    const auto warnings = leave_out_what_others_change(env, {"root", 0, 0, {}});
+    EXPECT_EQ(env, left);
+    ASSERT_EQ(warnings.size(), 1U);
+    EXPECT_EQ(warnings[0].code, "path.unsafe");
+    for (const auto& [name, value] : out)
+        EXPECT_THAT(warnings[0].message, HasSubstr(name + " ("));
+    EXPECT_THAT(warnings[0].message, testing::AllOf(HasSubstr("user 4711"), HasSubstr("[session] user")));
+    for (const char* name :
+         {"EDITOR", "NODE_EXTRA_CA_CERTS", "TMPDIR", "TZ", "CODEX_CA_CERTIFICATE", "XDG_RUNTIME_DIR"}) {
+        std::map<std::string, std::string> one{{name, theirs}};
+        EXPECT_EQ(leave_out_what_others_change(one, {"root", 0, 0, {}}).size(), 1U) << name;
+        EXPECT_TRUE(one.empty()) << name;
+    }
+}
+
+TEST_F(FindProgram, RootDoesNotWaitForWhatAnotherUserHasMounted) {
+    const std::string mounted = directory_.path() + "/mounted";
+    ::mkdir(mounted.c_str(), 0755);
+    constexpr int skipped = 77;
+    const int result = in_child([&] {
+        if (!test::has_mounts_of_its_own()) return skipped;
+        ::alarm(10);
+        const test::SilentMount silent(mounted, 4711);
+        if (find_program(mounted + "/tool", "")) return 1;
+        std::map<std::string, std::string> env{{"PATH", mounted}, {"XDG_CACHE_HOME", mounted + "/cache"}};
+        leave_out_what_others_change(env, {"root", 0, 0, {}});
+        if (env != std::map<std::string, std::string>{{"PATH", ""}}) return 3;
+        const auto program = find_program("env", mounted + ":/usr/bin");
+        return program && *program == "/usr/bin/env" ? 0 : 2;
+    });
+    if (result == skipped) GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    EXPECT_EQ(result, 0);
 }
 
 TEST_F(FindProgram, SaysHowToInstallAnAgent) {

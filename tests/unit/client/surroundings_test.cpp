@@ -2,11 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <iterator>
 
 #include "client/verify/start.hpp"
+#include "tests/support/silent_mount.hpp"
 #include "tests/unit/support/temp_dir.hpp"
 
 namespace capsule {
@@ -35,6 +38,29 @@ TEST(VerifySurroundings, AFifoOrALinkInTheProjectIsReplacedAndNotOpened) {
         EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(file))) << file;
     std::ifstream kept(victim);
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(kept), {}), "as it was");
+}
+
+TEST(VerifySurroundings, RootDoesNotWaitForATmpdirThatAnotherUserHasMounted) {
+    const TempDir dir;
+    constexpr int skipped = 77;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (!test::has_mounts_of_its_own()) ::_exit(skipped);
+        ::alarm(10);
+        const test::SilentMount silent(dir.path(), 4711);
+        ::setenv("TMPDIR", (std::string(dir.path()) + "/below").c_str(), 1);
+        try {
+            const ScratchDirectory made;
+        } catch (const Failure& failure) {
+            ::_exit(failure.error().message.find("is no place for root") != std::string::npos ? 0 : 2);
+        }
+        ::_exit(1);
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == skipped)
+        GTEST_SKIP() << "needs root, /dev/fuse and a mount namespace of its own";
+    EXPECT_EQ(status, 0);
 }
 
 }  // namespace
