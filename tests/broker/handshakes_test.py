@@ -58,24 +58,23 @@ class Handshakes(Case):
         broker = self.broker()
         broker.grant(base_url=f"https://localhost:{port}/api/anthropic")
         for begin in b"", b"HTTP/1.1 200 OK\nContent-Length: 999\n\n":
-            with self.subTest(begin):
-                connection = self.connect(broker)
-                connection.sendall(request(broker.port))
-                while b"m-0" not in server.stdout.read(65536):  # the request
-                    pass
-                server.stdin.write(begin)
-                if begin:
-                    self.assertIn(b"200", connection.recv(65536))
-                for _ in range(40):
-                    time.sleep(0.01)
-                    server.stdin.write(b"K\n")  # s_server's own command, one in a read
-                if begin:
-                    with self.assertRaises(ConnectionResetError):
-                        connection.recv(65536)
-                else:
-                    reply = read_reply(connection)
-                    self.refused(reply, 502, "capsule_upstream_invalid")
-                    self.assertIn("KeyUpdate", reply.error["message"])
+            connection = self.connect(broker)
+            connection.sendall(request(broker.port))
+            while b"m-0" not in (got := server.stdout.read(65536)):  # the request
+                self.assertTrue(got)
+            server.stdin.write(begin)
+            if begin:
+                self.assertIn(b"200", connection.recv(65536))
+            for _ in range(40):
+                time.sleep(0.01)
+                server.stdin.write(b"K\n")  # s_server's own command, one in a read
+            if begin:
+                with self.assertRaises(ConnectionResetError):
+                    connection.recv(65536)
+            else:
+                reply = read_reply(connection)
+                self.refused(reply, 502, "capsule_upstream_invalid")
+                self.assertIn("KeyUpdate", reply.error["message"])
         self.assertIn("KeyUpdate", broker.traffic(requests=2)["last"]["message"])
 
     def test_keys_are_agreed_on_by_elliptic_curves_alone(self):
