@@ -208,7 +208,9 @@ void leave_out_of_plans(std::vector<Subject>& subjects) {
     for (auto& [plan, version] : subjects) {
         std::map<std::string, std::string> env;
         for (const auto& variable : plan.env)
-            env.emplace(variable.name, variable.value);
+            // A session's own directory is made when it is spawned. The trial has its temporary files in its home.
+            if (variable.name != "TMPDIR" || variable.from != "capsuled" || plan.user.uid != 0)
+                env.emplace(variable.name, variable.value);
         for (auto& warning : leave_out_what_others_change(env, plan.user))
             if (std::ranges::find(told, warning.message, &Warning::message) == told.end())
                 told.push_back(std::move(warning));

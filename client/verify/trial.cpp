@@ -29,6 +29,7 @@ void isolate(Trial& trial, const TrialPlace& place) {
         if (const auto found = trial.env.find(std::string(name)); found != trial.env.end())
             found->second = place.home + "/" + std::string(directory);
     trial.env.erase("XDG_RUNTIME_DIR");
+    trial.env.emplace("TMPDIR", place.home);  // not /tmp, where other users can make names first
 }
 
 }  // namespace
