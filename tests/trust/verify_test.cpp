@@ -131,8 +131,11 @@ TEST_F(HostileAgent, OfRootsItLooksForNoProgramWhereAnotherUserCouldPutIt) {
     fs::permissions(theirs / "interpreter", fs::perms{0755});
     ASSERT_EQ(::chown(theirs.c_str(), 4711, 4711), 0);
     set_claude("interpreter\necho started >\"" + (dir_ / "started").string() + "\"\n");
-    start({.config = "[env]\nPATH = \"" + theirs.string() + ":" + path_variable() + "\"\n"});
-    const Outcome outcome = verify();
+    start();
+    Program program = ctl_program({"verify", "claude", "--provider", "zai"});
+    program.env["TMPDIR"] = dir_.path().string();
+    program.env["PATH"] = theirs.string() + ":" + path_variable();
+    const Outcome outcome = run_command(program, {}, seconds(80));
     EXPECT_TRUE(fs::exists(dir_ / "started")) << outcome.out << outcome.err;
     EXPECT_FALSE(fs::exists(dir_ / "ran"));
     EXPECT_THAT(outcome.err, HasSubstr(theirs.string() + " is left out of the PATH of root's session"));
