@@ -79,7 +79,7 @@ def what_others_left() -> list[Protection]:
         one("a session's temporary files are in a directory of its user's", at_home,
             "give_temporary_directory(*plan, home, mode);", "{}",
             AS_ANOTHER + "ItsTemporaryFilesAreInADirectoryOfItsOwn"),
-        one("also where the daemon is root, and they are root's", temporary, "(home.same_user && user != 0)", "home.same_user",
+        one("also where the daemon is root, and they are root's", temporary, "(home.same_user && user != 0)", "(home.same_user)",
             "unit_home:TemporaryDirectory.IsMadeForRootAlsoWhereTheDaemonIsRoot"),
         one("whatever TMPDIR of another user's root was given", temporary, "if (!unsafe) return false;", "return false;",
             "unit_home:TemporaryDirectory.OfRootsSessionIsNoneThatAnotherUserCanChange"),
