@@ -1,7 +1,6 @@
 // From capsulectl to the agent: its user, its program, its terminal's title.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,11 +29,6 @@ void forget_environment();
 /// is if it is absolute. Where this process is root, one that another user could change does not count. Fails with
 /// io_error when there is no such executable file.
 Result<std::string> find_program(const std::string& name, std::string_view path);
-
-/// Where this process is root and the session is root's: takes out of the session's `env` what leads to what another
-/// user could change (`sudo -E`): each such directory of PATH, and variables such as EDITOR, XDG_CACHE_HOME and
-/// SSL_CERT_FILE. Gives warnings that say so.
-std::vector<Warning> leave_out_what_others_change(std::map<std::string, std::string>& env, const SessionUser& user);
 
 /// What sets a terminal's title (OSC 0), or "" for a terminal type that has none.
 std::string title_sequence(std::string_view title, std::string_view terminal_type);

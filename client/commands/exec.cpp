@@ -14,6 +14,7 @@
 #include "client/commands/become.hpp"
 #include "client/commands/choose.hpp"
 #include "client/commands/command_table.hpp"
+#include "client/commands/roots_environment.hpp"
 #include "client/commands/session_options.hpp"
 #include "client/terminal/descriptors.hpp"
 #include "client/terminal/own_terminal.hpp"

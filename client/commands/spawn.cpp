@@ -90,7 +90,7 @@ void add_spawn(CLI::App& app, Invocation& invocation) {
     CLI::Option* format = command->add_option(
         "--format", options->format,
         "json; shell: eval \"$(…)\" becomes the agent; env0: NAME=VALUE of each variable and the words of argv, "
-        "each ended by NUL, for a program that reads them (not for env -i: arguments are everybody's)");
+        "each ended by NUL, for a program that reads them; not for env -i, since every user can read arguments");
     takes_one_of(*format, {"json", "shell", "env0"});
     command->add_flag("--reveal", options->reveal, "Show keys on a terminal too (piped output is always complete)");
     run_with(*command, invocation, [options](const Globals& globals) { return run(globals, *options); });

@@ -20,6 +20,7 @@
 
 #include "client/commands/become.hpp"
 #include "client/commands/command_table.hpp"
+#include "client/commands/roots_environment.hpp"
 #include "client/commands/session_options.hpp"
 #include "client/commands/verification.hpp"
 #include "client/terminal/descriptors.hpp"

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "daemon/broker/answer_coding.hpp"
 #include "daemon/broker/core/error_text.hpp"
 #include "daemon/broker/exchange.hpp"
 #include "daemon/broker/scratch.hpp"
@@ -21,71 +21,6 @@ std::string_view words_of_error(const AnswerReader& answer) {
     if (!answer.message().empty()) return answer.message();
     if (!answer.type().empty()) return answer.type();
     return answer.code().empty() && answer.is_error() ? "error" : std::string_view(answer.code());
-}
-
-/// The first coding that compresses, of however many fields; else the first that has another name than "identity".
-std::string_view coding_of(const ResponseHead& head) {
-    std::string_view out;
-    for (const Field& each : head.fields)
-        if (same_name(each.name, "content-encoding"))
-            for_each_of_list(each.value, [&out](std::string_view coding) {
-                if (same_name(coding, "identity") || AnswerReader::compresses(out)) return;
-                if (out.empty() || AnswerReader::compresses(coding)) out = coding;
-            });
-    return out;
-}
-
-constexpr std::string_view no_charset = "no charset";
-
-/// A charset in which the key's letters are others than in ASCII, as UTF-16's, or one that may be; empty: none is
-/// named.
-std::string_view charset_of(std::string_view types) {
-    constexpr std::string_view name = "charset";
-    constexpr std::array<std::string_view, 16> like_ascii{
-        "utf-8",  "utf8",        "utf_8", "us-ascii", "ascii", "iso-8859-", "iso8859-", "iso_8859-",
-        "latin1", "windows-125", "cp125", "gb",       "big5",  "euc-",      "koi8-",    "shift_jis"};
-    for (std::size_t at = 0; at < types.size(); ++at) {
-        if (!same_name(types.substr(at, name.size()), name)) continue;
-        std::string_view charset = types.substr(at + name.size());
-        // Some servers write blanks around the "=".
-        charset.remove_prefix(std::min(charset.find_first_not_of(" \t"), charset.size()));
-        if (!charset.starts_with('=')) continue;
-        charset.remove_prefix(std::min(charset.find_first_not_of("= \t\"'"), charset.size()));
-        charset = charset.substr(0, charset.find_first_of("\"'; ,\t"));
-        const auto is_like = [charset](std::string_view one) { return same_name(charset.substr(0, one.size()), one); };
-        if (std::ranges::none_of(like_ascii, is_like)) return charset.empty() ? no_charset : charset;
-    }
-    return {};
-}
-
-/// All types that it says it has; `room` is for those of several fields.
-std::string_view types_of(const ResponseHead& head, std::string& room) {
-    std::string_view out;
-    for (const Field& each : head.fields)
-        if (same_name(each.name, "content-type")) {
-            if (!out.empty()) room = std::string(out).append(",").append(each.value);
-            out = out.empty() ? each.value : room;
-        }
-    return out;
-}
-
-/// Whether these bytes of a body are UTF-16 or UTF-32, whatever its head says: there each letter of the key has a NUL
-/// beside it, which no other text has. At its begin a mark may say so.
-bool hides_letters(Body body, std::string_view bytes, bool is_begin) {
-    bool out = false;
-    body.take(bytes, [&](std::string_view part) {
-        if (std::exchange(is_begin, false)) out = part.starts_with("\xfe\xff") || part.starts_with("\xff\xfe");
-        out = out || part.find('\0') != part.npos;
-    });
-    return out;
-}
-
-Refusal too_many_messages(const std::string& who) {
-    return {502, "capsule_upstream_invalid",
-            who +
-                " sends messages of TLS's own without end (KeyUpdate, tickets); try again, and see its status page if "
-                "it stays",
-            0};
 }
 
 UtcTime now() {

@@ -122,7 +122,7 @@ asio::awaitable<Result<AgentInventory::ReadyToRun>> AgentInventory::make_ready(A
         // Root deletes by a path: by none that another user could exchange (TMPDIR of `sudo -E`).
         const bool is_safe = ::geteuid() != 0 || !untrusted_component(above);
         auto made = make_scratch_home(is_safe ? above : "/tmp");
-        if (!made && is_safe) made = make_scratch_home("/tmp");
+        if (!made) made = make_scratch_home("/tmp");
         if (!made) return made.error();
         return ReadyToRun{*std::move(made), std::move(path)};
     };

@@ -28,7 +28,7 @@ bool is_ours(const std::string& above, const std::string& name, uid_t user, Appl
 }
 
 /// Whether root's session was to have its temporary files where another user could exchange them (`sudo -E`).
-bool leave_out_what_others_change(Plan& plan, uid_t user) {
+bool leave_out_place_of_others(Plan& plan, uid_t user) {
     const auto named = plan.env.find("TMPDIR");
     const std::string path(named->second.reveal());
     if (user != 0 || !path.starts_with('/')) return false;
@@ -47,7 +47,7 @@ void give_temporary_directory(Plan& plan, const SessionHome& home, ApplyMode mod
     const uid_t user = home.user.uid;
     // A daemon of another user's own leaves its sessions what their agents use without capsuled.
     if (home.same_user && user != 0) return;
-    if (plan.env.contains("TMPDIR") && !leave_out_what_others_change(plan, user)) return;
+    if (plan.env.contains("TMPDIR") && !leave_out_place_of_others(plan, user)) return;
     const std::string name = "capsule-" + std::to_string(user);
     if (is_ours(above, name, user, mode)) return set_variable(plan, "TMPDIR", above + "/" + name, from_capsuled);
     const std::string in_home = ".capsule-tmp";

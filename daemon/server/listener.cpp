@@ -143,10 +143,11 @@ Result<void> claim(const std::string& own, const std::string& path) {
         const UniqueFd lock = lock_directory(socket_directory(path));
         if (is_no_socket(path)) return no_socket(path);
         const Accepts accepts = who_accepts(path);
-        if (accepts == Accepts::somebody || (accepts == Accepts::left_over && std::chrono::steady_clock::now() > end))
-            return taken(path);
-        if (accepts == Accepts::nobody && ::rename(own.c_str(), path.c_str()) == 0) return {};
-        if (accepts == Accepts::nobody) return io("cannot put the socket at " + path, "choose another --socket");
+        if (accepts == Accepts::nobody) {
+            if (::rename(own.c_str(), path.c_str()) == 0) return {};
+            return io("cannot put the socket at " + path, "choose another --socket");
+        }
+        if (accepts == Accepts::somebody || std::chrono::steady_clock::now() > end) return taken(path);
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
 }

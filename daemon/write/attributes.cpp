@@ -91,4 +91,11 @@ int copy_attributes(int from, int to, std::string& not_copied) {
     return 0;
 }
 
+std::optional<std::string> access_list_of(int fd) {
+    std::array<char, 4096> list;
+    const ssize_t size = ::fgetxattr(fd, access_list_name, list.data(), list.size());
+    if (size < 0 && (errno == ENODATA || errno == ENOTSUP)) return std::nullopt;
+    return std::string(list.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
+}
+
 }  // namespace capsule

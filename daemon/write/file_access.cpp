@@ -48,16 +48,6 @@ Result<std::string> read_to_end(int fd, const Place& place, const std::string& n
     }
 }
 
-constexpr const char* access_list_name = "system.posix_acl_access";
-
-/// Of one that cannot be read (nobody needs one so long) it gives what no file takes.
-std::optional<std::string> access_list_of(int fd) {
-    std::array<char, 4096> list;
-    const ssize_t size = ::fgetxattr(fd, access_list_name, list.data(), list.size());
-    if (size < 0 && (errno == ENODATA || errno == ENOTSUP)) return std::nullopt;
-    return std::string(list.data(), size < 0 ? 0 : static_cast<std::size_t>(size));
-}
-
 /// The regular file `name`, opened; again looked at, since it may be another one by now.
 Result<std::optional<Snapshot>> read_opened(const UniqueFd& fd, const Place& place, const std::string& name,
                                             std::size_t limit) {

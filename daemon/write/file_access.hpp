@@ -70,8 +70,9 @@ std::string temporary_name(const Place& place);
 struct NewFile {
     UniqueFd fd;
     struct stat status {};
-    std::string
-        not_copied{};  ///< of the file that it is to replace: its attributes, as copy_attributes() says it, its group
+    /// Of the file that it is to replace: which attributes, as copy_attributes() says it, and which rights of its
+    /// group.
+    std::string not_copied{};
 };
 
 /// The temporary file: written, with its mode and the sticky bit, and synced. Nobody but its owner can read it before

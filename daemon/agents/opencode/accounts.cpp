@@ -251,18 +251,6 @@ Result<void> refuse_wellknown(const Plan& plan, const HomeReader& reader) {
                            "own: [env] XDG_DATA_HOME in capsule.toml"};
 }
 
-}  // namespace
-
-ActiveAccount active_account(const FilePart& database, const FilePart* log) {
-    try {
-        return look_for_active_account(database, log);
-    } catch (const Unexpected&) {
-        return ActiveAccount::unknown;
-    }
-}
-
-namespace {
-
 Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
     const std::string path = database_of(plan);
     auto found = ActiveAccount::none;
@@ -289,6 +277,14 @@ Result<void> refuse_active_account(const Plan& plan, const HomeReader& reader) {
 }
 
 }  // namespace
+
+ActiveAccount active_account(const FilePart& database, const FilePart* log) {
+    try {
+        return look_for_active_account(database, log);
+    } catch (const Unexpected&) {
+        return ActiveAccount::unknown;
+    }
+}
 
 Result<void> refuse_logins_with_settings(const Plan& plan, const HomeReader& reader) {
     if (auto refused = refuse_wellknown(plan, reader); !refused) return refused;

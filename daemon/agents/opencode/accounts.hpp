@@ -1,8 +1,8 @@
-// OpenCode's logins that bring settings: accounts of a console, and "wellknown" ones in auth.json. Of a wellknown one
-// it fetches, before anything else, what that server names, with the session's key where that says {env:NAME}. Of the
-// active account it fetches an organisation's settings, which outrank
-// OPENCODE_CONFIG_CONTENT: another address, another SDK, plugins. Nothing that a session can be given comes later but
-// what an administrator has, so a session does not start where there may be such an account.
+// OpenCode's logins that bring settings: accounts of a console, and those of the type "wellknown" in auth.json. From
+// the server of a wellknown one it fetches settings before anything else. Where they say {env:NAME}, the session's key
+// goes to wherever they name. From the server of the active account it fetches an organisation's settings, which
+// outrank OPENCODE_CONFIG_CONTENT: another address, another SDK, plugins. Nothing that a session can be given comes
+// later but what an administrator has. So a session does not start where there may be such a login.
 #pragma once
 
 #include "daemon/agents/agent.hpp"

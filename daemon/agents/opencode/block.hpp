@@ -61,7 +61,7 @@ struct FoundBlock {
     std::string_view key() const;
 };
 
-/// None where it has other members. Trailing commas are taken; comments count as text, and must be blank.
+/// None where it has other members. Trailing commas are taken. Comments are blanks by now: see without_comments().
 std::optional<FoundBlock> find_our_members(std::string_view text);
 
 }  // namespace capsule

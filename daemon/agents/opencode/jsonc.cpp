@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "daemon/agents/opencode/left_keys.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/edit/json_edit.hpp"
 #include "protocol/json_tree.hpp"
@@ -88,13 +89,6 @@ Merged without_keys_of_ours(const std::string& existing, const OpencodeJsonInten
 }
 
 }  // namespace
-
-Warning key_left_behind(const std::string& path, std::size_t line, const std::string& key) {
-    return {"opencode.key", path + ":" + std::to_string(line) + " has " + key +
-                                ", which every process of this user can read, the agent of a session with a token in "
-                                "its place, too. capsuled leaves it, as it may be your own: remove it, or write "
-                                "{env:NAME} there with the name of its variable"};
-}
 
 Merged merge_jsonc(const std::string& existing, const OpencodeJsonIntent& intent) {
     Merged merged = without_keys_of_ours(existing, intent);

@@ -1,7 +1,6 @@
 // A file of OpenCode's with comments or trailing commas.
 #pragma once
 
-#include <cstddef>
 #include <string>
 
 #include "daemon/agents/opencode/opencode_json.hpp"
@@ -11,8 +10,5 @@ namespace capsule {
 /// Comments would be lost in an edit: the file stays as it is, and a warning says what to paste. One thing is taken
 /// out: a key that capsuled wrote, where a reference to it is to stand. Another one in such a place is a warning.
 Merged merge_jsonc(const std::string& existing, const OpencodeJsonIntent& intent);
-
-/// opencode.key: no key is to be in the home by default, and this one stays. `key`: whose it is.
-Warning key_left_behind(const std::string& path, std::size_t line, const std::string& key);
 
 }  // namespace capsule

@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <boost/json/serialize.hpp>
 
 #include "daemon/agents/opencode/jsonc.hpp"
+#include "daemon/agents/opencode/left_keys.hpp"
 #include "daemon/agents/opencode/opencode_json.hpp"
 #include "daemon/base/time_limit.hpp"
 #include "daemon/edit/json_edit.hpp"
@@ -245,30 +245,6 @@ class OpencodeMerge {
     Merged merged_;
 };
 
-std::optional<std::string> shown_opencode(const OpencodeJsonIntent& intent) {
-    if (intent.only_remove) return std::nullopt;
-    return format_json(opencode_document(intent.blocks, intent.permission, Keys::masked));
-}
-
-/// Where `key` stands in the text. Short ones are looked for as whole strings: any text may have such a word.
-std::size_t find_key(std::string_view text, const Secret& key) {
-    constexpr std::size_t telling = 8;  // bytes
-    const std::string string = json::serialize(json::string(key.reveal()));
-    const std::string_view inside = std::string_view(string).substr(1, string.size() - 2);
-    return text.find(inside.size() < telling ? std::string_view(string) : inside);
-}
-
-/// In what is the user's own (a block with more in it, a comment) a key stays.
-void warn_of_keys(Merged& merged, const OpencodeJsonIntent& intent) {
-    if (!merged.text || any_inline(intent.blocks)) return;
-    for (const Secret& key : intent.keys) {
-        const std::size_t at = key.empty() ? std::string::npos : find_key(*merged.text, key);
-        if (at == std::string::npos) continue;
-        merged.warnings.push_back(
-            key_left_behind(intent.path, line_of(*merged.text, at), "a provider's key (" + mask(key) + ")"));
-    }
-}
-
 Result<Merged> merge_by_kind(const std::optional<std::string>& existing, const OpencodeJsonIntent& intent) {
     if (!existing || is_blank(*existing)) {
         if (intent.only_remove) return Merged{existing, false, {}};
@@ -299,28 +275,6 @@ Result<Merged> merge_opencode_json(const std::optional<std::string>& existing, c
     auto merged = merge_by_kind(existing, intent);
     if (merged) warn_of_keys(*merged, intent);
     return merged;
-}
-
-FileIntent file_intent(OpencodeJsonIntent intent) {
-    const auto shared = std::make_shared<const OpencodeJsonIntent>(std::move(intent));
-    FileIntent file{shared->path, MergeOf<OpencodeJsonIntent>{shared, merge_opencode_json},
-                    [shared] { return shown_opencode(*shared); }};
-    if (!shared->merged_files.empty() && !shared->permission.empty()) {
-        // Its words anywhere: one too many costs a setting of ours, one too few would weaken what the user said.
-        const auto silent = [shared] {
-            OpencodeJsonIntent without = *shared;
-            without.permission.clear();
-            return file_intent(std::move(without));
-        };
-        file.defers = FileIntent::Deference{shared->merged_files, {"permission", "tools", "wellknown"}, silent};
-    }
-    if (!shared->only_remove && any_inline(shared->blocks))
-        file.not_through_a_link =
-            Warning{"opencode.link", file.path +
-                                         " is a link, and keys would get to wherever it leads: left as it is. "
-                                         "Make it a file, or set [opencode] api_key = \"env\""};
-    file.on_conflict = {"opencode.conflict", "this session is not affected"};
-    return file;
 }
 
 }  // namespace capsule

@@ -19,4 +19,12 @@ Refusal bad_answer(std::string_view what) {
             0};
 }
 
+Refusal too_many_messages(const std::string& who) {
+    return {502, "capsule_upstream_invalid",
+            who +
+                " sends messages of TLS's own without end (KeyUpdate, tickets); try again, and see its status page if "
+                "it stays",
+            0};
+}
+
 }  // namespace capsule::broker

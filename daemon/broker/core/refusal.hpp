@@ -26,4 +26,7 @@ Refusal bad_request(std::string_view what);
 /// 502 capsule_upstream_invalid, for an answer that is no sound HTTP.
 Refusal bad_answer(std::string_view what);
 
+/// The same code, where the provider (its label: `who`) has TLS itself work and sends nothing.
+Refusal too_many_messages(const std::string& who);
+
 }  // namespace capsule::broker

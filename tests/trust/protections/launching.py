@@ -5,6 +5,7 @@ from protection import Edit, Protection, one
 TRUSTED = "protocol/trusted_server.cpp"
 CLIENT = "client/client.cpp"
 BECOME = "client/commands/become.cpp"
+ROOTS = "client/commands/roots_environment.cpp"
 VERIFY = "client/verify/start.cpp"
 EXEC = "client/commands/exec.cpp"
 DESCRIPTORS = "client/terminal/descriptors.cpp"
@@ -235,21 +236,21 @@ def what_comes_along() -> list[Protection]:
             "unit_client:BecomeUser.GivesUpFirstWhatCouldBeGained"),
         one("nor does it become one whom that user's processes can trace", BECOME,
             "    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)\n", "    if (false)\n", "unit_client:BecomeUser.IsNoneWhomThatUsersProcessesCanTrace"),
-        one("nor one that could have another group again", BECOME, "suid == user.uid && rgid == egid && sgid == egid) return {};",
-            "suid == user.uid) return {};", "unit_client:BecomeUser.RefusesWhoCouldBeAnotherUserAgain"),
+        one("nor one that could have another group again", BECOME, "if (is_user && rgid == egid && sgid == egid) return {};",
+            "if (is_user) return {};", "unit_client:BecomeUser.RefusesWhoCouldBeAnotherUserAgain"),
         one("nor does one become it that could be another user again", BECOME, "return check_no_other_user(user);", "return {};",
             "unit_client:BecomeUser.RefusesWhoCouldBeAnotherUserAgain"),
-        one("nor does it look for one where another user could put it", BECOME, "        if (unsafe)\n", "        if (unsafe && false)\n",
+        one("nor does it look for one where another user could put it", ROOTS, "        if (unsafe)\n", "        if (unsafe && false)\n",
             "unit_client:FindProgram.ASessionOfRootsHasNoDirectoryInItsPathThatAnotherUserCanChange"),
         one("a session of root's is no program that another user can change", BECOME, "    if (!unsafe) return std::nullopt;\n", "    return std::nullopt;\n",
             "unit_client:FindProgram.RunsNoneAsRootThatAnotherUserCanChange"),
         one("nor does root wait for what another user has mounted", BECOME, "        if (auto unsafe = of_another_user(candidate)) {",
             "        if (!is_program(candidate)) continue;\n        if (auto unsafe = of_another_user(candidate)) {",
             "unit_client:FindProgram.RootDoesNotWaitForWhatAnotherUserHasMounted"),
-        one("nor has it a variable that leads there", BECOME, "    std::vector<Warning> out = leave_out_variables(env);\n",
+        one("nor has it a variable that leads there", ROOTS, "    std::vector<Warning> out = leave_out_variables(env);\n",
             "    std::vector<Warning> out;\n    static_cast<void>(leave_out_variables);\n",
             "unit_client:FindProgram.ASessionOfRootsHasNoVariableThatLeadsToWhatAnotherUserCanChange"),
-        one("nor one to a directory to which others can add", BECOME, "variable.is_searched ? untrusted_directory(path) :", "false ? untrusted_directory(path) :",
+        one("nor one to a directory to which others can add", ROOTS, "variable.is_searched ? untrusted_directory(path) :", "false ? untrusted_directory(path) :",
             "unit_client:FindProgram.ASessionOfRootsHasNoVariableThatLeadsToWhatAnotherUserCanChange"),
         one("nor for a place of temporary files", "client/verify/surroundings.cpp", "    const fs::path named = place_of_temporary_files();\n",
             "    const fs::path named = fs::temp_directory_path(error);\n    static_cast<void>(place_of_temporary_files);\n",

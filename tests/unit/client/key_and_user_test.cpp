@@ -16,6 +16,7 @@
 
 #include "client/commands/ask_key.hpp"
 #include "client/commands/become.hpp"
+#include "client/commands/roots_environment.hpp"
 #include "client/verify/start.hpp"
 #include "test_server.hpp"
 #include "tests/support/refused_call.hpp"
