@@ -146,8 +146,8 @@ class Relay {
         return static_cast<int>(std::max(left, milliseconds(0)).count());
     }
 
-    /// What the program wrote before it ended or was stopped. A program that is stopped again and again while this
-    /// process is to end makes no new limit for what was not taken in the last one.
+    /// What the program wrote before it ended or was stopped. While this process is to end,
+    /// a program that is stopped again and again gets no new limit for output that nobody took within the last one.
     void pass_left_over() {
         if (!is_to_end_ || !unshown()) until_.reset();
         std::size_t left = most_left_over;

@@ -18,8 +18,9 @@ constexpr std::size_t most_taken = 80 * 1024;
 constexpr std::size_t most_while_idle = 4 * 1024;
 
 /// A message of TLS behind the handshake takes few bytes and much time: for new keys (KeyUpdate), which may want an
-/// answer, some thirty microseconds. A server sends a few tickets at the begin, and new keys once in many megabytes. So
-/// each counts as so much data, and is taken while what data has not made up for is less than the bound.
+/// answer, some thirty microseconds. A server sends a few tickets at the beginning, and new keys once in many
+/// megabytes. So each message owes so many bytes of data. Data that arrives pays for them. A stream that owes more than
+/// the bound has failed.
 constexpr std::uint64_t data_for_message = 64 * 1024, most_owed = 32 * data_for_message;
 
 /// SSL_get_error() looks at them. Clearing sixteen places takes as long as a small record does.

@@ -45,7 +45,7 @@ bool leave_out_place_of_others(Plan& plan, uid_t user) {
 
 void give_temporary_directory(Plan& plan, const SessionHome& home, ApplyMode mode, const std::string& above) {
     const uid_t user = home.user.uid;
-    // A daemon of another user's own leaves its sessions what their agents use without capsuled.
+    // Where the daemon is an unprivileged user's own, its sessions use what that user's agents use without capsuled.
     if (home.same_user && user != 0) return;
     if (plan.env.contains("TMPDIR") && !leave_out_place_of_others(plan, user)) return;
     const std::string name = "capsule-" + std::to_string(user);

@@ -46,7 +46,7 @@ Result<SubprocessRequest> op_request(const std::map<std::string, Secret>& enviro
     request.env.emplace("PATH", trusted_directories);
     request.argv = {std::move(*op), "read", "--no-newline", reference};
     request.limit = op_limit;
-    request.output_limit = longest_key + 1;  // one more is seen
+    request.output_limit = longest_key + 1;  // so that a longer one is seen
     return request;
 }
 

@@ -14,7 +14,7 @@ void read_workspaces(TableReader& in, Config& config, Problems& problems);
 
 /// Whether a key stands in one of these tables itself (not a reference to it), or what its name or its value says is a
 /// secret in the table of a workspace, a role or a provider's route, whose sessions alone have it. A password of
-/// [broker] proxy counts, too. So says what no session may read of the file.
+/// [broker] proxy counts, too. `--key-files` asks this: it names the files that no session may read.
 bool holds_keys(const Config& config);
 /// The same, with secrets of [env]. Every session has those, but no other user of the machine.
 bool holds_secrets(const Config& config);

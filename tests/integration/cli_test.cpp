@@ -107,7 +107,7 @@ TEST_F(Cli, SpawnInThreeFormats) {
     const std::string spawn = "capsulectl spawn opencode --provider zai --format ";
     // As docs/guides/launchers.md has it.
     const std::string reads =
-        "mapfile -d \"\" -t words < <(" + spawn + "env0)\nunset $(compgen -e)\n" +
+        "mapfile -d \"\" -t words < <(" + spawn + "env0)\n[ ${#words[@]} -gt 0 ] || exit 1\nunset $(compgen -e)\n" +
         R"(for at in "${!words[@]}"; do [[ ${words[at]} == *=* ]] || break; export "${words[at]}"; done)"
         "\nexec \"${words[@]:at}\"\n";
     for (const std::string& launcher : {"eval \"$(" + spawn + "shell)\"", reads}) {

@@ -71,8 +71,8 @@ std::vector<KeyInBlock> keys_in_blocks_of_ours(const std::string& text, const Op
     return found;
 }
 
-/// With "inline", capsuled wrote the key itself, and the user a comment beside it since. Now it is not to stand there
-/// any more. Nothing else of the text changes.
+/// With "inline" capsuled wrote the key, and since then the user has written a comment beside it. Now the key is not to
+/// stand there. Nothing else of the text changes.
 Merged without_keys_of_ours(const std::string& existing, const OpencodeJsonIntent& intent) {
     std::string text = existing;
     std::vector<Warning> warnings;
