@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include "daemon/base/known_missing.hpp"
-#include "daemon/config/quotable.hpp"
+#include "daemon/keys/quotable_path.hpp"
 #include "daemon/keys/secret_file.hpp"
 
 namespace capsule {
@@ -24,8 +24,8 @@ std::optional<KeyFinding> file_source(const std::map<std::string, Secret>& envir
     if (!read) return refuse(read.error());
     if (*read) return found_key(std::move(**read), variable, pointer, "container");
     if (is_known_missing(path) || ::access(path.c_str(), F_OK) != 0)
-        return refuse({ErrorCode::key_error, pointer + " names " + quotable(path) + ", which is not there",
-                       "Mount the key at " + quotable(path) + ", or unset " + pointer + "."});
+        return refuse({ErrorCode::key_error, pointer + " names " + quotable_path(path) + ", which is not there",
+                       "Mount the key at " + quotable_path(path) + ", or unset " + pointer + "."});
     return std::nullopt;
 }
 

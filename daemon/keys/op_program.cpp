@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "daemon/config/quotable.hpp"
+#include "daemon/keys/quotable_path.hpp"
 #include "daemon/users/users.hpp"
 #include "protocol/trusted_path.hpp"
 
@@ -20,11 +20,11 @@ bool can_be_executed(const std::string& path) {
            ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
 }
 
-/// Somebody may have added op's arguments, with its token.
+/// Somebody may have added op's arguments, with its token. What is above the component was looked at: it is a path.
 Error untrusted(const std::string& path, UntrustedPath problem) {
-    problem.component = quotable(problem.component);
+    problem.component = without_arguments(problem.component);
     return {ErrorCode::key_error,
-            "1Password's op is not run as " + quotable(path) + ": " + problem.component + " " + problem.why,
+            "1Password's op is not run as " + without_arguments(path) + ": " + problem.component + " " + problem.why,
             problem.cure() + " ([keys] op)"};
 }
 
@@ -35,7 +35,7 @@ Result<std::string> find_op(const std::optional<std::string>& configured) {
         // Before anything of it is looked at.
         if (const auto problem = untrusted_component(*configured)) return untrusted(*configured, *problem);
         if (can_be_executed(*configured)) return *configured;
-        return Error{ErrorCode::key_error, "[keys] op: " + quotable(*configured) + " cannot be executed",
+        return Error{ErrorCode::key_error, "[keys] op: " + quotable_path(*configured) + " cannot be executed",
                      "install the 1Password CLI there, or name the place where it is: a path alone, no arguments"};
     }
     std::optional<Error> first;

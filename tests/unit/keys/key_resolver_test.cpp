@@ -261,6 +261,11 @@ TEST(Files, TheNamedFileMustBeThereAndAbsolute) {
     Capsule capsule;
     capsule.set_env("ZAI_API_KEY_FILE", capsule.directory / "missing");
     expect_error(capsule.find(), "ZAI_API_KEY_FILE names " + (capsule.directory / "missing"));
+    const std::string odd = capsule.directory / "7bD994Prod2026";
+    capsule.set_env("ZAI_API_KEY_FILE", odd);
+    expect_error(capsule.find(), "ZAI_API_KEY_FILE names " + odd + ", which is not there");
+    capsule.set_env("ZAI_API_KEY_FILE", odd + " FAKE-key");
+    expect_error(capsule.find(), "ZAI_API_KEY_FILE names " + odd + " …, which is not there");
     capsule.set_env("ZAI_API_KEY_FILE", "/FAKEc2VjcmV0c2VjcmV0/FAKE+key0123456789==");
     expect_error(capsule.find(), "ZAI_API_KEY_FILE names …, which is not there");
     capsule.set_env("ZAI_API_KEY_FILE", "relative/key");
