@@ -5,7 +5,18 @@
 
 namespace capsule::e2e {
 
-Terminal::Terminal(const test::Program& program, std::filesystem::path directory) : directory_(std::move(directory)) {
+namespace {
+
+/// Another one for each: an earlier server that was told to end answers a moment longer.
+std::filesystem::path own_socket_in(const std::filesystem::path& directory) {
+    static int made = 0;
+    return directory / ("tmux" + std::to_string(++made) + ".socket");
+}
+
+}  // namespace
+
+Terminal::Terminal(const test::Program& program, std::filesystem::path directory)
+    : directory_(std::move(directory)), socket_(own_socket_in(directory_)) {
     // The pane stays when the program ends, so that its last words can be read.
     std::vector<std::string> start{"-f",  "/dev/null", "new-session", "-d", "-x",
                                    "120", "-y",        "50",          "-c", program.cwd.string()};
@@ -41,7 +52,7 @@ pid_t Terminal::process() const {
 }
 
 test::Outcome Terminal::tmux(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.begin(), {"/usr/bin/tmux", "-u", "-S", (directory_ / "tmux.socket").string()});
+    arguments.insert(arguments.begin(), {"/usr/bin/tmux", "-u", "-S", socket_.string()});
     return test::run_command(
         {.argv = std::move(arguments),
          .env = {{"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"LANG", "C.UTF-8"}, {"SHELL", "/bin/sh"}},

@@ -32,7 +32,7 @@ class Terminal {
   private:
     test::Outcome tmux(std::vector<std::string> arguments) const;
 
-    std::filesystem::path directory_;
+    std::filesystem::path directory_, socket_;
 };
 
 }  // namespace capsule::e2e
