@@ -42,6 +42,13 @@ class Errors(Case):
                 reply = self.ask(broker)
                 self.assertEqual((reply.status, reply.error["code"]), (401, "capsule_encoded_error"))
 
+    def test_an_error_in_no_coding_however_a_field_says_so(self):
+        for coding in ("identity", "identity, Identity", " , identity ,"):
+            with self.subTest(coding):
+                broker, _ = self.pair(sending(answer(b'{"error":{"message":"a plain one"}}', "401 Unauthorized", f"Content-Encoding: {coding}")))
+                reply = self.ask(broker)
+                self.assertEqual((reply.status, reply.error["message"]), (401, "a plain one"))
+
     def test_an_error_in_a_charset_that_hides_the_key(self):
         for charset, code in (("utf-16", "capsule_encoded_error"), ("'UTF-16LE'", "capsule_encoded_error"), ('"utf-32"', "capsule_encoded_error"),
                               (" utf-16", "capsule_encoded_error"), (' "utf-16"', "capsule_encoded_error"),
